@@ -1,0 +1,75 @@
+package actions
+
+import (
+	"cowscope/actions/lang"
+	"cowscope/vmspace"
+)
+
+// Action is one verb of the language: how it is written, and what it does.
+type Action struct {
+	lang.Verb
+	// Dead says that the action makes sense when the process that it names is dead or gone.
+	Dead bool
+	run  func(*call) error
+}
+
+// All is the table of actions. A new action is a file of its own and a line here; forms, completion, help and the README's tables
+// follow from it.
+var All = []*Action{
+	&mmapAction,
+	&munmapAction,
+	&mprotectAction,
+	&readAction,
+	&writeAction,
+	&touchAction,
+	&fillAction,
+	&execAction,
+	&forkAction,
+	&exitAction,
+	&killAction,
+	&useAction,
+	&restartAction,
+}
+
+// Grammar is the language of All.
+func Grammar() (*lang.Grammar, error) {
+	verbs := make([]lang.Verb, len(All))
+	for i, a := range All {
+		verbs[i] = a.Verb
+	}
+	return lang.NewGrammar(verbs)
+}
+
+func actionOf(verb string) *Action {
+	for _, a := range All {
+		if a.Name == verb {
+			return a
+		}
+	}
+	return nil
+}
+
+// call is one run of an action: what it was given, and what it found out.
+type call struct {
+	s   *Session
+	p   *member // the process that acts
+	cmd *lang.Command
+	Outcome
+	names   Names // after the action
+	current string
+	touched []vmspace.Touched
+	bound   string // the name that an mmap got by itself
+	child   string // the label of a new child
+	note    string // what the action itself has to say beside the changes
+}
+
+// touch notes that the action may have changed what lies in r, for the snapshot after it.
+func (c *call) touch(r vmspace.Range) {
+	c.touched = append(c.touched, vmspace.Touched{Label: c.p.Label, Range: r})
+}
+
+// focus notes what the action was about, for the cursor, and that it may have changed it.
+func (c *call) focus(r vmspace.Range) {
+	c.Focus = r
+	c.touch(r)
+}

@@ -1,0 +1,52 @@
+package actions
+
+import (
+	"errors"
+	"fmt"
+	"syscall"
+
+	"cowscope/actions/lang"
+	"cowscope/actions/subject"
+)
+
+var exitAction = Action{
+	Verb: lang.Verb{Name: "exit", Summary: "the process ends itself", Params: []lang.Param{
+		{Name: "status", Kind: lang.KindNumber, Optional: true, Default: "0", Help: "its exit status"}}},
+	run: func(c *call) error {
+		n, _ := c.cmd.Number("status")
+		c.Call = fmt.Sprintf("exit(%d)", n)
+		c.everything()
+		_, err := c.p.proc.Exit(int(n))
+		return c.died(err)
+	},
+}
+
+var killAction = Action{
+	Verb: lang.Verb{Name: "kill", Summary: "send the process a signal; SIGKILL if none is named", Params: []lang.Param{
+		{Name: "signal", Kind: lang.KindSignal, Optional: true, Default: "SIGKILL", Help: "SIGKILL, SIGTERM, …"}}},
+	run: func(c *call) error {
+		sig := lang.Signal(9)
+		if g, ok := c.cmd.Signal("signal"); ok {
+			sig = g
+		}
+		c.Call = fmt.Sprintf("kill(%d, %s)", c.p.PID, sig)
+		c.everything()
+		if _, err := c.p.proc.Kill(syscall.Signal(sig)); err != nil {
+			return c.died(err)
+		}
+		c.Result = ResultOK
+		c.note = fmt.Sprintf("%s did not end %s: a signal may be ignored, or only stop a process that stands still anyway.", sig, c.p.Label)
+		return nil
+	},
+}
+
+// died notes an end that was asked for: that is a success.
+func (c *call) died(err error) error {
+	var exited *subject.ExitedError
+	if !errors.As(err, &exited) {
+		return err
+	}
+	c.p.gone = describeExit(exited)
+	c.Result = ResultOK
+	return nil
+}

@@ -1,0 +1,388 @@
+package actions
+
+import (
+	"fmt"
+	"strings"
+
+	"cowscope/vmspace"
+)
+
+// Explanations: one or two sentences of what happened and why, from the outcome and the changes together.
+//
+// Rules: a sentence says only what the snapshots and the outcome show; the kernel's reason is said where the evidence singles it out.
+
+// explain gives the sentences for a step.
+func explain(st *Step, c *call) string {
+	if c.note != "" {
+		return c.note
+	}
+	switch {
+	case strings.HasPrefix(st.Result, "SIG"):
+		return explainSignal(st, c)
+	case st.Result == ResultTimeout:
+		return "It did not come back before its deadline: cowscope stopped it and put its registers back. The process lives."
+	case st.Result != ResultOK:
+		return explainErrno(st, c)
+	}
+	if f := explainers[c.cmd.Verb.Name]; f != nil {
+		return f(st, c)
+	}
+	return sentenceOf(st.Changes, st.After)
+}
+
+var explainers map[string]func(*Step, *call) string
+
+func init() { // the functions use the table of states, which must be there first
+	explainers = map[string]func(*Step, *call) string{
+		"mmap":     explainMmap,
+		"munmap":   explainMunmap,
+		"mprotect": explainMprotect,
+		"read":     explainAccess,
+		"write":    explainAccess,
+		"touch":    explainAccess,
+		"fill":     explainAccess,
+		"exec":     explainExec,
+		"fork":     explainFork,
+		"exit":     explainDeath,
+		"kill":     explainDeath,
+		"use": func(st *Step, c *call) string {
+			return fmt.Sprintf("Commands act on %s now.", st.Current)
+		},
+		"restart": func(*Step, *call) string { return "Every process is gone; p1 is a fresh one, and all names are free." },
+	}
+}
+
+func plural(n uint64, word string) string {
+	if n == 1 {
+		return "1 " + word
+	}
+	return fmt.Sprintf("%d %ss", n, word)
+}
+
+// changesOf picks the changes of one process and kind.
+func changesOf(cs []vmspace.Change, label string, kind vmspace.ChangeKind) []vmspace.Change {
+	var out []vmspace.Change
+	for _, c := range cs {
+		if c.Process == label && c.Kind == kind {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+func explainMmap(st *Step, c *call) string {
+	pages := st.Focus.Pages(st.After.PageSize)
+	text := fmt.Sprintf("%s reserved, no memory yet: each page gets its frame when it is first touched.", plural(pages, "page"))
+	if got := changesOf(st.Changes, st.Process, vmspace.ChangePage); len(got) > 0 {
+		n := uint64(0)
+		for _, g := range got {
+			n += g.Pages
+		}
+		text = fmt.Sprintf("%s reserved, and %d of them faulted in at once.", plural(pages, "page"), n)
+	}
+	if len(changesOf(st.Changes, st.Process, vmspace.ChangeUnmapped))+len(changesOf(st.Changes, st.Process, vmspace.ChangeBacking)) > 0 {
+		text += " What was mapped there before is gone."
+	}
+	p := st.After.Process(st.Process)
+	if m, ok := p.MappingAt(st.Focus.Start); ok && m.Range != st.Focus && m.Range.Covers(st.Focus) {
+		text += " It has the same letters and backing as its neighbour, so the kernel made them one mapping."
+	}
+	if asked, _ := c.quantity("length", 0); asked%st.After.PageSize != 0 {
+		text += fmt.Sprintf(" %s were asked for: a mapping is whole pages, the rest of the last one can be used too.", bytesCount(asked))
+	}
+	return text
+}
+
+func explainMunmap(st *Step, c *call) string {
+	gone := changesOf(st.Changes, st.Process, vmspace.ChangeUnmapped)
+	if len(gone) == 0 {
+		return "Nothing was mapped there: unmapping a hole is no error."
+	}
+	n := uint64(0)
+	for _, g := range gone {
+		n += g.Pages
+	}
+	text := fmt.Sprintf("%s no longer mapped: the next touch is SIGSEGV/MAPERR.", plural(n, "page"))
+	return text + splitText(st)
+}
+
+func explainMprotect(st *Step, c *call) string {
+	ch := changesOf(st.Changes, st.Process, vmspace.ChangePerms)
+	if len(ch) == 0 {
+		return "The letters were these already."
+	}
+	text := fmt.Sprintf("%s: %s → %s. The frames stay where they are; only what is allowed has changed.", place(st, ch[0].Range.Start), ch[0].From, ch[0].To)
+	return text + splitText(st)
+}
+
+// splitText says what became of the mappings around the range.
+func splitText(st *Step) string {
+	for _, s := range changesOf(st.Changes, st.Process, vmspace.ChangeSplit) {
+		return fmt.Sprintf(" A mapping has one set of letters, so the kernel split it in %s.", s.To)
+	}
+	for _, s := range changesOf(st.Changes, st.Process, vmspace.ChangeMerged) {
+		return fmt.Sprintf(" %s neighbours now have the same letters: the kernel merged them into one mapping.", s.From)
+	}
+	return ""
+}
+
+func place(st *Step, addr uint64) string {
+	p := st.After.Process(st.Process)
+	if p == nil {
+		return fmt.Sprintf("0x%x", addr)
+	}
+	return PlaceOf(st.Names, p, addr, st.After.PageSize)
+}
+
+func explainExec(st *Step, c *call) string {
+	return "The code ran and came back. " + accessText(st)
+}
+
+func explainAccess(st *Step, c *call) string {
+	text := accessText(st)
+	if len(st.Bytes) > 0 {
+		text = "It read " + readText(st.Bytes) + ". " + text
+	}
+	return text
+}
+
+// readText writes bytes that were read: hexadecimal, and as text where all are printable.
+func readText(b []byte) string {
+	hex := fmt.Sprintf("% x", b[:min(len(b), 16)])
+	if len(b) > 16 {
+		hex += " …"
+	}
+	for _, x := range b {
+		if x < ' ' || x > '~' {
+			return hex
+		}
+	}
+	return fmt.Sprintf("%s %q", hex, b[:min(len(b), 16)])
+}
+
+// accessText says what the access did to the pages it went to.
+func accessText(st *Step) string {
+	for _, ch := range st.Changes {
+		if ch.Process == st.Process && ch.Range.Overlaps(st.Focus) && (ch.Kind == vmspace.ChangePage || ch.Kind == vmspace.ChangeFrame) {
+			return pageSentence(st, ch)
+		}
+	}
+	return untouchedText(st)
+}
+
+// pageSentence explains a page's way from one state to another.
+func pageSentence(st *Step, ch vmspace.Change) string {
+	head := fmt.Sprintf("%s: %s → %s. ", placeRange(st, ch), ch.From, ch.To)
+	frames := ""
+	if ch.FromFrame != 0 && ch.ToFrame != 0 && ch.FromFrame != ch.ToFrame {
+		frames = fmt.Sprintf(": 0x%x → 0x%x", ch.FromFrame, ch.ToFrame)
+	}
+	owners := sharersBefore(st, ch)
+	switch ch.From + ">" + ch.To {
+	case "none>zero":
+		return head + "First touch, by a read: the kernel took a page fault and mapped its one shared page of zeros. No memory is used."
+	case "none>anon":
+		return head + "First touch: the kernel took a page fault, found a free frame, filled it with zeros and mapped it."
+	case "zero>anon":
+		return head + "The zero page is everyone's, so the write got a frame of its own, filled with zeros."
+	case "none>shared":
+		return head + "First touch here: the page is the same frame for everyone who maps it."
+	case "none>file":
+		return head + "The page cache's own page was mapped, and its cached neighbours with it where there are any."
+	case "none>cow":
+		return head + "The page was mapped, shared copy-on-write."
+	case "file>anon", "none>anon file":
+		return head + "The file's page was copied" + frames + ". The copy is " + st.Process + "'s own; the file never sees the write."
+	case "cow>anon":
+		if ch.FromFrame != 0 && ch.FromFrame == ch.ToFrame {
+			return head + "No one else has the frame any more, so the kernel let " + st.Process + " keep it."
+		}
+		if owners != "" {
+			return head + "The frame was shared with " + owners + "; the kernel copied it" + frames + ". " + owners + " " + keeps(owners) + " the old one."
+		}
+		if frames == "" {
+			return head + "The page was shared copy-on-write, so the write made it " + st.Process + "'s own: copied, unless nobody else had it (frame numbers are hidden)."
+		}
+		return head + "The kernel copied the frame" + frames + "."
+	case "anon>anon":
+		return placeRange(st, ch) + ": a new frame" + frames + ". The page was still write-protected since the fork, and the kernel chose to copy it."
+	}
+	return head
+}
+
+func keeps(owners string) string {
+	if strings.Contains(owners, " ") {
+		return "keep"
+	}
+	return "keeps"
+}
+
+// sharersBefore lists the other processes that had the changed page's frame before the step, where frame numbers show it.
+func sharersBefore(st *Step, ch vmspace.Change) string {
+	var out []string
+	for _, p := range st.Before.Processes {
+		if p.Label == st.Process || ch.FromFrame == 0 {
+			continue
+		}
+		if r := p.PageAt(ch.Range.Start, st.Before.PageSize); r.Frame == ch.FromFrame {
+			out = append(out, p.Label)
+		}
+	}
+	return strings.Join(out, " and ")
+}
+
+func placeRange(st *Step, ch vmspace.Change) string {
+	text := place(st, ch.Range.Start)
+	if !strings.HasPrefix(text, "0x") && !strings.Contains(text, "+") {
+		text += "+0"
+	}
+	if ch.Pages > 1 {
+		text += fmt.Sprintf(" (%d pages)", ch.Pages)
+	}
+	return text
+}
+
+// untouchedText explains an access that changed no state.
+func untouchedText(st *Step) string {
+	p := st.After.Process(st.Process)
+	if p == nil || st.Focus.Empty() {
+		return ""
+	}
+	run := p.PageAt(st.Focus.Start, st.After.PageSize)
+	verb := strings.Fields(strings.TrimPrefix(st.Command, "@"+st.Process+" "))[0]
+	wrote := verb == "write" || verb == "fill"
+	switch {
+	case st.Minor+st.Major > 0 && run.State == vmspace.Anon && wrote:
+		return "The frame was still write-protected since the fork, but nobody else has it: one minor fault made it writable again, and it was kept."
+	case run.State == vmspace.Shared && wrote:
+		return "The page is mapped already and shared: everyone who maps it sees the write."
+	case run.State == vmspace.Zero:
+		return "The zero page is mapped already: no fault."
+	case st.Minor+st.Major == 0:
+		return "The page is there already: no fault, the CPU went straight to memory."
+	}
+	return ""
+}
+
+func explainFork(st *Step, c *call) string {
+	shared := uint64(0)
+	if p := st.After.Process(c.child); p != nil {
+		for _, r := range p.Pages.All() {
+			if r.State == vmspace.COW {
+				shared += r.Pages
+			}
+		}
+	}
+	return fmt.Sprintf("%s is a copy of %s with the same addresses. No memory was copied: %s shared copy-on-write; mappings of files and shared memory start without page table entries.",
+		c.child, st.Process, pagesAre(shared))
+}
+
+func pagesAre(n uint64) string {
+	if n == 1 {
+		return "1 anonymous page is"
+	}
+	return fmt.Sprintf("%d anonymous pages are", n)
+}
+
+func explainDeath(st *Step, c *call) string {
+	text := fmt.Sprintf("%s %s.", c.p.Label, c.p.gone)
+	if p := st.After.Process(c.p.Label); p != nil && p.State == vmspace.Zombie {
+		text += fmt.Sprintf(" Its memory is free again; a zombie remains until %s waits for it.", c.p.Parent)
+	}
+	for _, ch := range st.Changes {
+		if ch.Process != c.p.Label && ch.Kind == vmspace.ChangePage && ch.From == "cow" && ch.To == "anon" {
+			return text + fmt.Sprintf(" What it shared with %s is %s's alone now.", ch.Process, ch.Process)
+		}
+	}
+	return text
+}
+
+func explainSignal(st *Step, c *call) string {
+	tail := " A process without a handler dies of it; cowscope took it away, so that " + st.Process + " lives on."
+	p := st.Before.Process(st.Process)
+	m, mapped := p.MappingAt(st.Fault)
+	verb := map[string]string{"read": "reading", "touch": "the access", "exec": "executing"}[c.cmd.Verb.Name]
+	if verb == "" {
+		verb = "writing"
+	}
+	where := place(st, st.Fault)
+	switch {
+	case st.Result == "SIGSEGV/MAPERR" && mapped:
+		return fmt.Sprintf("%s is a guard page: any touch is refused.", where) + tail
+	case st.Result == "SIGSEGV/MAPERR":
+		return fmt.Sprintf("No mapping covers 0x%x.", st.Fault) + tail
+	case st.Result == "SIGSEGV/ACCERR" && mapped:
+		return fmt.Sprintf("%s is mapped %s, which does not allow %s.", where, m.Perms, verb) + tail
+	case st.Result == "SIGBUS/ADRERR":
+		return fmt.Sprintf("%s is mapped, but its file ends before this page: there is nothing behind it.", where) + tail
+	case strings.HasPrefix(st.Result, "SIGILL"):
+		return "These bytes are no instruction that the CPU knows." + tail
+	case strings.HasSuffix(st.Result, "/KERNEL"):
+		return "The CPU refused the address or the instruction itself and names no address." + tail
+	}
+	return "The CPU raised " + st.Result + "." + tail
+}
+
+// errnoReasons are what an errno of a memory call means, from its man page.
+var errnoReasons = map[string]map[string]string{
+	"mmap": {
+		"EINVAL": "the length is 0, or it is neither private nor shared, or an address or an offset is not a multiple of the page size",
+		"ENOMEM": "there is no room for it: too large, too many mappings, or over a limit",
+		"EBADF":  "the file descriptor is not open, and it is not anonymous",
+		"EACCES": "the file is not open for what was asked",
+		"EEXIST": "something is mapped there, and fixed_noreplace forbids replacing it",
+		"EPERM":  "a privilege is missing, or the place is below vm.mmap_min_addr or sealed",
+		"EAGAIN": "too much memory would be locked",
+		"ENODEV": "the file cannot be mapped",
+	},
+	"munmap":   {"EINVAL": "the address is not a multiple of the page size, or the length is 0", "ENOMEM": "splitting it would make too many mappings", "EPERM": "the range is sealed"},
+	"mprotect": {"EINVAL": "the address is not a multiple of the page size", "ENOMEM": "part of the range is not mapped", "EACCES": "the mapping may never have this protection", "EPERM": "the range is sealed"},
+	"fork":     {"EAGAIN": "a limit on processes was reached", "ENOMEM": "there is no memory for its page tables"},
+}
+
+func explainErrno(st *Step, c *call) string {
+	if c.cmd.Verb.Name == "mmap" && st.Result == "EINVAL" {
+		if why := mmapInvalid(c); why != "" {
+			return "EINVAL: " + why + " Nothing was mapped."
+		}
+	}
+	if why := errnoReasons[c.cmd.Verb.Name][st.Result]; why != "" {
+		return fmt.Sprintf("%s: %s. Nothing has changed.", st.Result, why)
+	}
+	return fmt.Sprintf("The kernel answered %s.", st.Result)
+}
+
+// mmapInvalid finds the argument that EINVAL is about (mm/mmap.c, do_mmap).
+func mmapInvalid(c *call) string {
+	length, _ := c.quantity("length", 0)
+	offset, _ := c.quantity("offset", 0)
+	addr, _, _ := c.place("addr")
+	ps := c.pageSize()
+	fixed := c.cmd.Has("fixed") || c.cmd.Has("fixed_noreplace")
+	switch {
+	case length == 0:
+		return "the length is 0."
+	case offset%ps != 0:
+		return fmt.Sprintf("the offset is not a multiple of the page size, %d.", ps)
+	case !c.cmd.Has("private") && !c.cmd.Has("shared") && !c.cmd.Has("shared_validate"):
+		return "it must be private or shared; neither was given."
+	case c.cmd.Has("private") && c.cmd.Has("shared"):
+		return "private and shared together are no kind of mapping."
+	case fixed && addr%ps != 0:
+		return fmt.Sprintf("a fixed address must be a multiple of the page size, %d.", ps)
+	}
+	return ""
+}
+
+// sentenceOf describes changes that no command asked for.
+func sentenceOf(cs []vmspace.Change, after *vmspace.Snapshot) string {
+	for _, c := range cs {
+		if c.Kind == vmspace.ChangePage {
+			return fmt.Sprintf("%s: %s at 0x%x went from %s to %s.", c.Process, plural(c.Pages, "page"), c.Range.Start, c.From, c.To)
+		}
+	}
+	for _, c := range cs {
+		return fmt.Sprintf("%s: %s at 0x%x.", c.Process, c.Kind, c.Range.Start)
+	}
+	return ""
+}

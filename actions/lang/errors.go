@@ -1,0 +1,138 @@
+package lang
+
+import (
+	"fmt"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// Errors. Every one says what is wrong, where, and what would be right. Inside the package a complaint is a fault in
+// byte offsets; it leaves as a SyntaxError in columns. A column counts characters (runes) from 1, and an invalid byte
+// counts as one, so a column fits a cursor in an input field. Text of a line is never echoed raw: what a terminal
+// would obey is replaced.
+
+// Span is a stretch of a line: its first column, from 1, and its length in characters.
+type Span struct{ Col, Len int }
+
+// SyntaxError is a complaint about one place of a line.
+type SyntaxError struct {
+	Line     string // the whole line as it was given
+	Col, Len int    // from 1, in characters; Len may be 0 at the end of the line, where something is missing
+	Msg      string // what is wrong
+	Hint     string // what would be right
+	Usage    string // the usage line of the verb, if the verb is known
+}
+
+// Error gives the complaint in one line.
+func (e *SyntaxError) Error() string {
+	s := fmt.Sprintf("col %d: %s", e.Col, e.Msg)
+	if e.Hint != "" {
+		s += "; " + e.Hint
+	}
+	return s
+}
+
+// caretWidth is how many cells of a long line Caret shows.
+const caretWidth = 100
+
+// Caret gives the line and under it a second one with ^^^^ below the mistake. Of a long line it shows the part around it.
+func (e *SyntaxError) Caret() string {
+	rs := []rune(strings.TrimRight(e.Line, "\r\n"))
+	at := min(max(e.Col-1, 0), len(rs))
+	from, to := 0, len(rs)
+	if len(rs) > caretWidth {
+		from = max(0, min(at-caretWidth/3, len(rs)-caretWidth))
+		to = min(len(rs), from+caretWidth)
+	}
+	var line, mark strings.Builder
+	if from > 0 {
+		line.WriteString("…")
+		mark.WriteByte(' ')
+	}
+	for i := from; i < to; i++ {
+		r := shown(rs[i])
+		line.WriteRune(r)
+		sign := " "
+		if i >= at && i < at+max(e.Len, 1) {
+			sign = "^"
+		}
+		mark.WriteString(strings.Repeat(sign, cells(r)))
+	}
+	if to < len(rs) {
+		line.WriteString("…")
+	}
+	if at >= to { // something is missing at the end
+		mark.WriteByte('^')
+	}
+	return line.String() + "\n" + strings.TrimRight(mark.String(), " ")
+}
+
+// shown replaces what a terminal would obey or not show.
+func shown(r rune) rune {
+	switch {
+	case r == '\t':
+		return ' '
+	case r != ' ' && !unicode.IsPrint(r):
+		return utf8.RuneError
+	}
+	return r
+}
+
+// cells is the width of a printable character on a terminal, near enough to put a caret below it.
+func cells(r rune) int {
+	switch {
+	case unicode.In(r, unicode.Mn, unicode.Me):
+		return 0
+	case r < 0x1100:
+		return 1
+	case unicode.In(r, unicode.Han, unicode.Hangul, unicode.Hiragana, unicode.Katakana),
+		r >= 0x3000 && r <= 0x303e, r >= 0xff01 && r <= 0xff60, r >= 0x1f300 && r <= 0x1faff:
+		return 2
+	}
+	return 1
+}
+
+// fault is a complaint about bytes pos to end of a line.
+type fault struct {
+	pos, end  int
+	msg, hint string
+}
+
+func (t token) fault(msg, hint string) *fault { return &fault{t.pos, t.end, msg, hint} }
+
+// part is a fault about bytes i to j of the word.
+func (t token) part(i, j int, msg, hint string) *fault {
+	return &fault{t.pos + i, t.pos + j, msg, hint}
+}
+
+func (f *fault) in(line string, v *Verb) *SyntaxError {
+	s := spanOf(line, f.pos, f.end)
+	e := &SyntaxError{Line: line, Col: s.Col, Len: s.Len, Msg: f.msg, Hint: f.hint}
+	if v != nil {
+		e.Usage = v.Usage()
+	}
+	return e
+}
+
+func spanOf(line string, pos, end int) Span {
+	return Span{utf8.RuneCountInString(line[:pos]) + 1, utf8.RuneCountInString(line[pos:end])}
+}
+
+// say quotes a word of the line in a message, cut if long.
+func say(s string) string {
+	const most = 40
+	n := 0
+	for i := range s {
+		if n == most {
+			return printable(s[:i]) + "…"
+		}
+		n++
+	}
+	if s == "" {
+		return `""`
+	}
+	return printable(s)
+}
+
+func printable(s string) string { return strings.Map(shown, s) }

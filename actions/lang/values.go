@@ -1,0 +1,277 @@
+package lang
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+)
+
+// From a word to a value: one function for each kind. A value prints canonically through its String method, or through
+// canonical below.
+
+// Prot is a set of protections, with mmap's own bits.
+type Prot uint8
+
+// The protections.
+const (
+	ProtRead  Prot = 1
+	ProtWrite Prot = 2
+	ProtExec  Prot = 4
+)
+
+// String gives the letters that are set, or none.
+func (p Prot) String() string {
+	var b strings.Builder
+	for i, c := range "rwx" {
+		if p&(1<<i) != 0 {
+			b.WriteRune(c)
+		}
+	}
+	if b.Len() == 0 {
+		return "none"
+	}
+	return b.String()
+}
+
+func parseProt(t token) (Prot, *fault) {
+	var p Prot
+	bad := func() *fault { return t.fault(say(t.raw)+" is no protection", protHint(t.raw)) }
+	switch {
+	case t.raw == "none":
+		return 0, nil
+	case t.raw == "" || t.quoted():
+		return 0, bad()
+	}
+	for i := range len(t.raw) {
+		if t.raw[i] == '-' {
+			continue
+		}
+		k := strings.IndexByte("rwx", t.raw[i])
+		if k < 0 {
+			return 0, bad()
+		}
+		if p&(1<<k) != 0 {
+			return 0, t.part(i, i+1, say(t.raw[i:i+1])+" is given twice", "r, w and x once each: rw, r-x, rwx")
+		}
+		p |= 1 << k
+	}
+	if len(t.raw) > 3 {
+		return 0, t.fault(say(t.raw)+" is no protection", "at most three letters, such as r-x")
+	}
+	return p, nil
+}
+
+// protHint also understands the spellings of C and of /proc.
+func protHint(s string) string {
+	var p Prot
+	low := strings.ToLower(s)
+	for w := range strings.SplitSeq(low, "|") {
+		switch strings.TrimPrefix(w, "prot_") {
+		case "read":
+			p |= ProtRead
+		case "write":
+			p |= ProtWrite
+		case "exec":
+			p |= ProtExec
+		case "none":
+		default:
+			if low != s && strings.Trim(low, "rwx-") == "" && len(low) <= 3 {
+				return "did you mean " + low + "?"
+			}
+			return "letters of rwx (r, rw, r-x), or none"
+		}
+	}
+	return "did you mean " + p.String() + "?"
+}
+
+func parsePerms(t token) (string, *fault) {
+	const slots = "r-|w-|x-|ps"
+	if len(t.raw) == 4 && !t.quoted() {
+		ok := true
+		for i, set := range strings.Split(slots, "|") {
+			ok = ok && strings.IndexByte(set, t.raw[i]) >= 0
+		}
+		if ok {
+			return t.raw, nil
+		}
+	}
+	return "", t.fault(say(t.raw)+" are not the letters of a mapping", kinds[KindPerms].fits)
+}
+
+func parseByte(t token) (byte, *fault) {
+	n, f := parseUnsigned(t, KindByte)
+	if f == nil && n > math.MaxUint8 {
+		f = t.fault(say(t.raw)+" is more than a byte holds", kinds[KindByte].fits)
+	}
+	return byte(n), f
+}
+
+// parseUnsigned reads a decimal or hexadecimal number.
+func parseUnsigned(t token, k Kind) (uint64, *fault) {
+	switch {
+	case t.raw == "" || t.quoted() || !isDigit(t.raw[0]):
+		return 0, t.fault(say(t.raw)+" is not a "+k.String(), kinds[k].fits)
+	case strings.HasPrefix(t.raw, "0x"):
+		return parseHex(t)
+	case strings.Trim(t.raw, "0123456789") != "":
+		return 0, t.fault(say(t.raw)+" is not a "+k.String(), kinds[k].fits)
+	}
+	return parseDecimal(t)
+}
+
+func parseNumber(t token, p *Param) (int64, *fault) {
+	abs, minus := t, strings.HasPrefix(t.raw, "-")
+	if minus {
+		abs = token{t.pos + 1, t.end, t.raw[1:], -1, ""}
+	}
+	u, f := parseUnsigned(abs, KindNumber)
+	if f != nil {
+		return 0, f
+	}
+	if u > math.MaxInt64 {
+		return 0, t.fault(say(t.raw)+" is too large", fmt.Sprintf("at most %d", int64(math.MaxInt64)))
+	}
+	n := int64(u)
+	if minus {
+		n = -n
+	}
+	if p.Min < p.Max && (n < p.Min || n > p.Max) {
+		return 0, t.fault(say(t.raw)+" is out of range", fmt.Sprintf("%d to %d", p.Min, p.Max))
+	}
+	return n, nil
+}
+
+func parseText(t token, k Kind) ([]byte, *fault) {
+	if !t.quoted() {
+		if t.raw != "" && !isDigit(t.raw[0]) {
+			return nil, t.fault("text is not in double quotes", "did you mean "+strconv.Quote(say(t.raw))+"?")
+		}
+		return nil, t.fault(say(t.raw)+" is not text", kinds[k].fits)
+	}
+	return []byte(t.str), nil
+}
+
+func parseProcess(t token) (string, *fault) {
+	if !IsProcess(t.raw) {
+		return "", t.fault(say(t.raw)+" is not a process", processHint(t.raw))
+	}
+	return t.raw, nil
+}
+
+func processHint(s string) string {
+	if p := "p" + s; IsProcess(p) {
+		return "did you mean " + p + "?"
+	}
+	return kinds[KindProcess].fits
+}
+
+func parseFile(t token) (string, *fault) {
+	name := t.raw
+	if t.quoted() {
+		name = t.str
+	}
+	switch {
+	case name == "":
+		return "", t.fault("a file name is empty", kinds[KindFile].fits)
+	case strings.IndexByte(name, 0) >= 0:
+		return "", t.fault("a file name holds no zero byte", "")
+	}
+	return name, nil
+}
+
+// fileText spells a file name: bare where it can be.
+func fileText(name string) string {
+	for i := range len(name) {
+		c := name[i]
+		if !isLetter(c) && !isDigit(c) && strings.IndexByte("._/", c) < 0 && (i == 0 || strings.IndexByte("-+,:@%~", c) < 0) {
+			return strconv.Quote(name)
+		}
+	}
+	return name
+}
+
+// parseWord reads one word of a set; an empty set takes any bare word.
+func parseWord(t token, p *Param) (string, *fault) {
+	if len(p.Words) > 0 {
+		for _, w := range p.Words {
+			if w.Name == t.raw {
+				return t.raw, nil
+			}
+		}
+		return "", t.fault("no "+strings.ReplaceAll(p.Name, "_", " ")+" "+say(t.raw), guess(t.raw, names(p.Words), "right here: "+oneOf(names(p.Words))))
+	}
+	if t.quote >= 0 || strings.IndexByte(t.raw, '=') >= 0 {
+		return "", t.fault(say(t.raw)+" is not a bare word", kinds[p.Kind].fits)
+	}
+	return t.raw, nil
+}
+
+// parseValue reads a value of kind k for parameter p. The value and its canonical text come back.
+func parseValue(t token, p *Param, k Kind) (value any, text string, f *fault) {
+	if t.quote > 0 {
+		return nil, "", t.fault("a string stands in the middle of "+say(t.raw), "put the whole word in quotes")
+	}
+	switch k {
+	case KindQuantity:
+		value, f = parseQuantity(t)
+	case KindPlace, KindRange:
+		value, f = parsePlace(t, p.Remote)
+	case KindShift:
+		value, f = parseShift(t)
+	case KindProt:
+		value, f = parseProt(t)
+	case KindPerms:
+		value, f = parsePerms(t)
+	case KindFlags, KindChoice, KindWord:
+		value, f = parseWord(t, p)
+	case KindText:
+		value, f = parseText(t, k)
+	case KindValue:
+		if t.shape() != shDigit {
+			value, f = parseText(t, k)
+		} else {
+			value, f = parseByte(t)
+		}
+	case KindContent:
+		if t.shape() != shDigit {
+			value, f = parseText(t, k)
+		} else {
+			value, f = parseQuantity(t)
+		}
+	case KindByte:
+		value, f = parseByte(t)
+	case KindNumber:
+		value, f = parseNumber(t, p)
+	case KindSignal:
+		value, f = parseSignal(t)
+	case KindResult:
+		value, f = parseResult(t)
+	case KindProcess:
+		value, f = parseProcess(t)
+	case KindFile:
+		value, f = parseFile(t)
+	}
+	if f != nil {
+		return nil, "", f
+	}
+	return value, canonical(t, k, value), nil
+}
+
+// canonical spells a value. Bytes and numbers keep the spelling they have.
+func canonical(t token, k Kind, value any) string {
+	switch v := value.(type) {
+	case byte, int64:
+		return t.raw
+	case []byte:
+		return strconv.Quote(string(v))
+	case string:
+		if k == KindFile {
+			return fileText(v)
+		}
+		return v
+	case fmt.Stringer:
+		return v.String()
+	}
+	return t.raw
+}

@@ -1,0 +1,132 @@
+package actions
+
+import (
+	"fmt"
+	"strings"
+
+	"cowscope/actions/lang"
+	"cowscope/vmspace"
+)
+
+// mmapFlags are the MAP_ flags of mmap(2), with the kernel's values (include/uapi/asm-generic/mman*.h; 32bit is x86 only).
+var mmapFlags = []struct {
+	word, constant string
+	value          uint64
+	help           string
+}{
+	{"private", "MAP_PRIVATE", 0x02, "writes stay with this process"},
+	{"shared", "MAP_SHARED", 0x01, "writes are seen by everyone who maps it"},
+	{"shared_validate", "MAP_SHARED_VALIDATE", 0x03, "as shared, and unknown flags are refused"},
+	{"anon", "MAP_ANONYMOUS", 0x20, "no file: zeros on demand"},
+	{"fixed", "MAP_FIXED", 0x10, "exactly at addr, replacing what is there"},
+	{"fixed_noreplace", "MAP_FIXED_NOREPLACE", 0x100000, "exactly at addr, or EEXIST"},
+	{"populate", "MAP_POPULATE", 0x8000, "fault all pages in at once"},
+	{"locked", "MAP_LOCKED", 0x2000, "keep the pages in memory"},
+	{"noreserve", "MAP_NORESERVE", 0x4000, "reserve no swap space"},
+	{"growsdown", "MAP_GROWSDOWN", 0x0100, "grows towards lower addresses, as a stack does"},
+	{"stack", "MAP_STACK", 0x20000, "fit for a stack; no effect today"},
+	{"hugetlb", "MAP_HUGETLB", 0x40000, "from the pool of huge pages"},
+	{"hugetlb_2m", "MAP_HUGETLB|MAP_HUGE_2MB", 0x40000 | 21<<26, "huge pages of 2 MiB"},
+	{"hugetlb_1g", "MAP_HUGETLB|MAP_HUGE_1GB", 0x40000 | 30<<26, "huge pages of 1 GiB"},
+	{"32bit", "MAP_32BIT", 0x40, "in the first 2 GiB (x86)"},
+	{"denywrite", "MAP_DENYWRITE", 0x0800, "ignored"},
+	{"nonblock", "MAP_NONBLOCK", 0x10000, "with populate: no reading ahead"},
+	{"sync", "MAP_SYNC", 0x80000, "with shared_validate on DAX files"},
+}
+
+func mmapFlagWords() []lang.Word {
+	var out []lang.Word
+	for _, f := range mmapFlags {
+		out = append(out, lang.Word{Name: f.word, Help: f.help})
+	}
+	return out
+}
+
+var mmapAction = Action{
+	Verb: lang.Verb{
+		Name: "mmap", Summary: "map memory: reserve a range of addresses", Binds: true,
+		Params: []lang.Param{
+			{Name: "length", Kind: lang.KindQuantity, Default: "4p", Help: "how much"},
+			paramProt,
+			{Name: "flags", Kind: lang.KindFlags, Optional: true, Default: "private anon", Words: mmapFlagWords(), Show: "FLAG", Help: "private or shared, anon, …"},
+			{Name: "fd", Kind: lang.KindOption, Optional: true, Key: "fd", Of: lang.KindNumber, Show: "N", Help: "a file descriptor; -1 is none"},
+			{Name: "offset", Kind: lang.KindOption, Optional: true, Key: "offset", Of: lang.KindQuantity, Help: "where in the file"},
+			{Name: "addr", Kind: lang.KindOption, Optional: true, Key: "addr", Of: lang.KindPlace, Help: "a hint where to put it, or with fixed the place itself"},
+		},
+	},
+	run: runMmap,
+}
+
+func runMmap(c *call) error {
+	length, err := c.quantity("length", 0)
+	if err != nil {
+		return err
+	}
+	offset, err := c.quantity("offset", 0)
+	if err != nil {
+		return err
+	}
+	addr, _, err := c.place("addr")
+	if err != nil {
+		return err
+	}
+	fd := int64(-1)
+	if n, ok := c.cmd.Number("fd"); ok {
+		fd = n
+	}
+	prot, _ := c.cmd.Prot("prot")
+	flags, names := mmapFlagBits(c.cmd.Flags("flags"))
+	at := "NULL"
+	if addr != 0 {
+		at = fmt.Sprintf("0x%x", addr)
+	}
+	c.Call = fmt.Sprintf("mmap(%s, %d, %s, %s, %d, %d)", at, length, protText(prot), names, fd, offset)
+	ret, ok, err := c.syscall(sysMmap, addr, length, uint64(prot), flags, uint64(fd), offset)
+	if err != nil || !ok {
+		return err
+	}
+	ps := c.pageSize()
+	r := vmspace.Range{Start: ret, End: ret + (length+ps-1)&^(ps-1)}
+	c.Value, c.HasValue = ret, true
+	name := c.cmd.Bind
+	if name == "" {
+		name = c.names.NextFree()
+		c.bound = name
+	}
+	c.names = c.names.With(c.p.Label, name, Binding{r, c.s.last().N + 1})
+	c.focus(r)
+	return nil
+}
+
+func mmapFlagBits(words []string) (bits uint64, names string) {
+	var parts []string
+	for _, f := range mmapFlags {
+		for _, w := range words {
+			if w == f.word {
+				bits |= f.value
+				parts = append(parts, f.constant)
+			}
+		}
+	}
+	if len(parts) == 0 {
+		return 0, "0"
+	}
+	return bits, strings.Join(parts, "|")
+}
+
+// protText writes a protection as the man pages do.
+func protText(p lang.Prot) string {
+	var parts []string
+	for _, x := range []struct {
+		bit  lang.Prot
+		name string
+	}{{lang.ProtRead, "PROT_READ"}, {lang.ProtWrite, "PROT_WRITE"}, {lang.ProtExec, "PROT_EXEC"}} {
+		if p&x.bit != 0 {
+			parts = append(parts, x.name)
+		}
+	}
+	if len(parts) == 0 {
+		return "PROT_NONE"
+	}
+	return strings.Join(parts, "|")
+}

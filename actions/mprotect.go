@@ -1,0 +1,22 @@
+package actions
+
+import (
+	"fmt"
+
+	"cowscope/actions/lang"
+)
+
+var mprotectAction = Action{
+	Verb: lang.Verb{Name: "mprotect", Summary: "change what is allowed in a range", Params: []lang.Param{paramRange, paramProt}},
+	run: func(c *call) error {
+		r, err := c.rangeOf("range")
+		if err != nil {
+			return err
+		}
+		prot, _ := c.cmd.Prot("prot")
+		c.Call = fmt.Sprintf("mprotect(0x%x, %d, %s)", r.Start, r.Len(), protText(prot))
+		c.focus(r)
+		_, _, err = c.syscall(sysMprotect, r.Start, r.Len(), uint64(prot))
+		return err
+	},
+}

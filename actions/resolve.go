@@ -1,0 +1,118 @@
+package actions
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"cowscope/actions/lang"
+	"cowscope/vmspace"
+)
+
+// Places and ranges become addresses here. A name that does not exist is a mistake in the line, found before anything runs.
+
+// bindingOf finds what a name stands for in the acting process: what a command bound, else what always has that name.
+func (c *call) bindingOf(name string) (Binding, bool) {
+	if b, ok := c.names[c.p.Label][name]; ok {
+		return b, true
+	}
+	p := c.s.last().After.Process(c.p.Label)
+	if p == nil {
+		return Binding{}, false
+	}
+	for _, m := range p.Mappings.All() {
+		if fixedName(m) == name {
+			return Binding{Range: m.Range}, true
+		}
+	}
+	return Binding{}, false
+}
+
+// knownNames lists the names that the process has, for a mistake's hint and for completion.
+func knownNames(names Names, p *vmspace.Process) []string {
+	if p == nil {
+		return nil
+	}
+	known := slices.Collect(maps.Keys(names[p.Label]))
+	for _, m := range p.Mappings.All() {
+		if f := fixedName(m); f != "" {
+			known = append(known, f)
+		}
+		if len(known) > 1000 {
+			break
+		}
+	}
+	slices.Sort(known)
+	return slices.Compact(known)
+}
+
+// KnownNames lists the names that may be used in the process label after a step.
+func (st *Step) KnownNames(label string) []string {
+	return knownNames(st.Names, st.After.Process(label))
+}
+
+func (c *call) pageSize() uint64 { return c.s.last().After.PageSize }
+
+// place gives the address of a place argument, and the binding that it names.
+func (c *call) place(param string) (addr uint64, b Binding, err error) {
+	pl, ok := c.cmd.Place(param)
+	if !ok {
+		return 0, b, nil
+	}
+	if pl.IsName() {
+		if b, ok = c.bindingOf(pl.Name); !ok {
+			hint := "there is no name yet: m maps memory and names it"
+			if known := knownNames(c.names, c.s.last().After.Process(c.p.Label)); len(known) > 0 {
+				hint = "there are: " + strings.Join(known[:min(len(known), 12)], ", ")
+			}
+			return 0, b, c.cmd.ErrorIn(param, "nothing is called "+pl.Name+" in "+c.p.Label, hint)
+		}
+	}
+	addr, err = pl.Resolve(b.Start, c.pageSize())
+	if err != nil {
+		return 0, b, c.cmd.ErrorIn(param, err.Error(), "addresses have 64 bits")
+	}
+	return addr, b, nil
+}
+
+// rangeOf gives the range of a range argument: without a size it reaches to the end of its name's range, or over one page.
+func (c *call) rangeOf(param string) (vmspace.Range, error) {
+	addr, b, err := c.place(param)
+	if err != nil {
+		return vmspace.Range{}, err
+	}
+	r, _ := c.cmd.Range(param)
+	size := c.pageSize()
+	switch {
+	case r.HasSize:
+		if size, err = r.Size.Eval(c.pageSize()); err != nil {
+			return vmspace.Range{}, c.cmd.ErrorIn(param, err.Error(), "")
+		}
+	case b.Contains(addr):
+		size = b.End - addr
+	}
+	if addr+size < addr {
+		return vmspace.Range{}, c.cmd.ErrorIn(param, "the range reaches past the last address", "addresses have 64 bits")
+	}
+	return vmspace.Range{Start: addr, End: addr + size}, nil
+}
+
+// quantity gives a quantity in bytes; otherwise is what it is when not given.
+func (c *call) quantity(param string, otherwise uint64) (uint64, error) {
+	q, ok := c.cmd.Quantity(param)
+	if !ok {
+		return otherwise, nil
+	}
+	n, err := q.Eval(c.pageSize())
+	if err != nil {
+		return 0, c.cmd.ErrorIn(param, err.Error(), "")
+	}
+	return n, nil
+}
+
+// Params that several verbs have.
+var (
+	paramRange = lang.Param{Name: "range", Kind: lang.KindRange, Help: "which addresses: a name, or a place and how much of it"}
+	paramPlace = lang.Param{Name: "place", Kind: lang.KindPlace, Help: "where: a name with an offset, or an address"}
+	paramProt  = lang.Param{Name: "prot", Kind: lang.KindProt, Default: "rw", Help: "what is allowed there"}
+)

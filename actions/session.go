@@ -1,0 +1,389 @@
+package actions
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"syscall"
+
+	"cowscope/actions/lang"
+	"cowscope/actions/subject"
+	"cowscope/vmspace"
+)
+
+// Options are how a session begins.
+type Options struct {
+	ASLR bool // randomise the subject's addresses
+}
+
+// Info is what a screen says of the machine.
+type Info struct {
+	Kernel string // "Linux 6.18"
+	Rights string // what this user may see
+}
+
+// Session is a family of subject processes, the language that drives them, and the history of what happened. Its methods may be
+// called from any goroutine; commands run one after another.
+type Session struct {
+	opts    Options
+	info    Info
+	grammar *lang.Grammar
+	tracer  *subject.Tracer
+	reader  *vmspace.Reader
+	members []*member // in order of birth, the dead ones too
+	born    int       // processes so far, for their labels
+	names   Names
+	current string
+
+	turn    sync.Mutex // held while a command or a poll runs
+	mu      sync.Mutex // guards history
+	history []*Step
+}
+
+// member is a process of the family.
+type member struct {
+	vmspace.Member
+	proc *subject.Process
+	gone string // how it ended, "" while it lives
+	dead bool   // it left no zombie any more
+}
+
+// Open starts a subject and takes the first snapshot. The error says in one line what refuses it.
+func Open(opts Options) (*Session, error) {
+	g, err := Grammar()
+	if err != nil {
+		return nil, err
+	}
+	reader, err := vmspace.NewReader(vmspace.Options{})
+	if err != nil {
+		return nil, err
+	}
+	tracer, err := subject.NewTracer()
+	if err != nil {
+		reader.Close()
+		return nil, err
+	}
+	s := &Session{opts: opts, grammar: g, tracer: tracer, reader: reader}
+	if err := s.begin(); err != nil {
+		s.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// begin starts the first subject and writes step 0.
+func (s *Session) begin() error {
+	var step *Step
+	err := s.do(func() error {
+		snap, err := s.fresh()
+		if err != nil {
+			return err
+		}
+		s.info = machine(snap)
+		m := s.members[len(s.members)-1]
+		step = &Step{Process: m.Label, PID: m.PID, Event: "a fresh process: text, stack and what the kernel lends it",
+			Outcome: Outcome{Result: ResultOK}, After: snap, Names: s.names, Current: s.current,
+			Why: "Nothing is mapped yet but the program itself. m maps memory, w writes to it, f forks."}
+		return nil
+	})
+	if err == nil {
+		s.append(step)
+	}
+	return err
+}
+
+// fresh starts a subject as p1 of a new family and reads it.
+func (s *Session) fresh() (*vmspace.Snapshot, error) {
+	proc, err := s.tracer.Start(subject.Config{ASLR: s.opts.ASLR})
+	if err != nil {
+		return nil, err
+	}
+	s.members, s.born, s.names = nil, 0, nil
+	m := s.adopt(proc, "")
+	text, size := subject.Text()
+	s.names = s.names.With(m.Label, "text", Binding{Range: vmspace.Range{Start: text, End: text + size}})
+	s.current = m.Label
+	return s.reader.Read(s.family())
+}
+
+// endAll kills every process that still lives, the youngest first, so that no child is left without its parent.
+func (s *Session) endAll() {
+	for _, m := range slices.Backward(s.members) {
+		if m.gone == "" {
+			_, err := m.proc.Kill(syscall.SIGKILL) // the error says that it is gone, as it should be
+			m.gone = fmt.Sprint(err)
+		}
+	}
+}
+
+// adopt gives a new process its label.
+func (s *Session) adopt(proc *subject.Process, parent string) *member {
+	s.born++
+	m := &member{Member: vmspace.Member{Label: fmt.Sprintf("p%d", s.born), Parent: parent, PID: proc.PID()}, proc: proc}
+	s.members = append(s.members, m)
+	return m
+}
+
+// family lists the processes that a snapshot shows: all but those that left nothing behind.
+func (s *Session) family() []vmspace.Member {
+	var out []vmspace.Member
+	for _, m := range s.members {
+		if !m.dead {
+			out = append(out, m.Member)
+		}
+	}
+	return out
+}
+
+func (s *Session) member(label string) *member {
+	for _, m := range s.members {
+		if m.Label == label {
+			return m
+		}
+	}
+	return nil
+}
+
+// do runs f on the thread that may touch the subjects.
+func (s *Session) do(f func() error) error {
+	var err error
+	if e := s.tracer.Do(func() { err = f() }); e != nil {
+		return e
+	}
+	return err
+}
+
+// Do runs one command line. A *lang.SyntaxError says that nothing ran and why; other errors are cowscope's own failures. What the
+// kernel answers, a dead process included, is in the step. A blank line gives no step and no error.
+func (s *Session) Do(ctx context.Context, line string) (*Step, error) {
+	cmd, err := s.grammar.Parse(line)
+	if err != nil || cmd == nil {
+		return nil, err
+	}
+	s.turn.Lock()
+	defer s.turn.Unlock()
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	var step *Step
+	err = s.do(func() error {
+		step, err = s.perform(cmd)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	s.append(step)
+	return step, nil
+}
+
+// perform runs a command on the tracing thread and makes its step.
+func (s *Session) perform(cmd *lang.Command) (*Step, error) {
+	before := s.last().After
+	c := &call{s: s, cmd: cmd, names: s.names, current: s.current}
+	label := s.current
+	if cmd.Process != "" {
+		label = cmd.Process
+	}
+	if c.p = s.member(label); c.p == nil {
+		return nil, cmd.ErrorAt(cmd.ProcessSpan, "there is no process "+label, "there are: "+s.labels())
+	}
+	action := actionOf(cmd.Verb.Name)
+	if c.p.gone != "" && !action.Dead {
+		c.Result, c.note = ResultExited, c.p.Label+" "+c.p.gone+"; nothing can run in it any more."
+	} else if err := s.attempt(c, action); err != nil {
+		return nil, err
+	}
+	s.names, s.current = c.names, c.current
+	after, err := s.reader.Update(before, s.family(), c.touched)
+	if err != nil {
+		return nil, err
+	}
+	step := &Step{Process: c.p.Label, PID: c.p.PID, Command: canonical(cmd, s.last().Current), Outcome: c.Outcome,
+		Before: before, After: after, Names: s.names, Current: s.current, Changes: vmspace.Diff(before, after)}
+	s.forget(after)
+	step.Minor, step.Major = faultsBetween(before, after, c.p.Label)
+	step.Why = explain(step, c)
+	return step, nil
+}
+
+// forget leaves processes out of later snapshots that left nothing behind, not even a zombie.
+func (s *Session) forget(after *vmspace.Snapshot) {
+	for _, m := range s.members {
+		if p := after.Process(m.Label); m.gone != "" && p != nil && p.State == vmspace.Gone {
+			m.dead = true
+		}
+	}
+}
+
+// attempt runs the action and sorts its endings: what the kernel answered stays in c, a process that is gone becomes the result
+// "exited", everything else is an error of cowscope.
+func (s *Session) attempt(c *call, a *Action) error {
+	err := a.run(c)
+	var exited *subject.ExitedError
+	if errors.As(err, &exited) {
+		c.p.gone = describeExit(exited)
+		c.Result, c.note = ResultExited, c.p.Label+" "+c.p.gone+"."
+		return nil
+	}
+	if errors.Is(err, subject.ErrStubs) {
+		c.Result = ResultExited
+		c.note = "The instructions that cowscope runs in " + c.p.Label + " are no longer in its memory, so it cannot act any more. K kills it, n starts a fresh one."
+		return nil
+	}
+	return err
+}
+
+// canonical is the line as the log shows it: the process is left out where it is the current one, since the log names it anyway.
+func canonical(cmd *lang.Command, current string) string {
+	c := *cmd
+	if c.Process == current {
+		c.Process = ""
+	}
+	return c.String()
+}
+
+func faultsBetween(a, b *vmspace.Snapshot, label string) (minor, major uint64) {
+	x, y := a.Process(label), b.Process(label)
+	if x == nil || y == nil || y.MinorFlt < x.MinorFlt || y.MajorFlt < x.MajorFlt {
+		return 0, 0
+	}
+	return y.MinorFlt - x.MinorFlt, y.MajorFlt - x.MajorFlt
+}
+
+func (s *Session) labels() string {
+	out := ""
+	for i, m := range s.members {
+		if i > 0 {
+			out += ", "
+		}
+		out += m.Label
+	}
+	return out
+}
+
+// Poll looks whether anything changed without a command: a page swapped out or merged, a process killed from outside. It gives the
+// step that says so, or nil.
+func (s *Session) Poll(ctx context.Context) (*Step, error) {
+	s.turn.Lock()
+	defer s.turn.Unlock()
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	var step *Step
+	err := s.do(func() error {
+		var err error
+		step, err = s.notice()
+		return err
+	})
+	if err != nil || step == nil {
+		return nil, err
+	}
+	s.append(step)
+	return step, nil
+}
+
+// notice reads the family again and makes a step of what differs.
+func (s *Session) notice() (*Step, error) {
+	before := s.last().After
+	event, label := s.deaths()
+	after, err := s.reader.Update(before, s.family(), nil)
+	if err != nil {
+		return nil, err
+	}
+	changes := vmspace.Diff(before, after)
+	if event == "" && !slices.ContainsFunc(changes, worthTelling) {
+		return nil, nil
+	}
+	step := &Step{Process: label, Event: event, Outcome: Outcome{Result: ResultOK}, Before: before, After: after,
+		Names: s.names, Current: s.current, Changes: changes}
+	s.forget(after)
+	if event == "" {
+		step.Process = changes[0].Process
+		step.Event = "the kernel changed something by itself"
+		step.Why = sentenceOf(changes, after)
+	} else {
+		step.Why = "Not by a command: it came from outside. n starts a fresh subject."
+	}
+	if m := s.member(step.Process); m != nil {
+		step.PID = m.PID
+	}
+	return step, nil
+}
+
+// worthTelling leaves out what changes all the time without meaning: a page referenced again, mapped once more elsewhere.
+func worthTelling(c vmspace.Change) bool { return c.Kind != vmspace.ChangeAttrs }
+
+// deaths notices processes that ended since the last look.
+func (s *Session) deaths() (event, label string) {
+	for _, m := range s.members {
+		if m.gone != "" {
+			continue
+		}
+		var exited *subject.ExitedError
+		if err := m.proc.Poll(); errors.As(err, &exited) {
+			m.gone = describeExit(exited)
+			event, label = m.Label+" "+m.gone, m.Label
+		}
+	}
+	return event, label
+}
+
+// Peek reads the bytes of the page at addr in the process, if it is present. It never faults a page in.
+func (s *Session) Peek(ctx context.Context, label string, addr uint64) ([]byte, error) {
+	s.turn.Lock()
+	defer s.turn.Unlock()
+	m := s.member(label)
+	if m == nil || m.gone != "" || ctx.Err() != nil {
+		return nil, nil
+	}
+	return s.present(m, addr, s.last().After.PageSize)
+}
+
+// present reads n bytes from addr, up to the first page that is not present.
+func (s *Session) present(m *member, addr, n uint64) ([]byte, error) {
+	b := make([]byte, n)
+	pages, err := s.reader.Peek(m.PID, addr, b)
+	ps := s.last().After.PageSize
+	for i, ok := range pages {
+		if !ok {
+			return b[:min(n, max(addr&^(ps-1)+uint64(i)*ps, addr)-addr)], err
+		}
+	}
+	return b, err
+}
+
+// History is every step so far, oldest first. The slice is the caller's own.
+func (s *Session) History() []*Step {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.history[:len(s.history):len(s.history)]
+}
+
+func (s *Session) last() *Step {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.history[len(s.history)-1]
+}
+
+func (s *Session) append(st *Step) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	st.N = len(s.history)
+	s.history = append(s.history, st)
+}
+
+// Grammar is the language that Do understands.
+func (s *Session) Grammar() *lang.Grammar { return s.grammar }
+
+// Info says what there is to say of the machine.
+func (s *Session) Info() Info { return s.info }
+
+// Close ends every process of the family. It may be called at any time, also while a command runs, and more than once.
+func (s *Session) Close() error {
+	err := s.tracer.Close()
+	s.reader.Close()
+	return err
+}

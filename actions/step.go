@@ -1,0 +1,89 @@
+package actions
+
+import (
+	"fmt"
+	"strings"
+
+	"cowscope/vmspace"
+)
+
+// Step is one entry of a session's history: what was asked, what the kernel answered, and the family before and after. It is
+// immutable once it is in the history.
+type Step struct {
+	N       int    // its place in the history; 0 is the fresh subject
+	Process string // label of the process that acted
+	PID     int
+	Command string // canonical command line; "" for something that happened by itself
+	Event   string // what happened by itself, "" for a command
+
+	Outcome
+	Before, After *vmspace.Snapshot
+	Names         Names  // after the step
+	Current       string // label of the current process after the step
+	Changes       []vmspace.Change
+	Why           string // what happened and why, in one or two sentences
+}
+
+// Outcome is how a command ended.
+type Outcome struct {
+	Call   string // strace style, without the result: mmap(NULL, 16384, …)
+	Result string // ok, EINVAL, SIGSEGV/ACCERR, timeout, exited
+	Value  uint64 // what the call returned
+	// HasValue says that Value is worth showing: an address, a count, a process id.
+	HasValue bool
+	Fault    uint64 // the address that a signal names
+	Minor    uint64 // faults taken by the process that acted
+	Major    uint64
+	Bytes    []byte        // what a read saw
+	Focus    vmspace.Range // what the command was about, for the cursor; empty where it was about nothing
+}
+
+// OK says whether the kernel did what was asked.
+func (o Outcome) OK() bool { return o.Result == ResultOK }
+
+// The results that are neither an errno nor a signal.
+const (
+	ResultOK      = "ok"
+	ResultTimeout = "timeout"
+	ResultExited  = "exited"
+	ResultRefused = "refused" // foreign code asked for a system call
+)
+
+// Answer is the right-hand side of the call in the log: "= 0x7ffff7fb6000", "= -1 ENOMEM", "SIGSEGV/ACCERR at 0x…".
+func (o Outcome) Answer() string {
+	switch {
+	case strings.HasPrefix(o.Result, "SIG"):
+		return fmt.Sprintf("%s at 0x%x", o.Result, o.Fault)
+	case o.Result == ResultOK && o.HasValue:
+		return fmt.Sprintf("= %s", formatValue(o.Value))
+	case o.Result == ResultOK:
+		return "= 0"
+	case strings.HasPrefix(o.Result, "E"):
+		return "= -1 " + o.Result
+	}
+	return o.Result
+}
+
+func formatValue(v uint64) string {
+	if v < 1<<22 {
+		return fmt.Sprint(v)
+	}
+	return fmt.Sprintf("0x%x", v)
+}
+
+// Faulted tells the faults in words: "1 minor fault", "" where there were none.
+func (o Outcome) Faulted() string {
+	var parts []string
+	for _, f := range []struct {
+		n    uint64
+		word string
+	}{{o.Minor, "minor"}, {o.Major, "major"}} {
+		switch {
+		case f.n == 1:
+			parts = append(parts, "1 "+f.word+" fault")
+		case f.n > 1:
+			parts = append(parts, fmt.Sprintf("%d %s faults", f.n, f.word))
+		}
+	}
+	return strings.Join(parts, ", ")
+}

@@ -1,0 +1,105 @@
+//go:build amd64 || arm64
+
+package subject
+
+import (
+	"bytes"
+	"encoding/binary"
+)
+
+// The program, byte by byte: an ELF header, two program headers, and one page
+// of stubs. It needs no heap, no data, no interpreter, so that the address space
+// it makes has nothing in it that a user would have to ask about.
+//
+// Headers and text are different pages of the file: the text page then begins
+// with an instruction instead of "\x7fELF", and jumping to its start is harmless.
+
+const (
+	ehSize = 64
+	phSize = 56
+
+	etExec     = 2
+	ptLoad     = 1
+	ptGNUStack = 0x6474e551
+	pfX        = 1
+	pfW        = 2
+	pfR        = 4
+
+	textSize = 4096 // of stubs; the mapping is one page whatever its size
+)
+
+type elfHeader struct {
+	Ident                                      [16]byte
+	Type, Machine                              uint16
+	Version                                    uint32
+	Entry, Phoff, Shoff                        uint64
+	Flags                                      uint32
+	Ehsize, Phentsize, Phnum, Shentsize, Shnum uint16
+	Shstrndx                                   uint16
+}
+
+type progHeader struct {
+	Type, Flags                                uint32
+	Offset, Vaddr, Paddr, Filesz, Memsz, Align uint64
+}
+
+// program is the whole ELF file. PT_GNU_STACK without PF_X keeps the stack from
+// being executable (fs/binfmt_elf.c); with it missing x86 would once have made
+// every readable mapping executable.
+func program() []byte {
+	var b bytes.Buffer
+	put := func(v any) {
+		if err := binary.Write(&b, binary.LittleEndian, v); err != nil {
+			panic(err) // fixed-size values into memory: cannot fail
+		}
+	}
+	put(elfHeader{
+		Ident: [16]byte{0x7f, 'E', 'L', 'F', 2 /* 64 bit */, 1 /* little endian */, 1 /* version */},
+		Type:  etExec, Machine: elfMachine, Version: 1,
+		Entry: textBase + stubEntry, Phoff: ehSize,
+		Ehsize: ehSize, Phentsize: phSize, Phnum: 2,
+	})
+	put(progHeader{
+		Type: ptLoad, Flags: pfR | pfX, Offset: textOffset, Vaddr: textBase, Paddr: textBase,
+		Filesz: textSize, Memsz: textSize, Align: textOffset,
+	})
+	put(progHeader{Type: ptGNUStack, Flags: pfR | pfW, Align: 16})
+	image := make([]byte, textOffset+textSize)
+	copy(image, b.Bytes())
+	copy(image[textOffset:], text())
+	return image
+}
+
+// text is the page of stubs. What is not a stub is traps, so that a jump to any
+// instruction boundary of the page ends at once.
+func text() []byte {
+	page := bytes.Repeat(trapBytes, textSize/len(trapBytes))
+	for _, c := range code {
+		copy(page[c.at:], c.bytes)
+	}
+	copy(page[nameAt:], commName+"\x00")
+	return page
+}
+
+// nameAt is where the page holds the process name: prctl(PR_SET_NAME) wants it
+// in the memory of the process, and there is no other memory to lend.
+const (
+	nameAt   = 0x800
+	commName = "cow-subject"
+)
+
+// A piece is some instructions at an offset of the text page.
+type piece struct {
+	at    int
+	bytes []byte
+}
+
+// A stub is what run needs to know about a piece: where it starts, where it has
+// arrived at its end, and which of its instructions may fault on the user's
+// memory. All are addresses.
+type stub struct {
+	start   uint64
+	end     uint64 // the ip, as ptrace reports it, when the stub is done
+	faultLo uint64 // first and
+	faultHi uint64 // last instruction that touches the user's memory
+}

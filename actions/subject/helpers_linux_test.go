@@ -1,0 +1,204 @@
+//go:build amd64 || arm64
+
+package subject
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// What the tests share. All of them run on the real kernel. A test that fails
+// inside Do leaves it by Goexit, which the tracer is built to survive.
+
+func TestMain(m *testing.M) {
+	if os.Getenv(victimEnv) != "" {
+		victim()
+		return
+	}
+	code := m.Run()
+	// Nothing outlives the tests: no child, no zombie, no orphan sent to us.
+	if pid, err := unix.Wait4(-1, nil, unix.WALL|unix.WNOHANG, nil); err != unix.ECHILD {
+		fmt.Fprintf(os.Stderr, "a child is left over: wait4 says %d, %v\n", pid, err)
+		code = 1
+	}
+	os.Exit(code)
+}
+
+// inTracer runs f on the thread of a new tracer and closes it.
+func inTracer(t testing.TB, f func(tr *Tracer)) {
+	t.Helper()
+	tr, err := NewTracer()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := tr.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	if err := tr.Do(func() { f(tr) }); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// inSubject does the same with a subject started.
+func inSubject(t testing.TB, cfg Config, f func(p *Process)) {
+	t.Helper()
+	inTracer(t, func(tr *Tracer) { f(start(t, tr, cfg)) })
+}
+
+func start(t testing.TB, tr *Tracer, cfg Config) *Process {
+	t.Helper()
+	p, err := tr.Start(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// must returns the ending of something that did not fail.
+func must(t testing.TB) func(e Ending, err error) Ending {
+	return func(e Ending, err error) Ending {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return e
+	}
+}
+
+// ok is for what has to go well.
+func ok(t testing.TB) func(e Ending, err error) Ending {
+	return func(e Ending, err error) Ending {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !e.OK() {
+			t.Fatalf("ended with %s", describe(e))
+		}
+		return e
+	}
+}
+
+func call(t testing.TB, p *Process, nr uintptr, args ...uint64) Ending {
+	t.Helper()
+	return must(t)(p.Syscall(nr, args...))
+}
+
+const none = ^uint64(0) // -1 as an argument
+
+var pageSize = uint64(os.Getpagesize())
+
+// mmap maps private anonymous pages.
+func mmap(t testing.TB, p *Process, pages, prot uint64) uint64 {
+	t.Helper()
+	e := call(t, p, unix.SYS_MMAP, 0, pages*pageSize, prot, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS, none, 0)
+	if e.Errno != 0 {
+		t.Fatal(e.Errno)
+	}
+	return e.Value
+}
+
+// machine maps a page of code at an address of the kernel's choice.
+func machine(t testing.TB, p *Process, code ...byte) uint64 {
+	t.Helper()
+	addr := mmap(t, p, 1, unix.PROT_READ|unix.PROT_WRITE|unix.PROT_EXEC)
+	ok(t)(p.Store(addr, code))
+	return addr
+}
+
+// peek reads the memory of a process from outside.
+func peek(t testing.TB, p *Process, addr uint64, n int) []byte {
+	t.Helper()
+	f, err := os.Open(fmt.Sprintf("/proc/%d/mem", p.PID()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	b := make([]byte, n)
+	if _, err := f.ReadAt(b, int64(addr)); err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func maps(t testing.TB, p *Process) string {
+	t.Helper()
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/maps", p.PID()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+// state is the letter of /proc/PID/stat, 0 when the process is gone.
+func state(pid int) byte {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return 0
+	}
+	_, rest, _ := strings.Cut(string(b), ") ")
+	return rest[0]
+}
+
+// until waits for something that is about to be true.
+func until(t testing.TB, what string, holds func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); !holds(); time.Sleep(50 * time.Microsecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("waited in vain until %s", what)
+		}
+	}
+}
+
+func wantSignal(t testing.TB, e Ending, signo syscall.Signal, code string, addr uint64) {
+	t.Helper()
+	s := e.Signal
+	if s == nil || s.Signo != signo || s.CodeName() != code || s.Addr != addr {
+		t.Fatalf("ended with %s, want %s/%s at %#x", describe(e), signalName(signo), code, addr)
+	}
+}
+
+func wantExit(t testing.TB, err error, want ExitedError) {
+	t.Helper()
+	var gone *ExitedError
+	if !errors.As(err, &gone) {
+		t.Fatalf("error is %v, want %v", err, &want)
+	}
+	if *gone != want {
+		t.Fatalf("process ended with %+v, want %+v", *gone, want)
+	}
+}
+
+// alive proves that the process still does as it is told.
+func alive(t testing.TB, p *Process) {
+	t.Helper()
+	if e := ok(t)(p.Syscall(unix.SYS_GETPID)); e.Value != uint64(p.PID()) {
+		t.Fatalf("getpid in process %d says %d", p.PID(), e.Value)
+	}
+}
+
+func describe(e Ending) string {
+	s := fmt.Sprintf("value %#x, errno %d, done %d, ip %#x", e.Value, e.Errno, e.Done, e.IP)
+	if e.Signal != nil {
+		s += fmt.Sprintf(", %s/%s at %#x from %#x", e.Signal.Name(), e.Signal.CodeName(), e.Signal.Addr, e.Signal.IP)
+	}
+	if e.Attempt != nil {
+		s += fmt.Sprintf(", tried %+v", *e.Attempt)
+	}
+	if e.TimedOut {
+		s += ", timed out"
+	}
+	if e.Trap {
+		s += ", trapped"
+	}
+	return s
+}

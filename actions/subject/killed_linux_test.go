@@ -1,0 +1,85 @@
+//go:build amd64 || arm64
+
+package subject
+
+import (
+	"bufio"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// kill -9 of the tracer: the test program runs itself as the one to be killed.
+
+const victimEnv = "COWSCOPE_TEST_VICTIM"
+
+// victim starts a family of three, one of them inside an endless wait, tells the
+// pids, and waits to be killed.
+func victim() {
+	t, err := NewTracer()
+	if err != nil {
+		fmt.Println(err)
+		os.Exit(1)
+	}
+	_ = t.Do(func() {
+		p, err := t.Start(Config{})
+		if err != nil {
+			fmt.Println(err)
+			os.Exit(1)
+		}
+		c, _, _ := p.Fork()
+		g, _, _ := c.Fork()
+		fmt.Println(p.PID(), c.PID(), g.PID())
+		_, _ = p.Syscall(unix.SYS_PPOLL, 0, 0, 0, 0, 0) // runs when we die; the others stand
+		select {}
+	})
+}
+
+func TestNothingSurvivesKillNine(t *testing.T) {
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(self)
+	cmd.Env = append(os.Environ(), victimEnv+"=1")
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	line, _ := bufio.NewReader(out).ReadString('\n')
+	var pids [3]int
+	if _, err := fmt.Sscan(strings.TrimSpace(line), &pids[0], &pids[1], &pids[2]); err != nil {
+		t.Fatalf("the victim says %q", line)
+	}
+	var watched []unix.PollFd
+	for _, pid := range pids {
+		fd, err := unix.PidfdOpen(pid, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer unix.Close(fd)
+		watched = append(watched, unix.PollFd{Fd: int32(fd), Events: unix.POLLIN})
+	}
+	until(t, "the subject waits", func() bool { return state(pids[0]) == 'S' })
+	if err := cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Wait()
+	for i := range watched {
+		// A pidfd becomes readable when its process has ended.
+		n, err := unix.Poll(watched[i:i+1], 10_000)
+		for err == unix.EINTR {
+			n, err = unix.Poll(watched[i:i+1], 10_000)
+		}
+		if n != 1 || err != nil {
+			t.Errorf("process %d survived its tracer (%v)", pids[i], err)
+		}
+	}
+}

@@ -1,0 +1,247 @@
+//go:build amd64 || arm64
+
+package subject
+
+import (
+	"encoding/binary"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// What a process can be told to do. Each method builds registers, runs one stub
+// and reads the outcome. All are called inside Tracer.Do, and all return the
+// three kinds of ending described in doc.go.
+
+// Process is one traced process: the subject, or a descendant.
+type Process struct {
+	tracer   *Tracer
+	pid      int
+	family   int        // pid of the first process, which is the session of all
+	parent   *Process   // the traced process that must wait for it; nil when that is us
+	children []*Process // made by fork and not yet reaped
+	newborn  *Process   // announced by the run under way
+	dead     *ExitedError
+
+	cfg        Config
+	randomized bool
+	idle       registers // every run starts from these
+	fired      bool      // the last run was sent a SIGSTOP
+}
+
+// PID is the process ID.
+func (p *Process) PID() int { return p.pid }
+
+// Randomized reports whether addresses differ from run to run: asked for, or
+// because this system refuses to switch it off.
+func (p *Process) Randomized() bool { return p.randomized }
+
+// ready is the check before every run. It must be cheap; a call from the wrong
+// thread is found out by the kernel's refusal, see lost.
+func (p *Process) ready() error {
+	if !p.tracer.inside.Load() {
+		return ErrOutside
+	}
+	if p.dead != nil {
+		return p.dead
+	}
+	return nil
+}
+
+// Poll returns nil while the process lives and an *ExitedError once it is gone,
+// without waiting.
+func (p *Process) Poll() error {
+	if err := p.ready(); err != nil {
+		return err
+	}
+	var ws unix.WaitStatus
+	pid, err := unix.Wait4(p.pid, &ws, unix.WALL|unix.WNOHANG, nil)
+	switch {
+	case err == unix.ECHILD:
+		return p.died(&ExitedError{PID: p.pid, Lost: true})
+	case err == nil && pid == p.pid && !status(ws).stopped():
+		return p.died(status(ws).exited(p.pid))
+	}
+	return nil
+}
+
+// Syscall makes the process execute one system call.
+func (p *Process) Syscall(nr uintptr, args ...uint64) (Ending, error) {
+	if nr == unix.SYS_WAIT4 || nr == unix.SYS_WAITID {
+		// The kernel hides a dead tracee from its parent until the tracer has
+		// taken notice (kernel/exit.c, wait_consider_task).
+		for _, c := range p.children {
+			_ = c.Poll()
+		}
+	}
+	r := p.fresh()
+	setCall(r, uint64(nr), args)
+	v, c, err := p.run(syscallStub, runStep, p.cfg.Deadline)
+	switch {
+	case err != nil:
+		return Ending{}, err
+	case v == overdue:
+		return Ending{TimedOut: true}, nil
+	case v == raised && c.signo == int32(unix.SIGSYS): // a seccomp filter around us
+		return Ending{Signal: p.signal(c)}, nil
+	case v != finished || !called(r):
+		return Ending{}, ErrStubs
+	}
+	e := Ending{Value: callResult(r)}
+	if e.Value > ^uint64(4095) {
+		e.Errno = syscall.Errno(-e.Value)
+		e.TimedOut = e.Errno == unix.EINTR && p.fired
+	}
+	return e, nil
+}
+
+// Load reads n bytes one after the other. Value is the last of them.
+func (p *Process) Load(addr, n uint64) (Ending, error) {
+	e, err := p.access(loadStub, addr, n, 0)
+	if err == nil && e.OK() && n > 0 {
+		e.Value = loadedByte(&p.tracer.regs)
+	}
+	return e, err
+}
+
+// Fill stores b over n bytes.
+func (p *Process) Fill(addr, n uint64, b byte) (Ending, error) {
+	return p.access(fillStub, addr, n, uint64(b))
+}
+
+// Touch makes one access per page: a load, or a store that changes nothing.
+func (p *Process) Touch(addr, pages, pageSize uint64, write bool) (Ending, error) {
+	if write {
+		return p.access(writeStub, addr, pages, pageSize)
+	}
+	return p.access(readStub, addr, pages, pageSize)
+}
+
+// Store writes data: single bytes up to an aligned address, then eight at a
+// time, then the bytes that are left. It stops at the first fault.
+func (p *Process) Store(addr uint64, data []byte) (Ending, error) {
+	total := Ending{}
+	if err := p.ready(); err != nil {
+		return total, err
+	}
+	for len(data) > 0 {
+		s, n, value := store1Stub, 1, uint64(data[0])
+		if addr%8 == 0 && len(data) >= 8 {
+			s, n, value = store8Stub, 8, binary.LittleEndian.Uint64(data)
+		}
+		e, err := p.access(s, addr, 1, value)
+		if err != nil || !e.OK() {
+			e.Done = total.Done
+			return e, err
+		}
+		total.Done += uint64(n)
+		addr += uint64(n)
+		data = data[n:]
+	}
+	return total, nil
+}
+
+// access runs a stub that touches the user's memory. A fault is the user's only
+// if the stub's own instruction made it: another ip means other instructions, and
+// a fault at the address of the instruction itself means that it could
+// not be fetched.
+func (p *Process) access(s *stub, addr, count, value uint64) (Ending, error) {
+	if count == 0 {
+		return Ending{}, p.ready()
+	}
+	r := p.fresh()
+	setOperands(r, addr, count, value)
+	v, c, err := p.run(s, runConfined, p.cfg.Deadline)
+	if err != nil {
+		return Ending{}, err
+	}
+	e := Ending{Done: count - remaining(r)}
+	if single(s) {
+		e.Done = 0 // Store counts
+	}
+	switch ip := getIP(r); {
+	case v == finished && (single(s) || remaining(r) == 0):
+	case v == overdue && ip >= s.start && ip <= s.end:
+		e.TimedOut = true
+	case v == raised && ip >= s.faultLo && ip <= s.faultHi && !unfetched(c, ip):
+		e.Signal = p.signal(c)
+	default:
+		return Ending{}, ErrStubs
+	}
+	return e, nil
+}
+
+// single reports whether the stub makes one access and does not count.
+func single(s *stub) bool { return s == store8Stub || s == store1Stub }
+
+// unfetched reports whether the fault is about the instruction at ip itself. A
+// protection key refuses only data, so it never is.
+func unfetched(c cause, ip uint64) bool {
+	const pkuerr = 4
+	return c.signo == int32(unix.SIGSEGV) && c.code != pkuerr && c.code != siKernel && c.addr == ip ||
+		c.signo == int32(unix.SIGBUS) && c.addr == ip
+}
+
+// signal is the cause as the user is told it.
+func (p *Process) signal(c cause) *Signal {
+	return &Signal{Signo: syscall.Signal(c.signo), Code: c.code, Addr: c.addr, IP: getIP(&p.tracer.regs)}
+}
+
+// Jump runs the code at addr until it returns, traps, faults, tries a system
+// call, or takes too long. The return address lies on the stack from the start
+// (x86-64) or in the link register (arm64); code that overwrites it returns
+// to wherever it then says.
+func (p *Process) Jump(addr uint64) (Ending, error) {
+	r := p.fresh()
+	setOperands(r, 0, 0, addr)
+	v, c, err := p.run(jumpStub, runConfined, p.cfg.JumpDeadline)
+	if err != nil {
+		return Ending{}, err
+	}
+	ip := getIP(r)
+	switch {
+	case v == finished:
+		return Ending{}, nil
+	case v == overdue:
+		return Ending{TimedOut: true, IP: ip}, nil
+	case v == attempted:
+		return Ending{Attempt: attempt(p.pid, r), IP: ip}, nil
+	case ip == jumpStub.start && unfetched(c, ip):
+		return Ending{}, ErrStubs
+	case c.signo == int32(unix.SIGTRAP):
+		return Ending{Trap: true, IP: trapAddress(ip, c.code)}, nil
+	}
+	return Ending{Signal: p.signal(c), IP: ip}, nil
+}
+
+// Kill sends a signal and lets the process take it. The error is an *ExitedError
+// when it died of it. Stop signals are not obeyed: a stopped process could not
+// be worked with.
+func (p *Process) Kill(sig syscall.Signal) (Ending, error) {
+	if err := p.ready(); err != nil {
+		return Ending{}, err
+	}
+	if err := unix.Kill(p.pid, sig); err != nil {
+		if errno, ok := err.(syscall.Errno); ok && errno != unix.ESRCH {
+			return Ending{Errno: errno}, nil
+		}
+	}
+	return Ending{}, p.breathe(time.Second)
+}
+
+// Exit makes the process exit; the *ExitedError says so.
+func (p *Process) Exit(code int) (Ending, error) {
+	return p.Syscall(unix.SYS_EXIT_GROUP, uint64(code))
+}
+
+// breathe runs the process from trap to trap without doing anything: pending
+// signals take effect, and the page of stubs is faulted in.
+func (p *Process) breathe(limit time.Duration) error {
+	p.fresh()
+	v, _, err := p.run(idleStub, runConfined, limit)
+	if err == nil && v != finished && v != overdue {
+		err = ErrStubs
+	}
+	return err
+}

@@ -1,0 +1,88 @@
+package subject
+
+import (
+	"syscall"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// Registers of x86-64. PTRACE_GETREGS and not PTRACE_GETREGSET: the latter
+// answers in the layout of the mode the process is in, and foreign code can
+// far-jump into 32-bit mode (arch/x86/kernel/ptrace.c, task_user_regset_view).
+
+type registers = unix.PtraceRegs
+
+func getRegs(pid int, r *registers) syscall.Errno {
+	_, _, e := unix.RawSyscall6(unix.SYS_PTRACE, unix.PTRACE_GETREGS, uintptr(pid), 0, uintptr(unsafe.Pointer(r)), 0, 0)
+	return e
+}
+
+func setRegs(pid int, r *registers) syscall.Errno {
+	_, _, e := unix.RawSyscall6(unix.SYS_PTRACE, unix.PTRACE_SETREGS, uintptr(pid), 0, uintptr(unsafe.Pointer(r)), 0, 0)
+	return e
+}
+
+// makeIdle turns the registers at the first trap into those every run starts
+// from. An orig_rax of -1 says that no system call is under way, so that the
+// kernel never steps ip back to restart one (arch/x86/kernel/signal.c).
+func makeIdle(r *registers) {
+	r.Orig_rax = ^uint64(0)
+	r.Rip = idleStub.end
+}
+
+func setIP(r *registers, ip uint64) { r.Rip = ip }
+func getIP(r *registers) uint64     { return r.Rip }
+
+func setOperands(r *registers, addr, count, value uint64) {
+	r.Rdi, r.Rsi = addr, addr
+	r.Rcx = count
+	r.Rax, r.Rdx = value, value
+}
+
+func remaining(r *registers) uint64  { return r.Rcx }
+func loadedByte(r *registers) uint64 { return r.Rax & 0xff }
+
+func setCall(r *registers, nr uint64, args []uint64) {
+	var a [6]uint64
+	copy(a[:], args)
+	r.Rax = nr
+	r.Rdi, r.Rsi, r.Rdx, r.R10, r.R8, r.R9 = a[0], a[1], a[2], a[3], a[4], a[5]
+}
+
+func callResult(r *registers) uint64 { return r.Rax }
+
+// called reports whether the step was a system call: the entry code keeps its
+// number in orig_rax, any other instruction leaves the -1 there.
+func called(r *registers) bool { return r.Orig_rax != ^uint64(0) }
+
+// interrupted reports whether the stop at the end of the step is a call that a
+// signal cut short and that starts over when let run: the codes ERESTARTSYS,
+// ERESTARTNOINTR, ERESTARTNOHAND and ERESTART_RESTARTBLOCK never reach a program
+// (include/linux/errno.h).
+func interrupted(r *registers, s *stub) bool {
+	if s != syscallStub || r.Rip != s.end || !called(r) {
+		return false
+	}
+	switch -int64(r.Rax) {
+	case 512, 513, 514, 516:
+		return true
+	}
+	return false
+}
+
+// trapAddress is the address of the breakpoint instruction that led to this ip:
+// int3 is reported from behind.
+func trapAddress(ip uint64, code int32) uint64 {
+	if code == siKernel {
+		return ip - 1
+	}
+	return ip
+}
+
+const auditArch = unix.AUDIT_ARCH_X86_64
+
+// attemptFromRegs is for kernels without PTRACE_GET_SYSCALL_INFO (before 5.3).
+func attemptFromRegs(r *registers) *Attempt {
+	return &Attempt{Nr: r.Orig_rax, Args: [6]uint64{r.Rdi, r.Rsi, r.Rdx, r.R10, r.R8, r.R9}}
+}

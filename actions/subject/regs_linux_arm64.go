@@ -1,0 +1,73 @@
+package subject
+
+import (
+	"syscall"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// Registers of arm64, which has no PTRACE_GETREGS, only register sets.
+
+type registers = unix.PtraceRegs
+
+const ntPrstatus = 1 // include/uapi/linux/elf.h
+
+func getRegs(pid int, r *registers) syscall.Errno {
+	iov := unix.Iovec{Base: (*byte)(unsafe.Pointer(r)), Len: uint64(unsafe.Sizeof(*r))}
+	_, _, e := unix.RawSyscall6(unix.SYS_PTRACE, unix.PTRACE_GETREGSET, uintptr(pid), ntPrstatus, uintptr(unsafe.Pointer(&iov)), 0, 0)
+	return e
+}
+
+func setRegs(pid int, r *registers) syscall.Errno {
+	iov := unix.Iovec{Base: (*byte)(unsafe.Pointer(r)), Len: uint64(unsafe.Sizeof(*r))}
+	_, _, e := unix.RawSyscall6(unix.SYS_PTRACE, unix.PTRACE_SETREGSET, uintptr(pid), ntPrstatus, uintptr(unsafe.Pointer(&iov)), 0, 0)
+	return e
+}
+
+// makeIdle turns the registers at the first trap into those every run starts
+// from. The kernel restarts an interrupted call only while pc is still where it
+// put it (arch/arm64/kernel/signal.c, do_signal); settle moves it away.
+func makeIdle(r *registers) {
+	r.Regs[30] = textBase + stubBack // a ret in foreign code leads here
+	r.Pc = idleStub.end
+}
+
+func setIP(r *registers, ip uint64) { r.Pc = ip }
+func getIP(r *registers) uint64     { return r.Pc }
+
+func setOperands(r *registers, addr, count, value uint64) {
+	r.Regs[0], r.Regs[1], r.Regs[2] = addr, count, value
+}
+
+func remaining(r *registers) uint64  { return r.Regs[1] }
+func loadedByte(r *registers) uint64 { return r.Regs[3] & 0xff }
+
+func setCall(r *registers, nr uint64, args []uint64) {
+	copy(r.Regs[:6], []uint64{0, 0, 0, 0, 0, 0})
+	copy(r.Regs[:6], args)
+	r.Regs[8] = nr
+}
+
+func callResult(r *registers) uint64 { return r.Regs[0] }
+
+// called: the registers do not tell a system call from another instruction here;
+// that the step ended behind one word is all we know.
+func called(*registers) bool { return true }
+
+// interrupted reports whether the stop is a call that a signal cut short: the
+// kernel has already put pc back to the svc by the time it stops, so a step
+// that ends where it began has to be taken again.
+func interrupted(r *registers, s *stub) bool { return s == syscallStub && r.Pc == s.start }
+
+// trapAddress is the address of the breakpoint instruction: brk is reported in place.
+func trapAddress(ip uint64, _ int32) uint64 { return ip }
+
+const auditArch = unix.AUDIT_ARCH_AARCH64
+
+// attemptFromRegs is for kernels without PTRACE_GET_SYSCALL_INFO (before 5.3).
+func attemptFromRegs(r *registers) *Attempt {
+	a := &Attempt{Nr: r.Regs[8]}
+	copy(a.Args[:], r.Regs[:6])
+	return a
+}

@@ -1,0 +1,225 @@
+//go:build amd64 || arm64
+
+package subject
+
+import (
+	"errors"
+	"fmt"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// One run: the registers go in, the process runs, the registers come out. That
+// is four system calls, and on the way nothing is allocated.
+//
+// Putting back the registers is left to the next run, which sets all of them
+// anyway: nobody runs in between, and death and fork do not care (a child gets
+// the idle registers of its parent). Only /proc/PID/syscall could tell. After a
+// deadline they are put back at once, see settle.
+
+// A verdict is how a run ended.
+type verdict int
+
+const (
+	finished  verdict = iota // at the end of the stub
+	raised                   // a signal of the instruction's own, in the cause
+	attempted                // a system call, under runConfined
+	overdue                  // the deadline passed
+)
+
+// cause is the signal behind raised.
+type cause = sigInfo
+
+// fresh are the registers to start a run from.
+func (p *Process) fresh() *registers {
+	p.tracer.regs = p.idle
+	return &p.tracer.regs
+}
+
+// run executes s with the registers in tracer.regs and leaves the registers it
+// ended with there. The error is an *ExitedError or a failure of ours.
+func (p *Process) run(s *stub, request int, limit time.Duration) (verdict, cause, error) {
+	t := p.tracer
+	if err := p.ready(); err != nil {
+		return 0, cause{}, err
+	}
+	setIP(&t.regs, s.start)
+	if e := setRegs(p.pid, &t.regs); e != 0 {
+		return 0, cause{}, p.lost("set the registers", e)
+	}
+	t.watch.begin(p.pid, limit)
+	v, c, err := p.await(s, request)
+	was := t.watch.end()
+	p.fired = was.fired > 0
+	if p.dead != nil && was.killed && p.dead.Signal == unix.SIGKILL {
+		p.dead.Hung = true
+	}
+	if v == overdue && err == nil {
+		err = p.settle()
+	}
+	return v, c, err
+}
+
+// await lets the process run until it stops for a reason that ends the run.
+func (p *Process) await(s *stub, request int) (verdict, cause, error) {
+	t := p.tracer
+	var deliver syscall.Signal
+	for {
+		if e := resume(request, p.pid, deliver); e != 0 {
+			return 0, cause{}, p.lost("resume it", e)
+		}
+		deliver = 0
+		st, err := p.wait()
+		if err != nil {
+			return 0, cause{}, err
+		}
+		switch sig := st.signal(); {
+		case st.event() != 0:
+			if err := p.event(st.event()); err != nil {
+				return 0, cause{}, err
+			}
+		case sig == sysStop:
+			if e := getRegs(p.pid, &t.regs); e != 0 {
+				return 0, cause{}, p.lost("read the registers", e)
+			}
+			return attempted, cause{}, nil
+		case sig == unix.SIGTRAP, raisable(sig):
+			v, c, err := p.judge(s, sig)
+			if err != nil || v != undecided {
+				return v, c, err
+			}
+			if c.code <= 0 {
+				deliver = syscall.Signal(c.signo)
+			}
+		case sig == unix.SIGSTOP && t.watch.now().fired > 0:
+			if e := getRegs(p.pid, &t.regs); e != 0 {
+				return 0, cause{}, p.lost("read the registers", e)
+			}
+			return overdue, cause{}, nil
+		default:
+			deliver = passOn(sig)
+		}
+	}
+}
+
+// undecided sends await around again, delivering the signal if somebody sent it.
+const undecided verdict = -1
+
+// judge looks at a stop for a signal that an instruction can raise. Arriving at
+// the end of the stub needs no siginfo: a SIGTRAP that somebody sent before is
+// taken at the start, and one sent during the run does not overtake the
+// stub's own (get_signal takes synchronous signals first).
+func (p *Process) judge(s *stub, sig syscall.Signal) (verdict, cause, error) {
+	r := &p.tracer.regs
+	if e := getRegs(p.pid, r); e != 0 {
+		return 0, cause{}, p.lost("read the registers", e)
+	}
+	again := interrupted(r, s)
+	arrived := sig == unix.SIGTRAP && getIP(r) == s.end && !again
+	if arrived && s.start != s.end {
+		return finished, cause{}, nil
+	}
+	info, e := signalInfo(p.pid)
+	switch {
+	case e == unix.EINVAL: // a group-stop: let it go on
+		return undecided, cause{code: 1}, nil
+	case e != 0:
+		return 0, cause{}, p.lost("read the signal", e)
+	case info.code <= 0 || again:
+		return undecided, info, nil
+	case arrived:
+		return finished, cause{}, nil
+	}
+	return raised, info, nil
+}
+
+// raisable are the signals that an instruction can raise, SIGTRAP aside.
+func raisable(sig syscall.Signal) bool {
+	switch sig {
+	case unix.SIGSEGV, unix.SIGBUS, unix.SIGILL, unix.SIGFPE, unix.SIGSYS:
+		return true
+	}
+	return false
+}
+
+// passOn decides about a signal that somebody sent: 0 drops it. A stop signal
+// would wedge the process in a group-stop that only SIGCONT ends, and those
+// with no effect would only cost another turn. The rest does what it does.
+func passOn(sig syscall.Signal) syscall.Signal {
+	switch sig {
+	case unix.SIGSTOP, unix.SIGTSTP, unix.SIGTTIN, unix.SIGTTOU,
+		unix.SIGCONT, unix.SIGCHLD, unix.SIGWINCH, unix.SIGURG:
+		return 0
+	}
+	return sig
+}
+
+// settle really puts the registers back and takes the process to the idle trap,
+// after a run that was broken off. On arm64 this also moves the pc away from
+// a call that the kernel would otherwise restart. A user who took the stubs away
+// will hear of it from the next run.
+func (p *Process) settle() error {
+	t := p.tracer
+	after := t.regs
+	defer func() { t.regs = after }()
+	t.regs = p.idle
+	setIP(&t.regs, idleStub.start)
+	if e := setRegs(p.pid, &t.regs); e != 0 {
+		return p.lost("put the registers back", e)
+	}
+	t.watch.begin(p.pid, time.Second)
+	_, _, err := p.await(idleStub, runConfined)
+	t.watch.end()
+	return err
+}
+
+// wait waits for this process alone; wait4(-1) would take what belongs to
+// somebody else in this program.
+func (p *Process) wait() (status, error) {
+	for {
+		var ws unix.WaitStatus
+		_, err := unix.Wait4(p.pid, &ws, unix.WALL, nil)
+		switch {
+		case err == unix.EINTR:
+		case err == unix.ECHILD:
+			return 0, p.died(&ExitedError{PID: p.pid, Lost: true})
+		case err != nil:
+			return 0, fmt.Errorf("subject: wait for process %d: %w", p.pid, err)
+		case !status(ws).stopped():
+			return 0, p.died(status(ws).exited(p.pid))
+		default:
+			return status(ws), nil
+		}
+	}
+}
+
+// lost explains why ptrace refused a process that we believed to stand still.
+// Nearly always it has just been killed, and the wait says by what.
+func (p *Process) lost(what string, e syscall.Errno) error {
+	if e == unix.ESRCH {
+		if err := p.tracer.onThread(); err != nil {
+			return err
+		}
+		p.tracer.watch.begin(p.pid, time.Second) // in case it does run after all
+		_, err := p.wait()
+		p.tracer.watch.end()
+		if err != nil {
+			return err
+		}
+	}
+	return fmt.Errorf("subject: process %d: cannot %s: %w", p.pid, what, e)
+}
+
+// reap waits until the process, which has been killed, is gone.
+func (p *Process) reap() error {
+	for p.dead == nil {
+		_, err := p.wait()
+		var gone *ExitedError
+		if err != nil && !errors.As(err, &gone) {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,230 @@
+//go:build amd64 || arm64
+
+package subject
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"syscall"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// The start. The program is written to a file without a name and executed through
+// /proc/self/fd; whoever refuses to execute memory gets a temporary file, which
+// has lost its name before anything is written to it.
+
+// A source makes the executable file. Several are tried, because each can be
+// forbidden: memfds by vm.memfd_noexec, directories by a noexec mount.
+type source struct {
+	name string
+	open func() (*os.File, error)
+}
+
+func sources() []source {
+	all := []source{{"memfd", openMemfd}}
+	dirs := []string{os.TempDir(), os.Getenv("XDG_RUNTIME_DIR")}
+	if cache, err := os.UserCacheDir(); err == nil {
+		dirs = append(dirs, cache)
+	}
+	dirs = append(dirs, "/dev/shm")
+	for _, dir := range dirs {
+		if dir != "" {
+			all = append(all, inDir(dir))
+		}
+	}
+	return all
+}
+
+// openMemfd makes the file in memory. MFD_EXEC is known since 6.3 and needed where
+// vm.memfd_noexec is 1. It is sealed: no one may change the stubs behind our back.
+func openMemfd() (*os.File, error) {
+	const flags = unix.MFD_CLOEXEC | unix.MFD_ALLOW_SEALING
+	fd, err := unix.MemfdCreate("cowscope-subject", flags|unix.MFD_EXEC)
+	if err == unix.EINVAL {
+		fd, err = unix.MemfdCreate("cowscope-subject", flags)
+	}
+	if err != nil {
+		return nil, os.NewSyscallError("memfd_create", err)
+	}
+	f := os.NewFile(uintptr(fd), "memfd")
+	if _, err := f.Write(program()); err != nil {
+		f.Close()
+		return nil, err
+	}
+	const seals = unix.F_SEAL_WRITE | unix.F_SEAL_GROW | unix.F_SEAL_SHRINK | unix.F_SEAL_SEAL
+	if _, err := unix.FcntlInt(f.Fd(), unix.F_ADD_SEALS, seals); err != nil {
+		f.Close()
+		return nil, os.NewSyscallError("F_ADD_SEALS", err)
+	}
+	return f, nil
+}
+
+// inDir makes the file in a directory and takes its name away at once. It is
+// opened again for reading, because a file open for writing is not executed.
+func inDir(dir string) source {
+	return source{dir, func() (*os.File, error) {
+		w, err := os.CreateTemp(dir, "cowscope-subject-*")
+		if err != nil {
+			return nil, err
+		}
+		defer w.Close()
+		if err := os.Remove(w.Name()); err != nil {
+			return nil, err
+		}
+		if _, err := w.Write(program()); err != nil {
+			return nil, err
+		}
+		if err := w.Chmod(0o500); err != nil {
+			return nil, err
+		}
+		return os.Open(fdPath(w))
+	}}
+}
+
+func fdPath(f *os.File) string { return fmt.Sprintf("/proc/self/fd/%d", f.Fd()) }
+
+// Start starts a subject. Call it inside Do.
+func (t *Tracer) Start(cfg Config) (*Process, error) { return t.start(cfg, sources()) }
+
+func (t *Tracer) start(cfg Config, from []source) (*Process, error) {
+	if !t.inside.Load() {
+		return nil, ErrOutside
+	}
+	if err := t.onThread(); err != nil {
+		return nil, err
+	}
+	pid, randomized, err := spawn(cfg, from)
+	if err != nil {
+		return nil, err
+	}
+	p := &Process{tracer: t, pid: pid, family: pid, cfg: cfg.withDefaults(), randomized: randomized}
+	t.procs[pid] = p
+	if err := p.prepare(); err != nil {
+		_ = unix.Kill(pid, unix.SIGKILL)
+		_ = p.reap()
+		return nil, fmt.Errorf("subject: first steps of process %d: %w", pid, err)
+	}
+	return p, nil
+}
+
+// spawn tries one source after the other. Only a refusal to execute is worth
+// another try.
+func spawn(cfg Config, from []source) (pid int, randomized bool, err error) {
+	restore, randomized := setPersonality(cfg.ASLR)
+	defer restore()
+	var tried []error
+	for _, s := range from {
+		pid, err = s.exec()
+		if err == nil {
+			return pid, randomized, nil
+		}
+		tried = append(tried, fmt.Errorf("%s: %w", s.name, err))
+		if errors.Is(err, syscall.EAGAIN) || errors.Is(err, syscall.ENOMEM) {
+			break
+		}
+	}
+	return 0, false, explainRefusal(errors.Join(tried...), lookAround())
+}
+
+// exec starts the program of this source, stopped at its first instruction. It has
+// its own session, so that Ctrl+C in the terminal is not for it; no environment,
+// no open files, and no directory that it would keep busy.
+func (s source) exec() (int, error) {
+	f, err := s.open()
+	if err != nil {
+		return 0, err
+	}
+	defer f.Close()
+	attr := &syscall.ProcAttr{
+		Dir: "/",
+		Sys: &syscall.SysProcAttr{Ptrace: true, Setsid: true},
+	}
+	for try := 0; ; try++ {
+		pid, err := syscall.ForkExec(fdPath(f), []string{"cowscope-subject"}, attr)
+		// Another goroutine may have forked while the file was open for writing,
+		// and its child holds it until it has executed.
+		if err != syscall.ETXTBSY || try == 20 {
+			return pid, err
+		}
+		time.Sleep(time.Millisecond)
+	}
+}
+
+// setPersonality switches randomisation off, or on, for what this thread executes
+// next. Nothing else is inherited either: MMAP_PAGE_ZERO or READ_IMPLIES_EXEC
+// would falsify every lesson. Containers may forbid it: then it stays as it was.
+func setPersonality(aslr bool) (restore func(), randomized bool) {
+	const (
+		query           = 0xffffffff
+		addrNoRandomize = 0x0040000 // include/uapi/linux/personality.h
+	)
+	before, _, e := unix.RawSyscall(unix.SYS_PERSONALITY, query, 0, 0)
+	if e != 0 {
+		return func() {}, true
+	}
+	want := uintptr(addrNoRandomize)
+	if aslr {
+		want = 0
+	}
+	if _, _, e = unix.RawSyscall(unix.SYS_PERSONALITY, want, 0, 0); e != 0 {
+		return func() {}, before&addrNoRandomize == 0
+	}
+	return func() { unix.RawSyscall(unix.SYS_PERSONALITY, before, 0, 0) }, aslr
+}
+
+// prepare takes the process from its exec to the idle trap and makes it a good
+// citizen.
+func (p *Process) prepare() error {
+	st, err := p.wait()
+	if err != nil {
+		return err
+	}
+	if st.signal() != unix.SIGTRAP {
+		return fmt.Errorf("stopped by %s instead of its exec", signalName(st.signal()))
+	}
+	if e := setOptions(p.pid); e != 0 {
+		return fmt.Errorf("PTRACE_SETOPTIONS: %w", e)
+	}
+	t := p.tracer
+	t.watch.begin(p.pid, p.cfg.Deadline)
+	v, c, err := p.await(&stub{start: textBase + stubEntry, end: idleStub.end}, runConfined)
+	t.watch.end()
+	if err != nil {
+		return err
+	}
+	if v != finished {
+		return fmt.Errorf("did not reach its first trap (ending %d, signal %d)", v, c.signo)
+	}
+	p.idle = t.regs
+	makeIdle(&p.idle)
+	p.beModest()
+	for _, call := range [][]uint64{
+		{unix.SYS_PRCTL, unix.PR_SET_NAME, textBase + nameAt},
+		// Files that cowscope itself was started with. Kernels before 5.9 do not
+		// know the call, and a few files too many do no harm.
+		{unix.SYS_CLOSE_RANGE, 0, 1<<32 - 1},
+	} {
+		if _, err := p.Syscall(uintptr(call[0]), call[1:]...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// beModest keeps the subject's accidents small. Out of memory, it is the first to
+// go. Dying, it dumps no core: a limit of 0 would still feed a core dump
+// handler, only 1 stops both (fs/coredump.c). Neither is essential.
+func (p *Process) beModest() {
+	_ = os.WriteFile(fmt.Sprintf("/proc/%d/oom_score_adj", p.pid), []byte("1000"), 0)
+	_ = unix.Prlimit(p.pid, unix.RLIMIT_CORE, &unix.Rlimit{Cur: 1, Max: 1}, nil)
+}
+
+func subreaper() (int32, error) {
+	var on int32
+	err := unix.Prctl(unix.PR_GET_CHILD_SUBREAPER, uintptr(unsafe.Pointer(&on)), 0, 0, 0)
+	return on, err
+}

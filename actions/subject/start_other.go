@@ -1,0 +1,81 @@
+//go:build !linux || !(amd64 || arm64)
+
+package subject
+
+import "syscall"
+
+// Where ptrace is not what we need, the package compiles and says so once, in
+// NewTracer. The methods exist only so that callers compile: without a Tracer
+// none can be reached.
+
+// Tracer owns the thread that traces.
+type Tracer struct{}
+
+// Process is a traced process.
+type Process struct{}
+
+// NewTracer returns ErrUnsupported.
+func NewTracer() (*Tracer, error) { return nil, ErrUnsupported }
+
+// Do returns ErrUnsupported.
+func (t *Tracer) Do(f func()) error { return ErrUnsupported }
+
+// Close does nothing.
+func (t *Tracer) Close() error { return nil }
+
+// Start returns ErrUnsupported.
+func (t *Tracer) Start(Config) (*Process, error) { return nil, ErrUnsupported }
+
+// PID returns 0.
+func (p *Process) PID() int { return 0 }
+
+// Randomized returns false.
+func (p *Process) Randomized() bool { return false }
+
+// Poll returns ErrUnsupported.
+func (p *Process) Poll() error { return ErrUnsupported }
+
+// Syscall returns ErrUnsupported.
+func (p *Process) Syscall(nr uintptr, args ...uint64) (Ending, error) {
+	return Ending{}, ErrUnsupported
+}
+
+// Load returns ErrUnsupported.
+func (p *Process) Load(addr, n uint64) (Ending, error) { return Ending{}, ErrUnsupported }
+
+// Store returns ErrUnsupported.
+func (p *Process) Store(addr uint64, data []byte) (Ending, error) { return Ending{}, ErrUnsupported }
+
+// Fill returns ErrUnsupported.
+func (p *Process) Fill(addr, n uint64, b byte) (Ending, error) { return Ending{}, ErrUnsupported }
+
+// Touch returns ErrUnsupported.
+func (p *Process) Touch(addr, pages, pageSize uint64, write bool) (Ending, error) {
+	return Ending{}, ErrUnsupported
+}
+
+// Jump returns ErrUnsupported.
+func (p *Process) Jump(addr uint64) (Ending, error) { return Ending{}, ErrUnsupported }
+
+// Fork returns ErrUnsupported.
+func (p *Process) Fork() (*Process, Ending, error) { return nil, Ending{}, ErrUnsupported }
+
+// Kill returns ErrUnsupported.
+func (p *Process) Kill(sig syscall.Signal) (Ending, error) { return Ending{}, ErrUnsupported }
+
+// Exit returns ErrUnsupported.
+func (p *Process) Exit(code int) (Ending, error) { return Ending{}, ErrUnsupported }
+
+// signalName counts as Linux does: a Signal comes from there, in a saved session.
+func signalName(s syscall.Signal) string {
+	if name, ok := linuxSignals[s]; ok {
+		return name
+	}
+	return s.String()
+}
+
+var linuxSignals = map[syscall.Signal]string{
+	1: "SIGHUP", 2: "SIGINT", 3: "SIGQUIT", 4: "SIGILL", 5: "SIGTRAP", 6: "SIGABRT",
+	7: "SIGBUS", 8: "SIGFPE", 9: "SIGKILL", 10: "SIGUSR1", 11: "SIGSEGV", 12: "SIGUSR2",
+	13: "SIGPIPE", 14: "SIGALRM", 15: "SIGTERM", 31: "SIGSYS",
+}

@@ -1,0 +1,105 @@
+package subject
+
+// The stubs for x86-64. int3 is reported with the ip behind it. The operands
+// are set in setOperands (regs_linux_amd64.go): rdi and rsi the address, rcx how many,
+// rax and rdx the value, the stride or the target.
+
+const (
+	elfMachine = 62 // EM_X86_64
+	textOffset = 0x1000
+	trapSize   = 1
+)
+
+const (
+	stubReturn  = 0x000
+	stubEntry   = 0x010
+	stubBack    = 0x015
+	stubIdle    = 0x020
+	stubSyscall = 0x030
+	stubLoad    = 0x040
+	stubStore8  = 0x050
+	stubStore1  = 0x060
+	stubFill    = 0x070
+	stubRead    = 0x080
+	stubWrite   = 0x090
+	stubJump    = 0x0a0
+)
+
+var trapBytes = []byte{0xcc} // int3
+
+var code = []piece{
+	// `exec text` comes straight back.
+	{stubReturn, []byte{0xc3}}, // ret
+
+	// The entry leaves a return address on the stack, once, before there is any
+	// child. A ret in foreign code then finds it without anybody writing to the
+	// stack page again, which would break its sharing after a fork.
+	{stubEntry, []byte{
+		0xe8, 0x0b, 0x00, 0x00, 0x00, // call idle
+	}},
+	{stubBack, []byte{0xcc}}, // int3: a ret of foreign code lands here
+	{stubIdle, []byte{0xcc}}, // int3: nothing to do
+
+	{stubSyscall, []byte{
+		0x0f, 0x05, // syscall
+		0xcc,
+	}},
+	{stubLoad, []byte{
+		0xf3, 0xac, // rep lodsb: al = [rsi++], rcx times
+		0xcc,
+	}},
+	{stubStore8, []byte{
+		0x48, 0x89, 0x07, // mov [rdi], rax
+		0xcc,
+	}},
+	{stubStore1, []byte{
+		0x88, 0x07, // mov [rdi], al
+		0xcc,
+	}},
+	{stubFill, []byte{
+		0xf3, 0xaa, // rep stosb: [rdi++] = al, rcx times
+		0xcc,
+	}},
+	{stubRead, []byte{
+		0x8a, 0x07, // mov al, [rdi]
+		0x48, 0x01, 0xd7, // add rdi, rdx
+		0x48, 0xff, 0xc9, // dec rcx
+		0x75, 0xf6, // jnz to the mov
+		0xcc,
+	}},
+	// A locked read-modify-write asks for write access at once: one fault, of
+	// the writing kind, and the byte keeps its value.
+	{stubWrite, []byte{
+		0xf0, 0x80, 0x0f, 0x00, // lock or byte [rdi], 0
+		0x48, 0x01, 0xd7, // add rdi, rdx
+		0x48, 0xff, 0xc9, // dec rcx
+		0x75, 0xf4, // jnz to the or
+		0xcc,
+	}},
+	{stubJump, []byte{
+		0xff, 0xe0, // jmp rax
+		0xcc,
+	}},
+}
+
+// at describes a stub of n bytes whose instruction at its start is the one that
+// may fault.
+func at(offset, n uint64) *stub {
+	start := textBase + offset
+	return &stub{start: start, end: start + n + trapSize, faultLo: start, faultHi: start}
+}
+
+var (
+	idleStub   = &stub{start: textBase + stubIdle, end: textBase + stubIdle + trapSize}
+	loadStub   = at(stubLoad, 2)
+	store8Stub = at(stubStore8, 3)
+	store1Stub = at(stubStore1, 2)
+	fillStub   = at(stubFill, 2)
+	readStub   = at(stubRead, 10)
+	writeStub  = at(stubWrite, 12)
+
+	// The system call is one step: it ends behind the instruction, not at the trap.
+	syscallStub = &stub{start: textBase + stubSyscall, end: textBase + stubSyscall + 2}
+	// The jump ends where a ret in foreign code leads.
+	jumpStub = &stub{start: textBase + stubJump, end: textBase + stubBack + trapSize}
+)

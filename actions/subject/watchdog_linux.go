@@ -1,0 +1,107 @@
+//go:build amd64 || arm64
+
+package subject
+
+import (
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// The deadline. A run that takes too long is stopped from outside with SIGSTOP,
+// which the tracer sees as a signal and swallows. One timer serves all runs and
+// is left ticking when a run ends: it looks when it fires whether anything is
+// overdue. A run therefore costs two uncontended locks and, at most once per
+// deadline, a timer.
+//
+// Every decision is made under the lock, so that fired is the truth about this
+// run: a SIGSTOP that comes while fired is false belongs to an earlier run, or
+// to a stranger, and is ignored.
+
+const (
+	graceStep  = 100 * time.Millisecond // between one SIGSTOP and the next
+	graceTries = 10                     // then SIGKILL
+)
+
+type watchdog struct {
+	mu    sync.Mutex
+	timer *time.Timer
+	epoch time.Time     // for durations, which compare cheaply
+	armed time.Duration // when the timer is due, 0 when it is not set
+	watched
+}
+
+// watched is the run under way; pid 0 means none.
+type watched struct {
+	pid    int
+	due    time.Duration
+	fired  int  // how many SIGSTOPs were sent
+	killed bool // and then SIGKILL
+}
+
+func (w *watchdog) init() {
+	w.epoch = time.Now()
+	w.timer = time.AfterFunc(time.Hour, w.expire)
+	w.timer.Stop()
+}
+
+// begin watches pid, which is about to run, until end.
+func (w *watchdog) begin(pid int, limit time.Duration) {
+	now := time.Since(w.epoch)
+	w.mu.Lock()
+	w.watched = watched{pid: pid, due: now + limit}
+	if w.armed == 0 || w.due < w.armed {
+		w.arm(limit)
+	}
+	w.mu.Unlock()
+}
+
+// end says what became of the run.
+func (w *watchdog) end() watched {
+	w.mu.Lock()
+	was := w.watched
+	w.watched = watched{}
+	w.mu.Unlock()
+	return was
+}
+
+// now is the run as it stands.
+func (w *watchdog) now() watched {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.watched
+}
+
+func (w *watchdog) arm(after time.Duration) {
+	w.armed = time.Since(w.epoch) + after
+	w.timer.Reset(after)
+}
+
+// expire runs on a goroutine of the timer. SIGSTOP is sent more than once,
+// because a SIGCONT from outside takes pending stop signals away (signal(7)).
+// A process that takes none of them is stuck in the kernel, in a call that only
+// death interrupts.
+func (w *watchdog) expire() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.armed = 0
+	if w.pid == 0 || w.killed {
+		return
+	}
+	if left := w.due - time.Since(w.epoch); left > 0 {
+		w.arm(left)
+		return
+	}
+	sig := unix.SIGSTOP
+	if w.fired == graceTries {
+		sig, w.killed = unix.SIGKILL, true
+	} else {
+		w.fired++
+		w.due = time.Since(w.epoch) + graceStep
+		w.arm(graceStep)
+	}
+	// The pid cannot have been given to a stranger but for the instant between
+	// the wait that reaped it and end.
+	_ = unix.Tgkill(w.pid, w.pid, sig)
+}

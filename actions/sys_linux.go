@@ -1,0 +1,44 @@
+package actions
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"syscall"
+
+	"cowscope/vmspace"
+
+	"golang.org/x/sys/unix"
+)
+
+// The numbers of the system calls that actions make, on this architecture.
+const (
+	sysMmap     = unix.SYS_MMAP
+	sysMunmap   = unix.SYS_MUNMAP
+	sysMprotect = unix.SYS_MPROTECT
+)
+
+func errnoName(e syscall.Errno) string {
+	if name := unix.ErrnoName(e); name != "" {
+		return name
+	}
+	return fmt.Sprintf("E%d", int(e))
+}
+
+// machine says which kernel this is and what this user may see of it.
+func machine(s *vmspace.Snapshot) Info {
+	var u unix.Utsname
+	kernel := "Linux"
+	if unix.Uname(&u) == nil {
+		parts := strings.SplitN(unix.ByteSliceToString(u.Release[:]), ".", 3)
+		kernel += " " + strings.Join(parts[:min(len(parts), 2)], ".")
+	}
+	rights := fmt.Sprintf("frame numbers hidden (uid %d)", os.Getuid())
+	if s.Frames {
+		rights = "frames visible"
+		if os.Getuid() == 0 {
+			rights += " (root)"
+		}
+	}
+	return Info{Kernel: kernel, Rights: rights}
+}

@@ -1,0 +1,54 @@
+package actions
+
+import (
+	"fmt"
+
+	"cowscope/actions/lang"
+	"cowscope/actions/subject"
+)
+
+// syscall makes the subject do a system call. ok says that it succeeded; an errno, a signal or a deadline is left in the outcome.
+func (c *call) syscall(nr uintptr, args ...uint64) (ret uint64, ok bool, err error) {
+	e, err := c.p.proc.Syscall(nr, args...)
+	if err != nil {
+		return 0, false, err
+	}
+	c.settle(e)
+	return e.Value, c.Result == ResultOK, nil
+}
+
+// settle writes into the outcome how an injected instruction ended.
+func (c *call) settle(e subject.Ending) {
+	switch {
+	case e.TimedOut:
+		c.Result = ResultTimeout
+	case e.Signal != nil:
+		c.Result = signalText(e.Signal)
+		c.Fault = e.Signal.Addr
+	case e.Errno != 0:
+		c.Result = errnoName(e.Errno)
+	default:
+		c.Result = ResultOK
+	}
+}
+
+// signalText names a signal and its code: SIGSEGV/ACCERR.
+func signalText(s *subject.Signal) string {
+	if code := s.CodeName(); code != "" {
+		return s.Name() + "/" + code
+	}
+	return s.Name()
+}
+
+// describeExit says how a process ended.
+func describeExit(e *subject.ExitedError) string {
+	switch {
+	case e.Lost:
+		return "is gone"
+	case e.Hung:
+		return "hung in the kernel past its deadline and had to be killed"
+	case e.Signal != 0:
+		return "was killed by " + lang.Signal(e.Signal).String()
+	}
+	return fmt.Sprintf("exited with %d", e.Code)
+}

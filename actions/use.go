@@ -1,0 +1,36 @@
+package actions
+
+import (
+	"cowscope/actions/lang"
+	"cowscope/vmspace"
+)
+
+var useAction = Action{
+	Dead: true,
+	Verb: lang.Verb{Name: "use", Summary: "make another process the current one", Params: []lang.Param{
+		{Name: "process", Kind: lang.KindProcess, Help: "p1 for the first, p2, p3… for its children"}}},
+	run: func(c *call) error {
+		label, _ := c.cmd.Word("process")
+		if c.s.member(label) == nil {
+			return c.cmd.ErrorIn("process", "there is no process "+label, "there are: "+c.s.labels())
+		}
+		c.current, c.Result = label, ResultOK
+		c.p = c.s.member(label)
+		return nil
+	},
+}
+
+var restartAction = Action{
+	Dead: true,
+	Verb: lang.Verb{Name: "restart", Summary: "end every process and start a fresh p1"},
+	run: func(c *call) error {
+		c.s.endAll()
+		if _, err := c.s.fresh(); err != nil {
+			return err
+		}
+		c.p, c.names, c.current = c.s.members[0], c.s.names, c.s.current
+		c.Focus = vmspace.Range{}
+		c.Result = ResultOK
+		return nil
+	},
+}

@@ -1,0 +1,335 @@
+// The app: the one Bubble Tea model. It holds where the reader looks, turns keys into command lines, and hands scenes to the panes.
+//
+// Rules: no I/O here: every command, poll and look at bytes runs in a tea.Cmd; while a command runs, keys wait in line, so that
+// typing ahead means what it says; a frame is drawn again only when something that it shows has changed.
+
+package tui
+
+import (
+	"context"
+	"time"
+
+	"cowscope/actions"
+	"cowscope/actions/lang"
+	"cowscope/vmspace"
+
+	tea "charm.land/bubbletea/v2"
+)
+
+// Lab is what the screen drives: a session with a subject, or whatever else has a history.
+type Lab interface {
+	// Do runs one command line. An error means that nothing ran, or that cowscope itself failed; what the kernel answers is in the step.
+	Do(ctx context.Context, line string) (*actions.Step, error)
+	// Poll looks whether anything changed by itself, and gives the step that says so, or nil.
+	Poll(ctx context.Context) (*actions.Step, error)
+	// Peek reads the bytes of the page at addr if it is present, and never otherwise.
+	Peek(ctx context.Context, label string, addr uint64) ([]byte, error)
+	// History is every step so far, oldest first; there is always one.
+	History() []*actions.Step
+	Grammar() *lang.Grammar
+	Info() actions.Info
+}
+
+// Options are how the screen looks.
+type Options struct {
+	Theme string // "dark", "light", or "" for what the terminal's background asks for
+	ASCII bool
+	Plain bool // no colour
+}
+
+const pollEvery = 500 * time.Millisecond
+
+// App is the model.
+type App struct {
+	lab   Lab
+	opts  Options
+	ctx   context.Context
+	stop  context.CancelFunc
+	theme *theme
+
+	w, h   int
+	steps  []*actions.Step
+	pos    int // index of the step that is shown
+	cursor uint64
+	view   inspectorView
+	bytes  peeked
+	asked  peeked // what was last asked for
+	next   byte   // what w stores next
+
+	over    overlay
+	busy    string
+	slow    bool // the running command has lasted long enough to be told
+	runs    int  // commands so far, so that an old tick is known
+	waiting []tea.KeyPressMsg
+	typed   []string // command lines, oldest first
+	message string
+	bad     bool
+
+	// The frame that was drawn last, and whether it still holds.
+	fresh  bool
+	canvas *canvas
+	frame  tea.View
+	hits   hitList
+	marks  map[string][]vmspace.Range
+	marked *actions.Step // the step that marks belong to
+}
+
+// overlay is what lies over the panes and takes the keys: a form, the command line, help.
+type overlay interface {
+	key(m *App, k tea.KeyPressMsg) tea.Cmd
+	paste(m *App, text string)
+	draw(p pen, m *App) *tea.Cursor
+	fail(err error) bool // says whether it shows the error
+}
+
+// New gives the model for a lab.
+func New(lab Lab, opts Options) (*App, error) {
+	name := opts.Theme
+	if name == "" {
+		name = palettes[0].name
+	}
+	t, err := newTheme(name, opts.ASCII, opts.Plain)
+	if err != nil {
+		return nil, err
+	}
+	m := &App{lab: lab, opts: opts, theme: t, next: 1}
+	m.ctx, m.stop = context.WithCancel(context.Background())
+	m.steps = lab.History()
+	m.pos = len(m.steps) - 1
+	m.cursor = startingCursor(m.step())
+	return m, nil
+}
+
+// startingCursor is the first row of the current process.
+func startingCursor(st *actions.Step) uint64 {
+	if p := st.After.Process(st.Current); p != nil && p.Mappings.Len() > 0 {
+		return p.Mappings.At(0).Start
+	}
+	return 0
+}
+
+func (m *App) step() *actions.Step { return m.steps[m.pos] }
+func (m *App) live() bool          { return m.pos == len(m.steps)-1 }
+
+// The messages.
+type (
+	doneMsg struct {
+		line string
+		step *actions.Step
+		err  error
+	}
+	polledMsg struct {
+		step *actions.Step
+		err  error
+	}
+	peekedMsg peeked
+	pollMsg   struct{}
+	slowMsg   int
+)
+
+// Init asks for the background colour and starts the gentle poll.
+func (m *App) Init() tea.Cmd {
+	return tea.Batch(tea.RequestBackgroundColor, pollLater(), m.peek())
+}
+
+func pollLater() tea.Cmd {
+	return tea.Tick(pollEvery, func(time.Time) tea.Msg { return pollMsg{} })
+}
+
+// Update takes one message.
+func (m *App) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
+	switch msg := msg.(type) {
+	case tea.WindowSizeMsg:
+		m.w, m.h, m.fresh = msg.Width, msg.Height, false
+	case tea.BackgroundColorMsg:
+		m.background(msg.IsDark())
+	case tea.KeyPressMsg:
+		return m, m.press(msg)
+	case tea.PasteMsg:
+		if m.over != nil {
+			m.over.paste(m, msg.Content)
+			m.fresh = false
+		}
+	case tea.MouseClickMsg:
+		return m, m.click(msg)
+	case tea.MouseWheelMsg:
+		return m, m.wheel(msg)
+	case doneMsg:
+		return m, m.done(msg)
+	case slowMsg:
+		if m.busy != "" && int(msg) == m.runs {
+			m.slow, m.fresh = true, false
+		}
+	case pollMsg:
+		return m, m.poll()
+	case polledMsg:
+		return m, tea.Batch(m.polled(msg), pollLater())
+	case peekedMsg:
+		if peeked(msg).label == m.asked.label && msg.addr == m.asked.addr && msg.n == m.asked.n {
+			m.bytes, m.fresh = peeked(msg), false
+		}
+	}
+	return m, nil
+}
+
+func (m *App) background(dark bool) {
+	if m.opts.Theme != "" {
+		return
+	}
+	name := "light"
+	if dark {
+		name = "dark"
+	}
+	if t, err := newTheme(name, m.opts.ASCII, m.opts.Plain); err == nil && t.palette.name != m.theme.palette.name {
+		m.theme, m.fresh = t, false
+	}
+}
+
+// press handles a key now, or later when a command is running.
+func (m *App) press(k tea.KeyPressMsg) tea.Cmd {
+	if k.String() == "ctrl+c" {
+		return m.quit()
+	}
+	if m.busy != "" {
+		m.waiting = append(m.waiting, k)
+		return nil
+	}
+	m.fresh = false
+	m.message, m.bad = "", false
+	var cmd tea.Cmd
+	if m.over != nil {
+		cmd = m.over.key(m, k)
+	} else {
+		cmd = m.act(k)
+	}
+	return tea.Batch(cmd, m.peek())
+}
+
+// replay handles the keys that waited, up to the next command.
+func (m *App) replay() tea.Cmd {
+	var cmds []tea.Cmd
+	for len(m.waiting) > 0 && m.busy == "" {
+		k := m.waiting[0]
+		m.waiting = m.waiting[1:]
+		cmds = append(cmds, m.press(k))
+	}
+	return tea.Batch(cmds...)
+}
+
+func (m *App) quit() tea.Cmd {
+	m.stop()
+	return tea.Quit
+}
+
+// slowAfter is how long a command may run before the header tells that it does.
+const slowAfter = 150 * time.Millisecond
+
+// run sends a command line to the lab.
+func (m *App) run(line string) tea.Cmd {
+	m.busy, m.slow = line, false
+	m.runs++
+	n := m.runs
+	do := func() tea.Msg {
+		step, err := m.lab.Do(m.ctx, line)
+		return doneMsg{line, step, err}
+	}
+	return tea.Batch(do, tea.Tick(slowAfter, func(time.Time) tea.Msg { return slowMsg(n) }))
+}
+
+// done takes the end of a command.
+func (m *App) done(d doneMsg) tea.Cmd {
+	m.busy, m.slow, m.fresh = "", false, false
+	if d.err != nil {
+		// What is typed must not be lost, and what waited was meant for what did not happen.
+		m.waiting = nil
+		m.steps = m.lab.History()
+		m.pos = min(m.pos, len(m.steps)-1)
+		if m.over == nil || !m.over.fail(d.err) {
+			m.over = nil
+			m.say(d.err.Error(), true)
+		}
+		return m.peek()
+	}
+	m.over = nil
+	m.steps = m.lab.History()
+	m.show(len(m.steps) - 1)
+	return tea.Batch(m.replay(), m.peek())
+}
+
+// poll asks for what changed by itself, unless a command is running, which will tell it anyway.
+func (m *App) poll() tea.Cmd {
+	if m.busy != "" {
+		return pollLater()
+	}
+	return func() tea.Msg {
+		step, err := m.lab.Poll(m.ctx)
+		return polledMsg{step, err}
+	}
+}
+
+func (m *App) polled(p polledMsg) tea.Cmd {
+	if p.err != nil && m.ctx.Err() == nil {
+		m.say(p.err.Error(), true)
+		m.fresh = false
+	}
+	if p.step == nil {
+		return nil
+	}
+	wasLive := m.live()
+	m.steps, m.fresh = m.lab.History(), false
+	if wasLive {
+		cursor := m.cursor
+		m.show(len(m.steps) - 1)
+		m.cursor = cursor
+	}
+	return m.peek()
+}
+
+// show moves to a position of the history and puts the cursor on what that step was about.
+func (m *App) show(pos int) {
+	m.pos = min(max(pos, 0), len(m.steps)-1)
+	m.fresh = false
+	st := m.step()
+	if !st.Focus.Empty() {
+		m.cursor = st.Focus.Start &^ (st.After.PageSize - 1)
+	}
+}
+
+func (m *App) say(text string, bad bool) { m.message, m.bad, m.fresh = text, bad, false }
+
+// peek asks for the bytes of the page under the cursor where they are shown and not yet there.
+func (m *App) peek() tea.Cmd {
+	want := peeked{label: m.step().Current, addr: m.cursor, n: m.step().N}
+	same := m.asked.label == want.label && m.asked.addr == want.addr && m.asked.n == want.n
+	if same || !m.live() || m.busy != "" || m.view == viewRaw {
+		return nil
+	}
+	p := m.step().After.Process(want.label)
+	if p == nil || !hasFrame(p.PageAt(want.addr, m.step().After.PageSize)) {
+		return nil
+	}
+	m.asked = want
+	return func() tea.Msg {
+		b, err := m.lab.Peek(m.ctx, want.label, want.addr)
+		want.bytes = b
+		if err != nil {
+			want.err = err.Error()
+		}
+		return peekedMsg(want)
+	}
+}
+
+// scene gathers what the panes draw.
+func (m *App) scene() *scene {
+	st := m.step()
+	if m.marked != st {
+		m.marks, m.marked = newMarks(st.Changes), st
+	}
+	info := m.lab.Info()
+	s := &scene{step: st, snap: st.After, steps: m.steps, pos: m.pos, live: m.live(), cursor: m.cursor, current: st.Current,
+		marks: m.marks, bytes: m.bytes, view: m.view, kernel: info.Kernel, rights: info.Rights, message: m.message, bad: m.bad}
+	if m.slow {
+		s.busy = m.busy
+	}
+	return s
+}

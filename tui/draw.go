@@ -1,0 +1,72 @@
+package tui
+
+import (
+	"fmt"
+
+	tea "charm.land/bubbletea/v2"
+)
+
+// View gives the frame, drawn anew only where something changed: Bubble Tea asks after every message.
+func (m *App) View() tea.View {
+	if m.fresh {
+		return m.frame
+	}
+	m.fresh = true
+	if m.canvas == nil || m.canvas.w != max(m.w, 0) || m.canvas.h != max(m.h, 0) {
+		m.canvas = newCanvas(m.w, m.h)
+	} else {
+		m.canvas.clear()
+	}
+	m.hits = hitList{}
+	cursor := m.draw()
+	v := tea.NewView(m.canvas.render(m.theme))
+	v.AltScreen = true
+	v.MouseMode = tea.MouseModeCellMotion
+	v.WindowTitle = "cowscope"
+	v.Cursor = cursor
+	m.frame = v
+	return v
+}
+
+// draw paints the panes and what lies over them.
+func (m *App) draw() *tea.Cursor {
+	all := m.canvas.pen(rect{0, 0, m.w, m.h})
+	if m.w < minWidth || m.h < minHeight {
+		all.cut(0, 0, m.w, roleText, fmt.Sprintf("cowscope needs %dx%d cells; this is %dx%d", minWidth, minHeight, m.w, m.h))
+		return nil
+	}
+	s := m.scene()
+	lay := layout(m.w, m.h, measure(s, m.w, m.h))
+	for _, p := range panes {
+		p.draw(m.canvas.pen(p.place(lay)), s, m)
+	}
+	if m.over != nil {
+		return m.over.draw(all, m)
+	}
+	return nil
+}
+
+// pane is one part of the screen: where it stands and how it is drawn.
+type pane struct {
+	name  string
+	place func(screen) rect
+	draw  func(pen, *scene, *App)
+}
+
+var panes = []pane{
+	{"header", func(l screen) rect { return l.header }, func(p pen, s *scene, _ *App) { drawHeader(p, s) }},
+	{"map", func(l screen) rect { return l.maps }, func(p pen, s *scene, m *App) { drawMap(p, s, &m.hits) }},
+	{"pages", func(l screen) rect { return l.pages }, func(p pen, s *scene, m *App) { drawPages(p, s, &m.hits) }},
+	{"inspector", func(l screen) rect { return l.inspector }, func(p pen, s *scene, _ *App) { drawInspector(p, s) }},
+	{"log", func(l screen) rect { return l.log }, func(p pen, s *scene, m *App) { drawLog(p, s, &m.hits) }},
+	{"keys", func(l screen) rect { return l.keys }, func(p pen, s *scene, m *App) { drawKeys(p, s, m.keyBar()) }},
+}
+
+// measure asks the content how much room it wants.
+func measure(s *scene, w, h int) demand {
+	d := demand{mapRows: max(countRows(s.snap, h), 1), inspector: 10}
+	g := newPageGrid(s, w/2, h)
+	d.pageCols = gridLabel + g.perLine*g.cellW
+	d.pageRows = 1 + g.group*g.groups
+	return d
+}

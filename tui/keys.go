@@ -1,0 +1,283 @@
+// Keys: one literal holds a key, its help, what it does, and why it cannot be used just now.
+
+package tui
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"cowscope/actions"
+	"cowscope/vmspace"
+
+	tea "charm.land/bubbletea/v2"
+)
+
+// binding is one row of the table.
+type binding struct {
+	keys  []string // as Bubble Tea names them; the first is the one shown
+	show  string   // how the key is written for people, where it differs from keys[0]
+	short string   // for the key bar; "" keeps it out
+	help  string   // for the help card and the README
+	do    func(*App) tea.Cmd
+	off   func(*App) string // why it cannot be used now, "" if it can
+}
+
+func (b binding) label() string {
+	if b.show != "" {
+		return b.show
+	}
+	return strings.Join(b.keys, " ")
+}
+
+// bindings is the table of all keys, the essential ones first: what does not fit the key bar is left out from the end.
+var bindings []binding
+
+func init() { // the help overlay shows the table, and the table opens it
+	bindings = []binding{
+		{keys: []string{"m"}, short: "mmap", help: "form: map (Enter maps 4 pages, rw, private, anonymous)", do: openForm("mmap"), off: needProcess},
+		{keys: []string{"w"}, short: "write", help: "store the next byte value at the cursor", do: (*App).storeNext, off: needProcess},
+		{keys: []string{"f"}, short: "fork", help: "fork the current process", do: runLine("fork"), off: needProcess},
+		{keys: []string{"tab"}, show: "Tab", short: "process", help: "go to the next process", do: useProcess(1), off: needRelative},
+		{keys: []string{"q"}, short: "quit", help: "quit: the subject and its children are gone, the terminal is as it was", do: (*App).quit},
+		{keys: []string{"?"}, short: "help", help: "this card: keys and states", do: openHelp},
+		{keys: []string{":"}, short: "command", help: "command line, with history and completion", do: openCommand, off: needLive},
+		{keys: []string{"r"}, short: "read", help: "load a byte at the cursor", do: atCursor("read %s"), off: needProcess},
+		{keys: []string{"x"}, short: "exec", help: "jump to the cursor and execute what is there", do: atCursor("exec %s"), off: needProcess},
+		{keys: []string{"p"}, short: "mprotect", help: "form: change the protection of the selected mapping", do: openForm("mprotect"), off: needProcess},
+		{keys: []string{"u"}, short: "munmap", help: "form: unmap the selected mapping", do: openForm("munmap"), off: needProcess},
+		{keys: []string{"[", "]"}, short: "history", help: "history: one step back, one step forward", do: walk(-1)},
+		{keys: []string{"]"}, do: walk(1)},
+		{keys: []string{"{", "}"}, help: "history: the first step, and back to live", do: walk(-1 << 30)},
+		{keys: []string{"}"}, do: walk(1 << 30)},
+		{keys: []string{"i"}, short: "inspect", help: "inspector: words, raw words, bytes", do: (*App).cycleInspector},
+		{keys: []string{"K"}, short: "kill", help: "exit or kill the current process", do: openKill, off: needProcess},
+		{keys: []string{"W"}, help: "form: write a text or a byte anywhere", do: openForm("write"), off: needProcess},
+		{keys: []string{"R"}, help: "form: read any number of bytes", do: openForm("read"), off: needProcess},
+		{keys: []string{"n"}, help: "start a fresh subject: every process ends, p1 begins anew", do: runLine("restart"), off: needLive},
+		{keys: []string{"shift+tab"}, show: "Shift+Tab", help: "go to the previous process", do: useProcess(-1), off: needRelative},
+		{keys: []string{"up", "k"}, show: "↑ ↓ or k j", help: "select a row of the map", do: moveRow(-1)},
+		{keys: []string{"down", "j"}, do: moveRow(1)},
+		{keys: []string{"left", "h"}, show: "← → or h l", help: "move to another page of the row", do: movePage(-1)},
+		{keys: []string{"right", "l"}, do: movePage(1)},
+		{keys: []string{"g", "home"}, show: "g G", help: "first and last row", do: (*App).firstRow},
+		{keys: []string{"G", "end"}, do: (*App).lastRow},
+		{keys: []string{"shift+left"}, show: "Shift+← →", help: "a line of the page grid back or on", do: moveLine(-1)},
+		{keys: []string{"shift+right"}, do: moveLine(1)},
+		{keys: []string{"pgup"}, show: "PgUp PgDn", help: "a screen of rows up or down", do: moveScreen(-1)},
+		{keys: []string{"pgdown"}, do: moveScreen(1)},
+		{keys: []string{"v"}, help: "form: madvise", do: openForm("madvise"), off: needVerb("madvise")},
+		{keys: []string{"e"}, help: "form: mremap", do: openForm("mremap"), off: needVerb("mremap")},
+		{keys: []string{"s"}, help: "form: msync", do: openForm("msync"), off: needVerb("msync")},
+		{keys: []string{"L"}, help: "form: mlock", do: openForm("mlock"), off: needVerb("mlock")}, // l moves the cursor, as in hjkl
+		{keys: []string{"b"}, help: "form: brk", do: openForm("brk"), off: needVerb("brk")},
+		{keys: []string{"z"}, help: "form: mseal", do: openForm("mseal"), off: needVerb("mseal")},
+	}
+}
+
+// act runs the binding of a key, or says why it cannot.
+func (m *App) act(k tea.KeyPressMsg) tea.Cmd {
+	name := k.String()
+	for _, b := range bindings {
+		if !slices.Contains(b.keys, name) {
+			continue
+		}
+		if b.off != nil {
+			if why := b.off(m); why != "" {
+				m.say(why, true)
+				return nil
+			}
+		}
+		return b.do(m)
+	}
+	return nil
+}
+
+// keyBar is the table as the key bar shows it.
+func (m *App) keyBar() []keyHelp {
+	var out []keyHelp
+	for _, b := range bindings {
+		if b.short != "" {
+			out = append(out, keyHelp{b.label(), b.short, b.off != nil && b.off(m) != ""})
+		}
+	}
+	return out
+}
+
+// The reasons why a key cannot be used.
+
+func needLive(m *App) string {
+	if !m.live() {
+		return fmt.Sprintf("this is step %d, in the past: } goes back to live", m.step().N)
+	}
+	return ""
+}
+
+func needProcess(m *App) string {
+	if why := needLive(m); why != "" {
+		return why
+	}
+	p := m.step().After.Process(m.step().Current)
+	if p == nil || !alive(p) {
+		if len(m.living()) > 0 {
+			return m.step().Current + " is dead: Tab goes to a process that lives"
+		}
+		return "no process is left: n starts a fresh one"
+	}
+	return ""
+}
+
+func needRelative(m *App) string {
+	if why := needLive(m); why != "" {
+		return why
+	}
+	switch living := m.living(); {
+	case len(living) == 0:
+		return "no process is left: n starts a fresh one"
+	case len(living) == 1 && living[0] == m.step().Current:
+		return living[0] + " is the only process: f forks it"
+	}
+	return ""
+}
+
+func needVerb(name string) func(*App) string {
+	return func(m *App) string {
+		if why := needProcess(m); why != "" {
+			return why
+		}
+		if m.lab.Grammar().Verb(name) == nil {
+			return name + " is not in this version of cowscope yet"
+		}
+		return ""
+	}
+}
+
+func alive(p *vmspace.Process) bool { return p.State != vmspace.Zombie && p.State != vmspace.Gone }
+
+// living lists the labels of the processes that can act.
+func (m *App) living() []string {
+	var out []string
+	for _, p := range m.step().After.Processes {
+		if alive(p) {
+			out = append(out, p.Label)
+		}
+	}
+	return out
+}
+
+// What the keys do.
+
+func runLine(line string) func(*App) tea.Cmd {
+	return func(m *App) tea.Cmd { return m.run(line) }
+}
+
+// place is the page under the cursor in the language.
+func (m *App) place() string {
+	st := m.step()
+	p := st.After.Process(st.Current)
+	if p == nil {
+		return fmt.Sprintf("0x%x", m.cursor)
+	}
+	return actions.PlaceOf(st.Names, p, m.cursor, st.After.PageSize)
+}
+
+func atCursor(format string) func(*App) tea.Cmd {
+	return func(m *App) tea.Cmd { return m.run(fmt.Sprintf(format, m.place())) }
+}
+
+func (m *App) storeNext() tea.Cmd {
+	line := fmt.Sprintf("write %s 0x%02x", m.place(), m.next)
+	if m.next++; m.next == 0 {
+		m.next = 1
+	}
+	return m.run(line)
+}
+
+// useProcess goes to the d-th living process from the current one.
+func useProcess(d int) func(*App) tea.Cmd {
+	return func(m *App) tea.Cmd {
+		living := m.living()
+		i := slices.Index(living, m.step().Current)
+		if i < 0 && d > 0 {
+			i = -1
+		}
+		i = (i + d + len(living)) % len(living)
+		return m.run("use " + living[i])
+	}
+}
+
+func walk(d int) func(*App) tea.Cmd {
+	return func(m *App) tea.Cmd {
+		m.show(min(max(m.pos+d, 0), len(m.steps)-1))
+		return nil
+	}
+}
+
+func (m *App) cycleInspector() tea.Cmd {
+	m.view = (m.view + 1) % viewCount
+	return nil
+}
+
+func moveRow(d int) func(*App) tea.Cmd {
+	return func(m *App) tea.Cmd {
+		snap := m.step().After
+		r := rowAt(snap, m.cursor)
+		step := below
+		if d < 0 {
+			step = above
+		}
+		for range max(d, -d) {
+			next, ok := step(snap, r)
+			if !ok {
+				break
+			}
+			r = next
+		}
+		m.cursor = r.Start
+		return nil
+	}
+}
+
+func moveScreen(d int) func(*App) tea.Cmd {
+	return func(m *App) tea.Cmd {
+		lay := layout(m.w, m.h, measure(m.scene(), m.w, m.h))
+		return moveRow(d * max(lay.maps.h-3, 1))(m)
+	}
+}
+
+func movePage(d int64) func(*App) tea.Cmd {
+	return func(m *App) tea.Cmd {
+		snap := m.step().After
+		r := rowAt(snap, m.cursor)
+		if r.gap {
+			return nil
+		}
+		page := int64((m.cursor - r.Start) / snap.PageSize)
+		page = min(max(page+d, 0), int64(r.Pages(snap.PageSize))-1)
+		m.cursor = r.Start + uint64(page)*snap.PageSize
+		return nil
+	}
+}
+
+func moveLine(d int64) func(*App) tea.Cmd {
+	return func(m *App) tea.Cmd {
+		s := m.scene()
+		lay := layout(m.w, m.h, measure(s, m.w, m.h))
+		g := newPageGrid(s, lay.pages.w-4, lay.pages.h-2)
+		return movePage(d * int64(max(g.perLine, 1)))(m)
+	}
+}
+
+func (m *App) firstRow() tea.Cmd {
+	if r, ok := firstRow(m.step().After); ok {
+		m.cursor = r.Start
+	}
+	return nil
+}
+
+func (m *App) lastRow() tea.Cmd {
+	if r, ok := lastRow(m.step().After); ok {
+		m.cursor = r.Start
+	}
+	return nil
+}

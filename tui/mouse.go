@@ -1,0 +1,46 @@
+package tui
+
+import (
+	tea "charm.land/bubbletea/v2"
+)
+
+// click selects what lies under the mouse: a row, a page, a step of the log.
+func (m *App) click(c tea.MouseClickMsg) tea.Cmd {
+	if c.Button != tea.MouseLeft || m.over != nil || m.busy != "" {
+		return nil
+	}
+	h := m.hits.at(c.X, c.Y)
+	if h.kind == hitNothing {
+		return nil
+	}
+	m.message, m.fresh = "", false
+	switch h.kind {
+	case hitStep:
+		m.show(h.n)
+	case hitRow:
+		m.cursor = h.addr
+	case hitPage:
+		m.cursor = h.addr
+		if h.label != m.step().Current && needRelative(m) == "" {
+			if p := m.step().After.Process(h.label); p != nil && alive(p) {
+				// Focus of a use step is empty, so the cursor stays on the page that was clicked.
+				return tea.Batch(m.run("use "+h.label), m.peek())
+			}
+		}
+	}
+	return m.peek()
+}
+
+// wheel moves the selection of the map.
+func (m *App) wheel(w tea.MouseWheelMsg) tea.Cmd {
+	if m.over != nil {
+		return nil
+	}
+	d := map[tea.MouseButton]int{tea.MouseWheelUp: -1, tea.MouseWheelDown: 1}[w.Button]
+	if d == 0 {
+		return nil
+	}
+	m.fresh = false
+	moveRow(d)(m)
+	return m.peek()
+}

@@ -1,0 +1,260 @@
+// Forms: the parameters of a verb as fields. A form makes a command line, and shows it while it grows.
+
+package tui
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"cowscope/actions/lang"
+	"cowscope/vmspace"
+
+	tea "charm.land/bubbletea/v2"
+)
+
+// form is a verb being filled in.
+type form struct {
+	verb   *lang.Verb
+	fields []field
+	at     int
+	err    string
+}
+
+// field is one parameter.
+type field struct {
+	param *lang.Param
+	editor
+	err string
+}
+
+// bindField is the parameter for NAME =, which stands before the verb.
+var bindField = lang.Param{Name: "name", Kind: lang.KindWord, Optional: true, Help: "what to call it; the next free letter if empty"}
+
+// openForm opens the form of a verb with what fits the cursor filled in.
+func openForm(verb string) func(*App) tea.Cmd {
+	return func(m *App) tea.Cmd {
+		v := m.lab.Grammar().Verb(verb)
+		if v == nil {
+			return nil
+		}
+		f := &form{verb: v}
+		for i := range v.Params {
+			p := &v.Params[i]
+			f.fields = append(f.fields, field{param: p, editor: newEditor(m.prefill(p))})
+		}
+		if v.Binds {
+			f.fields = append(f.fields, field{param: &bindField, editor: newEditor("")})
+		}
+		m.over = f
+		return nil
+	}
+}
+
+// prefill is what a field starts with: the row or the page under the cursor, its letters, else the parameter's default.
+func (m *App) prefill(p *lang.Param) string {
+	switch p.Kind {
+	case lang.KindRange:
+		return m.rowRange()
+	case lang.KindPlace:
+		return m.place()
+	case lang.KindProt:
+		if mp, ok := m.mapping(); ok && p.Default != "" && m.formWants("mprotect", p) {
+			return lang.Prot(mp.Perms & (vmspace.Read | vmspace.Write | vmspace.Exec)).String()
+		}
+	}
+	return p.Default
+}
+
+// formWants says whether p is a parameter of the verb.
+func (m *App) formWants(verb string, p *lang.Param) bool {
+	v := m.lab.Grammar().Verb(verb)
+	for i := range v.Params {
+		if &v.Params[i] == p {
+			return true
+		}
+	}
+	return false
+}
+
+func (m *App) mapping() (vmspace.Mapping, bool) {
+	st := m.step()
+	p := st.After.Process(st.Current)
+	if p == nil {
+		return vmspace.Mapping{}, false
+	}
+	return p.MappingAt(m.cursor)
+}
+
+// rowRange is the selected row in the language: a name alone where it is the whole of it, else a place and a size.
+func (m *App) rowRange() string {
+	st := m.step()
+	ps := st.After.PageSize
+	r := rowAt(st.After, m.cursor)
+	if r.gap {
+		return m.place() + " 1p"
+	}
+	m2 := *m
+	m2.cursor = r.Start
+	place := m2.place()
+	if _, b, ok := st.Names.Of(st.Current, r.Start); ok && b.End == r.End {
+		return place // a range without a size reaches to the end of its name
+	}
+	return fmt.Sprintf("%s %dp", place, r.Pages(ps))
+}
+
+func (f *form) key(m *App, k tea.KeyPressMsg) tea.Cmd {
+	switch k.String() {
+	case "esc":
+		m.over = nil
+	case "enter":
+		return f.enter(m)
+	case "tab", "down":
+		f.move(1)
+	case "shift+tab", "up":
+		f.move(-1)
+	default:
+		fd := &f.fields[f.at]
+		fd.key(k)
+		fd.err, f.err = "", ""
+	}
+	return nil
+}
+
+func (f *form) paste(_ *App, text string) {
+	f.fields[f.at].insert(strings.Join(strings.Fields(text), " "))
+}
+
+// move goes to another field; leaving a field checks it.
+func (f *form) move(d int) {
+	f.check(f.at)
+	f.at = (f.at + d + len(f.fields)) % len(f.fields)
+}
+
+// check says at the field what is wrong with it.
+func (f *form) check(i int) bool {
+	fd := &f.fields[i]
+	fd.err = ""
+	if fd.param == &bindField {
+		if t := strings.TrimSpace(fd.text()); t != "" && !lang.IsName(t) {
+			fd.err = "a name is a letter, then letters, digits and _; p1, p2… are processes"
+		}
+		return fd.err == ""
+	}
+	if err := f.verb.CheckField(fd.param.Name, fd.text()); err != nil {
+		var syn *lang.SyntaxError
+		if errors.As(err, &syn) {
+			fd.err = syn.Msg
+			if syn.Hint != "" {
+				fd.err += "; " + syn.Hint
+			}
+		} else {
+			fd.err = err.Error()
+		}
+	}
+	return fd.err == ""
+}
+
+// line is the command that the fields make.
+func (f *form) line() string {
+	texts, bind := map[string]string{}, ""
+	for i := range f.fields {
+		fd := &f.fields[i]
+		if fd.param == &bindField {
+			bind = strings.TrimSpace(fd.text())
+			continue
+		}
+		texts[fd.param.Name] = fd.text()
+	}
+	return lang.Compose(f.verb, texts, bind)
+}
+
+func (f *form) enter(m *App) tea.Cmd {
+	for i := range f.fields {
+		if !f.check(i) {
+			f.at = i
+			return nil
+		}
+	}
+	line := f.line()
+	if _, err := m.lab.Grammar().Parse(line); err != nil {
+		f.fail(err)
+		return nil
+	}
+	return m.run(line)
+}
+
+func (f *form) fail(err error) bool {
+	f.err = err.Error()
+	return true
+}
+
+const formLabel = 10
+
+func (f *form) draw(p pen, m *App) *tea.Cursor {
+	w := min(72, p.r.w-2)
+	h := min(len(f.fields)+6, p.r.h-2)
+	box := p.sub(rect{(p.r.w - w) / 2, max((p.r.h-h)/3, 1), w, h})
+	box.fill(0)
+	inner := drawBox(box, f.verb.Name, roleAccent)
+	if inner.r.empty() {
+		return nil
+	}
+	rows := max(inner.r.h-4, 1)
+	first := min(max(0, f.at-rows+1), max(0, len(f.fields)-rows))
+	var cursor *tea.Cursor
+	for i := first; i < min(first+rows, len(f.fields)); i++ {
+		fd := &f.fields[i]
+		y := i - first
+		label := roleDim
+		if i == f.at {
+			label = roleTitle
+			inner.put(0, y, roleAccent|flagBold, "▸")
+		}
+		if fd.err != "" {
+			label = roleBad | flagBold
+		}
+		inner.cut(2, y, formLabel, label, fd.param.Name)
+		x := fd.draw(inner, 3+formLabel, y, inner.r.w-formLabel-4, roleField|flagRow)
+		if i == f.at {
+			cursor = tea.NewCursor(inner.r.x+min(x, inner.r.w-2), inner.r.y+y)
+		}
+	}
+	f.drawFoot(inner, m, rows)
+	keys := p.sub(rect{0, p.r.h - 1, p.r.w, 1})
+	keys.fill(0)
+	drawKeys(keys, &scene{}, []keyHelp{{"Enter", "run", false}, {"Tab", "next field", false}, {"Esc", "close", false}})
+	return cursor
+}
+
+// drawFoot draws the words that fit the field, or what is wrong, and the command that the form makes.
+func (f *form) drawFoot(p pen, m *App, rows int) {
+	fd := &f.fields[f.at]
+	y := p.r.h - 3
+	text, st := fd.param.Help, roleDim
+	if words := fieldWords(fd.param); words != "" {
+		text = words
+	}
+	switch {
+	case fd.err != "":
+		text, st = fd.err, roleBad
+	case f.err != "":
+		text, st = f.err, roleBad
+	}
+	for i, l := range wrap(text, p.r.w-4) {
+		if i < 2 {
+			p.put(2, y+i, st, l)
+		}
+	}
+	x := p.put(2, p.r.h-1, roleAccent|flagBold, m.step().Current)
+	p.cut(x+1, p.r.h-1, p.r.w-x-2, roleTitle, f.line())
+	_ = rows
+}
+
+func fieldWords(p *lang.Param) string {
+	var out []string
+	for _, w := range p.Words {
+		out = append(out, w.Name)
+	}
+	return strings.Join(out, " ")
+}

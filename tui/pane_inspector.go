@@ -1,0 +1,239 @@
+// The inspector: the page under the cursor in words, in raw words, or in bytes.
+
+package tui
+
+import (
+	"fmt"
+	"strings"
+
+	"cowscope/actions"
+	"cowscope/vmspace"
+)
+
+// inspectorView is what the inspector shows; the key i goes round.
+type inspectorView uint8
+
+const (
+	viewWords inspectorView = iota
+	viewRaw
+	viewBytes
+	viewCount
+)
+
+// fact is one line of the inspector: a label, a text, and where it was read.
+type fact struct {
+	label string
+	style Style
+	text  string
+	from  string
+}
+
+const factLabel = 9
+
+func drawInspector(p pen, s *scene) {
+	if p.r.empty() {
+		return
+	}
+	title := fmt.Sprintf("%s 0x%x", s.current, s.cursor)
+	if pr := s.process(); pr != nil {
+		if place := actions.PlaceOf(s.step.Names, pr, s.cursor, s.snap.PageSize); !strings.HasPrefix(place, "0x") {
+			title = fmt.Sprintf("%s %s · 0x%x", s.current, place, s.cursor)
+		}
+	}
+	inner := drawBox(p, title, roleFaint)
+	y := 0
+	for _, f := range inspectorFacts(s) {
+		if y >= inner.r.h {
+			break
+		}
+		y = drawFact(inner, y, f)
+	}
+	if s.view != viewRaw && y < inner.r.h {
+		drawBytes(inner.sub(rect{1, y, inner.r.w - 2, inner.r.h - y}), s)
+	}
+}
+
+// drawFact writes one fact from line y and returns the line after it. The source stands at the right where it fits beside the text.
+func drawFact(p pen, y int, f fact) int {
+	p.put(1, y, roleDim, f.label)
+	w := p.r.w - factLabel - 2
+	from := ""
+	if f.from != "" {
+		from = "(" + f.from + ")"
+	}
+	lines := wrap(f.text, w)
+	for i, l := range lines {
+		st := f.style
+		if i > 0 {
+			st = roleText
+		}
+		x := p.put(1+factLabel, y+i, st, l)
+		if i == len(lines)-1 && from != "" && x+textWidth(from)+2 <= p.r.w {
+			p.right(p.r.w-1, y+i, roleFaint, from)
+		}
+	}
+	return y + max(len(lines), 1)
+}
+
+// inspectorFacts lists what there is to say of the page under the cursor.
+func inspectorFacts(s *scene) []fact {
+	pr := s.process()
+	if pr == nil {
+		return []fact{{"", roleDim, "no process is left; n starts a fresh one", ""}}
+	}
+	if pr.State == vmspace.Zombie || pr.State == vmspace.Gone {
+		return []fact{{"", roleDim, pr.Label + " is dead: its address space is gone", ""}}
+	}
+	m, run, ok := s.page()
+	if !ok {
+		return []fact{
+			{"unmapped", roleBad, "no mapping covers this address", "maps"},
+			{"read", roleText, "SIGSEGV/MAPERR", ""},
+			{"write", roleText, "SIGSEGV/MAPERR", ""},
+		}
+	}
+	if s.view == viewRaw {
+		return rawFacts(s, m, run)
+	}
+	facts := []fact{{run.State.String(), stateRole(run.State) | flagBold, stateSentence(s, pr, run), ""}}
+	facts = append(facts, frameFact(s, run)...)
+	for _, a := range []struct {
+		label  string
+		access vmspace.Access
+	}{{"read", vmspace.Load}, {"write", vmspace.Store}, {"exec", vmspace.Fetch}} {
+		facts = append(facts, fact{a.label, roleText, predictionText(s, pr, a.access), ""})
+	}
+	return facts
+}
+
+// stateSentence says what the state means here, naming the relatives that have the same frame.
+func stateSentence(s *scene, pr *vmspace.Process, run vmspace.Run) string {
+	if run.State == vmspace.COW || run.State == vmspace.Shared {
+		if with := sharers(s, pr, s.cursor); len(with) > 1 {
+			names := strings.Join(with[:len(with)-1], ", ") + " and " + with[len(with)-1]
+			if run.State == vmspace.COW {
+				return "one frame, mapped by " + names + "; a write makes the writer a copy"
+			}
+			return "one frame, mapped by " + names + "; all see every write"
+		}
+	}
+	return vmspace.States[run.State].Sentence
+}
+
+// sharers lists the processes that certainly have the same frame at addr, pr first.
+func sharers(s *scene, pr *vmspace.Process, addr uint64) []string {
+	out := []string{pr.Label}
+	for _, o := range s.snap.Processes {
+		if o != pr && kin(s, pr, o, addr) == kinSame {
+			out = append(out, o.Label)
+		}
+	}
+	return out
+}
+
+func frameFact(s *scene, run vmspace.Run) []fact {
+	if run.State == vmspace.None || run.State == vmspace.Guard || run.State == vmspace.Unknown {
+		return nil
+	}
+	var parts, from []string
+	if run.Frame != 0 {
+		parts = append(parts, fmt.Sprintf("0x%x", run.FrameOf((s.cursor-run.Start)/s.snap.PageSize)))
+		from = append(from, "pagemap")
+	} else if !s.snap.Frames {
+		parts = append(parts, "number hidden without root")
+	}
+	if run.Mapcount >= 0 {
+		parts = append(parts, fmt.Sprintf("mapped %d×", run.Mapcount))
+		from = append(from, "kpagecount")
+	}
+	parts = append(parts, run.Attrs.Names()...)
+	if len(parts) == 0 {
+		return nil
+	}
+	return []fact{{"frame", roleText, strings.Join(parts, " · "), strings.Join(from, ", ")}}
+}
+
+func predictionText(s *scene, pr *vmspace.Process, a vmspace.Access) string {
+	pred := vmspace.Predict(pr, s.cursor, a, vmspace.Facts{PageSize: s.snap.PageSize, FileSize: -1})
+	var words []string
+	for _, h := range pred.Can {
+		words = append(words, h.Sentence())
+	}
+	return strings.Join(words, ", or ")
+}
+
+// rawFacts are the words that the kernel gave, bit by bit.
+func rawFacts(s *scene, m vmspace.Mapping, run vmspace.Run) []fact {
+	maps := fmt.Sprintf("%s %s %08x %02x:%02x %d %s", m.Range, m.Perms, m.Offset, m.Major, m.Minor, m.Inode, m.Path)
+	facts := []fact{{"maps", roleText, maps, ""}}
+	facts = append(facts, fact{"pagemap", roleText, fmt.Sprintf("0x%016x %s", run.Word, strings.Join(vmspace.PagemapBits(run.Word), " ")), ""})
+	if run.Scan != 0 {
+		facts = append(facts, fact{"scan", roleText, fmt.Sprintf("0x%x %s", run.Scan, strings.Join(vmspace.ScanBits(run.Scan), " ")), ""})
+	}
+	if run.KFlags != 0 {
+		facts = append(facts, fact{"kpagefl.", roleText, fmt.Sprintf("0x%x %s", run.KFlags, strings.Join(vmspace.KPageBits(run.KFlags), " ")), ""})
+	}
+	if m.Smaps != nil {
+		facts = append(facts, fact{"VmFlags", roleText, strings.Join(m.Smaps.VMFlags, " "), "smaps"},
+			fact{"rss", roleText, fmt.Sprintf("%s · pss %s · locked %s", bytesText(m.Smaps.Rss), bytesText(m.Smaps.Pss), bytesText(m.Smaps.Locked)), "smaps"})
+	}
+	return facts
+}
+
+// drawBytes shows the bytes of the page, sixteen a line, where they were read.
+func drawBytes(p pen, s *scene) {
+	_, run, ok := s.page()
+	if !ok || run.State == vmspace.None || p.r.h == 0 {
+		return
+	}
+	b := s.bytes
+	switch {
+	case !s.live:
+		p.cut(0, 0, p.r.w, roleFaint, "bytes are read live only; } goes there")
+		return
+	case b.err != "":
+		p.cut(0, 0, p.r.w, roleFaint, b.err)
+		return
+	case b.label != s.current || b.addr != s.cursor || len(b.bytes) == 0:
+		return
+	}
+	per := 16
+	if p.r.w < factLabel+per*4+2 {
+		per = 8
+	}
+	lines := p.r.h
+	if s.view == viewWords {
+		lines = min(lines, 4)
+	}
+	for y := range lines {
+		off := y * per
+		if off >= len(b.bytes) {
+			return
+		}
+		drawHexLine(p, y, off, b.bytes[off:min(off+per, len(b.bytes))], per)
+	}
+}
+
+func drawHexLine(p pen, y, off int, b []byte, per int) {
+	p.put(0, y, roleDim, fmt.Sprintf("%03x", off))
+	x := factLabel
+	for i, c := range b {
+		st := roleText
+		if c == 0 {
+			st = roleFaint
+		}
+		p.put(x, y, st, fmt.Sprintf("%02x", c))
+		x += 3
+		if i == 7 && per == 16 {
+			x++
+		}
+	}
+	x = factLabel + per*3 + 2
+	for i, c := range b {
+		if c >= ' ' && c < 0x7f {
+			p.put(x+i, y, roleGood, string(rune(c)))
+		} else {
+			p.put(x+i, y, roleFaint, "·")
+		}
+	}
+}

@@ -1,0 +1,94 @@
+// The log: every step in strace style, and for the step that is shown one sentence of why.
+
+package tui
+
+import (
+	"fmt"
+	"strings"
+
+	"cowscope/actions"
+)
+
+func drawLog(p pen, s *scene, hits *hitList) {
+	if p.r.empty() {
+		return
+	}
+	inner := drawBox(p, "what happened", roleFaint)
+	if inner.r.empty() {
+		drawLogTail(p, s, hits)
+		return
+	}
+	drawLogTail(inner.sub(rect{1, 0, inner.r.w - 2, inner.r.h}), s, hits)
+}
+
+// drawLogTail draws the steps that end with the one shown, newest below.
+func drawLogTail(p pen, s *scene, hits *hitList) {
+	why := wrap(s.step.Why, p.r.w-logIndent(p.r.w))
+	if len(why) > max(p.r.h-1, 1) {
+		why = why[:max(p.r.h-1, 1)]
+	}
+	y := p.r.h - len(why)
+	for i, l := range why {
+		p.put(logIndent(p.r.w), y+i, roleText, l)
+	}
+	for i := s.pos; i >= 0 && y > 0; i-- {
+		y--
+		drawLogStep(p, y, s, i)
+		hits.add(rect{p.r.x, p.r.y + y, p.r.w, 1}, hit{kind: hitStep, n: i})
+	}
+}
+
+func logIndent(w int) int {
+	if w < 70 {
+		return 2
+	}
+	return 8
+}
+
+// drawLogStep draws one step: number, process, command, call and answer.
+func drawLogStep(p pen, y int, s *scene, i int) {
+	st := s.steps[i]
+	num, cmd := roleFaint, roleDim
+	if i == s.pos {
+		num, cmd = roleAccent|flagBold, roleTitle
+	}
+	x := 0
+	if p.r.w >= 70 {
+		p.right(3, y, num, fmt.Sprint(st.N))
+		x = p.put(4, y, roleAccent, st.Process)
+	} else {
+		x = p.put(0, y, roleAccent, st.Process)
+	}
+	x++
+	if st.Command == "" {
+		p.cut(x, y, p.r.w-x, roleWarn, st.Event)
+		return
+	}
+	x = max(8, x)
+	x = p.cut(x, y, p.r.w-x, cmd, st.Command)
+	answer := st.Answer()
+	if f := st.Faulted(); f != "" {
+		answer += " · " + f
+	}
+	if p.r.w >= 100 {
+		x = max(x+2, 8+30)
+		call := p.r.w - x - textWidth(answer) - 1
+		if call > 12 && st.Call != "" {
+			x = p.cut(x, y, call, roleDim, st.Call)
+			x++
+		}
+	} else {
+		x += 2
+	}
+	p.cut(x, y, p.r.w-x, answerRole(st), answer)
+}
+
+func answerRole(st *actions.Step) Style {
+	switch {
+	case st.OK():
+		return roleGood
+	case strings.HasPrefix(st.Result, "SIG"), st.Result == actions.ResultExited:
+		return roleBad
+	}
+	return roleWarn
+}

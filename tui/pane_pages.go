@@ -1,0 +1,199 @@
+// The page pane: every page of the selected row as a cell, one line a process, and between the lines what ties or parts their frames.
+//
+//	        0 1 2 3
+//	  p1    █ ▓ · ·
+//	        ≠ ║
+//	  p2    █ ▓ · ·
+
+package tui
+
+import (
+	"fmt"
+	"strconv"
+
+	"cowscope/vmspace"
+)
+
+// pageGrid is how the pages of a row are laid out in w columns and h lines.
+type pageGrid struct {
+	row     row
+	pages   uint64
+	perLine int // pages in a line
+	cellW   int
+	group   int // lines of one group: a line a process and the links between them
+	groups  int // groups that fit
+	first   uint64
+	shown   []*vmspace.Process
+}
+
+const gridLabel = 7 // columns for "p1" and "+4096"
+
+func newPageGrid(s *scene, w, h int) pageGrid {
+	r := rowAt(s.snap, s.cursor)
+	g := pageGrid{row: r, pages: r.Pages(s.snap.PageSize), cellW: 2}
+	if r.gap {
+		return pageGrid{row: r}
+	}
+	for _, p := range s.snap.Processes {
+		if _, ok := p.MappingAt(r.Start); ok && len(g.shown) < max(1, (h-1+1)/2) {
+			g.shown = append(g.shown, p)
+		}
+	}
+	if g.pages > 10 {
+		g.cellW = 3
+	}
+	g.perLine = 1
+	for g.perLine*2*g.cellW <= w-gridLabel && g.perLine < 64 && uint64(g.perLine) < g.pages {
+		g.perLine *= 2
+	}
+	g.group = 2*len(g.shown) - 1
+	if len(g.shown) > 1 {
+		g.group++
+	}
+	lines := int((g.pages + uint64(g.perLine) - 1) / uint64(g.perLine))
+	g.groups = min(max((h-1)/max(g.group, 1), 1), lines)
+	here := (s.cursor - r.Start) / s.snap.PageSize / uint64(g.perLine)
+	if int(here) >= g.groups {
+		g.first = min(here-uint64(g.groups)/2, uint64(lines-g.groups))
+	}
+	return g
+}
+
+func drawPages(p pen, s *scene, hits *hitList) {
+	if p.r.empty() {
+		return
+	}
+	g := newPageGrid(s, p.r.w-4, p.r.h-2)
+	title := "pages"
+	if !g.row.gap {
+		n := "page"
+		if g.pages != 1 {
+			n = "pages"
+		}
+		title = fmt.Sprintf("%s · %d %s", s.nameOf(g.row), g.pages, n)
+	}
+	inner := drawBox(p, title, roleFaint)
+	if g.row.gap || len(g.shown) == 0 {
+		inner.cut(1, 0, inner.r.w-2, roleDim, "nothing is mapped here")
+		return
+	}
+	drawRuler(inner, g)
+	for i := range g.groups {
+		drawGroup(inner.sub(rect{0, 1 + i*g.group, inner.r.w, g.group}), s, g, g.first+uint64(i), hits)
+	}
+	last := g.first + uint64(g.groups)
+	if total := (g.pages + uint64(g.perLine) - 1) / uint64(g.perLine); g.first > 0 || last < total {
+		p.right(p.r.w-2, p.r.h-1, roleDim, fmt.Sprintf(" %d–%d of %d ", g.first*uint64(g.perLine), min(last*uint64(g.perLine), g.pages)-1, g.pages))
+	}
+}
+
+// drawRuler writes the numbers of the pages over their cells.
+func drawRuler(p pen, g pageGrid) {
+	for i := range min(uint64(g.perLine), g.pages) {
+		p.put(gridLabel+int(i)*g.cellW, 0, roleDim, strconv.Itoa(int(i)))
+	}
+}
+
+func drawGroup(p pen, s *scene, g pageGrid, line uint64, hits *hitList) {
+	ps := s.snap.PageSize
+	first := line * uint64(g.perLine)
+	n := min(uint64(g.perLine), g.pages-first)
+	for j, pr := range g.shown {
+		st := roleDim
+		if pr.Label == s.current {
+			st = roleAccent | flagBold
+		}
+		p.put(1, 2*j, st, pr.Label)
+		if first > 0 && j == 0 {
+			p.right(gridLabel-1, 2*j, roleDim, fmt.Sprintf("+%d", first))
+		}
+		for i := range n {
+			addr := g.row.Start + (first+i)*ps
+			run := pr.PageAt(addr, ps)
+			x := gridLabel + int(i)*g.cellW
+			drawPage(p, s, pr, run, addr, x, 2*j)
+			hits.add(rect{p.r.x + x, p.r.y + 2*j, g.cellW, 1}, hit{kind: hitPage, addr: addr, label: pr.Label})
+			if j > 0 {
+				glyph, lst := link(s, g.shown[j-1], pr, addr)
+				p.put(x, 2*j-1, lst, glyph)
+			}
+		}
+	}
+}
+
+func drawPage(p pen, s *scene, pr *vmspace.Process, run vmspace.Run, addr uint64, x, y int) {
+	st := stateRole(run.State)
+	if s.marked(pr.Label, vmspace.Range{Start: addr, End: addr + s.snap.PageSize}) {
+		st |= flagMark
+	}
+	if s.cursor == addr {
+		if pr.Label == s.current {
+			st |= flagCursor
+		} else {
+			st |= flagUnderline
+		}
+	}
+	p.put(x, y, st, stateGlyph[run.State].glyph)
+}
+
+// kinship says what is known about two processes' pages at one address.
+type kinship uint8
+
+const (
+	kinNone       kinship = iota // one of them has no frame there
+	kinSame                      // one frame
+	kinOther                     // two frames
+	kinSameLikely                // both copy-on-write, frame numbers hidden
+)
+
+// kin compares the frames of a and b at addr. Where frame numbers are hidden, an exclusive page is certainly another one, pages
+// of one shared file offset are certainly the same, and two copy-on-write pages are likely the same.
+func kin(s *scene, a, b *vmspace.Process, addr uint64) kinship {
+	ps := s.snap.PageSize
+	x, y := a.PageAt(addr, ps), b.PageAt(addr, ps)
+	if !hasFrame(x) || !hasFrame(y) {
+		return kinNone
+	}
+	if x.Frame != 0 && y.Frame != 0 {
+		if x.FrameOf((addr-x.Start)/ps) == y.FrameOf((addr-y.Start)/ps) {
+			return kinSame
+		}
+		return kinOther
+	}
+	switch {
+	case x.State == vmspace.Anon || y.State == vmspace.Anon || x.State != y.State:
+		return kinOther
+	case x.State == vmspace.Shared || x.State == vmspace.File:
+		ma, _ := a.MappingAt(addr)
+		mb, _ := b.MappingAt(addr)
+		same := ma.Inode == mb.Inode && ma.Major == mb.Major && ma.Minor == mb.Minor && ma.Offset-ma.Start == mb.Offset-mb.Start
+		if same {
+			return kinSame
+		}
+		return kinOther
+	case x.State == vmspace.Zero:
+		return kinSame
+	}
+	return kinSameLikely
+}
+
+func hasFrame(r vmspace.Run) bool {
+	switch r.State {
+	case vmspace.Zero, vmspace.Anon, vmspace.COW, vmspace.File, vmspace.Shared, vmspace.Special:
+		return true
+	}
+	return false
+}
+
+// link is how kin looks between two cells.
+func link(s *scene, a, b *vmspace.Process, addr uint64) (string, Style) {
+	switch kin(s, a, b, addr) {
+	case kinSame:
+		return "║", roleGood
+	case kinOther:
+		return "≠", roleBad
+	case kinSameLikely:
+		return "┊", roleGood
+	}
+	return " ", roleText
+}

@@ -1,0 +1,41 @@
+package vmspace
+
+// Rules of this file: the last step of a reading, in which processes are looked at together.
+
+// compareFamily settles the pages of all: what was read is compared with the relatives' frames, and put in the place of what was.
+func (r *Reader) compareFamily(all []*reading) {
+	for _, g := range all {
+		if g.full && g.err == nil {
+			g.pages = join(cut(g.fresh))
+		}
+	}
+	for _, g := range all {
+		if g.err != nil {
+			continue
+		}
+		fresh := g.fresh
+		for _, o := range all {
+			if r.pages.frames && o != g && o.err == nil {
+				fresh = refine(fresh, o.pages)
+			}
+		}
+		refined := len(fresh) > 0 && len(g.fresh) > 0 && &fresh[0] != &g.fresh[0]
+		var old List[Run]
+		if g.prev != nil {
+			old = g.prev.Pages
+		}
+		switch {
+		case g.full && refined:
+			g.final = rebase(old, normalRuns(fresh, g.maps), sameRun)
+		case g.full:
+			g.final = rebase(old, fresh, sameRun)
+		case refined:
+			g.final = spliceRuns(old, g.windows, fresh, g.maps)
+		default:
+			g.final = g.pages
+		}
+	}
+	for _, g := range all {
+		g.pages = g.final
+	}
+}

@@ -1,0 +1,153 @@
+package vmspace
+
+import (
+	"encoding/binary"
+	"math"
+
+	"golang.org/x/sys/unix"
+)
+
+// Rules of this file: /proc/kpagecount and /proc/kpageflags, one word a frame, root only (Documentation/admin-guide/mm/pagemap.rst).
+// One read for each run of frames, never one for a frame; no more frames in one snapshot than the budget says. What was not
+// read is -1 for the count and 0 for the flags.
+
+// kpage holds the two files; nil where they may not be read.
+type kpage struct {
+	count, flags int
+	words        [2][]byte // scratch
+	out          []Run     // scratch
+	begin        uint64    // where the current mapping begins: no run reaches over that
+}
+
+func openKPage() *kpage {
+	k := &kpage{count: -1, flags: -1}
+	for path, fd := range map[string]*int{"/proc/kpagecount": &k.count, "/proc/kpageflags": &k.flags} {
+		n, err := retry(func() (int, error) { return unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0) })
+		if err != nil {
+			k.close()
+			return nil
+		}
+		*fd = n
+	}
+	return k
+}
+
+func (k *kpage) close() {
+	if k == nil {
+		return
+	}
+	for _, fd := range []int{k.count, k.flags} {
+		if fd >= 0 {
+			unix.Close(fd)
+		}
+	}
+}
+
+// fill reads count and flags of the frames of runs, as far as the budget goes, and splits runs where they differ. A page outside
+// core whose word and frame are as they were in old keeps what old knew of it. The slice is good until the next call.
+func (k *kpage) fill(runs []Run, maps List[Mapping], budget *int, haveScan bool, old List[Run], core []Range) []Run {
+	k.out = k.out[:0]
+	at, prev := maps.walk(0), old.walk(0)
+	if len(runs) > 0 {
+		at, prev = maps.walk(runs[0].Start), old.walk(runs[0].Start)
+	}
+	for _, r := range runs {
+		if r.Frame == 0 || *budget <= 0 && old.Len() == 0 {
+			k.out = append(k.out, r)
+			continue
+		}
+		for at.item() != nil && at.item().End <= r.Start {
+			at.next()
+		}
+		if at.item() == nil {
+			k.out = append(k.out, r)
+			continue
+		}
+		c := at.item().class()
+		k.begin = at.item().Start
+		for r.Pages > 0 {
+			for prev.item() != nil && prev.item().Bounds().End <= r.Start {
+				prev.next()
+			}
+			var o *Run
+			part := r
+			if o = prev.item(); o != nil {
+				part, o = keepable(r, o, core)
+			}
+			if o == nil {
+				k.read(part, c, budget, haveScan)
+			} else {
+				part.KFlags, part.Mapcount = o.KFlags, o.Mapcount
+				k.emit(part, c, haveScan)
+			}
+			r = r.Clip(Range{part.Bounds().End, r.Bounds().End})
+		}
+	}
+	return k.out
+}
+
+// keepable gives the first part of r that can be dealt with at one go, and o where that part may keep what o knows.
+func keepable(r Run, o *Run, core []Range) (Run, *Run) {
+	b := r.Bounds()
+	for _, c := range core {
+		if c.Contains(b.Start) {
+			return r.Clip(Range{b.Start, c.End}), nil
+		}
+		if c.Start > b.Start {
+			b.End = min(b.End, c.Start)
+			break
+		}
+	}
+	if ob := o.Bounds(); ob.Start > b.Start {
+		return r.Clip(Range{b.Start, min(b.End, ob.Start)}), nil
+	} else if b.End = min(b.End, ob.End); o.Mapcount < 0 || o.Word != r.Word || o.Clip(b).Frame != r.Frame ||
+		o.Clip(b).FrameOf(o.Clip(b).Pages-1) != r.Clip(b).FrameOf(r.Clip(b).Pages-1) {
+		return r.Clip(b), nil
+	}
+	return r.Clip(b), o
+}
+
+// read asks for count and flags of the frames of r.
+func (k *kpage) read(r Run, c class, budget *int, haveScan bool) {
+	n := r.Pages
+	if r.FrameOf(1) == r.Frame {
+		n = 1
+	}
+	if m := uint64(max(*budget, 0)); n > m {
+		n = m
+	}
+	*budget -= int(n)
+	for i := range k.words {
+		if uint64(cap(k.words[i])) < n*8 {
+			k.words[i] = make([]byte, n*8)
+		}
+	}
+	counts, flags := k.words[0][:n*8], k.words[1][:n*8]
+	got, _ := preadFull(k.count, counts, int64(r.Frame*8))
+	got2, _ := preadFull(k.flags, flags, int64(r.Frame*8))
+	n = uint64(min(got, got2) / 8)
+	for i := range n {
+		one := r.Clip(Range{r.Start + i*r.PageSize(), r.Start + (i+1)*r.PageSize()})
+		if r.FrameOf(1) == r.Frame {
+			one = r
+		}
+		one.Mapcount = int32(min(binary.NativeEndian.Uint64(counts[i*8:]), math.MaxInt32))
+		one.KFlags = binary.NativeEndian.Uint64(flags[i*8:]) & kpageKept
+		k.emit(one, c, haveScan)
+		if one.Pages == r.Pages {
+			return
+		}
+	}
+	if n < r.Pages {
+		k.emit(r.Clip(Range{r.Start + n*r.PageSize(), r.Bounds().End}), c, haveScan)
+	}
+}
+
+// emit classifies r anew with its flags and appends it, as part of the run before where it goes on with it.
+func (k *kpage) emit(r Run, c class, haveScan bool) {
+	if r.Mapcount >= 0 {
+		r.State, r.Attrs = classify(c, Evidence{Word: r.Word, Scan: r.Scan, KFlags: r.KFlags, HaveScan: haveScan,
+			HaveKFlags: true, ZeroFrame: r.State == Zero})
+	}
+	k.out = appendRun(k.out, r, r.Start == k.begin)
+}

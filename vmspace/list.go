@@ -1,0 +1,288 @@
+package vmspace
+
+import (
+	"encoding/json"
+	"iter"
+	"slices"
+	"sort"
+)
+
+// Rules of this file: a List never changes once made; a new version shares every chunk that it did not have to touch, so two
+// chunks with the same address hold the same items, and that is how a comparison skips them.
+
+// chunkLen is how many items a fresh chunk holds; a chunk stays between a third and twice that.
+const chunkLen = 256
+
+// Item is what a List holds: something with a place in an address space.
+type Item interface{ Bounds() Range }
+
+// Bounds is the range of the mapping itself.
+func (m Mapping) Bounds() Range { return m.Range }
+
+// chunk is a part of a list, shared between versions.
+type chunk[T Item] struct{ items []T }
+
+// List is an immutable sequence of items in the order of their addresses, none overlapping another. The zero List is empty.
+// It may be read from any number of goroutines.
+type List[T Item] struct {
+	chunks []*chunk[T]
+	first  []int // index of each chunk's first item
+	n      int
+}
+
+// NewList makes a list of items, which must be in order and must not overlap. It keeps no hold on the slice.
+func NewList[T Item](items []T) List[T] {
+	return join(cut(slices.Clone(items)))
+}
+
+// cut makes chunks over items without copying them.
+func cut[T Item](items []T) []*chunk[T] {
+	if len(items) == 0 {
+		return nil
+	}
+	parts := max(1, (len(items)+chunkLen/2)/chunkLen)
+	out := make([]*chunk[T], 0, parts)
+	for i := range parts {
+		lo, hi := len(items)*i/parts, len(items)*(i+1)/parts
+		out = append(out, &chunk[T]{items[lo:hi:hi]})
+	}
+	return out
+}
+
+// join makes a list of chunks.
+func join[T Item](chunks []*chunk[T]) List[T] {
+	l := List[T]{chunks: chunks, first: make([]int, len(chunks))}
+	for i, c := range chunks {
+		l.first[i] = l.n
+		l.n += len(c.items)
+	}
+	return l
+}
+
+// Len is the number of items.
+func (l List[T]) Len() int { return l.n }
+
+// At is the item with index i; it panics where there is none, as a slice does.
+func (l List[T]) At(i int) T {
+	if i < 0 || i >= l.n {
+		panic("vmspace: List index out of range")
+	}
+	c := sort.SearchInts(l.first, i+1) - 1
+	return l.chunks[c].items[i-l.first[c]]
+}
+
+// All yields every item with its index.
+func (l List[T]) All() iter.Seq2[int, T] { return l.fromIndex(0) }
+
+// From yields, with their indexes, the items from the first one that ends after addr.
+func (l List[T]) From(addr uint64) iter.Seq2[int, T] { return l.fromIndex(l.after(addr)) }
+
+// fromIndex yields the items from index i.
+func (l List[T]) fromIndex(i int) iter.Seq2[int, T] {
+	return func(yield func(int, T) bool) {
+		if i >= l.n {
+			return
+		}
+		for c := sort.SearchInts(l.first, i+1) - 1; c < len(l.chunks); c++ {
+			items := l.chunks[c].items
+			for k := i - l.first[c]; k < len(items); k++ {
+				if !yield(i, items[k]) {
+					return
+				}
+				i++
+			}
+		}
+	}
+}
+
+// after is the index of the first item that ends after addr, Len if there is none.
+func (l List[T]) after(addr uint64) int {
+	c := sort.Search(len(l.chunks), func(i int) bool {
+		items := l.chunks[i].items
+		return items[len(items)-1].Bounds().End > addr
+	})
+	if c == len(l.chunks) {
+		return l.n
+	}
+	items := l.chunks[c].items
+	return l.first[c] + sort.Search(len(items), func(i int) bool { return items[i].Bounds().End > addr })
+}
+
+// Find is the index of the item that holds addr. Where none does, ok is false and the index is that of the first item above it.
+func (l List[T]) Find(addr uint64) (index int, ok bool) {
+	i := l.after(addr)
+	return i, i < l.n && l.At(i).Bounds().Contains(addr)
+}
+
+// Overlap gives the indexes [lo, hi) of the items that overlap r.
+func (l List[T]) Overlap(r Range) (lo, hi int) {
+	lo = l.after(r.Start)
+	if r.Empty() {
+		return lo, lo
+	}
+	hi, ok := l.Find(r.End - 1)
+	if ok {
+		hi++
+	}
+	return lo, max(lo, hi)
+}
+
+// Slice copies the items with indexes [lo, hi).
+func (l List[T]) Slice(lo, hi int) []T {
+	out := make([]T, 0, max(0, hi-lo))
+	for i, x := range l.fromIndex(lo) {
+		if i >= hi {
+			break
+		}
+		out = append(out, x)
+	}
+	return out
+}
+
+// Replace makes the list in which items stand where everything that overlaps r stood. An item that reaches over an edge of r
+// goes away as a whole: a caller that wants to keep the part outside hands it in again, clipped. items must fit in the gap so made.
+func (l List[T]) Replace(r Range, items []T) List[T] {
+	lo, hi := l.Overlap(r)
+	return l.splice(lo, hi, items)
+}
+
+// splice makes the list in which items stand for those with indexes [lo, hi).
+func (l List[T]) splice(lo, hi int, items []T) List[T] {
+	if l.n == 0 {
+		return NewList(items)
+	}
+	if lo == hi && len(items) == 0 {
+		return l
+	}
+	// The chunks [a, b) are made anew. An insertion between two chunks goes to the one before.
+	a := max(0, sort.SearchInts(l.first, lo+1)-1)
+	if a > 0 && l.first[a] == lo && lo == hi {
+		a--
+	}
+	b := max(a+1, sort.SearchInts(l.first, hi))
+	end := func(c int) int {
+		if c < len(l.first) {
+			return l.first[c]
+		}
+		return l.n
+	}
+	// A chunk left too small takes its neighbour in, so that lists do not crumble.
+	if left := end(b) - l.first[a] - (hi - lo) + len(items); left < chunkLen/3 && b < len(l.chunks) {
+		b++
+	} else if left < chunkLen/3 && a > 0 {
+		a--
+	}
+	mid := make([]T, 0, end(b)-l.first[a]-(hi-lo)+len(items))
+	mid = append(mid, l.Slice(l.first[a], lo)...)
+	mid = append(mid, items...)
+	mid = append(mid, l.Slice(hi, end(b))...)
+	return join(slices.Concat(l.chunks[:a], cut(mid), l.chunks[b:]))
+}
+
+// rebase makes the list of items, sharing with old the chunks that are the same at either end. It returns old itself when
+// nothing differs. It takes the slice over.
+func rebase[T Item](old List[T], items []T, equal func(a, b *T) bool) List[T] {
+	same := func(c *chunk[T], items []T) bool {
+		for i := range c.items {
+			if !equal(&c.items[i], &items[i]) {
+				return false
+			}
+		}
+		return true
+	}
+	a, z := 0, len(old.chunks)
+	rest := items
+	for a < z && len(rest) >= len(old.chunks[a].items) && same(old.chunks[a], rest) {
+		rest = rest[len(old.chunks[a].items):]
+		a++
+	}
+	if a == z && len(rest) == 0 {
+		return old
+	}
+	for z > a {
+		c := old.chunks[z-1]
+		if k := len(rest) - len(c.items); k < 0 || !same(c, rest[k:]) {
+			break
+		}
+		rest = rest[:len(rest)-len(c.items)]
+		z--
+	}
+	// The caller's slice may be much larger than what is new in it, and is scratch memory: keep a copy of the new part only.
+	return join(slices.Concat(old.chunks[:a], cut(slices.Clone(rest)), old.chunks[z:]))
+}
+
+// Same says whether l and o are made of the very same chunks: then nothing differs. The converse does not hold.
+func (l List[T]) Same(o List[T]) bool { return slices.Equal(l.chunks, o.chunks) }
+
+// unshared gives the parts of a and b that remain when chunks shared at the front, at the back and in between are left out:
+// pairs of index ranges [alo, ahi) in a and [blo, bhi) in b, in order.
+func unshared[T Item](a, b List[T], yield func(alo, ahi, blo, bhi int)) {
+	end := func(l List[T], c int) int {
+		if c < len(l.first) {
+			return l.first[c]
+		}
+		return l.n
+	}
+	i, j := 0, 0
+	for i < len(a.chunks) || j < len(b.chunks) {
+		if i < len(a.chunks) && j < len(b.chunks) && a.chunks[i] == b.chunks[j] {
+			i, j = i+1, j+1
+			continue
+		}
+		// Walk to the next shared chunk by address: a shared chunk starts at the same address in both.
+		i0, j0 := i, j
+		for (i < len(a.chunks) || j < len(b.chunks)) &&
+			(i >= len(a.chunks) || j >= len(b.chunks) || a.chunks[i] != b.chunks[j]) {
+			if j >= len(b.chunks) || i < len(a.chunks) &&
+				a.chunks[i].items[0].Bounds().Start <= b.chunks[j].items[0].Bounds().Start {
+				i++
+			} else {
+				j++
+			}
+		}
+		yield(end(a, i0), end(a, i), end(b, j0), end(b, j))
+	}
+}
+
+// MarshalJSON writes l as an array of its items.
+func (l List[T]) MarshalJSON() ([]byte, error) { return json.Marshal(l.Slice(0, l.n)) }
+
+// UnmarshalJSON reads what MarshalJSON wrote.
+func (l *List[T]) UnmarshalJSON(b []byte) error {
+	var items []T
+	if err := json.Unmarshal(b, &items); err != nil {
+		return err
+	}
+	*l = join(cut(items))
+	return nil
+}
+
+// walker steps through a list without a function call per item.
+type walker[T Item] struct {
+	l    List[T]
+	c, k int
+}
+
+// walk starts at the first item that ends after addr.
+func (l List[T]) walk(addr uint64) walker[T] {
+	i := l.after(addr)
+	if i >= l.n {
+		return walker[T]{l, len(l.chunks), 0}
+	}
+	c := sort.SearchInts(l.first, i+1) - 1
+	return walker[T]{l, c, i - l.first[c]}
+}
+
+// item is the current item, nil past the end. It must not be written to.
+func (w *walker[T]) item() *T {
+	if w.c >= len(w.l.chunks) {
+		return nil
+	}
+	return &w.l.chunks[w.c].items[w.k]
+}
+
+func (w *walker[T]) next() {
+	if w.k++; w.k >= len(w.l.chunks[w.c].items) {
+		w.c, w.k = w.c+1, 0
+	}
+}

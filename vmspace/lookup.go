@@ -1,0 +1,99 @@
+package vmspace
+
+import "iter"
+
+// Rules of this file: questions to a process. Pure, and none costs more than what it is about.
+
+// MappingAt finds the mapping that holds addr.
+func (p *Process) MappingAt(addr uint64) (Mapping, bool) { return mappingAt(p.Mappings, addr) }
+
+func mappingAt(l List[Mapping], addr uint64) (Mapping, bool) {
+	i, ok := l.Find(addr)
+	if !ok {
+		return Mapping{}, false
+	}
+	return l.At(i), true
+}
+
+// PageAt is the page that holds addr, as a run of one page; in state None where there is no page.
+func (p *Process) PageAt(addr, pageSize uint64) Run {
+	addr -= addr % pageSize
+	if i, ok := p.Pages.Find(addr); ok {
+		return p.Pages.At(i).Clip(Range{addr, addr + pageSize})
+	}
+	return Run{Start: addr, Pages: 1, Mapcount: -1, Shift: shiftOf(pageSize)}
+}
+
+// PagesIn yields all pages of r that lie in a mapping, as runs clipped to r; pages that are not there come as runs in state None.
+// No run reaches over the edge of a mapping.
+func (p *Process) PagesIn(r Range) iter.Seq[Run] {
+	return func(yield func(Run) bool) {
+		if r.Empty() {
+			return
+		}
+		pageSize := p.pageSize()
+		r = widen(r, 0, pageSize)
+		runs := p.Pages.walk(r.Start)
+		for maps := p.Mappings.walk(r.Start); maps.item() != nil && maps.item().Start < r.End; maps.next() {
+			part := maps.item().Intersect(r)
+			at := part.Start
+			for ; runs.item() != nil && runs.item().Start < part.End; runs.next() {
+				run := runs.item().Clip(part)
+				if run.Pages == 0 {
+					continue
+				}
+				if at < run.Start && !yield(noPages(Range{at, run.Start}, pageSize)) || !yield(run) {
+					return
+				}
+				at = run.Bounds().End
+				if runs.item().Bounds().End > part.End {
+					break
+				}
+			}
+			if at < part.End && !yield(noPages(Range{at, part.End}, pageSize)) {
+				return
+			}
+		}
+	}
+}
+
+// pageSize is the size of the pages that p has, 4 KiB where it has none.
+func (p *Process) pageSize() uint64 {
+	if p.Pages.Len() == 0 {
+		return 1 << 12
+	}
+	return p.Pages.At(0).PageSize()
+}
+
+// noPages is a run in state None.
+func noPages(r Range, pageSize uint64) Run {
+	return Run{Start: r.Start, Pages: r.Len() / pageSize, Mapcount: -1, Shift: shiftOf(pageSize)}
+}
+
+func shiftOf(pageSize uint64) (s uint8) {
+	for ; pageSize > 1; pageSize >>= 1 {
+		s++
+	}
+	return s
+}
+
+// Resident counts the pages of r that have a frame: those that pagemap calls present.
+func (p *Process) Resident(r Range) (pages uint64) {
+	for at := p.Pages.walk(r.Start); at.item() != nil && at.item().Start < r.End; at.next() {
+		if at.item().Word&WordPresent != 0 {
+			pages += at.item().Clip(r).Pages
+		}
+	}
+	return pages
+}
+
+// widen adds the margin on both sides of r and rounds to whole blocks.
+func widen(r Range, margin, block uint64) Range {
+	r.Start -= min(r.Start, margin)
+	r.End += min(1<<64-1-r.End, margin)
+	r.Start -= r.Start % block
+	if rest := r.End % block; rest != 0 {
+		r.End += min(1<<64-1-r.End, block-rest)
+	}
+	return r
+}

@@ -1,0 +1,108 @@
+package vmspace
+
+import "strings"
+
+// Perms are the four letters of a mapping in /proc/PID/maps: read, write, execute, and shared or private (proc_pid_maps(5)).
+type Perms uint8
+
+// The bits of Perms.
+const (
+	Read Perms = 1 << iota
+	Write
+	Exec
+	SharedMap
+)
+
+// String writes the letters as /proc/PID/maps does: "rw-p".
+func (p Perms) String() string {
+	b := []byte("---p")
+	if p&Read != 0 {
+		b[0] = 'r'
+	}
+	if p&Write != 0 {
+		b[1] = 'w'
+	}
+	if p&Exec != 0 {
+		b[2] = 'x'
+	}
+	if p&SharedMap != 0 {
+		b[3] = 's'
+	}
+	return string(b)
+}
+
+// Kind says what backs a mapping.
+type Kind uint8
+
+// The kinds of mapping, told apart by the path that /proc/PID/maps gives.
+const (
+	KindAnon    Kind = iota // no file: zeros on demand
+	KindFile                // a file of a file system
+	KindShmem               // shared memory: /dev/zero (deleted), memfd, SysV, /dev/shm is an ordinary file
+	KindStack               // [stack]
+	KindHeap                // [heap]
+	KindSpecial             // [vdso], [vvar] and their like: pages the kernel lends
+)
+
+// String is the word that the screen and the JSON use.
+func (k Kind) String() string {
+	return [...]string{"anon", "file", "shmem", "stack", "heap", "special"}[k]
+}
+
+// Mapping is one line of /proc/PID/maps: what the kernel calls a VMA.
+type Mapping struct {
+	Range
+	Perms  Perms
+	Offset uint64 // into the file, in bytes
+	Major  uint32 // of the device
+	Minor  uint32
+	Inode  uint64
+	Path   string    // as the kernel prints it, unescaped: may hold any byte but NUL
+	Smaps  *Counters // nil where smaps was not read
+}
+
+// Private says whether writes stay with this process (MAP_PRIVATE).
+func (m Mapping) Private() bool { return m.Perms&SharedMap == 0 }
+
+// Kind tells what backs m, from its path and inode.
+func (m Mapping) Kind() Kind {
+	switch {
+	case m.Path == "[heap]":
+		return KindHeap
+	case m.Path == "[stack]":
+		return KindStack
+	case m.Path == "[anon]" || strings.HasPrefix(m.Path, "[anon:"):
+		return KindAnon
+	case strings.HasPrefix(m.Path, "[anon_shmem:"):
+		return KindShmem
+	case strings.HasPrefix(m.Path, "["):
+		return KindSpecial
+	case strings.HasPrefix(m.Path, "/dev/zero") && m.Perms&SharedMap != 0,
+		strings.HasPrefix(m.Path, "/memfd:"), strings.HasPrefix(m.Path, "/SYSV"):
+		return KindShmem
+	case m.Inode == 0 && m.Path == "":
+		return KindAnon
+	case strings.HasPrefix(m.Path, "/dev/zero"):
+		return KindAnon // a private mapping of /dev/zero is anonymous memory (drivers/char/mem.c, mmap_zero)
+	}
+	return KindFile
+}
+
+// Counters are what /proc/PID/smaps adds to a mapping, in bytes, and its VmFlags as two-letter words.
+type Counters struct {
+	Rss, Pss, Swap, Locked, LazyFree, AnonHuge uint64
+	VMFlags                                    []string
+}
+
+// HasFlag says whether the VmFlags hold the two-letter word f.
+func (c *Counters) HasFlag(f string) bool {
+	if c == nil {
+		return false
+	}
+	for _, x := range c.VMFlags {
+		if x == f {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,52 @@
+package vmspace
+
+// Options are what a Reader may use, and where it stops reading everything. The zero Options are the ones to use; the switches
+// are there so that tests can hold the fallbacks against the better ways.
+type Options struct {
+	NoScan   bool // do without PAGEMAP_SCAN
+	NoQuery  bool // do without PROCMAP_QUERY
+	NoFrames bool // do without frame numbers, and so without counts and flags of frames
+	NoKPage  bool // do without kpagecount and kpageflags
+
+	SmallMappings int // a space with at most this many mappings ... (0: 256, negative: none)
+	SmallPages    int // ... and this many resident pages is always read in full, with smaps (0: 16384)
+	KPageBudget   int // frames whose count and flags are read for one snapshot (0: 4096, negative: none)
+}
+
+func (o Options) withDefaults() Options {
+	set := func(v *int, d int) {
+		if *v == 0 {
+			*v = d
+		}
+	}
+	set(&o.SmallMappings, 256)
+	set(&o.SmallPages, 16384)
+	set(&o.KPageBudget, 4096)
+	return o
+}
+
+// Touched says that a command may have changed what lies in Range in the process Label. A command that may change everything, as
+// fork does, gives the whole of the address space: Everything.
+type Touched struct {
+	Label string
+	Range Range
+}
+
+// Everything is the range that holds every address.
+var Everything = Range{0, 1<<64 - 1}
+
+// The reasons in Process.Err.
+const (
+	errDenied = "permission denied: needs the same user or CAP_SYS_PTRACE"
+	errGone   = "no such process"
+	errZombie = "dead and not yet waited for: its address space is gone"
+)
+
+// Features says what a Reader found that it may use.
+type Features struct {
+	Scan   bool // PAGEMAP_SCAN (Linux 6.7): tells the zero page and huge pages without root
+	Query  bool // PROCMAP_QUERY (Linux 6.11): finds one mapping among many
+	Frames bool // frame numbers in pagemap: CAP_SYS_ADMIN in the first user namespace
+	KPage  bool // kpagecount and kpageflags: root
+	Guard  bool // the scan knows guard markers; the pagemap word may know them without
+}

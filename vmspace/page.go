@@ -1,0 +1,129 @@
+package vmspace
+
+// State is what a page of a mapping is right now, decided by Classify.
+type State uint8
+
+// The states; States holds what is said of each.
+const (
+	None State = iota
+	Zero
+	Anon
+	COW
+	File
+	Shared
+	Swapped
+	Guard
+	Special
+	Unknown
+)
+
+// StateInfo is what there is to say of a state wherever it is shown.
+type StateInfo struct {
+	State    State
+	Name     string // in the language, the JSON and the legend
+	Sentence string // one sentence for a person
+	Evidence string // what the kernel has to say for it
+}
+
+// States is the table of all states, in the order of their constants.
+var States = [...]StateInfo{
+	{None, "none", "no page table entry: the first touch faults", "neither present nor swapped"},
+	{Zero, "zero", "the kernel's shared zero page, from a read of untouched memory", "present, PAGE_IS_PFNZERO"},
+	{Anon, "anon", "anonymous memory that this process owns alone", "present, not file, exclusive"},
+	{COW, "cow", "anonymous memory shared copy-on-write: a write makes the writer a copy", "present, not file, not exclusive"},
+	{File, "file", "a page of the page cache in a private mapping: a write copies it", "present, file, private mapping"},
+	{Shared, "shared", "a page of a shared mapping: everyone who maps it sees every write", "present, file, shared mapping"},
+	{Swapped, "swapped", "swapped out: the next touch brings it back", "swapped and not guard"},
+	{Guard, "guard", "a guard marker: any touch is SIGSEGV", "guard bit 58"},
+	{Special, "special", "lent by the kernel (vdso, vvar, device): the usual words do not apply", "VmFlags pf, io or mm, or a name in brackets"},
+	{Unknown, "unknown", "could not be read", "the error"},
+}
+
+// String is the name of s.
+func (s State) String() string { return States[s].Name }
+
+// Attrs are what may be true of a page beside its state.
+type Attrs uint16
+
+// The attributes, as bits.
+const (
+	Huge Attrs = 1 << iota
+	KSM
+	Locked
+	LazyFree
+	UffdWP
+	SoftDirty
+	Dirty
+	Referenced
+)
+
+// AttrNames are the words for the attributes, by bit.
+var AttrNames = [...]string{"huge", "ksm", "locked", "lazyfree", "uffd-wp", "soft-dirty", "dirty", "referenced"}
+
+// Names lists the words for the bits set in a.
+func (a Attrs) Names() []string {
+	var out []string
+	for i, n := range AttrNames {
+		if a&(1<<i) != 0 {
+			out = append(out, n)
+		}
+	}
+	return out
+}
+
+// Run is a run of neighbouring pages of one mapping that are alike: same state, attributes and words, and, where frames are
+// visible, frames that follow one another.
+type Run struct {
+	Start    uint64 // address of the first page
+	Pages    uint64
+	Word     uint64 // the pagemap word without its frame bits 0-54
+	Frame    uint64 // frame number of the first page; 0 where hidden or not present
+	KFlags   uint64 // the kpageflags word; 0 where not read
+	Scan     uint16 // PAGEMAP_SCAN categories; 0 where the kernel has no scan
+	Attrs    Attrs
+	Mapcount int32 // from kpagecount; -1 where not read
+	State    State
+	Shift    uint8 // log2 of the page size; 0 stands for 12, the 4 KiB of most machines
+}
+
+// PageSize is the size in bytes of the pages of r.
+func (r Run) PageSize() uint64 {
+	if r.Shift == 0 {
+		return 1 << 12
+	}
+	return 1 << r.Shift
+}
+
+// Bounds is the range of addresses that r covers.
+func (r Run) Bounds() Range { return Range{r.Start, r.Start + r.Pages*r.PageSize()} }
+
+// FrameOf is the frame number of page i of r, 0 where frames are hidden. The pages of a zero run all map the one zero frame,
+// but for a huge zero page, whose frames follow one another as everywhere else.
+func (r Run) FrameOf(i uint64) uint64 {
+	if r.Frame == 0 || r.State == Zero && r.Attrs&Huge == 0 {
+		return r.Frame
+	}
+	return r.Frame + i
+}
+
+// Clip is the part of r inside o; its Pages are 0 where there is none. The edges of o count by whole pages.
+func (r Run) Clip(o Range) Run {
+	size := r.PageSize()
+	lo := max(r.Start, o.Start&^(size-1))
+	hi := min(r.Bounds().End, (o.End+size-1)&^(size-1))
+	if hi <= lo {
+		return Run{Start: lo, Mapcount: -1, Shift: r.Shift}
+	}
+	r.Frame = r.FrameOf((lo - r.Start) / size)
+	r.Start, r.Pages = lo, (hi-lo)/size
+	return r
+}
+
+// extends says whether o, which starts where r ends, is more of the same.
+func (r Run) extends(o Run) bool {
+	if o.Frame != r.FrameOf(r.Pages) {
+		return false
+	}
+	o.Start, o.Pages, o.Frame = r.Start, r.Pages, r.Frame
+	return o == r
+}

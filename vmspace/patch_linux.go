@@ -1,0 +1,178 @@
+package vmspace
+
+import "slices"
+
+// Rules of this file: the list of mappings is mended where a command may have changed it. A mapping can be split by a command,
+// join its neighbours, grow or move; the neighbours of a touched range belong to it, and so do the stack, which grows by itself, and
+// the heap, which brk moves.
+
+// landmarks are the mappings that change without being named.
+type landmarks struct{ stack Range }
+
+func findLandmarks(l List[Mapping]) (k landmarks) {
+	for i := l.Len() - 1; i >= 0; i-- { // the stack is near the top
+		if m := l.At(i); m.Path == "[stack]" {
+			k.stack = m.Range
+			break
+		}
+	}
+	return k
+}
+
+// patchMaps sets g.maps and g.changed from g.prev's list and what the kernel now has around the spans.
+func (r *Reader) patchMaps(g *reading, spans []Range) error {
+	g.maps = g.prev.Mappings
+	if !r.features.Query {
+		return r.rereadMaps(g)
+	}
+	spans = append(slices.Clone(spans), r.strays(g)...)
+	for _, s := range mergeRanges(spans) {
+		if err := r.patch(g, s); err == errTooMany {
+			g.changed = nil
+			return r.rereadMaps(g)
+		} else if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// rereadMaps reads the whole list.
+func (r *Reader) rereadMaps(g *reading) error {
+	var err error
+	old := g.prev.Mappings
+	if g.maps, err = r.readMaps(g.files, old, g.stat); err != nil {
+		return err
+	}
+	unshared(old, g.maps, func(alo, ahi, blo, bhi int) {
+		g.changed = append(g.changed, changedMappings(old.Slice(alo, ahi), g.maps.Slice(blo, bhi), r.pages.size)...)
+	})
+	return nil
+}
+
+// strays are the places where stack and heap are not what they were.
+func (r *Reader) strays(g *reading) []Range {
+	var out []Range
+	look := func(addr uint64) {
+		now, ok, err := r.query.find(g.files.maps, addr, false)
+		was, had := mappingAt(g.prev.Mappings, addr)
+		if err == nil && (ok != had || ok && !sameMapping(&now, &was)) {
+			for _, m := range []Mapping{now, was} {
+				if !m.Empty() {
+					out = append(out, m.Range)
+				}
+			}
+		}
+	}
+	if s := g.files.landmark.stack; !s.Empty() {
+		look(s.End - 1)
+	}
+	if g.stat.StartBrk != 0 {
+		look(g.stat.StartBrk)
+	}
+	return out
+}
+
+// patch mends the list around s.
+func (r *Reader) patch(g *reading, s Range) error {
+	var now []Mapping
+	lo, hi := 0, 0
+	for {
+		// One byte more on either side takes in the neighbours that touch.
+		lo, hi = g.maps.Overlap(widen(s, 1, 1))
+		if hi-lo > maxPatch {
+			return errTooMany
+		}
+		if lo < hi {
+			s.Start, s.End = min(s.Start, g.maps.At(lo).Start), max(s.End, g.maps.At(hi-1).End)
+		}
+		var err error
+		if now, err = r.mappingsIn(g.files.maps, s); err != nil {
+			return err
+		}
+		wide := s
+		if n := len(now); n > 0 {
+			wide = Range{min(s.Start, now[0].Start), max(s.End, now[n-1].End)}
+		}
+		if wide == s {
+			break
+		}
+		s = wide
+	}
+	was := g.maps.Slice(lo, hi)
+	if slices.EqualFunc(was, now, func(a, b Mapping) bool { return sameMapping(&a, &b) }) {
+		return nil
+	}
+	g.changed = append(g.changed, changedMappings(was, now, r.pages.size)...)
+	g.maps = g.maps.splice(lo, hi, now)
+	return nil
+}
+
+// mappingsIn asks for the mappings that overlap s, one after the other.
+func (r *Reader) mappingsIn(maps int, s Range) ([]Mapping, error) {
+	var out []Mapping
+	for at := s.Start; at < s.End; {
+		m, ok, err := r.query.find(maps, at, true)
+		if err != nil {
+			return nil, err
+		}
+		if !ok || m.Start >= s.End {
+			break
+		}
+		if len(out) > 2*maxPatch {
+			return nil, errTooMany
+		}
+		out = append(out, m)
+		at = m.End
+	}
+	return out, nil
+}
+
+// changedMappings gives the ranges in which pages may stand differently because the mappings differ: where one came, went or is of
+// another kind, and the pages around an edge that came or went, as no run reaches over an edge.
+func changedMappings(was, now []Mapping, size uint64) []Range {
+	edges := map[uint64]int{}
+	for i, l := range [][]Mapping{was, now} {
+		for _, m := range l {
+			edges[m.Start] |= 1 << (2 * i)
+			edges[m.End] |= 2 << (2 * i)
+		}
+	}
+	at := make([]uint64, 0, len(edges))
+	var out []Range
+	for e, where := range edges {
+		at = append(at, e)
+		if where&3 != where>>2 {
+			out = append(out, widen(Range{e, e}, size, size))
+		}
+	}
+	slices.Sort(at)
+	for i := 1; i < len(at); i++ {
+		a, b := holding(was, at[i-1]), holding(now, at[i-1])
+		if a == nil && b == nil || a != nil && b != nil && alikeFor(a, b) {
+			continue
+		}
+		out = append(out, Range{at[i-1], at[i]})
+	}
+	return out
+}
+
+// holding is the mapping of an ordered slice that holds addr, nil where none does.
+func holding(l []Mapping, addr uint64) *Mapping {
+	i, _ := slices.BinarySearchFunc(l, addr, func(m Mapping, addr uint64) int {
+		if m.End <= addr {
+			return -1
+		}
+		return 1
+	})
+	if i < len(l) && l[i].Contains(addr) {
+		return &l[i]
+	}
+	return nil
+}
+
+// alikeFor says whether pages under a and b are classified alike and hold the same part of the same file.
+func alikeFor(a, b *Mapping) bool {
+	return a.class() == b.class() && a.Inode == b.Inode && a.Major == b.Major && a.Minor == b.Minor && a.Offset-a.Start == b.Offset-b.Start ||
+		a.class() == b.class() && a.Inode == 0 && b.Inode == 0
+}

@@ -1,0 +1,41 @@
+package vmspace
+
+import "fmt"
+
+// Range is a half-open interval of addresses, [Start, End), in bytes.
+type Range struct{ Start, End uint64 }
+
+// Len is the number of bytes in r.
+func (r Range) Len() uint64 { return r.End - r.Start }
+
+// Empty says whether r holds no address.
+func (r Range) Empty() bool { return r.End <= r.Start }
+
+// Contains says whether addr lies in r.
+func (r Range) Contains(addr uint64) bool { return r.Start <= addr && addr < r.End }
+
+// Covers says whether all of o lies in r.
+func (r Range) Covers(o Range) bool { return r.Start <= o.Start && o.End <= r.End }
+
+// Overlaps says whether r and o share an address.
+func (r Range) Overlaps(o Range) bool { return r.Start < o.End && o.Start < r.End }
+
+// Intersect is the part that r and o share; it is empty where they do not overlap.
+func (r Range) Intersect(o Range) Range {
+	x := Range{max(r.Start, o.Start), min(r.End, o.End)}
+	if x.Empty() {
+		return Range{}
+	}
+	return x
+}
+
+// Pages is the number of pages of pageSize bytes that r touches.
+func (r Range) Pages(pageSize uint64) uint64 {
+	if r.Empty() {
+		return 0
+	}
+	return (r.End-1)/pageSize - r.Start/pageSize + 1
+}
+
+// String writes r as /proc/PID/maps does.
+func (r Range) String() string { return fmt.Sprintf("%x-%x", r.Start, r.End) }

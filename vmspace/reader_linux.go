@@ -1,0 +1,306 @@
+package vmspace
+
+import (
+	"errors"
+	"math/bits"
+	"slices"
+	"sync"
+
+	"golang.org/x/sys/unix"
+)
+
+// Rules of this file: a Reader turns /proc into snapshots and keeps what makes the next one cheap. It never writes, never
+// attaches, and never reads bytes but in Peek. What one process will not tell becomes that process's Err; an error of Read
+// means that the Reader itself cannot go on.
+
+// Reader reads the address spaces of a family of processes. It may be used from several goroutines, one at a time gets in.
+type Reader struct {
+	mu       sync.Mutex
+	opt      Options
+	features Features
+	pages    pageReader
+	kpage    *kpage
+	query    querier
+	procs    map[int]*procFiles
+	text     []byte    // scratch for maps and smaps
+	mappings []Mapping // scratch
+	last     *Snapshot // what the last Read or Update gave
+	budget   int       // frames that may still be looked up for this snapshot
+}
+
+// maxOpen bounds the processes whose files stay open between reads.
+const maxOpen = 64
+
+// NewReader finds out what this kernel and this user allow.
+func NewReader(o Options) (*Reader, error) {
+	r := &Reader{opt: o.withDefaults(), procs: map[int]*procFiles{}}
+	size := uint64(unix.Getpagesize())
+	r.pages = pageReader{size: size, shift: uint8(bits.TrailingZeros64(size)), slice: make([]region, scanSlice)}
+	self, err := openProc(unix.Getpid())
+	if err == nil {
+		err = errors.Join(self.need(&self.maps, "maps"), self.need(&self.pagemap, "pagemap"))
+	}
+	if err != nil {
+		self.close()
+		return nil, errors.Join(errors.New("reading our own address space"), err)
+	}
+	defer self.close()
+	if !o.NoScan {
+		r.pages.mask = probeScan(self.pagemap, size, r.pages.slice)
+	}
+	if !o.NoFrames {
+		r.pages.zeroFrame = findZeroFrame(self.pagemap, size)
+		r.pages.frames = r.pages.zeroFrame != 0
+	}
+	if r.pages.frames && !o.NoKPage {
+		r.kpage = openKPage()
+	}
+	r.features = Features{
+		Scan: r.pages.mask != 0, Query: !o.NoQuery && r.query.probe(self.maps), Frames: r.pages.frames,
+		KPage: r.kpage != nil, Guard: r.pages.mask&ScanGuard != 0,
+	}
+	return r, nil
+}
+
+// findZeroFrame reads a fresh page of our own, which maps the zero page, and looks up its frame: 0 where frames are hidden.
+func findZeroFrame(pagemap int, size uint64) uint64 {
+	b, err := unix.Mmap(-1, 0, int(size), unix.PROT_READ, unix.MAP_PRIVATE|unix.MAP_ANON)
+	if err != nil {
+		return 0
+	}
+	defer unix.Munmap(b)
+	if b[0] != 0 {
+		return 0
+	}
+	return pageWord(pagemap, addressOf(b), size) & wordFrame
+}
+
+// Features says what the Reader may use.
+func (r *Reader) Features() Features { return r.features }
+
+// Close gives the open files back.
+func (r *Reader) Close() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for pid, f := range r.procs {
+		f.close()
+		delete(r.procs, pid)
+	}
+	r.kpage.close()
+	r.kpage, r.last, r.features.KPage = nil, nil, false
+	return nil
+}
+
+// reading is one process on its way into a snapshot.
+type reading struct {
+	Member
+	files   *procFiles
+	prev    *Process // what to share with; nil where nothing is known of this process
+	stat    stat
+	err     error
+	full    bool
+	maps    List[Mapping]
+	changed []Range // where the list of mappings differs from that of prev
+	windows []Range // what of the pages was read, of a space not read in full
+	fresh   []Run   // the pages that were read
+	pages   List[Run]
+	final   List[Run] // pages once the relatives were looked at
+}
+
+// Read reads every process of the family in full. What is as it was in the snapshot given last is shared with it: a process in
+// which nothing changed is the same *Process, and if nothing changed at all the very snapshot is given again.
+func (r *Reader) Read(family []Member) (*Snapshot, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.readAll(r.last, family), nil
+}
+
+// readAll reads everything and shares what it can with prev.
+func (r *Reader) readAll(prev *Snapshot, family []Member) *Snapshot {
+	all := r.begin(prev, family)
+	for _, g := range all {
+		g.full = true
+	}
+	r.readFull(all)
+	return r.finish(prev, all)
+}
+
+// begin looks at every process: who is there, and in what state.
+func (r *Reader) begin(prev *Snapshot, family []Member) []*reading {
+	r.budget = r.opt.KPageBudget
+	all := make([]*reading, 0, len(family))
+	for _, m := range family {
+		g := &reading{Member: m}
+		if prev != nil {
+			g.prev = prev.Process(m.Label)
+		}
+		g.files, g.stat, g.err = r.open(m.PID)
+		switch {
+		case g.err != nil && gone(g.err):
+			g.stat, g.err = stat{State: Gone}, errors.New(errGone)
+		case g.err == nil && g.stat.State >= Zombie:
+			g.err = errors.New(errZombie)
+		}
+		// The same label may by now be another process.
+		if g.prev != nil && (g.prev.PID != m.PID || g.stat.State != Gone && g.prev.Started != g.stat.StartTime) {
+			g.prev = nil
+		}
+		all = append(all, g)
+	}
+	for pid, f := range r.procs {
+		if !slices.ContainsFunc(family, func(m Member) bool { return m.PID == pid }) {
+			f.close()
+			delete(r.procs, pid)
+		}
+	}
+	return all
+}
+
+// open gives the files of a process and its stat, opening anew what belonged to an earlier process of the same number.
+func (r *Reader) open(pid int) (*procFiles, stat, error) {
+	if f := r.procs[pid]; f != nil {
+		if st, err := f.readStat(); err == nil {
+			return f, st, nil
+		}
+		f.close()
+		delete(r.procs, pid)
+	}
+	f, err := openProc(pid)
+	var st stat
+	if err == nil {
+		st, err = f.readStat()
+	}
+	if err != nil {
+		f.close()
+		return nil, st, err
+	}
+	r.procs[pid] = f
+	return f, st, nil
+}
+
+// readFull reads mappings and pages of all those marked full, then looks for frames that relatives share.
+func (r *Reader) readFull(all []*reading) {
+	for _, g := range all {
+		if g.full && g.err == nil {
+			g.err = r.readSpace(g)
+		}
+		if g.err != nil {
+			g.maps, g.pages, g.fresh = List[Mapping]{}, List[Run]{}, nil
+		}
+	}
+}
+
+// readSpace reads one address space in full. The pages are left in g.pages, not yet compared with those of relatives.
+func (r *Reader) readSpace(g *reading) error {
+	f := g.files
+	var old List[Mapping]
+	if g.prev != nil {
+		old = g.prev.Mappings
+	}
+	var err error
+	for range 2 {
+		if g.maps, err = r.readMaps(f, old, g.stat); err == nil && g.maps.Len() == 0 {
+			f.forget() // after an exec the open files speak of the memory before it
+			continue
+		}
+		break
+	}
+	if err == nil {
+		err = f.need(&f.pagemap, "pagemap")
+	}
+	if err != nil {
+		return err
+	}
+	runs, err := r.pages.read(f.pagemap, g.maps, []Range{Everything})
+	if err != nil {
+		return err
+	}
+	if r.kpage != nil {
+		runs = r.kpage.fill(runs, g.maps, &r.budget, r.pages.mask != 0, List[Run]{}, nil)
+	}
+	g.fresh = slices.Clone(runs)
+	return nil
+}
+
+// readMaps reads the list of mappings; of a small space with the counters of smaps.
+func (r *Reader) readMaps(f *procFiles, old List[Mapping], st stat) (List[Mapping], error) {
+	if err := f.need(&f.maps, "maps"); err != nil {
+		return List[Mapping]{}, err
+	}
+	var err error
+	if r.text, err = readAll(f.maps, r.text); err != nil {
+		return List[Mapping]{}, err
+	}
+	if string(r.text) == string(f.text) && !r.small(f.list.Len(), st) {
+		if !f.list.Same(old) { // the list was patched meanwhile, and is back to what it was
+			f.list = rebase(old, f.list.Slice(0, f.list.Len()), sameMapping)
+		}
+		return f.list, nil
+	}
+	if r.mappings, err = parseMaps(r.mappings[:0], r.text); err != nil {
+		return List[Mapping]{}, err
+	}
+	if !r.small(len(r.mappings), st) {
+		f.text = append(f.text[:0], r.text...)
+		f.list = rebase(old, r.mappings, sameMapping)
+		f.landmark = findLandmarks(f.list)
+		return f.list, nil
+	}
+	f.text, f.list = nil, List[Mapping]{}
+	if err := f.need(&f.smaps, "smaps"); err != nil {
+		return List[Mapping]{}, err
+	}
+	if r.text, err = readAll(f.smaps, r.text); err != nil {
+		return List[Mapping]{}, err
+	}
+	if r.mappings, err = parseSmaps(r.mappings[:0], r.text); err != nil {
+		return List[Mapping]{}, err
+	}
+	return rebase(old, r.mappings, sameMapping), nil
+}
+
+// small says whether a space is always read in full.
+func (r *Reader) small(mappings int, st stat) bool {
+	return mappings <= r.opt.SmallMappings && st.RSSPages <= uint64(max(r.opt.SmallPages, 0))
+}
+
+// finish compares relatives, shares what is as it was, and makes the snapshot.
+func (r *Reader) finish(prev *Snapshot, all []*reading) *Snapshot {
+	r.compareFamily(all)
+	s := &Snapshot{PageSize: r.pages.size, Frames: r.pages.frames}
+	same := prev != nil && prev.PageSize == s.PageSize && prev.Frames == s.Frames && len(prev.Processes) == len(all)
+	for i, g := range all {
+		p := g.process(s.PageSize)
+		s.Processes = append(s.Processes, p)
+		same = same && prev.Processes[i] == p
+	}
+	if same {
+		s = prev
+	}
+	r.last = s
+	for pid, f := range r.procs {
+		if len(r.procs) <= maxOpen {
+			break
+		}
+		f.close()
+		delete(r.procs, pid)
+	}
+	return s
+}
+
+// process makes the Process, or gives the one from before where nothing is new.
+func (g *reading) process(pageSize uint64) *Process {
+	p := &Process{Member: g.Member, State: g.stat.State, MinorFlt: g.stat.MinorFlt, MajorFlt: g.stat.MajorFlt,
+		RSS: g.stat.RSSPages * pageSize, Started: g.stat.StartTime, Mappings: g.maps, Pages: g.pages}
+	if g.err != nil {
+		p.Err = reason(g.err)
+	}
+	if o := g.prev; o != nil && o.Mappings.Same(p.Mappings) && o.Pages.Same(p.Pages) {
+		q := *p
+		q.Mappings, q.Pages = o.Mappings, o.Pages
+		if o.sameHead(&q) {
+			return o
+		}
+	}
+	return p
+}

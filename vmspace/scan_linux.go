@@ -1,0 +1,93 @@
+package vmspace
+
+import (
+	"errors"
+	"runtime"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// Rules of this file: PAGEMAP_SCAN and nothing else (fs/proc/task_mmu.c, do_pagemap_scan; include/uapi/linux/fs.h). Two things
+// must be kept in mind. PAGE_IS_FILE is never asked for: it makes the kernel look up every page, and bit 61 of the word says the
+// same. And walk_end is not always up to date: fewer regions than asked for means that the walk is done, otherwise it goes on
+// from walk_end or from the end of the last region, whichever is higher.
+
+const pagemapScan = 0xc0606610 // _IOWR('f', 16, struct pm_scan_arg)
+
+// scanArg is struct pm_scan_arg.
+type scanArg struct {
+	size, flags, start, end, walkEnd, vec, vecLen, maxPages       uint64
+	categoryInverted, categoryMask, categoryAnyofMask, returnMask uint64
+}
+
+// region is struct page_region: pages of the same categories, across mappings.
+type region struct{ start, end, categories uint64 }
+
+// scanSlice is how many regions are asked for at once. walk_end goes stale above 512.
+const scanSlice = 512
+
+// scanBase are the categories that came with the call itself.
+const scanBase = ScanPresent | ScanSwapped | ScanPFNZero | ScanHuge
+
+// probeScan finds the categories that this kernel knows, 0 where it has no scan; each bit is tried by itself, because one
+// unknown bit fails the whole call.
+func probeScan(pagemap int, pageSize uint64, buf []region) uint64 {
+	try := func(mask uint64) bool {
+		_, _, err := scanOnce(pagemap, Range{pageSize, 2 * pageSize}, mask, buf)
+		return err == nil
+	}
+	if !try(scanBase) {
+		return 0
+	}
+	mask := uint64(scanBase)
+	for _, bit := range []uint64{ScanSoftDirty, ScanGuard} {
+		if try(bit) {
+			mask |= bit
+		}
+	}
+	return mask
+}
+
+// scanOnce makes one call for the pages of r with any of the bits of mask. It gives the number of regions and where the walk ended.
+// out must lie on the heap, where nothing moves: the kernel is given its address as a number.
+func scanOnce(pagemap int, r Range, mask uint64, out []region) (n int, end uint64, err error) {
+	anyOf := mask & (ScanPresent | ScanSwapped | ScanGuard)
+	if anyOf == 0 {
+		anyOf = mask
+	}
+	arg := scanArg{
+		start: r.Start, end: r.End,
+		vec: uint64(uintptr(unsafe.Pointer(&out[0]))), vecLen: uint64(len(out)),
+		categoryAnyofMask: anyOf, returnMask: mask,
+	}
+	arg.size = uint64(unsafe.Sizeof(arg))
+	n, err = retry(func() (int, error) {
+		n, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(pagemap), pagemapScan, uintptr(unsafe.Pointer(&arg)))
+		if errno != 0 {
+			return 0, errno
+		}
+		return int(n), nil
+	})
+	runtime.KeepAlive(out)
+	return n, arg.walkEnd, err
+}
+
+// scan appends to dst the regions of r where there is something. buf is scratch of scanSlice regions, on the heap.
+func scan(pagemap int, r Range, mask uint64, buf []region, dst []region) ([]region, error) {
+	for at := r.Start; at < r.End; {
+		n, end, err := scanOnce(pagemap, Range{at, r.End}, mask, buf)
+		if err != nil {
+			return dst, err
+		}
+		dst = append(dst, buf[:n]...)
+		if n < len(buf) {
+			return dst, nil
+		}
+		if end = max(end, buf[n-1].end); end <= at {
+			return dst, errors.New("PAGEMAP_SCAN does not move on")
+		}
+		at = end
+	}
+	return dst, nil
+}

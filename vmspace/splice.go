@@ -1,0 +1,72 @@
+package vmspace
+
+import "slices"
+
+// Rules of this file: runs are kept as long as they can be, whatever the way they were read: so that two snapshots of the same
+// pages hold the same runs. Pure.
+
+// normalRuns splits runs where a mapping begins and joins neighbours that are more of the same.
+func normalRuns(runs []Run, maps List[Mapping]) []Run {
+	if len(runs) == 0 {
+		return nil
+	}
+	out := make([]Run, 0, len(runs))
+	at := maps.walk(runs[0].Start)
+	for _, r := range runs {
+		for r.Pages > 0 {
+			for at.item() != nil && at.item().End <= r.Start {
+				at.next()
+			}
+			m := at.item()
+			if m == nil || m.Start >= r.Bounds().End {
+				out = appendRun(out, r, true)
+				break
+			}
+			end := min(m.End, r.Bounds().End)
+			if m.Start > r.Start {
+				end = m.Start
+			}
+			out = appendRun(out, r.Clip(Range{r.Start, end}), r.Start == m.Start)
+			r = r.Clip(Range{end, r.Bounds().End})
+		}
+	}
+	return out
+}
+
+// appendRun appends r, or lengthens the last run by it where that is more of the same and no mapping begins in between.
+func appendRun(runs []Run, r Run, begins bool) []Run {
+	if n := len(runs); n > 0 && !begins && runs[n-1].Bounds().End == r.Start && runs[n-1].extends(r) {
+		runs[n-1].Pages += r.Pages
+		return runs
+	}
+	return append(runs, r)
+}
+
+// spliceRuns puts fresh in the place of what old has in the windows. Where that changes nothing, old itself comes back.
+func spliceRuns(old List[Run], windows []Range, fresh []Run, maps List[Mapping]) List[Run] {
+	for _, w := range windows {
+		n := 0
+		for n < len(fresh) && fresh[n].Start < w.End {
+			n++
+		}
+		lo, hi := old.Overlap(widen(w, 1, 1)) // with the neighbours, that they may be joined
+		was := old.Slice(lo, hi)
+		now := make([]Run, 0, n+2)
+		for _, r := range was {
+			if r.Start < w.Start {
+				now = append(now, r.Clip(Range{r.Start, w.Start}))
+			}
+		}
+		now = append(now, fresh[:n]...)
+		for _, r := range was {
+			if end := r.Bounds().End; end > w.End {
+				now = append(now, r.Clip(Range{max(r.Start, w.End), end}))
+			}
+		}
+		if now = normalRuns(now, maps); !slices.Equal(was, now) {
+			old = old.splice(lo, hi, now)
+		}
+		fresh = fresh[n:]
+	}
+	return old
+}

@@ -1,0 +1,82 @@
+package vmspace
+
+import (
+	"bytes"
+	"fmt"
+)
+
+// Rules of this file: pure, no panic. The second field of /proc/PID/stat is the command name in parentheses, and it may itself
+// hold blanks, parentheses and newlines: only the last closing parenthesis ends it (proc_pid_stat(5)).
+
+// stat is what this package takes from /proc/PID/stat.
+type stat struct {
+	State     ProcState
+	MinorFlt  uint64
+	MajorFlt  uint64
+	StartTime uint64 // in clock ticks since boot: with the pid it names a process for good
+	RSSPages  uint64
+	StartBrk  uint64 // where a heap begins or would begin; 0 where hidden
+}
+
+// The numbers of the fields, as proc_pid_stat(5) counts them from 1.
+const (
+	statState     = 3
+	statMinorFlt  = 10
+	statMajorFlt  = 12
+	statStartTime = 22
+	statRSS       = 24
+	statStartBrk  = 47
+)
+
+// parseStat reads the text of /proc/PID/stat.
+func parseStat(text []byte) (stat, error) {
+	var s stat
+	open, end := bytes.IndexByte(text, '('), bytes.LastIndexByte(text, ')')
+	if open < 0 || end < open {
+		return s, fmt.Errorf("stat: no command name in parentheses: %.80q", text)
+	}
+	n := statState - 1
+	for f := range bytes.FieldsSeq(text[end+1:]) {
+		n++
+		var to *uint64
+		switch n {
+		case statState:
+			s.State = procState(f)
+			continue
+		case statMinorFlt:
+			to = &s.MinorFlt
+		case statMajorFlt:
+			to = &s.MajorFlt
+		case statStartTime:
+			to = &s.StartTime
+		case statRSS:
+			to = &s.RSSPages
+		case statStartBrk:
+			to = &s.StartBrk
+		default:
+			continue
+		}
+		v, rest, ok := decimal(f)
+		if !ok || len(rest) > 0 {
+			return s, fmt.Errorf("stat: field %d is not a number: %.80q", n, f)
+		}
+		*to = v
+	}
+	if n < statRSS {
+		return s, fmt.Errorf("stat: only %d fields: %.80q", n, text)
+	}
+	return s, nil
+}
+
+// procState reads the state letter.
+func procState(f []byte) ProcState {
+	switch string(f) {
+	case "T", "t":
+		return Stopped
+	case "Z":
+		return Zombie
+	case "X", "x":
+		return Gone
+	}
+	return Running
+}

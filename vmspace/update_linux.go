@@ -1,0 +1,306 @@
+package vmspace
+
+import (
+	"errors"
+	"slices"
+)
+
+// Rules of this file: an Update is worth having only if it says what Read would say. So whenever it cannot tell how far a change
+// went, everything is read; and what it does read is wider than what was touched:
+//
+//	touched            ├──┤
+//	+ mappings      that begin, end, move or change because of it, the stack and the heap
+//	+ core        ├┄┄┄├──┤┄┄┄┤   16 pages each side: fault-around maps cached neighbours
+//	+ window  │┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄│   whole 2 MiB blocks: a huge page comes or is split in one piece
+//
+// and the same addresses in every relative, and every other mapping of the same part of the same file.
+
+const (
+	aroundPages = 16      // fault_around_bytes, 64 KiB (mm/memory.c)
+	hugeBlock   = 2 << 20 // what one entry of the page middle directory maps with 4 KiB pages
+	maxPatch    = 2048    // more mappings than this around one range: read the whole list instead
+)
+
+// errTooMany says that reading all mappings is the cheaper way.
+var errTooMany = errors.New("too many mappings to ask for one by one")
+
+// Update gives what Read would give after commands that could have changed only what lies in touched, and what hangs on it. prev must be
+// the snapshot that this Reader gave last; with any other one everything is read. A small space is always read in full, a process that
+// prev does not know too; where a process came, died or became another, the entire family is.
+func (r *Reader) Update(prev *Snapshot, family []Member, touched []Touched) (*Snapshot, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if prev == nil || prev != r.last || !sameFamily(prev, family) {
+		return r.readAll(prev, family), nil
+	}
+	all := r.begin(prev, family)
+	spans := spansOf(touched, r.pages.size)
+	if !r.partial(all, spans) {
+		r.budget = r.opt.KPageBudget
+		for _, g := range all {
+			g.full = true
+		}
+		r.readFull(all)
+	}
+	return r.finish(prev, all), nil
+}
+
+// sameFamily says whether the members are those of prev.
+func sameFamily(prev *Snapshot, family []Member) bool {
+	return slices.EqualFunc(prev.Processes, family, func(p *Process, m Member) bool { return p.Member == m })
+}
+
+// spansOf gives the touched ranges in whole pages, in order, merged.
+func spansOf(touched []Touched, size uint64) []Range {
+	var spans []Range
+	for _, t := range touched {
+		if !t.Range.Empty() {
+			spans = append(spans, widen(t.Range, 0, size))
+		}
+	}
+	return mergeRanges(spans)
+}
+
+// mergeRanges sorts ranges and joins those that touch.
+func mergeRanges(in []Range) []Range {
+	slices.SortFunc(in, func(a, b Range) int {
+		if a.Start < b.Start {
+			return -1
+		}
+		return 1
+	})
+	out := in[:0]
+	for _, r := range in {
+		if n := len(out); n > 0 && r.Start <= out[n-1].End {
+			out[n-1].End = max(out[n-1].End, r.End)
+			continue
+		}
+		out = append(out, r)
+	}
+	return out
+}
+
+// partial reads what the spans could have changed. It is false where that cannot be told.
+func (r *Reader) partial(all []*reading, spans []Range) bool {
+	if !r.patchable(all, spans) {
+		return false
+	}
+	for _, g := range all {
+		if g.full || g.err != nil {
+			continue
+		}
+		if err := r.patchMaps(g, spans); err != nil {
+			return false
+		}
+		g.full = r.small(g.maps.Len(), g.stat)
+	}
+	for _, g := range all {
+		spans = append(spans, g.changed...)
+	}
+	// Twice at most: other mappings of the same file may be far away, and what is found there leads nowhere else.
+	for pass := 0; ; pass++ {
+		spans = mergeRanges(slices.Clone(spans))
+		windows := blocks(spans)
+		for _, g := range all {
+			if err := r.readWindows(g, windows); err != nil {
+				return false
+			}
+		}
+		more, ok := aliases(all, windows)
+		if !ok {
+			return false
+		}
+		if pass > 0 || len(more) == 0 {
+			r.lookUp(all, spans, windows)
+			for _, g := range all {
+				if !g.full && g.err == nil {
+					g.pages = spliceRuns(g.prev.Pages, windows, g.fresh, g.maps)
+				}
+			}
+			break
+		}
+		spans = append(spans, more...)
+	}
+	r.readFull(all)
+	return true
+}
+
+// patchable says whether a partial read can be right at all, and marks the small spaces.
+func (r *Reader) patchable(all []*reading, spans []Range) bool {
+	for _, s := range spans {
+		if s.Len() > 1<<46 {
+			return false
+		}
+	}
+	for _, g := range all {
+		if g.prev == nil || (g.err == nil) != (g.prev.Err == "") || g.stat.State >= Zombie && g.prev.State != g.stat.State {
+			return false
+		}
+		if g.err == nil {
+			n := g.prev.Mappings.Len()
+			g.full = r.small(n, g.stat) || n == 0 || g.prev.Mappings.At(0).Smaps != nil
+			if g.files.pagemap < 0 || g.files.maps < 0 {
+				return false // opened anew since prev
+			}
+		}
+	}
+	return true
+}
+
+// blocks are the windows for the spans.
+func blocks(spans []Range) []Range {
+	var w []Range
+	for _, s := range spans {
+		w = append(w, widen(s, aroundPages<<12, hugeBlock))
+	}
+	return mergeRanges(w)
+}
+
+// readWindows reads the page words of g in the windows.
+func (r *Reader) readWindows(g *reading, windows []Range) error {
+	if g.full || g.err != nil {
+		return nil
+	}
+	runs, err := r.pages.read(g.files.pagemap, g.maps, windows)
+	g.fresh, g.windows = slices.Clone(runs), windows
+	return err
+}
+
+// lookUp adds counts and flags of frames: anew near the spans and where any relative changed, else as they were.
+func (r *Reader) lookUp(all []*reading, spans, windows []Range) {
+	if r.kpage == nil {
+		return
+	}
+	var core []Range
+	for _, s := range spans {
+		core = append(core, widen(s, aroundPages<<12, r.pages.size))
+	}
+	for _, g := range all {
+		g.eachChange(windows, func(x, y Run) { core = append(core, x.Bounds()) })
+	}
+	core = mergeRanges(core)
+	for _, g := range all {
+		if !g.full && g.err == nil {
+			g.fresh = slices.Clone(r.kpage.fill(g.fresh, g.maps, &r.budget, r.pages.mask != 0, g.prev.Pages, core))
+		}
+	}
+}
+
+// eachChange yields the pages of the windows whose words or frames are not what they were.
+func (g *reading) eachChange(windows []Range, yield func(old, now Run)) {
+	if g.full || g.err != nil {
+		return
+	}
+	fresh := g.fresh
+	for _, w := range windows {
+		n := 0
+		for n < len(fresh) && fresh[n].Start < w.End {
+			n++
+		}
+		pairRuns(runsIn(g.prev.Pages, w), fresh[:n], func(x, y Run) {
+			if x.Word != y.Word || x.Frame != y.Frame || x.Scan != y.Scan || x.FrameOf(x.Pages-1) != y.FrameOf(y.Pages-1) {
+				yield(x, y)
+			}
+		})
+		fresh = fresh[n:]
+	}
+}
+
+// runsIn are the runs of l inside w, clipped.
+func runsIn(l List[Run], w Range) []Run {
+	lo, hi := l.Overlap(w)
+	runs := l.Slice(lo, hi)
+	for i := range runs {
+		runs[i] = runs[i].Clip(w)
+	}
+	return runs
+}
+
+// aliases finds what else changed along with the windows: other mappings of the same part of a file, whose pages are counted
+// together. It is not ok where a page shared copy-on-write changed and its partner is not where a relative has it after fork.
+func aliases(all []*reading, windows []Range) (more []Range, ok bool) {
+	var parts []filePart
+	ok = true
+	for _, g := range all {
+		g.eachChange(windows, func(x, y Run) {
+			m, found := mappingAt(g.maps, x.Start)
+			if !found {
+				m, found = mappingAt(g.prev.Mappings, x.Start)
+			}
+			switch {
+			case found && m.Inode != 0 && x.State != Anon && x.State != COW:
+				parts = append(parts, partOf(&m, x.Bounds()))
+			case x.State == COW && len(all) > 1 && !hasPartner(all, g, x):
+				ok = false
+			}
+		})
+	}
+	if !ok || len(parts) == 0 {
+		return nil, ok
+	}
+	for _, g := range all {
+		if g.full || g.err != nil {
+			continue
+		}
+		for at := g.maps.walk(0); at.item() != nil; at.next() {
+			m := at.item()
+			if m.Inode == 0 {
+				continue
+			}
+			for _, p := range parts {
+				if x := p.in(m); !x.Empty() && !covered(windows, x) {
+					more = append(more, x)
+				}
+			}
+		}
+	}
+	return more, true
+}
+
+func covered(windows []Range, x Range) bool {
+	return slices.ContainsFunc(windows, func(w Range) bool { return w.Covers(x) })
+}
+
+// hasPartner says whether some relative had, at the same addresses, the frames that g had in x.
+func hasPartner(all []*reading, g *reading, x Run) bool {
+	for _, o := range all {
+		if o == g || o.prev == nil {
+			continue
+		}
+		pages := uint64(0)
+		for _, y := range runsIn(o.prev.Pages, x.Bounds()) {
+			if (y.State == COW || y.State == Anon) && y.Frame == x.Clip(y.Bounds()).Frame {
+				pages += y.Pages
+			}
+		}
+		if pages == x.Pages {
+			return true
+		}
+	}
+	return false
+}
+
+// filePart is a part of a file, in bytes.
+type filePart struct {
+	inode        uint64
+	major, minor uint32
+	Range
+}
+
+// partOf is what of its file m maps at r.
+func partOf(m *Mapping, r Range) filePart {
+	r = r.Intersect(m.Range)
+	return filePart{m.Inode, m.Major, m.Minor, Range{r.Start - m.Start + m.Offset, r.End - m.Start + m.Offset}}
+}
+
+// in is where m maps the part, empty where it does not.
+func (p filePart) in(m *Mapping) Range {
+	if m.Inode != p.inode || m.Major != p.major || m.Minor != p.minor {
+		return Range{}
+	}
+	r := p.Intersect(Range{m.Offset, m.Offset + m.Len()})
+	if r.Empty() {
+		return r
+	}
+	return Range{r.Start - m.Offset + m.Start, r.End - m.Offset + m.Start}
+}
