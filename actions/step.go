@@ -56,7 +56,7 @@ func (o Outcome) Answer() string {
 		return fmt.Sprintf("%s at 0x%x", o.Result, o.Fault)
 	case o.Result == ResultOK && o.HasValue:
 		return fmt.Sprintf("= %s", formatValue(o.Value))
-	case o.Result == ResultOK:
+	case o.Result == ResultOK && strings.HasSuffix(o.Call, ")"): // a system call
 		return "= 0"
 	case strings.HasPrefix(o.Result, "E"):
 		return "= -1 " + o.Result

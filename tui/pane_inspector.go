@@ -88,8 +88,8 @@ func inspectorFacts(s *scene) []fact {
 	if !ok {
 		return []fact{
 			{"unmapped", roleBad, "no mapping covers this address", "maps"},
-			{"read", roleText, "SIGSEGV/MAPERR", ""},
-			{"write", roleText, "SIGSEGV/MAPERR", ""},
+			{"read", roleBad, "SIGSEGV/MAPERR", ""},
+			{"write", roleBad, "SIGSEGV/MAPERR", ""},
 		}
 	}
 	if s.view == viewRaw {
@@ -101,7 +101,12 @@ func inspectorFacts(s *scene) []fact {
 		label  string
 		access vmspace.Access
 	}{{"read", vmspace.Load}, {"write", vmspace.Store}, {"exec", vmspace.Fetch}} {
-		facts = append(facts, fact{a.label, roleText, predictionText(s, pr, a.access), ""})
+		text := predictionText(s, pr, a.access)
+		st := roleText
+		if strings.HasPrefix(text, "SIG") {
+			st = roleBad
+		}
+		facts = append(facts, fact{a.label, st, text, ""})
 	}
 	return facts
 }

@@ -61,7 +61,11 @@ func drawLogStep(p pen, y int, s *scene, i int) {
 	}
 	x++
 	if st.Command == "" {
-		p.cut(x, y, p.r.w-x, roleWarn, st.Event)
+		role := roleWarn // it came by itself
+		if st.N == 0 {
+			role = roleDim
+		}
+		p.cut(max(8, x), y, p.r.w-max(8, x), role, st.Event)
 		return
 	}
 	x = max(8, x)

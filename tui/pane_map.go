@@ -33,7 +33,7 @@ func newAxis(w, n, current int) axis {
 	case w >= 140:
 		a.name = 14
 	}
-	a.left = gutter + a.name + 1 + a.size + 1
+	a.left = gutter + a.name + 1 + a.size + 2
 	if a.addr > 0 {
 		a.left += a.addr + 1
 	}
@@ -155,10 +155,6 @@ func drawRow(line pen, s *scene, a axis, r row, selected bool, hits *hitList) {
 		return
 	}
 	x := gutter
-	changed := false
-	for _, p := range s.snap.Processes {
-		changed = changed || s.marked(p.Label, r.Range)
-	}
 	name := roleText
 	if selected {
 		line.put(0, 0, roleAccent|flagBold, "▸")
@@ -174,7 +170,6 @@ func drawRow(line pen, s *scene, a axis, r row, selected bool, hits *hitList) {
 	if selected {
 		line.restyle(0, 0, a.left-1, flagRow)
 	}
-	_ = changed
 	for i := range a.count {
 		x := a.left + i*a.column
 		cw := a.column - 1
@@ -328,9 +323,26 @@ func drawScroll(p pen, s *scene, rows []row) {
 	}
 	if _, ok := below(s.snap, rows[len(rows)-1]); ok {
 		i, _ := pr.Mappings.Find(rows[len(rows)-1].End)
-		text += fmt.Sprintf(" ↓ %d ", pr.Mappings.Len()-i)
+		top, _ := pr.Mappings.Find(topOfMemory)
+		text += fmt.Sprintf(" ↓ %d ", top-i)
 	}
 	if text != "" {
 		p.right(p.r.w-2, p.r.h-1, roleDim, text)
+	}
+	drawLegend(p, p.r.w-4-textWidth(text))
+}
+
+// drawLegend writes into the lower border what the glyphs mean, as many as fit w columns.
+func drawLegend(p pen, w int) {
+	x := 2
+	for i, st := range vmspace.States {
+		need := textWidth(st.Name) + 4
+		if x+need > w {
+			return
+		}
+		p.put(x, p.r.h-1, roleText, " ")
+		p.put(x+1, p.r.h-1, stateRole(st.State), stateGlyph[i].glyph)
+		p.put(x+2, p.r.h-1, roleDim, " "+st.Name+" ")
+		x += need
 	}
 }

@@ -16,10 +16,13 @@ type row struct {
 	gap bool
 }
 
-const topOfMemory = ^uint64(0)
+// topOfMemory is where rows end: the upper half of the addresses is the kernel's. The one line of maps that lies there, [vsyscall] on
+// x86, is a fixed gate and no mapping of the process (arch/x86/entry/vsyscall, gate_vma).
+const topOfMemory = uint64(1) << 63
 
 // rowAt is the row that holds addr.
 func rowAt(s *vmspace.Snapshot, addr uint64) row {
+	addr = min(addr, topOfMemory-1)
 	r := row{vmspace.Range{Start: 0, End: topOfMemory}, true}
 	for _, p := range s.Processes {
 		i, ok := p.Mappings.Find(addr)
@@ -32,7 +35,7 @@ func rowAt(s *vmspace.Snapshot, addr uint64) row {
 		if i > 0 {
 			r.Start = max(r.Start, p.Mappings.At(i-1).End)
 		}
-		if i < p.Mappings.Len() {
+		if i < p.Mappings.Len() { // a gate mapping lies above topOfMemory
 			r.End = min(r.End, p.Mappings.At(i).Start)
 		}
 	}
@@ -108,7 +111,7 @@ func firstRow(s *vmspace.Snapshot) (row, bool) {
 }
 
 func lastRow(s *vmspace.Snapshot) (row, bool) {
-	r := rowAt(s, topOfMemory)
+	r := rowAt(s, topOfMemory-1)
 	if r.gap {
 		return above(s, r)
 	}

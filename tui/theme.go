@@ -53,9 +53,9 @@ var stateGlyph = [...]struct {
 }{
 	{vmspace.None, "·", "."},
 	{vmspace.Zero, "○", "Z"},
-	{vmspace.Anon, "█", "A"},
-	{vmspace.COW, "▓", "C"},
-	{vmspace.File, "▒", "F"},
+	{vmspace.Anon, "■", "A"},
+	{vmspace.COW, "◧", "C"},
+	{vmspace.File, "▤", "F"},
 	{vmspace.Shared, "◆", "S"},
 	{vmspace.Swapped, "↓", "W"},
 	{vmspace.Guard, "╳", "G"},

@@ -1,246 +1,212 @@
 package vmspace
 
-// Rules of this file: a diff names everything that a person can see differ between two snapshots, and nothing else: a mapping by
-// its ranges, a page by its state, its frame and its attributes. Parts that both snapshots share are never looked at.
+import (
+	"strconv"
+	"strings"
+)
 
-// ChangeKind says what a Change is about.
-type ChangeKind uint8
+// Rules of this file: a diff names everything that differs between two snapshots, once, but for what moves by itself or follows
+// from something named: fault counters, resident sizes and the counters of smaps, and the pages of what is no longer mapped or
+// of a process that is no more. It looks only at what the two do not share. Pure.
+
+// ChangeKind says what sort of change it is.
+type ChangeKind string
 
 // The kinds of change.
 const (
-	ChangeBorn     ChangeKind = iota // a process is new
-	ChangeEnded                      // a process became a zombie or is gone
-	ChangeMapped                     // a range is mapped that was not
-	ChangeUnmapped                   // a range is mapped no more
-	ChangePerms                      // other letters
-	ChangeBacking                    // another file or offset behind it
-	ChangeSplit                      // one mapping became several
-	ChangeMerged                     // several became one
-	ChangePage                       // pages went to another state
-	ChangeFrame                      // the same state in another frame
-	ChangeAttrs                      // other attributes, or mapped more or less often
+	ChangeBorn     ChangeKind = "born"     // a process came
+	ChangeEnded    ChangeKind = "ended"    // a process went
+	ChangeZombie   ChangeKind = "zombie"   // a process died and is not yet waited for
+	ChangeState    ChangeKind = "state"    // running to stopped, or back
+	ChangeError    ChangeKind = "error"    // what hindered the reading came or went
+	ChangeMapped   ChangeKind = "mapped"   // addresses that were free are mapped, by a new mapping
+	ChangeUnmapped ChangeKind = "unmapped" // addresses are free again
+	ChangeGrown    ChangeKind = "grown"    // a mapping reaches further than before: over Range
+	ChangeShrunk   ChangeKind = "shrunk"   // a mapping ends earlier than before: without Range
+	ChangeSplit    ChangeKind = "split"    // Range was one mapping, and is To mappings
+	ChangeMerged   ChangeKind = "merged"   // Range was From mappings, and is one
+	ChangePerms    ChangeKind = "perms"    // the letters, From and To
+	ChangeRenamed  ChangeKind = "renamed"  // the path, From and To: a name given, a file deleted
+	ChangeFlags    ChangeKind = "flags"    // the VmFlags, From and To
+	ChangePage     ChangeKind = "page"     // the state of pages, From and To
+	ChangeFrame    ChangeKind = "frame"    // another frame in the same state
+	ChangeAttrs    ChangeKind = "attrs"    // the attributes of pages, From and To
+	ChangeCount    ChangeKind = "count"    // how many times the frame is mapped, or whether it is mapped here alone
+	ChangeWord     ChangeKind = "word"     // the kernel's words differ in nothing of the above
 )
 
-// String is the word in the JSON.
-func (k ChangeKind) String() string {
-	return [...]string{"born", "ended", "mapped", "unmapped", "perms", "backing", "split", "merged", "page", "frame", "attrs"}[k]
-}
-
-// Change is one difference between two snapshots.
+// Change is one thing that differs.
 type Change struct {
 	Kind      ChangeKind
-	Process   string
+	Process   string // label
 	Range     Range
-	Pages     uint64
-	From, To  string // states, letters, or counts of mappings
-	FromFrame uint64 // of the first page; 0 where there is none or it is hidden
+	Pages     uint64 // of Range; 0 for a change of a process
+	From, To  string
+	FromFrame uint64 // of the first page, where visible
 	ToFrame   uint64
+	Perms     Perms // of the mapping, now or, where it is gone, before
 }
 
-// Diff lists what changed from a to b, process by process, mappings before pages, by address.
+// Diff lists what differs between a and b, by process and address. Either may be nil: then all processes of the other came or went.
 func Diff(a, b *Snapshot) []Change {
-	if a == nil || a == b {
+	if a == b {
 		return nil
 	}
-	var out []Change
-	for _, y := range b.Processes {
-		x := a.Process(y.Label)
-		if x == y {
+	if a == nil {
+		a = &Snapshot{PageSize: b.PageSize}
+	}
+	if b == nil {
+		b = &Snapshot{PageSize: a.PageSize}
+	}
+	var d differ
+	d.size = max(b.PageSize, 1)
+	for _, p := range a.Processes {
+		if q := b.Process(p.Label); q == nil && p.State != Gone {
+			d.add(Change{Kind: ChangeEnded, Process: p.Label, From: p.State.String(), To: Gone.String()})
+		}
+	}
+	for _, q := range b.Processes {
+		d.process(a.Process(q.Label), q)
+	}
+	return d.changes
+}
+
+// differ gathers the changes of one process after the other.
+type differ struct {
+	changes []Change
+	label   string
+	size    uint64
+	p, q    *Process
+}
+
+func (d *differ) add(c Change) { d.changes = append(d.changes, c) }
+
+// span adds a change of a range of the current process.
+func (d *differ) span(kind ChangeKind, r Range, perms Perms, from, to string) {
+	d.add(Change{Kind: kind, Process: d.label, Range: r, Pages: r.Pages(d.size), From: from, To: to, Perms: perms})
+}
+
+// process compares p before with q now; p is nil for one that came.
+func (d *differ) process(p, q *Process) {
+	if p == q {
+		return
+	}
+	d.label = q.Label
+	if p == nil || p.PID != q.PID || p.Started != q.Started && q.Started != 0 && p.Started != 0 {
+		if p != nil && p.State != Gone {
+			d.add(Change{Kind: ChangeEnded, Process: d.label, From: p.State.String(), To: Gone.String()})
+		}
+		d.add(Change{Kind: ChangeBorn, Process: d.label, From: "", To: q.State.String()})
+		p = &Process{}
+	} else if p.State != q.State {
+		kind := ChangeState
+		switch q.State {
+		case Gone:
+			kind = ChangeEnded
+		case Zombie:
+			kind = ChangeZombie
+		}
+		d.add(Change{Kind: kind, Process: d.label, From: p.State.String(), To: q.State.String()})
+	}
+	if q.State >= Zombie {
+		return
+	}
+	if p.Err != q.Err {
+		d.add(Change{Kind: ChangeError, Process: d.label, From: p.Err, To: q.Err})
+	}
+	d.p, d.q = p, q
+	unshared(p.Mappings, q.Mappings, func(alo, ahi, blo, bhi int) {
+		d.mappings(p.Mappings.Slice(alo, ahi), q.Mappings.Slice(blo, bhi))
+	})
+	maps := q.Mappings.walk(0)
+	unshared(p.Pages, q.Pages, func(alo, ahi, blo, bhi int) {
+		pairRuns(p.Pages.Slice(alo, ahi), q.Pages.Slice(blo, bhi), func(x, y Run) {
+			if x != y {
+				d.pages(x, y, &maps)
+			}
+		})
+	})
+}
+
+// pages names what differs between x and y, the same pages before and now, mapping by mapping.
+func (d *differ) pages(x, y Run, maps *walker[Mapping]) {
+	all := y.Bounds()
+	if m := maps.item(); m != nil && m.End <= all.Start {
+		*maps = maps.l.walk(all.Start)
+	}
+	for ; maps.item() != nil && maps.item().Start < all.End; maps.next() {
+		m := maps.item()
+		r := m.Intersect(all)
+		if r.Empty() {
 			continue
 		}
-		d := differ{label: y.Label, size: b.PageSize}
-		switch {
-		case x == nil || x.PID != y.PID:
-			d.add(Change{Kind: ChangeBorn, To: y.State.String()})
-		case dead(y) && !dead(x):
-			d.add(Change{Kind: ChangeEnded, From: x.State.String(), To: y.State.String()})
-		case !dead(y):
-			d.mappings(x, y)
-			d.pages(x, y)
+		a, b := x.Clip(r), y.Clip(r)
+		c := Change{Process: d.label, Range: r, Pages: b.Pages, FromFrame: a.Frame, ToFrame: b.Frame, Perms: m.Perms}
+		c.Kind, c.From, c.To = pageChange(&a, &b)
+		if c.Kind != "" {
+			d.page(c)
 		}
-		out = append(out, d.out...)
-	}
-	for _, x := range a.Processes {
-		if b.Process(x.Label) == nil {
-			out = append(out, Change{Kind: ChangeEnded, Process: x.Label, From: x.State.String(), To: Gone.String()})
+		if c.Kind != ChangeAttrs && c.Kind != ChangePage && a.Attrs != b.Attrs {
+			c.Kind, c.From, c.To = ChangeAttrs, attrString(a.Attrs), attrString(b.Attrs)
+			d.page(c)
+		}
+		if m.End > all.End {
+			return
 		}
 	}
-	return out
 }
 
-func dead(p *Process) bool { return p.State == Zombie || p.State == Gone }
-
-// differ gathers the changes of one process.
-type differ struct {
-	label string
-	size  uint64
-	out   []Change
+// pageChange is the foremost thing that differs; "" where nothing does that was known both times.
+func pageChange(a, b *Run) (kind ChangeKind, from, to string) {
+	switch {
+	case a.State != b.State:
+		return ChangePage, a.State.String(), b.State.String()
+	case a.Frame != 0 && b.Frame != 0 && (a.Frame != b.Frame || a.FrameOf(a.Pages-1) != b.FrameOf(b.Pages-1)):
+		return ChangeFrame, a.State.String(), b.State.String()
+	case a.Attrs != b.Attrs:
+		return ChangeAttrs, attrString(a.Attrs), attrString(b.Attrs)
+	case a.Mapcount != b.Mapcount && a.Mapcount >= 0 && b.Mapcount >= 0:
+		return ChangeCount, strconv.Itoa(int(a.Mapcount)), strconv.Itoa(int(b.Mapcount))
+	case (a.Word^b.Word)&WordExclusive != 0:
+		return ChangeCount, exclusiveString(a.Word), exclusiveString(b.Word)
+	case a.Word != b.Word:
+		return ChangeWord, hexString(a.Word), hexString(b.Word)
+	case a.KFlags != b.KFlags && a.Mapcount >= 0 && b.Mapcount >= 0:
+		return ChangeWord, "kpageflags " + hexString(a.KFlags), "kpageflags " + hexString(b.KFlags)
+	case a.Scan != b.Scan && a.Scan != 0 && b.Scan != 0:
+		return ChangeWord, "scan " + hexString(uint64(a.Scan)), "scan " + hexString(uint64(b.Scan))
+	}
+	return "", "", ""
 }
 
-func (d *differ) add(c Change) {
-	c.Process, c.Pages = d.label, c.Range.Pages(d.size)
-	d.out = append(d.out, c)
-}
-
-// extend adds c to the change before it where the two are one: alike, neighbours, and with frames that follow one another.
-func (d *differ) extend(c Change) {
-	if n := len(d.out); n > 0 {
-		l := &d.out[n-1]
-		if l.Kind == c.Kind && l.From == c.From && l.To == c.To && l.Range.End == c.Range.Start &&
-			follows(l.FromFrame, c.FromFrame, l.Pages) && follows(l.ToFrame, c.ToFrame, l.Pages) {
+// page adds c, or lengthens the change before it by it.
+func (d *differ) page(c Change) {
+	if n := len(d.changes); n > 0 {
+		l := &d.changes[n-1]
+		if l.Kind == c.Kind && l.Process == c.Process && l.Range.End == c.Range.Start && l.From == c.From && l.To == c.To &&
+			l.Perms == c.Perms && (l.FromFrame == 0) == (c.FromFrame == 0) && (l.ToFrame == 0) == (c.ToFrame == 0) &&
+			d.oneMapping(c.Range.Start) {
 			l.Range.End = c.Range.End
-			l.Pages = l.Range.Pages(d.size)
+			l.Pages += c.Pages
 			return
 		}
 	}
 	d.add(c)
 }
 
-func follows(a, b, n uint64) bool { return a == 0 && b == 0 || a != 0 && a+n == b }
-
-// mappings compares the lists of mappings where they are not the same chunks.
-func (d *differ) mappings(x, y *Process) {
-	unshared(x.Mappings, y.Mappings, func(alo, ahi, blo, bhi int) {
-		olds, news := x.Mappings.Slice(alo, ahi), y.Mappings.Slice(blo, bhi)
-		eachPart(olds, news, func(r Range, o, n *Mapping) {
-			switch {
-			case o == nil:
-				d.extend(Change{Kind: ChangeMapped, Range: r, To: n.Perms.String()})
-			case n == nil:
-				d.extend(Change{Kind: ChangeUnmapped, Range: r, From: o.Perms.String()})
-			case o.Inode != n.Inode || o.Path != n.Path || o.Major != n.Major || o.Minor != n.Minor || o.Offset-o.Start != n.Offset-n.Start && (o.Inode|n.Inode) != 0:
-				d.extend(Change{Kind: ChangeBacking, Range: r, From: o.Path, To: n.Path})
-			case o.Perms != n.Perms:
-				d.extend(Change{Kind: ChangePerms, Range: r, From: o.Perms.String(), To: n.Perms.String()})
-			}
-		})
-		d.cuts(olds, news, ChangeSplit)
-		d.cuts(news, olds, ChangeMerged)
-	})
+// oneMapping says whether no mapping begins at addr.
+func (d *differ) oneMapping(addr uint64) bool {
+	m, ok := d.q.MappingAt(addr)
+	return ok && m.Start != addr
 }
 
-// cuts finds items of whole that are several in parts: splits, or merges with the two lists the other way round.
-func (d *differ) cuts(whole, parts []Mapping, kind ChangeKind) {
-	j := 0
-	for i := range whole {
-		for j < len(parts) && parts[j].End <= whole[i].Start {
-			j++
-		}
-		n := 0
-		for k := j; k < len(parts) && parts[k].Start < whole[i].End; k++ {
-			n++
-		}
-		if n > 1 {
-			d.add(Change{Kind: kind, Range: whole[i].Range, From: countText(kind == ChangeMerged, n), To: countText(kind == ChangeSplit, n)})
-		}
+func attrString(a Attrs) string { return strings.Join(a.Names(), " ") }
+
+func hexString(v uint64) string { return "0x" + strconv.FormatUint(v, 16) }
+
+func exclusiveString(word uint64) string {
+	if word&WordExclusive != 0 {
+		return "exclusive"
 	}
-}
-
-func countText(many bool, n int) string {
-	if !many {
-		n = 1
-	}
-	return uitoa(uint64(n))
-}
-
-func uitoa(n uint64) string {
-	if n < 10 {
-		return string(rune('0' + n))
-	}
-	return uitoa(n/10) + uitoa(n%10)
-}
-
-// pages compares the pages where they are not the same chunks. What an unmapped range lost is said by the range alone.
-func (d *differ) pages(x, y *Process) {
-	unshared(x.Pages, y.Pages, func(alo, ahi, blo, bhi int) {
-		eachPart(x.Pages.Slice(alo, ahi), y.Pages.Slice(blo, bhi), func(r Range, o, n *Run) {
-			from, to := part(o, r), part(n, r)
-			c := Change{Range: r, From: from.State.String(), To: to.State.String(), FromFrame: from.Frame, ToFrame: to.Frame}
-			switch {
-			case from.State != to.State:
-				if n == nil && !y.mapped(r) {
-					return
-				}
-				c.Kind = ChangePage
-			case from.Frame != to.Frame:
-				c.Kind = ChangeFrame
-			case from.Attrs != to.Attrs || from.Mapcount != to.Mapcount:
-				c.Kind = ChangeAttrs
-			default:
-				return
-			}
-			d.extend(c)
-		})
-	})
-}
-
-func (p *Process) mapped(r Range) bool {
-	lo, hi := p.Mappings.Overlap(r)
-	return lo < hi
-}
-
-// part is what lies in r of a run; the zero Run, in state None, where there is no run.
-func part(run *Run, r Range) Run {
-	if run == nil {
-		return Run{}
-	}
-	return run.Clip(r)
-}
-
-// eachPart cuts two lists at all boundaries of both and yields every part with the item of either that covers it.
-func eachPart[T Item](a, b []T, yield func(r Range, x, y *T)) {
-	i, j := 0, 0
-	at := uint64(0)
-	for i < len(a) || j < len(b) {
-		var x, y *T
-		var ra, rb Range
-		if i < len(a) {
-			x, ra = &a[i], a[i].Bounds()
-		}
-		if j < len(b) {
-			y, rb = &b[j], b[j].Bounds()
-		}
-		start, end := edge(x != nil, ra, y != nil, rb, at)
-		r := Range{start, end}
-		cx, cy := x, y
-		if x != nil && !ra.Contains(start) {
-			cx = nil
-		}
-		if y != nil && !rb.Contains(start) {
-			cy = nil
-		}
-		yield(r, cx, cy)
-		at = end
-		if x != nil && ra.End <= end {
-			i++
-		}
-		if y != nil && rb.End <= end {
-			j++
-		}
-	}
-}
-
-// edge is the next part from at on: where it starts and where the first boundary after that lies.
-func edge(hasA bool, a Range, hasB bool, b Range, at uint64) (start, end uint64) {
-	start, end = ^uint64(0), ^uint64(0)
-	for _, x := range []struct {
-		has bool
-		r   Range
-	}{{hasA, a}, {hasB, b}} {
-		if x.has {
-			start = min(start, max(x.r.Start, at))
-		}
-	}
-	for _, x := range []struct {
-		has bool
-		r   Range
-	}{{hasA, a}, {hasB, b}} {
-		if x.has && x.r.Start > start {
-			end = min(end, x.r.Start)
-		}
-		if x.has && x.r.End > start {
-			end = min(end, x.r.End)
-		}
-	}
-	return start, end
+	return "not exclusive"
 }

@@ -1,187 +1,194 @@
 package vmspace
 
-import "runtime"
+// Rules of this file: pure. A prediction follows the kernel's own order: is there a mapping, does it allow the access, is there
+// a page, may it be written. The set is as small as what is known allows, and where two things can happen both are in it.
 
-// Access is one access of the CPU to one page.
-type Access uint8
+// guardGap is the distance that a growing stack keeps from the mapping below it, in pages (stack_guard_gap in mm/mmap.c).
+const guardGap = 256
 
-// The accesses.
-const (
-	Load Access = iota
-	Store
-	Fetch // of an instruction
-)
-
-// Happening is what an access to a page can lead to.
-type Happening string
-
-// The happenings.
-const (
-	NoFault  Happening = "none"
-	ZeroMap  Happening = "zero-map"
-	ZeroFill Happening = "zero-fill"
-	MapPage  Happening = "map"
-	CopyPage Happening = "copy"
-	Reuse    Happening = "reuse"
-	SwapIn   Happening = "swap-in"
-	SegvMap  Happening = "SIGSEGV/MAPERR"
-	SegvAcc  Happening = "SIGSEGV/ACCERR"
-	SegvKey  Happening = "SIGSEGV/PKUERR"
-	BusAddr  Happening = "SIGBUS/ADRERR"
-	GrowDown Happening = "grow"
-)
-
-var happeningSentences = map[Happening]string{
-	NoFault:  "no fault",
-	ZeroMap:  "minor fault, maps the zero page",
-	ZeroFill: "minor fault, a fresh frame of zeros",
-	MapPage:  "fault, maps the page that is in the page cache, or brings it there",
-	CopyPage: "minor fault, copies the frame",
-	Reuse:    "minor fault, keeps the frame and makes it writable",
-	SwapIn:   "major fault, reads the page back from swap",
-	SegvMap:  "SIGSEGV/MAPERR",
-	SegvAcc:  "SIGSEGV/ACCERR",
-	SegvKey:  "SIGSEGV/PKUERR",
-	BusAddr:  "SIGBUS/ADRERR",
-	GrowDown: "the stack grows down to it",
-}
-
-// Sentence is the happening in words.
-func (h Happening) Sentence() string { return happeningSentences[h] }
-
-// Facts are what Predict needs beside the process.
-type Facts struct {
-	PageSize uint64
-	FileSize int64 // of the mapped file in bytes; -1 where not known
-}
-
-// Prediction is what an access can lead to, likeliest first.
-type Prediction struct {
-	Can []Happening
-	Why string
-}
-
-func can(why string, h ...Happening) Prediction { return Prediction{h, why} }
-
-// Predict says what an access to the page at addr would lead to now.
-func Predict(p *Process, addr uint64, a Access, f Facts) Prediction {
+// Predict says what an access by p to one byte at addr can lead to.
+func Predict(p *Process, addr uint64, access Access, f Facts) Prediction {
+	switch {
+	case p.State >= Zombie:
+		return Prediction{nil, "the process is " + p.State.String()}
+	case p.Err != "":
+		return Prediction{nil, "not known: " + p.Err}
+	}
 	m, ok := p.MappingAt(addr)
 	if !ok {
-		return predictUnmapped(p, addr, a)
+		return predictHole(p, addr, access, f)
 	}
-	if pr, refused := predictRefused(m, a); refused {
-		return pr
+	if m.Perms&(Read|Write|Exec) == 0 {
+		return Prediction{[]Happening{AccErr}, "the mapping allows no access at all"}
 	}
-	run := p.PageAt(addr, f.PageSize)
-	switch run.State {
-	case None:
-		return predictAbsent(m, addr, a, f)
-	case Guard:
-		return can("a guard marker refuses every access", SegvMap)
-	case Swapped:
-		return can("the page is in swap", SwapIn)
-	case Unknown:
-		return can("the page could not be read", NoFault, ZeroFill, MapPage, CopyPage)
+	if access == Store && m.Perms&Write == 0 {
+		return Prediction{[]Happening{AccErr}, "the mapping may not be written"}
 	}
-	if a != Store {
-		return can("the page is there", NoFault)
+	page := p.PageAt(addr, p.pageSize())
+	if access == Fetch && m.Perms&Exec == 0 {
+		return predictForbiddenFetch(m, page, f)
 	}
-	return predictStore(m, run)
+	var out Prediction
+	switch {
+	case page.State == Guard:
+		return Prediction{[]Happening{MapErr}, "a guard marker: the kernel refuses every access as if nothing were mapped"}
+	case page.Word&WordPresent == 0:
+		out = predictAbsent(m, page, access, f)
+	case access == Store:
+		out = predictStore(m, page, f)
+	default:
+		out = Prediction{[]Happening{NoFault}, "the page is present and may be read"}
+	}
+	// With protection keys a mapping of PROT_EXEC alone cannot be read (mmap(2), pkeys(7)); without them it can.
+	if access == Load && m.Perms&(Read|Write) == 0 {
+		out.Can = append(out.Can, PkuErr, AccErr)
+		out.Why += "; or the processor can forbid reading what may only be executed"
+	}
+	return out
 }
 
-// stackReach is how far below a stack an access may grow it when the limit is not known: the usual RLIMIT_STACK.
-const stackReach = 8 << 20
-
-func predictUnmapped(p *Process, addr uint64, a Access) Prediction {
-	if i, _ := p.Mappings.Find(addr); a != Fetch && i < p.Mappings.Len() {
-		if m := p.Mappings.At(i); m.Kind() == KindStack && m.Start-addr <= stackReach {
-			return can("a stack grows down when touched below its end, within RLIMIT_STACK", GrowDown, SegvMap)
+// predictHole is for an address in no mapping: nothing, or the stack above it grows.
+func predictHole(p *Process, addr uint64, access Access, f Facts) Prediction {
+	nothing := Prediction{[]Happening{MapErr}, "nothing is mapped there"}
+	i, _ := p.Mappings.Find(addr)
+	if i == p.Mappings.Len() {
+		return nothing
+	}
+	m, size := p.Mappings.At(i), p.pageSize()
+	page := addr - addr%size
+	sure := m.Kind() == KindStack || m.Smaps.HasFlag("gd")
+	maybe := !f.OnlyStack && m.Smaps == nil && m.Kind() == KindAnon && m.Private()
+	if !sure && !maybe {
+		return nothing
+	}
+	if i > 0 {
+		// A mapping that nobody may access, or that grows itself, keeps no distance (expand_downwards in mm/vma.c).
+		below := p.Mappings.At(i - 1)
+		if page-below.End < guardGap*size && below.Perms&(Read|Write|Exec) != 0 && !below.Smaps.HasFlag("gd") {
+			return Prediction{[]Happening{MapErr}, "too near the mapping below for the stack to grow"}
 		}
 	}
-	return can("no mapping covers the address", SegvMap)
-}
-
-// predictRefused applies the letters of the mapping. On x86 a mapping that allows anything can be read, since the page tables know
-// no write-only and, without protection keys, no execute-only (arch/x86/mm/fault.c, access_error).
-func predictRefused(m Mapping, a Access) (Prediction, bool) {
-	x86 := runtime.GOARCH == "amd64"
-	acc := can("the letters "+m.Perms.String()+" do not allow it", SegvAcc)
-	switch {
-	case a == Store && m.Perms&Write == 0, a == Fetch && m.Perms&Exec == 0:
-		return acc, true
-	case a != Load || m.Perms&Read != 0:
-		return acc, false
-	case m.Perms&(Write|Exec) == 0 || !x86:
-		return acc, true
-	case m.Perms&Write == 0:
-		return can("execute-only needs protection keys; without them x86 lets it be read", NoFault, ZeroMap, SegvKey), true
+	if f.StackLimit != 0 && m.End-page > f.StackLimit {
+		return Prediction{[]Happening{MapErr}, "beyond the limit of the stack's size"}
 	}
-	return acc, false
+	// The stack grows before the access is checked against its permissions.
+	grow := Grow
+	if access == Fetch && m.Perms&Exec == 0 {
+		grow = AccErr
+	}
+	switch {
+	case !sure:
+		return Prediction{[]Happening{MapErr, grow}, "nothing is mapped there, unless the mapping above grows downwards"}
+	case f.StackLimit == 0:
+		return Prediction{[]Happening{grow, MapErr}, "the stack grows down to it, if its limit allows"}
+	}
+	return Prediction{[]Happening{grow}, "the stack grows down to it"}
 }
 
-// predictAbsent is for a page without a page table entry.
-func predictAbsent(m Mapping, addr uint64, a Access, f Facts) Prediction {
-	switch m.Kind() {
-	case KindFile:
-		return predictFile(m, addr, a, f)
-	case KindShmem:
-		if m.Private() && a == Store {
-			return can("the first write copies the page of the file", CopyPage)
+// predictForbiddenFetch is for executing what may not be executed. On x86-64 the fault handler takes the first fault for a read
+// and brings the page in; only the second one shows what was wrong (access_error in arch/x86/mm/fault.c). So a page that cannot be
+// brought in fails for that reason. arm64 looks at the permission first.
+func predictForbiddenFetch(m Mapping, page Run, f Facts) Prediction {
+	denied := Prediction{[]Happening{AccErr}, "the mapping may not be executed"}
+	if page.Word&WordPresent != 0 || f.Arch != "" && f.Arch != "amd64" {
+		return denied
+	}
+	if page.State == Guard {
+		return Prediction{[]Happening{MapErr}, "a guard marker: the kernel meets it before the missing permission"}
+	}
+	for _, h := range predictAbsent(m, page, Load, f).Can {
+		if h != BusErr {
+			continue
 		}
-		return can("the page is the same for everyone who maps it", MapPage)
-	case KindSpecial:
-		return can("the kernel lends the page", MapPage)
+		if beyond, known := pastEnd(m, page, f); known && beyond {
+			return Prediction{[]Happening{BusErr}, "the file ends before this page, and the kernel meets that first"}
+		}
+		denied.Can = append(denied.Can, BusErr)
+		denied.Why += "; where there is no page to bring in, the kernel meets that first"
 	}
-	if a == Store {
-		return can("untouched anonymous memory gets a frame of zeros at the first write", ZeroFill)
-	}
-	return can("untouched anonymous memory reads as zeros", ZeroMap)
+	return denied
 }
 
-func predictFile(m Mapping, addr uint64, a Access, f Facts) Prediction {
-	h := MapPage
-	if a == Store && m.Private() {
-		h = CopyPage
+// pastEnd says whether page lies wholly behind the end of what m maps.
+func pastEnd(m Mapping, page Run, f Facts) (beyond, known bool) {
+	if f.FileSize < 0 {
+		return false, false
 	}
-	off := m.Offset + (addr - m.Start)
+	return page.Start-m.Start+m.Offset >= uint64(f.FileSize), true
+}
+
+// predictAbsent is for a page without a page table entry, in a mapping that allows the access.
+func predictAbsent(m Mapping, page Run, access Access, f Facts) Prediction {
+	if page.State == Swapped {
+		return Prediction{[]Happening{SwapIn}, "the page is in swap"}
+	}
+	switch kind := m.Kind(); {
+	case kind == KindSpecial && m.Path == "[vdso]":
+		return Prediction{[]Happening{MapPage}, "the kernel maps its page"}
+	case kind == KindSpecial:
+		return Prediction{[]Happening{MapPage, BusErr}, "the kernel maps its page, if it has one for this place"}
+	case m.Smaps.HasFlag("ht"):
+		if kind == KindFile && m.Perms&SharedMap != 0 {
+			return Prediction{[]Happening{MapPage, ZeroFill, BusErr}, "a huge page, if the pool has one left"}
+		}
+		return Prediction{[]Happening{ZeroFill, MapPage, Copy, BusErr}, "a huge page, if the pool has one left"}
+	case kind == KindAnon, kind == KindHeap, kind == KindStack:
+		if access == Store {
+			return Prediction{[]Happening{ZeroFill}, "untouched anonymous memory: the kernel hands out a frame of zeros"}
+		}
+		return Prediction{[]Happening{ZeroMap}, "untouched anonymous memory: a read gets the shared zero page"}
+	}
+	got := Prediction{[]Happening{MapPage}, "the kernel maps the page of the file"}
 	switch {
-	case f.FileSize < 0:
-		return can("a page of the file, if the file reaches so far", h, BusAddr)
-	case off&^(f.PageSize-1) >= uint64(f.FileSize):
-		return can("the whole page lies past the end of the file", BusAddr)
+	case m.Perms&SharedMap != 0:
+		got.Why = "the kernel maps the page that all share"
+	case access == Store:
+		got = Prediction{[]Happening{Copy}, "a private mapping: the kernel copies the page of the file and maps the copy"}
 	}
-	return can("a page of the file", h)
+	switch beyond, known := pastEnd(m, page, f); {
+	case known && beyond:
+		return Prediction{[]Happening{BusErr}, "the file ends before this page"}
+	case !known:
+		got.Can = append(got.Can, BusErr)
+		got.Why += ", if the file reaches so far"
+	}
+	return got
 }
 
-// kpAnonExclusive is a bit of kpageflags that the kernel does not promise to keep: PG_anon_exclusive. Where it is set a write goes
-// straight through.
-const kpAnonExclusive = 1 << 34
-
-// predictStore is for a write to a page that is there and may be written.
-func predictStore(m Mapping, run Run) Prediction {
-	switch run.State {
+// predictStore is for a write to a page that is present, in a mapping that may be written.
+func predictStore(m Mapping, page Run, f Facts) Prediction {
+	read := page.Mapcount >= 0 // kpagecount and kpageflags were
+	switch page.State {
 	case Zero:
-		return can("the zero page is everyone's: the first write gets a frame of its own", ZeroFill)
-	case COW:
-		if run.Mapcount > 1 {
-			return can("the frame is shared: the writer gets a copy", CopyPage)
-		}
-		return can("the frame may be shared", CopyPage, Reuse)
+		return Prediction{[]Happening{ZeroFill}, "the zero page is never written: the kernel hands out a frame of zeros"}
 	case File:
-		return can("a private mapping never writes to the file: the writer gets a copy", CopyPage)
+		return Prediction{[]Happening{Copy}, "a page of the file in a private mapping: the writer gets a copy"}
 	case Shared:
-		if m.Kind() == KindFile {
-			return can("the kernel may want to notice the first write to a file's page", NoFault, Reuse)
+		// A file system that wants to know of the first write maps clean pages read-only (vma_wants_writenotify); shared memory does not.
+		if m.Kind() == KindShmem && page.Attrs&UffdWP == 0 {
+			return Prediction{[]Happening{NoFault}, "a page that all share, and that may be written"}
 		}
-		return can("everyone sees the write", NoFault)
+		return Prediction{[]Happening{NoFault, Reuse}, "a page that all share; the first write to a clean one takes a fault"}
 	case Anon:
-		if run.KFlags&kpAnonExclusive != 0 {
-			return can("the page is this process's own", NoFault)
+		switch {
+		case page.Attrs&UffdWP != 0:
+			return Prediction{[]Happening{Reuse, NoFault, Copy}, "write-protected by userfaultfd: its handler decides"}
+		case read && page.KFlags&KAnonExclusive != 0:
+			return Prediction{[]Happening{NoFault}, "the frame is this process's alone: the write goes straight through"}
+		case read:
+			return Prediction{[]Happening{Reuse, Copy}, "alone again, but still write-protected from a fork: the kernel keeps the frame or copies it"}
+		case f.NeverForked:
+			return Prediction{[]Happening{NoFault}, "the frame is this process's alone and was never shared"}
 		}
-		if run.KFlags != 0 {
-			return can("the page is no longer shared, but still write-protected", Reuse, CopyPage)
+		return Prediction{[]Happening{NoFault, Reuse, Copy}, "the frame is this process's alone; if a fork once shared it, it is still write-protected"}
+	case COW:
+		// For a large folio the counts speak of the folio, not of the page.
+		if page.Attrs&KSM != 0 || read && page.Mapcount > 1 && page.KFlags&KTHP == 0 {
+			return Prediction{[]Happening{Copy}, "the frame is shared copy-on-write: the writer gets a copy"}
 		}
-		return can("the page is this process's own, unless still write-protected since a fork", NoFault, Reuse, CopyPage)
+		return Prediction{[]Happening{Copy, Reuse}, "shared copy-on-write, as far as the kernel tells: the writer gets a copy, unless nobody else is left"}
+	case Special:
+		return Prediction{[]Happening{NoFault, Reuse, Copy}, "lent by the kernel: it decides what a write does"}
 	}
-	return can("", NoFault)
+	return Prediction{[]Happening{Copy, ZeroFill, Reuse}, UnknownWhy}
 }

@@ -288,10 +288,25 @@ func (r *Reader) finish(prev *Snapshot, all []*reading) *Snapshot {
 	return s
 }
 
+// residentOf adds up what smaps counted, where it was read. The counters of /proc/PID/stat are kept per CPU and lag behind by up to
+// some dozen pages a CPU (Documentation/filesystems/proc.rst), which in a small space is everything.
+func residentOf(maps List[Mapping]) (rss uint64, ok bool) {
+	for _, m := range maps.All() {
+		if m.Smaps == nil {
+			return 0, false
+		}
+		rss += m.Smaps.Rss
+	}
+	return rss, maps.Len() > 0
+}
+
 // process makes the Process, or gives the one from before where nothing is new.
 func (g *reading) process(pageSize uint64) *Process {
 	p := &Process{Member: g.Member, State: g.stat.State, MinorFlt: g.stat.MinorFlt, MajorFlt: g.stat.MajorFlt,
 		RSS: g.stat.RSSPages * pageSize, Started: g.stat.StartTime, Mappings: g.maps, Pages: g.pages}
+	if rss, ok := residentOf(g.maps); ok {
+		p.RSS = rss
+	}
 	if g.err != nil {
 		p.Err = reason(g.err)
 	}

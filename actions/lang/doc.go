@@ -24,5 +24,7 @@
 //   - Where an optional quantity stands before a required one (mremap RANGE Q), the required one is served first.
 //   - In a place, + and - are read from left to right: a-1p+20 is one page down, then 20 bytes up.
 //
+// A line has at most [MaxLine] bytes and [MaxWords] words.
+//
 // [Command.String] prints the canonical line. Parsing it gives the same command again.
 package lang

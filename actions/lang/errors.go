@@ -58,6 +58,9 @@ func (e *SyntaxError) Caret() string {
 			sign = "^"
 		}
 		mark.WriteString(strings.Repeat(sign, cells(r)))
+		if i == at && cells(r) == 0 { // a combining mark has no cell of its own
+			mark.WriteByte('^')
+		}
 	}
 	if to < len(rs) {
 		line.WriteString("…")

@@ -2,6 +2,7 @@ package lang
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -201,11 +202,18 @@ func TestHostile(t *testing.T) {
 	if q, _ := c.Quantity("size"); q.Bytes != uint64(MaxLine/2-9) {
 		t.Error("a deep sum is", q.Bytes)
 	}
-	if _, err := g.Parse("mmap 4p rw " + strings.Repeat("private ", 8000)); err == nil || !strings.Contains(err.Error(), "twice") {
+	if _, err := g.Parse("mmap 4p rw " + strings.Repeat("private ", 400)); err == nil || !strings.Contains(err.Error(), "twice") {
 		t.Errorf("%.100v", err)
 	}
 	if _, err := g.Parse("needs " + strings.Repeat("a ", 30000)); err == nil {
 		t.Error("needs a a")
+	}
+	var many strings.Builder
+	for i := range 9000 {
+		fmt.Fprintf(&many, " a%d", i)
+	}
+	if _, err := g.Parse("needs" + many.String()); err == nil || !strings.Contains(err.Error(), "too many words") {
+		t.Errorf("%.100v", err)
 	}
 	grows := "fwrite " + strings.Repeat(`\`, MaxLine-20) + ` 0 "x"`
 	if _, err := g.Parse(grows); err == nil || !strings.Contains(err.Error(), "canonical") {
@@ -220,5 +228,36 @@ func TestNearest(t *testing.T) {
 		if got := nearest(word, verbs); got != want {
 			t.Errorf("nearest(%.20s) = %q, want %q", word, got, want)
 		}
+	}
+}
+
+// BenchmarkHostile: the slowest lines known stay far below what a person would notice.
+func BenchmarkHostile(b *testing.B) {
+	g := sampleGrammar(b)
+	var words strings.Builder
+	words.WriteString("needs")
+	for i := range MaxWords - 1 {
+		fmt.Fprintf(&words, " %s%d", strings.Repeat("a", 120), i)
+	}
+	for name, line := range map[string]string{
+		"usual": "buf = mmap 4p rw private anon",
+		"words": words.String(),
+		"sum":   "mmap 1" + strings.Repeat("+1", MaxLine/2-10) + " rw",
+		"wrong": "mmap 4p rw " + strings.Repeat("|private", MaxLine/8-10),
+		"text":  `write a "` + strings.Repeat(`\x41`, MaxLine/4-10) + `"`,
+		"minus": "munmap a" + strings.Repeat("-1+1p", MaxLine/5-10),
+	} {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				if c, err := g.Parse(line); err == nil {
+					_ = c.String()
+				}
+			}
+		})
+		b.Run(name+"/hint", func(b *testing.B) {
+			for b.Loop() {
+				g.Hint(line)
+			}
+		})
 	}
 }

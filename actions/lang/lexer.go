@@ -10,8 +10,12 @@ import (
 // The lexer parts a line into words. It is the only place that looks at raw bytes: whatever comes out of it is printable
 // valid UTF-8. A comment is not looked at, so it may hold anything.
 
-// MaxLine is the longest line accepted, in bytes.
-const MaxLine = 64 << 10
+// MaxLine is the longest line accepted, in bytes, and MaxWords the most words: together they bound the work for a line,
+// as what is done for a word may take time in proportion to the line.
+const (
+	MaxLine  = 64 << 10
+	MaxWords = 500
+)
 
 // token is a word of the line: bytes pos to end.
 type token struct {
@@ -88,6 +92,9 @@ func lex(line string) (lexed, *fault) {
 			t, f := lexWord(line[:n], i)
 			if f != nil {
 				return out, f
+			}
+			if len(out.toks) == MaxWords {
+				return out, t.fault("this line has too many words", fmt.Sprintf("a line holds at most %d", MaxWords))
 			}
 			out.toks = append(out.toks, t)
 			i, out.end = t.end, t.end

@@ -1,0 +1,393 @@
+package actions
+
+import (
+	"bytes"
+	"context"
+	"strings"
+	"testing"
+
+	"cowscope/vmspace"
+)
+
+// The stories of virtual memory, told to the real kernel through the language and read back from /proc.
+
+// lab is a session under test.
+type lab struct {
+	*testing.T
+	s *Session
+}
+
+func open(t *testing.T) *lab {
+	t.Helper()
+	s, err := Open(Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return &lab{t, s}
+}
+
+// do runs a line that must be understood.
+func (l *lab) do(line string) *Step {
+	l.Helper()
+	st, err := l.s.Do(context.Background(), line)
+	if err != nil {
+		l.Fatalf("%s: %v", line, err)
+	}
+	return st
+}
+
+// want runs a line that must end in result.
+func (l *lab) want(result, line string) *Step {
+	l.Helper()
+	st := l.do(line)
+	if st.Result != result {
+		l.Fatalf("%s: %s (%s), want %s", line, st.Result, st.Why, result)
+	}
+	if st.Why == "" {
+		l.Errorf("%s: nothing is said of why", line)
+	}
+	return st
+}
+
+// all runs lines that must end well.
+func (l *lab) all(lines ...string) {
+	l.Helper()
+	for _, line := range lines {
+		l.want(ResultOK, line)
+	}
+}
+
+// run finds the page number n of a name in a process.
+func (l *lab) page(label, name string, n uint64) vmspace.Run {
+	l.Helper()
+	st := l.s.last()
+	b, ok := st.Names[label][name]
+	if !ok {
+		l.Fatalf("%s has no name %s", label, name)
+	}
+	return st.After.Process(label).PageAt(b.Start+n*st.After.PageSize, st.After.PageSize)
+}
+
+func (l *lab) frame(label, name string, n uint64) uint64 {
+	l.Helper()
+	r := l.page(label, name, n)
+	at := l.s.last().Names[label][name].Start + n*l.s.last().After.PageSize
+	return r.FrameOf((at - r.Start) / l.s.last().After.PageSize)
+}
+
+// states checks the states of a name's first pages, one letter word each: "anon none".
+func (l *lab) states(label, name, want string) {
+	l.Helper()
+	for i, w := range strings.Fields(want) {
+		if got := l.page(label, name, uint64(i)).State.String(); got != w {
+			l.Errorf("%s %s+%dp is %s, want %s", label, name, i, got, w)
+		}
+	}
+}
+
+// perms checks the letters of the mapping at a page of a name.
+func (l *lab) perms(label, name string, n uint64, want string) {
+	l.Helper()
+	st := l.s.last()
+	m, ok := st.After.Process(label).MappingAt(st.Names[label][name].Start + n*st.After.PageSize)
+	if !ok || m.Perms.String() != want {
+		l.Errorf("%s %s+%dp is %s (mapped %v), want %s", label, name, n, m.Perms, ok, want)
+	}
+}
+
+// vmas counts the mappings that overlap a name's range.
+func (l *lab) vmas(label, name string, want int) {
+	l.Helper()
+	st := l.s.last()
+	lo, hi := st.After.Process(label).Mappings.Overlap(st.Names[label][name].Range)
+	if hi-lo != want {
+		l.Errorf("%s: %d mappings overlap %s, want %d", label, hi-lo, name, want)
+	}
+}
+
+func (l *lab) reads(line string, want ...byte) {
+	l.Helper()
+	if st := l.want(ResultOK, line); !bytes.Equal(st.Bytes, want) {
+		l.Errorf("%s: % x, want % x", line, st.Bytes, want)
+	}
+}
+
+// frames says whether frame numbers are visible here.
+func (l *lab) frames() bool { return l.s.last().After.Frames }
+
+func TestStoryS1SharedAnonymousPage(t *testing.T) {
+	l := open(t)
+	l.all("mmap 1p rw shared anon")
+	l.states("p1", "a", "none")
+	l.all(`write a "\n\x00\x00\x00"`)
+	l.states("p1", "a", "shared")
+	l.all(`write a+4 "\x14\x00\x00\x00"`, `write a+8 "\x1e\x00\x00\x00"`)
+	l.reads("read a+8 4", 0x1e, 0, 0, 0)
+	l.all("munmap a")
+	l.want("SIGSEGV/MAPERR", "read a+8 4")
+}
+
+func TestStoryS2ForkTextbook(t *testing.T) {
+	for _, c := range []struct {
+		flags string
+		want  byte
+	}{{"shared anon", 2}, {"private anon", 1}} {
+		t.Run(c.flags, func(t *testing.T) {
+			l := open(t)
+			l.all("mmap 1p rw "+c.flags, "write a 1", "fork")
+			l.reads("@p2 read a", 1)
+			l.all("@p2 write a 2", "@p2 exit 0")
+			l.reads("read a", c.want)
+		})
+	}
+}
+
+func TestStoryS8Protections(t *testing.T) {
+	l := open(t)
+	const denied = "SIGSEGV/ACCERR"
+	for _, c := range []struct{ prot, read, write, exec string }{
+		{"none", denied, denied, denied},
+		{"r", "ok", denied, denied},
+		{"w", "ok", "ok", denied}, // x86 has no write-only
+		{"rw", "ok", "ok", denied},
+		{"rx", "ok", denied, "ok"},
+		{"rwx", "ok", "ok", "ok"},
+	} {
+		l.all("a = mmap 1p rw private anon", "write a 0xc3", "mprotect a "+c.prot)
+		l.want(c.read, "read a")
+		l.want(c.exec, "exec a")
+		l.want(c.write, "write a 0xc3")
+		l.all("munmap a")
+	}
+	l.all("a = mmap 1p rw private anon", "write a 0xc3", "mprotect a x")
+	l.all("exec a")
+	l.want(denied, "write a 1")
+}
+
+func TestStoryS9MachineCode(t *testing.T) {
+	l := open(t)
+	l.all("mmap 1p rw private anon", "write a 0xc3")
+	l.want("SIGSEGV/ACCERR", "exec a")
+	l.all("mprotect a rx", "exec a")
+	l.want("SIGSEGV/ACCERR", "write a 0xc3")
+	// Code of one's own makes no system call: mov eax, 60 (exit); syscall; ret.
+	l.all("mprotect a rw", `write a "\xb8\x3c\x00\x00\x00\x0f\x05\xc3"`, "mprotect a rx")
+	l.want(ResultRefused, "exec a")
+	// A loop is stopped: jmp self.
+	l.all("mprotect a rw", `write a "\xeb\xfe"`, "mprotect a rx")
+	l.want(ResultTimeout, "exec a")
+	l.all("mprotect a rw", "write a 1")
+}
+
+func TestStoryS12Rounding(t *testing.T) {
+	l := open(t)
+	l.all("mmap 5000 rw private anon")
+	if b := l.s.last().Names["p1"]["a"]; b.Pages(4096) != 2 {
+		t.Errorf("5000 bytes became %d pages", b.Pages(4096))
+	}
+	l.all("write a+8191 7")
+	l.reads("read a+8191", 7)
+	l.want("SIGSEGV/ACCERR", "write a+8192 7") // the first mapping lies right below vvar, which is there and read-only
+}
+
+func TestStoryS14ReadThenWrite(t *testing.T) {
+	l := open(t)
+	l.all("mmap 2p rw private anon")
+	l.states("p1", "a", "none none")
+	st := l.want(ResultOK, "read a")
+	l.states("p1", "a", "zero none")
+	if st.Minor != 1 {
+		t.Errorf("the read took %d minor faults", st.Minor)
+	}
+	st = l.want(ResultOK, "write a 1")
+	l.states("p1", "a", "anon none")
+	if st.Minor != 1 {
+		t.Errorf("the write took %d minor faults", st.Minor)
+	}
+	if st = l.want(ResultOK, "write a 2"); st.Minor != 0 {
+		t.Errorf("the second write took %d minor faults", st.Minor)
+	}
+}
+
+func TestStoryS15SplitAndMerge(t *testing.T) {
+	l := open(t)
+	l.all("mmap 6p rw private anon", "mprotect a+2p 2p r")
+	l.vmas("p1", "a", 3)
+	l.perms("p1", "a", 2, "r--p")
+	l.all("mprotect a+2p 2p rw")
+	l.vmas("p1", "a", 1)
+	l.all("munmap a+2p 2p")
+	l.vmas("p1", "a", 2)
+	l.all("munmap a+2p 2p") // a hole: no error
+	l.want("SIGSEGV/MAPERR", "read a+2p")
+}
+
+func TestStoryS16CopyOnWrite(t *testing.T) {
+	l := open(t)
+	l.all("mmap 1p rw private anon", "write a 1", "fork", "fork")
+	l.states("p1", "a", "cow")
+	l.states("p2", "a", "cow")
+	l.states("p3", "a", "cow")
+	if l.frames() && (l.frame("p1", "a", 0) != l.frame("p2", "a", 0) || l.frame("p1", "a", 0) != l.frame("p3", "a", 0)) {
+		t.Error("three sharers, not one frame")
+	}
+	old := l.frame("p1", "a", 0)
+	st := l.want(ResultOK, "@p2 write a 2")
+	l.states("p2", "a", "anon")
+	l.states("p1", "a", "cow")
+	if l.frames() {
+		if l.frame("p2", "a", 0) == old || l.frame("p1", "a", 0) != old {
+			t.Error("the writer did not get a frame of its own")
+		}
+		if !strings.Contains(st.Why, "copied") || !strings.Contains(st.Why, "p1 and p3") {
+			t.Errorf("why: %s", st.Why)
+		}
+	}
+	l.all("@p3 write a 3")
+	l.states("p1", "a", "anon") // the last one owns it again
+	l.all("write a 4")          // and keeps or copies it
+	l.states("p1", "a", "anon")
+	l.reads("@p2 read a", 2)
+	l.reads("@p3 read a", 3)
+	l.reads("read a", 4)
+}
+
+func TestStoryS18SharedMemoryAfterFork(t *testing.T) {
+	l := open(t)
+	l.all("mmap 2p rw shared anon", "write a 5", "fork")
+	l.states("p1", "a", "shared none")
+	l.states("p2", "a", "none none")
+	l.reads("@p2 read a", 5)
+	l.states("p2", "a", "shared")
+	if l.frames() && l.frame("p1", "a", 0) != l.frame("p2", "a", 0) {
+		t.Error("two frames")
+	}
+	l.all("@p2 write a 6")
+	l.reads("read a", 6)
+}
+
+func TestStoryS24Reserve(t *testing.T) {
+	l := open(t)
+	l.all("mmap 1t rw private anon noreserve", "write a+100g 1")
+	p := l.s.last().After.Process("p1")
+	if p.RSS > 1<<20 {
+		t.Errorf("rss is %d", p.RSS)
+	}
+	if n := p.Resident(l.s.last().Names["p1"]["a"].Range); n != 1 {
+		t.Errorf("%d pages of the mapping are there", n)
+	}
+}
+
+// Errors of the language: nothing runs, and the message points and helps.
+func TestMistakes(t *testing.T) {
+	l := open(t)
+	for _, c := range []struct{ line, want string }{
+		{"mmpa 4p rw private anon", "mmap"},
+		{"mmap 4x rw private anon", "4x"},
+		{"write b 1", "nothing is called b"},
+		{"@p9 fork", "there is no process p9"},
+		{"use p9", "there is no process p9"},
+		{"mprotect text q", "q"},
+	} {
+		steps := len(l.s.History())
+		_, err := l.s.Do(context.Background(), c.line)
+		if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v, want something of %q", c.line, err, c.want)
+		}
+		if len(l.s.History()) != steps {
+			t.Errorf("%s: a step was made", c.line)
+		}
+	}
+	if st, err := l.s.Do(context.Background(), "  # nothing"); st != nil || err != nil {
+		t.Error("a comment did something", st, err)
+	}
+}
+
+// The kernel's errors are steps.
+func TestErrnos(t *testing.T) {
+	l := open(t)
+	l.want("EINVAL", "mmap 0 rw private anon")
+	l.want("EINVAL", "mmap 4p rw anon")
+	l.want("EBADF", "mmap 4p rw private fd=99")
+	l.want("EINVAL", "mmap 4p rw private anon offset=1")
+	l.want("ENOMEM", "mmap 200t rw private anon noreserve")
+	l.all("mmap 4p rw private anon")
+	l.want("EEXIST", "mmap 1p rw private anon fixed_noreplace addr=a")
+	l.all("b = mmap 1p r private anon fixed addr=a+1p")
+	l.vmas("p1", "a", 3)
+	l.want("ENOMEM", "mprotect 0x10000 1p rw")
+	l.want("EINVAL", "munmap a+1 4096")
+}
+
+// Every way a process of the family can go.
+func TestDeaths(t *testing.T) {
+	l := open(t)
+	l.all("mmap 1p rw private anon", "write a 1", "fork", "@p2 fork", "@p3 kill")
+	if p := l.s.last().After.Process("p3"); p == nil || p.State != vmspace.Zombie {
+		t.Errorf("p3 is %+v, want a zombie", p)
+	}
+	l.want(ResultExited, "@p3 read a")
+	l.all("@p2 exit 3", "write a 2")
+	l.all("kill SIGTERM")
+	l.want(ResultExited, "write a 2")
+	l.all("restart", "mmap 1p rw private anon", "write a 9")
+	l.reads("read a", 9)
+}
+
+// The subject killed from outside is a shown event.
+func TestKilledFromOutside(t *testing.T) {
+	l := open(t)
+	pid := l.s.last().PID
+	killFromOutside(t, pid)
+	st, err := l.s.Poll(context.Background())
+	if err != nil || st == nil || !strings.Contains(st.Event, "SIGKILL") {
+		t.Fatalf("%+v, %v", st, err)
+	}
+	l.want(ResultExited, "fork")
+	l.all("restart", "fork")
+}
+
+// Watching and polling make no steps where nothing happens.
+func TestPollIsQuiet(t *testing.T) {
+	l := open(t)
+	l.all("mmap 4p rw private anon", "write a 1", "fork")
+	before := l.s.last()
+	for range 20 {
+		if st, err := l.s.Poll(context.Background()); st != nil || err != nil {
+			t.Fatalf("%+v, %v", st, err)
+		}
+		if _, err := l.s.Peek(context.Background(), "p1", before.Names["p1"]["a"].Start); err != nil {
+			t.Fatal(err)
+		}
+		if b, err := l.s.Peek(context.Background(), "p1", before.Names["p1"]["a"].Start+4096); err != nil || len(b) != 0 {
+			t.Fatal("bytes of an absent page", b, err)
+		}
+	}
+	l.states("p1", "a", "cow none none none")
+}
+
+// Taking away the stubs ends what cowscope can do in a process, and is said.
+func TestStubsGone(t *testing.T) {
+	l := open(t)
+	l.all("munmap text")
+	l.want(ResultExited, "fork")
+	l.all("restart", "mmap 1p rw private anon")
+}
+
+// Unmapping, writing over, or protecting whatever else is there leaves the lab usable.
+func TestHostileLines(t *testing.T) {
+	for _, line := range []string{"munmap stack", "munmap vdso", "mprotect text none", "mprotect text rwx", "fill stack 0xff", "munmap 0x0 0x7ffffffff000", "kill SIGSTOP", "kill SIGCHLD"} {
+		t.Run(line, func(t *testing.T) {
+			l := open(t)
+			l.do(line)
+			l.do("mmap 1p rw private anon")
+			l.do("fork")
+			l.all("restart", "mmap 1p rw private anon", "write a 1", "fork")
+		})
+	}
+}

@@ -1,0 +1,111 @@
+package vmspace
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Rules of this file: how two lists of mappings differ. Two mappings that overlap count as one that lived on where they are of the
+// same backing; addresses that changed their backing were unmapped and mapped. Pure.
+
+// sameBacking says whether a and b, at the addresses they share, are the same part of the same thing.
+func sameBacking(a, b *Mapping) bool {
+	if (a.Perms^b.Perms)&SharedMap != 0 || a.Inode != b.Inode || a.Major != b.Major || a.Minor != b.Minor {
+		return false
+	}
+	if a.Inode != 0 {
+		return a.Offset-a.Start == b.Offset-b.Start
+	}
+	ak, bk := a.Kind(), b.Kind()
+	return ak == bk && (ak != KindSpecial || a.Path == b.Path)
+}
+
+// kin gives the indexes [lo, hi) of the mappings of the ordered list l that overlap m, and how many of these have its backing.
+func kin(m *Mapping, l []Mapping) (lo, hi, same int) {
+	lo, _ = slices.BinarySearchFunc(l, m.Start, func(x Mapping, addr uint64) int {
+		if x.End <= addr {
+			return -1
+		}
+		return 1
+	})
+	for hi = lo; hi < len(l) && l[hi].Start < m.End; hi++ {
+		if sameBacking(m, &l[hi]) {
+			same++
+		}
+	}
+	return lo, hi, same
+}
+
+// mappings compares the parts of two lists that are not shared.
+func (d *differ) mappings(was, now []Mapping) {
+	for i := range was {
+		d.old(&was[i], now)
+	}
+	for i := range now {
+		d.new(&now[i], was)
+	}
+}
+
+// old names what became of a.
+func (d *differ) old(a *Mapping, now []Mapping) {
+	lo, hi, same := kin(a, now)
+	if same > 1 {
+		d.span(ChangeSplit, a.Range, a.Perms, "1", strconv.Itoa(same))
+	}
+	at := a.Start
+	gap := func(end uint64) {
+		if at < end {
+			kind := ChangeUnmapped
+			if same > 0 && (at == a.Start) != (end == a.End) {
+				kind = ChangeShrunk
+			}
+			d.span(kind, Range{at, end}, a.Perms, "", "")
+		}
+	}
+	for i := lo; i < hi; i++ {
+		b := &now[i]
+		if !sameBacking(a, b) {
+			continue
+		}
+		both := a.Intersect(b.Range)
+		gap(both.Start)
+		at = both.End
+		if a.Perms != b.Perms {
+			d.span(ChangePerms, both, b.Perms, a.Perms.String(), b.Perms.String())
+		}
+		if a.Path != b.Path {
+			d.span(ChangeRenamed, both, b.Perms, a.Path, b.Path)
+		}
+		if a.Smaps != nil && b.Smaps != nil && !slices.Equal(a.Smaps.VMFlags, b.Smaps.VMFlags) {
+			d.span(ChangeFlags, both, b.Perms, strings.Join(a.Smaps.VMFlags, " "), strings.Join(b.Smaps.VMFlags, " "))
+		}
+	}
+	gap(a.End)
+}
+
+// new names what of b was not there.
+func (d *differ) new(b *Mapping, was []Mapping) {
+	lo, hi, same := kin(b, was)
+	if same > 1 {
+		d.span(ChangeMerged, b.Range, b.Perms, strconv.Itoa(same), "1")
+	}
+	at := b.Start
+	gap := func(end uint64) {
+		if at < end {
+			kind := ChangeMapped
+			if same > 0 {
+				kind = ChangeGrown
+			}
+			d.span(kind, Range{at, end}, b.Perms, "", b.Path)
+		}
+	}
+	for i := lo; i < hi; i++ {
+		if sameBacking(b, &was[i]) {
+			both := b.Intersect(was[i].Range)
+			gap(both.Start)
+			at = both.End
+		}
+	}
+	gap(b.End)
+}
