@@ -80,7 +80,7 @@ func explainMmap(st *Step, c *call) string {
 		}
 		text = fmt.Sprintf("%s reserved, and %d of them faulted in at once.", plural(pages, "page"), n)
 	}
-	if len(changesOf(st.Changes, st.Process, vmspace.ChangeUnmapped))+len(changesOf(st.Changes, st.Process, vmspace.ChangeBacking)) > 0 {
+	if len(changesOf(st.Changes, st.Process, vmspace.ChangeUnmapped)) > 0 {
 		text += " What was mapped there before is gone."
 	}
 	p := st.After.Process(st.Process)

@@ -314,7 +314,13 @@ func (s *Session) notice() (*Step, error) {
 }
 
 // worthTelling leaves out what changes all the time without meaning: a page referenced again, mapped once more elsewhere.
-func worthTelling(c vmspace.Change) bool { return c.Kind != vmspace.ChangeAttrs }
+func worthTelling(c vmspace.Change) bool {
+	switch c.Kind {
+	case vmspace.ChangeAttrs, vmspace.ChangeCount, vmspace.ChangeWord, vmspace.ChangeFlags:
+		return false
+	}
+	return true
+}
 
 // deaths notices processes that ended since the last look.
 func (s *Session) deaths() (event, label string) {

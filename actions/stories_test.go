@@ -288,7 +288,7 @@ func TestMistakes(t *testing.T) {
 	l := open(t)
 	for _, c := range []struct{ line, want string }{
 		{"mmpa 4p rw private anon", "mmap"},
-		{"mmap 4x rw private anon", "4x"},
+		{"mmap 4x rw private anon", "no unit x"},
 		{"write b 1", "nothing is called b"},
 		{"@p9 fork", "there is no process p9"},
 		{"use p9", "there is no process p9"},

@@ -228,7 +228,11 @@ func mappingChanged(s *scene, label string, r row) bool {
 		if i >= 256 {
 			break
 		}
-		if c.Process == label && c.Range.Overlaps(r.Range) && c.Kind != vmspace.ChangePage && c.Kind != vmspace.ChangeFrame {
+		if c.Process != label || !c.Range.Overlaps(r.Range) {
+			continue
+		}
+		switch c.Kind {
+		case vmspace.ChangeMapped, vmspace.ChangeGrown, vmspace.ChangePerms, vmspace.ChangeSplit, vmspace.ChangeMerged:
 			return true
 		}
 	}

@@ -44,7 +44,8 @@ type peeked struct {
 func newMarks(changes []vmspace.Change) map[string][]vmspace.Range {
 	out := map[string][]vmspace.Range{}
 	for _, c := range changes {
-		if !c.Range.Empty() {
+		switch c.Kind {
+		case vmspace.ChangePage, vmspace.ChangeFrame, vmspace.ChangeMapped, vmspace.ChangeGrown, vmspace.ChangeUnmapped, vmspace.ChangeShrunk:
 			out[c.Process] = append(out[c.Process], c.Range)
 		}
 	}

@@ -5,101 +5,104 @@ import (
 	"testing"
 )
 
-// TestCanonical: what a line means, as the canonical line spells it. An empty want: the line is canonical already.
+// canonicalCases: a line and its canonical form; an empty want: the line is canonical already.
+var canonicalCases = []struct{ line, want string }{
+	{"mmap 4p rw private anon", ""},
+	{"mmap 0 rw private anon", ""},
+	{"mmap 4p none", ""},
+	{"mmap 4p rw anon private", "mmap 4p rw private anon"},
+	{"mmap 4p r-- addr=a+1p shared file=x.bin offset=1p fixed", "mmap 4p r shared fixed file=x.bin offset=1p addr=a+1p"},
+	{"mmap 1p rw private fd=99", ""},
+	{"mmap 1p rw private fd=-1", ""},
+	{`mmap 1p rw private file="my file"`, ""},
+	{`mmap 1p rw private file="plain"`, "mmap 1p rw private file=plain"},
+	{"mmap 2m rw private anon 32bit hugetlb_2m", "mmap 2m rw private anon hugetlb_2m 32bit"},
+	{"  @p2\tbuf =   mmap 2p+20   xwr private anon # why not", "@p2 buf = mmap 2p+20 rwx private anon"},
+	{"buf=mmap 4p rw", "buf = mmap 4p rw"},
+	{"buf =mmap 4p rw", "buf = mmap 4p rw"},
+	{"buf= mmap 4p rw", "buf = mmap 4p rw"},
+	{"mmap = mmap 4p rw", ""}, // a name may equal a verb
+	{"@p1 fork", ""},
+	{"fork#now", "fork"},
+	{"fork\r\n", "fork"},
+	{"munmap a", ""},
+	{"munmap a+1p 2p", ""},
+	{"munmap 0x7f0000 1p", ""},
+	{"munmap a-1p+20 64k", ""},
+	{"mprotect a r-x", "mprotect a rx"},
+	{"mprotect a ---", "mprotect a none"},
+	{"mprotect a -", "mprotect a none"},
+	{"mprotect a+1p 2p none", ""},
+	{"mprotect rw rw", ""}, // a name may equal a protection
+	{"mremap a 4p", ""},
+	{"mremap a 1p 4p", ""},
+	{"mremap a 4p fixed=0x10000 dontunmap maymove", "mremap a 4p maymove dontunmap fixed=0x10000"},
+	{"madvise a dontneed", ""},
+	{"madvise a 1p guard_install", ""},
+	{"msync a", ""},
+	{"msync a 1p async invalidate", ""},
+	{"msync a invalidate sync", "msync a sync invalidate"},
+	{"mlockall", ""},
+	{"mlockall onfault current", "mlockall current onfault"},
+	{"brk +4p", ""},
+	{"brk -2p+20", ""},
+	{"brk heap+1p", ""},
+	{"brk 0x10000", ""},
+	{"read a", ""},
+	{"read a+8 16", ""},
+	{"write a 0x02", ""},
+	{"write a 65", ""},
+	{`write a "hi # there\n\x00\xff"`, ""},
+	{`write a "\u00e9\101"`, `write a "éA"`},
+	{`write a ""`, ""},
+	{"touch a read", ""},
+	{"touch a 2p write", ""},
+	{"touch read read", ""},
+	{"fill a 0xcc", ""},
+	{"fill a 1p 204", ""},
+	{"exit", ""},
+	{"exit 3", ""},
+	{"kill", ""},
+	{"kill 9", "kill SIGKILL"},
+	{"kill term", "kill SIGTERM"},
+	{"kill 64", ""},
+	{"use p2", ""},
+	{"file x 4p", ""},
+	{`file "x" "text"`, `file x "text"`},
+	{"file /dev/zero 0", ""},
+	{"rm a=b", `rm "a=b"`},
+	{`fwrite x 1p+3 "text"`, ""},
+	{"cat x", ""},
+	{"cat 4p 4p", ""}, // a file called 4p
+	{"cat x 0 4p", ""},
+	{"expect result ok", ""},
+	{"expect  result  SIGSEGV/ACCERR", "expect result SIGSEGV/ACCERR"},
+	{"expect result SIGBUS", ""},
+	{"expect result timeout", ""},
+	{"expect page a none", ""},
+	{"expect page a+1p 2p cow locked huge", "expect page a+1p 2p cow huge locked"},
+	{"expect perms a rw-p", ""},
+	{"expect perms a ---s", ""},
+	{"expect mapped a", ""},
+	{"expect unmapped 0x7f0000 4p", ""},
+	{"expect vmas a 3", ""},
+	{"expect vmas a 4p 3", ""},
+	{`expect bytes a "hi"`, ""},
+	{"expect bytes a 0x41", ""},
+	{"expect same-frame p1:a p2:a+1p", ""},
+	{"expect other-frame a b", ""},
+	{"expect faults major=0 minor=1", "expect faults minor=1 major=0"},
+	{`expect file x 0 "hi"`, ""},
+	{"expect exited p2 0", ""},
+	{"expect signaled p2 KILL", "expect signaled p2 SIGKILL"},
+	{"needs frames thp", ""},
+	{"snapshot", ""},
+}
+
+// TestCanonical: what a line means, as the canonical line spells it, and that this line reads back.
 func TestCanonical(t *testing.T) {
 	g := sampleGrammar(t)
-	for _, c := range []struct{ line, want string }{
-		{"mmap 4p rw private anon", ""},
-		{"mmap 0 rw private anon", ""},
-		{"mmap 4p none", ""},
-		{"mmap 4p rw anon private", "mmap 4p rw private anon"},
-		{"mmap 4p r-- addr=a+1p shared file=x.bin offset=1p fixed", "mmap 4p r shared fixed file=x.bin offset=1p addr=a+1p"},
-		{"mmap 1p rw private fd=99", ""},
-		{"mmap 1p rw private fd=-1", ""},
-		{`mmap 1p rw private file="my file"`, ""},
-		{`mmap 1p rw private file="plain"`, "mmap 1p rw private file=plain"},
-		{"mmap 2m rw private anon 32bit hugetlb_2m", "mmap 2m rw private anon hugetlb_2m 32bit"},
-		{"  @p2\tbuf =   mmap 2p+20   xwr private anon # why not", "@p2 buf = mmap 2p+20 rwx private anon"},
-		{"buf=mmap 4p rw", "buf = mmap 4p rw"},
-		{"buf =mmap 4p rw", "buf = mmap 4p rw"},
-		{"buf= mmap 4p rw", "buf = mmap 4p rw"},
-		{"mmap = mmap 4p rw", ""}, // a name may equal a verb
-		{"@p1 fork", ""},
-		{"fork#now", "fork"},
-		{"fork\r\n", "fork"},
-		{"munmap a", ""},
-		{"munmap a+1p 2p", ""},
-		{"munmap 0x7f0000 1p", ""},
-		{"munmap a-1p+20 64k", ""},
-		{"mprotect a r-x", "mprotect a rx"},
-		{"mprotect a ---", "mprotect a none"},
-		{"mprotect a -", "mprotect a none"},
-		{"mprotect a+1p 2p none", ""},
-		{"mprotect rw rw", ""}, // a name may equal a protection
-		{"mremap a 4p", ""},
-		{"mremap a 1p 4p", ""},
-		{"mremap a 4p fixed=0x10000 dontunmap maymove", "mremap a 4p maymove dontunmap fixed=0x10000"},
-		{"madvise a dontneed", ""},
-		{"madvise a 1p guard_install", ""},
-		{"msync a", ""},
-		{"msync a 1p async invalidate", ""},
-		{"msync a invalidate sync", "msync a sync invalidate"},
-		{"mlockall", ""},
-		{"mlockall onfault current", "mlockall current onfault"},
-		{"brk +4p", ""},
-		{"brk -2p+20", ""},
-		{"brk heap+1p", ""},
-		{"brk 0x10000", ""},
-		{"read a", ""},
-		{"read a+8 16", ""},
-		{"write a 0x02", ""},
-		{"write a 65", ""},
-		{`write a "hi # there\n\x00\xff"`, ""},
-		{`write a "\u00e9\101"`, `write a "éA"`},
-		{`write a ""`, ""},
-		{"touch a read", ""},
-		{"touch a 2p write", ""},
-		{"touch read read", ""},
-		{"fill a 0xcc", ""},
-		{"fill a 1p 204", ""},
-		{"exit", ""},
-		{"exit 3", ""},
-		{"kill", ""},
-		{"kill 9", "kill SIGKILL"},
-		{"kill term", "kill SIGTERM"},
-		{"kill 64", ""},
-		{"use p2", ""},
-		{"file x 4p", ""},
-		{`file "x" "text"`, `file x "text"`},
-		{"file /dev/zero 0", ""},
-		{"rm a=b", `rm "a=b"`},
-		{`fwrite x 1p+3 "text"`, ""},
-		{"cat x", ""},
-		{"cat 4p 4p", ""}, // a file called 4p
-		{"cat x 0 4p", ""},
-		{"expect result ok", ""},
-		{"expect  result  SIGSEGV/ACCERR", "expect result SIGSEGV/ACCERR"},
-		{"expect result SIGBUS", ""},
-		{"expect result timeout", ""},
-		{"expect page a none", ""},
-		{"expect page a+1p 2p cow locked huge", "expect page a+1p 2p cow huge locked"},
-		{"expect perms a rw-p", ""},
-		{"expect perms a ---s", ""},
-		{"expect mapped a", ""},
-		{"expect unmapped 0x7f0000 4p", ""},
-		{"expect vmas a 3", ""},
-		{"expect vmas a 4p 3", ""},
-		{`expect bytes a "hi"`, ""},
-		{"expect bytes a 0x41", ""},
-		{"expect same-frame p1:a p2:a+1p", ""},
-		{"expect other-frame a b", ""},
-		{"expect faults major=0 minor=1", "expect faults minor=1 major=0"},
-		{`expect file x 0 "hi"`, ""},
-		{"expect exited p2 0", ""},
-		{"expect signaled p2 KILL", "expect signaled p2 SIGKILL"},
-		{"needs frames thp", ""},
-		{"snapshot", ""},
-	} {
+	for _, c := range canonicalCases {
 		if c.want == "" {
 			c.want = c.line
 		}
@@ -127,16 +130,21 @@ func TestNothing(t *testing.T) {
 	}
 }
 
-func TestGetters(t *testing.T) {
+// mustParse gives a parser for lines that are right.
+func mustParse(t *testing.T) func(string) *Command {
 	g := sampleGrammar(t)
-	parse := func(line string) *Command {
+	return func(line string) *Command {
+		t.Helper()
 		c, err := g.Parse(line)
 		if err != nil {
 			t.Fatal(err)
 		}
 		return c
 	}
-	c := parse("@p2 buf = mmap 2p+1k rw private anon fd=-1 addr=b-1p+20 offset=0x1000")
+}
+
+func TestGetters(t *testing.T) {
+	c := mustParse(t)("@p2 buf = mmap 2p+1k rw private anon fd=-1 addr=b-1p+20 offset=0x1000")
 	q, _ := c.Quantity("size")
 	if n, err := q.Eval(4096); n != 2*4096+1024 || err != nil {
 		t.Error(n, err)
@@ -169,6 +177,10 @@ func TestGetters(t *testing.T) {
 	if err := c.ErrorIn("addr", "no range is called b", "there are a and stack"); err.Error() != "col 44: no range is called b; there are a and stack" {
 		t.Error(err)
 	}
+}
+
+func TestGettersOfKinds(t *testing.T) {
+	parse := mustParse(t)
 	r, _ := parse("munmap a+1p 2p").Range("range")
 	if !r.HasSize || r.Size.Pages != 2 || r.Place.Offset.Plus.Pages != 1 {
 		t.Error(r)

@@ -28,6 +28,7 @@ type Process struct {
 	randomized bool
 	idle       registers // every run starts from these
 	fired      bool      // the last run was sent a SIGSTOP
+	tried      *Attempt  // the system call that broke off the last run that ended so
 }
 
 // PID is the process ID.
@@ -206,7 +207,7 @@ func (p *Process) Jump(addr uint64) (Ending, error) {
 	case v == overdue:
 		return Ending{TimedOut: true, IP: ip}, nil
 	case v == attempted:
-		return Ending{Attempt: attempt(p.pid, r), IP: ip}, nil
+		return Ending{Attempt: p.tried, IP: ip}, nil
 	case ip == jumpStub.start && unfetched(c, ip):
 		return Ending{}, ErrStubs
 	case c.signo == int32(unix.SIGTRAP):

@@ -56,7 +56,12 @@ func (p *Process) run(s *stub, request int, limit time.Duration) (verdict, cause
 	if p.dead != nil && was.killed && p.dead.Signal == unix.SIGKILL {
 		p.dead.Hung = true
 	}
-	if v == overdue && err == nil {
+	if v == attempted && err == nil {
+		p.tried = attempt(p.pid, &t.regs)
+	}
+	// A single step that starts inside a stopped call ends at once, at the exit of that call (kernel/entry/common.c,
+	// syscall_exit_work): the next run must not start there.
+	if (v == overdue || v == attempted) && err == nil {
 		err = p.settle()
 	}
 	return v, c, err

@@ -1,0 +1,208 @@
+package vmspace
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"runtime"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"testing"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// Rules of this file: the tests read a process that does what they say. It is this test binary, started again, which obeys
+// lines on its standard input and answers each with one line. It can make children by a bare clone; these do nothing but system
+// calls and single loads and stores, for Go's runtime does not live on in them. A child is a perfectly quiet process.
+
+const (
+	puppetEnv = "VMSPACE_PUPPET"
+	arena     = 0x1000_0000_0000 // addresses that nothing else uses
+	pg        = 4096
+)
+
+func TestMain(m *testing.M) {
+	if os.Getenv(puppetEnv) != "" {
+		puppetMain()
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+// puppet is the process that the tests read.
+type puppet struct {
+	t     interface{ Fatalf(string, ...any) }
+	cmd   *exec.Cmd
+	in    io.WriteCloser
+	out   *bufio.Reader
+	child []int // pids
+}
+
+func startPuppet(t testing.TB) *puppet {
+	t.Helper()
+	p := &puppet{t: t, cmd: exec.Command("/proc/self/exe")}
+	p.cmd.Env = append(os.Environ(), puppetEnv+"=1")
+	p.cmd.Stderr = os.Stderr
+	in, err1 := p.cmd.StdinPipe()
+	out, err2 := p.cmd.StdoutPipe()
+	if err1 != nil || err2 != nil {
+		t.Fatalf("pipes: %v %v", err1, err2)
+	}
+	p.in, p.out = in, bufio.NewReader(out)
+	if err := p.cmd.Start(); err != nil {
+		t.Fatalf("starting the puppet: %v", err)
+	}
+	t.Cleanup(func() {
+		in.Close()
+		p.cmd.Wait()
+	})
+	return p
+}
+
+// ask sends a command and gives the errno and the value that came of it.
+func (p *puppet) ask(format string, args ...any) (unix.Errno, uint64) {
+	fmt.Fprintf(p.in, format+"\n", args...)
+	line, err := p.out.ReadString('\n')
+	if err != nil {
+		p.t.Fatalf("the puppet is gone: %v", err)
+	}
+	var errno, value uint64
+	if _, err := fmt.Sscan(line, &errno, &value); err != nil {
+		p.t.Fatalf("the puppet says %q", line)
+	}
+	return unix.Errno(errno), value
+}
+
+// must is ask for what has to work.
+func (p *puppet) must(format string, args ...any) uint64 {
+	errno, v := p.ask(format, args...)
+	if errno != 0 {
+		p.t.Fatalf("%s: %v", fmt.Sprintf(format, args...), errno)
+	}
+	return v
+}
+
+func (p *puppet) mmap(addr, length uint64, prot, flags int) {
+	p.must("call %d %d %d %d %d %d %d", unix.SYS_MMAP, addr, length, prot, flags|unix.MAP_FIXED, uint64(1<<64-1), 0)
+}
+
+func (p *puppet) mmapFile(addr, length uint64, prot, flags int, path string) {
+	fd := p.must("open %s", path)
+	p.must("call %d %d %d %d %d %d %d", unix.SYS_MMAP, addr, length, prot, flags|unix.MAP_FIXED, fd, 0)
+	p.must("call %d %d", unix.SYS_CLOSE, fd)
+}
+
+func (p *puppet) store(addr uint64, v byte) { p.must("store %d %d", addr, v) }
+func (p *puppet) load(addr uint64) byte     { return byte(p.must("load %d", addr)) }
+
+// fork makes a child and gives its index.
+func (p *puppet) fork() int {
+	p.child = append(p.child, int(p.must("fork")))
+	return len(p.child) - 1
+}
+
+// inChild has a child do one of: 's' store, 'l' load, 'u' munmap of v bytes, 'x' exit.
+func (p *puppet) inChild(i int, op byte, addr, v uint64) uint64 {
+	return p.must("child %d %d %d %d", i, op, addr, v)
+}
+
+func (p *puppet) family() []Member {
+	f := []Member{{Label: "p1", PID: p.cmd.Process.Pid}}
+	for i, pid := range p.child {
+		f = append(f, Member{Label: "p" + strconv.Itoa(i+2), Parent: "p1", PID: pid})
+	}
+	return f
+}
+
+// puppetMain is the other side.
+func puppetMain() {
+	runtime.LockOSThread()
+	debug.SetGCPercent(-1)
+	in := bufio.NewReader(os.Stdin)
+	var kids [][2]int
+	for {
+		line, err := in.ReadString('\n')
+		if err != nil {
+			return
+		}
+		words := strings.Fields(line)
+		n := [8]uint64{}
+		for i := 1; i < len(words); i++ {
+			n[i], _ = strconv.ParseUint(words[i], 10, 64)
+		}
+		var errno unix.Errno
+		var v uint64
+		switch words[0] {
+		case "call":
+			var r uintptr
+			r, _, errno = unix.Syscall6(uintptr(n[1]), uintptr(n[2]), uintptr(n[3]), uintptr(n[4]), uintptr(n[5]), uintptr(n[6]), uintptr(n[7]))
+			v = uint64(r)
+		case "open":
+			fd, err := unix.Open(words[1], unix.O_RDWR, 0)
+			v = uint64(fd)
+			errno, _ = err.(unix.Errno)
+		case "store":
+			*at(n[1]) = byte(n[2])
+		case "load":
+			v = uint64(*at(n[1]))
+		case "fork":
+			var down, up [2]int
+			unix.Pipe2(down[:], unix.O_CLOEXEC)
+			unix.Pipe2(up[:], unix.O_CLOEXEC)
+			pid := forkKid(down[0], up[1])
+			kids, v = append(kids, [2]int{down[1], up[0]}), uint64(pid)
+		case "child":
+			k := kids[n[1]]
+			order := [3]uint64{n[2], n[3], n[4]}
+			unix.Write(k[1-1], unsafe.Slice((*byte)(unsafe.Pointer(&order)), 24))
+			if n[2] != 'x' {
+				unix.Read(k[1], unsafe.Slice((*byte)(unsafe.Pointer(&v)), 8))
+			}
+		case "wait":
+			pid, _ := unix.Wait4(int(n[1]), nil, 0, nil)
+			v = uint64(pid)
+		}
+		fmt.Println(uint64(errno), v)
+	}
+}
+
+// at makes a pointer of an address outside Go's memory.
+//
+//go:nosplit
+//go:norace
+func at(addr uint64) *byte { return *(**byte)(unsafe.Pointer(&addr)) }
+
+// kidOrder is where a child keeps what it is told. It is no local variable, because a child's stack must not grow.
+var kidOrder struct{ op, addr, v uint64 }
+
+// forkKid clones this process. The child obeys orders from the file in until it is told to exit.
+//
+//go:nosplit
+//go:norace
+func forkKid(in, out int) uintptr {
+	pid, _, _ := unix.RawSyscall6(unix.SYS_CLONE, uintptr(unix.SIGCHLD), 0, 0, 0, 0, 0)
+	if pid != 0 {
+		return pid
+	}
+	unix.RawSyscall6(unix.SYS_PRCTL, unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL), 0, 0, 0, 0)
+	for {
+		n, _, _ := unix.RawSyscall6(unix.SYS_READ, uintptr(in), uintptr(unsafe.Pointer(&kidOrder)), 24, 0, 0, 0)
+		if n != 24 || kidOrder.op == 'x' {
+			unix.RawSyscall6(unix.SYS_EXIT_GROUP, uintptr(kidOrder.v), 0, 0, 0, 0, 0)
+		}
+		switch kidOrder.op {
+		case 's':
+			*at(kidOrder.addr) = byte(kidOrder.v)
+		case 'l':
+			kidOrder.v = uint64(*at(kidOrder.addr))
+		case 'u':
+			unix.RawSyscall6(unix.SYS_MUNMAP, uintptr(kidOrder.addr), uintptr(kidOrder.v), 0, 0, 0, 0)
+		}
+		unix.RawSyscall6(unix.SYS_WRITE, uintptr(out), uintptr(unsafe.Pointer(&kidOrder.v)), 8, 0, 0, 0)
+	}
+}
