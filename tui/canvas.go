@@ -151,18 +151,25 @@ func (c *canvas) render(t *theme) string {
 	return b.String()
 }
 
+// joiners are characters, beside the combining marks, that terminals draw together with a neighbour: regional indicators, emoji
+// modifiers and the vowels and finals of Hangul.
+var joiners = &unicode.RangeTable{
+	R16: []unicode.Range16{{Lo: 0x1160, Hi: 0x11ff, Stride: 1}, {Lo: 0xd7b0, Hi: 0xd7ff, Stride: 1}},
+	R32: []unicode.Range32{{Lo: 0x1f1e6, Hi: 0x1f1ff, Stride: 1}, {Lo: 0x1f3fb, Hi: 0x1f3ff, Stride: 1}},
+}
+
 // nextGlyph takes one printable character off s. Control and other unprintable characters come back as visible escapes, one
-// letter at a time; a combining character stands alone, escaped, so that a cell is always one or two columns.
+// letter at a time, and so does what would join with its neighbour, so that a cell is always one or two columns.
 func nextGlyph(s string) (glyph string, width int, rest string) {
 	if b := s[0]; b >= ' ' && b < 0x7f {
 		return s[:1], 1, s[1:]
 	}
 	r, n := utf8.DecodeRuneInString(s)
-	if r == utf8.RuneError && n == 1 || !unicode.IsPrint(r) {
+	if r == utf8.RuneError && n == 1 || !unicode.IsPrint(r) || unicode.In(r, unicode.M, joiners) {
 		return escapeFirst(s, n)
 	}
 	w := ansi.StringWidth(s[:n])
-	if w != 1 && w != 2 {
+	if _, _, cluster, _ := ansi.DecodeSequence(s, ansi.NormalState, nil); cluster != n || w != 1 && w != 2 {
 		return escapeFirst(s, n)
 	}
 	return s[:n], w, s[n:]

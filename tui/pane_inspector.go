@@ -4,6 +4,7 @@ package tui
 
 import (
 	"fmt"
+	"runtime"
 	"strings"
 
 	"cowscope/actions"
@@ -158,13 +159,25 @@ func frameFact(s *scene, run vmspace.Run) []fact {
 	return []fact{{"frame", roleText, strings.Join(parts, " · "), strings.Join(from, ", ")}}
 }
 
+// predictionText says what an access would lead to, likeliest first.
 func predictionText(s *scene, pr *vmspace.Process, a vmspace.Access) string {
-	pred := vmspace.Predict(pr, s.cursor, a, vmspace.Facts{PageSize: s.snap.PageSize, FileSize: -1})
+	facts := vmspace.NoFacts
+	facts.Arch = runtime.GOARCH
+	facts.NeverForked = len(s.step.Names) == 1 // a child inherits its parent's names
 	var words []string
-	for _, h := range pred.Can {
-		words = append(words, h.Sentence())
+	for _, h := range vmspace.Predict(pr, s.cursor, a, facts).Can {
+		words = append(words, happeningText(h))
 	}
-	return strings.Join(words, ", or ")
+	return strings.Join(words, "; or ")
+}
+
+func happeningText(h vmspace.Happening) string {
+	for _, x := range vmspace.Happenings {
+		if x.Name == h {
+			return x.Sentence
+		}
+	}
+	return string(h)
 }
 
 // rawFacts are the words that the kernel gave, bit by bit.

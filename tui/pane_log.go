@@ -27,7 +27,7 @@ func drawLogTail(p pen, s *scene, hits *hitList) {
 	if len(why) > max(p.r.h-1, 1) {
 		why = why[:max(p.r.h-1, 1)]
 	}
-	y := p.r.h - len(why)
+	y := min(p.r.h, s.pos+1+len(why)) - len(why) // from the top while there is room, then the newest below
 	for i, l := range why {
 		p.put(logIndent(p.r.w), y+i, roleText, l)
 	}

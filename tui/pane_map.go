@@ -112,14 +112,14 @@ func processHead(s *scene, p *vmspace.Process, w int) string {
 		family = "child of " + p.Parent
 	}
 	// In order of worth: what fits is kept in the order in which it reads.
-	extras := []string{faults, "rss " + bytesText(p.RSS), fmt.Sprintf("pid %d", p.PID), family}
+	extras := []string{faults, family, "rss " + bytesText(p.RSS), fmt.Sprintf("pid %d", p.PID)}
 	used, keep := textWidth(strings.Join(parts, " · ")), map[int]bool{}
 	for i, e := range extras {
 		if e != "" && used+3+textWidth(e) <= w {
 			keep[i], used = true, used+3+textWidth(e)
 		}
 	}
-	for _, i := range []int{3, 2, 1, 0} {
+	for _, i := range []int{1, 3, 2, 0} {
 		if keep[i] {
 			parts = append(parts, extras[i])
 		}

@@ -4,6 +4,7 @@ package subject
 
 import (
 	"encoding/binary"
+	"math/bits"
 	"syscall"
 	"time"
 
@@ -144,9 +145,9 @@ func (p *Process) Store(addr uint64, data []byte) (Ending, error) {
 }
 
 // access runs a stub that touches the user's memory. A fault is the user's only
-// if the stub's own instruction made it: another ip means other instructions, and
-// a fault at the address of the instruction itself means that it could
-// not be fetched.
+// if the stub's own instruction made it, in the memory it was sent to: anything
+// else means that other instructions have taken its place, or that it could not
+// even be fetched.
 func (p *Process) access(s *stub, addr, count, value uint64) (Ending, error) {
 	if count == 0 {
 		return Ending{}, p.ready()
@@ -165,7 +166,7 @@ func (p *Process) access(s *stub, addr, count, value uint64) (Ending, error) {
 	case v == finished && (single(s) || remaining(r) == 0):
 	case v == overdue && ip >= s.start && ip <= s.end:
 		e.TimedOut = true
-	case v == raised && ip >= s.faultLo && ip <= s.faultHi && !unfetched(c, ip):
+	case v == raised && ip >= s.faultLo && ip <= s.faultHi && within(c, addr, span(s, count, value)) && !unfetched(c, ip):
 		e.Signal = p.signal(c)
 	default:
 		return Ending{}, ErrStubs
@@ -175,6 +176,31 @@ func (p *Process) access(s *stub, addr, count, value uint64) (Ending, error) {
 
 // single reports whether the stub makes one access and does not count.
 func single(s *stub) bool { return s == store8Stub || s == store1Stub }
+
+// span is how many bytes the stub may touch, 0 for the whole address space.
+func span(s *stub, count, value uint64) uint64 {
+	switch s {
+	case loadStub, fillStub:
+		return count
+	case readStub, writeStub:
+		if hi, lo := bits.Mul64(count, value); hi == 0 {
+			return lo
+		}
+		return 0
+	}
+	return 8
+}
+
+// within reports whether a fault lies in the range. Where the CPU does not say
+// (a general protection fault: the address is not canonical) the range has to
+// reach beyond the lower half of the address space.
+func within(c cause, addr, span uint64) bool {
+	if c.code == siKernel {
+		const half = 1 << 47
+		return span == 0 || addr >= half || addr+span > half
+	}
+	return span == 0 || c.addr-addr < span
+}
 
 // unfetched reports whether the fault is about the instruction at ip itself. A
 // protection key refuses only data, so it never is.

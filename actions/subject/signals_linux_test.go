@@ -1,0 +1,254 @@
+//go:build amd64 || arm64
+
+package subject
+
+import (
+	"errors"
+	"os"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Deadlines, and signals that other people send.
+
+func minorFaults(t testing.TB, p *Process) int64 {
+	t.Helper()
+	b, err := os.ReadFile("/proc/" + strconv.Itoa(p.PID()) + "/stat")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(b), ") ")
+	n, err := strconv.ParseInt(strings.Fields(rest)[7], 10, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// block makes a call that does not come back by itself.
+func block(p *Process) (Ending, error) { return p.Syscall(unix.SYS_PPOLL, 0, 0, 0, 0, 0) }
+
+func TestBlockedCallTimesOut(t *testing.T) {
+	inSubject(t, Config{Deadline: 20 * time.Millisecond}, func(p *Process) {
+		a := mmap(t, p, 1, readWrite)
+		ok(t)(p.Store(a, []byte{100})) // a timespec of 100 seconds
+		for range 3 {
+			if e := must(t)(block(p)); !e.TimedOut {
+				t.Fatal(describe(e))
+			}
+			// The one call that the kernel restarts through restart_syscall(2).
+			if e := must(t)(p.Syscall(unix.SYS_NANOSLEEP, a, 0)); !e.TimedOut {
+				t.Fatal(describe(e))
+			}
+			// And one that returns EINTR.
+			fd := call(t, p, unix.SYS_EPOLL_CREATE1, 0).Value
+			if e := must(t)(p.Syscall(unix.SYS_EPOLL_PWAIT, fd, a, 1, none, 0, 0)); !e.TimedOut || e.Errno != unix.EINTR {
+				t.Fatal(describe(e))
+			}
+			call(t, p, unix.SYS_CLOSE, fd)
+			var r registers
+			if e := getRegs(p.pid, &r); e != 0 {
+				t.Fatal(e)
+			}
+			alive(t, p)
+		}
+	})
+}
+
+// After a deadline the registers are back in the process itself.
+func TestRegistersAfterDeadline(t *testing.T) {
+	inSubject(t, Config{Deadline: 10 * time.Millisecond}, func(p *Process) {
+		if e := must(t)(p.Syscall(unix.SYS_PPOLL)); !e.TimedOut {
+			t.Fatal(describe(e))
+		}
+		var r registers
+		if e := getRegs(p.pid, &r); e != 0 {
+			t.Fatal(e)
+		}
+		if r != p.idle {
+			t.Errorf("registers are\n%+v, want\n%+v", r, p.idle)
+		}
+	})
+}
+
+// Deadlines that fall onto the end of a call in every possible way: whatever is
+// reported, nothing is mistaken afterwards.
+func TestDeadlineAtTheEdge(t *testing.T) {
+	inSubject(t, Config{}, func(p *Process) {
+		out, in := 0, 0
+		for i := range 3000 {
+			p.cfg.Deadline = time.Duration(i%300) * 100 * time.Nanosecond
+			e := must(t)(p.Syscall(unix.SYS_GETPID))
+			switch {
+			case e.TimedOut:
+				out++
+			case e.Value != uint64(p.PID()):
+				t.Fatalf("getpid says %s", describe(e))
+			default:
+				in++
+			}
+			p.cfg.Deadline = time.Minute
+			alive(t, p)
+		}
+		t.Logf("%d timed out, %d were answered", out, in)
+	})
+}
+
+// SIGCONT takes pending stop signals away, also ours.
+func TestDeadlineAgainstSIGCONT(t *testing.T) {
+	inSubject(t, Config{Deadline: 20 * time.Millisecond}, func(p *Process) {
+		stop, stopped := make(chan struct{}), make(chan struct{})
+		go func() {
+			defer close(stopped)
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+					_ = unix.Kill(p.PID(), unix.SIGCONT)
+				}
+			}
+		}()
+		e, err := block(p)
+		close(stop)
+		<-stopped
+		if err != nil || !e.TimedOut {
+			t.Errorf("%s, %v", describe(e), err)
+		}
+		alive(t, p)
+	})
+}
+
+// Signals that change nothing, or that would stop the process, are not in the way.
+func TestHarmlessSignals(t *testing.T) {
+	inSubject(t, Config{}, func(p *Process) {
+		for _, sig := range []syscall.Signal{
+			unix.SIGSTOP, unix.SIGTSTP, unix.SIGTTIN, unix.SIGTTOU, unix.SIGCONT, unix.SIGCHLD, unix.SIGWINCH, unix.SIGURG,
+		} {
+			ok(t)(p.Kill(sig))
+			alive(t, p)
+			for range 3 { // pending while idle
+				if err := unix.Kill(p.PID(), sig); err != nil {
+					t.Fatal(err)
+				}
+				alive(t, p)
+			}
+		}
+		ok(t)(p.Kill(0))
+		if e := must(t)(p.Kill(99)); e.Errno != unix.EINVAL {
+			t.Error(describe(e))
+		}
+	})
+}
+
+// A signal in the middle of a call that waits: the call goes on waiting.
+func TestSignalDuringCall(t *testing.T) {
+	inSubject(t, Config{Deadline: 10 * time.Second}, func(p *Process) {
+		a := mmap(t, p, 1, readWrite)
+		fds := call(t, p, unix.SYS_PIPE2, a, 0)
+		if !fds.OK() {
+			t.Fatal(describe(fds))
+		}
+		pid, done := p.PID(), make(chan error)
+		go func() {
+			var last error
+			for range 5 {
+				until(t, "it waits", func() bool { return state(pid) == 'S' })
+				last = unix.Kill(pid, unix.SIGWINCH)
+			}
+			until(t, "it waits", func() bool { return state(pid) == 'S' })
+			w, err := os.OpenFile("/proc/"+strconv.Itoa(pid)+"/fd/1", os.O_WRONLY, 0)
+			if err != nil {
+				_ = unix.Kill(pid, unix.SIGKILL)
+				done <- err
+				return
+			}
+			_, _ = w.Write([]byte("x"))
+			w.Close()
+			done <- last
+		}()
+		e, err := p.Syscall(unix.SYS_READ, 0, a, 100)
+		if err := <-done; err != nil {
+			t.Fatal(err)
+		}
+		if err != nil || e.Value != 1 || e.TimedOut {
+			t.Fatalf("read ended with %s, %v", describe(e), err)
+		}
+	})
+}
+
+// The signals of faults, sent by somebody, are not faults.
+func TestSentFaultSignalsKill(t *testing.T) {
+	for _, sig := range []syscall.Signal{
+		unix.SIGSEGV, unix.SIGBUS, unix.SIGILL, unix.SIGFPE, unix.SIGTRAP, unix.SIGSYS,
+		unix.SIGTERM, unix.SIGINT, unix.SIGHUP, unix.SIGUSR1, unix.SIGABRT, unix.SIGKILL, syscall.Signal(40),
+	} {
+		inSubject(t, Config{}, func(p *Process) {
+			if err := unix.Kill(p.PID(), sig); err != nil {
+				t.Fatal(err)
+			}
+			_, err := p.Syscall(unix.SYS_GETPID)
+			wantExit(t, err, ExitedError{PID: p.PID(), Signal: sig})
+			// It stays so, for every method.
+			_, err = p.Load(textBase, 1)
+			wantExit(t, err, ExitedError{PID: p.PID(), Signal: sig})
+			wantExit(t, p.Poll(), ExitedError{PID: p.PID(), Signal: sig})
+		})
+		inSubject(t, Config{}, func(p *Process) {
+			_, err := p.Kill(sig)
+			wantExit(t, err, ExitedError{PID: p.PID(), Signal: sig})
+		})
+	}
+}
+
+func TestKilledWhileIdle(t *testing.T) {
+	inSubject(t, Config{}, func(p *Process) {
+		if err := p.Poll(); err != nil {
+			t.Fatal(err)
+		}
+		_ = unix.Kill(p.PID(), unix.SIGKILL)
+		until(t, "Poll notices", func() bool { return p.Poll() != nil })
+		wantExit(t, p.Poll(), ExitedError{PID: p.PID(), Signal: unix.SIGKILL})
+	})
+}
+
+func TestKilledWhileBusy(t *testing.T) {
+	inSubject(t, Config{}, func(p *Process) {
+		pid := p.PID()
+		go func() {
+			until(t, "it waits", func() bool { return state(pid) == 'S' })
+			_ = unix.Kill(pid, unix.SIGKILL)
+		}()
+		_, err := block(p)
+		wantExit(t, err, ExitedError{PID: pid, Signal: unix.SIGKILL})
+	})
+}
+
+func TestExit(t *testing.T) {
+	inSubject(t, Config{}, func(p *Process) {
+		_, err := p.Exit(300)
+		wantExit(t, err, ExitedError{PID: p.PID(), Code: 300 & 0xff})
+		if want := "exited with status 44"; !strings.Contains(err.Error(), want) {
+			t.Errorf("%v", err)
+		}
+	})
+}
+
+// A call that only death interrupts: vfork waits for a child that we hold.
+func TestHungCallIsKilled(t *testing.T) {
+	if testing.Short() {
+		t.Skip("waits out the second deadline")
+	}
+	inSubject(t, Config{Deadline: 10 * time.Millisecond}, func(p *Process) {
+		_, err := p.Syscall(unix.SYS_CLONE, unix.CLONE_VFORK|uint64(unix.SIGCHLD))
+		var gone *ExitedError
+		if !errors.As(err, &gone) || !gone.Hung || gone.Signal != unix.SIGKILL {
+			t.Fatalf("ended with %v", err)
+		}
+	})
+}

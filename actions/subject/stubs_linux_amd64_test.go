@@ -1,0 +1,140 @@
+package subject
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// What a user can do to the page of stubs. The call that does it still gets its
+// answer; what comes after says that the stubs are gone; nothing hangs, and no
+// instruction put in their place gets a system call through.
+
+const rwx = readWrite | unix.PROT_EXEC
+
+func TestTextTakenAway(t *testing.T) {
+	fixed := uint64(unix.MAP_PRIVATE | unix.MAP_ANONYMOUS | unix.MAP_FIXED)
+	tests := []struct {
+		name string
+		nr   uintptr
+		args []uint64
+	}{
+		{"munmap", unix.SYS_MUNMAP, []uint64{textBase, pageSize}},
+		{"mprotect none", unix.SYS_MPROTECT, []uint64{textBase, pageSize, 0}},
+		{"mprotect r", unix.SYS_MPROTECT, []uint64{textBase, pageSize, unix.PROT_READ}},
+		{"mmap rw over it", unix.SYS_MMAP, []uint64{textBase, pageSize, readWrite, fixed, none, 0}},
+		{"mmap rwx over it", unix.SYS_MMAP, []uint64{textBase, pageSize, rwx, fixed, none, 0}},
+		{"mmap two pages over it", unix.SYS_MMAP, []uint64{textBase, 2 * pageSize, rwx, fixed, none, 0}},
+		{"munmap of everything", unix.SYS_MUNMAP, []uint64{0, 1<<47 - pageSize}},
+	}
+	for _, tt := range tests {
+		inSubject(t, Config{Deadline: 100 * time.Millisecond}, func(p *Process) {
+			if e := call(t, p, tt.nr, tt.args...); !e.OK() {
+				t.Errorf("%s ended with %s", tt.name, describe(e))
+			}
+			child, _, err := p.Fork()
+			if child != nil {
+				t.Errorf("%s: still forks", tt.name)
+			}
+			wantGone(t, tt.name+": fork", err)
+			wantAllGone(t, tt.name, p)
+			if err := p.Poll(); err != nil {
+				t.Errorf("%s: %v", tt.name, err)
+			}
+			_, err = p.Kill(unix.SIGTERM)
+			wantExit(t, err, ExitedError{PID: p.PID(), Signal: unix.SIGTERM})
+		})
+	}
+}
+
+func TestTextOverwritten(t *testing.T) {
+	for _, b := range []byte{0x90 /* nop */, 0xcc, 0x00, 0xc3 /* ret */, 0xf4 /* hlt */, 0xf0 /* lock */} {
+		inSubject(t, Config{Deadline: 100 * time.Millisecond}, func(p *Process) {
+			poke(t, p, textBase, bytes.Repeat([]byte{b}, int(pageSize)))
+			wantAllGone(t, fmt.Sprintf("filled with %#x", b), p)
+		})
+	}
+}
+
+// The fill stub can be sent over itself. How far it gets is the CPU's affair.
+func TestFillOverItself(t *testing.T) {
+	for _, b := range []byte{0x90, 0xcc, 0x00, 0xc3, 0xf4} {
+		inSubject(t, Config{Deadline: 100 * time.Millisecond}, func(p *Process) {
+			call(t, p, unix.SYS_MPROTECT, textBase, pageSize, rwx)
+			for range 2 {
+				if _, err := p.Fill(textBase, pageSize, b); err != nil {
+					wantGone(t, "fill", err)
+				}
+			}
+			_, err := p.Syscall(unix.SYS_GETPID)
+			wantGone(t, "getpid", err)
+		})
+	}
+}
+
+// poke writes from outside, whatever the protection.
+func poke(t *testing.T, p *Process, addr uint64, data []byte) {
+	t.Helper()
+	f, err := os.OpenFile(fmt.Sprintf("/proc/%d/mem", p.PID()), os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if _, err := f.WriteAt(data, int64(addr)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func wantAllGone(t *testing.T, what string, p *Process) {
+	t.Helper()
+	for i, f := range []func() (Ending, error){
+		func() (Ending, error) { return p.Syscall(unix.SYS_GETPID) },
+		func() (Ending, error) { return p.Load(textBase-pageSize, 1) },
+		func() (Ending, error) { return p.Touch(textBase-pageSize, 1, pageSize, true) },
+		func() (Ending, error) { return p.Exit(0) },
+	} {
+		_, err := f()
+		wantGone(t, what+": "+[]string{"getpid", "load", "touch", "exit"}[i], err)
+	}
+}
+
+func wantGone(t *testing.T, what string, err error) {
+	t.Helper()
+	if !errors.Is(err, ErrStubs) {
+		t.Errorf("%s: error is %v, want ErrStubs", what, err)
+	}
+}
+
+// Machine code over a stub does not get further than machine code in a page of
+// its own.
+func TestTextCannotBeTurnedIntoAWayOut(t *testing.T) {
+	exit := []byte{0xb8, 231, 0, 0, 0, 0x0f, 0x05} // mov eax, exit_group; syscall
+	inSubject(t, Config{Deadline: 50 * time.Millisecond}, func(p *Process) {
+		a := mmap(t, p, 1, readWrite)
+		call(t, p, unix.SYS_MPROTECT, textBase, pageSize, rwx)
+		// Behind our own system call.
+		ok(t)(p.Store(textBase+stubSyscall+2, exit))
+		alive(t, p)
+		// In place of other stubs.
+		ok(t)(p.Store(textBase+stubLoad, exit))
+		_, err := p.Load(a, 1)
+		wantGone(t, "load", err)
+		ok(t)(p.Store(textBase+stubRead, []byte{0xeb, 0xfe}))
+		if e := must(t)(p.Touch(a, 1, pageSize, false)); !e.TimedOut {
+			t.Error(describe(e))
+		}
+		alive(t, p)
+		// In place of the system call: one instruction of the same length.
+		ok(t)(p.Store(textBase+stubSyscall, []byte{0x31, 0xc0})) // xor eax, eax
+		_, err = p.Syscall(unix.SYS_GETPID)
+		wantGone(t, "syscall", err)
+		ok(t)(p.Store(textBase+stubSyscall, []byte{0xeb, 0xfe})) // jmp to itself
+		_, err = p.Syscall(unix.SYS_GETPID)
+		wantGone(t, "syscall", err)
+	})
+}

@@ -1,0 +1,214 @@
+//go:build amd64 || arm64
+
+package subject
+
+import (
+	"errors"
+	"runtime"
+	"sync"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+func TestDoAfterClose(t *testing.T) {
+	tr, err := NewTracer()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := tr.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if err := tr.Do(func() { t.Error("ran") }); !errors.Is(err, ErrClosed) {
+			t.Errorf("Do after Close: %v", err)
+		}
+	}
+}
+
+func TestCloseInsideDo(t *testing.T) {
+	inSubject(t, Config{}, func(p *Process) {
+		if err := p.tracer.Close(); err != nil {
+			t.Error(err)
+		}
+		if state(p.PID()) != 0 {
+			t.Error("the process is still there")
+		}
+		if _, err := p.Syscall(unix.SYS_GETPID); err == nil {
+			t.Error("still answers")
+		}
+	})
+}
+
+func TestDoNested(t *testing.T) {
+	inSubject(t, Config{}, func(p *Process) {
+		if err := p.tracer.Do(func() { alive(t, p) }); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestDoFromMany(t *testing.T) {
+	tr, err := NewTracer()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tr.Close()
+	var p *Process
+	_ = tr.Do(func() { p, err = tr.Start(Config{}) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			for range 50 {
+				var e Ending
+				var err error
+				if doErr := tr.Do(func() { e, err = p.Syscall(unix.SYS_GETPID) }); doErr != nil || err != nil || e.Value != uint64(p.PID()) {
+					t.Errorf("%s, %v, %v", describe(e), err, doErr)
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// Closing while others work: each of them either works or is told.
+func TestCloseAgainstDo(t *testing.T) {
+	for range 50 {
+		tr, err := NewTracer()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var wg sync.WaitGroup
+		for range 4 {
+			wg.Go(func() {
+				for {
+					err := tr.Do(func() { _, _ = tr.Start(Config{}) })
+					if errors.Is(err, ErrClosed) {
+						return
+					}
+				}
+			})
+		}
+		runtime.Gosched()
+		if err := tr.Close(); err != nil {
+			t.Error(err)
+		}
+		wg.Wait()
+		if n := len(tr.procs); n != 0 {
+			t.Fatalf("%d processes left", n)
+		}
+	}
+}
+
+func TestPanicInDo(t *testing.T) {
+	tr, err := NewTracer()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tr.Close()
+	var p *Process
+	func() {
+		defer func() {
+			if got := recover(); got != "oh" {
+				t.Errorf("recovered %v", got)
+			}
+		}()
+		_ = tr.Do(func() {
+			p = start(t, tr, Config{})
+			panic("oh")
+		})
+		t.Error("Do returned")
+	}()
+	if err := tr.Do(func() { alive(t, p) }); err != nil {
+		t.Error(err)
+	}
+}
+
+// FailNow inside Do takes the thread with it, and nothing else.
+func TestGoexitInDo(t *testing.T) {
+	tr, err := NewTracer()
+	if err != nil {
+		t.Fatal(err)
+	}
+	pid := 0
+	done := make(chan bool)
+	go func() {
+		defer close(done)
+		_ = tr.Do(func() {
+			pid = start(t, tr, Config{}).PID()
+			runtime.Goexit()
+		})
+		done <- true // never
+	}()
+	if <-done {
+		t.Error("Do returned")
+	}
+	if state(pid) != 0 {
+		t.Error("the process is still there")
+	}
+	if err := tr.Do(func() {}); !errors.Is(err, ErrClosed) {
+		t.Errorf("Do after Goexit: %v", err)
+	}
+	if err := tr.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestOutsideDo(t *testing.T) {
+	tr, err := NewTracer()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tr.Close()
+	if _, err := tr.Start(Config{}); !errors.Is(err, ErrOutside) {
+		t.Errorf("Start outside Do: %v", err)
+	}
+	var p *Process
+	_ = tr.Do(func() { p = start(t, tr, Config{}) })
+	if _, err := p.Load(textBase, 1); !errors.Is(err, ErrOutside) {
+		t.Errorf("Load outside Do: %v", err)
+	}
+	if err := p.Poll(); !errors.Is(err, ErrOutside) {
+		t.Errorf("Poll outside Do: %v", err)
+	}
+	// On another thread while a Do is running.
+	_ = tr.Do(func() {
+		wrong := make(chan error)
+		go func() {
+			_, err := p.Syscall(unix.SYS_GETPID)
+			wrong <- err
+		}()
+		if err := <-wrong; !errors.Is(err, ErrOutside) {
+			t.Errorf("on another thread: %v", err)
+		}
+		alive(t, p)
+	})
+}
+
+// The thread goes back to the program as it was.
+func TestThreadIsRestored(t *testing.T) {
+	get := func() (mask unix.CPUSet, reaper int32) {
+		if err := unix.SchedGetaffinity(0, &mask); err != nil {
+			t.Fatal(err)
+		}
+		reaper, err := subreaper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return mask, reaper
+	}
+	before, reaper := get()
+	inSubject(t, Config{}, func(p *Process) {
+		if _, on := get(); on != 1 {
+			t.Error("not a subreaper")
+		}
+	})
+	after, reaperAfter := get()
+	if before != after || reaper != reaperAfter {
+		t.Error("settings differ after Close")
+	}
+}

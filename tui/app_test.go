@@ -1,0 +1,379 @@
+package tui
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	"cowscope/actions"
+
+	tea "charm.land/bubbletea/v2"
+	"charm.land/lipgloss/v2"
+	"github.com/charmbracelet/x/ansi"
+	"pgregory.net/rapid"
+)
+
+// driver runs the model without a terminal: a key, then every command that follows from it, until nothing is left to do. Ticks are
+// not awaited.
+type driver struct {
+	t *testing.T
+	m *App
+	s *actions.Session
+}
+
+func drive(t *testing.T, w, h int, opts Options) *driver {
+	t.Helper()
+	s, err := actions.Open(actions.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	m, err := New(s, opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := &driver{t, m, s}
+	d.send(tea.WindowSizeMsg{Width: w, Height: h})
+	d.settle(m.peek())
+	return d
+}
+
+func (d *driver) send(msg tea.Msg) {
+	_, cmd := d.m.Update(msg)
+	d.settle(cmd)
+}
+
+// settle runs a command and what it leads to. A tick would wait, so commands that are ticks are told by running them elsewhere:
+// the app's own commands are the only others, and they are marked by being first in their batch.
+func (d *driver) settle(cmd tea.Cmd) {
+	if cmd == nil {
+		return
+	}
+	done := make(chan tea.Msg, 1)
+	go func() { done <- cmd() }()
+	switch msg := (<-done).(type) {
+	case tea.BatchMsg:
+		for _, c := range msg {
+			d.settle(c)
+		}
+	case nil, slowMsg, pollMsg, tea.QuitMsg:
+	default:
+		d.send(msg)
+	}
+}
+
+// press sends keys by the names that bindings use; a word in quotes is typed.
+func (d *driver) press(keys ...string) *driver {
+	d.t.Helper()
+	for _, k := range keys {
+		if text, ok := strings.CutPrefix(k, "type:"); ok {
+			for _, r := range text {
+				d.send(tea.KeyPressMsg{Code: r, Text: string(r)})
+			}
+			continue
+		}
+		d.send(keyPress(k))
+	}
+	return d
+}
+
+func keyPress(name string) tea.KeyPressMsg {
+	mod := tea.KeyMod(0)
+	if rest, ok := strings.CutPrefix(name, "shift+"); ok {
+		mod, name = tea.ModShift, rest
+	}
+	codes := map[string]rune{"enter": tea.KeyEnter, "tab": tea.KeyTab, "esc": tea.KeyEscape, "up": tea.KeyUp, "down": tea.KeyDown,
+		"left": tea.KeyLeft, "right": tea.KeyRight, "pgup": tea.KeyPgUp, "pgdown": tea.KeyPgDown, "home": tea.KeyHome, "end": tea.KeyEnd,
+		"backspace": tea.KeyBackspace}
+	if c, ok := codes[name]; ok {
+		return tea.KeyPressMsg{Code: c, Mod: mod}
+	}
+	r := []rune(name)[0]
+	return tea.KeyPressMsg{Code: r, Text: name}
+}
+
+// screen is what a person sees, without colours.
+func (d *driver) screen() string { return ansi.Strip(d.m.View().Content) }
+
+func (d *driver) sees(want ...string) *driver {
+	d.t.Helper()
+	got := d.screen()
+	for _, w := range want {
+		if !strings.Contains(got, w) {
+			d.t.Fatalf("the screen lacks %q:\n%s", w, got)
+		}
+	}
+	return d
+}
+
+func (d *driver) seesNot(bad ...string) *driver {
+	d.t.Helper()
+	got := d.screen()
+	for _, w := range bad {
+		if strings.Contains(got, w) {
+			d.t.Fatalf("the screen shows %q:\n%s", w, got)
+		}
+	}
+	return d
+}
+
+// The shortest story: map, touch, fork, break the sharing.
+func TestShortestStory(t *testing.T) {
+	d := drive(t, 120, 36, Options{})
+	d.sees("cowscope", "step 0/0", "text", "stack", "m mmap")
+	d.press("m").sees("mmap 4p rw private anon", "Enter run")
+	d.press("enter").sees("step 1/1", "a · 4 pages", "reserved, no memory yet")
+	d.press("w").sees("write a 0x01", "none → anon", "1 minor fault")
+	d.press("f").sees("p2", "child of p1", "║", "one frame, mapped by")
+	d.press("tab").sees("● p2", "use p2")
+	d.press("w").sees("cow → anon", "≠")
+	if d.m.step().After.Frames {
+		d.sees("the kernel copied it")
+	}
+	d.press(":", "type:mprotect a none", "enter").sees("---p", "rw-p → ---p")
+	d.press("w").sees("SIGSEGV/ACCERR", "does not allow writing")
+	d.press(":", "type:mprotect a rw", "enter", "w").sees("step 9/9")
+}
+
+// Walking the history shows the past, and nothing runs there.
+func TestHistory(t *testing.T) {
+	d := drive(t, 120, 36, Options{})
+	d.press("m", "enter", "w", "f")
+	d.press("[").sees("step 2/3", "history").seesNot("child of p1")
+	d.press("w").sees("goes back to live")
+	if n := len(d.s.History()); n != 4 {
+		t.Fatalf("%d steps", n)
+	}
+	d.press("{").sees("step 0/3").press("]").sees("step 1/3").press("}").sees("step 3/3", "● live")
+	d.press("w").sees("step 4/4")
+}
+
+// What is wrong is said where it is, nothing runs, and nothing that was typed is lost.
+func TestMistakesInPlace(t *testing.T) {
+	d := drive(t, 100, 30, Options{})
+	d.press(":", "type:mmpa 4p rw", "enter").sees("did you mean mmap", "mmpa 4p rw", "^^^^")
+	d.press("esc", ":", "type:write nowhere 1", "enter").sees("nothing is called nowhere", "write nowhere 1")
+	d.press("esc", "m")
+	for range 2 {
+		d.press("backspace")
+	}
+	d.press("type:4x", "enter").sees("no unit x", "mmap 4x rw private anon")
+	d.press("esc")
+	if n := len(d.s.History()); n != 1 {
+		t.Fatalf("%d steps", n)
+	}
+	d.press(":", "up").sees("write nowhere 1")
+}
+
+func TestCompletion(t *testing.T) {
+	d := drive(t, 100, 30, Options{})
+	d.press("m", "enter", ":", "type:mpr", "tab").sees("mprotect ")
+	d.press("type:a no", "tab").sees("mprotect a none")
+	d.press("enter").sees("---p")
+}
+
+// Keys whose time has not come say so.
+func TestReasons(t *testing.T) {
+	d := drive(t, 120, 36, Options{})
+	d.press("tab").sees("p1 is the only process: f forks it")
+	for _, k := range []string{"v", "e", "s", "L", "b", "z"} {
+		d.press(k).sees("is not in this version of cowscope yet")
+	}
+	d.press("K", "enter").sees("SIGKILL").press("w").sees("n starts a fresh one")
+	d.press("n").sees("a fresh one").press("m", "enter", "w").sees("none → anon")
+}
+
+func TestHelpAndInspector(t *testing.T) {
+	d := drive(t, 120, 50, Options{})
+	d.press("?").sees("States of a page", "copy-on-write", "Keys").press("esc")
+	d.press("m", "enter", "w").sees("01 00")
+	d.press("i").sees("pagemap", "present").press("i").press("i")
+}
+
+// Keys that come while a command runs are meant for what comes after it.
+func TestTypingAhead(t *testing.T) {
+	d := drive(t, 120, 36, Options{})
+	_, cmd := d.m.Update(keyPress("m"))
+	d.settle(cmd)
+	_, cmd = d.m.Update(keyPress("enter"))
+	for _, k := range []string{"w", "f", "tab", "w"} {
+		if _, c := d.m.Update(keyPress(k)); c != nil {
+			t.Fatal("a key did not wait")
+		}
+	}
+	d.settle(cmd)
+	d.sees("step 5/5", "cow → anon")
+}
+
+// Every size gives exactly the screen that was asked for, whatever lies over it, and panes keep to their rectangles.
+func TestEverySize(t *testing.T) {
+	d := drive(t, 120, 36, Options{})
+	d.press("m", "enter", "w", "f", "tab", "w", "f")
+	over := map[string][]string{"": nil, "form": {"m"}, "help": {"?"}, "command": {":"}, "menu": {"K"}}
+	for name, keys := range over {
+		d.press("esc")
+		d.press(keys...)
+		rapid.Check(t, func(t *rapid.T) {
+			w, h := rapid.IntRange(0, 300).Draw(t, "w"), rapid.IntRange(0, 100).Draw(t, "h")
+			d.m.cursor = rapid.SampledFrom([]uint64{0, 0x400000, 0x500000, d.m.cursor, 1 << 62}).Draw(t, "cursor")
+			d.m.Update(tea.WindowSizeMsg{Width: w, Height: h})
+			lines := strings.Split(d.m.View().Content, "\n")
+			if h > 0 && len(lines) != h {
+				t.Fatalf("%s at %dx%d: %d lines", name, w, h, len(lines))
+			}
+			for i, l := range lines {
+				if n := lipgloss.Width(l); h > 0 && n != w {
+					t.Fatalf("%s at %dx%d: line %d has %d cells: %q", name, w, h, i, n, ansi.Strip(l))
+				}
+			}
+		})
+		d.m.Update(tea.WindowSizeMsg{Width: 120, Height: 36})
+	}
+}
+
+// A pane never draws outside the rectangle it is given.
+func TestPanesKeepToTheirRectangles(t *testing.T) {
+	d := drive(t, 120, 36, Options{})
+	d.press("m", "enter", "w", "f", "tab", "w")
+	rapid.Check(t, func(t *rapid.T) {
+		c := newCanvas(60, 30)
+		all := c.pen(rect{0, 0, 60, 30})
+		all.fill(flagMark)
+		r := rect{rapid.IntRange(0, 50).Draw(t, "x"), rapid.IntRange(0, 25).Draw(t, "y"), rapid.IntRange(0, 60).Draw(t, "w"), rapid.IntRange(0, 30).Draw(t, "h")}
+		p := rapid.SampledFrom(panes).Draw(t, "pane")
+		p.draw(c.pen(r), d.m.scene(), d.m)
+		for y := range c.h {
+			for x := range c.w {
+				if got := c.cells[y*c.w+x]; !r.contains(x, y) && got != (cell{" ", flagMark}) {
+					t.Fatalf("%s drew %q at %d,%d outside %+v", p.name, got.text, x, y, r)
+				}
+			}
+		}
+	})
+}
+
+// Rectangles do not overlap and stay on the screen.
+func TestLayout(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		w, h := rapid.IntRange(0, 320).Draw(t, "w"), rapid.IntRange(0, 120).Draw(t, "h")
+		d := demand{rapid.IntRange(0, 200).Draw(t, "map"), rapid.IntRange(0, 80).Draw(t, "pages"), rapid.IntRange(0, 200).Draw(t, "cols"), rapid.IntRange(0, 20).Draw(t, "insp")}
+		l := layout(w, h, d)
+		seen := map[[2]int]bool{}
+		for _, r := range []rect{l.header, l.maps, l.pages, l.inspector, l.log, l.keys} {
+			if r.empty() {
+				continue
+			}
+			if r.x < 0 || r.y < 0 || r.x+r.w > w || r.y+r.h > h {
+				t.Fatalf("%+v leaves %dx%d", r, w, h)
+			}
+			for y := r.y; y < r.y+r.h; y++ {
+				for _, x := range []int{r.x, r.x + r.w - 1} {
+					if r.w > 1 && seen[[2]int{x, y}] {
+						t.Fatalf("%+v overlaps at %d,%d", r, x, y)
+					}
+					seen[[2]int{x, y}] = true
+				}
+			}
+		}
+	})
+}
+
+// With ASCII only, no other byte reaches the terminal; without colour, no colour does.
+func TestASCIIAndPlain(t *testing.T) {
+	d := drive(t, 120, 36, Options{ASCII: true, Plain: true})
+	d.press("m", "enter", "w", "f", "tab", "w")
+	for _, key := range []string{"esc", "?", "m", ":"} {
+		d.press("esc", key)
+		content := d.m.View().Content
+		for i := range len(content) {
+			if content[i] >= 0x80 {
+				t.Fatalf("%q in:\n%s", content[max(0, i-20):i+10], ansi.Strip(content))
+			}
+		}
+		if strings.Contains(content, "\x1b[38") || strings.Contains(content, "\x1b[48") || strings.Contains(content, ";38") {
+			t.Fatal("a colour in the plain theme")
+		}
+	}
+}
+
+// Every glyph that is drawn has a stand-in, and every state a look of its own.
+func TestGlyphs(t *testing.T) {
+	seen := map[string]bool{}
+	for i, g := range stateGlyph {
+		if int(g.state) != i || seen[g.glyph] || seen[g.letter] || len(g.letter) != 1 || ansi.StringWidth(g.glyph) != 1 {
+			t.Errorf("state %d looks like %q and %q", i, g.glyph, g.letter)
+		}
+		if g.glyph != g.letter {
+			seen[g.glyph], seen[g.letter] = true, true
+		}
+	}
+	for g, a := range asciiOf {
+		if len(a) != 1 || ansi.StringWidth(g) != 1 {
+			t.Errorf("%q stands for %q", a, g)
+		}
+	}
+	keys := map[string]bool{}
+	for _, b := range bindings {
+		for _, k := range b.keys {
+			if keys[k] {
+				t.Errorf("key %s is bound twice", k)
+			}
+			keys[k] = true
+		}
+	}
+}
+
+// Hostile text is shown, never obeyed.
+func TestHostileText(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		s := rapid.String().Draw(t, "s")
+		c := newCanvas(20, 1)
+		c.pen(rect{0, 0, 20, 1}).put(0, 0, 0, "\x1b[31m"+s+"\n\u0301\u200b")
+		th, _ := newTheme("dark", false, true)
+		out := c.render(th)
+		if strings.ContainsAny(out, "\x1b\n\r\x07") || lipgloss.Width(out) != 20 {
+			t.Fatalf("%q from %q, %d cells", out, s, lipgloss.Width(out))
+		}
+	})
+}
+
+// The mouse selects rows, pages and steps.
+func TestMouse(t *testing.T) {
+	d := drive(t, 120, 36, Options{})
+	d.press("m", "enter", "w", "f")
+	d.screen()
+	for i, h := range d.m.hits.hits {
+		if h.kind == hitPage && h.label == "p2" && h.addr == d.m.cursor+4096 {
+			r := d.m.hits.rects[i]
+			d.send(tea.MouseClickMsg{X: r.x, Y: r.y, Button: tea.MouseLeft})
+			break
+		}
+	}
+	d.sees("use p2", "p2 a+1p")
+	d.send(tea.MouseWheelMsg{Button: tea.MouseWheelDown})
+	d.sees("vvar")
+	d.screen()
+	for i, h := range d.m.hits.hits {
+		if h.kind == hitStep && h.n == 1 {
+			r := d.m.hits.rects[i]
+			d.send(tea.MouseClickMsg{X: r.x, Y: r.y, Button: tea.MouseLeft})
+			break
+		}
+	}
+	d.sees("step 1/4")
+}
+
+// A frame is drawn once: messages that change nothing give the very same one.
+func TestIdleDrawsNothing(t *testing.T) {
+	d := drive(t, 120, 36, Options{})
+	d.press("m", "enter")
+	d.m.View()
+	for range 3 {
+		step, err := d.s.Poll(context.Background())
+		d.m.Update(polledMsg{step, err})
+		if !d.m.fresh {
+			t.Fatal("a quiet poll made a new frame")
+		}
+	}
+
+}

@@ -1,0 +1,287 @@
+package vmspace
+
+import (
+	"bufio"
+	"encoding/binary"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+	"pgregory.net/rapid"
+)
+
+const arenaPages = 1100 // two huge blocks and a bit
+
+var arenaRange = Range{arena, arena + arenaPages*pg}
+
+// inArena is what a process has in the arena. Only the arena stands still: the puppet's own runtime lives elsewhere.
+func inArena(p *Process) (maps []Mapping, runs []Run) {
+	lo, hi := p.Mappings.Overlap(arenaRange)
+	for _, m := range p.Mappings.Slice(lo, hi) {
+		m.Smaps = nil
+		maps = append(maps, m)
+	}
+	lo, hi = p.Pages.Overlap(arenaRange)
+	return maps, p.Pages.Slice(lo, hi)
+}
+
+// TestUpdateIsRead does random things to the arena of a process and its child, and holds that a partial reading says what a full one says,
+// that a simple reader agrees, and that the diff is empty just when nothing differs.
+func TestUpdateIsRead(t *testing.T) {
+	for name, o := range map[string]Options{"all": {}, "no query": {NoQuery: true}, "no scan": {NoScan: true}, "no frames": {NoFrames: true}} {
+		t.Run(name, func(t *testing.T) {
+			o.SmallMappings = -1
+			updateIsRead(t, o)
+		})
+	}
+}
+
+func updateIsRead(t *testing.T, o Options) {
+	file := filepath.Join(publicDir(t), "file")
+	if err := os.WriteFile(file, make([]byte, 64*pg), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	rapid.Check(t, func(rt *rapid.T) {
+		p := startPuppet(t)
+		defer func() {
+			p.in.Close()
+			p.cmd.Wait()
+		}()
+		p.t = rt
+		r, full := newReader(t, o), newReader(t, o)
+		defer r.Close()
+		defer full.Close()
+		p.mmap(arena, 8*pg, rw, private)
+		s := read(t, r, p.family())
+		for range rapid.IntRange(1, 15).Draw(rt, "steps") {
+			what, touched := randomStep(rt, p, file)
+			next, err := r.Update(s, p.family(), touched)
+			if err != nil {
+				rt.Fatal(err)
+			}
+			want := read(t, full, p.family())
+			for i, q := range next.Processes {
+				compareArena(rt, what, q, want.Processes[i])
+				simplyRead(rt, q, r.Features())
+			}
+			checkDiff(rt, s, next)
+			s = next
+		}
+	})
+}
+
+func compareArena(t *rapid.T, what string, got, want *Process) {
+	gm, gr := inArena(got)
+	wm, wr := inArena(want)
+	if !slices.Equal(gm, wm) {
+		t.Fatalf("after %s, mappings of %s:\nupdate %+v\nread   %+v", what, got.Label, gm, wm)
+	}
+	if !slices.Equal(gr, wr) {
+		t.Fatalf("after %s, pages of %s:\nupdate %+x\nread   %+x\n%+v", what, got.Label, gr, wr, gm)
+	}
+}
+
+// randomStep does one thing and says where.
+func randomStep(t *rapid.T, p *puppet, file string) (string, []Touched) {
+	at := uint64(rapid.OneOf(rapid.IntRange(0, 40), rapid.IntRange(0, arenaPages-1)).Draw(t, "page"))
+	n := uint64(rapid.OneOf(rapid.IntRange(1, 8), rapid.IntRange(1, 600)).Draw(t, "pages"))
+	n = min(n, arenaPages-at)
+	r := Range{arena + at*pg, arena + (at+n)*pg}
+	touched := []Touched{{"p1", r}}
+	op := rapid.SampledFrom([]string{"anon", "shared", "file", "sharedfile", "unmap", "protect", "store", "store", "load", "load",
+		"dontneed", "huge", "guard", "childstore", "childstore", "childload", "fork", "move", "exit", "childunmap"}).Draw(t, "op")
+	what := fmt.Sprintf("%s %d+%d", op, at, n)
+	switch op {
+	case "anon":
+		p.mmap(r.Start, r.Len(), rw, private)
+	case "shared":
+		p.mmap(r.Start, r.Len(), rw, shared)
+	case "file":
+		p.mmapFile(r.Start, min(r.Len(), 64*pg), rw, unix.MAP_PRIVATE, file)
+	case "sharedfile":
+		p.mmapFile(r.Start, min(r.Len(), 64*pg), rw, unix.MAP_SHARED, file)
+	case "unmap":
+		p.must("call %d %d %d", unix.SYS_MUNMAP, r.Start, r.Len())
+	case "protect":
+		p.ask("call %d %d %d %d", unix.SYS_MPROTECT, r.Start, r.Len(), rapid.SampledFrom([]int{0, 1, rw}).Draw(t, "prot"))
+	case "dontneed", "huge", "guard":
+		p.ask("call %d %d %d %d", unix.SYS_MADVISE, r.Start, r.Len(), map[string]int{"dontneed": 4, "huge": 14, "guard": 102}[op])
+	case "store":
+		for _, a := range accessible(p.cmd.Process.Pid, r, "rw") {
+			p.store(a, byte(a>>12))
+		}
+	case "load":
+		for _, a := range accessible(p.cmd.Process.Pid, r, "r") {
+			p.load(a)
+		}
+	case "move":
+		to := arena + uint64(rapid.IntRange(0, arenaPages-1).Draw(t, "to"))*pg
+		n := min(r.Len(), arenaRange.End-to)
+		p.ask("call %d %d %d %d %d %d", unix.SYS_MREMAP, r.Start, n, n, 3, to)
+		touched = append(touched, Touched{"p1", Range{to, to + n}})
+	case "fork":
+		if len(p.child) < 2 {
+			p.fork()
+			touched = []Touched{{"p1", Everything}}
+		}
+	default:
+		touched = childStep(p, op, r)
+	}
+	return what, touched
+}
+
+func childStep(p *puppet, op string, r Range) []Touched {
+	if len(p.child) == 0 {
+		return nil
+	}
+	i := len(p.child) - 1
+	switch op {
+	case "childstore":
+		for _, a := range accessible(p.child[i], r, "rw") {
+			p.inChild(i, 's', a, 7)
+		}
+	case "childload":
+		for _, a := range accessible(p.child[i], r, "r") {
+			p.inChild(i, 'l', a, 0)
+		}
+	case "childunmap":
+		p.inChild(i, 'u', r.Start, r.Len())
+	case "exit":
+		p.inChild(i, 'x', 0, 0)
+		p.must("wait %d", p.child[i])
+		p.child = p.child[:i]
+	}
+	return []Touched{{fmt.Sprintf("p%d", i+2), r}}
+}
+
+// accessible finds the pages of r that may be touched, by itself and simply: the puppet does not survive a signal. perms are the first
+// letters that the mapping must have.
+func accessible(pid int, r Range, perms string) (pages []uint64) {
+	words := simpleWords(pid, r)
+	for _, m := range simpleMaps(pid) {
+		for a := max(m.Start, r.Start); a < min(m.End, r.End); a += pg {
+			beyond := m.Inode != 0 && !strings.Contains(m.Path, "/dev/zero") && m.Offset+a-m.Start >= 64*pg
+			if strings.HasPrefix(m.Path, perms) && !beyond && words[(a-r.Start)/pg]>>58&1 == 0 {
+				pages = append(pages, a)
+			}
+		}
+	}
+	return pages
+}
+
+// simpleMaps is a second, plain parser; the letters stand before the path.
+func simpleMaps(pid int) (out []Mapping) {
+	f, err := os.Open(fmt.Sprintf("/proc/%d/maps", pid))
+	if err != nil {
+		return nil
+	}
+	defer f.Close()
+	for sc := bufio.NewScanner(f); sc.Scan(); {
+		var m Mapping
+		var perms string
+		fmt.Sscanf(sc.Text(), "%x-%x %s %x %x:%x %d", &m.Start, &m.End, &perms, &m.Offset, &m.Major, &m.Minor, &m.Inode)
+		if i := strings.IndexAny(sc.Text(), "/["); i >= 0 {
+			m.Path = sc.Text()[i:]
+		}
+		m.Path = perms + m.Path
+		out = append(out, m)
+	}
+	return out
+}
+
+func simpleWords(pid int, r Range) []uint64 {
+	f, err := os.Open(fmt.Sprintf("/proc/%d/pagemap", pid))
+	if err != nil {
+		return nil
+	}
+	defer f.Close()
+	out := make([]uint64, r.Len()/pg)
+	f.Seek(int64(r.Start/pg*8), 0)
+	binary.Read(f, binary.NativeEndian, out)
+	return out
+}
+
+// simplyRead checks every page of the arena by itself.
+func simplyRead(t *rapid.T, p *Process, f Features) {
+	words := simpleWords(p.PID, arenaRange)
+	var maps []string
+	var arenaMaps []Mapping
+	for _, m := range simpleMaps(p.PID) {
+		if m.End > arena && m.Start < arenaRange.End {
+			maps = append(maps, fmt.Sprintf("%x-%x %s", m.Start, m.End, m.Path))
+			arenaMaps = append(arenaMaps, m)
+		}
+	}
+	got, _ := inArena(p)
+	for i, m := range got {
+		if s := fmt.Sprintf("%x-%x %s%s", m.Start, m.End, m.Perms, m.Path); i >= len(maps) || maps[i] != s {
+			t.Fatalf("mapping %d is %s, not one of %q", i, s, maps)
+		}
+	}
+	if len(got) != len(maps) {
+		t.Fatalf("%d mappings, want %q", len(got), maps)
+	}
+	for _, m := range arenaMaps {
+		for a := max(m.Start, arena); a < min(m.End, arenaRange.End); a += pg {
+			w := words[(a-arena)/pg]
+			run := p.PageAt(a, pg)
+			if run.Word != w&^wordFrame || f.Frames && w>>63 == 1 && run.Frame != w&wordFrame {
+				t.Fatalf("%s page %x is %+x, its word %x", p.Label, a, run, w)
+			}
+			if want := simpleState(m, w); want != run.State && !(want == COW && (run.State == Zero || run.State == Unknown)) &&
+				!(want == Anon && run.State == COW && f.Frames) {
+				t.Fatalf("%s page %x is %v, its word %x says %v", p.Label, a, run.State, w, want)
+			}
+		}
+	}
+}
+
+func simpleState(m Mapping, w uint64) State {
+	switch {
+	case w>>58&1 == 1:
+		return Guard
+	case w>>63 == 0:
+		return None
+	case m.Path[3] == 's':
+		return Shared
+	case w>>61&1 == 1:
+		return File
+	case w>>56&1 == 1:
+		return Anon
+	}
+	return COW
+}
+
+// checkDiff holds that a diff speaks just when something differs.
+func checkDiff(t *rapid.T, a, b *Snapshot) {
+	if d := Diff(b, b); len(d) != 0 {
+		t.Fatalf("a snapshot differs from itself: %+v", d)
+	}
+	d := Diff(a, b)
+	named := func(label string) (out []Change) {
+		for _, c := range d {
+			if c.Process == label && (c.Range.Empty() || c.Range.Overlaps(arenaRange)) {
+				out = append(out, c)
+			}
+		}
+		return out
+	}
+	for _, q := range b.Processes {
+		p := a.Process(q.Label)
+		if p == nil {
+			if len(named(q.Label)) == 0 {
+				t.Fatalf("%s was born, and the diff does not say so", q.Label)
+			}
+			continue
+		}
+		am, ar := inArena(p)
+		bm, br := inArena(q)
+		if differs := !slices.Equal(am, bm) || !slices.Equal(ar, br); differs != (len(named(q.Label)) > 0) {
+			t.Fatalf("%s differs: %v, and the diff says %+v\n%+v\n%+v\n%+x\n%+x", q.Label, differs, named(q.Label), am, bm, ar, br)
+		}
+	}
+}
