@@ -196,7 +196,7 @@ func (f *form) draw(p pen, m *App) *tea.Cursor {
 	h := min(len(f.fields)+6, p.r.h-2)
 	box := p.sub(rect{(p.r.w - w) / 2, max((p.r.h-h)/3, 1), w, h})
 	box.fill(0)
-	inner := drawBox(box, f.verb.Name, roleAccent)
+	inner := drawBox(box, f.verb.Name+": "+f.verb.Summary, roleAccent)
 	if inner.r.empty() {
 		return nil
 	}

@@ -83,7 +83,7 @@ func inspectorFacts(s *scene) []fact {
 		return []fact{{"", roleDim, "no process is left; n starts a fresh one", ""}}
 	}
 	if pr.State == vmspace.Zombie || pr.State == vmspace.Gone {
-		return []fact{{"", roleDim, pr.Label + " is dead: its address space is gone", ""}}
+		return []fact{{"", roleDim, pr.Label + " is dead: its address space is gone; Tab goes to a process that lives", ""}}
 	}
 	m, run, ok := s.page()
 	if !ok {

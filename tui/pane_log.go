@@ -13,11 +13,11 @@ func drawLog(p pen, s *scene, hits *hitList) {
 	if p.r.empty() {
 		return
 	}
-	inner := drawBox(p, "what happened", roleFaint)
-	if inner.r.empty() {
+	if p.r.h < 4 { // too low for a border
 		drawLogTail(p, s, hits)
 		return
 	}
+	inner := drawBox(p, "what happened", roleFaint)
 	drawLogTail(inner.sub(rect{1, 0, inner.r.w - 2, inner.r.h}), s, hits)
 }
 

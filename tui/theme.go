@@ -52,10 +52,10 @@ var stateGlyph = [...]struct {
 	letter string
 }{
 	{vmspace.None, "·", "."},
-	{vmspace.Zero, "○", "Z"},
+	{vmspace.Zero, "□", "Z"},
 	{vmspace.Anon, "■", "A"},
 	{vmspace.COW, "◧", "C"},
-	{vmspace.File, "▤", "F"},
+	{vmspace.File, "▒", "F"},
 	{vmspace.Shared, "◆", "S"},
 	{vmspace.Swapped, "↓", "W"},
 	{vmspace.Guard, "╳", "G"},
@@ -77,6 +77,9 @@ type palette struct {
 	states [10]string
 	mark   string // background of what the last command changed
 	row    string // background of the selected row
+	cursor string // background of the page under the cursor
+	ground string // behind everything, in pictures
+	text   string // of plain text, in pictures
 }
 
 var palettes = []palette{
@@ -85,14 +88,14 @@ var palettes = []palette{
 		roles: [...]string{roleText: "", roleDim: "#8b94a7", roleFaint: "#4a5263", roleTitle: "#e6e9f0", roleAccent: "#7aa8ff",
 			roleKey: "#f2c14e", roleGood: "#4fc49a", roleBad: "#ff7a5c", roleWarn: "#f0b429", roleField: "#e6e9f0"},
 		states: [...]string{"#5b6475", "#a9b8cc", "#5ab4f0", "#f0a020", "#d489b8", "#35b58a", "#efe05a", "#ff6a4a", "#9a9fb0", "#d0d0d0"},
-		mark:   "#3a3413", row: "#1f2636",
+		mark:   "#3a3413", row: "#1f2636", cursor: "#f4f6fb", ground: "#11141b", text: "#cfd5e1",
 	},
 	{
 		name: "light",
 		roles: [...]string{roleText: "", roleDim: "#5c6470", roleFaint: "#b4bac4", roleTitle: "#1b1f27", roleAccent: "#1d55c4",
 			roleKey: "#8a5a00", roleGood: "#00704e", roleBad: "#b8330f", roleWarn: "#8a5a00", roleField: "#1b1f27"},
 		states: [...]string{"#9aa1ac", "#66758a", "#0a66b0", "#a85c00", "#a0447c", "#007a55", "#7d6c00", "#c22d0a", "#6a7080", "#404040"},
-		mark:   "#fdefb8", row: "#e8eef9",
+		mark:   "#fdefb8", row: "#e8eef9", cursor: "#20242c", ground: "#ffffff", text: "#262b34",
 	},
 }
 
@@ -148,9 +151,11 @@ func (t *theme) style(s Style) lipgloss.Style {
 		st = st.Underline(true)
 	}
 	switch {
-	case s&(flagReverse|flagCursor) != 0:
+	case s&flagReverse != 0, t.plain && s&flagCursor != 0:
 		st = st.Reverse(true)
 	case t.plain:
+	case s&flagCursor != 0:
+		st = st.Background(lipgloss.Color(t.palette.cursor)).Bold(true)
 	case s&flagMark != 0:
 		st = st.Background(lipgloss.Color(t.palette.mark)).Bold(true)
 	case s&flagRow != 0:

@@ -149,12 +149,14 @@ func state(pid int) byte {
 	return rest[0]
 }
 
-// until waits for something that is about to be true.
+// until waits for something that is about to be true. It may be called on any
+// goroutine.
 func until(t testing.TB, what string, holds func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(10 * time.Second); !holds(); time.Sleep(50 * time.Microsecond) {
 		if time.Now().After(deadline) {
-			t.Fatalf("waited in vain until %s", what)
+			t.Errorf("waited in vain until %s", what)
+			return
 		}
 	}
 }

@@ -28,7 +28,7 @@ type Process struct {
 	cfg        Config
 	randomized bool
 	idle       registers // every run starts from these
-	fired      bool      // the last run was sent a SIGSTOP
+	fired      bool      // the last run met its deadline
 	tried      *Attempt  // the system call that broke off the last run that ended so
 }
 

@@ -98,7 +98,7 @@ func (p *Process) await(s *stub, request int) (verdict, cause, error) {
 			if c.code <= 0 {
 				deliver = syscall.Signal(c.signo)
 			}
-		case sig == unix.SIGSTOP && t.watch.now().fired > 0:
+		case (sig == unix.SIGSTOP || sig == unix.SIGURG) && t.watch.now().fired > 0:
 			if e := getRegs(p.pid, &t.regs); e != 0 {
 				return 0, cause{}, p.lost("read the registers", e)
 			}

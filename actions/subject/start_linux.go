@@ -97,6 +97,9 @@ func (t *Tracer) start(cfg Config, from []source) (*Process, error) {
 	if err := t.onThread(); err != nil {
 		return nil, err
 	}
+	if t.closed() {
+		return nil, ErrClosed
+	}
 	pid, randomized, err := spawn(cfg, from)
 	if err != nil {
 		return nil, err

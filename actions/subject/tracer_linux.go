@@ -21,9 +21,10 @@ import (
 type Tracer struct {
 	jobs   chan *job
 	quit   chan struct{}
-	once   sync.Once   // closes quit
-	inside atomic.Bool // a job is running
-	tid    int         // of the thread
+	ended  chan struct{} // closed when the thread has been given back
+	once   sync.Once     // closes quit
+	inside atomic.Bool   // a job is running
+	tid    int           // of the thread
 
 	procs map[int]*Process // not yet reaped for good, by pid
 	watch watchdog
@@ -44,6 +45,7 @@ func NewTracer() (*Tracer, error) {
 	t := &Tracer{
 		jobs:  make(chan *job),
 		quit:  make(chan struct{}),
+		ended: make(chan struct{}),
 		procs: make(map[int]*Process),
 	}
 	t.watch.init()
@@ -58,6 +60,7 @@ func NewTracer() (*Tracer, error) {
 func (t *Tracer) serve(ready chan<- error) {
 	// Unlocked at the end, since the thread is by then as clean as it was: a main
 	// thread whose goroutine ends locked would be parked for ever.
+	defer close(t.ended)
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	t.tid = unix.Gettid()
@@ -71,10 +74,24 @@ func (t *Tracer) serve(ready chan<- error) {
 	for {
 		select {
 		case j := <-t.jobs:
+			if t.closed() { // select has no preference: both were ready
+				j.err = ErrClosed
+				close(j.done)
+				return
+			}
 			t.run(j)
 		case <-t.quit:
 			return
 		}
+	}
+}
+
+func (t *Tracer) closed() bool {
+	select {
+	case <-t.quit:
+		return true
+	default:
+		return false
 	}
 }
 
@@ -108,11 +125,6 @@ func (t *Tracer) Do(f func()) error {
 	}
 	j := &job{f: f, done: make(chan struct{})}
 	select {
-	case <-t.quit:
-		return ErrClosed
-	default:
-	}
-	select {
 	case t.jobs <- j:
 	case <-t.quit:
 		return ErrClosed
@@ -127,8 +139,8 @@ func (t *Tracer) Do(f func()) error {
 	return j.err
 }
 
-// Close kills and reaps every process and ends the thread. Closing again does
-// nothing.
+// Close kills and reaps every process and gives the thread back. Closing again
+// does nothing.
 func (t *Tracer) Close() error {
 	var err error
 	doErr := t.Do(func() {
@@ -137,6 +149,9 @@ func (t *Tracer) Close() error {
 	})
 	if doErr != nil && !errors.Is(doErr, ErrClosed) {
 		return doErr
+	}
+	if unix.Gettid() != t.tid { // else it was called inside Do, which ends later
+		<-t.ended
 	}
 	return err
 }

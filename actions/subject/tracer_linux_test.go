@@ -37,6 +37,9 @@ func TestCloseInsideDo(t *testing.T) {
 		if _, err := p.Syscall(unix.SYS_GETPID); err == nil {
 			t.Error("still answers")
 		}
+		if _, err := p.tracer.Start(Config{}); !errors.Is(err, ErrClosed) {
+			t.Errorf("Start after Close: %v", err)
+		}
 	})
 }
 

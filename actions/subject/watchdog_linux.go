@@ -9,18 +9,18 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The deadline. A run that takes too long is stopped from outside with SIGSTOP,
-// which the tracer sees as a signal and swallows. One timer serves all runs and
+// The deadline. A run that takes too long is stopped from outside with a signal,
+// which the tracer sees and swallows. One timer serves all runs and
 // is left ticking when a run ends: it looks when it fires whether anything is
 // overdue. A run therefore costs two uncontended locks and, at most once per
 // deadline, a timer.
 //
 // Every decision is made under the lock, so that fired is the truth about this
-// run: a SIGSTOP that comes while fired is false belongs to an earlier run, or
+// run: a signal that comes while fired is false belongs to an earlier run, or
 // to a stranger, and is ignored.
 
 const (
-	graceStep  = 100 * time.Millisecond // between one SIGSTOP and the next
+	graceStep  = 100 * time.Millisecond // between one signal and the next
 	graceTries = 10                     // then SIGKILL
 )
 
@@ -36,7 +36,7 @@ type watchdog struct {
 type watched struct {
 	pid    int
 	due    time.Duration
-	fired  int  // how many SIGSTOPs were sent
+	fired  int  // how many signals were sent
 	killed bool // and then SIGKILL
 }
 
@@ -78,10 +78,11 @@ func (w *watchdog) arm(after time.Duration) {
 	w.timer.Reset(after)
 }
 
-// expire runs on a goroutine of the timer. SIGSTOP is sent more than once,
-// because a SIGCONT from outside takes pending stop signals away (signal(7)).
-// A process that takes none of them is stuck in the kernel, in a call that only
-// death interrupts.
+// expire runs on a goroutine of the timer. It tries more than once, and with two
+// signals: SIGSTOP cannot be blocked, but a SIGCONT from outside takes it away
+// again (signal(7)); SIGURG can be blocked, but nothing takes it away, and the
+// tracer is shown it although it is ignored (kernel/signal.c, sig_ignored).
+// A process that takes neither is stuck in a call that only death interrupts.
 func (w *watchdog) expire() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -97,6 +98,9 @@ func (w *watchdog) expire() {
 	if w.fired == graceTries {
 		sig, w.killed = unix.SIGKILL, true
 	} else {
+		if w.fired%2 == 1 {
+			sig = unix.SIGURG
+		}
 		w.fired++
 		w.due = time.Since(w.epoch) + graceStep
 		w.arm(graceStep)
