@@ -32,7 +32,9 @@ func (m *App) View() tea.View {
 func (m *App) draw() *tea.Cursor {
 	all := m.canvas.pen(rect{0, 0, m.w, m.h})
 	if m.w < minWidth || m.h < minHeight {
-		all.cut(0, 0, m.w, roleText, fmt.Sprintf("cowscope needs %dx%d cells; this is %dx%d", minWidth, minHeight, m.w, m.h))
+		for y, l := range wrap(fmt.Sprintf("cowscope needs %dx%d cells; this is %dx%d", minWidth, minHeight, m.w, m.h), m.w) {
+			all.put(0, y, roleText, l)
+		}
 		return nil
 	}
 	s := m.scene()

@@ -76,26 +76,66 @@ func TestRegistersAfterDeadline(t *testing.T) {
 	})
 }
 
-// Deadlines that fall onto the end of a call in every possible way: whatever is
+// Deadlines that fall onto the end of a run in every possible way: whatever is
 // reported, nothing is mistaken afterwards.
 func TestDeadlineAtTheEdge(t *testing.T) {
 	inSubject(t, Config{}, func(p *Process) {
-		out, in := 0, 0
-		for i := range 3000 {
-			p.cfg.Deadline = time.Duration(i%300) * 100 * time.Nanosecond
-			e := must(t)(p.Syscall(unix.SYS_GETPID))
+		const n = 1 << 18
+		a := mmap(t, p, n/pageSize, readWrite)
+		ok(t)(p.Fill(a, n, 7))
+		began := time.Now()
+		ok(t)(p.Load(a, n))
+		took := time.Since(began)
+		late, done := 0, 0
+		for i := range 1000 {
+			p.cfg.Deadline = took * time.Duration(i%100) / 50
+			e := must(t)(p.Load(a, n))
 			switch {
-			case e.TimedOut:
-				out++
-			case e.Value != uint64(p.PID()):
-				t.Fatalf("getpid says %s", describe(e))
+			case e.TimedOut && e.Done <= n:
+				late++
+			case e.OK() && e.Done == n && e.Value == 7:
+				done++
 			default:
-				in++
+				t.Fatalf("load ended with %s", describe(e))
 			}
 			p.cfg.Deadline = time.Minute
 			alive(t, p)
 		}
-		t.Logf("%d timed out, %d were answered", out, in)
+		t.Logf("%d met the deadline, %d were done before", late, done)
+	})
+}
+
+// Somebody sends signals all the time, stop signals too.
+func TestWorkUnderSignals(t *testing.T) {
+	inSubject(t, Config{}, func(p *Process) {
+		a := mmap(t, p, 4, readWrite)
+		stop, stopped := make(chan struct{}), make(chan struct{})
+		pid := p.PID()
+		go func() {
+			defer close(stopped)
+			sigs := []syscall.Signal{unix.SIGSTOP, unix.SIGWINCH, unix.SIGCHLD, unix.SIGTSTP, unix.SIGCONT, unix.SIGURG}
+			for i := 0; ; i++ {
+				select {
+				case <-stop:
+					return
+				case <-time.After(20 * time.Microsecond):
+					_ = unix.Kill(pid, sigs[i%len(sigs)])
+				}
+			}
+		}()
+		defer func() { close(stop); <-stopped }()
+		for range 300 {
+			alive(t, p)
+			ok(t)(p.Store(a, []byte("through the noise")))
+			ok(t)(p.Touch(a, 4, pageSize, true))
+			ok(t)(p.Jump(textBase))
+			child := fork(t, p)
+			_, err := child.Exit(0)
+			wantExit(t, err, ExitedError{PID: child.PID()})
+			if e := call(t, p, unix.SYS_WAIT4, none, 0, 0, 0); e.Value != uint64(child.PID()) {
+				t.Fatal(describe(e))
+			}
+		}
 	})
 }
 

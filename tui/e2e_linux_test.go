@@ -1,0 +1,402 @@
+package tui_test
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/charmbracelet/x/vt"
+	"github.com/creack/pty"
+	"golang.org/x/sys/unix"
+)
+
+// The built program in a pseudo-terminal, read back through a terminal emulator: what a person sees and what is left behind.
+
+var build = sync.OnceValues(func() (string, error) {
+	if bin := os.Getenv("COWSCOPE_BIN"); bin != "" { // where there is no toolchain to build with
+		return bin, nil
+	}
+	dir, err := os.MkdirTemp("", "cowscope-e2e")
+	if err != nil {
+		return "", err
+	}
+	bin := filepath.Join(dir, "cowscope")
+	out, err := exec.Command("go", "build", "-o", bin, "cowscope").CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("%w: %s", err, out)
+	}
+	return bin, nil
+})
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if os.Getenv("COWSCOPE_BIN") == "" {
+		if bin, err := build(); err == nil {
+			os.RemoveAll(filepath.Dir(bin))
+		}
+	}
+	os.Exit(code)
+}
+
+func program(t *testing.T) string {
+	t.Helper()
+	bin, err := build()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return bin
+}
+
+// console is the program on a terminal.
+type console struct {
+	t      *testing.T
+	cmd    *exec.Cmd
+	tty    *os.File
+	screen *vt.SafeEmulator
+	mu     sync.Mutex
+	raw    bytes.Buffer  // everything that it ever wrote
+	news   chan struct{} // something came
+	over   chan struct{} // the output has ended
+	died   chan error
+}
+
+func start(t *testing.T, w, h int, env []string, args ...string) *console {
+	t.Helper()
+	c := &console{t: t, news: make(chan struct{}, 1), over: make(chan struct{}), died: make(chan error, 1)}
+	c.cmd = exec.Command(program(t), args...)
+	c.cmd.Env = append(append(os.Environ(), "TERM=xterm-256color", "COLORTERM=truecolor"), env...)
+	c.screen = vt.NewSafeEmulator(w, h)
+	tty, err := pty.StartWithSize(c.cmd, &pty.Winsize{Cols: uint16(w), Rows: uint16(h)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.tty = pollable(t, tty)
+	tty = c.tty
+	go io.Copy(tty, c.screen) // the terminal's answers
+	go c.listen()
+	go func() { c.died <- c.cmd.Wait() }()
+	t.Cleanup(func() {
+		c.cmd.Process.Kill()
+		tty.Close()
+		<-c.over
+		c.screen.Close()
+	})
+	return c
+}
+
+// pollable is the same terminal behind a file whose Close ends its reads, and so really hangs up.
+func pollable(t *testing.T, tty *os.File) *os.File {
+	t.Helper()
+	defer tty.Close()
+	fd, err := unix.FcntlInt(tty.Fd(), unix.F_DUPFD_CLOEXEC, 0)
+	if err == nil {
+		err = unix.SetNonblock(fd, true)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return os.NewFile(uintptr(fd), "pty")
+}
+
+func (c *console) listen() {
+	defer close(c.over)
+	b := make([]byte, 1<<16)
+	for {
+		n, err := c.tty.Read(b)
+		if n > 0 {
+			c.mu.Lock()
+			c.raw.Write(b[:n])
+			c.mu.Unlock()
+			c.screen.Write(b[:n])
+			select {
+			case c.news <- struct{}{}:
+			default:
+			}
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+const patience = 20 * time.Second
+
+// sees waits until the screen holds all of want.
+func (c *console) sees(want ...string) *console {
+	c.t.Helper()
+	deadline := time.After(patience)
+	for {
+		missing := ""
+		text := c.screen.String()
+		for _, w := range want {
+			if !strings.Contains(text, w) {
+				missing = w
+			}
+		}
+		if missing == "" {
+			return c
+		}
+		select {
+		case <-c.news:
+		case <-c.over:
+			c.t.Fatalf("the program ended before the screen held %q:\n%s", missing, text)
+		case <-deadline:
+			c.t.Fatalf("the screen never held %q:\n%s", missing, text)
+		}
+	}
+}
+
+func (c *console) keys(s string) *console {
+	c.t.Helper()
+	if _, err := c.tty.WriteString(s); err != nil {
+		c.t.Fatal(err)
+	}
+	return c
+}
+
+// ends waits for the program's end and gives its exit status.
+func (c *console) ends() int {
+	c.t.Helper()
+	select {
+	case err := <-c.died:
+		var e *exec.ExitError
+		if errors.As(err, &e) {
+			return e.ExitCode()
+		}
+		if err != nil {
+			c.t.Fatal(err)
+		}
+		return 0
+	case <-time.After(patience):
+		c.t.Fatalf("the program did not end:\n%s", c.screen.String())
+		return -1
+	}
+}
+
+// subjects lists the processes that the program controls, by the tracer that /proc/PID/status names, oldest first.
+func (c *console) subjects() []int {
+	c.t.Helper()
+	var out []int
+	dirs, _ := filepath.Glob("/proc/[0-9]*/status")
+	for _, d := range dirs {
+		b, _ := os.ReadFile(d)
+		m := regexp.MustCompile(`TracerPid:\t(\d+)`).FindSubmatch(b)
+		if m == nil || string(m[1]) == "0" {
+			continue
+		}
+		tracer, _ := strconv.Atoi(string(m[1]))
+		if _, err := os.Stat(fmt.Sprintf("/proc/%d/task/%d", c.cmd.Process.Pid, tracer)); err == nil {
+			pid, _ := strconv.Atoi(strings.Split(d, "/")[2])
+			out = append(out, pid)
+		}
+	}
+	return out
+}
+
+// watch opens handles on processes now, so that their end can be awaited whatever happens to their numbers.
+func watch(t *testing.T, pids []int) []int {
+	t.Helper()
+	if len(pids) == 0 {
+		t.Fatal("no subject was found")
+	}
+	var fds []int
+	for _, p := range pids {
+		fd, err := unix.PidfdOpen(p, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		fds = append(fds, fd)
+	}
+	return fds
+}
+
+func allGone(t *testing.T, fds []int) {
+	t.Helper()
+	for _, fd := range fds {
+		n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, int(patience/time.Millisecond))
+		if err != nil && err != unix.EINTR || n == 0 {
+			t.Errorf("a subject is still there: %v", err)
+		}
+		unix.Close(fd)
+	}
+}
+
+// pagemap reads the word of a page from outside.
+func pagemap(t *testing.T, pid int, addr uint64) uint64 {
+	t.Helper()
+	f, err := os.Open(fmt.Sprintf("/proc/%d/pagemap", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	var b [8]byte
+	if _, err := f.ReadAt(b[:], int64(addr/uint64(os.Getpagesize())*8)); err != nil {
+		t.Fatal(err)
+	}
+	return binary.NativeEndian.Uint64(b[:])
+}
+
+func TestStoryOnATerminal(t *testing.T) {
+	c := start(t, 120, 36, nil)
+	c.sees("step 0/0", "m mmap")
+	c.keys("m").sees("mmap 4p rw private anon").keys("\r").sees("step 1/1")
+	c.keys("wf\tw").sees("step 5/5", "cow → anon", "≠")
+	pids := c.subjects()
+	if len(pids) != 2 {
+		t.Fatalf("%d subjects", len(pids))
+	}
+	m := regexp.MustCompile(`p2 a · 0x([0-9a-f]+)`).FindStringSubmatch(c.screen.String())
+	if m == nil {
+		t.Fatalf("no address in:\n%s", c.screen.String())
+	}
+	addr, _ := strconv.ParseUint(m[1], 16, 64)
+	x, y := pagemap(t, pids[0], addr), pagemap(t, pids[1], addr)
+	const present, exclusive, frame = 1 << 63, 1 << 56, 1<<55 - 1
+	if x&present == 0 || y&present == 0 || x&exclusive == 0 || y&exclusive == 0 {
+		t.Errorf("the words are %x and %x: not two exclusive pages", x, y)
+	}
+	if x&frame != 0 { // visible to root
+		if x&frame == y&frame {
+			t.Errorf("one frame: %x and %x", x, y)
+		}
+		c.sees(fmt.Sprintf("→ 0x%x", y&frame), "the kernel copied it")
+	}
+	c.keys(":mprotect a none\r").sees("---p").keys("w").sees("SIGSEGV/ACCERR")
+	c.keys("\x1b[Z").sees("● p1").keys("w").sees("step 9/9") // life goes on
+	gone := watch(t, c.subjects())
+	c.keys("q")
+	if code := c.ends(); code != 0 {
+		t.Errorf("exit status %d", code)
+	}
+	allGone(t, gone)
+	c.restored()
+}
+
+// restored checks that the terminal was given back: alternate screen, cursor, mouse and paste modes as they were.
+func (c *console) restored() {
+	c.t.Helper()
+	<-c.over
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	out := c.raw.String()
+	for _, mode := range []struct{ on, off string }{{"\x1b[?1049h", "\x1b[?1049l"}, {"\x1b[?1002h", "\x1b[?1002l"}, {"\x1b[?2004h", "\x1b[?2004l"}, {"\x1b[?25l", "\x1b[?25h"}} {
+		if strings.LastIndex(out, mode.on) > strings.LastIndex(out, mode.off) {
+			c.t.Errorf("%q was left on", mode.on)
+		}
+	}
+}
+
+// Whatever ends the program, no process stays behind.
+func TestWaysToDie(t *testing.T) {
+	for _, sig := range []unix.Signal{unix.SIGTERM, unix.SIGHUP, unix.SIGINT, unix.SIGKILL} {
+		t.Run(unix.SignalName(sig), func(t *testing.T) {
+			c := start(t, 80, 24, nil)
+			c.sees("step 0/0").keys("m\rwf").sees("step 3/3")
+			gone := watch(t, c.subjects())
+			unix.Kill(c.cmd.Process.Pid, sig)
+			c.ends()
+			allGone(t, gone)
+			if sig != unix.SIGKILL { // which leaves nobody to give it back
+				c.restored()
+			}
+		})
+	}
+}
+
+// A terminal that hangs up ends the program too.
+func TestHangUp(t *testing.T) {
+	c := start(t, 80, 24, nil)
+	c.sees("step 0/0").keys("m\rwf").sees("step 3/3")
+	gone := watch(t, c.subjects())
+	c.tty.Close()
+	c.ends()
+	allGone(t, gone)
+}
+
+func TestSubjectKilledFromOutside(t *testing.T) {
+	c := start(t, 120, 36, nil)
+	c.sees("step 0/0").keys("m\rw").sees("step 2/2")
+	unix.Kill(c.subjects()[0], unix.SIGKILL)
+	c.sees("p1 was killed by SIGKILL", "from outside")
+	c.keys("w").sees("n starts a fresh one").keys("n").sees("p1 is a fresh one").keys("m\rw").sees("none → anon")
+	c.keys("q").ends()
+}
+
+// A loop in the subject is stopped, and keys typed meanwhile are not lost.
+func TestLoop(t *testing.T) {
+	c := start(t, 120, 36, nil)
+	c.sees("step 0/0").keys(":a = mmap 1p rwx private anon\r").sees("step 1/1")
+	c.keys(":write a \"\\xeb\\xfe\"\r").sees("step 2/2").keys("x").sees("timeout").keys("w").sees("step 4/4")
+	c.keys("q").ends()
+}
+
+func TestResize(t *testing.T) {
+	c := start(t, 120, 36, nil)
+	c.sees("step 0/0").keys("m\rwf").sees("step 3/3")
+	for _, s := range [][2]int{{80, 24}, {40, 12}, {20, 5}, {200, 60}} {
+		c.screen.Resize(s[0], s[1])
+		if err := pty.Setsize(c.tty, &pty.Winsize{Cols: uint16(s[0]), Rows: uint16(s[1])}); err != nil {
+			t.Fatal(err)
+		}
+		if s[0] < 40 {
+			c.sees("cowscope needs", "40x12")
+		} else {
+			c.sees("cowscope", "address space", "m mmap")
+		}
+	}
+	c.keys("q").ends()
+}
+
+// Where no screen can be drawn: one line, status 2, and not one byte for the terminal.
+func TestNoScreen(t *testing.T) {
+	out, err := exec.Command(program(t)).CombinedOutput()
+	var e *exec.ExitError
+	if !errors.As(err, &e) || e.ExitCode() != 2 || strings.Count(string(out), "\n") != 1 || bytes.ContainsRune(out, 0x1b) {
+		t.Errorf("not a terminal: %v, %q", err, out)
+	}
+	for name, c := range map[string]*console{
+		"TERM=dumb": start(t, 80, 24, []string{"TERM=dumb"}),
+		"39x12":     start(t, 39, 12, nil),
+		"80x11":     start(t, 80, 11, nil),
+		"theme":     start(t, 80, 24, nil, "--theme", "purple"),
+		"flag":      start(t, 80, 24, nil, "--purple"),
+		"argument":  start(t, 80, 24, nil, "purple"),
+	} {
+		code := c.ends()
+		<-c.over
+		if code != 2 || strings.Contains(c.raw.String(), "\x1b") || strings.Count(c.raw.String(), "\n") != 1 {
+			t.Errorf("%s: status %d, %q", name, code, c.raw.String())
+		}
+	}
+}
+
+// No colour reaches the terminal where none is wanted.
+func TestNoColor(t *testing.T) {
+	for _, c := range []*console{start(t, 120, 36, []string{"NO_COLOR=yes"}), start(t, 120, 36, nil, "--no-color")} {
+		c.sees("step 0/0").keys("m\rw").sees("step 2/2").keys("q").ends()
+		<-c.over
+		if m := regexp.MustCompile(`\x1b\[(?:[\d;:]*;)?(?:[34]8[;:]|3[0-7]|4[0-7]|9[0-7])[\d;:]*m`).FindString(c.raw.String()); m != "" {
+			t.Errorf("a colour: %q", m)
+		}
+	}
+}
+
+// Two labs at once do not disturb each other.
+func TestTwice(t *testing.T) {
+	a, b := start(t, 120, 36, nil), start(t, 120, 36, nil)
+	a.sees("step 0/0").keys("m\rwf").sees("step 3/3")
+	b.sees("step 0/0").keys("m\rw").sees("step 2/2")
+	a.keys("q").ends()
+	b.keys("f").sees("step 3/3").keys("q").ends()
+}
