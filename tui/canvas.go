@@ -46,11 +46,6 @@ type rect struct{ x, y, w, h int }
 func (r rect) empty() bool            { return r.w <= 0 || r.h <= 0 }
 func (r rect) contains(x, y int) bool { return x >= r.x && x < r.x+r.w && y >= r.y && y < r.y+r.h }
 
-// inset takes dx columns from either side and dy lines from top and bottom.
-func (r rect) inset(dx, dy int) rect {
-	return rect{r.x + dx, r.y + dy, max(r.w-2*dx, 0), max(r.h-2*dy, 0)}
-}
-
 // pen draws within one rectangle of a canvas, in coordinates of that rectangle.
 type pen struct {
 	c *canvas

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	tea "charm.land/bubbletea/v2"
+	"charm.land/lipgloss/v2"
 )
 
 // View gives the frame, drawn anew only where something changed: Bubble Tea asks after every message.
@@ -23,6 +24,9 @@ func (m *App) View() tea.View {
 	v.AltScreen = true
 	v.MouseMode = tea.MouseModeCellMotion
 	v.WindowTitle = "cowscope"
+	if m.opts.Theme != "" && !m.opts.Plain { // a theme that was asked for brings its own ground
+		v.BackgroundColor, v.ForegroundColor = lipgloss.Color(m.theme.palette.ground), lipgloss.Color(m.theme.palette.text)
+	}
 	v.Cursor = cursor
 	m.frame = v
 	return v
@@ -68,7 +72,7 @@ var panes = []pane{
 func measure(s *scene, w, h int) demand {
 	d := demand{mapRows: max(countRows(s.snap, h), 1), inspector: 10}
 	g := newPageGrid(s, w/2, h)
-	d.pageCols = gridLabel + g.perLine*g.cellW
+	d.pageCols = gridLabel + g.perLine*cellCols
 	d.pageRows = 1 + g.group*g.groups
 	return d
 }

@@ -76,8 +76,8 @@ func logHeight(rest int) int {
 	switch {
 	case rest < 7:
 		return min(2, rest)
-	case rest < 12:
-		return 4
+	case rest < 16:
+		return 5
 	case rest < 24:
 		return 7
 	}

@@ -189,7 +189,7 @@ func rawFacts(s *scene, m vmspace.Mapping, run vmspace.Run) []fact {
 		facts = append(facts, fact{"scan", roleText, fmt.Sprintf("0x%x %s", run.Scan, strings.Join(vmspace.ScanBits(run.Scan), " ")), ""})
 	}
 	if run.KFlags != 0 {
-		facts = append(facts, fact{"kpagefl.", roleText, fmt.Sprintf("0x%x %s", run.KFlags, strings.Join(vmspace.KPageBits(run.KFlags), " ")), ""})
+		facts = append(facts, fact{"kpage", roleText, fmt.Sprintf("0x%x %s", run.KFlags, strings.Join(vmspace.KPageBits(run.KFlags), " ")), ""})
 	}
 	if m.Smaps != nil {
 		facts = append(facts, fact{"VmFlags", roleText, strings.Join(m.Smaps.VMFlags, " "), "smaps"},

@@ -87,7 +87,7 @@ func drawAxisHeads(p pen, s *scene, a axis) {
 		more := len(s.snap.Processes) - a.first - a.count
 		text := " " + processHead(s, pr, w-2)
 		if i == a.count-1 && more > 0 {
-			text = " " + processHead(s, pr, w-9) + fmt.Sprintf(" +%d more", more)
+			text = " " + processHead(s, pr, w-7) + fmt.Sprintf(" … +%d", more)
 		}
 		p.cut(x, 0, w, st, clip(text, w-1)+" ")
 	}

@@ -19,31 +19,45 @@ type pageGrid struct {
 	row     row
 	pages   uint64
 	perLine int // pages in a line
-	cellW   int
 	group   int // lines of one group: a line a process and the links between them
 	groups  int // groups that fit
 	first   uint64
 	shown   []*vmspace.Process
+	hidden  int // processes that have the row but find no line
 }
 
-const gridLabel = 7 // columns for "p1" and "+4096"
+const (
+	gridLabel = 7 // columns for "p1" and "+4096"
+	cellCols  = 2 // columns of a page
+)
+
+// relatives lists at most n processes that have the row mapped, the current one among them, and counts the others.
+func relatives(s *scene, r row, n int) (shown []*vmspace.Process, hidden int) {
+	at := 0
+	for _, p := range s.snap.Processes {
+		if _, ok := p.MappingAt(r.Start); ok {
+			if p.Label == s.current {
+				at = len(shown)
+			}
+			shown = append(shown, p)
+		}
+	}
+	if len(shown) <= n {
+		return shown, 0
+	}
+	from := min(max(0, at-n/2), len(shown)-n)
+	return shown[from : from+n], len(shown) - n
+}
 
 func newPageGrid(s *scene, w, h int) pageGrid {
 	r := rowAt(s.snap, s.cursor)
-	g := pageGrid{row: r, pages: r.Pages(s.snap.PageSize), cellW: 2}
+	g := pageGrid{row: r, pages: r.Pages(s.snap.PageSize)}
 	if r.gap {
 		return pageGrid{row: r}
 	}
-	for _, p := range s.snap.Processes {
-		if _, ok := p.MappingAt(r.Start); ok && len(g.shown) < max(1, (h-1+1)/2) {
-			g.shown = append(g.shown, p)
-		}
-	}
-	if g.pages > 10 {
-		g.cellW = 3
-	}
+	g.shown, g.hidden = relatives(s, r, max(1, h/2))
 	g.perLine = 1
-	for g.perLine*2*g.cellW <= w-gridLabel && g.perLine < 64 && uint64(g.perLine) < g.pages {
+	for g.perLine*2*cellCols <= w-gridLabel && g.perLine < 64 && uint64(g.perLine) < g.pages {
 		g.perLine *= 2
 	}
 	g.group = 2*len(g.shown) - 1
@@ -81,6 +95,9 @@ func drawPages(p pen, s *scene, hits *hitList) {
 	for i := range g.groups {
 		drawGroup(inner.sub(rect{0, 1 + i*g.group, inner.r.w, g.group}), s, g, g.first+uint64(i), hits)
 	}
+	if g.hidden > 0 {
+		p.put(2, p.r.h-1, roleDim, fmt.Sprintf(" +%d processes ", g.hidden))
+	}
 	last := g.first + uint64(g.groups)
 	if total := (g.pages + uint64(g.perLine) - 1) / uint64(g.perLine); g.first > 0 || last < total {
 		p.right(p.r.w-2, p.r.h-1, roleDim, fmt.Sprintf(" %d–%d of %d ", g.first*uint64(g.perLine), min(last*uint64(g.perLine), g.pages)-1, g.pages))
@@ -89,8 +106,12 @@ func drawPages(p pen, s *scene, hits *hitList) {
 
 // drawRuler writes the numbers of the pages over their cells.
 func drawRuler(p pen, g pageGrid) {
-	for i := range min(uint64(g.perLine), g.pages) {
-		p.put(gridLabel+int(i)*g.cellW, 0, roleDim, strconv.Itoa(int(i)))
+	every := uint64(1)
+	if min(uint64(g.perLine), g.pages) > 10 {
+		every = 4 // two figures do not fit one cell
+	}
+	for i := uint64(0); i < min(uint64(g.perLine), g.pages); i += every {
+		p.put(gridLabel+int(i)*cellCols, 0, roleDim, strconv.Itoa(int(i)))
 	}
 }
 
@@ -98,21 +119,23 @@ func drawGroup(p pen, s *scene, g pageGrid, line uint64, hits *hitList) {
 	ps := s.snap.PageSize
 	first := line * uint64(g.perLine)
 	n := min(uint64(g.perLine), g.pages-first)
+	if first > 0 {
+		p.put(1, min(len(g.shown)-1, 1), roleDim, fmt.Sprintf("+%d", first)) // under the first label, or in its place
+	}
 	for j, pr := range g.shown {
 		st := roleDim
 		if pr.Label == s.current {
 			st = roleAccent | flagBold
 		}
-		p.put(1, 2*j, st, pr.Label)
-		if first > 0 && j == 0 {
-			p.right(gridLabel-1, 2*j, roleDim, fmt.Sprintf("+%d", first))
+		if len(g.shown) > 1 || first == 0 {
+			p.put(1, 2*j, st, pr.Label)
 		}
 		for i := range n {
 			addr := g.row.Start + (first+i)*ps
 			run := pr.PageAt(addr, ps)
-			x := gridLabel + int(i)*g.cellW
+			x := gridLabel + int(i)*cellCols
 			drawPage(p, s, pr, run, addr, x, 2*j)
-			hits.add(rect{p.r.x + x, p.r.y + 2*j, g.cellW, 1}, hit{kind: hitPage, addr: addr, label: pr.Label})
+			hits.add(rect{p.r.x + x, p.r.y + 2*j, cellCols, 1}, hit{kind: hitPage, addr: addr, label: pr.Label})
 			if j > 0 {
 				glyph, lst := link(s, g.shown[j-1], pr, addr)
 				p.put(x, 2*j-1, lst, glyph)
