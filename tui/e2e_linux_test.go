@@ -2,6 +2,7 @@ package tui_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -16,6 +17,10 @@ import (
 	"testing"
 	"time"
 
+	"cowscope/actions"
+	"cowscope/tui"
+
+	tea "charm.land/bubbletea/v2"
 	"github.com/charmbracelet/x/vt"
 	"github.com/creack/pty"
 	"golang.org/x/sys/unix"
@@ -39,7 +44,15 @@ var build = sync.OnceValues(func() (string, error) {
 	return bin, nil
 })
 
+// As a process of its own, this test program is something else to look at on a terminal.
 func TestMain(m *testing.M) {
+	if role := roles[os.Getenv("COWSCOPE_ROLE")]; role != nil {
+		if err := role(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
 	code := m.Run()
 	if os.Getenv("COWSCOPE_BIN") == "" {
 		if bin, err := build(); err == nil {
@@ -49,7 +62,43 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-func program(t *testing.T) string {
+var roles = map[string]func() error{
+	"panics": func() error {
+		s, err := actions.Open(actions.Options{})
+		if err != nil {
+			return err
+		}
+		defer s.Close()
+		return tui.RunWith(panics{s})
+	},
+	"trivial": func() error {
+		_, err := tea.NewProgram(trivial{}).Run()
+		return err
+	},
+}
+
+// panics is a lab that breaks at a fork.
+type panics struct{ *actions.Session }
+
+func (p panics) Do(ctx context.Context, line string) (*actions.Step, error) {
+	if line == "fork" {
+		panic("a lab that breaks")
+	}
+	return p.Session.Do(ctx, line)
+}
+
+// trivial is the least that Bubble Tea can show.
+type trivial struct{}
+
+func (trivial) Init() tea.Cmd                         { return nil }
+func (t trivial) Update(tea.Msg) (tea.Model, tea.Cmd) { return t, nil }
+func (trivial) View() tea.View {
+	v := tea.NewView("step 0/0")
+	v.AltScreen = true
+	return v
+}
+
+func program(t testing.TB) string {
 	t.Helper()
 	bin, err := build()
 	if err != nil {
@@ -60,7 +109,7 @@ func program(t *testing.T) string {
 
 // console is the program on a terminal.
 type console struct {
-	t      *testing.T
+	t      testing.TB
 	cmd    *exec.Cmd
 	tty    *os.File
 	screen *vt.SafeEmulator
@@ -71,10 +120,25 @@ type console struct {
 	died   chan error
 }
 
-func start(t *testing.T, w, h int, env []string, args ...string) *console {
+func start(t testing.TB, w, h int, env []string, args ...string) *console {
+	t.Helper()
+	return launch(t, exec.Command(program(t), args...), w, h, env)
+}
+
+// role starts this test program as something else.
+func role(t testing.TB, name string, w, h int) *console {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return launch(t, exec.Command(self), w, h, []string{"COWSCOPE_ROLE=" + name})
+}
+
+func launch(t testing.TB, cmd *exec.Cmd, w, h int, env []string) *console {
 	t.Helper()
 	c := &console{t: t, news: make(chan struct{}, 1), over: make(chan struct{}), died: make(chan error, 1)}
-	c.cmd = exec.Command(program(t), args...)
+	c.cmd = cmd
 	c.cmd.Env = append(append(os.Environ(), "TERM=xterm-256color", "COLORTERM=truecolor"), env...)
 	c.screen = vt.NewSafeEmulator(w, h)
 	tty, err := pty.StartWithSize(c.cmd, &pty.Winsize{Cols: uint16(w), Rows: uint16(h)})
@@ -96,7 +160,7 @@ func start(t *testing.T, w, h int, env []string, args ...string) *console {
 }
 
 // pollable is the same terminal behind a file whose Close ends its reads, and so really hangs up.
-func pollable(t *testing.T, tty *os.File) *os.File {
+func pollable(t testing.TB, tty *os.File) *os.File {
 	t.Helper()
 	defer tty.Close()
 	fd, err := unix.FcntlInt(tty.Fd(), unix.F_DUPFD_CLOEXEC, 0)
@@ -309,6 +373,48 @@ func TestWaysToDie(t *testing.T) {
 			allGone(t, gone)
 			if sig != unix.SIGKILL { // which leaves nobody to give it back
 				c.restored()
+			}
+		})
+	}
+}
+
+func TestPanic(t *testing.T) {
+	c := role(t, "panics", 80, 24)
+	c.sees("step 0/0").keys("m\rw").sees("step 2/2")
+	gone := watch(t, c.subjects())
+	c.keys("f")
+	if code := c.ends(); code == 0 {
+		t.Error("a panic ended well")
+	}
+	allGone(t, gone)
+	c.restored()
+}
+
+// BenchmarkFirstFrame starts the program on a terminal and waits for its first frame, beside the least that Bubble Tea can show.
+func BenchmarkFirstFrame(b *testing.B) {
+	var least time.Duration
+	for _, x := range []struct {
+		name  string
+		start func() *console
+	}{
+		{"trivial", func() *console { return role(b, "trivial", 120, 36) }},
+		{"lab", func() *console { return start(b, 120, 36, nil) }},
+	} {
+		b.Run(x.name, func(b *testing.B) {
+			program(b)
+			for b.Loop() {
+				c := x.start()
+				c.sees("step 0/0")
+				b.StopTimer()
+				c.cmd.Process.Kill()
+				c.ends()
+				b.StartTimer()
+			}
+			each := b.Elapsed() / time.Duration(b.N)
+			if x.name == "trivial" {
+				least = each
+			} else {
+				b.ReportMetric(float64(each)/float64(least), "times-trivial")
 			}
 		})
 	}

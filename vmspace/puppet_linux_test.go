@@ -57,11 +57,15 @@ func startPuppet(t testing.TB) *puppet {
 	if err := p.cmd.Start(); err != nil {
 		t.Fatalf("starting the puppet: %v", err)
 	}
-	t.Cleanup(func() {
-		in.Close()
-		p.cmd.Wait()
-	})
+	t.Cleanup(p.stop)
 	return p
+}
+
+// stop ends the puppet and its children.
+func (p *puppet) stop() {
+	p.cmd.Process.Signal(unix.SIGCONT)
+	p.in.Close()
+	p.cmd.Wait()
 }
 
 // ask sends a command and gives the errno and the value that came of it.
@@ -155,13 +159,17 @@ func puppetMain() {
 			unix.Pipe2(down[:], unix.O_CLOEXEC)
 			unix.Pipe2(up[:], unix.O_CLOEXEC)
 			pid := forkKid(down[0], up[1])
+			unix.Close(down[0]) // so that a kid's death is the end of what can be read
+			unix.Close(up[1])
 			kids, v = append(kids, [2]int{down[1], up[0]}), uint64(pid)
 		case "child":
 			k := kids[n[1]]
 			order := [3]uint64{n[2], n[3], n[4]}
-			unix.Write(k[1-1], unsafe.Slice((*byte)(unsafe.Pointer(&order)), 24))
+			unix.Write(k[0], unsafe.Slice((*byte)(unsafe.Pointer(&order)), 24))
 			if n[2] != 'x' {
-				unix.Read(k[1], unsafe.Slice((*byte)(unsafe.Pointer(&v)), 8))
+				if n, _ := unix.Read(k[1], unsafe.Slice((*byte)(unsafe.Pointer(&v)), 8)); n != 8 {
+					errno = unix.EPIPE
+				}
 			}
 		case "wait":
 			pid, _ := unix.Wait4(int(n[1]), nil, 0, nil)

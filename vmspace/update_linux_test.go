@@ -47,10 +47,7 @@ func updateIsRead(t *testing.T, o Options) {
 	}
 	rapid.Check(t, func(rt *rapid.T) {
 		p := startPuppet(t)
-		defer func() {
-			p.in.Close()
-			p.cmd.Wait()
-		}()
+		defer p.stop()
 		p.t = rt
 		r, full := newReader(t, o), newReader(t, o)
 		defer r.Close()

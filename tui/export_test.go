@@ -1,0 +1,10 @@
+package tui
+
+// RunWith runs the screen on any lab in the terminal, for tests in a process of their own.
+func RunWith(lab Lab) error {
+	m, err := New(lab, Options{})
+	if err != nil {
+		return err
+	}
+	return runProgram(m, false)
+}
