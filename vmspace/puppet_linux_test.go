@@ -152,6 +152,14 @@ func puppetMain() {
 			errno, _ = err.(unix.Errno)
 		case "store":
 			*at(n[1]) = byte(n[2])
+		case "fill":
+			for a := n[1]; a < n[1]+n[2]; a += pg {
+				*at(a) = 1
+			}
+		case "stripe": // takes writing from every other page, so that each is a mapping
+			for a := n[1] + pg; a < n[1]+n[2]; a += 2 * pg {
+				unix.Syscall(unix.SYS_MPROTECT, uintptr(a), pg, unix.PROT_READ)
+			}
 		case "load":
 			v = uint64(*at(n[1]))
 		case "fork":

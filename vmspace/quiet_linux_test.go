@@ -213,3 +213,78 @@ func TestNames(t *testing.T) {
 		}
 	}
 }
+
+// TestHeapGrows holds that an update sees the heap move though nobody said where it is.
+func TestHeapGrows(t *testing.T) {
+	p := startPuppet(t)
+	p.mmap(arena, pg, rw, private)
+	for _, o := range []Options{{SmallMappings: -1}, {SmallMappings: -1, NoQuery: true}} {
+		r := newReader(t, o)
+		s := read(t, r, p.family())
+		brk := p.must("call %d 0", unix.SYS_BRK)
+		brk = p.must("call %d %d", unix.SYS_BRK, brk+3*pg)
+		p.store(brk-1, 1)
+		next, err := r.Update(s, p.family(), []Touched{{"p1", Range{arena, arena + pg}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		m, ok := next.Processes[0].MappingAt(brk - 1)
+		if !ok || m.Kind() != KindHeap || m.End != brk {
+			t.Errorf("the heap is %+v, its end should be %x", m, brk)
+		}
+		if run := next.Processes[0].PageAt(brk-1, pg); run.State != Anon {
+			t.Errorf("the page at its end is %+v", run)
+		}
+	}
+}
+
+// TestGrowsDown does the same with a mapping that grows downwards by being touched below.
+func TestGrowsDown(t *testing.T) {
+	p := startPuppet(t)
+	p.mmap(arena+600*pg, 2*pg, rw, private|unix.MAP_GROWSDOWN)
+	r := newReader(t, Options{SmallMappings: -1})
+	s := read(t, r, p.family())
+	addr := uint64(arena + 590*pg)
+	if got := Predict(s.Processes[0], addr, Store, NoFacts); !got.Allows(Grow) {
+		t.Errorf("predicted %+v", got)
+	}
+	p.store(addr, 1)
+	next, err := r.Update(s, p.family(), []Touched{{"p1", Range{addr, addr + pg}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m, ok := next.Processes[0].MappingAt(addr); !ok || m.Start != addr || m.End != arena+602*pg {
+		t.Errorf("the mapping is %+v", m)
+	}
+}
+
+// TestPredictionsHold asks before a few accesses and looks afterwards.
+func TestPredictionsHold(t *testing.T) {
+	p := startPuppet(t)
+	p.mmap(arena, 8*pg, rw, private)
+	r := newReader(t, Options{})
+	for _, c := range []struct {
+		page  uint64
+		write bool
+		want  Happening
+		after State
+	}{{0, false, ZeroMap, Zero}, {0, true, ZeroFill, Anon}, {1, true, ZeroFill, Anon}, {1, true, NoFault, Anon}, {1, false, NoFault, Anon}} {
+		addr := arena + c.page*pg
+		s := read(t, r, p.family())
+		access := Load
+		if c.write {
+			access = Store
+		}
+		if got := Predict(s.Processes[0], addr, access, NoFacts); len(got.Can) == 0 || got.Can[0] != c.want {
+			t.Errorf("%v of page %d: predicted %+v, want %s", access, c.page, got, c.want)
+		}
+		if c.write {
+			p.store(addr, 1)
+		} else {
+			p.load(addr)
+		}
+		if run := read(t, r, p.family()).Processes[0].PageAt(addr, pg); run.State != c.after {
+			t.Errorf("page %d is %v, want %v", c.page, run.State, c.after)
+		}
+	}
+}

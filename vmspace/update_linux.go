@@ -18,6 +18,7 @@ import (
 const (
 	aroundPages = 16      // fault_around_bytes, 64 KiB (mm/memory.c)
 	hugeBlock   = 2 << 20 // what one entry of the page middle directory maps with 4 KiB pages
+	maxParts    = 256     // more changed parts of files than this: read everything instead of looking for each
 	maxPatch    = 2048    // more mappings than this around one range: read the whole list instead
 )
 
@@ -110,7 +111,8 @@ func (r *Reader) partial(all []*reading, spans []Range) bool {
 		if !ok {
 			return false
 		}
-		if pass > 0 || len(more) == 0 {
+		spans = append(spans, more...)
+		if pass > 0 || covered(windows, more) {
 			r.lookUp(all, spans, windows)
 			for _, g := range all {
 				if !g.full && g.err == nil {
@@ -119,7 +121,6 @@ func (r *Reader) partial(all []*reading, spans []Range) bool {
 			}
 			break
 		}
-		spans = append(spans, more...)
 	}
 	r.readFull(all)
 	return true
@@ -235,8 +236,8 @@ func aliases(all []*reading, windows []Range) (more []Range, ok bool) {
 			}
 		})
 	}
-	if !ok || len(parts) == 0 {
-		return nil, ok
+	if !ok || len(parts) == 0 || len(parts) > maxParts {
+		return nil, ok && len(parts) == 0
 	}
 	for _, g := range all {
 		if g.full || g.err != nil {
@@ -248,7 +249,7 @@ func aliases(all []*reading, windows []Range) (more []Range, ok bool) {
 				continue
 			}
 			for _, p := range parts {
-				if x := p.in(m); !x.Empty() && !covered(windows, x) {
+				if x := p.in(m); !x.Empty() {
 					more = append(more, x)
 				}
 			}
@@ -257,8 +258,14 @@ func aliases(all []*reading, windows []Range) (more []Range, ok bool) {
 	return more, true
 }
 
-func covered(windows []Range, x Range) bool {
-	return slices.ContainsFunc(windows, func(w Range) bool { return w.Covers(x) })
+// covered says whether the windows hold all of the ranges.
+func covered(windows, ranges []Range) bool {
+	for _, x := range ranges {
+		if !slices.ContainsFunc(windows, func(w Range) bool { return w.Covers(x) }) {
+			return false
+		}
+	}
+	return true
 }
 
 // hasPartner says whether some relative had, at the same addresses, the frames that g had in x.
