@@ -103,7 +103,10 @@ func explainMunmap(st *Step, c *call) string {
 		n += g.Pages
 	}
 	text := fmt.Sprintf("%s no longer mapped: the next touch is SIGSEGV/MAPERR.", plural(n, "page"))
-	return text + splitText(st)
+	for _, s := range changesOf(st.Changes, st.Process, vmspace.ChangeSplit) {
+		text += fmt.Sprintf(" What is left of the mapping around the hole is %s mappings now.", s.To)
+	}
+	return text
 }
 
 func explainMprotect(st *Step, c *call) string {
@@ -118,7 +121,7 @@ func explainMprotect(st *Step, c *call) string {
 // splitText says what became of the mappings around the range.
 func splitText(st *Step) string {
 	for _, s := range changesOf(st.Changes, st.Process, vmspace.ChangeSplit) {
-		return fmt.Sprintf(" A mapping has one set of letters, so the kernel split it in %s.", s.To)
+		return fmt.Sprintf(" A mapping has one set of letters, so the kernel split it into %s.", s.To)
 	}
 	for _, s := range changesOf(st.Changes, st.Process, vmspace.ChangeMerged) {
 		return fmt.Sprintf(" %s neighbours now have the same letters: the kernel merged them into one mapping.", s.From)

@@ -247,7 +247,7 @@ func canonical(cmd *lang.Command, current string) string {
 
 func faultsBetween(a, b *vmspace.Snapshot, label string) (minor, major uint64) {
 	x, y := a.Process(label), b.Process(label)
-	if x == nil || y == nil || y.MinorFlt < x.MinorFlt || y.MajorFlt < x.MajorFlt {
+	if x == nil || y == nil || x.PID != y.PID || y.MinorFlt < x.MinorFlt || y.MajorFlt < x.MajorFlt {
 		return 0, 0
 	}
 	return y.MinorFlt - x.MinorFlt, y.MajorFlt - x.MajorFlt

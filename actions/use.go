@@ -2,6 +2,7 @@ package actions
 
 import (
 	"cowscope/actions/lang"
+	"cowscope/actions/subject"
 	"cowscope/vmspace"
 )
 
@@ -29,7 +30,8 @@ var restartAction = Action{
 			return err
 		}
 		c.p, c.names, c.current = c.s.members[0], c.s.names, c.s.current
-		c.Focus = vmspace.Range{}
+		text, size := subject.Text()
+		c.Focus = vmspace.Range{Start: text, End: text + size}
 		c.Result = ResultOK
 		return nil
 	},

@@ -86,28 +86,26 @@ func inspectorFacts(s *scene) []fact {
 		return []fact{{"", roleDim, pr.Label + " is dead: its address space is gone; Tab goes to a process that lives", ""}}
 	}
 	m, run, ok := s.page()
-	if !ok {
-		return []fact{
-			{"unmapped", roleBad, "no mapping covers this address", "maps"},
-			{"read", roleBad, "SIGSEGV/MAPERR", ""},
-			{"write", roleBad, "SIGSEGV/MAPERR", ""},
-		}
-	}
-	if s.view == viewRaw {
+	switch {
+	case !ok:
+		return append([]fact{{"unmapped", roleBad, "no mapping covers this address", "maps"}}, predictionFacts(s, pr)...)
+	case s.view == viewRaw:
 		return rawFacts(s, m, run)
 	}
 	facts := []fact{{run.State.String(), stateRole(run.State) | flagBold, stateSentence(s, pr, run), ""}}
 	facts = append(facts, frameFact(s, run)...)
-	for _, a := range []struct {
-		label  string
-		access vmspace.Access
-	}{{"read", vmspace.Load}, {"write", vmspace.Store}, {"exec", vmspace.Fetch}} {
-		text := predictionText(s, pr, a.access)
-		st := roleText
+	return append(facts, predictionFacts(s, pr)...)
+}
+
+// predictionFacts says what each kind of access to the page would lead to.
+func predictionFacts(s *scene, pr *vmspace.Process) []fact {
+	var facts []fact
+	for _, a := range []vmspace.Access{vmspace.Load, vmspace.Store, vmspace.Fetch} {
+		text, st := predictionText(s, pr, a), roleText
 		if strings.HasPrefix(text, "SIG") {
 			st = roleBad
 		}
-		facts = append(facts, fact{a.label, st, text, ""})
+		facts = append(facts, fact{a.String(), st, text, ""})
 	}
 	return facts
 }

@@ -133,7 +133,7 @@ func (s *scene) newFaults(p *vmspace.Process) uint64 {
 		return 0
 	}
 	b := s.step.Before.Process(p.Label)
-	if b == nil || p.MinorFlt+p.MajorFlt < b.MinorFlt+b.MajorFlt {
+	if b == nil || b.PID != p.PID || p.MinorFlt+p.MajorFlt < b.MinorFlt+b.MajorFlt {
 		return 0
 	}
 	return p.MinorFlt + p.MajorFlt - b.MinorFlt - b.MajorFlt
@@ -191,6 +191,9 @@ func drawColumn(p pen, s *scene, pr *vmspace.Process, r row, selected bool, hits
 		st := roleFaint
 		if s.marked(pr.Label, r.Range) {
 			st = roleWarn
+		}
+		if !alive(pr) {
+			return
 		}
 		if pr.Err != "" {
 			p.cut(1, 0, p.r.w-1, roleBad, pr.Err)

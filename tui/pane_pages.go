@@ -88,7 +88,7 @@ func drawPages(p pen, s *scene, hits *hitList) {
 	}
 	inner := drawBox(p, title, roleFaint)
 	if g.row.gap || len(g.shown) == 0 {
-		inner.cut(1, 0, inner.r.w-2, roleDim, "nothing is mapped here")
+		inner.cut(1, 0, inner.r.w-2, roleDim, "not mapped")
 		return
 	}
 	drawRuler(inner, g)

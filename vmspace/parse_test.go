@@ -110,7 +110,7 @@ func TestParseSmaps(t *testing.T) {
 	}
 }
 
-const statLine = "4242 (evil) Z 1 (\n) T 1 2 3 4 5 6 777 8 9 10 11 12 13 14 15 16 17 18 4321 999 55 18446744073709551615 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 66666 22 23 24 0\n"
+const statLine = "4242 (evil) Z 1 (\n) T 1 2 3 4 5 64 777 8 9 10 11 12 13 14 15 16 17 18 4321 999 55 18446744073709551615 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 66666 22 23 24 0\n"
 
 func TestParseStat(t *testing.T) {
 	s, err := parseStat([]byte(statLine))

@@ -112,7 +112,7 @@ func (p *puppet) fork() int {
 
 // inChild has a child do one of: 's' store, 'l' load, 'u' munmap of v bytes, 'x' exit.
 func (p *puppet) inChild(i int, op byte, addr, v uint64) uint64 {
-	return p.must("child %d %d %d %d", i, op, addr, v)
+	return p.must("child %d %d %d %d", p.child[i], op, addr, v)
 }
 
 func (p *puppet) family() []Member {
@@ -128,7 +128,7 @@ func puppetMain() {
 	runtime.LockOSThread()
 	debug.SetGCPercent(-1)
 	in := bufio.NewReader(os.Stdin)
-	var kids [][2]int
+	kids := map[uint64][2]int{} // by pid: where to write orders, where to read answers
 	for {
 		line, err := in.ReadString('\n')
 		if err != nil {
@@ -166,10 +166,11 @@ func puppetMain() {
 			var down, up [2]int
 			unix.Pipe2(down[:], unix.O_CLOEXEC)
 			unix.Pipe2(up[:], unix.O_CLOEXEC)
-			pid := forkKid(down[0], up[1])
+			pid := forkKid(down[0], up[1], down[1])
 			unix.Close(down[0]) // so that a kid's death is the end of what can be read
 			unix.Close(up[1])
-			kids, v = append(kids, [2]int{down[1], up[0]}), uint64(pid)
+			v = uint64(pid)
+			kids[v] = [2]int{down[1], up[0]}
 		case "child":
 			k := kids[n[1]]
 			order := [3]uint64{n[2], n[3], n[4]}
@@ -196,16 +197,17 @@ func at(addr uint64) *byte { return *(**byte)(unsafe.Pointer(&addr)) }
 // kidOrder is where a child keeps what it is told. It is no local variable, because a child's stack must not grow.
 var kidOrder struct{ op, addr, v uint64 }
 
-// forkKid clones this process. The child obeys orders from the file in until it is told to exit.
+// forkKid clones this process. The child obeys orders from the file in until it is told to exit, or until nobody can give it
+// any: it closes its own copy of other, the end that orders are written to.
 //
 //go:nosplit
 //go:norace
-func forkKid(in, out int) uintptr {
+func forkKid(in, out, other int) uintptr {
 	pid, _, _ := unix.RawSyscall6(unix.SYS_CLONE, uintptr(unix.SIGCHLD), 0, 0, 0, 0, 0)
 	if pid != 0 {
 		return pid
 	}
-	unix.RawSyscall6(unix.SYS_PRCTL, unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL), 0, 0, 0, 0)
+	unix.RawSyscall6(unix.SYS_CLOSE, uintptr(other), 0, 0, 0, 0, 0)
 	for {
 		n, _, _ := unix.RawSyscall6(unix.SYS_READ, uintptr(in), uintptr(unsafe.Pointer(&kidOrder)), 24, 0, 0, 0)
 		if n != 24 || kidOrder.op == 'x' {

@@ -184,18 +184,22 @@ func (r *Reader) readFull(all []*reading) {
 		if g.full && g.err == nil {
 			g.err = r.readSpace(g)
 		}
-		if g.err != nil && gone(g.err) && g.stat.State < Zombie { // died between the look at it and the reading
-			g.stat.State = Gone
-			if _, st, err := r.open(g.PID); err == nil {
-				g.stat = st
-				if g.err = errors.New(errGone); st.State == Zombie {
-					g.err = errors.New(errZombie)
-				}
-			}
+		if g.err != nil && g.stat.State < Zombie {
+			r.lookAgain(g)
 		}
 		if g.err != nil {
 			g.maps, g.pages, g.fresh = List[Mapping]{}, List[Run]{}, nil
 		}
+	}
+}
+
+// lookAgain finds out whether a process that could not be read died between the look at it and the reading.
+func (r *Reader) lookAgain(g *reading) {
+	switch _, st, err := r.open(g.PID); {
+	case err != nil && gone(err):
+		g.stat, g.err = stat{State: Gone}, errors.New(errGone)
+	case err == nil && st.State >= Zombie:
+		g.stat, g.err = st, errors.New(errZombie)
 	}
 }
 

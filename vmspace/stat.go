@@ -21,6 +21,7 @@ type stat struct {
 // The numbers of the fields, as proc_pid_stat(5) counts them from 1.
 const (
 	statState     = 3
+	statFlags     = 9
 	statMinorFlt  = 10
 	statMajorFlt  = 12
 	statStartTime = 22
@@ -35,7 +36,7 @@ func parseStat(text []byte) (stat, error) {
 	if open < 0 || end < open {
 		return s, fmt.Errorf("stat: no command name in parentheses: %.80q", text)
 	}
-	n := statState - 1
+	n, flags := statState-1, uint64(0)
 	for f := range bytes.FieldsSeq(text[end+1:]) {
 		n++
 		var to *uint64
@@ -43,6 +44,8 @@ func parseStat(text []byte) (stat, error) {
 		case statState:
 			s.State = procState(f)
 			continue
+		case statFlags:
+			to = &flags
 		case statMinorFlt:
 			to = &s.MinorFlt
 		case statMajorFlt:
@@ -65,8 +68,15 @@ func parseStat(text []byte) (stat, error) {
 	if n < statRSS {
 		return s, fmt.Errorf("stat: only %d fields: %.80q", n, text)
 	}
+	if flags&exiting != 0 && s.State < Zombie {
+		s.State = Zombie
+	}
 	return s, nil
 }
+
+// exiting is PF_EXITING (include/linux/sched.h): on the way to being a zombie, its memory perhaps already given back, after which
+// /proc/PID/maps would call an ordinary user's own process forbidden.
+const exiting = 0x4
 
 // procState reads the state letter.
 func procState(f []byte) ProcState {
