@@ -154,7 +154,7 @@ func launch(t testing.TB, cmd *exec.Cmd, w, h int, env []string) *console {
 		c.cmd.Process.Kill()
 		tty.Close()
 		<-c.over
-		c.screen.Close()
+		c.screen.InputPipe().(io.Closer).Close() // Close itself races with the copying above
 	})
 	return c
 }
@@ -181,8 +181,8 @@ func (c *console) listen() {
 		if n > 0 {
 			c.mu.Lock()
 			c.raw.Write(b[:n])
-			c.mu.Unlock()
 			c.screen.Write(b[:n])
+			c.mu.Unlock()
 			select {
 			case c.news <- struct{}{}:
 			default:
@@ -194,6 +194,13 @@ func (c *console) listen() {
 	}
 }
 
+// text is what stands on the screen. The emulator guards its writes, but not this.
+func (c *console) text() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.screen.String()
+}
+
 const patience = 20 * time.Second
 
 // sees waits until the screen holds all of want.
@@ -202,7 +209,7 @@ func (c *console) sees(want ...string) *console {
 	deadline := time.After(patience)
 	for {
 		missing := ""
-		text := c.screen.String()
+		text := c.text()
 		for _, w := range want {
 			if !strings.Contains(text, w) {
 				missing = w
@@ -243,7 +250,7 @@ func (c *console) ends() int {
 		}
 		return 0
 	case <-time.After(patience):
-		c.t.Fatalf("the program did not end:\n%s", c.screen.String())
+		c.t.Fatalf("the program did not end:\n%s", c.text())
 		return -1
 	}
 }
@@ -320,9 +327,9 @@ func TestStoryOnATerminal(t *testing.T) {
 	if len(pids) != 2 {
 		t.Fatalf("%d subjects", len(pids))
 	}
-	m := regexp.MustCompile(`p2 a · 0x([0-9a-f]+)`).FindStringSubmatch(c.screen.String())
+	m := regexp.MustCompile(`p2 a · 0x([0-9a-f]+)`).FindStringSubmatch(c.text())
 	if m == nil {
-		t.Fatalf("no address in:\n%s", c.screen.String())
+		t.Fatalf("no address in:\n%s", c.text())
 	}
 	addr, _ := strconv.ParseUint(m[1], 16, 64)
 	x, y := pagemap(t, pids[0], addr), pagemap(t, pids[1], addr)
@@ -451,7 +458,9 @@ func TestResize(t *testing.T) {
 	c := start(t, 120, 36, nil)
 	c.sees("step 0/0").keys("m\rwf").sees("step 3/3")
 	for _, s := range [][2]int{{80, 24}, {40, 12}, {20, 5}, {200, 60}} {
+		c.mu.Lock()
 		c.screen.Resize(s[0], s[1])
+		c.mu.Unlock()
 		if err := pty.Setsize(c.tty, &pty.Winsize{Cols: uint16(s[0]), Rows: uint16(s[1])}); err != nil {
 			t.Fatal(err)
 		}
