@@ -56,6 +56,9 @@ type App struct {
 	asked  peeked // what was last asked for
 	next   byte   // what w stores next
 
+	// later sends a message after a while; tests, which wait for nothing, replace it.
+	later func(time.Duration, tea.Msg) tea.Cmd
+
 	over    overlay
 	busy    string
 	slow    bool // the running command has lasted long enough to be told
@@ -92,7 +95,7 @@ func New(lab Lab, opts Options) (*App, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &App{lab: lab, opts: opts, theme: t, next: 1}
+	m := &App{lab: lab, opts: opts, theme: t, next: 1, later: later}
 	m.ctx, m.stop = context.WithCancel(context.Background())
 	m.steps = lab.History()
 	m.pos = len(m.steps) - 1
@@ -129,12 +132,14 @@ type (
 
 // Init asks for the background colour and starts the gentle poll.
 func (m *App) Init() tea.Cmd {
-	return tea.Batch(tea.RequestBackgroundColor, pollLater(), m.peek())
+	return tea.Batch(tea.RequestBackgroundColor, m.pollLater(), m.peek())
 }
 
-func pollLater() tea.Cmd {
-	return tea.Tick(pollEvery, func(time.Time) tea.Msg { return pollMsg{} })
+func later(d time.Duration, msg tea.Msg) tea.Cmd {
+	return tea.Tick(d, func(time.Time) tea.Msg { return msg })
 }
+
+func (m *App) pollLater() tea.Cmd { return m.later(pollEvery, pollMsg{}) }
 
 // Update takes one message.
 func (m *App) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
@@ -163,7 +168,7 @@ func (m *App) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	case pollMsg:
 		return m, m.poll()
 	case polledMsg:
-		return m, tea.Batch(m.polled(msg), pollLater())
+		return m, tea.Batch(m.polled(msg), m.pollLater())
 	case peekedMsg:
 		if peeked(msg).label == m.asked.label && msg.addr == m.asked.addr && msg.n == m.asked.n {
 			m.bytes, m.fresh = peeked(msg), false
@@ -233,7 +238,7 @@ func (m *App) run(line string) tea.Cmd {
 		step, err := m.lab.Do(m.ctx, line)
 		return doneMsg{line, step, err}
 	}
-	return tea.Batch(do, tea.Tick(slowAfter, func(time.Time) tea.Msg { return slowMsg(n) }))
+	return tea.Batch(do, m.later(slowAfter, slowMsg(n)))
 }
 
 // done takes the end of a command.
@@ -259,7 +264,7 @@ func (m *App) done(d doneMsg) tea.Cmd {
 // poll asks for what changed by itself, unless a command is running, which will tell it anyway.
 func (m *App) poll() tea.Cmd {
 	if m.busy != "" {
-		return pollLater()
+		return m.pollLater()
 	}
 	return func() tea.Msg {
 		step, err := m.lab.Poll(m.ctx)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 	"testing"
+	"time"
 
 	"cowscope/actions"
 
@@ -13,8 +14,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// driver runs the model without a terminal: a key, then every command that follows from it, until nothing is left to do. Ticks are
-// not awaited.
+// driver runs the model without a terminal: a key, then every command that follows from it, until nothing is left to do.
 type driver struct {
 	t *testing.T
 	m *App
@@ -32,6 +32,7 @@ func drive(t *testing.T, w, h int, opts Options) *driver {
 	if err != nil {
 		t.Fatal(err)
 	}
+	m.later = func(time.Duration, tea.Msg) tea.Cmd { return nil }
 	d := &driver{t, m, s}
 	d.send(tea.WindowSizeMsg{Width: w, Height: h})
 	d.settle(m.peek())
@@ -43,20 +44,17 @@ func (d *driver) send(msg tea.Msg) {
 	d.settle(cmd)
 }
 
-// settle runs a command and what it leads to. A tick would wait, so commands that are ticks are told by running them elsewhere:
-// the app's own commands are the only others, and they are marked by being first in their batch.
+// settle runs a command and what it leads to.
 func (d *driver) settle(cmd tea.Cmd) {
 	if cmd == nil {
 		return
 	}
-	done := make(chan tea.Msg, 1)
-	go func() { done <- cmd() }()
-	switch msg := (<-done).(type) {
+	switch msg := cmd().(type) {
 	case tea.BatchMsg:
 		for _, c := range msg {
 			d.settle(c)
 		}
-	case nil, slowMsg, pollMsg, tea.QuitMsg:
+	case nil, tea.QuitMsg:
 	default:
 		d.send(msg)
 	}
