@@ -14,6 +14,7 @@ const (
 	wordUffd   = 0x8300_0000_0015_31ba
 )
 
+// One table, long because it has a row for every case.
 func TestClassify(t *testing.T) {
 	anon := Mapping{Range: Range{0x1000, 0x9000}, Perms: Read | Write}
 	file := Mapping{Range: Range{0x1000, 0x9000}, Perms: Read, Inode: 7, Path: "/lib/x"}

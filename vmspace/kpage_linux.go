@@ -8,8 +8,8 @@ import (
 )
 
 // Rules of this file: /proc/kpagecount and /proc/kpageflags, one word a frame, root only (Documentation/admin-guide/mm/pagemap.rst).
-// One read for each run of frames, never one for a frame; no more frames in one snapshot than the budget says. What was not
-// read is -1 for the count and 0 for the flags.
+// One read for each run of frames, never one for a frame; no more frames in one snapshot than the budget says, but for pages
+// whose state hangs on it, which there are only without PAGEMAP_SCAN. What was not read is -1 for the count and 0 for the flags.
 
 // kpage holds the two files; nil where they may not be read.
 type kpage struct {
@@ -52,7 +52,7 @@ func (k *kpage) fill(runs []Run, maps List[Mapping], budget *int, haveScan bool,
 		at, prev = maps.walk(runs[0].Start), old.walk(runs[0].Start)
 	}
 	for _, r := range runs {
-		if r.Frame == 0 || *budget <= 0 && old.Len() == 0 {
+		if r.Frame == 0 || *budget <= 0 && old.Len() == 0 && r.State != Unknown {
 			k.out = append(k.out, r)
 			continue
 		}
@@ -113,10 +113,10 @@ func (k *kpage) read(r Run, c class, budget *int, haveScan bool) {
 	if r.FrameOf(1) == r.Frame {
 		n = 1
 	}
-	if m := uint64(max(*budget, 0)); n > m {
+	if m := uint64(max(*budget, 0)); n > m && r.State != Unknown {
 		n = m
 	}
-	*budget -= int(n)
+	*budget -= int(min(n, uint64(max(*budget, 0))))
 	for i := range k.words {
 		if uint64(cap(k.words[i])) < n*8 {
 			k.words[i] = make([]byte, n*8)

@@ -37,6 +37,7 @@ func predictSpace() *Process {
 	}
 }
 
+// One table, long because it has a row for every case.
 func TestPredict(t *testing.T) {
 	p := predictSpace()
 	sized, stack, calm := NoFacts, NoFacts, NoFacts

@@ -2,6 +2,7 @@ package vmspace
 
 import (
 	"bufio"
+	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -31,7 +32,17 @@ func TestMain(m *testing.M) {
 		puppetMain()
 		os.Exit(0)
 	}
+	flag.Parse()
+	if given := flagGiven("rapid.checks"); rapidChecks != "" && !given {
+		flag.Set("rapid.checks", rapidChecks)
+	}
 	os.Exit(m.Run())
+}
+
+// flagGiven says whether the flag stood on the command line.
+func flagGiven(name string) (given bool) {
+	flag.Visit(func(f *flag.Flag) { given = given || f.Name == name })
+	return given
 }
 
 // puppet is the process that the tests read.
@@ -46,7 +57,7 @@ type puppet struct {
 func startPuppet(t testing.TB) *puppet {
 	t.Helper()
 	p := &puppet{t: t, cmd: exec.Command("/proc/self/exe")}
-	p.cmd.Env = append(os.Environ(), puppetEnv+"=1")
+	p.cmd.Env = append(os.Environ(), puppetEnv+"=1", "GORACE=atexit_sleep_ms=0")
 	p.cmd.Stderr = os.Stderr
 	in, err1 := p.cmd.StdinPipe()
 	out, err2 := p.cmd.StdoutPipe()
@@ -139,13 +150,11 @@ func puppetMain() {
 		for i := 1; i < len(words); i++ {
 			n[i], _ = strconv.ParseUint(words[i], 10, 64)
 		}
-		var errno unix.Errno
-		var v uint64
+		errno, v := unix.Errno(0), uint64(0)
 		switch words[0] {
 		case "call":
-			var r uintptr
-			r, _, errno = unix.Syscall6(uintptr(n[1]), uintptr(n[2]), uintptr(n[3]), uintptr(n[4]), uintptr(n[5]), uintptr(n[6]), uintptr(n[7]))
-			v = uint64(r)
+			r, _, e := unix.Syscall6(uintptr(n[1]), uintptr(n[2]), uintptr(n[3]), uintptr(n[4]), uintptr(n[5]), uintptr(n[6]), uintptr(n[7]))
+			errno, v = e, uint64(r)
 		case "open":
 			fd, err := unix.Open(words[1], unix.O_RDWR, 0)
 			v = uint64(fd)
