@@ -48,6 +48,9 @@ func (p *Process) ready() error {
 	if p.dead != nil {
 		return p.dead
 	}
+	if p.tracer.ending.Load() {
+		return ErrClosed
+	}
 	return nil
 }
 

@@ -24,6 +24,7 @@ type Tracer struct {
 	ended  chan struct{} // closed when the thread has been given back
 	once   sync.Once     // closes quit
 	inside atomic.Bool   // a job is running
+	ending atomic.Bool   // Close was called: the job under way is to come to its end
 	tid    int           // of the thread
 
 	procs map[int]*Process // not yet reaped for good, by pid
@@ -139,10 +140,12 @@ func (t *Tracer) Do(f func()) error {
 	return j.err
 }
 
-// Close kills and reaps every process and gives the thread back. Closing again
-// does nothing.
+// Close kills and reaps every process and gives the thread back. A Do that is
+// running is cut short: its methods answer ErrClosed. Closing again does nothing.
 func (t *Tracer) Close() error {
 	var err error
+	t.ending.Store(true)
+	t.watch.cut()
 	doErr := t.Do(func() {
 		err = t.killAll()
 		t.once.Do(func() { close(t.quit) })

@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"sync"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -213,5 +214,42 @@ func TestThreadIsRestored(t *testing.T) {
 	after, reaperAfter := get()
 	if before != after || reaper != reaperAfter {
 		t.Error("settings differ after Close")
+	}
+}
+
+// Close does not wait for a deadline that is far away: the job under way is cut short.
+func TestCloseCutsShort(t *testing.T) {
+	tr, err := NewTracer()
+	if err != nil {
+		t.Fatal(err)
+	}
+	started, done := make(chan *Process), make(chan error)
+	go func() {
+		var runErr error
+		err := tr.Do(func() {
+			p, err := tr.Start(Config{Deadline: time.Hour})
+			if err != nil {
+				started <- nil
+				runErr = err
+				return
+			}
+			started <- p
+			e, err := p.Syscall(unix.SYS_PPOLL)
+			if err == nil && !e.TimedOut {
+				t.Errorf("the call ended with %+v", e)
+			}
+			_, runErr = p.Syscall(unix.SYS_GETPID)
+		})
+		done <- errors.Join(err, runErr)
+	}()
+	p := <-started
+	if p == nil {
+		t.Fatal(<-done)
+	}
+	if err := tr.Close(); err != nil {
+		t.Error(err)
+	}
+	if err := <-done; !errors.Is(err, ErrClosed) {
+		t.Errorf("the job ended with %v, want ErrClosed", err)
 	}
 }

@@ -29,6 +29,7 @@ type watchdog struct {
 	timer *time.Timer
 	epoch time.Time     // for durations, which compare cheaply
 	armed time.Duration // when the timer is due, 0 when it is not set
+	hurry bool          // nobody waits for any run any more
 	watched
 }
 
@@ -50,11 +51,25 @@ func (w *watchdog) init() {
 func (w *watchdog) begin(pid int, limit time.Duration) {
 	now := time.Since(w.epoch)
 	w.mu.Lock()
+	if w.hurry {
+		limit = 0
+	}
 	w.watched = watched{pid: pid, due: now + limit}
 	if w.armed == 0 || w.due < w.armed {
 		w.arm(limit)
 	}
 	w.mu.Unlock()
+}
+
+// cut makes the run under way overdue, and every run after it from its start.
+func (w *watchdog) cut() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.hurry = true
+	if w.pid != 0 && w.fired == 0 {
+		w.due = time.Since(w.epoch)
+		w.arm(0)
+	}
 }
 
 // end says what became of the run.
