@@ -31,4 +31,4 @@ var execAction = Action{
 }
 
 // everything notes that the action may have changed any page of the process.
-func (c *call) everything() { c.touch(vmspace.Range{Start: 0, End: ^uint64(0)}) }
+func (c *call) everything() { c.touch(vmspace.Everything) }

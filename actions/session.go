@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sync"
 	"syscall"
+	"time"
 
 	"cowscope/actions/lang"
 	"cowscope/actions/subject"
@@ -36,6 +37,8 @@ type Session struct {
 	born    int       // processes so far, for their labels
 	names   Names
 	current string
+
+	fullLook time.Time // when a poll may next read everything
 
 	turn    sync.Mutex // held while a command or a poll runs
 	mu      sync.Mutex // guards history
@@ -289,7 +292,7 @@ func (s *Session) Poll(ctx context.Context) (*Step, error) {
 func (s *Session) notice() (*Step, error) {
 	before := s.last().After
 	event, label := s.deaths()
-	after, err := s.reader.Update(before, s.family(), nil)
+	after, err := s.look(before)
 	if err != nil {
 		return nil, err
 	}
@@ -311,6 +314,22 @@ func (s *Session) notice() (*Step, error) {
 		step.PID = m.PID
 	}
 	return step, nil
+}
+
+// look reads the family with no command to say where something may have changed. A small family is always read in full; a large one
+// so rarely that looking stays below a hundredth of the time.
+func (s *Session) look(before *vmspace.Snapshot) (*vmspace.Snapshot, error) {
+	start := time.Now()
+	if start.Before(s.fullLook) {
+		return s.reader.Update(before, s.family(), nil)
+	}
+	var all []vmspace.Touched
+	for _, m := range s.family() {
+		all = append(all, vmspace.Touched{Label: m.Label, Range: vmspace.Everything})
+	}
+	after, err := s.reader.Update(before, s.family(), all)
+	s.fullLook = time.Now().Add(99 * time.Since(start))
+	return after, err
 }
 
 // worthTelling leaves out what changes all the time without meaning: a page referenced again, mapped once more elsewhere.
