@@ -302,6 +302,13 @@ func explainDeath(st *Step, c *call) string {
 
 func explainSignal(st *Step, c *call) string {
 	tail := " A process without a handler dies of it; cowscope took it away, so that " + st.Process + " lives on."
+	if st.Done > 0 {
+		unit := "byte"
+		if c.cmd.Verb.Name == "touch" {
+			unit = "page"
+		}
+		tail = fmt.Sprintf(" Before it, %s went well.", plural(st.Done, unit)) + tail
+	}
 	p := st.Before.Process(st.Process)
 	m, mapped := p.MappingAt(st.Fault)
 	verb := map[string]string{"read": "reading", "touch": "the access", "exec": "executing"}[c.cmd.Verb.Name]

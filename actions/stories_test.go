@@ -3,6 +3,7 @@ package actions
 import (
 	"bytes"
 	"context"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -147,6 +148,12 @@ func TestStoryS2ForkTextbook(t *testing.T) {
 	}
 }
 
+// code is machine code as strings of the language: return; exit(0) and return; jump to itself.
+var code = map[string]struct{ ret, exit, loop string }{
+	"amd64": {`"\xc3"`, `"\xb8\x3c\x00\x00\x00\x0f\x05\xc3"`, `"\xeb\xfe"`},
+	"arm64": {`"\xc0\x03\x5f\xd6"`, `"\xa8\x0b\x80\xd2\x01\x00\x00\xd4\xc0\x03\x5f\xd6"`, `"\x00\x00\x00\x14"`},
+}[runtime.GOARCH]
+
 func TestStoryS8Protections(t *testing.T) {
 	l := open(t)
 	const denied = "SIGSEGV/ACCERR"
@@ -158,28 +165,27 @@ func TestStoryS8Protections(t *testing.T) {
 		{"rx", "ok", denied, "ok"},
 		{"rwx", "ok", "ok", "ok"},
 	} {
-		l.all("a = mmap 1p rw private anon", "write a 0xc3", "mprotect a "+c.prot)
+		l.all("a = mmap 1p rw private anon", "write a "+code.ret, "mprotect a "+c.prot)
 		l.want(c.read, "read a")
 		l.want(c.exec, "exec a")
-		l.want(c.write, "write a 0xc3")
+		l.want(c.write, "write a "+code.ret)
 		l.all("munmap a")
 	}
-	l.all("a = mmap 1p rw private anon", "write a 0xc3", "mprotect a x")
+	l.all("a = mmap 1p rw private anon", "write a "+code.ret, "mprotect a x")
 	l.all("exec a")
 	l.want(denied, "write a 1")
 }
 
 func TestStoryS9MachineCode(t *testing.T) {
 	l := open(t)
-	l.all("mmap 1p rw private anon", "write a 0xc3")
+	l.all("mmap 1p rw private anon", "write a "+code.ret)
 	l.want("SIGSEGV/ACCERR", "exec a")
 	l.all("mprotect a rx", "exec a")
-	l.want("SIGSEGV/ACCERR", "write a 0xc3")
-	// Code of one's own makes no system call: mov eax, 60 (exit); syscall; ret.
-	l.all("mprotect a rw", `write a "\xb8\x3c\x00\x00\x00\x0f\x05\xc3"`, "mprotect a rx")
+	l.want("SIGSEGV/ACCERR", "write a "+code.ret)
+	// Code of one's own makes no system call, and a loop is stopped.
+	l.all("mprotect a rw", "write a "+code.exit, "mprotect a rx")
 	l.want(ResultRefused, "exec a")
-	// A loop is stopped: jmp self.
-	l.all("mprotect a rw", `write a "\xeb\xfe"`, "mprotect a rx")
+	l.all("mprotect a rw", "write a "+code.loop, "mprotect a rx")
 	l.want(ResultTimeout, "exec a")
 	l.all("mprotect a rw", "write a 1")
 }
@@ -192,7 +198,10 @@ func TestStoryS12Rounding(t *testing.T) {
 	}
 	l.all("write a+8191 7")
 	l.reads("read a+8191", 7)
-	l.want("SIGSEGV/ACCERR", "write a+8192 7") // the first mapping lies right below vvar, which is there and read-only
+	// Past it lies nothing, or what the kernel mapped there: the first mapping stands right below vvar, which is read-only.
+	if st := l.do("write a+8192 7"); !strings.HasPrefix(st.Result, "SIGSEGV/") {
+		t.Errorf("a write past the last page: %s", st.Result)
+	}
 }
 
 func TestStoryS14ReadThenWrite(t *testing.T) {
@@ -322,6 +331,21 @@ func TestErrnos(t *testing.T) {
 	l.vmas("p1", "a", 3)
 	l.want("ENOMEM", "mprotect 0x10000 1p rw")
 	l.want("EINVAL", "munmap a+1 4096")
+}
+
+// What was done before a fault in the middle is told.
+func TestFaultInTheMiddle(t *testing.T) {
+	l := open(t)
+	l.all("mmap 2p rw private anon", "mprotect a+1p 1p r")
+	st := l.want("SIGSEGV/ACCERR", `write a+4090 "0123456789"`)
+	if st.Done != 6 || !strings.Contains(st.Why, "6 bytes") {
+		t.Errorf("done %d: %s", st.Done, st.Why)
+	}
+	l.reads("read a+4090 6", []byte("012345")...)
+	st = l.want("SIGSEGV/ACCERR", "touch a write")
+	if st.Done != 1 || !strings.Contains(st.Why, "1 page ") {
+		t.Errorf("done %d: %s", st.Done, st.Why)
+	}
 }
 
 // Every way a process of the family can go.
