@@ -34,6 +34,7 @@ type Outcome struct {
 	Fault    uint64 // the address that a signal names
 	Minor    uint64 // faults taken by the process that acted
 	Major    uint64
+	Done     uint64        // bytes, or for touch pages, done before a fault, or in all
 	Bytes    []byte        // what a read saw
 	Focus    vmspace.Range // what the command was about, for the cursor; empty where it was about nothing
 }

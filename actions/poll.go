@@ -1,0 +1,126 @@
+package actions
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"cowscope/actions/subject"
+	"cowscope/vmspace"
+)
+
+// Looking without a command: between two steps the subjects stand still, but the kernel does not, and others may kill.
+
+// Poll looks whether anything changed without a command: a page swapped out or merged, a process killed from outside. It gives the
+// step that says so, or nil.
+func (s *Session) Poll(ctx context.Context) (*Step, error) {
+	s.turn.Lock()
+	defer s.turn.Unlock()
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	var step *Step
+	err := s.do(func() error {
+		var err error
+		step, err = s.notice()
+		return err
+	})
+	if err != nil || step == nil {
+		return nil, err
+	}
+	s.append(step)
+	return step, nil
+}
+
+// notice reads the family again and makes a step of what differs.
+func (s *Session) notice() (*Step, error) {
+	before := s.last().After
+	event, label := s.deaths()
+	after, err := s.look(before)
+	if err != nil {
+		return nil, err
+	}
+	changes := vmspace.Diff(before, after)
+	if event == "" && !slices.ContainsFunc(changes, worthTelling) {
+		return nil, nil
+	}
+	step := &Step{Process: label, Event: event, Outcome: Outcome{Result: ResultOK}, Before: before, After: after,
+		Names: s.names, Current: s.current, Changes: changes}
+	s.forget(after)
+	if event == "" {
+		step.Process = changes[0].Process
+		step.Event = "the kernel changed something by itself"
+		step.Why = sentenceOf(changes, after)
+	} else {
+		step.Why = "Not by a command: it came from outside. n starts a fresh subject."
+	}
+	if m := s.member(step.Process); m != nil {
+		step.PID = m.PID
+	}
+	return step, nil
+}
+
+// look reads the family with no command to say where something may have changed. A small family is always read in full; a large one
+// so rarely that looking stays below a hundredth of the time.
+func (s *Session) look(before *vmspace.Snapshot) (*vmspace.Snapshot, error) {
+	start := time.Now()
+	if start.Before(s.fullLook) {
+		return s.reader.Update(before, s.family(), nil)
+	}
+	var all []vmspace.Touched
+	for _, m := range s.family() {
+		all = append(all, vmspace.Touched{Label: m.Label, Range: vmspace.Everything})
+	}
+	after, err := s.reader.Update(before, s.family(), all)
+	s.fullLook = time.Now().Add(99 * time.Since(start))
+	return after, err
+}
+
+// worthTelling leaves out what changes all the time without meaning: a page referenced again, mapped once more elsewhere.
+func worthTelling(c vmspace.Change) bool {
+	switch c.Kind {
+	case vmspace.ChangeAttrs, vmspace.ChangeCount, vmspace.ChangeWord, vmspace.ChangeFlags:
+		return false
+	}
+	return true
+}
+
+// deaths notices processes that ended since the last look.
+func (s *Session) deaths() (event, label string) {
+	for _, m := range s.members {
+		if m.gone != "" {
+			continue
+		}
+		var exited *subject.ExitedError
+		if err := m.proc.Poll(); errors.As(err, &exited) {
+			m.gone = describeExit(exited)
+			event, label = m.Label+" "+m.gone, m.Label
+		}
+	}
+	return event, label
+}
+
+// Peek reads the bytes of the page at addr in the process, if it is present. It never faults a page in.
+func (s *Session) Peek(ctx context.Context, label string, addr uint64) ([]byte, error) {
+	s.turn.Lock()
+	defer s.turn.Unlock()
+	m := s.member(label)
+	if m == nil || m.gone != "" || ctx.Err() != nil {
+		return nil, nil
+	}
+	return s.present(m, addr, s.last().After.PageSize)
+}
+
+// present reads n bytes from addr, up to the first page that is not present.
+func (s *Session) present(m *member, addr, n uint64) ([]byte, error) {
+	b := make([]byte, n)
+	pages, err := s.reader.Peek(m.PID, addr, b)
+	ps := s.last().After.PageSize
+	for i, ok := range pages {
+		if !ok {
+			return b[:min(n, max(addr&^(ps-1)+uint64(i)*ps, addr)-addr)], err
+		}
+	}
+	return b, err
+}
