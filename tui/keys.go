@@ -172,13 +172,15 @@ func runLine(line string) func(*App) tea.Cmd {
 }
 
 // place is the page under the cursor in the language.
-func (m *App) place() string {
+func (m *App) place() string { return m.placeOf(m.cursor) }
+
+func (m *App) placeOf(addr uint64) string {
 	st := m.step()
 	p := st.After.Process(st.Current)
 	if p == nil {
-		return fmt.Sprintf("0x%x", m.cursor)
+		return fmt.Sprintf("0x%x", addr)
 	}
-	return actions.PlaceOf(st.Names, p, m.cursor, st.After.PageSize)
+	return actions.PlaceOf(st.Names, p, addr, st.After.PageSize)
 }
 
 func atCursor(format string) func(*App) tea.Cmd {

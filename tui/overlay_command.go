@@ -19,6 +19,7 @@ type prompt struct {
 	draft string
 	err   error
 	list  []lang.Candidate // completions being gone through
+	base  []rune           // the line before the first of them
 	pick  int
 }
 
@@ -106,8 +107,7 @@ func (c *prompt) recall(m *App, d int) {
 func (c *prompt) complete(m *App, d int) {
 	c.err = nil
 	if c.list == nil {
-		c.list = c.candidates(m)
-		c.pick = -1
+		c.list, c.base, c.pick = c.candidates(m), []rune(c.text()), -1
 		if d < 0 {
 			c.pick = 0
 		}
@@ -115,22 +115,12 @@ func (c *prompt) complete(m *App, d int) {
 	if len(c.list) == 0 {
 		return
 	}
-	old := lang.Candidate{Start: c.list[0].Start, End: c.list[0].End}
-	if c.pick >= 0 && c.pick < len(c.list) && c.text() != "" {
-		old.End = old.Start + len([]rune(c.list[c.pick].Text))
-	}
-	fresh := c.pick < 0 || d < 0 && c.pick == 0
-	if fresh {
-		old.End = c.list[0].End
-	}
 	c.pick = (c.pick + d + len(c.list)) % len(c.list)
-	r := []rune(c.text())
-	old.End = min(old.End, len(r))
-	text := string(r[:old.Start]) + c.list[c.pick].Text + string(r[old.End:])
-	c.in.SetValue(text)
-	c.in.SetCursor(old.Start + len([]rune(c.list[c.pick].Text)))
+	cand := c.list[c.pick]
+	c.in.SetValue(string(c.base[:cand.Start]) + cand.Text + string(c.base[cand.End:]))
+	c.in.SetCursor(cand.Start + len([]rune(cand.Text)))
 	if len(c.list) == 1 { // nothing to go through: on to the next word
-		if !strings.HasSuffix(c.list[0].Text, "=") {
+		if !strings.HasSuffix(cand.Text, "=") {
 			c.insert(" ")
 		}
 		c.list = nil

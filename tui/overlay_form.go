@@ -41,7 +41,7 @@ func openForm(verb string) func(*App) tea.Cmd {
 		f := &form{verb: v}
 		for i := range v.Params {
 			p := &v.Params[i]
-			f.fields = append(f.fields, field{param: p, editor: newEditor(m.prefill(p))})
+			f.fields = append(f.fields, field{param: p, editor: newEditor(m.prefill(verb, p))})
 		}
 		if v.Binds {
 			f.fields = append(f.fields, field{param: &bindField, editor: newEditor("")})
@@ -52,29 +52,18 @@ func openForm(verb string) func(*App) tea.Cmd {
 }
 
 // prefill is what a field starts with: the row or the page under the cursor, its letters, else the parameter's default.
-func (m *App) prefill(p *lang.Param) string {
+func (m *App) prefill(verb string, p *lang.Param) string {
 	switch p.Kind {
 	case lang.KindRange:
 		return m.rowRange()
 	case lang.KindPlace:
 		return m.place()
 	case lang.KindProt:
-		if mp, ok := m.mapping(); ok && p.Default != "" && m.formWants("mprotect", p) {
+		if mp, ok := m.mapping(); ok && verb == "mprotect" {
 			return lang.Prot(mp.Perms & (vmspace.Read | vmspace.Write | vmspace.Exec)).String()
 		}
 	}
 	return p.Default
-}
-
-// formWants says whether p is a parameter of the verb.
-func (m *App) formWants(verb string, p *lang.Param) bool {
-	v := m.lab.Grammar().Verb(verb)
-	for i := range v.Params {
-		if &v.Params[i] == p {
-			return true
-		}
-	}
-	return false
 }
 
 func (m *App) mapping() (vmspace.Mapping, bool) {
@@ -94,9 +83,7 @@ func (m *App) rowRange() string {
 	if r.gap {
 		return m.place() + " 1p"
 	}
-	m2 := *m
-	m2.cursor = r.Start
-	place := m2.place()
+	place := m.placeOf(r.Start)
 	if _, b, ok := st.Names.Of(st.Current, r.Start); ok && b.End == r.End {
 		return place // a range without a size reaches to the end of its name
 	}
@@ -220,7 +207,7 @@ func (f *form) draw(p pen, m *App) *tea.Cursor {
 			cursor = tea.NewCursor(inner.r.x+min(x, inner.r.w-2), inner.r.y+y)
 		}
 	}
-	f.drawFoot(inner, m, rows)
+	f.drawFoot(inner, m)
 	keys := p.sub(rect{0, p.r.h - 1, p.r.w, 1})
 	keys.fill(0)
 	drawKeys(keys, &scene{}, []keyHelp{{"Enter", "run", false}, {"Tab", "next field", false}, {"Esc", "close", false}})
@@ -228,7 +215,7 @@ func (f *form) draw(p pen, m *App) *tea.Cursor {
 }
 
 // drawFoot draws the words that fit the field, or what is wrong, and the command that the form makes.
-func (f *form) drawFoot(p pen, m *App, rows int) {
+func (f *form) drawFoot(p pen, m *App) {
 	fd := &f.fields[f.at]
 	y := p.r.h - 3
 	text, st := fd.param.Help, roleDim
@@ -248,7 +235,6 @@ func (f *form) drawFoot(p pen, m *App, rows int) {
 	}
 	x := p.put(2, p.r.h-1, roleAccent|flagBold, m.step().Current)
 	p.cut(x+1, p.r.h-1, p.r.w-x-2, roleTitle, f.line())
-	_ = rows
 }
 
 func fieldWords(p *lang.Param) string {
