@@ -86,6 +86,9 @@ func (s *Session) begin() error {
 		}
 		s.info = machine(snap)
 		m := s.members[len(s.members)-1]
+		if m.proc.Randomized() && !s.opts.ASLR {
+			s.info.Rights += ", addresses vary: randomisation cannot be switched off here"
+		}
 		step = &Step{Process: m.Label, PID: m.PID, Event: "a fresh process: text, stack and what the kernel lends it",
 			Outcome: Outcome{Result: ResultOK}, After: snap, Names: s.names, Current: s.current,
 			Why: "Nothing is mapped yet but the program itself. m maps memory, w writes to it, f forks."}
