@@ -14,6 +14,7 @@ var readAction = Action{
 	Verb: lang.Verb{Name: "read", Summary: "the subject loads bytes, one by one", Params: []lang.Param{paramPlace,
 		{Name: "length", Kind: lang.KindQuantity, Optional: true, Default: "16", Help: "how many bytes; one if left out"}}},
 	run: runRead,
+	why: explainAccess,
 }
 
 // readLimit bounds how many bytes a read shows; the loads are done all the same.
@@ -47,6 +48,7 @@ func runRead(c *call) error {
 var writeAction = Action{
 	Verb: lang.Verb{Name: "write", Summary: "the subject stores a text or a byte", Params: []lang.Param{paramPlace,
 		{Name: "value", Kind: lang.KindValue, Default: `"hello"`, Help: `a "text", or a byte: 0x41 or 65`}}},
+	why: explainAccess,
 	run: func(c *call) error {
 		addr, _, err := c.place("place")
 		if err != nil {
@@ -63,6 +65,7 @@ var writeAction = Action{
 var touchAction = Action{
 	Verb: lang.Verb{Name: "touch", Summary: "one access to each page; a write access keeps the data", Params: []lang.Param{paramRange,
 		{Name: "access", Kind: lang.KindChoice, Optional: true, Words: []lang.Word{{Name: "read", Help: "load a byte of each page (default)"}, {Name: "write", Help: "write-access each page, keeping its bytes"}}}}},
+	why: explainAccess,
 	run: func(c *call) error {
 		r, err := c.rangeOf("range")
 		if err != nil {
@@ -84,6 +87,7 @@ var touchAction = Action{
 var fillAction = Action{
 	Verb: lang.Verb{Name: "fill", Summary: "the subject stores one byte over a whole range", Params: []lang.Param{paramRange,
 		{Name: "byte", Kind: lang.KindByte, Default: "0xff", Help: "0 to 255"}}},
+	why: explainAccess,
 	run: func(c *call) error {
 		r, err := c.rangeOf("range")
 		if err != nil {

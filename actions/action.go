@@ -11,6 +11,10 @@ type Action struct {
 	// Dead says that the action makes sense when the process that it names is dead or gone.
 	Dead bool
 	run  func(*call) error
+	// why explains a step that ended well; left out, the changes speak.
+	why func(*Step, *call) string
+	// errnos are what an errno of this call means, from its man page.
+	errnos map[string]string
 }
 
 // All is the table of actions. A new action is a file of its own and a line here; forms, completion, help and the README's tables
@@ -51,9 +55,10 @@ func actionOf(verb string) *Action {
 
 // call is one run of an action: what it was given, and what it found out.
 type call struct {
-	s   *Session
-	p   *member // the process that acts
-	cmd *lang.Command
+	s      *Session
+	p      *member // the process that acts
+	cmd    *lang.Command
+	action *Action
 	Outcome
 	names   Names // after the action
 	current string

@@ -24,32 +24,10 @@ func explain(st *Step, c *call) string {
 	case st.Result != ResultOK:
 		return explainErrno(st, c)
 	}
-	if f := explainers[c.cmd.Verb.Name]; f != nil {
-		return f(st, c)
+	if c.action.why != nil {
+		return c.action.why(st, c)
 	}
 	return sentenceOf(st.Changes, st.After)
-}
-
-var explainers map[string]func(*Step, *call) string
-
-func init() { // the functions use the table of states, which must be there first
-	explainers = map[string]func(*Step, *call) string{
-		"mmap":     explainMmap,
-		"munmap":   explainMunmap,
-		"mprotect": explainMprotect,
-		"read":     explainAccess,
-		"write":    explainAccess,
-		"touch":    explainAccess,
-		"fill":     explainAccess,
-		"exec":     explainExec,
-		"fork":     explainFork,
-		"exit":     explainDeath,
-		"kill":     explainDeath,
-		"use": func(st *Step, c *call) string {
-			return fmt.Sprintf("Commands act on %s now.", st.Current)
-		},
-		"restart": func(*Step, *call) string { return "Every process is gone; p1 is a fresh one, and all names are free." },
-	}
 }
 
 func plural(n uint64, word string) string {
@@ -333,30 +311,13 @@ func explainSignal(st *Step, c *call) string {
 	return "The CPU raised " + st.Result + "." + tail
 }
 
-// errnoReasons are what an errno of a memory call means, from its man page.
-var errnoReasons = map[string]map[string]string{
-	"mmap": {
-		"EINVAL": "the length is 0, or it is neither private nor shared, or an address or an offset is not a multiple of the page size",
-		"ENOMEM": "there is no room for it: too large, too many mappings, or over a limit",
-		"EBADF":  "the file descriptor is not open, and it is not anonymous",
-		"EACCES": "the file is not open for what was asked",
-		"EEXIST": "something is mapped there, and fixed_noreplace forbids replacing it",
-		"EPERM":  "a privilege is missing, or the place is below vm.mmap_min_addr or sealed",
-		"EAGAIN": "too much memory would be locked",
-		"ENODEV": "the file cannot be mapped",
-	},
-	"munmap":   {"EINVAL": "the address is not a multiple of the page size, or the length is 0", "ENOMEM": "splitting it would make too many mappings", "EPERM": "the range is sealed"},
-	"mprotect": {"EINVAL": "the address is not a multiple of the page size", "ENOMEM": "part of the range is not mapped", "EACCES": "the mapping may never have this protection", "EPERM": "the range is sealed"},
-	"fork":     {"EAGAIN": "a limit on processes was reached", "ENOMEM": "there is no memory for its page tables"},
-}
-
 func explainErrno(st *Step, c *call) string {
 	if c.cmd.Verb.Name == "mmap" && st.Result == "EINVAL" {
 		if why := mmapInvalid(c); why != "" {
 			return "EINVAL: " + why + " Nothing was mapped."
 		}
 	}
-	if why := errnoReasons[c.cmd.Verb.Name][st.Result]; why != "" {
+	if why := c.action.errnos[st.Result]; why != "" {
 		return fmt.Sprintf("%s: %s. Nothing has changed.", st.Result, why)
 	}
 	return fmt.Sprintf("The kernel answered %s.", st.Result)

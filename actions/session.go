@@ -196,10 +196,10 @@ func (s *Session) perform(cmd *lang.Command) (*Step, error) {
 	if c.p = s.member(label); c.p == nil {
 		return nil, cmd.ErrorAt(cmd.ProcessSpan, "there is no process "+label, "there are: "+s.labels())
 	}
-	action := actionOf(cmd.Verb.Name)
-	if c.p.gone != "" && !action.Dead {
+	c.action = actionOf(cmd.Verb.Name)
+	if c.p.gone != "" && !c.action.Dead {
 		c.Result, c.note = ResultExited, c.p.Label+" "+c.p.gone+"; nothing can run in it any more."
-	} else if err := s.attempt(c, action); err != nil {
+	} else if err := s.attempt(c); err != nil {
 		return nil, err
 	}
 	s.names, s.current = c.names, c.current
@@ -226,8 +226,8 @@ func (s *Session) forget(after *vmspace.Snapshot) {
 
 // attempt runs the action and sorts its endings: what the kernel answered stays in c, a process that is gone becomes the result
 // "exited", everything else is an error of cowscope.
-func (s *Session) attempt(c *call, a *Action) error {
-	err := a.run(c)
+func (s *Session) attempt(c *call) error {
+	err := c.action.run(c)
 	var exited *subject.ExitedError
 	if errors.As(err, &exited) {
 		c.p.gone = describeExit(exited)
