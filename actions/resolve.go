@@ -59,7 +59,13 @@ func (c *call) place(param string) (addr uint64, b Binding, err error) {
 	if !ok {
 		return 0, b, nil
 	}
+	return c.locate(param, pl)
+}
+
+// locate gives the address of a place that stands in an argument, and the binding that it names.
+func (c *call) locate(param string, pl lang.Place) (addr uint64, b Binding, err error) {
 	if pl.IsName() {
+		var ok bool
 		if b, ok = c.bindingOf(pl.Name); !ok {
 			hint := "there is no name yet: m maps memory and names it"
 			if known := knownNames(c.names, c.s.last().After.Process(c.p.Label)); len(known) > 0 {

@@ -179,11 +179,24 @@ func TestCompletion(t *testing.T) {
 func TestReasons(t *testing.T) {
 	d := drive(t, 120, 36, Options{})
 	d.press("tab").sees("p1 is the only process: f forks it")
-	for _, k := range []string{"v", "e", "s", "L", "b", "z"} {
-		d.press(k).sees("is not in this version of cowscope yet")
-	}
 	d.press("K", "enter").sees("SIGKILL").press("w").sees("n starts a fresh one")
 	d.press("n").sees("a fresh one").press("m", "enter", "w").sees("none → anon")
+}
+
+// Every form opens filled in, and its defaults run.
+func TestForms(t *testing.T) {
+	d := drive(t, 120, 36, Options{})
+	d.press("m", "enter", "w")
+	for key, verb := range map[string]string{"v": "madvise a", "s": "msync a sync", "L": "mlock a", "b": "brk +4p", "p": "mprotect a rw", "W": `write a "hello"`, "R": "read a 16"} {
+		d.press(key).sees("p1 "+verb, "Enter run").press("enter")
+		if st := d.m.step(); !st.OK() || !strings.HasPrefix(st.Command, verb) {
+			t.Errorf("%s: %s, %s", key, st.Command, st.Result)
+		}
+		d.press(":", "type:read a", "enter") // back to the mapping
+	}
+	d.press("e").sees("p1 mremap a 8p maymove").press("enter").sees("8 pages")
+	d.press("z").sees("mseal a").press("enter").sees("Sealed")
+	d.press("u").sees("munmap a").press("enter").sees("EPERM")
 }
 
 func TestHelpAndInspector(t *testing.T) {

@@ -1,0 +1,62 @@
+package actions
+
+import (
+	"fmt"
+
+	"cowscope/actions/lang"
+	"cowscope/vmspace"
+)
+
+var brkAction = Action{
+	Verb: lang.Verb{Name: "brk", Summary: "move the end of the heap", Params: []lang.Param{
+		{Name: "to", Kind: lang.KindShift, Default: "+4p", Help: "+Q to grow, -Q to shrink, or where it should end"}}},
+	run: runBrk,
+	why: func(st *Step, _ *call) string {
+		for _, ch := range st.Changes {
+			if ch.Process == st.Process {
+				switch ch.Kind {
+				case vmspace.ChangeMapped:
+					return fmt.Sprintf("The heap begins: %s mapped as [heap], no memory yet.", plural(ch.Pages, "page"))
+				case vmspace.ChangeGrown:
+					return fmt.Sprintf("The heap grew by %s.", plural(ch.Pages, "page"))
+				case vmspace.ChangeShrunk, vmspace.ChangeUnmapped:
+					return fmt.Sprintf("The heap gave %s back.", plural(ch.Pages, "page"))
+				}
+			}
+		}
+		return "The end of the heap moved within its last page."
+	},
+	errnos: map[string]string{"ENOMEM": "the kernel left the end where it was: no room, over RLIMIT_DATA, or below the heap's start"},
+}
+
+// runBrk asks for the present end first, as brk(0). The system call itself knows no errno: it answers with the end as it is, and the
+// C library makes ENOMEM of an end that did not move (brk(2)); so does the result here.
+func runBrk(c *call) error {
+	now, ok, err := c.syscall(sysBrk, 0)
+	if err != nil || !ok {
+		return err
+	}
+	shift, _ := c.cmd.Shift("to")
+	want := now
+	if shift.Relative {
+		if want, err = shift.Offset.Apply(now, c.pageSize()); err != nil {
+			return c.cmd.ErrorIn("to", err.Error(), "")
+		}
+	} else {
+		want, _, err = c.locate("to", shift.Place)
+	}
+	if err != nil {
+		return err
+	}
+	c.Call = fmt.Sprintf("brk(0x%x)", want)
+	got, ok, err := c.syscall(sysBrk, want)
+	if err != nil || !ok {
+		return err
+	}
+	c.focus(vmspace.Range{Start: min(now, got) &^ (c.pageSize() - 1), End: max(now, got, min(now, got)+1)})
+	c.Value, c.HasValue = got, true
+	if got != want {
+		c.Result = "ENOMEM"
+	}
+	return nil
+}

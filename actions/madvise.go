@@ -1,0 +1,99 @@
+package actions
+
+import (
+	"fmt"
+
+	"cowscope/actions/lang"
+)
+
+// advices are the MADV_ values of madvise(2), with the kernel's numbers (include/uapi/asm-generic/mman-common.h). hwpoison and
+// soft_offline are left out: they harm the machine.
+var advices = []struct {
+	word     string
+	constant string
+	value    uint64
+	help     string
+}{
+	{"normal", "MADV_NORMAL", 0, "no special treatment"},
+	{"random", "MADV_RANDOM", 1, "expect random access: no reading ahead"},
+	{"sequential", "MADV_SEQUENTIAL", 2, "expect access in order"},
+	{"willneed", "MADV_WILLNEED", 3, "read ahead now"},
+	{"dontneed", "MADV_DONTNEED", 4, "drop the pages: the next touch starts anew"},
+	{"free", "MADV_FREE", 8, "the pages may be dropped when memory is short"},
+	{"remove", "MADV_REMOVE", 9, "punch a hole into shared memory"},
+	{"dontfork", "MADV_DONTFORK", 10, "a child does not get the range"},
+	{"dofork", "MADV_DOFORK", 11, "a child gets it again"},
+	{"mergeable", "MADV_MERGEABLE", 12, "KSM may merge equal pages"},
+	{"unmergeable", "MADV_UNMERGEABLE", 13, "and no longer"},
+	{"hugepage", "MADV_HUGEPAGE", 14, "huge pages are welcome"},
+	{"nohugepage", "MADV_NOHUGEPAGE", 15, "and not"},
+	{"dontdump", "MADV_DONTDUMP", 16, "leave it out of core dumps"},
+	{"dodump", "MADV_DODUMP", 17, "and not"},
+	{"wipeonfork", "MADV_WIPEONFORK", 18, "a child finds zeros"},
+	{"keeponfork", "MADV_KEEPONFORK", 19, "and not"},
+	{"cold", "MADV_COLD", 20, "not needed soon"},
+	{"pageout", "MADV_PAGEOUT", 21, "swap it out now"},
+	{"populate_read", "MADV_POPULATE_READ", 22, "fault all pages in for reading"},
+	{"populate_write", "MADV_POPULATE_WRITE", 23, "fault all pages in for writing"},
+	{"dontneed_locked", "MADV_DONTNEED_LOCKED", 24, "dontneed, locked pages too"},
+	{"collapse", "MADV_COLLAPSE", 25, "make huge pages of it now"},
+	{"guard_install", "MADV_GUARD_INSTALL", 102, "any touch is SIGSEGV from now on"},
+	{"guard_remove", "MADV_GUARD_REMOVE", 103, "and no longer"},
+}
+
+var madviseAction = Action{
+	Verb: lang.Verb{Name: "madvise", Summary: "tell the kernel what a range will be used for", Params: []lang.Param{paramRange,
+		{Name: "advice", Kind: lang.KindChoice, Default: "dontneed", Words: adviceWords(), Show: "ADVICE", Help: "one word of the man page"}}},
+	run: runMadvise,
+	why: explainMadvise,
+	errnos: map[string]string{
+		"EINVAL": "the address is not a multiple of the page size, or this kernel or this mapping does not know the advice",
+		"ENOMEM": "part of the range is not mapped",
+		"EAGAIN": "something was short for the moment",
+		"EPERM":  "the range is sealed",
+		"EFAULT": "a page cannot be faulted in that way",
+		"EACCES": "the mapping does not allow it",
+	},
+}
+
+func adviceWords() []lang.Word {
+	var out []lang.Word
+	for _, a := range advices {
+		out = append(out, lang.Word{Name: a.word, Help: a.help})
+	}
+	return out
+}
+
+func runMadvise(c *call) error {
+	r, err := c.rangeOf("range")
+	if err != nil {
+		return err
+	}
+	word, _ := c.cmd.Word("advice")
+	for _, a := range advices {
+		if a.word == word {
+			c.Call = fmt.Sprintf("madvise(0x%x, %d, %s)", r.Start, r.Len(), a.constant)
+			c.focus(r)
+			_, _, err = c.syscall(sysMadvise, r.Start, r.Len(), a.value)
+		}
+	}
+	return err
+}
+
+func explainMadvise(st *Step, c *call) string {
+	for _, ch := range st.Changes {
+		if ch.Process != st.Process || ch.From == ch.To || ch.Pages == 0 {
+			continue
+		}
+		switch ch.To {
+		case "none":
+			return placeRange(st, ch) + ": " + ch.From + " → none. The pages were dropped: the next touch starts anew, with zeros or with what the file holds."
+		case "guard":
+			return placeRange(st, ch) + " is guarded: any touch is SIGSEGV, and no mapping was split for it."
+		}
+	}
+	if text := sentenceOf(st.Changes, st.After); text != "" {
+		return text
+	}
+	return "The kernel took note; no page has changed."
+}

@@ -1,0 +1,111 @@
+package actions
+
+import (
+	"fmt"
+	"strings"
+
+	"cowscope/actions/lang"
+)
+
+var lockErrnos = map[string]string{
+	"ENOMEM": "part of the range is not mapped, or more would be locked than RLIMIT_MEMLOCK allows",
+	"EAGAIN": "part of the range could not be locked",
+	"EPERM":  "this user may lock nothing: RLIMIT_MEMLOCK is 0",
+	"EINVAL": "the length or the flags make no sense",
+}
+
+var wordOnfault = lang.Word{Name: "onfault", Help: "lock each page when it is first touched"}
+
+var mlockAction = Action{
+	Verb: lang.Verb{Name: "mlock", Summary: "fault a range in and keep it in memory", Params: []lang.Param{paramRange,
+		{Name: "flags", Kind: lang.KindFlags, Optional: true, Words: []lang.Word{wordOnfault}}}},
+	run: func(c *call) error {
+		r, err := c.rangeOf("range")
+		if err != nil {
+			return err
+		}
+		c.focus(r)
+		if c.cmd.Has("onfault") {
+			c.Call = fmt.Sprintf("mlock2(0x%x, %d, MLOCK_ONFAULT)", r.Start, r.Len())
+			_, _, err = c.syscall(sysMlock2, r.Start, r.Len(), 1)
+			return err
+		}
+		c.Call = fmt.Sprintf("mlock(0x%x, %d)", r.Start, r.Len())
+		_, _, err = c.syscall(sysMlock, r.Start, r.Len())
+		return err
+	},
+	why:    explainLock,
+	errnos: lockErrnos,
+}
+
+var munlockAction = Action{
+	Verb: lang.Verb{Name: "munlock", Summary: "let a range be swapped out again", Params: []lang.Param{paramRange}},
+	run: func(c *call) error {
+		r, err := c.rangeOf("range")
+		if err != nil {
+			return err
+		}
+		c.Call = fmt.Sprintf("munlock(0x%x, %d)", r.Start, r.Len())
+		c.focus(r)
+		_, _, err = c.syscall(sysMunlock, r.Start, r.Len())
+		return err
+	},
+	why:    func(*Step, *call) string { return "The pages stay where they are, and may be swapped out again." },
+	errnos: lockErrnos,
+}
+
+var mlockallAction = Action{
+	Verb: lang.Verb{Name: "mlockall", Summary: "lock the whole address space", Params: []lang.Param{
+		{Name: "flags", Kind: lang.KindFlags, Optional: true, Default: "current", Words: []lang.Word{
+			{Name: "current", Help: "what is mapped now"}, {Name: "future", Help: "what will be mapped"}, wordOnfault}}}},
+	run: func(c *call) error {
+		bits, parts := uint64(0), []string{}
+		for _, f := range []struct {
+			word, constant string
+			bit            uint64
+		}{{"current", "MCL_CURRENT", 1}, {"future", "MCL_FUTURE", 2}, {"onfault", "MCL_ONFAULT", 4}} {
+			if c.cmd.Has(f.word) {
+				bits |= f.bit
+				parts = append(parts, f.constant)
+			}
+		}
+		if len(parts) == 0 {
+			parts = []string{"0"}
+		}
+		c.Call = fmt.Sprintf("mlockall(%s)", strings.Join(parts, "|"))
+		c.everything()
+		_, _, err := c.syscall(sysMlockall, bits)
+		return err
+	},
+	why:    explainLock,
+	errnos: lockErrnos,
+}
+
+var munlockallAction = Action{
+	Verb: lang.Verb{Name: "munlockall", Summary: "unlock the whole address space"},
+	run: func(c *call) error {
+		c.Call = "munlockall()"
+		c.everything()
+		_, _, err := c.syscall(sysMunlockall)
+		return err
+	},
+	why:    func(*Step, *call) string { return "Nothing is locked any more." },
+	errnos: lockErrnos,
+}
+
+// explainLock says how many pages a lock brought in.
+func explainLock(st *Step, c *call) string {
+	n := uint64(0)
+	for _, ch := range st.Changes {
+		if ch.Process == st.Process && ch.From == "none" && ch.To != "none" {
+			n += ch.Pages
+		}
+	}
+	switch {
+	case c.cmd.Has("onfault"):
+		return "Each page is locked when it is first touched; none was brought in for it."
+	case n > 0:
+		return fmt.Sprintf("Locking means being there: %s faulted in at once, and will not be swapped out.", plural(n, "page"))
+	}
+	return "The pages were there already, and will not be swapped out."
+}

@@ -1,0 +1,103 @@
+package actions
+
+import (
+	"fmt"
+	"strings"
+
+	"cowscope/actions/lang"
+	"cowscope/vmspace"
+)
+
+// The MREMAP_ flags of mremap(2).
+const (
+	mremapMaymove   = 1
+	mremapFixed     = 2
+	mremapDontunmap = 4
+)
+
+var mremapAction = Action{
+	Verb: lang.Verb{Name: "mremap", Summary: "change the size of a mapping, or move it", Params: []lang.Param{paramRange,
+		{Name: "size", Kind: lang.KindQuantity, Default: "8p", Help: "the new size"},
+		{Name: "flags", Kind: lang.KindFlags, Optional: true, Default: "maymove", Words: []lang.Word{{Name: "maymove", Help: "it may get another address"}, {Name: "dontunmap", Help: "the old range stays mapped, empty"}}},
+		{Name: "fixed", Kind: lang.KindOption, Optional: true, Key: "fixed", Of: lang.KindPlace, Help: "move it exactly there, replacing what is there"}}},
+	run: runMremap,
+	why: explainMremap,
+	errnos: map[string]string{
+		"EINVAL": "an address is not a multiple of the page size, the new size is 0, or the flags do not go together (fixed and dontunmap need maymove)",
+		"ENOMEM": "it cannot grow where it is and may not move, or there is no room for it",
+		"EFAULT": "part of the range is not mapped",
+		"EPERM":  "the mapping is sealed",
+		"EAGAIN": "too much memory would be locked",
+	},
+}
+
+func runMremap(c *call) error {
+	r, err := c.rangeOf("range")
+	if err != nil {
+		return err
+	}
+	size, err := c.quantity("size", 0)
+	if err != nil {
+		return err
+	}
+	to, _, err := c.place("fixed")
+	if err != nil {
+		return err
+	}
+	flags, names := mremapFlags(c)
+	c.Call = fmt.Sprintf("mremap(0x%x, %d, %d, %s", r.Start, r.Len(), size, names)
+	if c.cmd.Given("fixed") {
+		c.Call += fmt.Sprintf(", 0x%x", to)
+	}
+	c.Call += ")"
+	c.focus(r)
+	ret, ok, err := c.syscall(sysMremap, r.Start, r.Len(), size, flags, to)
+	if err != nil || !ok {
+		return err
+	}
+	c.Value, c.HasValue = ret, true
+	ps := c.pageSize()
+	now := vmspace.Range{Start: ret, End: ret + (size+ps-1)&^(ps-1)}
+	c.touch(vmspace.Range{Start: min(r.Start, now.Start), End: min(r.Start, now.Start) + max(r.Len(), now.Len())})
+	c.focus(now)
+	// A name follows its range, as a pointer does that is set to what mremap returned.
+	if name, b, found := c.names.Of(c.p.Label, r.Start); found && b.Start == r.Start {
+		c.names = c.names.With(c.p.Label, name, Binding{now, c.s.last().N + 1})
+	}
+	return nil
+}
+
+func mremapFlags(c *call) (bits uint64, names string) {
+	var parts []string
+	for _, f := range []struct {
+		given bool
+		bit   uint64
+		name  string
+	}{
+		{c.cmd.Has("maymove"), mremapMaymove, "MREMAP_MAYMOVE"},
+		{c.cmd.Given("fixed"), mremapFixed, "MREMAP_FIXED"},
+		{c.cmd.Has("dontunmap"), mremapDontunmap, "MREMAP_DONTUNMAP"},
+	} {
+		if f.given {
+			bits |= f.bit
+			parts = append(parts, f.name)
+		}
+	}
+	if len(parts) == 0 {
+		return 0, "0"
+	}
+	return bits, strings.Join(parts, "|")
+}
+
+func explainMremap(st *Step, c *call) string {
+	r, err := c.rangeOf("range")
+	switch {
+	case err != nil:
+		return sentenceOf(st.Changes, st.After)
+	case st.Value != r.Start && c.cmd.Has("dontunmap"):
+		return "The pages moved, frames and all: only page table entries were changed. The old range is still mapped, and empty."
+	case st.Value != r.Start:
+		return "The pages moved to another address, frames and all: no byte was copied, only page table entries."
+	}
+	return fmt.Sprintf("It stays where it is and has %s now; new pages get a frame when they are first touched.", plural(st.Focus.Pages(st.After.PageSize), "page"))
+}

@@ -1,0 +1,30 @@
+package actions
+
+import (
+	"fmt"
+
+	"cowscope/actions/lang"
+)
+
+var msealAction = Action{
+	Verb: lang.Verb{Name: "mseal", Summary: "forbid for ever to unmap, move or reprotect a range", Params: []lang.Param{paramRange}},
+	run: func(c *call) error {
+		r, err := c.rangeOf("range")
+		if err != nil {
+			return err
+		}
+		c.Call = fmt.Sprintf("mseal(0x%x, %d, 0)", r.Start, r.Len())
+		c.focus(r)
+		_, _, err = c.syscall(sysMseal, r.Start, r.Len(), 0)
+		return err
+	},
+	why: func(*Step, *call) string {
+		return "Sealed (VmFlags sl): from now on munmap, mprotect and mremap of it answer EPERM. Nothing undoes a seal."
+	},
+	errnos: map[string]string{
+		"EINVAL": "the address is not a multiple of the page size",
+		"ENOMEM": "part of the range is not mapped",
+		"ENOSYS": "this kernel has no mseal: it came with Linux 6.10",
+		"EPERM":  "sealing needs a 64-bit kernel",
+	},
+}
