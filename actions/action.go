@@ -10,7 +10,9 @@ type Action struct {
 	lang.Verb
 	// Dead says that the action makes sense when the process that it names is dead or gone.
 	Dead bool
-	run  func(*call) error
+	// Check says that the action only looks: it is an expectation.
+	Check bool
+	run   func(*call) error
 	// why explains a step that ended well; left out, the changes speak.
 	why func(*Step, *call) string
 	// errnos are what an errno of this call means, from its man page.
@@ -43,6 +45,18 @@ var All = []*Action{
 	&waitAction,
 	&useAction,
 	&restartAction,
+	&expectResult,
+	&expectPage,
+	&expectPerms,
+	&expectMapped,
+	&expectUnmapped,
+	&expectVMAs,
+	&expectBytes,
+	&expectSame,
+	&expectOther,
+	&expectFaults,
+	&expectExited,
+	&expectSignaled,
 }
 
 // Grammar is the language of All.

@@ -19,6 +19,12 @@ type Options struct {
 	ASLR bool // randomise the subject's addresses
 }
 
+// StartError says that the subject could not be started.
+type StartError struct{ Err error }
+
+func (e *StartError) Error() string { return e.Err.Error() }
+func (e *StartError) Unwrap() error { return e.Err }
+
 // Info is what a screen says of the machine.
 type Info struct {
 	Kernel string // "Linux 6.18"
@@ -203,11 +209,14 @@ func (s *Session) perform(cmd *lang.Command) (*Step, error) {
 		return nil, err
 	}
 	s.names, s.current = c.names, c.current
-	after, err := s.reader.Update(before, s.family(), c.touched)
-	if err != nil {
-		return nil, err
+	after := before
+	if !c.action.Check {
+		var err error
+		if after, err = s.reader.Update(before, s.family(), c.touched); err != nil {
+			return nil, err
+		}
 	}
-	step := &Step{Process: c.p.Label, PID: c.p.PID, Command: canonical(cmd, s.last().Current), Outcome: c.Outcome,
+	step := &Step{Check: c.action.Check, Process: c.p.Label, PID: c.p.PID, Command: canonical(cmd, s.last().Current), Outcome: c.Outcome,
 		Before: before, After: after, Names: s.names, Current: s.current, Changes: vmspace.Diff(before, after)}
 	s.forget(after)
 	step.Minor, step.Major = faultsBetween(before, after, c.p.Label)

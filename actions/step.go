@@ -21,6 +21,7 @@ type Step struct {
 	Names         Names  // after the step
 	Current       string // label of the current process after the step
 	Changes       []vmspace.Change
+	Check         bool   // an expectation: it touched nothing
 	Why           string // what happened and why, in one or two sentences
 }
 
@@ -29,6 +30,7 @@ type Outcome struct {
 	Call   string // strace style, without the result: mmap(NULL, 16384, …)
 	Result string // ok, EINVAL, SIGSEGV/ACCERR, timeout, exited
 	Value  uint64 // what the call returned
+	Got    string // what an expectation found
 	// HasValue says that Value is worth showing: an address, a count, a process id.
 	HasValue bool
 	Fault    uint64 // the address that a signal names

@@ -496,6 +496,29 @@ func TestNoScreen(t *testing.T) {
 	}
 }
 
+// A script runs with no terminal; the exit status tells how it went.
+func TestExec(t *testing.T) {
+	for _, c := range []struct {
+		script, out string
+		code        int
+	}{
+		{"mmap 1p rw private anon\nwrite a 1\nexpect page a anon\n", "p1: ok: expect page a anon", 0},
+		{"mmap 1p rw private anon\nexpect page a anon\n", "FAILED, line 2", 1},
+		{"mmap 1p rw private anon\nexpct page a anon\n", "-:2:1: no verb expct", 2},
+		{"", "", 0},
+	} {
+		cmd := exec.Command(program(t), "exec")
+		cmd.Stdin = strings.NewReader(c.script)
+		out, _ := cmd.CombinedOutput()
+		if code := cmd.ProcessState.ExitCode(); code != c.code || !strings.Contains(string(out), c.out) || bytes.ContainsRune(out, 0x1b) {
+			t.Errorf("%q: status %d\n%s", c.script, code, out)
+		}
+	}
+	if out, err := exec.Command(program(t), "exec", "/nonexistent").CombinedOutput(); err == nil || !strings.Contains(string(out), "no such file") {
+		t.Errorf("%v: %s", err, out)
+	}
+}
+
 // No colour reaches the terminal where none is wanted.
 func TestNoColor(t *testing.T) {
 	for _, c := range []*console{start(t, 120, 36, []string{"NO_COLOR=yes"}), start(t, 120, 36, nil, "--no-color")} {

@@ -22,12 +22,6 @@ type LabOptions struct {
 	Theme                string
 }
 
-// StartError says that the subject could not be started.
-type StartError struct{ err error }
-
-func (e *StartError) Error() string { return e.err.Error() }
-func (e *StartError) Unwrap() error { return e.err }
-
 // RunLab runs the lab in the terminal until the user quits. Whatever ends it, the subjects are gone and the terminal is as it was.
 func RunLab(o LabOptions) error {
 	if err := needScreen(o); err != nil {
@@ -35,7 +29,7 @@ func RunLab(o LabOptions) error {
 	}
 	s, err := actions.Open(actions.Options{ASLR: o.ASLR})
 	if err != nil {
-		return &StartError{err}
+		return &actions.StartError{Err: err}
 	}
 	defer s.Close()
 	m, err := New(s, Options{Theme: o.Theme, ASCII: o.ASCII, Plain: plain(o)})

@@ -1,0 +1,101 @@
+package actions
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"cowscope/actions/lang"
+)
+
+func runText(t *testing.T, text string) (string, int, error) {
+	t.Helper()
+	sc, err := ReadScript("test", strings.NewReader(text))
+	if err != nil {
+		return "", 0, err
+	}
+	l := open(t)
+	var out strings.Builder
+	failed, err := sc.Run(context.Background(), l.s, &out)
+	return out.String(), failed, err
+}
+
+// The stories that are scripts hold here.
+func TestStoryScripts(t *testing.T) {
+	files, err := filepath.Glob("testdata/stories/*.cow")
+	if err != nil || len(files) == 0 {
+		t.Fatal(files, err)
+	}
+	for _, f := range files {
+		t.Run(filepath.Base(f), func(t *testing.T) {
+			b, err := os.ReadFile(f)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if out, failed, err := runText(t, string(b)); err != nil || failed > 0 {
+				t.Errorf("%d failed, %v\n%s", failed, err, out)
+			}
+		})
+	}
+}
+
+// Every form of expect fails where it must, and says what it found.
+func TestExpectFails(t *testing.T) {
+	const before = "mmap 4p rw private anon\nwrite a 1\nfork\n@p2 kill\n@p1 write a+1p \"x\"\n"
+	for line, found := range map[string]string{
+		"expect result EINVAL":               "found: ok",
+		"expect page a none":                 "a is anon",
+		"expect page a 1p anon locked":       "a is anon",
+		"expect page 0x1000 none":            "is not mapped",
+		"expect perms a r--p":                "found: rw-p",
+		"expect perms 0x1000 r--p":           "found: not mapped",
+		"expect mapped 0x1000 2p":            "0 of 8192 bytes",
+		"expect unmapped a":                  "16384 of 16384 bytes",
+		"expect vmas a 2":                    "1 mapping",
+		"expect bytes a 2":                   "found: 01",
+		"expect bytes a+2p 0":                "not present",
+		"expect same-frame a a+2p":           "found: ",
+		"expect other-frame p1:a p1:a":       "found: ",
+		"expect faults minor=9":              "1 minor, 0 major",
+		"expect exited p2 0":                 "was killed by SIGKILL",
+		"expect signaled p2 SIGTERM":         "was killed by SIGKILL",
+		"expect signaled p1 SIGTERM":         "p1 lives",
+		"@p2 expect page a anon":             "not mapped",
+		"munmap a\nexpect page a none":       "is not mapped",
+		"munmap a+1p 1p\nexpect page a anon": "is not mapped",
+	} {
+		out, failed, err := runText(t, before+line+"\n")
+		if err != nil || failed != 1 || !strings.Contains(out, found) {
+			t.Errorf("%s: %d failed, %v\n%s", line, failed, err, out)
+		}
+	}
+}
+
+// A mistake anywhere keeps the whole script from running, and is pointed at.
+func TestScriptMistakes(t *testing.T) {
+	out, _, err := runText(t, "mmap 4p rw private anon\n\n  writ a 1\n")
+	var se *ScriptError
+	var syn *lang.SyntaxError
+	if out != "" || !errors.As(err, &se) || se.Line != 3 || !errors.As(err, &syn) || syn.Col != 3 || !strings.Contains(err.Error(), "test:3:3: ") {
+		t.Errorf("%q, %v", out, err)
+	}
+	out, _, err = runText(t, "mmap 4p rw private anon\nwrite nowhere 1\nfork\n")
+	if !errors.As(err, &se) || se.Line != 2 || strings.Contains(out, "fork") || !strings.Contains(out, "mmap") {
+		t.Errorf("%q, %v", out, err)
+	}
+}
+
+// An expectation looks and changes nothing: the step after it starts from the same snapshot.
+func TestExpectTouchesNothing(t *testing.T) {
+	l := open(t)
+	l.all("mmap 4p rw private anon", "write a 1")
+	before := l.s.last().After
+	l.all("expect bytes a 1", "expect page a+1p none", "expect vmas a 1")
+	if l.s.last().After != before {
+		t.Error("another snapshot")
+	}
+	l.states("p1", "a", "anon none none none")
+}
