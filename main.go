@@ -7,10 +7,12 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"strconv"
 	"syscall"
 
 	"cowscope/actions"
 	"cowscope/tui"
+	"cowscope/vmspace"
 
 	"github.com/spf13/cobra"
 )
@@ -19,7 +21,7 @@ const version = "0.1.0"
 
 // The exit statuses, beside 0.
 const (
-	exitFailed = 1 // an expectation of a script failed
+	exitFailed = 1 // an expectation of a script failed, or a process could not be read
 	exitUsage  = 2 // a mistake on the command line or in a script, or a screen that cannot be used
 	exitStart  = 3 // the subject cannot be started
 )
@@ -27,16 +29,27 @@ const (
 func main() {
 	if err := command().Execute(); err != nil {
 		fmt.Fprintln(os.Stderr, "cowscope:", err)
-		var start *actions.StartError
-		var failed failedError
-		switch {
-		case errors.As(err, &start):
-			os.Exit(exitStart)
-		case errors.As(err, &failed):
-			os.Exit(exitFailed)
-		}
-		os.Exit(exitUsage)
+		os.Exit(status(err))
 	}
+}
+
+// statusError is an error with an exit status of its own.
+type statusError struct {
+	status int
+	error
+}
+
+// status is the exit status that an error calls for.
+func status(err error) int {
+	var start *actions.StartError
+	var own statusError
+	switch {
+	case errors.As(err, &start):
+		return exitStart
+	case errors.As(err, &own):
+		return own.status
+	}
+	return exitUsage
 }
 
 func command() *cobra.Command {
@@ -57,18 +70,8 @@ func command() *cobra.Command {
 	f.BoolVar(&o.NoColor, "no-color", false, "draw without colour, as a non-empty NO_COLOR does")
 	f.StringVar(&o.Theme, "theme", "", "dark or light; left out, the terminal's background decides")
 	c.CompletionOptions.DisableDefaultCmd = true
-	c.AddCommand(execCommand())
+	c.AddCommand(execCommand(), snapshotCommand())
 	return c
-}
-
-// failedError says that a script ran and found what it did not expect.
-type failedError int
-
-func (e failedError) Error() string {
-	if e == 1 {
-		return "1 expectation failed"
-	}
-	return fmt.Sprintf("%d expectations failed", int(e))
 }
 
 func execCommand() *cobra.Command {
@@ -114,7 +117,44 @@ func runScript(name string, o actions.Options) error {
 	defer context.AfterFunc(ctx, func() { s.Close() })() // cuts short what is running
 	failed, err := script.Run(ctx, s, os.Stdout)
 	if err == nil && failed > 0 {
-		err = failedError(failed)
+		err = statusError{exitFailed, fmt.Errorf("%d of the expectations failed", failed)}
 	}
 	return err
+}
+
+func snapshotCommand() *cobra.Command {
+	var json bool
+	c := &cobra.Command{
+		Use:   "snapshot PID",
+		Short: "mappings and page states of any process, once",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			pid, err := strconv.Atoi(args[0])
+			if err != nil || pid <= 0 {
+				return fmt.Errorf("%q is no process id: a whole number above 0 is", args[0])
+			}
+			return snapshot(pid, json)
+		},
+	}
+	c.Flags().BoolVar(&json, "json", false, "write JSON")
+	return c
+}
+
+func snapshot(pid int, json bool) error {
+	r, err := vmspace.NewReader(vmspace.Options{})
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	s, err := r.Read([]vmspace.Member{{Label: "p1", PID: pid}})
+	if err != nil {
+		return err
+	}
+	if why := s.Processes[0].Err; why != "" {
+		return statusError{exitFailed, fmt.Errorf("process %d cannot be read: %s", pid, why)}
+	}
+	if json {
+		return s.WriteJSON(os.Stdout, nil)
+	}
+	return s.WriteText(os.Stdout)
 }

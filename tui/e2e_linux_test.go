@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -516,6 +517,35 @@ func TestExec(t *testing.T) {
 	}
 	if out, err := exec.Command(program(t), "exec", "/nonexistent").CombinedOutput(); err == nil || !strings.Contains(string(out), "no such file") {
 		t.Errorf("%v: %s", err, out)
+	}
+}
+
+// A snapshot of any process that this user may read, as text and as JSON.
+func TestSnapshotOfAProcess(t *testing.T) {
+	self := strconv.Itoa(os.Getpid())
+	out, err := exec.Command(program(t), "snapshot", self).CombinedOutput()
+	if err != nil || !strings.Contains(string(out), "pid "+self) || !strings.Contains(string(out), "[stack]") {
+		t.Errorf("%v: %.200s", err, out)
+	}
+	out, err = exec.Command(program(t), "snapshot", self, "--json").Output()
+	var s struct {
+		Processes []struct {
+			PID      int
+			Mappings []struct{ Start, Perms, Path string }
+		}
+	}
+	if err == nil {
+		err = json.Unmarshal(out, &s)
+	}
+	if err != nil || len(s.Processes) != 1 || s.Processes[0].PID != os.Getpid() || len(s.Processes[0].Mappings) == 0 {
+		t.Errorf("%v: %.200s", err, out)
+	}
+	for pid, status := range map[string]int{"x": 2, "-1": 2, "0": 2, "4194305": 1} {
+		cmd := exec.Command(program(t), "snapshot", "--", pid)
+		out, _ := cmd.CombinedOutput()
+		if cmd.ProcessState.ExitCode() != status || strings.Count(string(out), "\n") != 1 {
+			t.Errorf("%s: status %d, %s", pid, cmd.ProcessState.ExitCode(), out)
+		}
 	}
 }
 
