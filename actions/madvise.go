@@ -47,7 +47,7 @@ var madviseAction = Action{
 	run: runMadvise,
 	why: explainMadvise,
 	errnos: map[string]string{
-		"EINVAL": "the address is not a multiple of the page size, or this kernel or this mapping does not know the advice",
+		"EINVAL": "the address is not a multiple of the page size, the pages are locked and the advice would drop them, or this kernel or this mapping does not know the advice",
 		"ENOMEM": "part of the range is not mapped",
 		"EAGAIN": "something was short for the moment",
 		"EPERM":  "the range is sealed",

@@ -41,6 +41,9 @@ func TestStoryS19Dontneed(t *testing.T) {
 	l.all("b = mmap 2p rw shared anon", "write b 5", "madvise b dontneed")
 	l.reads("read b", 5)
 	l.want("EINVAL", "madvise a+1 4096 dontneed")
+	l.all("mlock a")
+	l.want("EINVAL", "madvise a dontneed") // locked pages are not dropped
+	l.all("madvise a dontneed_locked")
 }
 
 func TestStoryS20Mremap(t *testing.T) {
