@@ -455,6 +455,20 @@ func TestLoop(t *testing.T) {
 	c.keys("q").ends()
 }
 
+// Quitting does not wait for what the subject is doing.
+func TestQuitWhileBusy(t *testing.T) {
+	c := start(t, 120, 36, nil)
+	c.sees("step 0/0").keys(":a = mmap 1t rw private anon noreserve\r").sees("step 1/1")
+	c.keys(":touch a read\r").sees("⟳ touch a read") // some minutes of page faults
+	gone := watch(t, c.subjects())
+	c.keys("\x03")
+	if code := c.ends(); code != 0 {
+		t.Errorf("exit status %d", code)
+	}
+	allGone(t, gone)
+	c.restored()
+}
+
 func TestResize(t *testing.T) {
 	c := start(t, 120, 36, nil)
 	c.sees("step 0/0").keys("m\rwf").sees("step 3/3")
