@@ -224,14 +224,17 @@ func aliases(all []*reading, windows []Range) (more []Range, ok bool) {
 	ok = true
 	for _, g := range all {
 		g.eachChange(windows, func(x, y Run) {
-			m, found := mappingAt(g.maps, x.Start)
-			if !found {
-				m, found = mappingAt(g.prev.Mappings, x.Start)
+			// What was there and what is there now may be of different files: a mapping can replace another.
+			for _, side := range []struct {
+				maps List[Mapping]
+				run  Run
+			}{{g.prev.Mappings, x}, {g.maps, y}} {
+				m, found := mappingAt(side.maps, x.Start)
+				if found && m.Inode != 0 && side.run.State != Anon && side.run.State != COW {
+					parts = append(parts, partOf(&m, x.Bounds()))
+				}
 			}
-			switch {
-			case found && m.Inode != 0 && x.State != Anon && x.State != COW:
-				parts = append(parts, partOf(&m, x.Bounds()))
-			case x.State == COW && len(all) > 1 && !hasPartner(all, g, x):
+			if x.State == COW && len(all) > 1 && !hasPartner(all, g, x) {
 				ok = false
 			}
 		})

@@ -282,3 +282,31 @@ func checkDiff(t *rapid.T, a, b *Snapshot) {
 		}
 	}
 }
+
+// A mapping that replaces one of two mappings of the same page of a file leaves the other one exclusive: the change lies elsewhere.
+func TestUpdateFollowsAReplacedAlias(t *testing.T) {
+	file := filepath.Join(publicDir(t), "file")
+	if err := os.WriteFile(file, make([]byte, 64*pg), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	p := startPuppet(t)
+	defer p.stop()
+	r, full := newReader(t, Options{SmallMappings: -1, KPageBudget: 1 << 20}), newReader(t, Options{SmallMappings: -1, KPageBudget: 1 << 20})
+	const far = arena + 700*pg
+	p.mmapFile(arena, 8*pg, rw, unix.MAP_PRIVATE, file)
+	p.mmapFile(far, 8*pg, rw, unix.MAP_PRIVATE, file)
+	p.load(arena + 3*pg)
+	p.load(far + 3*pg)
+	s := read(t, r, p.family())
+	p.mmap(arena+3*pg, pg, rw, private)
+	got, err := r.Update(s, p.family(), []Touched{{"p1", Range{arena + 3*pg, arena + 4*pg}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := read(t, full, p.family())
+	_, a := inArena(got.Processes[0])
+	_, b := inArena(want.Processes[0])
+	if !slices.Equal(a, b) {
+		t.Errorf("update %+x\nread   %+x", a, b)
+	}
+}
