@@ -146,11 +146,18 @@ func (c *canvas) render(t *theme) string {
 	return b.String()
 }
 
-// joiners are characters, beside the combining marks, that terminals draw together with a neighbour: regional indicators, emoji
+// joiners are characters that terminals draw together with a neighbour, though not with a letter: regional indicators, emoji
 // modifiers and the vowels and finals of Hangul.
 var joiners = &unicode.RangeTable{
 	R16: []unicode.Range16{{Lo: 0x1160, Hi: 0x11ff, Stride: 1}, {Lo: 0xd7b0, Hi: 0xd7ff, Stride: 1}},
 	R32: []unicode.Range32{{Lo: 0x1f1e6, Hi: 0x1f1ff, Stride: 1}, {Lo: 0x1f3fb, Hi: 0x1f3ff, Stride: 1}},
+}
+
+// joins says whether terminals draw the character together with one before it.
+func joins(s string) bool {
+	r, _ := utf8.DecodeRuneInString(s)
+	_, _, cluster, _ := ansi.DecodeSequence("a"+s, ansi.NormalState, nil)
+	return cluster > 1 || unicode.In(r, unicode.M, joiners)
 }
 
 // nextGlyph takes one printable character off s. Control and other unprintable characters come back as visible escapes, one
@@ -160,7 +167,10 @@ func nextGlyph(s string) (glyph string, width int, rest string) {
 		return s[:1], 1, s[1:]
 	}
 	r, n := utf8.DecodeRuneInString(s)
-	if r == utf8.RuneError && n == 1 || !unicode.IsPrint(r) || unicode.In(r, unicode.M, joiners) {
+	if r >= 0x2190 && r < 0x2200 || r >= 0x2500 && r < 0x25fb { // arrows, borders, blocks: what the screen itself draws, all one column
+		return s[:n], 1, s[n:]
+	}
+	if r == utf8.RuneError && n == 1 || !unicode.IsPrint(r) || joins(s[:n]) {
 		return escapeFirst(s, n)
 	}
 	w := ansi.StringWidth(s[:n])
