@@ -156,8 +156,7 @@ var joiners = &unicode.RangeTable{
 // joins says whether terminals draw the character together with one before it.
 func joins(s string) bool {
 	r, _ := utf8.DecodeRuneInString(s)
-	_, _, cluster, _ := ansi.DecodeSequence("a"+s, ansi.NormalState, nil)
-	return cluster > 1 || unicode.In(r, unicode.M, joiners)
+	return unicode.In(r, unicode.M, joiners) || ansi.StringWidth("a"+s) != 1+ansi.StringWidth(s)
 }
 
 // nextGlyph takes one printable character off s. Control and other unprintable characters come back as visible escapes, one
