@@ -8,12 +8,7 @@ import (
 
 // advices are the MADV_ values of madvise(2), with the kernel's numbers (include/uapi/asm-generic/mman-common.h). hwpoison and
 // soft_offline are left out: they harm the machine.
-var advices = []struct {
-	word     string
-	constant string
-	value    uint64
-	help     string
-}{
+var advices = []constant{
 	{"normal", "MADV_NORMAL", 0, "no special treatment"},
 	{"random", "MADV_RANDOM", 1, "expect random access: no reading ahead"},
 	{"sequential", "MADV_SEQUENTIAL", 2, "expect access in order"},
@@ -43,7 +38,7 @@ var advices = []struct {
 
 var madviseAction = Action{
 	Verb: lang.Verb{Name: "madvise", Summary: "tell the kernel what a range will be used for", Params: []lang.Param{paramRange,
-		{Name: "advice", Kind: lang.KindChoice, Default: "dontneed", Words: adviceWords(), Show: "ADVICE", Help: "one word of the man page"}}},
+		{Name: "advice", Kind: lang.KindChoice, Default: "dontneed", Words: words(advices), Show: "ADVICE", Help: "one word of the man page"}}},
 	run: runMadvise,
 	why: explainMadvise,
 	errnos: map[string]string{
@@ -56,27 +51,15 @@ var madviseAction = Action{
 	},
 }
 
-func adviceWords() []lang.Word {
-	var out []lang.Word
-	for _, a := range advices {
-		out = append(out, lang.Word{Name: a.word, Help: a.help})
-	}
-	return out
-}
-
 func runMadvise(c *call) error {
 	r, err := c.rangeOf("range")
 	if err != nil {
 		return err
 	}
-	word, _ := c.cmd.Word("advice")
-	for _, a := range advices {
-		if a.word == word {
-			c.Call = fmt.Sprintf("madvise(0x%x, %d, %s)", r.Start, r.Len(), a.constant)
-			c.focus(r)
-			_, _, err = c.syscall(sysMadvise, r.Start, r.Len(), a.value)
-		}
-	}
+	advice, name := c.bits(advices) // one word, by the grammar
+	c.Call = fmt.Sprintf("madvise(0x%x, %d, %s)", r.Start, r.Len(), name)
+	c.focus(r)
+	_, _, err = c.syscall(sysMadvise, r.Start, r.Len(), advice)
 	return err
 }
 

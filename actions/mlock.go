@@ -2,7 +2,6 @@ package actions
 
 import (
 	"fmt"
-	"strings"
 
 	"cowscope/actions/lang"
 )
@@ -54,27 +53,21 @@ var munlockAction = Action{
 	errnos: lockErrnos,
 }
 
+// mlockallFlags are the MCL_ flags of mlockall(2).
+var mlockallFlags = []constant{
+	{"current", "MCL_CURRENT", 1, "what is mapped now"},
+	{"future", "MCL_FUTURE", 2, "what will be mapped"},
+	{wordOnfault.Name, "MCL_ONFAULT", 4, wordOnfault.Help},
+}
+
 var mlockallAction = Action{
 	Verb: lang.Verb{Name: "mlockall", Summary: "lock the whole address space", Params: []lang.Param{
-		{Name: "flags", Kind: lang.KindFlags, Optional: true, Default: "current", Words: []lang.Word{
-			{Name: "current", Help: "what is mapped now"}, {Name: "future", Help: "what will be mapped"}, wordOnfault}}}},
+		{Name: "flags", Kind: lang.KindFlags, Optional: true, Default: "current", Words: words(mlockallFlags)}}},
 	run: func(c *call) error {
-		bits, parts := uint64(0), []string{}
-		for _, f := range []struct {
-			word, constant string
-			bit            uint64
-		}{{"current", "MCL_CURRENT", 1}, {"future", "MCL_FUTURE", 2}, {"onfault", "MCL_ONFAULT", 4}} {
-			if c.cmd.Has(f.word) {
-				bits |= f.bit
-				parts = append(parts, f.constant)
-			}
-		}
-		if len(parts) == 0 {
-			parts = []string{"0"}
-		}
-		c.Call = fmt.Sprintf("mlockall(%s)", strings.Join(parts, "|"))
+		flags, names := c.bits(mlockallFlags)
+		c.Call = fmt.Sprintf("mlockall(%s)", names)
 		c.everything()
-		_, _, err := c.syscall(sysMlockall, bits)
+		_, _, err := c.syscall(sysMlockall, flags)
 		return err
 	},
 	why:    explainLock,

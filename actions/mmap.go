@@ -9,11 +9,7 @@ import (
 )
 
 // mmapFlags are the MAP_ flags of mmap(2), with the kernel's values (include/uapi/asm-generic/mman*.h; 32bit is x86 only).
-var mmapFlags = []struct {
-	word, constant string
-	value          uint64
-	help           string
-}{
+var mmapFlags = []constant{
 	{"private", "MAP_PRIVATE", 0x02, "writes stay with this process"},
 	{"shared", "MAP_SHARED", 0x01, "writes are seen by everyone who maps it"},
 	{"shared_validate", "MAP_SHARED_VALIDATE", 0x03, "as shared, and unknown flags are refused"},
@@ -34,21 +30,13 @@ var mmapFlags = []struct {
 	{"sync", "MAP_SYNC", 0x80000, "with shared_validate on DAX files"},
 }
 
-func mmapFlagWords() []lang.Word {
-	var out []lang.Word
-	for _, f := range mmapFlags {
-		out = append(out, lang.Word{Name: f.word, Help: f.help})
-	}
-	return out
-}
-
 var mmapAction = Action{
 	Verb: lang.Verb{
 		Name: "mmap", Summary: "map memory: reserve a range of addresses", Binds: true,
 		Params: []lang.Param{
 			{Name: "length", Kind: lang.KindQuantity, Default: "4p", Help: "how much"},
 			paramProt,
-			{Name: "flags", Kind: lang.KindFlags, Optional: true, Default: "private anon", Words: mmapFlagWords(), Show: "FLAG", Help: "private or shared, anon, …"},
+			{Name: "flags", Kind: lang.KindFlags, Optional: true, Default: "private anon", Words: words(mmapFlags), Show: "FLAG", Help: "private or shared, anon, …"},
 			{Name: "fd", Kind: lang.KindOption, Optional: true, Key: "fd", Of: lang.KindNumber, Show: "N", Help: "a file descriptor; -1 is none"},
 			{Name: "offset", Kind: lang.KindOption, Optional: true, Key: "offset", Of: lang.KindQuantity, Help: "where in the file"},
 			{Name: "addr", Kind: lang.KindOption, Optional: true, Key: "addr", Of: lang.KindPlace, Help: "a hint where to put it, or with fixed the place itself"},
@@ -86,7 +74,7 @@ func runMmap(c *call) error {
 		fd = n
 	}
 	prot, _ := c.cmd.Prot("prot")
-	flags, names := mmapFlagBits(c.cmd.Flags("flags"))
+	flags, names := c.bits(mmapFlags)
 	at := "NULL"
 	if addr != 0 {
 		at = fmt.Sprintf("0x%x", addr)
@@ -107,22 +95,6 @@ func runMmap(c *call) error {
 	c.names = c.names.With(c.p.Label, name, Binding{r, c.s.last().N + 1})
 	c.focus(r)
 	return nil
-}
-
-func mmapFlagBits(words []string) (bits uint64, names string) {
-	var parts []string
-	for _, f := range mmapFlags {
-		for _, w := range words {
-			if w == f.word {
-				bits |= f.value
-				parts = append(parts, f.constant)
-			}
-		}
-	}
-	if len(parts) == 0 {
-		return 0, "0"
-	}
-	return bits, strings.Join(parts, "|")
 }
 
 // protText writes a protection as the man pages do.
