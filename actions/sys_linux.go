@@ -44,7 +44,7 @@ func machine(s *vmspace.Snapshot) Info {
 		parts := strings.SplitN(unix.ByteSliceToString(u.Release[:]), ".", 3)
 		kernel += " " + strings.Join(parts[:min(len(parts), 2)], ".")
 	}
-	rights := fmt.Sprintf("frame numbers hidden (uid %d)", os.Getuid())
+	rights := fmt.Sprintf("frames hidden (uid %d)", os.Getuid())
 	if s.Frames {
 		rights = "frames visible"
 		if os.Getuid() == 0 {

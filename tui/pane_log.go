@@ -26,6 +26,8 @@ func drawLogTail(p pen, s *scene, hits *hitList) {
 	why := wrap(s.step.Why, p.r.w-logIndent(p.r.w))
 	if len(why) > max(p.r.h-1, 1) {
 		why = why[:max(p.r.h-1, 1)]
+		last := &why[len(why)-1]
+		*last = clip(*last+" …", p.r.w-logIndent(p.r.w))
 	}
 	y := min(p.r.h, s.pos+1+len(why)) - len(why) // from the top while there is room, then the newest below
 	for i, l := range why {
