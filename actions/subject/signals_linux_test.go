@@ -202,7 +202,7 @@ func TestSignalDuringCall(t *testing.T) {
 				last = unix.Kill(pid, unix.SIGWINCH)
 			}
 			until(t, "it waits", func() bool { return state(pid) == 'S' })
-			w, err := os.OpenFile("/proc/"+strconv.Itoa(pid)+"/fd/1", os.O_WRONLY, 0)
+			w, err := os.OpenFile("/proc/"+strconv.Itoa(pid)+"/fd/4", os.O_WRONLY, 0)
 			if err != nil {
 				_ = unix.Kill(pid, unix.SIGKILL)
 				done <- err
@@ -212,7 +212,7 @@ func TestSignalDuringCall(t *testing.T) {
 			w.Close()
 			done <- last
 		}()
-		e, err := p.Syscall(unix.SYS_READ, 0, a, 100)
+		e, err := p.Syscall(unix.SYS_READ, 3, a, 100)
 		if err := <-done; err != nil {
 			t.Fatal(err)
 		}

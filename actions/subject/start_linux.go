@@ -21,7 +21,7 @@ import (
 // forbidden: memfds by vm.memfd_noexec, directories by a noexec mount.
 type source struct {
 	name string
-	open func() (*os.File, error)
+	open func(image []byte) (*os.File, error)
 }
 
 func sources() []source {
@@ -41,7 +41,7 @@ func sources() []source {
 
 // openMemfd makes the file in memory. MFD_EXEC is known since 6.3 and needed where
 // vm.memfd_noexec is 1. It is sealed: no one may change the stubs behind our back.
-func openMemfd() (*os.File, error) {
+func openMemfd(image []byte) (*os.File, error) {
 	const flags = unix.MFD_CLOEXEC | unix.MFD_ALLOW_SEALING
 	fd, err := unix.MemfdCreate("cowscope-subject", flags|unix.MFD_EXEC)
 	if err == unix.EINVAL {
@@ -51,7 +51,7 @@ func openMemfd() (*os.File, error) {
 		return nil, os.NewSyscallError("memfd_create", err)
 	}
 	f := os.NewFile(uintptr(fd), "memfd")
-	if _, err := f.Write(program()); err != nil {
+	if _, err := f.Write(image); err != nil {
 		f.Close()
 		return nil, err
 	}
@@ -66,7 +66,7 @@ func openMemfd() (*os.File, error) {
 // inDir makes the file in a directory and takes its name away at once. It is
 // opened again for reading, because a file open for writing is not executed.
 func inDir(dir string) source {
-	return source{dir, func() (*os.File, error) {
+	return source{dir, func(image []byte) (*os.File, error) {
 		w, err := os.CreateTemp(dir, "cowscope-subject-*")
 		if err != nil {
 			return nil, err
@@ -75,7 +75,7 @@ func inDir(dir string) source {
 		if err := os.Remove(w.Name()); err != nil {
 			return nil, err
 		}
-		if _, err := w.Write(program()); err != nil {
+		if _, err := w.Write(image); err != nil {
 			return nil, err
 		}
 		if err := w.Chmod(0o500); err != nil {
@@ -100,7 +100,7 @@ func (t *Tracer) start(cfg Config, from []source) (*Process, error) {
 	if t.closed() {
 		return nil, ErrClosed
 	}
-	pid, randomized, err := spawn(cfg, from)
+	pid, randomized, err := t.spawn(cfg, from)
 	if err != nil {
 		return nil, err
 	}
@@ -116,12 +116,12 @@ func (t *Tracer) start(cfg Config, from []source) (*Process, error) {
 
 // spawn tries one source after the other. Only a refusal to execute is worth
 // another try.
-func spawn(cfg Config, from []source) (pid int, randomized bool, err error) {
+func (t *Tracer) spawn(cfg Config, from []source) (pid int, randomized bool, err error) {
 	restore, randomized := setPersonality(cfg.ASLR)
 	defer restore()
 	var tried []error
 	for _, s := range from {
-		pid, err = s.exec()
+		pid, err = s.exec(t.gate)
 		if err == nil {
 			return pid, randomized, nil
 		}
@@ -135,15 +135,16 @@ func spawn(cfg Config, from []source) (pid int, randomized bool, err error) {
 
 // exec starts the program of this source, stopped at its first instruction. It has
 // its own session, so that Ctrl+C in the terminal is not for it; no environment,
-// no open files, and no directory that it would keep busy.
-func (s source) exec() (int, error) {
-	f, err := s.open()
+// no open files but /dev/null as the three that every program expects, and no
+// directory that it would keep busy.
+func (s source) exec(g *gate) (int, error) {
+	f, err := s.open(program(g.path))
 	if err != nil {
 		return 0, err
 	}
 	defer f.Close()
 	attr := &syscall.ProcAttr{
-		Dir: "/",
+		Dir: "/", Files: []uintptr{g.Fd(), g.Fd(), g.Fd()},
 		Sys: &syscall.SysProcAttr{Ptrace: true, Setsid: true},
 	}
 	for try := 0; ; try++ {
@@ -209,7 +210,7 @@ func (p *Process) prepare() error {
 		{unix.SYS_PRCTL, unix.PR_SET_NAME, textBase + nameAt},
 		// Files that cowscope itself was started with. Kernels before 5.9 do not
 		// know the call, and a few files too many do no harm.
-		{unix.SYS_CLOSE_RANGE, 0, 1<<32 - 1},
+		{unix.SYS_CLOSE_RANGE, 3, 1<<32 - 1},
 	} {
 		if _, err := p.Syscall(uintptr(call[0]), call[1:]...); err != nil {
 			return err

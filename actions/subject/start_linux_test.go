@@ -17,7 +17,7 @@ import (
 )
 
 func TestProgramIsAnELF(t *testing.T) {
-	f, err := elf.NewFile(bytes.NewReader(program()))
+	f, err := elf.NewFile(bytes.NewReader(program("/proc/1/fd/3")))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -116,17 +116,17 @@ func TestAppearance(t *testing.T) {
 		if sid, err := unix.Getsid(p.PID()); sid != p.PID() {
 			t.Errorf("session %d, %v", sid, err)
 		}
-		if open, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", p.PID())); len(open) != 0 {
-			t.Errorf("open files: %v, %v", open, err)
+		if open, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", p.PID())); len(open) != 3 {
+			t.Errorf("open files, beside the usual three: %v, %v", open, err)
 		}
 	})
 }
 
 // Where memory may not be executed a file is used, which has no name any more.
 func TestTemporaryFile(t *testing.T) {
-	refuse := source{"memfd", func() (*os.File, error) { return nil, syscall.EACCES }}
-	noexec := source{"not executable", func() (*os.File, error) {
-		f, err := openMemfd()
+	refuse := source{"memfd", func([]byte) (*os.File, error) { return nil, syscall.EACCES }}
+	noexec := source{"not executable", func(image []byte) (*os.File, error) {
+		f, err := openMemfd(image)
 		if err == nil {
 			err = f.Chmod(0o400)
 		}

@@ -28,6 +28,7 @@ type Tracer struct {
 	tid    int           // of the thread
 
 	procs map[int]*Process // not yet reaped for good, by pid
+	gate  *gate
 	watch watchdog
 	regs  registers // of the run under way, and of the last one
 }
@@ -49,6 +50,10 @@ func NewTracer() (*Tracer, error) {
 		ended: make(chan struct{}),
 		procs: make(map[int]*Process),
 	}
+	var err error
+	if t.gate, err = openGate(); err != nil {
+		return nil, err
+	}
 	t.watch.init()
 	ready := make(chan error)
 	go t.serve(ready)
@@ -62,6 +67,7 @@ func (t *Tracer) serve(ready chan<- error) {
 	// Unlocked at the end, since the thread is by then as clean as it was: a main
 	// thread whose goroutine ends locked would be parked for ever.
 	defer close(t.ended)
+	defer t.gate.Close()
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	t.tid = unix.Gettid()

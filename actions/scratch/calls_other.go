@@ -1,0 +1,19 @@
+//go:build !linux
+
+package scratch
+
+import (
+	"errors"
+	"os"
+)
+
+// Sessions need Linux; elsewhere the package only compiles.
+
+func nameless(string) (*os.File, error)            { return nil, errors.ErrUnsupported }
+func openPath(string) (*os.File, func(), error)    { return nil, nil, errors.ErrUnsupported }
+func realPath(*os.File) (string, error)            { return "", errors.ErrUnsupported }
+func truncate(*os.File, uint64) error              { return errors.ErrUnsupported }
+func pwrite(*os.File, []byte, uint64) (int, error) { return 0, errors.ErrUnsupported }
+func pread(*os.File, []byte, uint64) (int, error)  { return 0, errors.ErrUnsupported }
+func used(*os.File) uint64                         { return 0 }
+func identify(*os.File) (Entry, error)             { return Entry{}, errors.ErrUnsupported }
