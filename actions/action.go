@@ -43,6 +43,11 @@ var All = []*Action{
 	&exitAction,
 	&killAction,
 	&waitAction,
+	&fileAction,
+	&fwriteAction,
+	&truncateAction,
+	&catAction,
+	&rmAction,
 	&useAction,
 	&restartAction,
 	&expectResult,
@@ -55,6 +60,7 @@ var All = []*Action{
 	&expectSame,
 	&expectOther,
 	&expectFaults,
+	&expectFile,
 	&expectExited,
 	&expectSignaled,
 }
@@ -87,6 +93,7 @@ type call struct {
 	names   Names // after the action
 	current string
 	touched []vmspace.Touched
+	opened  string // how the file of an mmap was opened: O_RDWR
 	bound   string // the name that an mmap got by itself
 	child   string // the label of a new child
 	note    string // what the action itself has to say beside the changes

@@ -68,6 +68,9 @@ func explainMmap(st *Step, c *call) string {
 	if asked, _ := c.quantity("length", 0); asked%st.After.PageSize != 0 {
 		text += fmt.Sprintf(" %s were asked for: a mapping is whole pages, the rest of the last one can be used too.", bytesCount(asked))
 	}
+	if name, ok := c.cmd.Word("file"); ok {
+		text += fmt.Sprintf(" %s was opened (%s) and is closed again: the mapping itself keeps the file.", name, c.opened)
+	}
 	return text
 }
 

@@ -37,6 +37,8 @@ var mmapAction = Action{
 			{Name: "length", Kind: lang.KindQuantity, Default: "4p", Help: "how much"},
 			paramProt,
 			{Name: "flags", Kind: lang.KindFlags, Optional: true, Default: "private anon", Words: words(mmapFlags), Show: "FLAG", Help: "private or shared, anon, …"},
+			{Name: "file", Kind: lang.KindOption, Optional: true, Key: "file", Of: lang.KindFile, Help: "a file of the scratch folder, or /dev/zero"},
+			{Name: "mode", Kind: lang.KindChoice, Optional: true, Words: words(openModes), Help: "how to open the file; both ways where it is left out"},
 			{Name: "fd", Kind: lang.KindOption, Optional: true, Key: "fd", Of: lang.KindNumber, Show: "N", Help: "a file descriptor; -1 is none"},
 			{Name: "offset", Kind: lang.KindOption, Optional: true, Key: "offset", Of: lang.KindQuantity, Help: "where in the file"},
 			{Name: "addr", Kind: lang.KindOption, Optional: true, Key: "addr", Of: lang.KindPlace, Help: "a hint where to put it, or with fixed the place itself"},
@@ -69,9 +71,9 @@ func runMmap(c *call) error {
 	if err != nil {
 		return err
 	}
-	fd := int64(-1)
-	if n, ok := c.cmd.Number("fd"); ok {
-		fd = n
+	fd, shown, ok, err := c.descriptor()
+	if err != nil || !ok {
+		return err
 	}
 	prot, _ := c.cmd.Prot("prot")
 	flags, names := c.bits(mmapFlags)
@@ -79,8 +81,11 @@ func runMmap(c *call) error {
 	if addr != 0 {
 		at = fmt.Sprintf("0x%x", addr)
 	}
-	c.Call = fmt.Sprintf("mmap(%s, %d, %s, %s, %d, %d)", at, length, protText(prot), names, fd, offset)
-	ret, ok, err := c.syscall(sysMmap, addr, length, uint64(prot), flags, uint64(fd), offset)
+	c.Call = fmt.Sprintf("mmap(%s, %d, %s, %s, %s, %d)", at, length, protText(prot), names, shown, offset)
+	ret, ok, err := c.syscall(sysMmap, addr, length, uint64(prot), flags, fd, offset)
+	if err == nil && c.cmd.Given("file") {
+		err = c.closeFile(fd)
+	}
 	if err != nil || !ok {
 		return err
 	}

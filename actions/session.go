@@ -10,13 +10,15 @@ import (
 	"time"
 
 	"cowscope/actions/lang"
+	"cowscope/actions/scratch"
 	"cowscope/actions/subject"
 	"cowscope/vmspace"
 )
 
 // Options are how a session begins.
 type Options struct {
-	ASLR bool // randomise the subject's addresses
+	ASLR       bool     // randomise the subject's addresses
+	AllowPaths []string // files and folders outside the scratch folder that may be mapped
 }
 
 // StartError says that the subject could not be started.
@@ -39,6 +41,7 @@ type Session struct {
 	grammar *lang.Grammar
 	tracer  *subject.Tracer
 	reader  *vmspace.Reader
+	files   *scratch.Folder
 	members []*member // in order of birth, the dead ones too
 	born    int       // processes so far, for their labels
 	names   Names
@@ -65,6 +68,10 @@ func Open(opts Options) (*Session, error) {
 	if err != nil {
 		return nil, err
 	}
+	files, err := scratch.New(opts.AllowPaths)
+	if err != nil {
+		return nil, err
+	}
 	reader, err := vmspace.NewReader(vmspace.Options{})
 	if err != nil {
 		return nil, err
@@ -74,7 +81,7 @@ func Open(opts Options) (*Session, error) {
 		reader.Close()
 		return nil, err
 	}
-	s := &Session{opts: opts, grammar: g, tracer: tracer, reader: reader}
+	s := &Session{opts: opts, grammar: g, tracer: tracer, reader: reader, files: files}
 	if err := s.begin(); err != nil {
 		s.Close()
 		return nil, err
@@ -309,5 +316,5 @@ func (s *Session) Info() Info { return s.info }
 func (s *Session) Close() error {
 	err := s.tracer.Close()
 	s.reader.Close()
-	return err
+	return errors.Join(err, s.files.Close())
 }

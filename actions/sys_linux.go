@@ -27,6 +27,7 @@ const (
 	sysMseal      = unix.SYS_MSEAL
 	sysBrk        = unix.SYS_BRK
 	sysWait4      = unix.SYS_WAIT4
+	sysClose      = unix.SYS_CLOSE
 )
 
 func errnoName(e syscall.Errno) string {

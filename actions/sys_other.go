@@ -26,6 +26,7 @@ const (
 	sysMseal      = 0
 	sysBrk        = 0
 	sysWait4      = 0
+	sysClose      = 0
 )
 
 func errnoName(e syscall.Errno) string { return fmt.Sprintf("E%d", int(e)) }

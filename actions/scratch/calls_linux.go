@@ -28,11 +28,11 @@ func nameless(name string) (*os.File, error) {
 		if err == nil {
 			return os.NewFile(uintptr(fd), name), nil
 		}
-		errs = append(errs, fmt.Errorf("%s: %w", dir, err))
+		errs = append(errs, fmt.Errorf("%s: %v", dir, err)) // no errno of a command: there is nowhere to put a file
 	}
 	fd, err := unix.MemfdCreate(name, unix.MFD_CLOEXEC)
 	if err != nil {
-		return nil, errors.Join(append(errs, os.NewSyscallError("memfd_create", err))...)
+		return nil, errors.Join(append(errs, fmt.Errorf("memfd_create: %v", err))...)
 	}
 	return os.NewFile(uintptr(fd), name), nil
 }

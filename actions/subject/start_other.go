@@ -2,7 +2,10 @@
 
 package subject
 
-import "syscall"
+import (
+	"os"
+	"syscall"
+)
 
 // Where ptrace is not what we need, the package compiles and says so once, in
 // NewTracer. The methods exist only so that callers compile: without a Tracer
@@ -39,6 +42,9 @@ func (p *Process) Poll() error { return ErrUnsupported }
 func (p *Process) Syscall(nr uintptr, args ...uint64) (Ending, error) {
 	return Ending{}, ErrUnsupported
 }
+
+// Open returns ErrUnsupported.
+func (p *Process) Open(f *os.File, flags int) (Ending, error) { return Ending{}, ErrUnsupported }
 
 // Load returns ErrUnsupported.
 func (p *Process) Load(addr, n uint64) (Ending, error) { return Ending{}, ErrUnsupported }

@@ -1,0 +1,198 @@
+package actions
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+
+	"cowscope/actions/lang"
+	"cowscope/vmspace"
+)
+
+// The files of the scratch folder. What is done to them is done from outside, by cowscope's own system calls: it is what another
+// program would do, and what another program would see.
+
+var (
+	paramFile   = lang.Param{Name: "file", Kind: lang.KindFile, Help: "a name in the scratch folder"}
+	paramOffset = lang.Param{Name: "offset", Kind: lang.KindQuantity, Default: "0", Help: "where in the file"}
+	paramText   = lang.Param{Name: "text", Kind: lang.KindText, Help: "what to write"}
+)
+
+// fileVerb makes an action on a file. done runs without the subject; what it changes can show in every process that maps the file.
+func fileVerb(v lang.Verb, run func(c *call, name string) error) Action {
+	return Action{Verb: v, Dead: true, why: explainFile, run: func(c *call) error {
+		name, _ := c.cmd.Word("file")
+		for _, m := range c.s.family() {
+			c.touched = append(c.touched, vmspace.Touched{Label: m.Label, Range: vmspace.Everything})
+		}
+		c.Result = ResultOK
+		if err := run(c, name); err != nil {
+			return c.fileError("file", err)
+		}
+		return nil
+	}}
+}
+
+var fileAction = fileVerb(lang.Verb{Name: "file", Summary: "make a file in the scratch folder: so many zeros, or a text",
+	Params: []lang.Param{paramFile, {Name: "content", Kind: lang.KindContent, Default: "5000", Help: `its size, or "text"`}}},
+	func(c *call, name string) error {
+		text, isText := c.cmd.Bytes("content")
+		if !isText {
+			size, err := c.quantity("content", 0)
+			if err != nil {
+				return err
+			}
+			c.Call = fmt.Sprintf("creat(%q) + ftruncate(%d)", name, size)
+			return c.s.files.Make(name, size)
+		}
+		c.Call = fmt.Sprintf("creat(%q) + write(%s)", name, quoted(text))
+		if err := c.s.files.Make(name, 0); err != nil {
+			return err
+		}
+		return c.counted(c.s.files.Write(name, 0, text))
+	})
+
+var fwriteAction = fileVerb(lang.Verb{Name: "fwrite", Summary: "write into a file from outside, as another program would",
+	Params: []lang.Param{paramFile, paramOffset, paramText}},
+	func(c *call, name string) error {
+		offset, err := c.quantity("offset", 0)
+		if err != nil {
+			return err
+		}
+		text, _ := c.cmd.Bytes("text")
+		c.Call = fmt.Sprintf("pwrite(%q, %s, %d)", name, quoted(text), offset)
+		return c.counted(c.s.files.Write(name, offset, text))
+	})
+
+var truncateAction = fileVerb(lang.Verb{Name: "truncate", Summary: "set the size of a file from outside",
+	Params: []lang.Param{paramFile, {Name: "size", Kind: lang.KindQuantity, Default: "0", Help: "its new size"}}},
+	func(c *call, name string) error {
+		size, err := c.quantity("size", 0)
+		if err != nil {
+			return err
+		}
+		c.Call = fmt.Sprintf("ftruncate(%q, %d)", name, size)
+		return c.s.files.Truncate(name, size)
+	})
+
+var catAction = fileVerb(lang.Verb{Name: "cat", Summary: "read a file from outside, as another program would",
+	Params: []lang.Param{paramFile, {Name: "offset", Kind: lang.KindQuantity, Optional: true, Default: "0", Help: "where in the file"},
+		{Name: "length", Kind: lang.KindQuantity, Optional: true, Help: "how many bytes; all if left out"}}},
+	func(c *call, name string) error {
+		offset, err := c.quantity("offset", 0)
+		if err != nil {
+			return err
+		}
+		n, err := c.quantity("length", readLimit)
+		if err != nil {
+			return err
+		}
+		n = min(n, readLimit)
+		c.Call = fmt.Sprintf("pread(%q, %d, %d)", name, n, offset)
+		b, err := c.s.files.Read(name, offset, int(n))
+		c.Bytes = b
+		return c.counted(len(b), err)
+	})
+
+var rmAction = fileVerb(lang.Verb{Name: "rm", Summary: "take a file's name away; what is mapped lives on", Params: []lang.Param{paramFile}},
+	func(c *call, name string) error {
+		c.Call = fmt.Sprintf("unlink(%q)", name)
+		return c.s.files.Remove(name)
+	})
+
+// counted notes how many bytes a call wrote or read.
+func (c *call) counted(n int, err error) error {
+	if err == nil {
+		c.Value, c.HasValue = uint64(n), true
+	}
+	return err
+}
+
+// quoted writes a text as strace does, with its length: "hello", 5.
+func quoted(b []byte) string {
+	if len(b) > 32 {
+		return fmt.Sprintf("%q..., %d", b[:32], len(b))
+	}
+	return fmt.Sprintf("%q, %d", b, len(b))
+}
+
+func explainFile(st *Step, c *call) string {
+	switch c.action.Name {
+	case "cat":
+		if len(st.Bytes) == 0 {
+			return "Another program reads nothing there: the file ends before."
+		}
+		return "Another program reads " + readText(st.Bytes) + "."
+	case "rm":
+		return "The name is gone. What is mapped of the file stays mapped, and the file lives until the last mapping of it goes."
+	}
+	text := "Done from outside, as another program would."
+	if seen := seenBy(st, c); seen != "" {
+		text += " " + seen
+	}
+	if change := sentenceOf(st.Changes, st.After); change != "" {
+		text += " " + change
+	}
+	return text
+}
+
+// seenBy says which mappings show what was written, and which have copies of their own.
+func seenBy(st *Step, c *call) string {
+	name, _ := c.cmd.Word("file")
+	offset, _ := c.quantity("offset", 0)
+	if c.action.Name != "fwrite" || st.Value == 0 {
+		return ""
+	}
+	var show, keep []string
+	for _, p := range st.After.Processes {
+		for m := range c.s.mappingsOf(p, name) {
+			if offset < m.Offset || offset-m.Offset >= m.Len() {
+				continue
+			}
+			at := m.Start + (offset - m.Offset)
+			where := p.Label + " " + PlaceOf(st.Names, p, at, st.After.PageSize)
+			if s := p.PageAt(at, st.After.PageSize).State; s == vmspace.Anon || s == vmspace.COW || s == vmspace.Swapped {
+				keep = append(keep, where)
+			} else {
+				show = append(show, where)
+			}
+		}
+	}
+	text := ""
+	if len(show) > 0 {
+		text = "It shows through at " + strings.Join(show, " and ") + "."
+	}
+	if len(keep) > 0 {
+		text = strings.TrimSpace(text + " " + strings.Join(keep, " and ") + " " + has(keep) + " a copy and does not see it.")
+	}
+	return text
+}
+
+func has(list []string) string {
+	if len(list) == 1 {
+		return "has"
+	}
+	return "have"
+}
+
+var expectFile = expectation("file", "a file holds this text, as read(2) sees it", []lang.Param{paramFile, paramOffset, paramText},
+	func(c *call) (string, bool, error) {
+		name, _ := c.cmd.Word("file")
+		offset, err := c.quantity("offset", 0)
+		if err != nil {
+			return "", false, err
+		}
+		want, _ := c.cmd.Bytes("text")
+		got, err := c.s.files.Read(name, offset, len(want))
+		if err != nil {
+			if err = c.fileError("file", err); err != nil {
+				return "", false, err
+			}
+			return c.Result, false, nil
+		}
+		text := readText(got)
+		if len(got) < len(want) {
+			text = strings.TrimSpace(fmt.Sprintf("%s, then the file ends", text))
+		}
+		return text, bytes.Equal(got, want), nil
+	})

@@ -1,0 +1,100 @@
+package actions
+
+import (
+	"errors"
+	"fmt"
+	"iter"
+	"os"
+	"slices"
+	"syscall"
+
+	"cowscope/actions/scratch"
+	"cowscope/vmspace"
+)
+
+// Opening a file for mmap: the subject opens it itself, maps it, and closes it again.
+
+// openModes are the access modes of open(2). Without one a file is opened for both, as far as its permissions go.
+var openModes = []constant{
+	{"rdonly", "O_RDONLY", syscall.O_RDONLY, "open the file for reading only"},
+	{"wronly", "O_WRONLY", syscall.O_WRONLY, "open the file for writing only"},
+}
+
+// descriptor is the file descriptor that an mmap gives to the kernel, and how strace -y shows it. ok says that there is one: otherwise
+// the outcome says why the file could not be opened.
+func (c *call) descriptor() (fd uint64, shown string, ok bool, err error) {
+	n, given := c.cmd.Number("fd")
+	name, file := c.cmd.Word("file")
+	switch {
+	case given && file:
+		return 0, "", false, c.cmd.ErrorIn("fd", "file= opens a descriptor of its own", "give one of file= and fd=")
+	case file:
+		fd, err = c.openFile(name)
+		return fd, fmt.Sprintf("%d<%s>", fd, name), c.Result == ResultOK, err
+	case !given:
+		n = -1
+	}
+	return uint64(n), fmt.Sprint(n), true, nil
+}
+
+// openFile makes the subject open a file.
+func (c *call) openFile(name string) (fd uint64, err error) {
+	f, done, err := c.s.files.Open(name)
+	if err != nil {
+		return 0, c.fileError("file", err)
+	}
+	defer done()
+	mode, names := c.bits(openModes)
+	if names != "0" {
+		return c.open(f, name, mode, names)
+	}
+	fd, err = c.open(f, name, syscall.O_RDWR, "O_RDWR")
+	if err == nil && slices.Contains([]string{"EACCES", "EISDIR", "EROFS", "EPERM", "ETXTBSY"}, c.Result) {
+		fd, err = c.open(f, name, syscall.O_RDONLY, "O_RDONLY")
+	}
+	return fd, err
+}
+
+func (c *call) open(f *os.File, name string, mode uint64, shown string) (uint64, error) {
+	c.Call = fmt.Sprintf("open(%q, %s)", name, shown)
+	c.opened = shown
+	e, err := c.p.proc.Open(f, int(mode))
+	if err == nil {
+		c.settle(e)
+	}
+	return e.Value, err
+}
+
+// closeFile closes what openFile opened, whatever mmap said: the outcome stays mmap's.
+func (c *call) closeFile(fd uint64) error {
+	_, err := c.p.proc.Syscall(sysClose, fd)
+	return err
+}
+
+// fileError sorts the errors of the scratch folder: a bad name is a mistake in the line, an errno is an outcome.
+func (c *call) fileError(param string, err error) error {
+	var name *scratch.NameError
+	var errno syscall.Errno
+	switch {
+	case errors.As(err, &name):
+		return c.cmd.ErrorIn(param, name.Why, name.Hint)
+	case errors.As(err, &errno):
+		c.Result = errnoName(errno)
+		return nil
+	}
+	return err
+}
+
+// mappingsOf are the mappings of a file of the scratch folder in a process.
+func (s *Session) mappingsOf(p *vmspace.Process, name string) iter.Seq[vmspace.Mapping] {
+	return func(yield func(vmspace.Mapping) bool) {
+		entries := s.files.Entries()
+		for _, m := range p.Mappings.All() {
+			for _, e := range entries {
+				if e.Name == name && e.Inode == m.Inode && e.Major == m.Major && e.Minor == m.Minor && !yield(m) {
+					return
+				}
+			}
+		}
+	}
+}
