@@ -11,6 +11,7 @@ import (
 	"syscall"
 
 	"cowscope/actions"
+	"cowscope/actions/feature"
 	"cowscope/tui"
 	"cowscope/vmspace"
 
@@ -70,7 +71,7 @@ func command() *cobra.Command {
 	f.BoolVar(&o.NoColor, "no-color", false, "draw without colour, as a non-empty NO_COLOR does")
 	f.StringVar(&o.Theme, "theme", "", "dark or light; left out, the terminal's background decides")
 	c.CompletionOptions.DisableDefaultCmd = true
-	c.AddCommand(execCommand(), snapshotCommand())
+	c.AddCommand(execCommand(), snapshotCommand(), doctorCommand())
 	return c
 }
 
@@ -157,4 +158,32 @@ func snapshot(pid int, json bool) error {
 		return s.WriteJSON(os.Stdout, nil)
 	}
 	return s.WriteText(os.Stdout)
+}
+
+func doctorCommand() *cobra.Command {
+	var json bool
+	c := &cobra.Command{
+		Use:   "doctor",
+		Short: "what this kernel and this user allow, feature by feature",
+		Long:  "doctor tries every feature that cowscope can use, and tells of each that is missing why it is and what would help.\nIt changes nothing. Exit status: 0; 3 when no subject can be started.",
+		Args:  cobra.NoArgs,
+		RunE:  func(*cobra.Command, []string) error { return doctor(json) },
+	}
+	c.Flags().BoolVar(&json, "json", false, "write JSON")
+	return c
+}
+
+func doctor(json bool) error {
+	r := feature.Probe()
+	write := r.WriteText
+	if json {
+		write = r.WriteJSON
+	}
+	if err := write(os.Stdout); err != nil {
+		return statusError{exitFailed, err}
+	}
+	if err := r.Startable(); err != nil {
+		return statusError{exitStart, err}
+	}
+	return nil
 }

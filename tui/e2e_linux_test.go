@@ -72,6 +72,7 @@ var roles = map[string]func() error{
 		defer s.Close()
 		return tui.RunWith(panics{s})
 	},
+	"untraced": untraced,
 	"trivial": func() error {
 		_, err := tea.NewProgram(trivial{}).Run()
 		return err

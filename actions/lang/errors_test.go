@@ -228,8 +228,8 @@ func TestNearest(t *testing.T) {
 	verbs := []string{"mmap", "munmap", "mlock", "fork"}
 	for word, want := range map[string]string{"mmpa": "mmap", "mmapp": "mmap", "munmpa": "munmap", "MLOCK": "mlock", "x": "", "zzzz": "",
 		"for": "fork", "": "", strings.Repeat("m", 1000): ""} {
-		if got := nearest(word, verbs); got != want {
-			t.Errorf("nearest(%.20s) = %q, want %q", word, got, want)
+		if got := Nearest(word, verbs); got != want {
+			t.Errorf("Nearest(%.20s) = %q, want %q", word, got, want)
 		}
 	}
 }

@@ -7,8 +7,8 @@ import "strings"
 
 var constantPrefixes = []string{"map_", "madv_", "ms_", "mcl_", "mlock_", "mremap_", "prot_", "sig", "o_"}
 
-// nearest finds the word meant by a misspelt one, "" if none is near.
-func nearest(word string, known []string) string {
+// Nearest finds the word meant by a misspelt one, "" if none is near.
+func Nearest(word string, known []string) string {
 	if len(word) > 40 || word == "" {
 		return ""
 	}
@@ -68,13 +68,13 @@ func guess(word string, known []string, fits string) string {
 	if len(word) < 200 && strings.Contains(word, "|") {
 		parts := strings.Split(word, "|")
 		for i, p := range parts {
-			if parts[i] = nearest(p, known); parts[i] == "" {
+			if parts[i] = Nearest(p, known); parts[i] == "" {
 				return fits
 			}
 		}
 		return "did you mean " + strings.Join(parts, " ") + "?"
 	}
-	if n := nearest(word, known); n != "" {
+	if n := Nearest(word, known); n != "" {
 		return "did you mean " + n + "?"
 	}
 	return fits

@@ -27,6 +27,7 @@ type Process struct {
 
 	cfg        Config
 	randomized bool
+	refused    error
 	idle       registers // every run starts from these
 	fired      bool      // the last run met its deadline
 	tried      *Attempt  // the system call that broke off the last run that ended so
@@ -38,6 +39,11 @@ func (p *Process) PID() int { return p.pid }
 // Randomized reports whether addresses differ from run to run: asked for, or
 // because this system refuses to switch it off.
 func (p *Process) Randomized() bool { return p.randomized }
+
+// Refused is why a file in memory could not be executed, so that the subject was
+// started from a directory; nil when it was started from memory. A child does
+// not know.
+func (p *Process) Refused() error { return p.refused }
 
 // ready is the check before every run. It must be cheap; a call from the wrong
 // thread is found out by the kernel's refusal, see lost.

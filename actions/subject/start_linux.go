@@ -100,37 +100,37 @@ func (t *Tracer) start(cfg Config, from []source) (*Process, error) {
 	if t.closed() {
 		return nil, ErrClosed
 	}
-	pid, randomized, err := t.spawn(cfg, from)
+	p, err := t.spawn(cfg, from)
 	if err != nil {
 		return nil, err
 	}
-	p := &Process{tracer: t, pid: pid, family: pid, cfg: cfg.withDefaults(), randomized: randomized}
-	t.procs[pid] = p
+	p.tracer, p.family, p.cfg = t, p.pid, cfg.withDefaults()
+	t.procs[p.pid] = p
 	if err := p.prepare(); err != nil {
-		_ = unix.Kill(pid, unix.SIGKILL)
+		_ = unix.Kill(p.pid, unix.SIGKILL)
 		_ = p.reap()
-		return nil, fmt.Errorf("subject: first steps of process %d: %w", pid, err)
+		return nil, fmt.Errorf("subject: first steps of process %d: %w", p.pid, err)
 	}
 	return p, nil
 }
 
 // spawn tries one source after the other. Only a refusal to execute is worth
 // another try.
-func (t *Tracer) spawn(cfg Config, from []source) (pid int, randomized bool, err error) {
+func (t *Tracer) spawn(cfg Config, from []source) (*Process, error) {
 	restore, randomized := setPersonality(cfg.ASLR)
 	defer restore()
 	var tried []error
 	for _, s := range from {
-		pid, err = s.exec(t.gate)
+		pid, err := s.exec(t.gate)
 		if err == nil {
-			return pid, randomized, nil
+			return &Process{pid: pid, randomized: randomized, refused: errors.Join(tried...)}, nil
 		}
 		tried = append(tried, fmt.Errorf("%s: %w", s.name, err))
 		if errors.Is(err, syscall.EAGAIN) || errors.Is(err, syscall.ENOMEM) {
 			break
 		}
 	}
-	return 0, false, explainRefusal(errors.Join(tried...), lookAround())
+	return nil, explainRefusal(errors.Join(tried...), lookAround())
 }
 
 // exec starts the program of this source, stopped at its first instruction. It has

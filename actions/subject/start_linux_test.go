@@ -138,6 +138,12 @@ func TestTemporaryFile(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		if !errors.Is(p.Refused(), syscall.EACCES) || !errors.Is(p.Refused(), os.ErrNotExist) {
+			t.Errorf("refused: %v", p.Refused())
+		}
+		if q := start(t, tr, Config{}); q.Refused() != nil {
+			t.Errorf("memory is refused: %v", q.Refused())
+		}
 		if !strings.Contains(maps(t, p), dir) {
 			t.Errorf("does not run from %s:\n%s", dir, maps(t, p))
 		}

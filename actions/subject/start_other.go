@@ -35,6 +35,9 @@ func (p *Process) PID() int { return 0 }
 // Randomized returns false.
 func (p *Process) Randomized() bool { return false }
 
+// Refused returns nil.
+func (p *Process) Refused() error { return nil }
+
 // Poll returns ErrUnsupported.
 func (p *Process) Poll() error { return ErrUnsupported }
 

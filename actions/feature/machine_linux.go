@@ -1,0 +1,168 @@
+package feature
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"strings"
+	"sync"
+
+	"cowscope/actions/subject"
+	"cowscope/vmspace"
+
+	"golang.org/x/sys/unix"
+)
+
+// Rules of this file: what several probes ask about is found out once for them all, when the first one asks.
+
+// machine is what the probes look at.
+type machine struct {
+	kernel string
+	reader func() (vmspace.Features, error)
+	start  func() started
+}
+
+func newMachine() *machine {
+	m := &machine{reader: sync.OnceValues(readerFeatures), start: sync.OnceValue(startOne)}
+	var u unix.Utsname
+	if unix.Uname(&u) == nil {
+		m.kernel = version(unix.ByteSliceToString(u.Release[:]))
+	}
+	return m
+}
+
+func readerFeatures() (vmspace.Features, error) {
+	r, err := vmspace.NewReader(vmspace.Options{})
+	if err != nil {
+		return vmspace.Features{}, err
+	}
+	defer r.Close()
+	return r.Features(), nil
+}
+
+// started is how the start of a subject went.
+type started struct {
+	err        error
+	refused    error // why not from memory
+	randomized bool
+}
+
+// startOne starts a subject, has it make a call, and ends it.
+func startOne() (s started) {
+	t, err := subject.NewTracer()
+	if err != nil {
+		return started{err: err}
+	}
+	err = t.Do(func() {
+		var p *subject.Process
+		if p, s.err = t.Start(subject.Config{}); s.err != nil {
+			return
+		}
+		s.refused, s.randomized = p.Refused(), p.Randomized()
+		var e subject.Ending
+		if e, s.err = p.Syscall(unix.SYS_GETPID); s.err == nil && e.Value != uint64(p.PID()) {
+			s.err = fmt.Errorf("the subject %d answers getpid with %d", p.PID(), int64(e.Value))
+		}
+	})
+	s.err = errors.Join(s.err, err, t.Close())
+	return s
+}
+
+func (m *machine) ptrace() string { return oneLine(m.start().err) }
+
+const noSubject = "not known: no subject can be started"
+
+func (m *machine) memfdExec() string {
+	s := m.start()
+	switch {
+	case s.err != nil:
+		return noSubject
+	case s.refused == nil:
+		return ""
+	}
+	why := "it starts from a folder: " + oneLine(s.refused)
+	if v, _ := setting("/proc/sys/vm/memfd_noexec"); v == "2" { // Documentation/admin-guide/sysctl/vm.rst
+		why += "; vm.memfd_noexec is 2, which forbids it"
+	}
+	return why
+}
+
+func (m *machine) noASLR() string {
+	s := m.start()
+	switch {
+	case s.err != nil:
+		return noSubject
+	case s.randomized:
+		return "personality(ADDR_NO_RANDOMIZE) is refused, as by a container's seccomp filter"
+	}
+	return ""
+}
+
+func onArch(arch string) func(*machine) string {
+	return func(*machine) string {
+		if runtime.GOARCH == arch {
+			return ""
+		}
+		return "this is " + runtime.GOARCH
+	}
+}
+
+// readerSays asks the Reader for one of its features.
+func (m *machine) readerSays(has func(vmspace.Features) bool, otherwise string) string {
+	switch f, err := m.reader(); {
+	case err != nil:
+		return oneLine(err)
+	case !has(f):
+		return otherwise
+	}
+	return ""
+}
+
+func (m *machine) frames() string {
+	// fs/proc/task_mmu.c, pagemap_open: the right counts in the first user namespace, which the root of a container has not.
+	why := "hidden: needs CAP_SYS_ADMIN in the first user namespace; run as root"
+	if os.Geteuid() == 0 {
+		why = "hidden even from this root, who has no CAP_SYS_ADMIN in the first user namespace; run outside the container"
+	}
+	return m.readerSays(func(f vmspace.Features) bool { return f.Frames }, why)
+}
+
+func (m *machine) kpage() string {
+	for _, path := range []string{"/proc/kpagecount", "/proc/kpageflags"} {
+		f, err := os.Open(path)
+		switch {
+		case errors.Is(err, unix.EACCES) || errors.Is(err, unix.EPERM):
+			return answers("open of "+path, err) + ": run as root"
+		case err != nil:
+			return answers("open of "+path, err)
+		}
+		f.Close()
+	}
+	return m.readerSays(func(f vmspace.Features) bool { return f.KPage }, "of no use without frame numbers")
+}
+
+func (m *machine) scan() string {
+	return m.readerSays(func(f vmspace.Features) bool { return f.Scan }, "the ioctl PAGEMAP_SCAN fails")
+}
+
+func (m *machine) query() string {
+	return m.readerSays(func(f vmspace.Features) bool { return f.Query }, "the ioctl PROCMAP_QUERY fails")
+}
+
+// answers says how a call failed: by the name of the errno, which learners meet everywhere.
+func answers(call string, err error) string {
+	var errno unix.Errno
+	if errors.As(err, &errno) {
+		return call + " answers " + unix.ErrnoName(errno)
+	}
+	return call + ": " + oneLine(err)
+}
+
+// oneLine is the text of an error, "" for none.
+func oneLine(err error) string {
+	if err == nil {
+		return ""
+	}
+	return strings.ReplaceAll(err.Error(), "\n", "; ")
+}

@@ -1,0 +1,149 @@
+package feature
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+
+	"cowscope/vmspace"
+
+	"golang.org/x/sys/unix"
+)
+
+// Rules of this file: what the machine is set up for is read from /proc and /sys, and only looked at. What a text means is decided
+// apart from reading it.
+
+// setting reads a small file.
+func setting(path string) (string, error) {
+	b, err := os.ReadFile(path)
+	return strings.TrimSpace(string(b)), err
+}
+
+func swap(*machine) string {
+	text, err := setting("/proc/swaps")
+	if errors.Is(err, os.ErrNotExist) {
+		return "the kernel was built without swap"
+	}
+	if err != nil {
+		return oneLine(err)
+	}
+	return swapOf(text)
+}
+
+// swapOf reads /proc/swaps: a heading, and a line for each area that is on.
+func swapOf(text string) string {
+	if strings.Count(text, "\n") > 0 {
+		return ""
+	}
+	return "no swap is on; as root, swapon a file, a device or a zram"
+}
+
+// zram looks whether root could make a device. Reading hot_add would make one (Documentation/ABI/testing/sysfs-class-zram), so only
+// the permission is asked for. hot_remove is for writing: it tells a /sys that is mounted read-only.
+func (m *machine) zram() string {
+	const dir = "/sys/class/zram-control/"
+	for _, f := range []struct {
+		name string
+		mode uint32
+	}{{"hot_add", unix.R_OK}, {"hot_remove", unix.W_OK}} {
+		switch err := unix.Faccessat(unix.AT_FDCWD, dir+f.name, f.mode, unix.AT_EACCESS); {
+		case err == unix.ENOENT:
+			return "there is no " + dir + f.name + "; as root, modprobe zram"
+		case err == unix.EACCES:
+			return "only root may set one up; run as root"
+		case err != nil:
+			return answers("access to "+dir+f.name, err)
+		}
+	}
+	// Who may see frames is who may call swapon(2).
+	return m.readerSays(func(f vmspace.Features) bool { return f.Frames }, "swapon needs CAP_SYS_ADMIN in the first user namespace")
+}
+
+const thpDir = "/sys/kernel/mm/transparent_hugepage/"
+
+func thp(*machine) string {
+	enabled, err := setting(thpDir + "enabled")
+	if err != nil {
+		return "the kernel was built without transparent huge pages: there is no " + thpDir + "enabled"
+	}
+	// Since 6.8 each size has a setting of its own beside the one for all. Where there is none, the one for all decides.
+	size, _ := setting(thpDir + "hpage_pmd_size")
+	n, _ := strconv.Atoi(size)
+	own, err := setting(fmt.Sprintf("%shugepages-%dkB/enabled", thpDir, n>>10))
+	if err != nil {
+		own = "[inherit]"
+	}
+	off, err := unix.PrctlRetInt(unix.PR_GET_THP_DISABLE, 0, 0, 0, 0)
+	return thpOf(enabled, own, err == nil && off != 0)
+}
+
+// thpOf reads the settings, in which the word that holds stands in brackets (Documentation/admin-guide/mm/transhuge.rst).
+func thpOf(enabled, own string, disabled bool) string {
+	switch {
+	case disabled:
+		return "switched off for this process and its children: prctl(PR_SET_THP_DISABLE)"
+	case strings.Contains(own, "[never]"):
+		return "switched off for this size; as root, echo inherit > " + thpDir + "hugepages-*/enabled"
+	case strings.Contains(own, "[inherit]") && strings.Contains(enabled, "[never]"):
+		return "switched off; as root, echo madvise > " + thpDir + "enabled"
+	}
+	return ""
+}
+
+func ksm(*machine) string {
+	if err := knows(unix.MADV_MERGEABLE); err != nil {
+		return answers("madvise(MADV_MERGEABLE)", err) + ": the kernel was built without CONFIG_KSM"
+	}
+	const path = "/sys/kernel/mm/ksm/run"
+	switch run, err := setting(path); {
+	case err != nil:
+		return oneLine(err)
+	case run != "1":
+		return "ksmd does not run; as root, echo 1 > " + path
+	}
+	return ""
+}
+
+// hugetlb maps without reserving, which takes nothing from the pool, and looks at what the pool has.
+func hugetlb(*machine) string {
+	text, err := setting("/proc/meminfo")
+	if err != nil {
+		return oneLine(err)
+	}
+	size, reason := poolOf(text)
+	if size == 0 {
+		return reason
+	}
+	if why := borrow(size, rw, anon|unix.MAP_HUGETLB|unix.MAP_NORESERVE, func(area) string { return "" }); why != "" {
+		return why
+	}
+	return reason
+}
+
+// poolOf reads /proc/meminfo: the size of the default huge pages, and why none can be had.
+func poolOf(meminfo string) (size uintptr, reason string) {
+	number := func(key string) int {
+		n, _ := strconv.Atoi(strings.TrimSuffix(field(meminfo, key), " kB"))
+		return n
+	}
+	size = uintptr(number("Hugepagesize")) << 10
+	switch {
+	case size == 0:
+		return 0, "the kernel was built without CONFIG_HUGETLBFS"
+	case number("HugePages_Free") <= number("HugePages_Rsvd"):
+		return size, fmt.Sprintf("no huge page of %d KiB is free; as root, sysctl vm.nr_hugepages=8", size>>10)
+	}
+	return size, ""
+}
+
+// field is the value of a line "Key: value".
+func field(text, key string) string {
+	for line := range strings.Lines(text) {
+		if k, v, ok := strings.Cut(line, ":"); ok && k == key {
+			return strings.TrimSpace(v)
+		}
+	}
+	return ""
+}
