@@ -2,6 +2,7 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -9,13 +10,17 @@ import (
 	"os/signal"
 	"strconv"
 	"syscall"
+	"time"
 
 	"cowscope/actions"
 	"cowscope/actions/feature"
+	"cowscope/actions/lang"
 	"cowscope/tui"
 	"cowscope/vmspace"
 
+	"github.com/charmbracelet/x/term"
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 const version = "0.1.0"
@@ -66,7 +71,7 @@ func command() *cobra.Command {
 		RunE:          func(*cobra.Command, []string) error { return tui.RunLab(o) },
 	}
 	f := c.Flags()
-	f.BoolVar(&o.ASLR, "aslr", false, "randomise the subject's addresses; off, they repeat from run to run")
+	sessionFlags(f, &o.Options)
 	f.BoolVar(&o.ASCII, "ascii", false, "draw with ASCII characters only")
 	f.BoolVar(&o.NoColor, "no-color", false, "draw without colour, as a non-empty NO_COLOR does")
 	f.StringVar(&o.Theme, "theme", "", "dark or light; left out, the terminal's background decides")
@@ -75,37 +80,55 @@ func command() *cobra.Command {
 	return c
 }
 
+// sessionFlags are the flags of everything that starts a subject.
+func sessionFlags(f *pflag.FlagSet, o *actions.Options) {
+	f.BoolVar(&o.ASLR, "aslr", false, "randomise the subject's addresses; off, they repeat from run to run")
+	f.StringArrayVar(&o.AllowPaths, "allow-path", nil, "a file, or a folder with all in it, that may be mapped; without it only scratch files and /dev/zero")
+	o.Limits = actions.DefaultLimits
+	f.IntVar(&o.Limits.Processes, "max-processes", o.Limits.Processes, "how many processes may live at a time")
+	f.Var((*memoryFlag)(&o.Limits.Memory), "max-memory", "how much memory they may take together: 512m, 4g")
+}
+
+// memoryFlag is an amount of memory in the language's units.
+type memoryFlag uint64
+
+func (m *memoryFlag) String() string { return fmt.Sprintf("%dm", *m>>20) }
+func (m *memoryFlag) Type() string   { return "Q" }
+func (m *memoryFlag) Set(text string) error {
+	n, err := lang.ParseQuantity(text, uint64(os.Getpagesize()))
+	*m = memoryFlag(n)
+	return err
+}
+
 func execCommand() *cobra.Command {
 	var o actions.Options
+	var json bool
 	c := &cobra.Command{
 		Use:   "exec [FILE|-]",
 		Short: "run a script with no screen; the transcript goes to standard output",
-		Long:  "exec runs the lines of a script, or of standard input, in a fresh subject and writes what happened.\nExit status: 0; 1 when an expect failed; 2 on a mistake in the script, with its line; 3 when the subject cannot be started.",
+		Long:  "exec runs the lines of a script, or of standard input, in a fresh subject and writes what happened.\nExit status: 0; 1 when an expect failed or the script could not come to its end; 2 on a mistake on the command line or in the script,\nwith its line; 3 when the subject cannot be started.",
 		Args:  cobra.MaximumNArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			name := "-"
 			if len(args) > 0 {
 				name = args[0]
 			}
-			return runScript(name, o)
+			return runScript(name, o, json)
 		},
 	}
-	c.Flags().BoolVar(&o.ASLR, "aslr", false, "randomise the subject's addresses; off, they repeat from run to run")
+	c.Flags().BoolVar(&json, "json", false, "write one JSON object for each step")
+	sessionFlags(c.Flags(), &o)
+	c.Flags().DurationVar(&o.Limits.Time, "max-time", time.Minute, "how long the script may take; 0 for any time")
 	return c
 }
 
-func runScript(name string, o actions.Options) error {
-	in := os.Stdin
-	if name != "-" {
-		f, err := os.Open(name)
-		if err != nil {
-			return err
-		}
-		defer f.Close()
-		in = f
-	}
-	script, err := actions.ReadScript(name, in)
+func runScript(name string, o actions.Options, json bool) error {
+	script, err := readScript(name)
 	if err != nil {
+		return err
+	}
+	if why, err := script.Missing(); err != nil || why != "" {
+		fmt.Fprintln(os.Stderr, "cowscope:", why)
 		return err
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
@@ -116,11 +139,59 @@ func runScript(name string, o actions.Options) error {
 	}
 	defer s.Close()
 	defer context.AfterFunc(ctx, func() { s.Close() })() // cuts short what is running
-	failed, err := script.Run(ctx, s, os.Stdout)
-	if err == nil && failed > 0 {
-		err = statusError{exitFailed, fmt.Errorf("%d of the expectations failed", failed)}
+	out := bufio.NewWriterSize(os.Stdout, 64<<10)
+	show := progress(script.Len())
+	rep, err := script.Run(ctx, s, func(st *actions.Step, line int) error {
+		show(line)
+		if json {
+			return st.WriteJSON(out, line)
+		}
+		return st.WriteText(out, line)
+	})
+	show(0)
+	err = errors.Join(err, out.Flush())
+	switch {
+	case ctx.Err() != nil:
+		return statusError{exitFailed, fmt.Errorf("interrupted after %d steps", rep.Steps)}
+	case err != nil:
+		return err
+	case rep.Ended != "":
+		return statusError{exitFailed, errors.New(rep.Ended)}
+	case rep.Failed > 0:
+		return statusError{exitFailed, fmt.Errorf("%d of the expectations failed", rep.Failed)}
 	}
-	return err
+	return nil
+}
+
+func readScript(name string) (*actions.Script, error) {
+	if name == "-" {
+		return actions.ReadScript("-", os.Stdin)
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return actions.ReadScript(name, f)
+}
+
+// progress shows on the terminal how far a long script is, where the transcript does not show it: it gives a function that is told the
+// line of each step, and 0 at the end.
+func progress(steps int) func(line int) {
+	if steps < 1000 || !term.IsTerminal(os.Stderr.Fd()) || term.IsTerminal(os.Stdout.Fd()) {
+		return func(int) {}
+	}
+	done, next := 0, time.Now().Add(time.Second)
+	shown := false
+	return func(line int) {
+		switch done++; {
+		case line == 0 && shown:
+			fmt.Fprint(os.Stderr, "\r\x1b[K")
+		case line > 0 && time.Now().After(next):
+			next, shown = time.Now().Add(200*time.Millisecond), true
+			fmt.Fprintf(os.Stderr, "\r%d of %d steps, line %d\x1b[K", done, steps, line)
+		}
+	}
 }
 
 func snapshotCommand() *cobra.Command {

@@ -13,8 +13,9 @@ import (
 var readAction = Action{
 	Verb: lang.Verb{Name: "read", Summary: "the subject loads bytes, one by one", Params: []lang.Param{paramPlace,
 		{Name: "length", Kind: lang.KindQuantity, Optional: true, Default: "16", Help: "how many bytes; one if left out"}}},
-	run: runRead,
-	why: explainAccess,
+	access: always(vmspace.Load),
+	run:    runRead,
+	why:    explainAccess,
 }
 
 // readLimit bounds how many bytes a read shows; the loads are done all the same.
@@ -48,7 +49,8 @@ func runRead(c *call) error {
 var writeAction = Action{
 	Verb: lang.Verb{Name: "write", Summary: "the subject stores a text or a byte", Params: []lang.Param{paramPlace,
 		{Name: "value", Kind: lang.KindValue, Default: `"hello"`, Help: `a "text", or a byte: 0x41 or 65`}}},
-	why: explainAccess,
+	access: always(vmspace.Store),
+	why:    explainAccess,
 	run: func(c *call) error {
 		addr, _, err := c.place("place")
 		if err != nil {
@@ -65,6 +67,12 @@ var writeAction = Action{
 var touchAction = Action{
 	Verb: lang.Verb{Name: "touch", Summary: "one access to each page; a write access keeps the data", Params: []lang.Param{paramRange,
 		{Name: "access", Kind: lang.KindChoice, Optional: true, Words: []lang.Word{{Name: "read", Help: "load a byte of each page (default)"}, {Name: "write", Help: "write-access each page, keeping its bytes"}}}}},
+	access: func(cmd *lang.Command) vmspace.Access {
+		if cmd.Has("write") {
+			return vmspace.Store
+		}
+		return vmspace.Load
+	},
 	why: explainAccess,
 	run: func(c *call) error {
 		r, err := c.rangeOf("range")
@@ -87,7 +95,8 @@ var touchAction = Action{
 var fillAction = Action{
 	Verb: lang.Verb{Name: "fill", Summary: "the subject stores one byte over a whole range", Params: []lang.Param{paramRange,
 		{Name: "byte", Kind: lang.KindByte, Default: "0xff", Help: "0 to 255"}}},
-	why: explainAccess,
+	access: always(vmspace.Store),
+	why:    explainAccess,
 	run: func(c *call) error {
 		r, err := c.rangeOf("range")
 		if err != nil {

@@ -12,7 +12,9 @@ type Action struct {
 	Dead bool
 	// Check says that the action only looks: it is an expectation.
 	Check bool
-	run   func(*call) error
+	// access is what the subject's own instruction does to memory; nil where it is a system call.
+	access func(*lang.Command) vmspace.Access
+	run    func(*call) error
 	// why explains a step that ended well; left out, the changes speak.
 	why func(*Step, *call) string
 	// errnos are what an errno of this call means, from its man page.
@@ -32,6 +34,7 @@ var All = []*Action{
 	&munlockAction,
 	&mlockallAction,
 	&munlockallAction,
+	&mincoreAction,
 	&msealAction,
 	&brkAction,
 	&readAction,
@@ -48,8 +51,10 @@ var All = []*Action{
 	&truncateAction,
 	&catAction,
 	&rmAction,
+	&snapshotAction,
 	&useAction,
 	&restartAction,
+	&needsAction,
 	&expectResult,
 	&expectPage,
 	&expectPerms,

@@ -176,23 +176,24 @@ func has(list []string) string {
 }
 
 var expectFile = expectation("file", "a file holds this text, as read(2) sees it", []lang.Param{paramFile, paramOffset, paramText},
-	func(c *call) (string, bool, error) {
+	func(c *call) (finding, error) {
 		name, _ := c.cmd.Word("file")
 		offset, err := c.quantity("offset", 0)
 		if err != nil {
-			return "", false, err
+			return finding{}, err
 		}
 		want, _ := c.cmd.Bytes("text")
+		f := finding{want: readText(want)}
 		got, err := c.s.files.Read(name, offset, len(want))
 		if err != nil {
-			if err = c.fileError("file", err); err != nil {
-				return "", false, err
-			}
-			return c.Result, false, nil
+			err = c.fileError("file", err)
+			f.got = c.Result
+			return f, err
 		}
-		text := readText(got)
+		size, err := c.s.files.Size(name)
+		f.got, f.holds, f.evidence = readText(got), bytes.Equal(got, want), fmt.Sprintf("pread at %d; %s has %s", offset, name, bytesCount(size))
 		if len(got) < len(want) {
-			text = strings.TrimSpace(fmt.Sprintf("%s, then the file ends", text))
+			f.got = strings.TrimSpace(f.got + " and then the file ends")
 		}
-		return text, bytes.Equal(got, want), nil
+		return f, err
 	})

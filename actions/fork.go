@@ -8,6 +8,9 @@ var forkAction = Action{
 	errnos: map[string]string{"EAGAIN": "a limit on processes was reached", "ENOMEM": "there is no memory for its page tables"},
 	run: func(c *call) error {
 		c.Call = "fork()"
+		if !c.mayFork() {
+			return nil
+		}
 		c.everything() // the parent's pages become copy-on-write too
 		child, e, err := c.p.proc.Fork()
 		if err != nil {

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 
 	"cowscope/actions/lang"
 )
@@ -38,6 +37,7 @@ func (e *ScriptError) Unwrap() error { return e.Err }
 // Script is a parsed script.
 type Script struct {
 	file  string
+	needs []need
 	lines []scriptLine
 }
 
@@ -46,6 +46,9 @@ type scriptLine struct {
 	text string
 }
 
+// maxLine bounds a line of a script, in bytes.
+const maxLine = 1 << 20
+
 // ReadScript reads and parses a script; file is what errors call it.
 func ReadScript(file string, r io.Reader) (*Script, error) {
 	g, err := Grammar()
@@ -53,61 +56,76 @@ func ReadScript(file string, r io.Reader) (*Script, error) {
 		return nil, err
 	}
 	s := &Script{file: file}
-	sc := bufio.NewScanner(r)
-	sc.Buffer(nil, 1<<20)
-	for n := 1; sc.Scan(); n++ {
-		cmd, err := g.Parse(sc.Text())
+	in := bufio.NewScanner(r)
+	in.Buffer(nil, maxLine)
+	n := 0
+	for in.Scan() {
+		n++
+		cmd, err := g.Parse(in.Text())
+		if err == nil && cmd != nil {
+			err = s.add(n, cmd)
+		}
 		if err != nil {
 			return nil, &ScriptError{file, n, err}
 		}
-		if cmd != nil {
-			s.lines = append(s.lines, scriptLine{n, sc.Text()})
-		}
 	}
-	if err := sc.Err(); err != nil {
+	if errors.Is(in.Err(), bufio.ErrTooLong) {
+		return nil, &ScriptError{file, n + 1, fmt.Errorf("the line is longer than %d bytes", maxLine)}
+	}
+	if err := in.Err(); err != nil {
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}
 	return s, nil
 }
 
-// Run runs the script in a session and writes a transcript: for each step the command, the call with its answer, and why. It counts
-// the expectations that failed.
-func (sc *Script) Run(ctx context.Context, s *Session, w io.Writer) (failed int, err error) {
-	out := bufio.NewWriter(w)
-	defer out.Flush()
-	for _, l := range sc.lines {
-		st, err := s.Do(ctx, l.text)
-		if err != nil {
-			return failed, &ScriptError{sc.file, l.n, err}
-		}
-		if st.Result == ResultFailed {
-			failed++
-		}
-		st.write(out, l.n)
+// add appends a command; what a script needs is said before it does anything.
+func (s *Script) add(n int, cmd *lang.Command) error {
+	if cmd.Verb.Name != needsAction.Name {
+		s.lines = append(s.lines, scriptLine{n, cmd.Line})
+		return nil
 	}
-	return failed, nil
+	if len(s.lines) > 0 {
+		return cmd.ErrorAt(cmd.VerbSpan, "needs comes too late", "it stands at the head of a script, before the first command")
+	}
+	s.needs = append(s.needs, need{n, cmd.Flags("feature")})
+	return nil
 }
 
-// write writes a step as some lines of a transcript, one fact a line.
-func (st *Step) write(w io.Writer, line int) {
-	switch {
-	case st.Check && st.OK():
-		fmt.Fprintf(w, "%s: ok: %s\n", st.Process, st.Command)
-		return
-	case st.Check:
-		fmt.Fprintf(w, "%s: FAILED, line %d: %s\n    found: %s\n", st.Process, line, st.Command, st.Got)
-		return
-	}
-	fmt.Fprintf(w, "%s: %s\n", st.Process, st.Command)
-	if st.Call != "" {
-		fmt.Fprintf(w, "    %s\n", strings.TrimSpace(st.Call+" "+st.Answer()))
-	} else if !st.OK() {
-		fmt.Fprintf(w, "    %s\n", st.Result)
-	}
-	if f := st.Faulted(); f != "" {
-		fmt.Fprintf(w, "    %s\n", f)
-	}
-	if st.Why != "" {
-		fmt.Fprintf(w, "    %s\n", st.Why)
-	}
+// Report is how a run of a script ended.
+type Report struct {
+	Steps  int
+	Failed int    // expectations that did not hold
+	Ended  string // why not all of it ran, "" if it did
 }
+
+// Run runs the script in a session and hands each step to out with its line. It ends early, and says so, at the limit of time.
+func (sc *Script) Run(ctx context.Context, s *Session, out func(st *Step, line int) error) (Report, error) {
+	var rep Report
+	if limit := s.opts.Limits.Time; limit > 0 {
+		var stop context.CancelFunc
+		ctx, stop = context.WithTimeout(ctx, limit)
+		defer stop()
+		defer context.AfterFunc(ctx, func() { s.tracer.Close() })() // cuts short what is running
+	}
+	for _, l := range sc.lines {
+		st, err := s.Do(ctx, l.text)
+		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+			rep.Ended = fmt.Sprintf("%s:%d: the limit of time, %v, was reached here; --max-time raises it", sc.file, l.n, s.opts.Limits.Time)
+			return rep, nil
+		}
+		if err != nil {
+			return rep, &ScriptError{sc.file, l.n, err}
+		}
+		rep.Steps++
+		if st.Result == ResultFailed {
+			rep.Failed++
+		}
+		if err := out(st, l.n); err != nil {
+			return rep, err
+		}
+	}
+	return rep, nil
+}
+
+// Len is how many commands the script has.
+func (sc *Script) Len() int { return len(sc.lines) }

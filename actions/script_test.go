@@ -19,8 +19,8 @@ func runText(t *testing.T, text string) (string, int, error) {
 	}
 	l := open(t)
 	var out strings.Builder
-	failed, err := sc.Run(context.Background(), l.s, &out)
-	return out.String(), failed, err
+	rep, err := sc.Run(context.Background(), l.s, func(st *Step, line int) error { return st.WriteText(&out, line) })
+	return out.String(), rep.Failed, err
 }
 
 // The stories that are scripts hold here.

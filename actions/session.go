@@ -17,7 +17,8 @@ import (
 
 // Options are how a session begins.
 type Options struct {
-	ASLR       bool     // randomise the subject's addresses
+	ASLR       bool // randomise the subject's addresses
+	Limits     Limits
 	AllowPaths []string // files and folders outside the scratch folder that may be mapped
 }
 
@@ -36,16 +37,17 @@ type Info struct {
 // Session is a family of subject processes, the language that drives them, and the history of what happened. Its methods may be
 // called from any goroutine; commands run one after another.
 type Session struct {
-	opts    Options
-	info    Info
-	grammar *lang.Grammar
-	tracer  *subject.Tracer
-	reader  *vmspace.Reader
-	files   *scratch.Folder
-	members []*member // in order of birth, the dead ones too
-	born    int       // processes so far, for their labels
-	names   Names
-	current string
+	opts     Options
+	info     Info
+	grammar  *lang.Grammar
+	tracer   *subject.Tracer
+	reader   *vmspace.Reader
+	files    *scratch.Folder
+	members  []*member // in order of birth, the dead ones too
+	born     int       // processes so far, for their labels
+	commands int       // run so far
+	names    Names
+	current  string
 
 	fullLook time.Time // when a poll may next read everything
 
@@ -81,7 +83,9 @@ func Open(opts Options) (*Session, error) {
 		reader.Close()
 		return nil, err
 	}
+	opts.Limits = opts.Limits.withDefaults()
 	s := &Session{opts: opts, grammar: g, tracer: tracer, reader: reader, files: files}
+	tracer.Guard(s.overMemory)
 	if err := s.begin(); err != nil {
 		s.Close()
 		return nil, err
@@ -215,6 +219,7 @@ func (s *Session) perform(cmd *lang.Command) (*Step, error) {
 	} else if err := s.attempt(c); err != nil {
 		return nil, err
 	}
+	c.foresee(before)
 	s.names, s.current = c.names, c.current
 	after := before
 	if !c.action.Check {
@@ -227,6 +232,9 @@ func (s *Session) perform(cmd *lang.Command) (*Step, error) {
 		Before: before, After: after, Names: s.names, Current: s.current, Changes: vmspace.Diff(before, after)}
 	s.forget(after)
 	step.Minor, step.Major = faultsBetween(before, after, c.p.Label)
+	if len(step.Predicted) > 0 {
+		step.Happened = happened(step, c.action.access(cmd))
+	}
 	step.Why = explain(step, c)
 	return step, nil
 }
@@ -243,11 +251,18 @@ func (s *Session) forget(after *vmspace.Snapshot) {
 // attempt runs the action and sorts its endings: what the kernel answered stays in c, a process that is gone becomes the result
 // "exited", everything else is an error of cowscope.
 func (s *Session) attempt(c *call) error {
+	began := time.Now()
 	err := c.action.run(c)
+	if s.commands++; err == nil {
+		err = s.holdMemory(c, time.Since(began))
+	}
 	var exited *subject.ExitedError
 	if errors.As(err, &exited) {
 		c.p.gone = describeExit(exited)
 		c.Result, c.note = ResultExited, c.p.Label+" "+c.p.gone+"."
+		if exited.Over {
+			c.note = s.overText(c.p.Label)
+		}
 		return nil
 	}
 	if errors.Is(err, subject.ErrStubs) {

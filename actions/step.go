@@ -30,7 +30,8 @@ type Outcome struct {
 	Call   string // strace style, without the result: mmap(NULL, 16384, …)
 	Result string // ok, EINVAL, SIGSEGV/ACCERR, timeout, exited
 	Value  uint64 // what the call returned
-	Got    string // what an expectation found
+	// Want, Got and Evidence are what an expectation asked for, what it found, and what that rests on.
+	Want, Got, Evidence string
 	// HasValue says that Value is worth showing: an address, a count, a process id.
 	HasValue bool
 	Fault    uint64 // the address that a signal names
@@ -39,6 +40,10 @@ type Outcome struct {
 	Done     uint64        // bytes, or for touch pages, done before a fault, or in all
 	Bytes    []byte        // what a read saw
 	Focus    vmspace.Range // what the command was about, for the cursor; empty where it was about nothing
+	// Predicted is what the access to the first page could have led to, likeliest first, and Happened what it did; empty where the
+	// command is no access, or where nothing shows it.
+	Predicted []vmspace.Happening
+	Happened  vmspace.Happening
 }
 
 // OK says whether the kernel did what was asked.

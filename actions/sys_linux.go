@@ -24,6 +24,7 @@ const (
 	sysMunlock    = unix.SYS_MUNLOCK
 	sysMlockall   = unix.SYS_MLOCKALL
 	sysMunlockall = unix.SYS_MUNLOCKALL
+	sysMincore    = unix.SYS_MINCORE
 	sysMseal      = unix.SYS_MSEAL
 	sysBrk        = unix.SYS_BRK
 	sysWait4      = unix.SYS_WAIT4
@@ -35,6 +36,15 @@ func errnoName(e syscall.Errno) string {
 		return name
 	}
 	return fmt.Sprintf("E%d", int(e))
+}
+
+// stackLimit is RLIMIT_STACK of a process in bytes, 0 where it cannot be read.
+func stackLimit(pid int) uint64 {
+	var l unix.Rlimit
+	if unix.Prlimit(pid, unix.RLIMIT_STACK, nil, &l) != nil {
+		return 0
+	}
+	return l.Cur
 }
 
 // machine says which kernel this is and what this user may see of it.

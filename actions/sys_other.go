@@ -23,6 +23,7 @@ const (
 	sysMunlock    = 0
 	sysMlockall   = 0
 	sysMunlockall = 0
+	sysMincore    = 0
 	sysMseal      = 0
 	sysBrk        = 0
 	sysWait4      = 0
@@ -30,5 +31,7 @@ const (
 )
 
 func errnoName(e syscall.Errno) string { return fmt.Sprintf("E%d", int(e)) }
+
+func stackLimit(int) uint64 { return 0 }
 
 func machine(*vmspace.Snapshot) Info { return Info{Kernel: runtime.GOOS} }

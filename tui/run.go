@@ -18,8 +18,9 @@ import (
 
 // LabOptions are the flags of the lab.
 type LabOptions struct {
-	ASLR, ASCII, NoColor bool
-	Theme                string
+	actions.Options
+	ASCII, NoColor bool
+	Theme          string
 }
 
 // RunLab runs the lab in the terminal until the user quits. Whatever ends it, the subjects are gone and the terminal is as it was.
@@ -27,7 +28,7 @@ func RunLab(o LabOptions) error {
 	if err := needScreen(o); err != nil {
 		return err
 	}
-	s, err := actions.Open(actions.Options{ASLR: o.ASLR})
+	s, err := actions.Open(o.Options)
 	if err != nil {
 		return &actions.StartError{Err: err}
 	}

@@ -1,6 +1,7 @@
 package lang
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"math/bits"
@@ -104,6 +105,15 @@ func unitBytes(unit byte) uint64 {
 		return 1 << 40
 	}
 	return 1
+}
+
+// ParseQuantity reads a quantity that stands by itself, such as a flag of the program, in bytes.
+func ParseQuantity(text string, pageSize uint64) (uint64, error) {
+	q, f := parseQuantity(token{raw: text})
+	if f != nil {
+		return 0, errors.New(strings.TrimSuffix(f.msg+"; "+f.hint, "; "))
+	}
+	return q.Eval(pageSize)
 }
 
 // parseQuantity reads a sum of terms.

@@ -92,5 +92,5 @@ func used(x *os.File) uint64 {
 func identify(x *os.File) (Entry, error) {
 	var st unix.Stat_t
 	err := unix.Fstat(int(x.Fd()), &st)
-	return Entry{Major: unix.Major(st.Dev), Minor: unix.Minor(st.Dev), Inode: st.Ino}, err
+	return Entry{Major: unix.Major(st.Dev), Minor: unix.Minor(st.Dev), Inode: st.Ino, Size: uint64(st.Size)}, err
 }

@@ -242,6 +242,7 @@ type Entry struct {
 	Name         string
 	Major, Minor uint32 // of the device
 	Inode        uint64
+	Size         uint64 // in bytes
 }
 
 // Entries lists the files of the folder, also those that were removed and may still be mapped.

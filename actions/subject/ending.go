@@ -83,6 +83,7 @@ type ExitedError struct {
 	Code   int            // exit code, when Signal is 0
 	Signal syscall.Signal // what killed it
 	Hung   bool           // we killed it, because it did not stop at its deadline
+	Over   bool           // we killed it, because the guard said so
 	Lost   bool           // it vanished, and somebody else got its status
 }
 

@@ -56,6 +56,9 @@ func (p *Process) run(s *stub, request int, limit time.Duration) (verdict, cause
 	if p.dead != nil && was.killed && p.dead.Signal == unix.SIGKILL {
 		p.dead.Hung = true
 	}
+	if p.dead != nil && was.over && p.dead.Signal == unix.SIGKILL {
+		p.dead.Over = true
+	}
 	if v == attempted && err == nil {
 		p.tried = attempt(p.pid, &t.regs)
 	}

@@ -26,6 +26,9 @@ func (t *Tracer) Do(f func()) error { return ErrUnsupported }
 // Close does nothing.
 func (t *Tracer) Close() error { return nil }
 
+// Guard does nothing.
+func (t *Tracer) Guard(func() bool) {}
+
 // Start returns ErrUnsupported.
 func (t *Tracer) Start(Config) (*Process, error) { return nil, ErrUnsupported }
 
@@ -87,4 +90,18 @@ var linuxSignals = map[syscall.Signal]string{
 	1: "SIGHUP", 2: "SIGINT", 3: "SIGQUIT", 4: "SIGILL", 5: "SIGTRAP", 6: "SIGABRT",
 	7: "SIGBUS", 8: "SIGFPE", 9: "SIGKILL", 10: "SIGUSR1", 11: "SIGSEGV", 12: "SIGUSR2",
 	13: "SIGPIPE", 14: "SIGALRM", 15: "SIGTERM", 31: "SIGSYS",
+}
+
+// Loan is memory lent to a process.
+type Loan struct{ Addr, Size uint64 }
+
+// Read returns ErrUnsupported.
+func (l *Loan) Read([]byte) error { return ErrUnsupported }
+
+// Return returns ErrUnsupported.
+func (l *Loan) Return() error { return ErrUnsupported }
+
+// Lend returns ErrUnsupported.
+func (p *Process) Lend(addr, size uint64) (*Loan, Ending, error) {
+	return nil, Ending{}, ErrUnsupported
 }

@@ -63,6 +63,14 @@ func NewTracer() (*Tracer, error) {
 	return t, nil
 }
 
+// Guard has over called every few milliseconds while a run lasts; when it says yes the process that runs is killed. over
+// runs on another goroutine, but never at the same time as what is done inside Do between two runs.
+func (t *Tracer) Guard(over func() bool) {
+	t.watch.mu.Lock()
+	defer t.watch.mu.Unlock()
+	t.watch.guard = over
+}
+
 func (t *Tracer) serve(ready chan<- error) {
 	// Unlocked at the end, since the thread is by then as clean as it was: a main
 	// thread whose goroutine ends locked would be parked for ever.

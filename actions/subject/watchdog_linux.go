@@ -18,10 +18,14 @@ import (
 // Every decision is made under the lock, so that fired is the truth about this
 // run: a signal that comes while fired is false belongs to an earlier run, or
 // to a stranger, and is ignored.
+//
+// A run that lasts also has a guard look at it, again and again: what the guard
+// finds too much is killed in the middle of the call that takes it.
 
 const (
 	graceStep  = 100 * time.Millisecond // between one signal and the next
 	graceTries = 10                     // then SIGKILL
+	guardStep  = 5 * time.Millisecond   // between one look of the guard and the next
 )
 
 type watchdog struct {
@@ -30,15 +34,18 @@ type watchdog struct {
 	epoch time.Time     // for durations, which compare cheaply
 	armed time.Duration // when the timer is due, 0 when it is not set
 	hurry bool          // nobody waits for any run any more
+	guard func() bool   // says whether to kill; nil for no guard
 	watched
 }
 
 // watched is the run under way; pid 0 means none.
 type watched struct {
 	pid    int
+	began  time.Duration
 	due    time.Duration
 	fired  int  // how many signals were sent
 	killed bool // and then SIGKILL
+	over   bool // SIGKILL, at the guard's word
 }
 
 func (w *watchdog) init() {
@@ -54,10 +61,8 @@ func (w *watchdog) begin(pid int, limit time.Duration) {
 	if w.hurry {
 		limit = 0
 	}
-	w.watched = watched{pid: pid, due: now + limit}
-	if w.armed == 0 || w.due < w.armed {
-		w.arm(limit)
-	}
+	w.watched = watched{pid: pid, began: now, due: now + limit}
+	w.armFor(now)
 	w.mu.Unlock()
 }
 
@@ -88,6 +93,17 @@ func (w *watchdog) now() watched {
 	return w.watched
 }
 
+// armFor sets the timer for what comes first, the deadline or a look of the guard, unless it is due before that.
+func (w *watchdog) armFor(now time.Duration) {
+	next := w.due
+	if w.guard != nil {
+		next = min(next, now+guardStep)
+	}
+	if w.armed == 0 || next < w.armed {
+		w.arm(next - now)
+	}
+}
+
 func (w *watchdog) arm(after time.Duration) {
 	w.armed = time.Since(w.epoch) + after
 	w.timer.Reset(after)
@@ -102,11 +118,17 @@ func (w *watchdog) expire() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.armed = 0
-	if w.pid == 0 || w.killed {
+	if w.pid == 0 || w.killed || w.over {
 		return
 	}
-	if left := w.due - time.Since(w.epoch); left > 0 {
-		w.arm(left)
+	now := time.Since(w.epoch)
+	if w.guard != nil && now-w.began >= guardStep && w.guard() {
+		w.over = true
+		_ = unix.Tgkill(w.pid, w.pid, unix.SIGKILL)
+		return
+	}
+	if w.due > now {
+		w.armFor(now)
 		return
 	}
 	sig := unix.SIGSTOP

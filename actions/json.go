@@ -1,0 +1,140 @@
+package actions
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+
+	"cowscope/vmspace"
+)
+
+// A step as JSON, one object a line. Addresses, frames and values are hexadecimal strings, because 64 bits do not fit a JSON number
+// everywhere. Fields that say nothing about a step are empty; those that only some steps have are left out.
+
+type jsonStep struct {
+	Step         int          `json:"step"`
+	Line         int          `json:"line"`
+	Process      string       `json:"process"`
+	PID          int          `json:"pid"`
+	Command      string       `json:"command"`
+	Event        string       `json:"event,omitempty"`
+	Call         string       `json:"call"`
+	Result       string       `json:"result"`
+	Want         string       `json:"want,omitempty"`
+	Got          string       `json:"got,omitempty"`
+	Evidence     string       `json:"evidence,omitempty"`
+	Value        string       `json:"value"`
+	Bytes        string       `json:"bytes,omitempty"`
+	Errno        string       `json:"errno"`
+	Signal       string       `json:"signal"`
+	Code         string       `json:"code"`
+	FaultAddress string       `json:"fault_address"`
+	Faults       jsonFaults   `json:"faults"`
+	Predicted    []string     `json:"predicted"`
+	Happened     string       `json:"happened"`
+	Changes      []jsonChange `json:"changes"`
+	Explanation  string       `json:"explanation"`
+}
+
+type jsonFaults struct {
+	Minor uint64 `json:"minor"`
+	Major uint64 `json:"major"`
+}
+
+type jsonChange struct {
+	Kind      string `json:"kind"`
+	Process   string `json:"process"`
+	Start     string `json:"start"`
+	Pages     uint64 `json:"pages"`
+	From      string `json:"from"`
+	To        string `json:"to"`
+	FromFrame string `json:"from_frame,omitempty"`
+	ToFrame   string `json:"to_frame,omitempty"`
+}
+
+// WriteJSON writes the step as one line; line is its place in the script, 0 where it has none. A snapshot's step has the members of a
+// snapshot's JSON too.
+func (st *Step) WriteJSON(w io.Writer, line int) error {
+	o := jsonStep{
+		Step: st.N, Line: line, Process: st.Process, PID: st.PID, Command: st.Command, Event: st.Event, Call: st.Call, Result: st.Result,
+		Want: st.Want, Got: st.Got, Evidence: st.Evidence, Faults: jsonFaults{st.Minor, st.Major},
+		Predicted: []string{}, Happened: string(st.Happened), Changes: jsonChanges(st.Changes), Explanation: st.Why,
+	}
+	if len(st.Bytes) > 0 {
+		o.Bytes = fmt.Sprintf("%x", st.Bytes)
+	}
+	if st.HasValue {
+		o.Value = hex(st.Value)
+	}
+	switch {
+	case strings.HasPrefix(st.Result, "SIG"):
+		o.Signal, o.Code, _ = strings.Cut(st.Result, "/")
+		o.FaultAddress = hex(st.Fault)
+	case strings.HasPrefix(st.Result, "E"):
+		o.Errno = st.Result
+	}
+	for _, p := range st.Predicted {
+		o.Predicted = append(o.Predicted, string(p))
+	}
+	b, err := encode(o)
+	if err != nil {
+		return err
+	}
+	if st.prints() {
+		return st.withSnapshot(w, b)
+	}
+	_, err = w.Write(b)
+	return err
+}
+
+// encode is json.Marshal with the signs of C's operators left readable.
+func encode(v any) ([]byte, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	err := e.Encode(v)
+	return b.Bytes(), err
+}
+
+// withSnapshot joins the object of a step and that of the snapshot after it into one.
+func (st *Step) withSnapshot(w io.Writer, step []byte) error {
+	if _, err := w.Write(bytes.TrimSuffix(step, []byte("}\n"))); err != nil {
+		return err
+	}
+	if _, err := io.WriteString(w, ","); err != nil {
+		return err
+	}
+	return st.After.WriteJSON(&skipper{w: w, n: len("{")}, st.NameMapping)
+}
+
+// skipper leaves out the first n bytes.
+type skipper struct {
+	w io.Writer
+	n int
+}
+
+func (s *skipper) Write(b []byte) (int, error) {
+	skip := min(s.n, len(b))
+	s.n -= skip
+	n, err := s.w.Write(b[skip:])
+	return n + skip, err
+}
+
+func hex(v uint64) string { return fmt.Sprintf("0x%x", v) }
+
+func jsonChanges(cs []vmspace.Change) []jsonChange {
+	out := make([]jsonChange, 0, len(cs))
+	for _, c := range cs {
+		j := jsonChange{Kind: string(c.Kind), Process: c.Process, Start: hex(c.Range.Start), Pages: c.Pages, From: c.From, To: c.To}
+		if c.FromFrame != 0 {
+			j.FromFrame = hex(c.FromFrame)
+		}
+		if c.ToFrame != 0 {
+			j.ToFrame = hex(c.ToFrame)
+		}
+		out = append(out, j)
+	}
+	return out
+}

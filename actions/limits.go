@@ -1,0 +1,113 @@
+package actions
+
+import (
+	"errors"
+	"fmt"
+	"syscall"
+	"time"
+
+	"cowscope/actions/subject"
+	"cowscope/vmspace"
+)
+
+// Limits keep a script's accidents, or a stranger's ill will, from the machine. They are cowscope's own, not the kernel's: what they
+// refuse is told as such.
+
+// Limits are what a session may take.
+type Limits struct {
+	Processes int           // alive at the same time
+	Memory    uint64        // bytes of all processes together, their page tables and the scratch files
+	Time      time.Duration // of a script as a whole; 0 for no limit
+}
+
+// DefaultLimits are enough for every story, and little enough for every machine.
+var DefaultLimits = Limits{Processes: 64, Memory: 1 << 30}
+
+func (l Limits) withDefaults() Limits {
+	if l.Processes <= 0 {
+		l.Processes = DefaultLimits.Processes
+	}
+	if l.Memory == 0 {
+		l.Memory = DefaultLimits.Memory
+	}
+	return l
+}
+
+// living counts the processes that have not ended.
+func (s *Session) living() int {
+	n := 0
+	for _, m := range s.members {
+		if m.gone == "" {
+			n++
+		}
+	}
+	return n
+}
+
+// mayFork says whether another process fits; otherwise the outcome tells.
+func (c *call) mayFork() bool {
+	limit := c.s.opts.Limits.Processes
+	if c.s.living() < limit {
+		return true
+	}
+	c.Result = ResultRefused
+	c.note = fmt.Sprintf("Not asked of the kernel: %s live, and that is cowscope's limit. --max-processes raises it.", plural(uint64(limit), "process"))
+	return false
+}
+
+// overMemory says whether the family takes more than it may. It is asked by the tracer's guard too, while the subject runs: what it
+// reads is not changed then.
+func (s *Session) overMemory() bool {
+	pids := make([]int, 0, len(s.members))
+	for _, m := range s.members {
+		if m.gone == "" {
+			pids = append(pids, m.PID)
+		}
+	}
+	limit := s.opts.Limits.Memory
+	files := s.files.Used()
+	return files+vmspace.Footprint(pids, false) > limit && files+vmspace.Footprint(pids, true) > limit
+}
+
+// memoryCheck is how long a command must have taken for its memory to be looked at when it is over; below that, only every
+// memoryEvery-th is.
+const (
+	memoryCheck = 2 * time.Millisecond
+	memoryEvery = 64
+)
+
+// holdMemory kills the process that acted if the family takes more than it may now.
+func (s *Session) holdMemory(c *call, took time.Duration) error {
+	if took < memoryCheck && s.commands%memoryEvery != 0 || c.action.Check || !s.overMemory() {
+		return nil
+	}
+	c.note = s.overText(c.p.Label)
+	if c.p.gone != "" {
+		return nil
+	}
+	_, err := c.p.proc.Kill(syscall.SIGKILL)
+	var exited *subject.ExitedError
+	if !errors.As(err, &exited) {
+		return err
+	}
+	c.p.gone = describeExit(exited)
+	c.Result = ResultExited
+	return nil
+}
+
+func (s *Session) overText(label string) string {
+	return fmt.Sprintf("%s and its family took more than %s, cowscope's limit: %s was killed. --max-memory raises the limit.", label, sizeText(s.opts.Limits.Memory), label)
+}
+
+// sizeText writes a number of bytes in the largest unit that loses nothing.
+func sizeText(n uint64) string {
+	for _, u := range []struct {
+		shift uint
+		name  string
+	}{{40, "TiB"}, {30, "GiB"}, {20, "MiB"}, {10, "KiB"}} {
+		if n != 0 && n&(1<<u.shift-1) == 0 {
+			return fmt.Sprintf("%d %s", n>>u.shift, u.name)
+		}
+	}
+	return bytesCount(n)
+}

@@ -1,0 +1,107 @@
+package actions
+
+import (
+	"runtime"
+	"strings"
+
+	"cowscope/actions/lang"
+	"cowscope/vmspace"
+)
+
+// Predictions held against what happened, for the first page that an access goes to.
+
+// foresee says what the access that c is about can lead to.
+func (c *call) foresee(before *vmspace.Snapshot) {
+	p := before.Process(c.p.Label)
+	if c.action.access == nil || p == nil || c.Focus.Empty() {
+		return
+	}
+	c.Predicted = vmspace.Predict(p, c.Focus.Start, c.action.access(c.cmd), c.facts(p)).Can
+}
+
+// facts are what the session knows beside the snapshot.
+func (c *call) facts(p *vmspace.Process) vmspace.Facts {
+	f := vmspace.NoFacts
+	f.Arch, f.NeverForked, f.StackLimit = runtime.GOARCH, c.s.born == 1, stackLimit(c.p.PID)
+	if m, ok := p.MappingAt(c.Focus.Start); ok {
+		if size, ok := c.s.sizeBehind(m); ok {
+			f.FileSize = int64(size)
+		}
+	}
+	return f
+}
+
+// sizeBehind is the size of the scratch file that a mapping shows.
+func (s *Session) sizeBehind(m vmspace.Mapping) (uint64, bool) {
+	for _, e := range s.files.Entries() {
+		if e.Inode == m.Inode && e.Major == m.Major && e.Minor == m.Minor {
+			return e.Size, true
+		}
+	}
+	return 0, false
+}
+
+// happened finds which of the happenings it was, from the page and the faults before and after; "" where nothing shows it.
+func happened(st *Step, access vmspace.Access) vmspace.Happening {
+	ps := st.After.PageSize
+	addr := st.Focus.Start
+	if st.Fault&^(ps-1) == addr&^(ps-1) && strings.HasPrefix(st.Result, "SIG") {
+		return vmspace.Happening(st.Result)
+	}
+	p, q := st.Before.Process(st.Process), st.After.Process(st.Process)
+	if p == nil || q == nil || st.Result != ResultOK && st.Done == 0 {
+		return ""
+	}
+	m, mapped := p.MappingAt(addr)
+	was, is := p.PageAt(addr, ps), q.PageAt(addr, ps)
+	switch {
+	case !mapped:
+		return vmspace.Grow
+	case was.State == vmspace.Swapped:
+		return vmspace.SwapIn
+	case st.Minor+st.Major == 0:
+		return vmspace.NoFault
+	case was.Word&vmspace.WordPresent == 0:
+		return broughtIn(m, is)
+	case access != vmspace.Store:
+		return vmspace.NoFault
+	case was.State == vmspace.Zero:
+		return vmspace.ZeroFill
+	case was.State == vmspace.File:
+		return vmspace.Copy
+	}
+	return parted(st, was, is, addr, ps)
+}
+
+// broughtIn is for a page that was absent: where its content came from.
+func broughtIn(m vmspace.Mapping, is vmspace.Run) vmspace.Happening {
+	switch is.State {
+	case vmspace.Zero:
+		return vmspace.ZeroMap
+	case vmspace.Anon, vmspace.COW:
+		if m.Inode != 0 && !strings.HasPrefix(m.Path, "/dev/zero") {
+			return vmspace.Copy
+		}
+		return vmspace.ZeroFill
+	}
+	return vmspace.MapPage
+}
+
+// parted is for a write to an anonymous page that took a fault: the frame tells whether it was copied. Where frames are hidden, a small
+// page that was mapped elsewhere too must have been copied (do_wp_page in mm/memory.c); of one that was not, nothing can be said.
+func parted(st *Step, was, is vmspace.Run, addr, ps uint64) vmspace.Happening {
+	if !st.After.Frames {
+		if was.State == vmspace.COW && was.Attrs&vmspace.Huge == 0 {
+			return vmspace.Copy
+		}
+		return ""
+	}
+	if was.FrameOf((addr-was.Start)/ps) == is.FrameOf((addr-is.Start)/ps) {
+		return vmspace.Reuse
+	}
+	return vmspace.Copy
+}
+
+func always(a vmspace.Access) func(*lang.Command) vmspace.Access {
+	return func(*lang.Command) vmspace.Access { return a }
+}
