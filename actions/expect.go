@@ -77,6 +77,7 @@ func about(st *Step) string {
 func checkResult(c *call) (finding, error) {
 	f := finding{got: "no command yet"}
 	f.want, _ = c.cmd.Word("result")
+	f.want = sameErrno(f.want)
 	if st := c.s.lastCommand(); st != nil {
 		signal, _, _ := strings.Cut(st.Result, "/")
 		f.got, f.evidence, f.holds = st.Result, about(st), st.Result == f.want || signal == f.want

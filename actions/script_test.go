@@ -3,8 +3,10 @@ package actions
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -17,20 +19,34 @@ func runText(t *testing.T, text string) (string, int, error) {
 	if err != nil {
 		return "", 0, err
 	}
+	provide(t, sc)
 	l := open(t)
 	var out strings.Builder
-	rep, err := sc.Run(context.Background(), l.s, func(st *Step, line int) error { return st.WriteText(&out, line) })
+	rep, err := sc.Run(context.Background(), l.s, func(st *Step, line int) error {
+		if !st.Check && st.Why == "" {
+			t.Errorf("line %d: %s: nothing is said of why", line, st.Command)
+		}
+		if len(st.Predicted) > 0 && st.Happened != "" && !slices.Contains(st.Predicted, st.Happened) {
+			t.Errorf("line %d: %s: predicted %v, and %s happened", line, st.Command, st.Predicted, st.Happened)
+		}
+		return st.WriteText(&out, line)
+	})
 	return out.String(), rep.Failed, err
 }
 
-// The stories that are scripts hold here.
+// Every story is a script that holds here, or names the feature that is missing.
 func TestStoryScripts(t *testing.T) {
 	files, err := filepath.Glob("testdata/stories/*.cow")
-	if err != nil || len(files) == 0 {
-		t.Fatal(files, err)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := 1; n <= 24; n++ {
+		if !slices.ContainsFunc(files, func(f string) bool { return strings.HasPrefix(filepath.Base(f), fmt.Sprintf("s%02d-", n)) }) {
+			t.Errorf("S%d is not told", n)
+		}
 	}
 	for _, f := range files {
-		t.Run(filepath.Base(f), func(t *testing.T) {
+		t.Run(strings.TrimSuffix(filepath.Base(f), ".cow"), func(t *testing.T) {
 			b, err := os.ReadFile(f)
 			if err != nil {
 				t.Fatal(err)

@@ -10,7 +10,7 @@ import (
 	"cowscope/vmspace"
 )
 
-// The stories of virtual memory, told to the real kernel through the language and read back from /proc.
+// Sessions on the real kernel, through the language. The stories themselves are scripts: see testdata/stories.
 
 // lab is a session under test.
 type lab struct {
@@ -121,60 +121,11 @@ func (l *lab) reads(line string, want ...byte) {
 // frames says whether frame numbers are visible here.
 func (l *lab) frames() bool { return l.s.last().After.Frames }
 
-func TestStoryS1SharedAnonymousPage(t *testing.T) {
-	l := open(t)
-	l.all("mmap 1p rw shared anon")
-	l.states("p1", "a", "none")
-	l.all(`write a "\n\x00\x00\x00"`)
-	l.states("p1", "a", "shared")
-	l.all(`write a+4 "\x14\x00\x00\x00"`, `write a+8 "\x1e\x00\x00\x00"`)
-	l.reads("read a+8 4", 0x1e, 0, 0, 0)
-	l.all("munmap a")
-	l.want("SIGSEGV/MAPERR", "read a+8 4")
-}
-
-func TestStoryS2ForkTextbook(t *testing.T) {
-	for _, c := range []struct {
-		flags string
-		want  byte
-	}{{"shared anon", 2}, {"private anon", 1}} {
-		t.Run(c.flags, func(t *testing.T) {
-			l := open(t)
-			l.all("mmap 1p rw "+c.flags, "write a 1", "fork")
-			l.reads("@p2 read a", 1)
-			l.all("@p2 write a 2", "@p2 exit 0")
-			l.reads("read a", c.want)
-		})
-	}
-}
-
 // code is machine code as strings of the language: return; exit(0) and return; jump to itself.
 var code = map[string]struct{ ret, exit, loop string }{
 	"amd64": {`"\xc3"`, `"\xb8\x3c\x00\x00\x00\x0f\x05\xc3"`, `"\xeb\xfe"`},
 	"arm64": {`"\xc0\x03\x5f\xd6"`, `"\xa8\x0b\x80\xd2\x01\x00\x00\xd4\xc0\x03\x5f\xd6"`, `"\x00\x00\x00\x14"`},
 }[runtime.GOARCH]
-
-func TestStoryS8Protections(t *testing.T) {
-	l := open(t)
-	const denied = "SIGSEGV/ACCERR"
-	for _, c := range []struct{ prot, read, write, exec string }{
-		{"none", denied, denied, denied},
-		{"r", "ok", denied, denied},
-		{"w", "ok", "ok", denied}, // x86 has no write-only
-		{"rw", "ok", "ok", denied},
-		{"rx", "ok", denied, "ok"},
-		{"rwx", "ok", "ok", "ok"},
-	} {
-		l.all("a = mmap 1p rw private anon", "write a "+code.ret, "mprotect a "+c.prot)
-		l.want(c.read, "read a")
-		l.want(c.exec, "exec a")
-		l.want(c.write, "write a "+code.ret)
-		l.all("munmap a")
-	}
-	l.all("a = mmap 1p rw private anon", "write a "+code.ret, "mprotect a x")
-	l.all("exec a")
-	l.want(denied, "write a 1")
-}
 
 func TestStoryS9MachineCode(t *testing.T) {
 	l := open(t)
@@ -188,52 +139,6 @@ func TestStoryS9MachineCode(t *testing.T) {
 	l.all("mprotect a rw", "write a "+code.loop, "mprotect a rx")
 	l.want(ResultTimeout, "exec a")
 	l.all("mprotect a rw", "write a 1")
-}
-
-func TestStoryS12Rounding(t *testing.T) {
-	l := open(t)
-	l.all("mmap 5000 rw private anon")
-	if b := l.s.last().Names["p1"]["a"]; b.Pages(4096) != 2 {
-		t.Errorf("5000 bytes became %d pages", b.Pages(4096))
-	}
-	l.all("write a+8191 7")
-	l.reads("read a+8191", 7)
-	// Past it lies nothing, or what the kernel mapped there: the first mapping stands right below vvar, which is read-only.
-	if st := l.do("write a+8192 7"); !strings.HasPrefix(st.Result, "SIGSEGV/") {
-		t.Errorf("a write past the last page: %s", st.Result)
-	}
-}
-
-func TestStoryS14ReadThenWrite(t *testing.T) {
-	l := open(t)
-	l.all("mmap 2p rw private anon")
-	l.states("p1", "a", "none none")
-	st := l.want(ResultOK, "read a")
-	l.states("p1", "a", "zero none")
-	if st.Minor != 1 {
-		t.Errorf("the read took %d minor faults", st.Minor)
-	}
-	st = l.want(ResultOK, "write a 1")
-	l.states("p1", "a", "anon none")
-	if st.Minor != 1 {
-		t.Errorf("the write took %d minor faults", st.Minor)
-	}
-	if st = l.want(ResultOK, "write a 2"); st.Minor != 0 {
-		t.Errorf("the second write took %d minor faults", st.Minor)
-	}
-}
-
-func TestStoryS15SplitAndMerge(t *testing.T) {
-	l := open(t)
-	l.all("mmap 6p rw private anon", "mprotect a+2p 2p r")
-	l.vmas("p1", "a", 3)
-	l.perms("p1", "a", 2, "r--p")
-	l.all("mprotect a+2p 2p rw")
-	l.vmas("p1", "a", 1)
-	l.all("munmap a+2p 2p")
-	l.vmas("p1", "a", 2)
-	l.all("munmap a+2p 2p") // a hole: no error
-	l.want("SIGSEGV/MAPERR", "read a+2p")
 }
 
 func TestStoryS16CopyOnWrite(t *testing.T) {
@@ -264,20 +169,6 @@ func TestStoryS16CopyOnWrite(t *testing.T) {
 	l.reads("@p2 read a", 2)
 	l.reads("@p3 read a", 3)
 	l.reads("read a", 4)
-}
-
-func TestStoryS18SharedMemoryAfterFork(t *testing.T) {
-	l := open(t)
-	l.all("mmap 2p rw shared anon", "write a 5", "fork")
-	l.states("p1", "a", "shared none")
-	l.states("p2", "a", "none none")
-	l.reads("@p2 read a", 5)
-	l.states("p2", "a", "shared")
-	if l.frames() && l.frame("p1", "a", 0) != l.frame("p2", "a", 0) {
-		t.Error("two frames")
-	}
-	l.all("@p2 write a 6")
-	l.reads("read a", 6)
 }
 
 func TestStoryS24Reserve(t *testing.T) {

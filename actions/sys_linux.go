@@ -33,7 +33,7 @@ const (
 
 func errnoName(e syscall.Errno) string {
 	if name := unix.ErrnoName(e); name != "" {
-		return name
+		return sameErrno(name)
 	}
 	return fmt.Sprintf("E%d", int(e))
 }

@@ -17,6 +17,19 @@ func (c *call) syscall(nr uintptr, args ...uint64) (ret uint64, ok bool, err err
 	return e.Value, c.Result == ResultOK, nil
 }
 
+// sameErrno gives one name to errnos that have two, the one that the man pages of the memory calls use.
+func sameErrno(name string) string {
+	switch name {
+	case "ENOTSUP":
+		return "EOPNOTSUPP"
+	case "EWOULDBLOCK":
+		return "EAGAIN"
+	case "EDEADLOCK":
+		return "EDEADLK"
+	}
+	return name
+}
+
 // settle writes into the outcome how an injected instruction ended.
 func (c *call) settle(e subject.Ending) {
 	c.Done = e.Done
