@@ -143,13 +143,13 @@ func runScript(name string, o actions.Options, json bool) error {
 	show := progress(script.Len())
 	rep, err := script.Run(ctx, s, func(st *actions.Step, line int) error {
 		show(line)
+		write := st.WriteText
 		if json {
-			return st.WriteJSON(out, line)
+			write = st.WriteJSON
 		}
-		return st.WriteText(out, line)
+		return errors.Join(write(out, line), out.Flush()) // what was done is told, whatever happens next
 	})
 	show(0)
-	err = errors.Join(err, out.Flush())
 	switch {
 	case ctx.Err() != nil:
 		return statusError{exitFailed, fmt.Errorf("interrupted after %d steps", rep.Steps)}

@@ -124,6 +124,7 @@ func (s *Session) fresh() (*vmspace.Snapshot, error) {
 		return nil, err
 	}
 	s.members, s.born, s.names = nil, 0, nil
+	s.files.Forget()
 	m := s.adopt(proc, "")
 	text, size := subject.Text()
 	s.names = s.names.With(m.Label, "text", Binding{Range: vmspace.Range{Start: text, End: text + size}})

@@ -91,16 +91,6 @@ func (l *lab) states(label, name, want string) {
 	}
 }
 
-// perms checks the letters of the mapping at a page of a name.
-func (l *lab) perms(label, name string, n uint64, want string) {
-	l.Helper()
-	st := l.s.last()
-	m, ok := st.After.Process(label).MappingAt(st.Names[label][name].Start + n*st.After.PageSize)
-	if !ok || m.Perms.String() != want {
-		l.Errorf("%s %s+%dp is %s (mapped %v), want %s", label, name, n, m.Perms, ok, want)
-	}
-}
-
 // vmas counts the mappings that overlap a name's range.
 func (l *lab) vmas(label, name string, want int) {
 	l.Helper()

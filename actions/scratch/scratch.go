@@ -22,7 +22,7 @@ type Folder struct {
 	files   []*file
 }
 
-// file is an open file. One that was removed is held until Close, since what is mapped of it still takes room.
+// file is an open file. One that was removed is held until Forget or Close, since what is mapped of it still takes room.
 type file struct {
 	*os.File
 	name    string
@@ -141,6 +141,16 @@ func (f *Folder) Remove(name string) error {
 		x.removed = true
 	}
 	return err
+}
+
+// Forget lets go of the files that were removed: nobody maps them any more.
+func (f *Folder) Forget() {
+	f.files = slices.DeleteFunc(f.files, func(x *file) bool {
+		if x.removed {
+			x.Close()
+		}
+		return x.removed
+	})
 }
 
 // Write writes text at an offset in bytes, as pwrite(2) does, and says how much was written.
