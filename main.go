@@ -107,7 +107,10 @@ func execCommand() *cobra.Command {
 		Use:   "exec [FILE|-]",
 		Short: "run a script with no screen; the transcript goes to standard output",
 		Long:  "exec runs the lines of a script, or of standard input, in a fresh subject and writes what happened.\nExit status: 0; 1 when an expect failed or the script could not come to its end; 2 on a mistake on the command line or in the script,\nwith its line; 3 when the subject cannot be started.",
-		Args:  cobra.MaximumNArgs(1),
+		Example: "  cowscope exec story.cow\n" +
+			"  echo 'mmap 4p rw private anon' | cowscope exec --json\n" +
+			"  cowscope exec --max-memory 4g --max-processes 100 story.cow",
+		Args: cobra.MaximumNArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			name := "-"
 			if len(args) > 0 {
@@ -135,7 +138,7 @@ func runScript(name string, o actions.Options, json bool) error {
 	defer stop()
 	s, err := actions.Open(o)
 	if err != nil {
-		return &actions.StartError{Err: err}
+		return err
 	}
 	defer s.Close()
 	defer context.AfterFunc(ctx, func() { s.Close() })() // cuts short what is running
@@ -199,7 +202,9 @@ func snapshotCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "snapshot PID",
 		Short: "mappings and page states of any process, once",
-		Args:  cobra.ExactArgs(1),
+		Example: "  cowscope snapshot $$\n" +
+			"  cowscope snapshot --json $$",
+		Args: cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			pid, err := strconv.Atoi(args[0])
 			if err != nil || pid <= 0 {
@@ -237,8 +242,10 @@ func doctorCommand() *cobra.Command {
 		Use:   "doctor",
 		Short: "what this kernel and this user allow, feature by feature",
 		Long:  "doctor tries every feature that cowscope can use, and tells of each that is missing why it is and what would help.\nIt changes nothing. Exit status: 0; 3 when no subject can be started.",
-		Args:  cobra.NoArgs,
-		RunE:  func(*cobra.Command, []string) error { return doctor(json) },
+		Example: "  cowscope doctor\n" +
+			"  cowscope doctor --json",
+		Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error { return doctor(json) },
 	}
 	c.Flags().BoolVar(&json, "json", false, "write JSON")
 	return c

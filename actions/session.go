@@ -64,7 +64,7 @@ type member struct {
 	dead bool   // it left no zombie any more
 }
 
-// Open starts a subject and takes the first snapshot. The error says in one line what refuses it.
+// Open starts a subject and takes the first snapshot. A *StartError says in one line what refuses it; another error is about the options.
 func Open(opts Options) (*Session, error) {
 	g, err := Grammar()
 	if err != nil {
@@ -76,19 +76,19 @@ func Open(opts Options) (*Session, error) {
 	}
 	reader, err := vmspace.NewReader(vmspace.Options{})
 	if err != nil {
-		return nil, err
+		return nil, &StartError{err}
 	}
 	tracer, err := subject.NewTracer()
 	if err != nil {
 		reader.Close()
-		return nil, err
+		return nil, &StartError{err}
 	}
 	opts.Limits = opts.Limits.withDefaults()
 	s := &Session{opts: opts, grammar: g, tracer: tracer, reader: reader, files: files}
 	tracer.Guard(s.overMemory)
 	if err := s.begin(); err != nil {
 		s.Close()
-		return nil, err
+		return nil, &StartError{err}
 	}
 	return s, nil
 }

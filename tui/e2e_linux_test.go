@@ -512,29 +512,6 @@ func TestNoScreen(t *testing.T) {
 	}
 }
 
-// A script runs with no terminal; the exit status tells how it went.
-func TestExec(t *testing.T) {
-	for _, c := range []struct {
-		script, out string
-		code        int
-	}{
-		{"mmap 1p rw private anon\nwrite a 1\nexpect page a anon\n", "p1: ok: expect page a anon", 0},
-		{"mmap 1p rw private anon\nexpect page a anon\n", "FAILED, line 2", 1},
-		{"mmap 1p rw private anon\nexpct page a anon\n", "-:2:1: no verb expct", 2},
-		{"", "", 0},
-	} {
-		cmd := exec.Command(program(t), "exec")
-		cmd.Stdin = strings.NewReader(c.script)
-		out, _ := cmd.CombinedOutput()
-		if code := cmd.ProcessState.ExitCode(); code != c.code || !strings.Contains(string(out), c.out) || bytes.ContainsRune(out, 0x1b) {
-			t.Errorf("%q: status %d\n%s", c.script, code, out)
-		}
-	}
-	if out, err := exec.Command(program(t), "exec", "/nonexistent").CombinedOutput(); err == nil || !strings.Contains(string(out), "no such file") {
-		t.Errorf("%v: %s", err, out)
-	}
-}
-
 // A snapshot of any process that this user may read, as text and as JSON.
 func TestSnapshotOfAProcess(t *testing.T) {
 	self := strconv.Itoa(os.Getpid())

@@ -30,7 +30,7 @@ func RunLab(o LabOptions) error {
 	}
 	s, err := actions.Open(o.Options)
 	if err != nil {
-		return &actions.StartError{Err: err}
+		return err
 	}
 	defer s.Close()
 	m, err := New(s, Options{Theme: o.Theme, ASCII: o.ASCII, Plain: plain(o)})

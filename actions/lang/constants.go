@@ -59,7 +59,7 @@ var codes = map[string][]string{
 func codesOf(signal string) []string { return slices.Concat(codes[signal], codes[""]) }
 
 // endings are the results that are neither errno nor signal.
-var endings = []string{"ok", "timeout", "exited"}
+var endings = []string{"ok", "timeout", "exited", "refused"}
 
 func parseSignal(t token) (Signal, *fault) {
 	const fits = "SIGTERM, TERM or 15"

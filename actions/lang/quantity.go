@@ -109,7 +109,7 @@ func unitBytes(unit byte) uint64 {
 
 // ParseQuantity reads a quantity that stands by itself, such as a flag of the program, in bytes.
 func ParseQuantity(text string, pageSize uint64) (uint64, error) {
-	q, f := parseQuantity(token{raw: text})
+	q, f := parseQuantity(token{raw: text, quote: -1})
 	if f != nil {
 		return 0, errors.New(strings.TrimSuffix(f.msg+"; "+f.hint, "; "))
 	}
