@@ -96,10 +96,13 @@ func parted(st *Step, was, is vmspace.Run, addr, ps uint64) vmspace.Happening {
 		}
 		return ""
 	}
-	if was.FrameOf((addr-was.Start)/ps) == is.FrameOf((addr-is.Start)/ps) {
-		return vmspace.Reuse
+	switch {
+	case was.FrameOf((addr-was.Start)/ps) != is.FrameOf((addr-is.Start)/ps):
+		return vmspace.Copy
+	case (st.Focus.End-1)&^(ps-1) != addr&^(ps-1):
+		return "" // the faults may have been those of the pages behind it
 	}
-	return vmspace.Copy
+	return vmspace.Reuse
 }
 
 func always(a vmspace.Access) func(*lang.Command) vmspace.Access {

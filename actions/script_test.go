@@ -115,3 +115,57 @@ func TestExpectTouchesNothing(t *testing.T) {
 	}
 	l.states("p1", "a", "anon none none none")
 }
+
+// wordsOf lists what a table offers: each verb, and each word of its flags and choices as "verb word".
+func wordsOf(table []*Action) []string {
+	var out []string
+	for _, a := range table {
+		out = append(out, a.Name)
+		for _, p := range a.Params {
+			if p.Name != "state" && p.Name != "attr" && p.Name != "feature" { // the states have tests of their own
+				for _, w := range p.Words {
+					out = append(out, a.Name+" "+w.Name)
+				}
+			}
+			if p.Kind == lang.KindOption {
+				out = append(out, a.Name+" "+p.Key+"=")
+			}
+		}
+	}
+	return out
+}
+
+// Every verb, flag, advice and option is written in one script, which runs to its end.
+func TestEveryWord(t *testing.T) {
+	b, err := os.ReadFile("testdata/every.cow")
+	if err != nil {
+		t.Fatal(err)
+	}
+	g, err := Grammar()
+	if err != nil {
+		t.Fatal(err)
+	}
+	used := map[string]bool{}
+	for line := range strings.Lines(string(b)) {
+		cmd, err := g.Parse(strings.TrimSpace(line))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if cmd == nil {
+			continue
+		}
+		used[cmd.Verb.Name] = true
+		for _, a := range cmd.Args {
+			used[cmd.Verb.Name+" "+a.Text] = true
+			used[cmd.Verb.Name+" "+a.Param.Key+"="] = true
+		}
+	}
+	for _, w := range wordsOf(All) {
+		if !used[w] && w != "needs" && w != "expect same-frame" && w != "expect other-frame" {
+			t.Errorf("%q does not occur in testdata/every.cow", w)
+		}
+	}
+	if out, failed, err := runText(t, string(b)); err != nil || failed > 0 {
+		t.Errorf("%d failed, %v\n%s", failed, err, out)
+	}
+}

@@ -187,7 +187,7 @@ func TestReasons(t *testing.T) {
 func TestForms(t *testing.T) {
 	d := drive(t, 120, 36, Options{})
 	d.press("m", "enter", "w")
-	for _, f := range [][2]string{{"v", "madvise a"}, {"s", "msync a sync"}, {"L", "mlock a"}, {"b", "brk +4p"}, {"p", "mprotect a rw"}, {"W", `write a "hello"`}, {"R", "read a 16"}} {
+	for _, f := range [][2]string{{"v", "madvise a"}, {"s", "msync a sync"}, {"l", "mlock a"}, {"b", "brk +4p"}, {"p", "mprotect a rw"}, {"W", `write a "hello"`}, {"R", "read a 16"}} {
 		key, verb := f[0], f[1]
 		d.press(key).sees("p1 "+verb, "Enter run").press("enter")
 		if st := d.m.step(); !st.OK() || !strings.HasPrefix(st.Command, verb) {

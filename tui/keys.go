@@ -58,8 +58,8 @@ func init() { // the help overlay shows the table, and the table opens it
 		{keys: []string{"shift+tab"}, show: "Shift+Tab", help: "go to the previous process", do: useProcess(-1), off: needRelative},
 		{keys: []string{"up", "k"}, show: "↑ ↓ or k j", help: "select a row of the map", do: moveRow(-1)},
 		{keys: []string{"down", "j"}, do: moveRow(1)},
-		{keys: []string{"left", "h"}, show: "← → or h l", help: "move to another page of the row", do: movePage(-1)},
-		{keys: []string{"right", "l"}, do: movePage(1)},
+		{keys: []string{"left", "h"}, show: "← → or h", help: "move to another page of the row", do: movePage(-1)},
+		{keys: []string{"right"}, do: movePage(1)},
 		{keys: []string{"g", "home"}, show: "g G", help: "first and last row", do: (*App).firstRow},
 		{keys: []string{"G", "end"}, do: (*App).lastRow},
 		{keys: []string{"shift+left"}, show: "Shift+← →", help: "a line of the page grid back or on", do: moveLine(-1)},
@@ -69,7 +69,7 @@ func init() { // the help overlay shows the table, and the table opens it
 		{keys: []string{"v"}, help: "form: madvise", do: openForm("madvise"), off: needVerb("madvise")},
 		{keys: []string{"e"}, help: "form: mremap", do: openForm("mremap"), off: needVerb("mremap")},
 		{keys: []string{"s"}, help: "form: msync", do: openForm("msync"), off: needVerb("msync")},
-		{keys: []string{"L"}, help: "form: mlock", do: openForm("mlock"), off: needVerb("mlock")}, // l moves the cursor, as in hjkl
+		{keys: []string{"l"}, help: "form: mlock", do: openForm("mlock"), off: needVerb("mlock")}, // and so → alone moves right
 		{keys: []string{"b"}, help: "form: brk", do: openForm("brk"), off: needVerb("brk")},
 		{keys: []string{"z"}, help: "form: mseal", do: openForm("mseal"), off: needVerb("mseal")},
 	}

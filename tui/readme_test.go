@@ -1,6 +1,8 @@
 package tui
 
 import (
+	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -24,7 +26,7 @@ func TestReadmeTables(t *testing.T) {
 		t.Fatal(err)
 	}
 	text := string(b)
-	for name, table := range map[string]string{"keys": keyTable(), "states": stateTable(), "verbs": verbTable(t)} {
+	for name, table := range map[string]string{"keys": keyTable(), "states": stateTable(), "verbs": verbTable(t), "words": wordTable()} {
 		re := regexp.MustCompile(`(?s)(<!-- ` + name + `: [^\n]*-->\n).*?(<!-- end -->)`)
 		if !re.MatchString(text) {
 			t.Fatalf("the README has no place for %s", name)
@@ -74,6 +76,67 @@ func verbTable(t *testing.T) string {
 		out += fmt.Sprintf("| %s | %s |\n", code(v.Usage()), v.Summary)
 	}
 	return out
+}
+
+// wordTable lists the words that some verbs take, verb by verb.
+func wordTable() string {
+	out := "| word | of | means |\n|---|---|---|\n"
+	for _, a := range actions.All {
+		for _, p := range a.Params {
+			if a.Check {
+				continue // states and features have tables of their own
+			}
+			for _, w := range p.Words {
+				out += fmt.Sprintf("| `%s` | %s | %s |\n", w.Name, a.Name, w.Help)
+			}
+		}
+	}
+	return out
+}
+
+// The scripts in the README run, and hold.
+func TestReadmeScripts(t *testing.T) {
+	b, err := os.ReadFile("../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	g, err := actions.Grammar()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ran := 0
+	for _, block := range regexp.MustCompile(`(?m)(?:^    .*\n)+`).FindAllString(string(b), -1) {
+		script := regexp.MustCompile(`(?m)^    `).ReplaceAllString(block, "")
+		if _, err := g.Parse(strings.SplitN(script, "\n", 2)[0]); err != nil {
+			continue // a command of the shell
+		}
+		ran++
+		sc, err := actions.ReadScript("README.md", strings.NewReader(script))
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		if why, err := sc.Missing(); why != "" || err != nil {
+			t.Log(why, err)
+			continue
+		}
+		s, err := actions.Open(actions.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = sc.Run(context.Background(), s, func(st *actions.Step, line int) error {
+			if st.Result == actions.ResultFailed {
+				t.Errorf("%s\nline %d: %s: %s", script, line, st.Command, st.Why)
+			}
+			return nil
+		})
+		if err := errors.Join(err, s.Close()); err != nil {
+			t.Errorf("%s\n%v", script, err)
+		}
+	}
+	if ran < 3 {
+		t.Errorf("only %d scripts were found", ran)
+	}
 }
 
 // numbers differ from run to run: process ids, frames, and what follows from them.
