@@ -26,7 +26,9 @@ func fileVerb(v lang.Verb, run func(c *call, name string) error) Action {
 			c.touched = append(c.touched, vmspace.Touched{Label: m.Label, Range: vmspace.Everything})
 		}
 		c.Result = ResultOK
-		if err := run(c, name); err != nil {
+		err := run(c, name)
+		c.s.entries = c.s.files.Entries()
+		if err != nil {
 			return c.fileError("file", err)
 		}
 		return nil
@@ -145,8 +147,8 @@ func seenBy(st *Step, c *call) string {
 	}
 	var show, keep []string
 	for _, p := range st.After.Processes {
-		for m := range c.s.mappingsOf(p, name) {
-			if offset < m.Offset || offset-m.Offset >= m.Len() {
+		for _, m := range p.Mappings.All() {
+			if e, ok := st.FileOf(m); !ok || e.Name != name || offset < m.Offset || offset-m.Offset >= m.Len() {
 				continue
 			}
 			at := m.Start + (offset - m.Offset)

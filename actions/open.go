@@ -3,13 +3,11 @@ package actions
 import (
 	"errors"
 	"fmt"
-	"iter"
 	"os"
 	"slices"
 	"syscall"
 
 	"cowscope/actions/scratch"
-	"cowscope/vmspace"
 )
 
 // Opening a file for mmap: the subject opens it itself, maps it, and closes it again.
@@ -83,18 +81,4 @@ func (c *call) fileError(param string, err error) error {
 		return nil
 	}
 	return err
-}
-
-// mappingsOf are the mappings of a file of the scratch folder in a process.
-func (s *Session) mappingsOf(p *vmspace.Process, name string) iter.Seq[vmspace.Mapping] {
-	return func(yield func(vmspace.Mapping) bool) {
-		entries := s.files.Entries()
-		for _, m := range p.Mappings.All() {
-			for _, e := range entries {
-				if e.Name == name && e.Inode == m.Inode && e.Major == m.Major && e.Minor == m.Minor && !yield(m) {
-					return
-				}
-			}
-		}
-	}
 }

@@ -5,40 +5,44 @@ import (
 	"strings"
 
 	"cowscope/actions/lang"
+	"cowscope/actions/scratch"
 	"cowscope/vmspace"
 )
 
 // Predictions held against what happened, for the first page that an access goes to.
 
-// foresee says what the access that c is about can lead to.
-func (c *call) foresee(before *vmspace.Snapshot) {
-	p := before.Process(c.p.Label)
-	if c.action.access == nil || p == nil || c.Focus.Empty() {
-		return
+// Predict says what an access to addr by a process would lead to after the step.
+func (st *Step) Predict(label string, addr uint64, a vmspace.Access) vmspace.Prediction {
+	p := st.After.Process(label)
+	if p == nil {
+		return vmspace.Prediction{Why: label + " is gone"}
 	}
-	c.Predicted = vmspace.Predict(p, c.Focus.Start, c.action.access(c.cmd), c.facts(p)).Can
+	f := st.facts
+	if m, ok := p.MappingAt(addr); ok {
+		if e, ok := st.FileOf(m); ok {
+			f.FileSize = int64(e.Size)
+		}
+	}
+	return vmspace.Predict(p, addr, a, f)
 }
 
-// facts are what the session knows beside the snapshot.
-func (c *call) facts(p *vmspace.Process) vmspace.Facts {
+// FileOf is the scratch file that a mapping shows.
+func (st *Step) FileOf(m vmspace.Mapping) (scratch.Entry, bool) {
+	if m.Inode != 0 {
+		for _, e := range st.Files {
+			if e.Inode == m.Inode && e.Major == m.Major && e.Minor == m.Minor {
+				return e, true
+			}
+		}
+	}
+	return scratch.Entry{}, false
+}
+
+// facts are what the session knows beside a snapshot.
+func (s *Session) facts() vmspace.Facts {
 	f := vmspace.NoFacts
-	f.Arch, f.NeverForked, f.StackLimit = runtime.GOARCH, c.s.born == 1, stackLimit(c.p.PID)
-	if m, ok := p.MappingAt(c.Focus.Start); ok {
-		if size, ok := c.s.sizeBehind(m); ok {
-			f.FileSize = int64(size)
-		}
-	}
+	f.Arch, f.NeverForked, f.StackLimit = runtime.GOARCH, s.born == 1, s.stackLimit
 	return f
-}
-
-// sizeBehind is the size of the scratch file that a mapping shows.
-func (s *Session) sizeBehind(m vmspace.Mapping) (uint64, bool) {
-	for _, e := range s.files.Entries() {
-		if e.Inode == m.Inode && e.Major == m.Major && e.Minor == m.Minor {
-			return e.Size, true
-		}
-	}
-	return 0, false
 }
 
 // happened finds which of the happenings it was, from the page and the faults before and after; "" where nothing shows it.

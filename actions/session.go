@@ -37,17 +37,19 @@ type Info struct {
 // Session is a family of subject processes, the language that drives them, and the history of what happened. Its methods may be
 // called from any goroutine; commands run one after another.
 type Session struct {
-	opts     Options
-	info     Info
-	grammar  *lang.Grammar
-	tracer   *subject.Tracer
-	reader   *vmspace.Reader
-	files    *scratch.Folder
-	members  []*member // in order of birth, the dead ones too
-	born     int       // processes so far, for their labels
-	commands int       // run so far
-	names    Names
-	current  string
+	opts       Options
+	info       Info
+	grammar    *lang.Grammar
+	tracer     *subject.Tracer
+	reader     *vmspace.Reader
+	files      *scratch.Folder
+	entries    []scratch.Entry // what files holds
+	stackLimit uint64          // RLIMIT_STACK of the first subject, which its children inherit; in bytes
+	members    []*member       // in order of birth, the dead ones too
+	born       int             // processes so far, for their labels
+	commands   int             // run so far
+	names      Names
+	current    string
 
 	fullLook time.Time // when a poll may next read everything
 
@@ -125,6 +127,7 @@ func (s *Session) fresh() (*vmspace.Snapshot, error) {
 	}
 	s.members, s.born, s.names = nil, 0, nil
 	s.files.Forget()
+	s.entries, s.stackLimit = s.files.Entries(), stackLimit(proc.PID())
 	m := s.adopt(proc, "")
 	text, size := subject.Text()
 	s.names = s.names.With(m.Label, "text", Binding{Range: vmspace.Range{Start: text, End: text + size}})
@@ -220,7 +223,9 @@ func (s *Session) perform(cmd *lang.Command) (*Step, error) {
 	} else if err := s.attempt(c); err != nil {
 		return nil, err
 	}
-	c.foresee(before)
+	if c.action.access != nil && !c.Focus.Empty() {
+		c.Predicted = s.last().Predict(c.p.Label, c.Focus.Start, c.action.access(cmd)).Can
+	}
 	s.names, s.current = c.names, c.current
 	after := before
 	if !c.action.Check {
@@ -318,7 +323,7 @@ func (s *Session) last() *Step {
 func (s *Session) append(st *Step) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	st.N = len(s.history)
+	st.N, st.Files, st.facts = len(s.history), s.entries, s.facts()
 	s.history = append(s.history, st)
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"cowscope/actions/scratch"
 	"cowscope/vmspace"
 )
 
@@ -18,11 +19,14 @@ type Step struct {
 
 	Outcome
 	Before, After *vmspace.Snapshot
-	Names         Names  // after the step
-	Current       string // label of the current process after the step
+	Names         Names           // after the step
+	Current       string          // label of the current process after the step
+	Files         []scratch.Entry // of the scratch folder, after the step
 	Changes       []vmspace.Change
 	Check         bool   // an expectation: it touched nothing
 	Why           string // what happened and why, in one or two sentences
+
+	facts vmspace.Facts // what the session knows for predictions, after the step
 }
 
 // Outcome is how a command ended.

@@ -30,7 +30,7 @@ func (st *Step) WriteText(w io.Writer, line int) error {
 		}
 	default:
 		fmt.Fprintf(&b, "%s: %s\n", st.Process, st.Command)
-		st.facts(fact)
+		st.list(fact)
 	}
 	if st.prints() {
 		var all bytes.Buffer
@@ -45,7 +45,7 @@ func (st *Step) WriteText(w io.Writer, line int) error {
 	return err
 }
 
-func (st *Step) facts(fact func(string, ...any)) {
+func (st *Step) list(fact func(string, ...any)) {
 	if st.Call != "" {
 		fact("%s", strings.TrimSpace(st.Call+" "+st.Answer()))
 	} else if !st.OK() {

@@ -138,6 +138,11 @@ func (m *App) env() lang.Env {
 	for _, p := range st.After.Processes {
 		e.Processes = append(e.Processes, p.Label)
 	}
+	for _, f := range st.Files {
+		if !f.Removed {
+			e.Files = append(e.Files, f.Name)
+		}
+	}
 	return e
 }
 

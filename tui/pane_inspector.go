@@ -4,7 +4,6 @@ package tui
 
 import (
 	"fmt"
-	"runtime"
 	"strings"
 
 	"cowscope/actions"
@@ -94,6 +93,7 @@ func inspectorFacts(s *scene) []fact {
 	}
 	facts := []fact{{run.State.String(), stateRole(run.State) | flagBold, stateSentence(s, pr, run), ""}}
 	facts = append(facts, frameFact(s, run)...)
+	facts = append(facts, fileFact(s, m)...)
 	return append(facts, predictionFacts(s, pr)...)
 }
 
@@ -157,13 +157,22 @@ func frameFact(s *scene, run vmspace.Run) []fact {
 	return []fact{{"frame", roleText, strings.Join(parts, " · "), strings.Join(from, ", ")}}
 }
 
+// fileFact says which part of which file the page shows.
+func fileFact(s *scene, m vmspace.Mapping) []fact {
+	if m.Inode == 0 || m.Kind() != vmspace.KindFile {
+		return nil
+	}
+	name, size := pathName(m.Path), ""
+	if e, ok := s.step.FileOf(m); ok {
+		name, size = e.Name, fmt.Sprintf(" of %d bytes", e.Size)
+	}
+	return []fact{{"file", roleText, fmt.Sprintf("%s%s, from byte %d on", name, size, s.cursor-m.Start+m.Offset), "maps"}}
+}
+
 // predictionText says what an access would lead to, likeliest first.
 func predictionText(s *scene, pr *vmspace.Process, a vmspace.Access) string {
-	facts := vmspace.NoFacts
-	facts.Arch = runtime.GOARCH
-	facts.NeverForked = len(s.step.Names) == 1 // a child inherits its parent's names
 	var words []string
-	for _, h := range vmspace.Predict(pr, s.cursor, a, facts).Can {
+	for _, h := range s.step.Predict(pr.Label, s.cursor, a).Can {
 		words = append(words, happeningText(h))
 	}
 	return strings.Join(words, "; or ")

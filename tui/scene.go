@@ -99,7 +99,11 @@ func (s *scene) nameOf(r row) string {
 	}
 	for _, p := range s.inOrder() {
 		if m, ok := p.MappingAt(r.Start); ok {
-			return offsetName(pathName(m.Path), r.Start-m.Start, s.snap.PageSize)
+			name := pathName(m.Path)
+			if e, ok := s.step.FileOf(m); ok {
+				name = e.Name
+			}
+			return offsetName(name, r.Start-m.Start, s.snap.PageSize)
 		}
 	}
 	return ""

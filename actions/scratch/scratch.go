@@ -250,6 +250,7 @@ func (f *Folder) Used() uint64 {
 // Entry is what a file is known by in /proc/PID/maps.
 type Entry struct {
 	Name         string
+	Removed      bool
 	Major, Minor uint32 // of the device
 	Inode        uint64
 	Size         uint64 // in bytes
@@ -260,7 +261,7 @@ func (f *Folder) Entries() []Entry {
 	var out []Entry
 	for _, x := range f.files {
 		if e, err := identify(x.File); err == nil {
-			e.Name = x.name
+			e.Name, e.Removed = x.name, x.removed
 			out = append(out, e)
 		}
 	}
