@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"strconv"
 	"syscall"
 	"time"
@@ -136,6 +137,8 @@ func runScript(name string, o actions.Options, json bool) error {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
+	o.Brief = true
+	debug.SetGCPercent(400) // what a step leaves behind is small beside what it reads: collect it more seldom
 	s, err := actions.Open(o)
 	if err != nil {
 		return err

@@ -60,13 +60,9 @@ var (
 
 // lastCommand is the last step that was a command and no expectation, nil before the first.
 func (s *Session) lastCommand() *Step {
-	h := s.History()
-	for i := len(h) - 1; i >= 0; i-- {
-		if h[i].Command != "" && !h[i].Check {
-			return h[i]
-		}
-	}
-	return nil
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.command
 }
 
 // about says which command a finding speaks of.

@@ -107,24 +107,33 @@ func (sc *Script) Run(ctx context.Context, s *Session, out func(st *Step, line i
 		defer stop()
 		defer context.AfterFunc(ctx, func() { s.tracer.Close() })() // cuts short what is running
 	}
-	for _, l := range sc.lines {
-		st, err := s.Do(ctx, l.text)
-		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-			rep.Ended = fmt.Sprintf("%s:%d: the limit of time, %v, was reached here; --max-time raises it", sc.file, l.n, s.opts.Limits.Time)
-			return rep, nil
+	// All of it on the tracing thread: handing each command over to it would cost more than the command.
+	err := s.do(func() error {
+		for _, l := range sc.lines {
+			if err := rep.line(ctx, s, sc, l, out); err != nil || rep.Ended != "" {
+				return err
+			}
 		}
-		if err != nil {
-			return rep, &ScriptError{sc.file, l.n, err}
-		}
-		rep.Steps++
-		if st.Result == ResultFailed {
-			rep.Failed++
-		}
-		if err := out(st, l.n); err != nil {
-			return rep, err
-		}
+		return nil
+	})
+	return rep, err
+}
+
+// line runs one line of the script.
+func (rep *Report) line(ctx context.Context, s *Session, sc *Script, l scriptLine, out func(*Step, int) error) error {
+	st, err := s.Do(ctx, l.text)
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		rep.Ended = fmt.Sprintf("%s:%d: the limit of time, %v, was reached here; --max-time raises it", sc.file, l.n, s.opts.Limits.Time)
+		return nil
 	}
-	return rep, nil
+	if err != nil {
+		return &ScriptError{sc.file, l.n, err}
+	}
+	rep.Steps++
+	if st.Result == ResultFailed {
+		rep.Failed++
+	}
+	return out(st, l.n)
 }
 
 // Len is how many commands the script has.

@@ -19,6 +19,7 @@ import (
 type Options struct {
 	ASLR       bool // randomise the subject's addresses
 	Limits     Limits
+	Brief      bool     // keep only the last step of the history: for long scripts, which nobody walks back through
 	AllowPaths []string // files and folders outside the scratch folder that may be mapped
 }
 
@@ -54,8 +55,10 @@ type Session struct {
 	fullLook time.Time // when a poll may next read everything
 
 	turn    sync.Mutex // held while a command or a poll runs
-	mu      sync.Mutex // guards history
+	mu      sync.Mutex // guards what follows
 	history []*Step
+	steps   int   // made so far
+	command *Step // the last one that was a command and no expectation, nil before the first
 }
 
 // member is a process of the family.
@@ -323,7 +326,15 @@ func (s *Session) last() *Step {
 func (s *Session) append(st *Step) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	st.N, st.Files, st.facts = len(s.history), s.entries, s.facts()
+	st.N, st.Files, st.facts = s.steps, s.entries, s.facts()
+	s.steps++
+	if st.Command != "" && !st.Check {
+		s.command = st
+	}
+	if s.opts.Brief {
+		s.history = []*Step{st}
+		return
+	}
 	s.history = append(s.history, st)
 }
 
