@@ -151,10 +151,18 @@ func readText(b []byte) string {
 func accessText(st *Step) string {
 	for _, ch := range st.Changes {
 		if ch.Process == st.Process && ch.Range.Overlaps(st.Focus) && (ch.Kind == vmspace.ChangePage || ch.Kind == vmspace.ChangeFrame) {
-			return pageSentence(st, ch)
+			return pageSentence(st, ch) + readIn(st)
 		}
 	}
 	return untouchedText(st)
+}
+
+// readIn tells of major faults.
+func readIn(st *Step) string {
+	if st.Major == 0 {
+		return ""
+	}
+	return " It was not in memory yet, so the kernel had to get it from where it is kept: that is a major fault."
 }
 
 // pageSentence explains a page's way from one state to another.
@@ -241,6 +249,8 @@ func untouchedText(st *Step) string {
 	switch {
 	case st.Minor+st.Major > 0 && run.State == vmspace.Anon && wrote:
 		return "The frame was still write-protected since the fork, but nobody else has it: one minor fault made it writable again, and it was kept."
+	case run.State == vmspace.Shared && wrote && st.Minor > 0:
+		return "The page is mapped already and shared: everyone who maps it sees the write. The minor fault tells the file system that a clean page is about to change."
 	case run.State == vmspace.Shared && wrote:
 		return "The page is mapped already and shared: everyone who maps it sees the write."
 	case run.State == vmspace.Zero:

@@ -192,13 +192,19 @@ func (s *Session) Do(ctx context.Context, line string) (*Step, error) {
 	if err != nil || cmd == nil {
 		return nil, err
 	}
+	return s.run(ctx, cmd)
+}
+
+// run runs a command that was understood.
+func (s *Session) run(ctx context.Context, cmd *lang.Command) (*Step, error) {
 	s.turn.Lock()
 	defer s.turn.Unlock()
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	var step *Step
-	err = s.do(func() error {
+	err := s.do(func() error {
+		var err error
 		step, err = s.perform(cmd)
 		return err
 	})
