@@ -89,6 +89,7 @@ type call struct {
 	touched []vmspace.Touched
 	bound   string // the name that an mmap got by itself
 	child   string // the label of a new child
+	from    uint64 // where an mremap found its range: its name may have moved on
 	note    string // what the action itself has to say beside the changes
 }
 

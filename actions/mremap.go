@@ -50,6 +50,7 @@ func runMremap(c *call) error {
 		c.Call += fmt.Sprintf(", 0x%x", to)
 	}
 	c.Call += ")"
+	c.from = r.Start
 	c.focus(r)
 	ret, ok, err := c.syscall(sysMremap, r.Start, r.Len(), size, flags, to)
 	if err != nil || !ok {
@@ -90,13 +91,10 @@ func mremapFlags(c *call) (bits uint64, names string) {
 }
 
 func explainMremap(st *Step, c *call) string {
-	r, err := c.rangeOf("range")
 	switch {
-	case err != nil:
-		return sentenceOf(st.Changes, st.After)
-	case st.Value != r.Start && c.cmd.Has("dontunmap"):
+	case st.Value != c.from && c.cmd.Has("dontunmap"):
 		return "The pages moved, frames and all: only page table entries were changed. The old range is still mapped, and empty."
-	case st.Value != r.Start:
+	case st.Value != c.from:
 		return "The pages moved to another address, frames and all: no byte was copied, only page table entries."
 	}
 	return fmt.Sprintf("It stays where it is and has %s now; new pages get a frame when they are first touched.", plural(st.Focus.Pages(st.After.PageSize), "page"))
