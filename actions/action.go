@@ -2,6 +2,7 @@ package actions
 
 import (
 	"cowscope/actions/lang"
+	"cowscope/actions/subject"
 	"cowscope/vmspace"
 )
 
@@ -84,7 +85,8 @@ type call struct {
 	cmd    *lang.Command
 	action *Action
 	Outcome
-	names   Names // after the action
+	ending  subject.Ending // of the last instruction that was injected
+	names   Names          // after the action
 	current string
 	touched []vmspace.Touched
 	bound   string // the name that an mmap got by itself

@@ -116,7 +116,11 @@ func place(st *Step, addr uint64) string {
 }
 
 func explainExec(st *Step, c *call) string {
-	return "The code ran and came back. " + accessText(st)
+	text := "The code ran and came back. "
+	if c.ending.Trap {
+		text = fmt.Sprintf("The code ran to a trap at %s, such as a breakpoint instruction, and stopped there. ", place(st, c.ending.IP))
+	}
+	return text + accessText(st)
 }
 
 func explainAccess(st *Step, c *call) string {

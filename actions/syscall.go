@@ -19,7 +19,7 @@ func (c *call) syscall(nr uintptr, args ...uint64) (ret uint64, ok bool, err err
 
 // settle writes into the outcome how an injected instruction ended.
 func (c *call) settle(e subject.Ending) {
-	c.Done = e.Done
+	c.ending, c.Done = e, e.Done
 	switch {
 	case e.TimedOut:
 		c.Result = ResultTimeout
