@@ -29,7 +29,11 @@ const (
 	sysWait4      = unix.SYS_WAIT4
 )
 
+// errnoName is the name that the man pages use: of two that one number has, x/sys knows the other.
 func errnoName(e syscall.Errno) string {
+	if e == unix.EOPNOTSUPP {
+		return "EOPNOTSUPP"
+	}
 	if name := unix.ErrnoName(e); name != "" {
 		return name
 	}
