@@ -16,8 +16,10 @@ type Action struct {
 	run   func(*call) error
 	// why explains a step that ended well; left out, the changes speak.
 	why func(*Step, *call) string
-	// errnos are what an errno of this call means, from its man page.
-	errnos map[string]string
+	// reasons are what an errno of this call means.
+	reasons []reason
+	// failed says what holds after a failure that left no change; left out, it is that nothing has changed.
+	failed string
 }
 
 // All is the table of actions. A new action is a file of its own and a line here; forms, completion, help and the README's tables

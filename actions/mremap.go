@@ -20,15 +20,9 @@ var mremapAction = Action{
 		{Name: "size", Kind: lang.KindQuantity, Default: "8p", Help: "the new size"},
 		{Name: "flags", Kind: lang.KindFlags, Optional: true, Default: "maymove", Words: []lang.Word{{Name: "maymove", Help: "it may get another address"}, {Name: "dontunmap", Help: "the old range stays mapped, empty"}}},
 		{Name: "fixed", Kind: lang.KindOption, Optional: true, Key: "fixed", Of: lang.KindPlace, Help: "move it exactly there, replacing what is there"}}},
-	run: runMremap,
-	why: explainMremap,
-	errnos: map[string]string{
-		"EINVAL": "an address is not a multiple of the page size, the new size is 0, or the flags do not go together (fixed and dontunmap need maymove)",
-		"ENOMEM": "it cannot grow where it is and may not move, or there is no room for it",
-		"EFAULT": "part of the range is not mapped",
-		"EPERM":  "the mapping is sealed",
-		"EAGAIN": "too much memory would be locked",
-	},
+	run:     runMremap,
+	why:     explainMremap,
+	reasons: mremapReasons,
 }
 
 func runMremap(c *call) error {

@@ -21,8 +21,9 @@ type Step struct {
 	Names         Names  // after the step
 	Current       string // label of the current process after the step
 	Changes       []vmspace.Change
-	Check         bool   // an expectation: it touched nothing
-	Why           string // what happened and why, in one or two sentences
+	Check         bool    // an expectation: it touched nothing
+	Why           string  // what happened and why, in one or two sentences
+	reason        *reason // the row that Why is from, where there is one
 }
 
 // Outcome is how a command ended.
