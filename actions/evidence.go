@@ -274,11 +274,15 @@ func holeIn(result, source string) reason {
 		}}
 }
 
-func sealedIn(source string) reason {
-	return reason{"EPERM", "sealed", source, func(e *evidence) bool { _, ok := e.some(e.whole, flagged("sl")); return ok },
+// pages is the range of a call, in whole pages.
+func (e *evidence) pages() vmspace.Range { return e.whole }
+
+// sealed is for a call that seals forbid in part of its range.
+func sealed(name, source string, where func(*evidence) vmspace.Range) reason {
+	return reason{"EPERM", name, source, func(e *evidence) bool { _, ok := e.some(where(e), flagged("sl")); return ok },
 		func(e *evidence) string {
-			m, _ := e.some(e.whole, flagged("sl"))
-			return fmt.Sprintf("%s is sealed (mseal, VmFlags sl), and nothing undoes a seal.", e.inside(m, e.whole))
+			m, _ := e.some(where(e), flagged("sl"))
+			return fmt.Sprintf("%s is sealed (mseal, VmFlags sl), and nothing undoes a seal.", e.inside(m, where(e)))
 		}}
 }
 
@@ -289,23 +293,27 @@ func tooMany(result, source string) reason {
 		func(e *evidence) string { return "a mapping would have to be split, but " + e.crowded() }}
 }
 
-// splitsLent is for a call that would split a mapping that the kernel lends: the vdso and its like are whole or gone.
-var splitsLent = reason{"EINVAL", "splits what is lent", "mm/mmap.c, special_mapping_split", func(e *evidence) bool {
-	m, ok := e.some(e.whole, lent)
-	return ok && !e.whole.Covers(m.Range)
-}, func(e *evidence) string {
-	m, _ := e.some(e.whole, lent)
-	return fmt.Sprintf("%s is lent by the kernel, which does not let it be split.", e.inside(m, e.whole))
-}}
+// splitsLent and splitsHuge are for a call that would cut what is whole or gone.
+func splitsLent(where func(*evidence) vmspace.Range) reason {
+	return splits("splits what is lent", "mm/mmap.c, special_mapping_split", lent, where, "is lent by the kernel, which does not let it be split")
+}
 
-// splitsHuge is for a call that would split a huge page of the pool.
-var splitsHuge = reason{"EINVAL", "splits a huge page", "mm/hugetlb.c, hugetlb_vm_op_split", func(e *evidence) bool {
-	m, ok := e.some(e.whole, flagged("ht"))
-	return ok && !e.whole.Covers(m.Range)
-}, func(e *evidence) string {
-	m, _ := e.some(e.whole, flagged("ht"))
-	return fmt.Sprintf("%s is made of huge pages of the pool (hugetlb), and is divided between two of them only.", e.inside(m, e.whole))
-}}
+func splitsHuge(where func(*evidence) vmspace.Range) reason {
+	return splits("splits a huge page", "mm/hugetlb.c, hugetlb_vm_op_split", flagged("ht"), where,
+		"is made of huge pages of the pool (hugetlb), and is divided between two of them only")
+}
+
+// splits is for a call that would cut a mapping that refuses to be split.
+func splits(name, source string, whole func(vmspace.Mapping) bool, where func(*evidence) vmspace.Range, why string) reason {
+	cut := func(e *evidence) (vmspace.Mapping, bool) {
+		return e.some(where(e), func(m vmspace.Mapping) bool { return whole(m) && !where(e).Covers(m.Range) })
+	}
+	return reason{"EINVAL", name, source, func(e *evidence) bool { _, ok := cut(e); return ok },
+		func(e *evidence) string {
+			m, _ := cut(e)
+			return fmt.Sprintf("%s %s.", e.inside(m, where(e)), why)
+		}}
+}
 
 func lent(m vmspace.Mapping) bool { return m.Kind() == vmspace.KindSpecial }
 

@@ -14,7 +14,13 @@ func (e *evidence) fileSize(m vmspace.Mapping) (uint64, bool) {
 	if m.Inode == 0 {
 		return 0, false
 	}
-	if info, err := os.Stat(fmt.Sprintf("/proc/%d/map_files/%x-%x", e.pid, m.Start, m.End)); err == nil {
+	now := m.Range // the call may have split it
+	if p := e.st.After.Process(e.st.Process); p != nil {
+		if n, ok := p.MappingAt(m.Start); ok {
+			now = n.Range
+		}
+	}
+	if info, err := os.Stat(fmt.Sprintf("/proc/%d/map_files/%x-%x", e.pid, now.Start, now.End)); err == nil {
 		return uint64(info.Size()), info.Mode().IsRegular()
 	}
 	info, err := os.Stat(m.Path)

@@ -25,28 +25,37 @@ var madviseReasons = []reason{
 	unfit("huge pages of the pool", "madvise(2)", "free cold pageout collapse guard_install guard_remove", flagged("ht"), "is made of huge pages of the pool (hugetlb), which this advice is not for"),
 	unfit("lent by the kernel", "madvise(2)", "dontneed dontneed_locked free cold pageout guard_install guard_remove dofork dodump populate_read populate_write",
 		flagged("io", "pf"), "is lent by the kernel (VmFlags io or pf), and its pages are no ordinary ones"),
-	unfit("special", "mm/madvise.c, madvise_vma_behavior", "guard_install guard_remove dodump", flagged("de", "mm"), "is lent by the kernel (VmFlags de or mm)"),
+	unfit("special", "mm/madvise.c, madvise_vma_behavior", "guard_install guard_remove dodump", special, "is lent by the kernel (VmFlags de or mm)"),
 	unfit("not anonymous", "madvise(2)", "free", backed, "is not private anonymous memory, and only that can be given back lazily"),
-	unfit("not private anonymous", "madvise(2)", "wipeonfork", backed, "is not private anonymous memory, and only that can be wiped in a child"),
+	unfit("not private anonymous", "madvise(2)", "wipeonfork", filed, "is not private anonymous memory, and only that can be wiped in a child"),
 	unfit("no file", "madvise(2)", "remove", fileless, "has no file to punch a hole into, nor is it shared memory"),
-	{"EINVAL", "no whole huge page", "madvise(2)", func(e *evidence) bool { n, known := e.hugeBlocks(); return e.cmd.Has("collapse") && known && n == 0 },
+	{"EINVAL", "no whole huge page", "madvise(2)", func(e *evidence) bool {
+		blocks, known := e.hugeBlocks()
+		return e.cmd.Has("collapse") && known && len(blocks) == 0
+	},
 		func(e *evidence) string {
 			size, _ := e.setting(hugeSize)
 			return fmt.Sprintf("no aligned block of %s lies wholly in the range and in one mapping, so there is nothing to make a huge page of.", sizeOf(size))
 		}},
 	unfit("no huge pages wanted", "madvise(2)", "collapse", flagged("nh"), "is not to have huge pages (nohugepage, VmFlags nh)"),
-	splitsLent,
-	splitsHuge,
-	unfit("not readable", "madvise(2)", "populate_read", without(vmspace.Read|vmspace.Write|vmspace.Exec), "allows no reading"),
-	unfit("not writable", "madvise(2)", "populate_write", without(vmspace.Write), "allows no writing"),
+	splitsLent((*evidence).pages),
+	splitsHuge((*evidence).pages),
+	{"EINVAL", "empty block", "mm/khugepaged.c, madvise_collapse", func(e *evidence) bool { _, ok := e.emptyBlock(); return ok && e.cmd.Has("collapse") },
+		func(e *evidence) string {
+			at, _ := e.emptyBlock()
+			size, _ := e.setting(hugeSize)
+			return fmt.Sprintf("the %s at %s have no page yet, and a huge page is made of pages that are there.", sizeOf(size), e.at(at))
+		}},
+	unfit("not readable", "madvise(2)", "populate_read", without(vmspace.Read), "does not have the letter r"),
+	unfit("not writable", "madvise(2)", "populate_write", without(vmspace.Write), "does not have the letter w"),
 	otherwise("EINVAL", "madvise(2)", "the advice is not for a mapping of this kind."),
 
-	{"EFAULT", "guarded", "madvise(2)", func(e *evidence) bool { _, ok := e.guarded(); return ok },
+	{"EFAULT", "guarded", "madvise(2)", func(e *evidence) bool { _, ok := e.guarded(); return ok && e.populates() },
 		func(e *evidence) string {
 			addr, _ := e.guarded()
 			return fmt.Sprintf("%s is a guard page: a fault there is SIGSEGV.", e.at(addr))
 		}},
-	{"EFAULT", "past the file", "madvise(2)", func(e *evidence) bool { _, _, ok := e.pastFile(e.whole); return ok },
+	{"EFAULT", "past the file", "madvise(2)", func(e *evidence) bool { _, _, ok := e.pastFile(e.whole); return ok && e.populates() },
 		func(e *evidence) string {
 			addr, size, _ := e.pastFile(e.whole)
 			return fmt.Sprintf("the file has %s and ends before %s: a fault there is SIGBUS.", sizeOf(size), e.at(addr))
@@ -59,7 +68,7 @@ var madviseReasons = []reason{
 		"is not a shared mapping of a file opened for writing, and a hole is a write"),
 	otherwise("EACCES", "madvise(2)", "part of the range is not shared, or its file may not be written."),
 
-	unfitFor("EPERM", "sealed", "mseal(2)", "dontneed dontneed_locked free remove dontfork wipeonfork guard_install", flagged("sl"),
+	unfitFor("EPERM", "sealed", "mseal(2)", "dontneed dontneed_locked free remove dontfork wipeonfork guard_install", kept,
 		"is sealed and may not be written: what drops its contents is refused"),
 	otherwise("EPERM", "madvise(2)", "a seal of the mapping or of its file forbids it."),
 
@@ -104,13 +113,26 @@ func (e *evidence) adviceValue() uint64 {
 	return v
 }
 
+func (e *evidence) populates() bool { return e.cmd.Has("populate_read") || e.cmd.Has("populate_write") }
+
 // anonymous says whether m is private memory without a file.
 func anonymous(m vmspace.Mapping) bool {
 	k := m.Kind()
 	return m.Private() && (k == vmspace.KindAnon || k == vmspace.KindHeap || k == vmspace.KindStack)
 }
 
+// filed says whether m has a file behind it, or shared memory.
+func filed(m vmspace.Mapping) bool { return m.Inode != 0 || !m.Private() }
+
 func backed(m vmspace.Mapping) bool { return !anonymous(m) }
+
+// special says whether m has VmFlags of what the kernel lends; huge pages of the pool have one of them too.
+func special(m vmspace.Mapping) bool { return flagged("de", "mm")(m) && !m.Smaps.HasFlag("ht") }
+
+// kept says whether what m holds may not be dropped: it is sealed, has no file, and cannot be overwritten (can_madvise_modify).
+func kept(m vmspace.Mapping) bool {
+	return m.Smaps.HasFlag("sl") && anonymous(m) && m.Perms&vmspace.Write == 0
+}
 
 // fileless says whether m has no file, nor shared memory, behind it.
 func fileless(m vmspace.Mapping) bool { return anonymous(m) || lent(m) }
@@ -122,19 +144,34 @@ func without(letters vmspace.Perms) func(vmspace.Mapping) bool {
 
 const hugeSize = "/sys/kernel/mm/transparent_hugepage/hpage_pmd_size"
 
-// hugeBlocks counts the aligned blocks of a huge page's size that lie in the range and in one mapping.
-func (e *evidence) hugeBlocks() (n uint64, known bool) {
+// hugeBlocks are the aligned blocks of a huge page's size that lie in the range and in one mapping.
+func (e *evidence) hugeBlocks() (blocks []vmspace.Range, known bool) {
 	size, known := e.setting(hugeSize)
 	if !known || size == 0 {
-		return 0, false
+		return nil, false
 	}
 	e.some(e.whole, func(m vmspace.Mapping) bool {
 		r := m.Intersect(e.whole)
-		first, last := (r.Start+size-1)/size, r.End/size
-		n += last - min(first, last)
+		for at := (r.Start + size - 1) / size * size; at+size <= r.End && len(blocks) < mostBlocks; at += size {
+			blocks = append(blocks, vmspace.Range{Start: at, End: at + size})
+		}
 		return false
 	})
-	return n, true
+	return blocks, true
+}
+
+// mostBlocks bounds how far a reason is looked for.
+const mostBlocks = 1 << 12
+
+// emptyBlock finds the first block of private anonymous memory without a page.
+func (e *evidence) emptyBlock() (addr uint64, ok bool) {
+	blocks, _ := e.hugeBlocks()
+	for _, r := range blocks {
+		if m, _ := e.before.MappingAt(r.Start); anonymous(m) && e.before.Resident(r) == 0 {
+			return r.Start, true
+		}
+	}
+	return 0, false
 }
 
 // guarded finds the first guard page of the range.

@@ -17,11 +17,11 @@ var mlockReasons = []reason{
 	tooMany("ENOMEM", "mlock(2)"),
 	lockHole,
 	{"ENOMEM", "no access", "mm/gup.c, populate_vma_page_range", func(e *evidence) bool {
-		_, ok := e.some(e.lockedPages(), without(vmspace.Read|vmspace.Write|vmspace.Exec))
+		_, ok := e.some(e.lockedPages(), closed)
 		return ok
 	},
 		func(e *evidence) string {
-			m, _ := e.some(e.lockedPages(), without(vmspace.Read|vmspace.Write|vmspace.Exec))
+			m, _ := e.some(e.lockedPages(), closed)
 			return fmt.Sprintf("%s allows no access, so its pages cannot be brought in.", e.inside(m, e.lockedPages()))
 		}},
 	{"ENOMEM", "past the file", "mm/mlock.c, __mlock_posix_error_return", func(e *evidence) bool { _, _, ok := e.pastFile(e.lockedPages()); return ok },
@@ -93,3 +93,6 @@ func (e *evidence) unlocked() uint64 {
 	r := e.lockedPages()
 	return r.Len() - e.locked(r)
 }
+
+// closed says whether m allows no access, and has pages to be brought in (__mm_populate in mm/gup.c).
+func closed(m vmspace.Mapping) bool { return m.Perms&allLetters == 0 && !flagged("io", "pf")(m) }

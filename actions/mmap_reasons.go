@@ -25,6 +25,10 @@ var mmapReasons = []reason{
 		}},
 	{"EINVAL", "length", "mmap(2)", func(e *evidence) bool { return e.size("length") == 0 },
 		func(*evidence) string { return "the length is 0." }},
+	{"EINVAL", "length wraps", "mm/mmap.c, ksys_mmap_pgoff", func(e *evidence) bool { return e.hugePage() > 0 && e.asked().Len() == 0 },
+		func(*evidence) string {
+			return "rounded up to whole huge pages, the length does not fit 64 bits."
+		}},
 	{"EINVAL", "fixed address", "mmap(2)", func(e *evidence) bool { return e.fixed() && e.address("addr")%e.pageSize() != 0 },
 		func(e *evidence) string {
 			return fmt.Sprintf("the fixed address 0x%x is not a multiple of the page size, %d.", e.address("addr"), e.pageSize())
@@ -51,11 +55,13 @@ var mmapReasons = []reason{
 		func(e *evidence) string {
 			return fmt.Sprintf("the offset %d is not a multiple of the huge page size, %s.", e.size("offset"), sizeOf(e.hugePage()))
 		}},
+	splitsLent((*evidence).replaced),
+	splitsHuge((*evidence).replaced),
 	otherwise("EINVAL", "mmap(2)", "the kernel, or the driver behind the file, refuses this mix of length, flags, offset and address."),
 
-	{"EBADF", "no descriptor", "mmap(2)", func(e *evidence) bool { return !e.cmd.Given("fd") },
+	{"EBADF", "no descriptor", "mmap(2)", func(e *evidence) bool { return !e.cmd.Has("anon") && !e.cmd.Given("fd") },
 		func(*evidence) string { return "without anon it needs a file: name one with fd=N." }},
-	{"EBADF", "not open", "mmap(2)", func(e *evidence) bool { return e.file == nil },
+	{"EBADF", "not open", "mmap(2)", func(e *evidence) bool { return !e.cmd.Has("anon") && e.file == nil },
 		func(e *evidence) string {
 			fd, _ := e.cmd.Number("fd")
 			return fmt.Sprintf("file descriptor %d is not open in %s.", fd, e.st.Process)
@@ -93,7 +99,7 @@ var mmapReasons = []reason{
 		return fmt.Sprintf("offset 0x%x and %s more reach past the largest offset that a file here can have.", e.size("offset"), sizeOf(e.asked().Len()))
 	}},
 
-	{"EOPNOTSUPP", "fixed_noreplace validated", "mm/mmap.c, LEGACY_MAP_MASK", func(e *evidence) bool { return e.cmd.Has("fixed_noreplace") && !e.cmd.Has("sync") },
+	{"EOPNOTSUPP", "fixed_noreplace validated", "mm/mmap.c, LEGACY_MAP_MASK", func(e *evidence) bool { return e.validated() && e.cmd.Has("fixed_noreplace") && !e.cmd.Has("sync") },
 		func(*evidence) string {
 			return "shared_validate refuses every flag that is younger than itself unless the file supports it, and fixed_noreplace is one: use shared."
 		}},
@@ -120,11 +126,7 @@ var mmapReasons = []reason{
 		}},
 	otherwise("EAGAIN", "mmap(2)", "the file is locked, or more memory would be locked than RLIMIT_MEMLOCK allows."),
 
-	{"EPERM", "sealed", "mseal(2)", func(e *evidence) bool { _, ok := e.some(e.asked(), flagged("sl")); return ok && e.cmd.Has("fixed") },
-		func(e *evidence) string {
-			m, _ := e.some(e.asked(), flagged("sl"))
-			return fmt.Sprintf("it would replace %s, which is sealed (mseal, VmFlags sl).", e.inside(m, e.asked()))
-		}},
+	sealed("sealed", "mseal(2)", (*evidence).replaced),
 	{"EPERM", "too low", "proc_sys_vm(5), mmap_min_addr", func(e *evidence) bool {
 		least, known := e.setting(minAddr)
 		return known && e.fixed() && e.address("addr") < least && !e.may(capSysRawIO)
@@ -182,7 +184,7 @@ var mmapReasons = []reason{
 		func(e *evidence) string { return e.overcommit(e.added()) }},
 	{"ENOMEM", "no huge pages", "mmap(2)", func(e *evidence) bool {
 		free, known := e.hugeFree()
-		return known && e.hugePage() > 0 && e.asked().Len() > free*e.hugePage()
+		return known && e.hugePage() > 0 && !e.cmd.Has("noreserve") && e.asked().Len() > free*e.hugePage()
 	},
 		func(e *evidence) string {
 			free, _ := e.hugeFree()
@@ -208,6 +210,11 @@ func (e *evidence) sharing() uint64 {
 	return flags & 0x0f
 }
 
+// validated says whether the kernel checks the flags against what the file supports.
+func (e *evidence) validated() bool {
+	return e.sharing() == 3 && (!e.cmd.Has("anon") || e.hugePage() > 0)
+}
+
 // prot is a protection argument as letters.
 func (e *evidence) prot() vmspace.Perms {
 	p, _ := e.cmd.Prot("prot")
@@ -226,14 +233,19 @@ func (e *evidence) asked() vmspace.Range {
 	return vmspace.Range{Start: at, End: at + n}
 }
 
+// replaced is what an mmap puts itself in the place of.
+func (e *evidence) replaced() vmspace.Range {
+	if e.cmd.Has("fixed") {
+		return e.asked()
+	}
+	return vmspace.Range{}
+}
+
 // added is how much an mmap adds to the address space: what a fixed one replaces does not count.
 func (e *evidence) added() uint64 {
 	n := e.asked().Len()
-	if !e.cmd.Has("fixed") {
-		return n
-	}
-	e.some(e.asked(), func(m vmspace.Mapping) bool {
-		n -= m.Intersect(e.asked()).Len()
+	e.some(e.replaced(), func(m vmspace.Mapping) bool {
+		n -= m.Intersect(e.replaced()).Len()
 		return false
 	})
 	return n

@@ -30,46 +30,33 @@ var mremapReasons = []reason{
 		func(e *evidence) string {
 			return fmt.Sprintf("the fixed address 0x%x is not a multiple of the page size, %d.", e.address("fixed"), e.pageSize())
 		}},
-	{"EINVAL", "without maymove", "mremap(2)", func(e *evidence) bool {
-		return (e.cmd.Given("fixed") || e.cmd.Has("dontunmap")) && !e.cmd.Has("maymove")
-	},
+	{"EINVAL", "without maymove", "mremap(2)", func(e *evidence) bool { return e.placed() && !e.cmd.Has("maymove") },
 		func(*evidence) string { return "fixed and dontunmap move the mapping, so they need maymove." }},
 	{"EINVAL", "dontunmap resizes", "mremap(2)", func(e *evidence) bool { return e.cmd.Has("dontunmap") && e.target().Len() != e.whole.Len() },
 		func(e *evidence) string {
 			return fmt.Sprintf("dontunmap keeps the size: %s cannot become %s.", sizeOf(e.whole.Len()), sizeOf(e.target().Len()))
 		}},
-	{"EINVAL", "overlap", "mremap(2)", func(e *evidence) bool { return e.cmd.Given("fixed") && e.target().Overlaps(e.whole) },
-		func(e *evidence) string { return "the new range overlaps the old one." }},
-	{"EINVAL", "duplicate of private", "mremap(2)", func(e *evidence) bool {
-		m, ok := e.before.MappingAt(e.given.Start)
-		return ok && e.given.Empty() && m.Private()
-	}, func(e *evidence) string {
+	{"EINVAL", "overlap", "mremap(2)", func(e *evidence) bool { return e.placed() && e.target().Overlaps(e.whole) },
+		func(*evidence) string { return "the new range overlaps the old one." }},
+	{"EINVAL", "duplicate of private", "mremap(2)", func(e *evidence) bool { return e.mapped() && e.given.Empty() && e.first().Private() }, func(e *evidence) string {
 		return "an old size of 0 asks for a second mapping of the same pages, which only shared memory can have."
 	}},
-	{"EINVAL", "lent by the kernel", "mremap(2)", func(e *evidence) bool {
-		_, ok := e.some(e.whole, flagged("de", "pf"))
-		return ok && e.cmd.Has("dontunmap")
-	}, func(e *evidence) string {
-		m, _ := e.some(e.whole, flagged("de", "pf"))
-		return fmt.Sprintf("%s is lent by the kernel (VmFlags de or pf), and dontunmap would have it twice.", e.inside(m, e.whole))
-	}},
-	{"EINVAL", "huge pages of the pool", "mm/mremap.c, align_hugetlb", func(e *evidence) bool { _, ok := e.some(e.whole, flagged("ht")); return ok },
+	{"EINVAL", "lent by the kernel", "mremap(2)", func(e *evidence) bool { return e.cmd.Has("dontunmap") && rigid(e.first()) },
 		func(e *evidence) string {
-			m, _ := e.some(e.whole, flagged("ht"))
-			return fmt.Sprintf("%s is made of huge pages of the pool (hugetlb): it cannot grow, and moves as whole huge pages only.", e.inside(m, e.whole))
+			return fmt.Sprintf("%s is lent by the kernel (VmFlags de or pf), and dontunmap would have it twice.", e.inside(e.first(), e.whole))
 		}},
-	{"EINVAL", "splits what is lent", "mm/mmap.c, special_mapping_split", func(e *evidence) bool {
-		m, ok := e.before.MappingAt(e.given.Start)
-		return ok && lent(m) && (e.whole != m.Range || e.target().Len() < e.whole.Len())
-	}, splitsLent.say},
+	{"EINVAL", "huge pages of the pool", "mm/mremap.c, align_hugetlb", func(e *evidence) bool { return e.first().Smaps.HasFlag("ht") },
+		func(e *evidence) string {
+			return fmt.Sprintf("%s is made of huge pages of the pool (hugetlb): it cannot grow, and moves as whole huge pages only.", e.inside(e.first(), e.whole))
+		}},
+	splitsLent((*evidence).tail),
+	splits("moves part of what is lent", "mm/mmap.c, special_mapping_split", lent, (*evidence).away, "is lent by the kernel, which does not let it be split"),
+	splits("replaces part of what is lent", "mm/mmap.c, special_mapping_split", lent, (*evidence).taken, "is lent by the kernel, which does not let it be split"),
 	otherwise("EINVAL", "mremap(2)", "the kernel refuses this mix of sizes, flags and addresses for this mapping."),
 
-	sealedAt("mseal(2)"),
-	{"EPERM", "target sealed", "mseal(2)", func(e *evidence) bool { _, ok := e.some(e.target(), flagged("sl")); return ok && e.cmd.Given("fixed") },
-		func(e *evidence) string {
-			m, _ := e.some(e.target(), flagged("sl"))
-			return fmt.Sprintf("it would replace %s, which is sealed (mseal, VmFlags sl).", e.inside(m, e.target()))
-		}},
+	sealed("sealed", "mseal(2)", (*evidence).moved),
+	sealed("cuts a sealed one", "mseal(2)", (*evidence).tail),
+	sealed("target sealed", "mseal(2)", (*evidence).taken),
 	{"EPERM", "too low", "proc_sys_vm(5), mmap_min_addr", func(e *evidence) bool {
 		least, known := e.setting(minAddr)
 		return known && e.cmd.Given("fixed") && e.target().Start < least && !e.may(capSysRawIO)
@@ -79,41 +66,46 @@ var mremapReasons = []reason{
 	}},
 	otherwise("EPERM", "mremap(2)", "a seal, vm.mmap_min_addr or a security module forbids it."),
 
-	{"EFAULT", "nothing there", "mremap(2)", func(e *evidence) bool { _, ok := e.before.MappingAt(e.given.Start); return !ok },
+	{"EFAULT", "nothing there", "mremap(2)", func(e *evidence) bool { return !e.mapped() },
 		func(e *evidence) string { return fmt.Sprintf("nothing is mapped at %s.", e.at(e.given.Start)) }},
-	{"EFAULT", "past the mapping", "mremap(2)", func(e *evidence) bool { m, ok := e.before.MappingAt(e.given.Start); return ok && e.whole.End > m.End },
-		func(e *evidence) string {
-			m, _ := e.before.MappingAt(e.given.Start)
-			return fmt.Sprintf("the mapping ends at 0x%x, and a size is changed of one mapping at a time.", m.End)
+	{"EFAULT", "replaces itself", "mm/mremap.c, mremap_to", func(e *evidence) bool { return e.given.Empty() && e.taken().Contains(e.given.Start) },
+		func(*evidence) string {
+			return "the new range replaces the very mapping that it should be a second mapping of."
 		}},
-	{"EFAULT", "cannot grow", "mm/mremap.c, check_prep_vma", func(e *evidence) bool {
-		m, ok := e.before.MappingAt(e.given.Start)
-		return ok && flagged("de", "pf")(m) && e.delta() > 0
+	{"EFAULT", "past the mapping", "mremap(2)", func(e *evidence) bool {
+		resizes := e.delta() > 0 || e.cmd.Has("dontunmap") && !e.cmd.Given("fixed") || e.placed() && e.target().Len() != e.whole.Len()
+		return e.mapped() && resizes && e.first().End-e.given.Start < min(e.whole.Len(), e.target().Len())
 	}, func(e *evidence) string {
-		m, _ := e.before.MappingAt(e.given.Start)
-		return fmt.Sprintf("%s is lent by the kernel and cannot grow (VmFlags de or pf).", e.inside(m, e.whole))
+		return fmt.Sprintf("the mapping ends at 0x%x, and a size is changed of one mapping at a time.", e.first().End)
 	}},
+	{"EFAULT", "cannot grow", "mm/mremap.c, check_prep_vma", func(e *evidence) bool { return e.delta() > 0 && rigid(e.first()) },
+		func(e *evidence) string {
+			return fmt.Sprintf("%s is lent by the kernel and cannot grow (VmFlags de or pf).", e.inside(e.first(), e.whole))
+		}},
 	otherwise("EFAULT", "mremap(2)", "part of the range is not mapped, or by mappings that cannot change together."),
 
-	{"EAGAIN", "locked memory", "mremap(2)", func(e *evidence) bool { return e.overMemlock(e.delta()) },
+	{"EAGAIN", "locked memory", "mremap(2)", func(e *evidence) bool { return e.first().Smaps.HasFlag("lo") && e.overMemlock(e.delta()) },
 		func(e *evidence) string { return "the mapping is locked: " + e.memlockText(e.delta()) }},
 	otherwise("EAGAIN", "mremap(2)", "the mapping is locked, and more would be locked than RLIMIT_MEMLOCK allows."),
 
-	noRoomToMove("no room to move there", "mm/mremap.c, check_mremap_params", 5, func(e *evidence) bool { return e.cmd.Given("fixed") || e.cmd.Has("dontunmap") }),
+	noRoomToMove("no room to move there", "mm/mremap.c, check_mremap_params", 5, (*evidence).placed),
 	{"ENOMEM", "RLIMIT_AS", "getrlimit(2)", func(e *evidence) bool { return e.over(rlimitAS, "VmSize", e.extra()) },
 		func(e *evidence) string { return e.overText(rlimitAS, "VmSize", e.extra()) }},
 	{"ENOMEM", "RLIMIT_DATA", "getrlimit(2)", func(e *evidence) bool {
-		m, _ := e.before.MappingAt(e.given.Start)
-		return m.Private() && m.Perms&vmspace.Write != 0 && e.over(rlimitData, "VmData", e.extra())
+		return e.first().Private() && e.first().Perms&vmspace.Write != 0 && e.over(rlimitData, "VmData", e.extra())
 	}, func(e *evidence) string { return e.overText(rlimitData, "VmData", e.extra()) }},
 	{"ENOMEM", "overcommit", "proc_sys_vm(5), overcommit_memory", func(e *evidence) bool {
-		m, _ := e.before.MappingAt(e.given.Start)
-		return m.Smaps.HasFlag("ac") && e.overcommit(e.delta()) != ""
+		return e.first().Smaps.HasFlag("ac") && e.overcommit(e.delta()) != ""
 	}, func(e *evidence) string { return e.overcommit(e.delta()) }},
-	{"ENOMEM", "may not move", "mremap(2)", func(e *evidence) bool { return !e.cmd.Has("maymove") && e.delta() > 0 && e.neighbour() != "" },
-		func(e *evidence) string {
-			return fmt.Sprintf("it cannot grow where it is: %s; with maymove it could go elsewhere.", e.neighbour())
+	{"ENOMEM", "copy without maymove", "mremap(2)", func(e *evidence) bool { return e.given.Empty() && !e.cmd.Has("maymove") && e.mapped() },
+		func(*evidence) string {
+			return "an old size of 0 asks for a second mapping of the same pages, somewhere else: it needs maymove."
 		}},
+	{"ENOMEM", "may not move", "mremap(2)", func(e *evidence) bool {
+		return !e.cmd.Has("maymove") && e.delta() > 0 && e.neighbour() != "" && !e.first().Smaps.HasFlag("ht")
+	}, func(e *evidence) string {
+		return fmt.Sprintf("it cannot grow where it is: %s; with maymove it could go elsewhere.", e.neighbour())
+	}},
 	noRoomToMove("no room to move", "mm/mremap.c, prep_move_vma", 3, func(e *evidence) bool { return e.cmd.Has("maymove") }),
 	{"ENOMEM", "no hole", "mremap(2)", func(e *evidence) bool {
 		return userTop() > 0 && !e.cmd.Given("fixed") && e.target().Len() > e.widest(vmspace.Range{End: userTop()})
@@ -121,13 +113,6 @@ var mremapReasons = []reason{
 		return fmt.Sprintf("no hole is so large: the largest between the mappings has %s.", sizeOf(e.widest(vmspace.Range{End: userTop()})))
 	}},
 	otherwise("ENOMEM", "mremap(2)", "there is no room: the address space, a limit, or the kernel's own memory."),
-}
-
-// sealedAt is for a call that asks the first mapping of its range only.
-func sealedAt(source string) reason {
-	row := sealedIn(source)
-	row.when = func(e *evidence) bool { m, ok := e.before.MappingAt(e.given.Start); return ok && m.Smaps.HasFlag("sl") }
-	return row
 }
 
 // noRoomToMove is for a move, which the kernel does not begin without so many mappings to spare: it may split on both sides.
@@ -140,10 +125,56 @@ func noRoomToMove(name, source string, spare uint64, moves func(*evidence) bool)
 	}}
 }
 
+// first is the mapping that the range begins in.
+func (e *evidence) first() vmspace.Mapping {
+	m, _ := e.before.MappingAt(e.given.Start)
+	return m
+}
+
+func (e *evidence) mapped() bool {
+	_, ok := e.before.MappingAt(e.given.Start)
+	return ok
+}
+
+// placed says whether the kernel takes the new address as it is; with dontunmap it is 0 where none was given.
+func (e *evidence) placed() bool { return e.cmd.Given("fixed") || e.cmd.Has("dontunmap") }
+
+// tail is what an mremap cuts off.
+func (e *evidence) tail() vmspace.Range {
+	return vmspace.Range{Start: e.whole.Start + min(e.target().Len(), e.whole.Len()), End: e.whole.End}
+}
+
+// away is what is sure to go elsewhere.
+func (e *evidence) away() vmspace.Range {
+	if e.placed() {
+		return e.whole
+	}
+	return vmspace.Range{}
+}
+
+// moved is where a seal forbids an mremap: in what goes elsewhere, and always where the range begins.
+func (e *evidence) moved() vmspace.Range {
+	if r := e.away(); !r.Empty() {
+		return r
+	}
+	return vmspace.Range{Start: e.whole.Start, End: e.whole.Start + 1}
+}
+
+// taken is what an mremap to a fixed address replaces.
+func (e *evidence) taken() vmspace.Range {
+	if e.cmd.Given("fixed") {
+		return e.target()
+	}
+	return vmspace.Range{}
+}
+
+// rigid says whether m is lent by the kernel in its size; huge pages of the pool have that VmFlag for another reason.
+func rigid(m vmspace.Mapping) bool { return flagged("de", "pf")(m) && !m.Smaps.HasFlag("ht") }
+
 // target is the range that a mapping would have after an mremap.
 func (e *evidence) target() vmspace.Range {
 	at := e.given.Start
-	if e.cmd.Given("fixed") {
+	if e.placed() {
 		at = e.address("fixed")
 	}
 	return vmspace.Range{Start: at, End: at + e.pageEnd(e.size("size"))}

@@ -18,9 +18,9 @@ var munmapReasons = []reason{
 		}},
 	{"EINVAL", "length", "munmap(2)", func(e *evidence) bool { return e.given.Empty() },
 		func(*evidence) string { return "the length is 0." }},
-	splitsLent,
-	splitsHuge,
-	sealedIn("mseal(2)"),
+	splitsLent((*evidence).pages),
+	splitsHuge((*evidence).pages),
+	sealed("sealed", "mseal(2)", (*evidence).pages),
 	{"ENOMEM", "too many mappings", "munmap(2)", func(e *evidence) bool {
 		left, _, known := e.room()
 		m, mapped := e.before.MappingAt(e.whole.Start)
@@ -33,8 +33,8 @@ var munmapReasons = []reason{
 
 var mprotectReasons = []reason{
 	misaligned("mprotect(2)"),
-	splitsLent,
-	splitsHuge,
+	splitsLent((*evidence).pages),
+	splitsHuge((*evidence).pages),
 	wraps("ENOMEM", "mm/mprotect.c, do_mprotect_pkey"),
 	{"EACCES", "file not writable", "mprotect(2)", func(e *evidence) bool { _, ok := e.never("mw", vmspace.Write); return ok },
 		func(e *evidence) string {
@@ -47,7 +47,7 @@ var mprotectReasons = []reason{
 			return fmt.Sprintf("%s may never have x (VmFlags has no me): its file system or its driver forbids executing.", e.inside(m, e.whole))
 		}},
 	otherwise("EACCES", "mprotect(2)", "a mapping there may never have these letters, or a security module forbids them."),
-	sealedIn("mseal(2)"),
+	sealed("sealed", "mseal(2)", (*evidence).pages),
 	otherwise("EPERM", "mprotect(2)", "a seal of the mapping or of its file forbids these letters."),
 	{"ENOMEM", "RLIMIT_DATA", "getrlimit(2)", func(e *evidence) bool { return e.over(rlimitData, "VmData", e.turned()) },
 		func(e *evidence) string { return e.overText(rlimitData, "VmData", e.turned()) }},
@@ -101,8 +101,8 @@ var msyncReasons = []reason{
 var msealReasons = []reason{
 	misaligned("mseal(2)"),
 	wraps("EINVAL", "mm/mseal.c, do_mseal"),
-	splitsLent,
-	splitsHuge,
+	splitsLent((*evidence).pages),
+	splitsHuge((*evidence).pages),
 	holeIn("ENOMEM", "mseal(2)"),
 	tooMany("ENOMEM", "mseal(2)"),
 	otherwise("ENOMEM", "mseal(2)", "the kernel has no memory for its own records of the mappings."),

@@ -51,7 +51,7 @@ func newEvidence(st *Step, c *call) *evidence {
 		e.given, _ = c.rangeOf("range") // that it has an address, the call has shown
 		e.whole = vmspace.Range{Start: e.given.Start, End: e.pageEnd(e.given.End)}
 	}
-	if c.cmd.Given("fd") {
+	if c.cmd.Given("fd") && !c.cmd.Has("anon") {
 		e.file = openFileFacts(st.PID, c)
 	}
 	return e

@@ -82,7 +82,6 @@ func unreachable() map[string]string {
 		"mremap EAGAIN otherwise":              "a snapshot without smaps",
 		"mremap ENOMEM otherwise":              "a kernel without memory",
 		"madvise EINVAL unknown advice":        "a kernel older than the language's newest advice; see TestAdviceIsKnown",
-		"madvise EINVAL otherwise":             "a snapshot without smaps",
 		"madvise EACCES otherwise":             "a snapshot without smaps",
 		"madvise EBADF no file":                "a kernel without swap",
 		"madvise EOPNOTSUPP no holes":          "a file system without fallocate",

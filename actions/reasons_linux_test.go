@@ -247,3 +247,11 @@ func hasBTF() error {
 	}
 	return syscall.Munmap(b)
 }
+
+func noSharedHugePages() error {
+	b, err := os.ReadFile("/sys/kernel/mm/transparent_hugepage/shmem_enabled")
+	if err == nil && !strings.Contains(string(b), "[never]") {
+		err = fmt.Errorf("needs a kernel that makes no huge pages of shared memory: shmem_enabled is %s", b)
+	}
+	return err
+}

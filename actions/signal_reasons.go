@@ -159,9 +159,8 @@ func explainSignal(st *Step, c *call) string {
 	if st.reason = reasonFor(e, signalReasons); st.reason != nil {
 		text = st.reason.say(e)
 	}
-	text = strings.ToUpper(text[:1]) + text[1:]
-	if at := e.at(st.Fault); strings.HasPrefix(strings.ToLower(text), at) {
-		text = at + text[len(at):] // a name stays as it is written
+	if !strings.HasPrefix(text, e.at(st.Fault)+" ") { // a name stays as it is written
+		text = strings.ToUpper(text[:1]) + text[1:]
 	}
 	if st.Done > 0 {
 		unit := "byte"
