@@ -170,7 +170,8 @@ func (e *evidence) over(limit, field string, more uint64) bool {
 func (e *evidence) overText(limit, field string, more uint64) string {
 	now, _ := e.status(field)
 	names := map[string][2]string{rlimitAS: {"RLIMIT_AS", "addresses"}, rlimitData: {"RLIMIT_DATA", "private writable memory"}}[limit]
-	return fmt.Sprintf("with %s more the process would have %s of %s, and %s allows %s.", sizeOf(more), sizeOf(now+more), names[1], names[0], sizeOf(e.rlimit(limit)))
+	return fmt.Sprintf("with %s more the process would have %s of %s, and %s allows %s.",
+		sizeOf(more), sizeOf(now+more), names[1], names[0], sizeOf(e.rlimit(limit)))
 }
 
 // overcommit says why the kernel would not promise so many bytes, "" where that is not certain (mm/util.c, __vm_enough_memory).
@@ -182,7 +183,8 @@ func (e *evidence) overcommit(more uint64) string {
 	promised, _ := e.meminfo("Committed_AS")
 	switch {
 	case known && mode == 0 && ram > 0 && more > ram+swap:
-		return fmt.Sprintf("%s are more than all memory and swap together, %s; vm.overcommit_memory is 0, which refuses to promise that.", sizeOf(more), sizeOf(ram+swap))
+		return fmt.Sprintf("%s are more than all memory and swap together, %s; vm.overcommit_memory is 0, which refuses to promise that.",
+			sizeOf(more), sizeOf(ram+swap))
 	case known && mode == 2 && promised+more > limit:
 		return fmt.Sprintf("%s more would be promised, %s are already, and CommitLimit is %s; vm.overcommit_memory is 2, which never promises more.",
 			sizeOf(more), sizeOf(promised), sizeOf(limit))

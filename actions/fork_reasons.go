@@ -13,10 +13,13 @@ var forkReasons = []reason{
 		user, most := e.user(), e.rlimit(rlimitNproc)
 		return user != 0 && most < maxTasks && !e.may(capSysResource) && !e.may(capSysAdmin) && e.tasks(user) >= most
 	}, func(e *evidence) string {
-		return fmt.Sprintf("user %d has %s (processes and their threads), and RLIMIT_NPROC allows %d.", e.user(), plural(e.tasks(e.user()), "task"), e.rlimit(rlimitNproc))
+		return fmt.Sprintf("user %d has %s (processes and their threads), and RLIMIT_NPROC allows %d.",
+			e.user(), plural(e.tasks(e.user()), "task"), e.rlimit(rlimitNproc))
 	}},
-	otherwise("EAGAIN", "fork(2)", "a limit on processes was reached: RLIMIT_NPROC, kernel.threads-max, kernel.pid_max, or pids.max of the control group."),
-	otherwise("ENOMEM", "fork(2)", "there is no memory for the child's page tables, or the kernel will not promise its private memory a second time (vm.overcommit_memory)."),
+	otherwise("EAGAIN", "fork(2)",
+		"a limit on processes was reached: RLIMIT_NPROC, kernel.threads-max, kernel.pid_max, or pids.max of the control group."),
+	otherwise("ENOMEM", "fork(2)",
+		"there is no memory for the child's page tables, or the kernel will not promise its private memory a second time (vm.overcommit_memory)."),
 }
 
 // maxTasks is more than any system can have (PID_MAX_LIMIT in include/linux/threads.h).

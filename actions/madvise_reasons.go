@@ -22,8 +22,10 @@ var madviseReasons = []reason{
 	misaligned("madvise(2)"),
 	wraps("EINVAL", "mm/madvise.c, madvise_should_skip"),
 	unfit("locked", "madvise(2)", "dontneed free cold pageout remove guard_install", flagged("lo"), "is locked (VmFlags lo); munlock it first"),
-	unfit("huge pages of the pool", "madvise(2)", "free cold pageout collapse guard_install guard_remove", flagged("ht"), "is made of huge pages of the pool (hugetlb), which this advice is not for"),
-	unfit("lent by the kernel", "madvise(2)", "dontneed dontneed_locked free cold pageout guard_install guard_remove dofork dodump populate_read populate_write",
+	unfit("huge pages of the pool", "madvise(2)", "free cold pageout collapse guard_install guard_remove", flagged("ht"),
+		"is made of huge pages of the pool (hugetlb), which this advice is not for"),
+	unfit("lent by the kernel", "madvise(2)",
+		"dontneed dontneed_locked free cold pageout guard_install guard_remove dofork dodump populate_read populate_write",
 		flagged("io", "pf"), "is lent by the kernel (VmFlags io or pf), and its pages are no ordinary ones"),
 	unfit("special", "mm/madvise.c, madvise_vma_behavior", "guard_install guard_remove dodump", special, "is lent by the kernel (VmFlags de or mm)"),
 	unfit("not anonymous", "madvise(2)", "free", backed, "is not private anonymous memory, and only that can be given back lazily"),
@@ -32,20 +34,22 @@ var madviseReasons = []reason{
 	{"EINVAL", "no whole huge page", "madvise(2)", func(e *evidence) bool {
 		blocks, known := e.hugeBlocks()
 		return e.cmd.Has("collapse") && known && len(blocks) == 0
-	},
-		func(e *evidence) string {
-			size, _ := e.setting(hugeSize)
-			return fmt.Sprintf("no aligned block of %s lies wholly in the range and in one mapping, so there is nothing to make a huge page of.", sizeOf(size))
-		}},
+	}, func(e *evidence) string {
+		size, _ := e.setting(hugeSize)
+		return fmt.Sprintf("no aligned block of %s lies wholly in the range and in one mapping, so there is nothing to make a huge page of.",
+			sizeOf(size))
+	}},
 	unfit("no huge pages wanted", "madvise(2)", "collapse", flagged("nh"), "is not to have huge pages (nohugepage, VmFlags nh)"),
 	splitsLent((*evidence).pages),
 	splitsHuge((*evidence).pages),
-	{"EINVAL", "empty block", "mm/khugepaged.c, madvise_collapse", func(e *evidence) bool { _, ok := e.emptyBlock(); return ok && e.cmd.Has("collapse") },
-		func(e *evidence) string {
-			at, _ := e.emptyBlock()
-			size, _ := e.setting(hugeSize)
-			return fmt.Sprintf("the %s at %s have no page yet, and a huge page is made of pages that are there.", sizeOf(size), e.at(at))
-		}},
+	{"EINVAL", "empty block", "mm/khugepaged.c, madvise_collapse", func(e *evidence) bool {
+		_, ok := e.emptyBlock()
+		return ok && e.cmd.Has("collapse")
+	}, func(e *evidence) string {
+		at, _ := e.emptyBlock()
+		size, _ := e.setting(hugeSize)
+		return fmt.Sprintf("the %s at %s have no page yet, and a huge page is made of pages that are there.", sizeOf(size), e.at(at))
+	}},
 	unfit("not readable", "madvise(2)", "populate_read", without(vmspace.Read), "does not have the letter r"),
 	unfit("not writable", "madvise(2)", "populate_write", without(vmspace.Write), "does not have the letter w"),
 	otherwise("EINVAL", "madvise(2)", "the advice is not for a mapping of this kind."),
@@ -60,8 +64,10 @@ var madviseReasons = []reason{
 			addr, size, _ := e.pastFile(e.whole)
 			return fmt.Sprintf("the file has %s and ends before %s: a fault there is SIGBUS.", sizeOf(size), e.at(addr))
 		}},
-	unfitFor("EFAULT", "pool empty", "mmap(2), MAP_HUGETLB", "populate_read populate_write", flagged("ht"), "needs a huge page, and the pool gave none"),
-	otherwise("EFAULT", "madvise(2)", "a fault there is a signal: a page of the range lies past the end of its file, is guarded, or cannot be brought in."),
+	unfitFor("EFAULT", "pool empty", "mmap(2), MAP_HUGETLB", "populate_read populate_write", flagged("ht"),
+		"needs a huge page, and the pool gave none"),
+	otherwise("EFAULT", "madvise(2)",
+		"a fault there is a signal: a page of the range lies past the end of its file, is guarded, or cannot be brought in."),
 
 	unfitFor("EACCES", "not shared and writable", "madvise(2)", "remove",
 		func(m vmspace.Mapping) bool { return m.Private() || m.Smaps != nil && !m.Smaps.HasFlag("mw") },
@@ -78,10 +84,12 @@ var madviseReasons = []reason{
 	{"EOPNOTSUPP", "no holes", "fallocate(2)", nil, func(*evidence) string { return "the file system of this file cannot punch holes." }},
 	{"EIO", "device", "madvise(2)", nil, func(*evidence) string { return "the device failed while a page was read or written." }},
 
-	{"EAGAIN", "too many mappings", "mm/madvise.c, madvise_update_vma", func(e *evidence) bool { left, _, known := e.room(); return known && left == 0 && e.cuts(e.whole) },
-		func(e *evidence) string {
-			return "a mapping would have to be split, but " + e.crowded() + " (madvise says EAGAIN where other calls say ENOMEM.)"
-		}},
+	{"EAGAIN", "too many mappings", "mm/madvise.c, madvise_update_vma", func(e *evidence) bool {
+		left, _, known := e.room()
+		return known && left == 0 && e.cuts(e.whole)
+	}, func(e *evidence) string {
+		return "a mapping would have to be split, but " + e.crowded() + " (madvise says EAGAIN where other calls say ENOMEM.)"
+	}},
 	{"EAGAIN", "pages in use", "madvise(2)", func(e *evidence) bool { return e.cmd.Has("collapse") },
 		func(*evidence) string { return "pages of the range are in use just now; another try may succeed." }},
 	otherwise("EAGAIN", "madvise(2)", "the kernel was short of something for the moment; another try may succeed."),

@@ -19,16 +19,17 @@ var mlockReasons = []reason{
 	{"ENOMEM", "no access", "mm/gup.c, populate_vma_page_range", func(e *evidence) bool {
 		_, ok := e.some(e.lockedPages(), closed)
 		return ok
-	},
-		func(e *evidence) string {
-			m, _ := e.some(e.lockedPages(), closed)
-			return fmt.Sprintf("%s allows no access, so its pages cannot be brought in.", e.inside(m, e.lockedPages()))
-		}},
-	{"ENOMEM", "past the file", "mm/mlock.c, __mlock_posix_error_return", func(e *evidence) bool { _, _, ok := e.pastFile(e.lockedPages()); return ok },
-		func(e *evidence) string {
-			addr, size, _ := e.pastFile(e.lockedPages())
-			return fmt.Sprintf("the file has %s and ends before %s, so that page cannot be brought in.", sizeOf(size), e.at(addr))
-		}},
+	}, func(e *evidence) string {
+		m, _ := e.some(e.lockedPages(), closed)
+		return fmt.Sprintf("%s allows no access, so its pages cannot be brought in.", e.inside(m, e.lockedPages()))
+	}},
+	{"ENOMEM", "past the file", "mm/mlock.c, __mlock_posix_error_return", func(e *evidence) bool {
+		_, _, ok := e.pastFile(e.lockedPages())
+		return ok
+	}, func(e *evidence) string {
+		addr, size, _ := e.pastFile(e.lockedPages())
+		return fmt.Sprintf("the file has %s and ends before %s, so that page cannot be brought in.", sizeOf(size), e.at(addr))
+	}},
 	{"ENOMEM", "guarded", "mm/mlock.c, __mlock_posix_error_return", func(e *evidence) bool { _, ok := e.guarded(); return ok },
 		func(e *evidence) string {
 			addr, _ := e.guarded()
@@ -61,7 +62,8 @@ var mlockallReasons = []reason{
 		return known && e.cmd.Has("current") && size > e.rlimit(rlimitMemlock) && !e.may(capIPCLock)
 	}, func(e *evidence) string {
 		size, _ := e.status("VmSize")
-		return fmt.Sprintf("all mappings together have %s, and RLIMIT_MEMLOCK allows %s to a process without CAP_IPC_LOCK.", sizeOf(size), sizeOf(e.rlimit(rlimitMemlock)))
+		return fmt.Sprintf("all mappings together have %s, and RLIMIT_MEMLOCK allows %s to a process without CAP_IPC_LOCK.",
+			sizeOf(size), sizeOf(e.rlimit(rlimitMemlock)))
 	}},
 	otherwise("ENOMEM", "mlockall(2)", "more would be locked than RLIMIT_MEMLOCK allows."),
 	otherwise("EAGAIN", "mlockall(2)", "not everything could be locked."),

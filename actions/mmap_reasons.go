@@ -19,10 +19,11 @@ var mmapReasons = []reason{
 		func(e *evidence) string {
 			return fmt.Sprintf("this kernel has no huge pages of %s.", sizeOf(e.hugePage()))
 		}},
-	{"EINVAL", "hugetlb with a file", "mm/mmap.c, ksys_mmap_pgoff", func(e *evidence) bool { return e.file != nil && e.hugePage() > 0 && !e.cmd.Has("anon") },
-		func(e *evidence) string {
-			return fmt.Sprintf("hugetlb takes memory from the pool of huge pages, and %s is a file elsewhere; hugetlb goes with anon.", e.file.name)
-		}},
+	{"EINVAL", "hugetlb with a file", "mm/mmap.c, ksys_mmap_pgoff", func(e *evidence) bool {
+		return e.file != nil && e.hugePage() > 0 && !e.cmd.Has("anon")
+	}, func(e *evidence) string {
+		return fmt.Sprintf("hugetlb takes memory from the pool of huge pages, and %s is a file elsewhere; hugetlb goes with anon.", e.file.name)
+	}},
 	{"EINVAL", "length", "mmap(2)", func(e *evidence) bool { return e.size("length") == 0 },
 		func(*evidence) string { return "the length is 0." }},
 	{"EINVAL", "length wraps", "mm/mmap.c, ksys_mmap_pgoff", func(e *evidence) bool { return e.hugePage() > 0 && e.asked().Len() == 0 },
@@ -49,12 +50,12 @@ var mmapReasons = []reason{
 		}},
 	{"EINVAL", "growsdown", "mm/mmap.c, do_mmap", func(e *evidence) bool {
 		return e.cmd.Has("growsdown") && (e.sharing() != 2 || e.file != nil || e.hugePage() > 0)
-	},
-		func(*evidence) string { return "only private anonymous memory can grow downwards as a stack does." }},
-	{"EINVAL", "huge offset", "fs/hugetlbfs/inode.c, hugetlbfs_file_mmap", func(e *evidence) bool { return e.hugePage() > 0 && e.size("offset")%e.hugePage() != 0 },
-		func(e *evidence) string {
-			return fmt.Sprintf("the offset %d is not a multiple of the huge page size, %s.", e.size("offset"), sizeOf(e.hugePage()))
-		}},
+	}, func(*evidence) string { return "only private anonymous memory can grow downwards as a stack does." }},
+	{"EINVAL", "huge offset", "fs/hugetlbfs/inode.c, hugetlbfs_file_mmap", func(e *evidence) bool {
+		return e.hugePage() > 0 && e.size("offset")%e.hugePage() != 0
+	}, func(e *evidence) string {
+		return fmt.Sprintf("the offset %d is not a multiple of the huge page size, %s.", e.size("offset"), sizeOf(e.hugePage()))
+	}},
 	splitsLent((*evidence).replaced),
 	splitsHuge((*evidence).replaced),
 	otherwise("EINVAL", "mmap(2)", "the kernel, or the driver behind the file, refuses this mix of length, flags, offset and address."),
@@ -91,18 +92,21 @@ var mmapReasons = []reason{
 	{"EEXIST", "taken", "mmap(2)", func(e *evidence) bool { _, ok := e.some(e.asked(), anything); return ok },
 		func(e *evidence) string {
 			m, _ := e.some(e.asked(), anything)
-			return fmt.Sprintf("%s is mapped there already, at 0x%x-0x%x, and fixed_noreplace replaces nothing.", e.inside(m, e.asked()), m.Start, m.End)
+			return fmt.Sprintf("%s is mapped there already, at 0x%x-0x%x, and fixed_noreplace replaces nothing.",
+				e.inside(m, e.asked()), m.Start, m.End)
 		}},
 	otherwise("EEXIST", "mmap(2)", "something is mapped there already, and fixed_noreplace replaces nothing."),
 
 	{"EOVERFLOW", "past the largest offset", "mm/mmap.c, file_mmap_ok", nil, func(e *evidence) string {
-		return fmt.Sprintf("offset 0x%x and %s more reach past the largest offset that a file here can have.", e.size("offset"), sizeOf(e.asked().Len()))
+		return fmt.Sprintf("offset 0x%x and %s more reach past the largest offset that a file here can have.",
+			e.size("offset"), sizeOf(e.asked().Len()))
 	}},
 
-	{"EOPNOTSUPP", "fixed_noreplace validated", "mm/mmap.c, LEGACY_MAP_MASK", func(e *evidence) bool { return e.validated() && e.cmd.Has("fixed_noreplace") && !e.cmd.Has("sync") },
-		func(*evidence) string {
-			return "shared_validate refuses every flag that is younger than itself unless the file supports it, and fixed_noreplace is one: use shared."
-		}},
+	{"EOPNOTSUPP", "fixed_noreplace validated", "mm/mmap.c, LEGACY_MAP_MASK", func(e *evidence) bool {
+		return e.validated() && e.cmd.Has("fixed_noreplace") && !e.cmd.Has("sync")
+	}, func(*evidence) string {
+		return "shared_validate refuses every flag that is younger than itself unless the file supports it, and fixed_noreplace is one: use shared."
+	}},
 	{"EOPNOTSUPP", "sync", "mmap(2)", func(e *evidence) bool { return e.cmd.Has("sync") },
 		func(*evidence) string {
 			return "MAP_SYNC is for files on memory that keeps its contents (DAX); this file is not on such."
@@ -116,14 +120,13 @@ var mmapReasons = []reason{
 
 	{"EAGAIN", "locked memory", "mmap(2)", func(e *evidence) bool {
 		return (e.cmd.Has("locked") || e.locksFuture()) && e.overMemlock(e.asked().Len())
-	},
-		func(e *evidence) string {
-			text := e.memlockText(e.asked().Len())
-			if !e.cmd.Has("locked") {
-				text += " (mlockall future locks every new mapping.)"
-			}
-			return text
-		}},
+	}, func(e *evidence) string {
+		text := e.memlockText(e.asked().Len())
+		if !e.cmd.Has("locked") {
+			text += " (mlockall future locks every new mapping.)"
+		}
+		return text
+	}},
 	otherwise("EAGAIN", "mmap(2)", "the file is locked, or more memory would be locked than RLIMIT_MEMLOCK allows."),
 
 	sealed("sealed", "mseal(2)", (*evidence).replaced),
@@ -132,7 +135,8 @@ var mmapReasons = []reason{
 		return known && e.fixed() && e.address("addr") < least && !e.may(capSysRawIO)
 	}, func(e *evidence) string {
 		least, _ := e.setting(minAddr)
-		return fmt.Sprintf("0x%x lies below vm.mmap_min_addr, 0x%x, so that a NULL pointer never finds memory; only CAP_SYS_RAWIO may map there.", e.address("addr"), least)
+		return fmt.Sprintf("0x%x lies below vm.mmap_min_addr, 0x%x, so that a NULL pointer never finds memory; only CAP_SYS_RAWIO may map there.",
+			e.address("addr"), least)
 	}},
 	{"EPERM", "may lock nothing", "mmap(2)", func(e *evidence) bool { return e.cmd.Has("locked") && e.lockNothing() },
 		func(*evidence) string {
@@ -151,47 +155,49 @@ var mmapReasons = []reason{
 
 	{"ENOMEM", "length wraps", "mm/mmap.c, do_mmap", func(e *evidence) bool { return e.pageEnd(e.size("length")) == 0 },
 		func(*evidence) string { return "rounded up to whole pages, the length does not fit 64 bits." }},
-	{"ENOMEM", "too many mappings", "proc_sys_vm(5), max_map_count", func(e *evidence) bool { _, most, known := e.room(); return known && e.count() > most },
-		func(e *evidence) string { return e.crowded() }},
-	{"ENOMEM", "longer than the address space", "mm/mmap.c, __get_unmapped_area", func(e *evidence) bool { return userTop() > 0 && e.asked().Len() > userTop() },
-		func(e *evidence) string {
-			return fmt.Sprintf("%s do not fit below 0x%x, the end of the user's addresses.", sizeOf(e.asked().Len()), userTop())
-		}},
+	{"ENOMEM", "too many mappings", "proc_sys_vm(5), max_map_count", func(e *evidence) bool {
+		_, most, known := e.room()
+		return known && e.count() > most
+	}, func(e *evidence) string { return e.crowded() }},
+	{"ENOMEM", "longer than the address space", "mm/mmap.c, __get_unmapped_area", func(e *evidence) bool {
+		return userTop() > 0 && e.asked().Len() > userTop()
+	}, func(e *evidence) string {
+		return fmt.Sprintf("%s do not fit below 0x%x, the end of the user's addresses.", sizeOf(e.asked().Len()), userTop())
+	}},
 	{"ENOMEM", "past the end", "mm/mmap.c, __get_unmapped_area", func(e *evidence) bool {
 		return userTop() > 0 && e.fixed() && e.address("addr") > userTop()-e.asked().Len()
 	}, func(e *evidence) string {
-		return fmt.Sprintf("0x%x and %s more reach past 0x%x, the end of the user's addresses.", e.address("addr"), sizeOf(e.asked().Len()), userTop())
+		return fmt.Sprintf("0x%x and %s more reach past 0x%x, the end of the user's addresses.",
+			e.address("addr"), sizeOf(e.asked().Len()), userTop())
 	}},
 	{"ENOMEM", "32bit", "arch/x86/kernel/sys_x86_64.c, find_start_end", func(e *evidence) bool {
 		return runtime.GOARCH == "amd64" && e.cmd.Has("32bit") && !e.fixed() && e.asked().Len() > e.widest(low32)
-	},
-		func(e *evidence) string {
-			return fmt.Sprintf("with 32bit the kernel looks between 0x%x and 0x%x only, and the largest hole there has %s.", low32.Start, low32.End, sizeOf(e.widest(low32)))
-		}},
+	}, func(e *evidence) string {
+		return fmt.Sprintf("with 32bit the kernel looks between 0x%x and 0x%x only, and the largest hole there has %s.",
+			low32.Start, low32.End, sizeOf(e.widest(low32)))
+	}},
 	{"ENOMEM", "no hole", "mmap(2)", func(e *evidence) bool {
 		return !e.fixed() && userTop() > 0 && e.asked().Len() > e.widest(vmspace.Range{End: userTop()})
-	},
-		func(e *evidence) string {
-			return fmt.Sprintf("no hole is so large: the largest between the mappings has %s.", sizeOf(e.widest(vmspace.Range{End: userTop()})))
-		}},
+	}, func(e *evidence) string {
+		return fmt.Sprintf("no hole is so large: the largest between the mappings has %s.", sizeOf(e.widest(vmspace.Range{End: userTop()})))
+	}},
 	{"ENOMEM", "RLIMIT_AS", "getrlimit(2)", func(e *evidence) bool { return e.over(rlimitAS, "VmSize", e.added()) },
 		func(e *evidence) string { return e.overText(rlimitAS, "VmSize", e.added()) }},
 	{"ENOMEM", "RLIMIT_DATA", "getrlimit(2)", func(e *evidence) bool {
 		return e.sharing() == 2 && e.writes() && !e.cmd.Has("growsdown") && e.over(rlimitData, "VmData", e.added())
-	},
-		func(e *evidence) string { return e.overText(rlimitData, "VmData", e.added()) }},
+	}, func(e *evidence) string { return e.overText(rlimitData, "VmData", e.added()) }},
 	{"ENOMEM", "overcommit", "proc_sys_vm(5), overcommit_memory", func(e *evidence) bool { return e.promised() && e.overcommit(e.added()) != "" },
 		func(e *evidence) string { return e.overcommit(e.added()) }},
 	{"ENOMEM", "no huge pages", "mmap(2)", func(e *evidence) bool {
 		free, known := e.hugeFree()
 		return known && e.hugePage() > 0 && !e.cmd.Has("noreserve") && e.asked().Len() > free*e.hugePage()
-	},
-		func(e *evidence) string {
-			free, _ := e.hugeFree()
-			return fmt.Sprintf("%s of %s are needed, and the pool has %d to give (nr_hugepages sets how many there are).",
-				plural(e.asked().Len()/e.hugePage(), "huge page"), sizeOf(e.hugePage()), free)
-		}},
-	otherwise("ENOMEM", "mmap(2)", "there is no room: the address space, a limit (RLIMIT_AS, RLIMIT_DATA), vm.overcommit_memory, or the kernel's own memory."),
+	}, func(e *evidence) string {
+		free, _ := e.hugeFree()
+		return fmt.Sprintf("%s of %s are needed, and the pool has %d to give (nr_hugepages sets how many there are).",
+			plural(e.asked().Len()/e.hugePage(), "huge page"), sizeOf(e.hugePage()), free)
+	}},
+	otherwise("ENOMEM", "mmap(2)",
+		"there is no room: the address space, a limit (RLIMIT_AS, RLIMIT_DATA), vm.overcommit_memory, or the kernel's own memory."),
 }
 
 const minAddr = "/proc/sys/vm/mmap_min_addr"

@@ -24,7 +24,8 @@ var mremapReasons = []reason{
 	{"EINVAL", "past the end", "mm/mremap.c, check_mremap_params", func(e *evidence) bool {
 		return userTop() > 0 && e.cmd.Given("fixed") && e.target().Start > userTop()-e.target().Len()
 	}, func(e *evidence) string {
-		return fmt.Sprintf("0x%x and %s more reach past 0x%x, the end of the user's addresses.", e.target().Start, sizeOf(e.target().Len()), userTop())
+		return fmt.Sprintf("0x%x and %s more reach past 0x%x, the end of the user's addresses.",
+			e.target().Start, sizeOf(e.target().Len()), userTop())
 	}},
 	{"EINVAL", "fixed address", "mremap(2)", func(e *evidence) bool { return e.address("fixed")%e.pageSize() != 0 },
 		func(e *evidence) string {
@@ -38,7 +39,9 @@ var mremapReasons = []reason{
 		}},
 	{"EINVAL", "overlap", "mremap(2)", func(e *evidence) bool { return e.placed() && e.target().Overlaps(e.whole) },
 		func(*evidence) string { return "the new range overlaps the old one." }},
-	{"EINVAL", "duplicate of private", "mremap(2)", func(e *evidence) bool { return e.mapped() && e.given.Empty() && e.first().Private() }, func(e *evidence) string {
+	{"EINVAL", "duplicate of private", "mremap(2)", func(e *evidence) bool {
+		return e.mapped() && e.given.Empty() && e.first().Private()
+	}, func(e *evidence) string {
 		return "an old size of 0 asks for a second mapping of the same pages, which only shared memory can have."
 	}},
 	{"EINVAL", "lent by the kernel", "mremap(2)", func(e *evidence) bool { return e.cmd.Has("dontunmap") && rigid(e.first()) },
@@ -47,11 +50,15 @@ var mremapReasons = []reason{
 		}},
 	{"EINVAL", "huge pages of the pool", "mm/mremap.c, align_hugetlb", func(e *evidence) bool { return e.first().Smaps.HasFlag("ht") },
 		func(e *evidence) string {
-			return fmt.Sprintf("%s is made of huge pages of the pool (hugetlb): it cannot grow, and moves as whole huge pages only.", e.inside(e.first(), e.whole))
+			return fmt.Sprintf("%s is made of huge pages of the pool (hugetlb): it cannot grow, and moves as whole huge pages only.",
+				e.inside(e.first(), e.whole))
 		}},
 	splitsLent((*evidence).tail),
-	splits("moves part of what is lent", "mm/mmap.c, special_mapping_split", lent, (*evidence).away, "is lent by the kernel, which does not let it be split"),
-	splits("replaces part of what is lent", "mm/mmap.c, special_mapping_split", lent, (*evidence).taken, "is lent by the kernel, which does not let it be split"),
+	splits("moves part of what is lent", "mm/mmap.c, special_mapping_split", lent, (*evidence).away,
+		"is lent by the kernel, which does not let it be split"),
+	splits("replaces part of what is lent", "mm/mmap.c, special_mapping_split", lent, (*evidence).taken,
+		"is lent by the kernel, which does not let it be split"),
+	splitsHuge((*evidence).taken),
 	otherwise("EINVAL", "mremap(2)", "the kernel refuses this mix of sizes, flags and addresses for this mapping."),
 
 	sealed("sealed", "mseal(2)", (*evidence).moved),

@@ -12,10 +12,9 @@ var munmapReasons = []reason{
 	misaligned("munmap(2)"),
 	{"EINVAL", "past the end", "mm/vma.c, do_vmi_munmap", func(e *evidence) bool {
 		return userTop() > 0 && (e.given.End > userTop() || e.whole.End < e.whole.Start)
-	},
-		func(e *evidence) string {
-			return fmt.Sprintf("the range reaches past 0x%x, the end of the user's addresses.", userTop())
-		}},
+	}, func(e *evidence) string {
+		return fmt.Sprintf("the range reaches past 0x%x, the end of the user's addresses.", userTop())
+	}},
 	{"EINVAL", "length", "munmap(2)", func(e *evidence) bool { return e.given.Empty() },
 		func(*evidence) string { return "the length is 0." }},
 	splitsLent((*evidence).pages),
@@ -39,7 +38,8 @@ var mprotectReasons = []reason{
 	{"EACCES", "file not writable", "mprotect(2)", func(e *evidence) bool { _, ok := e.never("mw", vmspace.Write); return ok },
 		func(e *evidence) string {
 			m, _ := e.never("mw", vmspace.Write)
-			return fmt.Sprintf("%s is a shared mapping of a file that was not opened for writing: it may never have w (VmFlags has no mw).", e.inside(m, e.whole))
+			return fmt.Sprintf("%s is a shared mapping of a file that was not opened for writing: it may never have w (VmFlags has no mw).",
+				e.inside(m, e.whole))
 		}},
 	{"EACCES", "never executable", "mprotect(2)", func(e *evidence) bool { _, ok := e.never("me", vmspace.Exec); return ok },
 		func(e *evidence) string {
@@ -127,8 +127,7 @@ var brkReasons = []reason{
 		}},
 	{"ENOMEM", "locked memory", "mm/mmap.c, brk", func(e *evidence) bool {
 		return e.locksFuture() && e.overMemlock(e.growth())
-	},
-		func(e *evidence) string { return "mlockall future locks new pages: " + e.memlockText(e.growth()) }},
+	}, func(e *evidence) string { return "mlockall future locks new pages: " + e.memlockText(e.growth()) }},
 	{"ENOMEM", "in the way", "mm/mmap.c, brk", func(e *evidence) bool { _, ok := e.obstacle(); return ok },
 		func(e *evidence) string {
 			m, _ := e.obstacle()
@@ -138,8 +137,10 @@ var brkReasons = []reason{
 		func(e *evidence) string { return e.overText(rlimitAS, "VmSize", e.growth()) }},
 	{"ENOMEM", "data", "mm/vma.c, may_expand_vm", func(e *evidence) bool { return e.over(rlimitData, "VmData", e.growth()) },
 		func(e *evidence) string { return e.overText(rlimitData, "VmData", e.growth()) }},
-	{"ENOMEM", "too many mappings", "mm/vma.c, do_brk_flags", func(e *evidence) bool { _, most, known := e.room(); return known && e.count() > most },
-		func(e *evidence) string { return e.crowded() }},
+	{"ENOMEM", "too many mappings", "mm/vma.c, do_brk_flags", func(e *evidence) bool {
+		_, most, known := e.room()
+		return known && e.count() > most
+	}, func(e *evidence) string { return e.crowded() }},
 	{"ENOMEM", "overcommit", "proc_sys_vm(5), overcommit_memory", func(e *evidence) bool { return e.overcommit(e.growth()) != "" },
 		func(e *evidence) string { return e.overcommit(e.growth()) }},
 	otherwise("ENOMEM", "brk(2)", "there is no room, a limit was reached, or the kernel has no memory for its own records."),

@@ -147,6 +147,7 @@ var mremapCases = []reasonCase{
 	{row: "mremap EINVAL splits what is lent", line: "mremap vdso 1p", says: "vdso is lent by the kernel, which"},
 	{row: "mremap EINVAL moves part of what is lent", line: "mremap vdso 1p 1p maymove fixed=0x10000000", says: "vdso is lent by the kernel, which"},
 	{row: "mremap EINVAL replaces part of what is lent", setup: "a = mmap 1p rw private anon", line: "mremap a 1p maymove fixed=vdso", says: "vdso is lent by the kernel, which"},
+	{row: "mremap EINVAL splits a huge page", setup: "a = mmap 2m rw private anon hugetlb_2m noreserve; b = mmap 1p rw private anon", line: "mremap b 1p maymove fixed=a", says: "a is made of huge pages"},
 	{row: "mremap EFAULT replaces itself", setup: "a = mmap 2p rw shared anon", line: "mremap a 0 2p maymove fixed=a", says: "replaces the very mapping"},
 	{row: "mremap EPERM sealed", setup: "a = mmap 4p rw private anon; mseal a", line: "mremap a 8p maymove", says: "a is sealed"},
 	{row: "mremap EPERM cuts a sealed one", setup: "a = mmap 4p rw private anon; mseal a+3p", line: "mremap a 2p", says: "a is sealed"},

@@ -33,6 +33,7 @@ var byElimination = map[string]string{
 	"madvise EINVAL splits what is lent":   "advice that changes no flag does not split",
 	"mprotect EINVAL splits what is lent":  "letters that are there already do not split",
 	"munmap EINVAL splits a huge page":     "between two of them is well",
+	"mremap EINVAL splits a huge page":     "between two of them is well",
 	"mmap EINVAL splits a huge page":       "between two of them is well",
 	"mprotect EINVAL splits a huge page":   "between two of them is well",
 	"mseal EINVAL splits a huge page":      "between two of them is well",
@@ -91,7 +92,7 @@ func (r life) size() string {
 }
 
 func (r life) line() string {
-	switch r.IntN(10) {
+	switch r.IntN(12) {
 	case 0, 1, 2:
 		return fmt.Sprintf("%s = mmap %s %s %s %s %s %s %s", r.of("a", "b", "c", "d", "e"), r.size(), r.prot(),
 			r.of("private", "private", "shared", "shared_validate", ""), r.of("anon", "anon", ""),
@@ -107,6 +108,8 @@ func (r life) line() string {
 		return r.of("msync "+r.rng()+" "+r.some("sync async invalidate"), "mlock "+r.rng(), "munlock "+r.rng(), "mlockall", "munlockall", "mseal "+r.of("e", "e+1p", "e 1p"))
 	case 7:
 		return "brk " + r.of("+1p", "-1p", "+100", "+64k", "0x1000", "heap+1p")
+	case 8:
+		return r.of("read "+r.place(), "write "+r.place()+" 1", "touch "+r.rng(), "touch "+r.rng()+" write", "exec "+r.place(), "read stack-3m", "write 0x8 1")
 	}
 	return "madvise " + r.rng() + " " + advices[r.IntN(len(advices))].word
 }

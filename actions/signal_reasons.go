@@ -15,40 +15,49 @@ var signalReasons = []reason{
 		func(e *evidence) string {
 			return fmt.Sprintf("%s is a guard page: any touch is refused, whatever the letters allow.", e.at(e.st.Fault))
 		}},
-	{"SIGSEGV/MAPERR", "NULL", "proc_sys_vm(5), mmap_min_addr", func(e *evidence) bool { _, mapped := e.faulty(); return !mapped && e.st.Fault < e.pageSize() },
-		func(e *evidence) string {
-			text := fmt.Sprintf("0x%x is a NULL pointer, or one plus an offset: nothing is mapped in the lowest page.", e.st.Fault)
-			if least, known := e.setting(minAddr); known && least > 0 {
-				text += fmt.Sprintf(" vm.mmap_min_addr keeps all below 0x%x free.", least)
-			}
-			return text
-		}},
-	{"SIGSEGV/MAPERR", "kernel's half", "Documentation/arch/x86/x86_64/mm.rst", func(e *evidence) bool { return userTop() > 0 && e.st.Fault >= userTop() },
-		func(e *evidence) string {
-			return fmt.Sprintf("0x%x lies past 0x%x, the end of the user's addresses: what is there is the kernel's.", e.st.Fault, userTop())
-		}},
+	{"SIGSEGV/MAPERR", "NULL", "proc_sys_vm(5), mmap_min_addr", func(e *evidence) bool {
+		_, mapped := e.faulty()
+		return !mapped && e.st.Fault < e.pageSize()
+	}, func(e *evidence) string {
+		text := fmt.Sprintf("0x%x is a NULL pointer, or one plus an offset: nothing is mapped in the lowest page.", e.st.Fault)
+		if least, known := e.setting(minAddr); known && least > 0 {
+			text += fmt.Sprintf(" vm.mmap_min_addr keeps all below 0x%x free.", least)
+		}
+		return text
+	}},
+	{"SIGSEGV/MAPERR", "kernel's half", "Documentation/arch/x86/x86_64/mm.rst", func(e *evidence) bool {
+		return userTop() > 0 && e.st.Fault >= userTop()
+	}, func(e *evidence) string {
+		return fmt.Sprintf("0x%x lies past 0x%x, the end of the user's addresses: what is there is the kernel's.", e.st.Fault, userTop())
+	}},
 	{"SIGSEGV/MAPERR", "unmapped before", "munmap(2)", func(e *evidence) bool { return e.unmappedIn() != nil },
 		func(e *evidence) string {
 			st := e.unmappedIn()
-			return fmt.Sprintf("nothing is mapped at %s any more: step %d (%s) took it away. A name keeps its address, as a pointer does.", e.at(e.st.Fault), st.N, st.Command)
+			return fmt.Sprintf("nothing is mapped at %s any more: step %d (%s) took it away. A name keeps its address, as a pointer does.",
+				e.at(e.st.Fault), st.N, st.Command)
 		}},
 	{"SIGSEGV/MAPERR", "stack near a mapping", "mm/vma.c, expand_downwards", func(e *evidence) bool {
 		m, ok := e.belowStack()
 		return ok && e.st.Fault&^(e.pageSize()-1)-m.End < stackGap*e.pageSize() && m.Perms&allLetters != 0
-	},
-		func(e *evidence) string {
-			m, _ := e.belowStack()
-			return fmt.Sprintf("the stack would have to grow to 0x%x, but it keeps %d pages from %s, which ends at 0x%x.", e.st.Fault, stackGap, e.called(m, m.End-1), m.End)
-		}},
-	{"SIGSEGV/MAPERR", "RLIMIT_STACK", "getrlimit(2)", func(e *evidence) bool { m, ok := e.stackAbove(); return ok && e.stackSize(m) > e.rlimit(rlimitStack) },
-		func(e *evidence) string {
-			m, _ := e.stackAbove()
-			return fmt.Sprintf("the stack would have to grow to %s to reach 0x%x, and RLIMIT_STACK allows %s.", sizeOf(e.stackSize(m)), e.st.Fault, sizeOf(e.rlimit(rlimitStack)))
-		}},
-	{"SIGSEGV/MAPERR", "near a mapping", "proc_pid_maps(5)", func(e *evidence) bool { _, ok := e.faulty(); return !ok && e.before.Mappings.Len() > 0 },
-		func(e *evidence) string {
-			return fmt.Sprintf("nothing is mapped at %s. %s", e.at(e.st.Fault), e.nearest())
-		}},
+	}, func(e *evidence) string {
+		m, _ := e.belowStack()
+		return fmt.Sprintf("the stack would have to grow to 0x%x, but it keeps %d pages from %s, which ends at 0x%x.",
+			e.st.Fault, stackGap, e.called(m, m.End-1), m.End)
+	}},
+	{"SIGSEGV/MAPERR", "RLIMIT_STACK", "getrlimit(2)", func(e *evidence) bool {
+		m, ok := e.stackAbove()
+		return ok && e.stackSize(m) > e.rlimit(rlimitStack)
+	}, func(e *evidence) string {
+		m, _ := e.stackAbove()
+		return fmt.Sprintf("the stack would have to grow to %s to reach 0x%x, and RLIMIT_STACK allows %s.",
+			sizeOf(e.stackSize(m)), e.st.Fault, sizeOf(e.rlimit(rlimitStack)))
+	}},
+	{"SIGSEGV/MAPERR", "near a mapping", "proc_pid_maps(5)", func(e *evidence) bool {
+		_, ok := e.faulty()
+		return !ok && e.before.Mappings.Len() > 0
+	}, func(e *evidence) string {
+		return fmt.Sprintf("nothing is mapped at %s. %s", e.at(e.st.Fault), e.nearest())
+	}},
 	otherwise("SIGSEGV/MAPERR", "sigaction(2)", "nothing is mapped there that the access could reach."),
 
 	{"SIGSEGV/ACCERR", "stack grew", "mm/vma.c, expand_downwards", func(e *evidence) bool { return e.grown() },
@@ -63,57 +72,66 @@ var signalReasons = []reason{
 		func(e *evidence) string { return e.denied() + "." }},
 	{"SIGSEGV/ACCERR", "not readable", "mmap(2)", func(e *evidence) bool { return e.access() == vmspace.Load.String() && e.lacks(vmspace.Read) },
 		func(e *evidence) string { return e.denied() + "." }},
-	{"SIGSEGV/ACCERR", "foreign access", "sigaction(2)", func(e *evidence) bool { _, ok := e.faulty(); return ok && e.cmd.Verb.Name == execAction.Name }, func(e *evidence) string {
+	{"SIGSEGV/ACCERR", "foreign access", "sigaction(2)", func(e *evidence) bool {
+		_, ok := e.faulty()
+		return ok && e.cmd.Verb.Name == execAction.Name
+	}, func(e *evidence) string {
 		m, _ := e.faulty()
-		return fmt.Sprintf("the code at %s went to %s, which is mapped %s; whether it read or wrote there, the kernel does not tell.",
+		return fmt.Sprintf("the code at %s went to %s, which is mapped %s; whether to read, to write or to fetch an instruction, the kernel does not tell.",
 			e.at(e.ending.IP), e.at(e.st.Fault), m.Perms)
 	}},
 	otherwise("SIGSEGV/ACCERR", "sigaction(2)", "the mapping there does not allow the access."),
 
 	{"SIGSEGV/PKUERR", "protection key", "pkeys(7)", nil, func(e *evidence) string {
 		m, _ := e.faulty()
-		return fmt.Sprintf("%s is mapped %s, and the processor has protection keys: what may only be executed cannot be read.", e.at(e.st.Fault), m.Perms)
+		return fmt.Sprintf("%s is mapped %s, and the processor has protection keys: what may only be executed cannot be read.",
+			e.at(e.st.Fault), m.Perms)
 	}},
 	{"SIGSEGV/KERNEL", "non-canonical", "Documentation/arch/x86/x86_64/mm.rst", func(e *evidence) bool { return e.wild() != 0 },
 		func(e *evidence) string {
-			return fmt.Sprintf("0x%x is no address at all: the upper %d bits of one are all equal (canonical). The CPU refuses it before it looks for a page, and names no address.",
+			return fmt.Sprintf("0x%x is no address at all: the upper %d bits of one are all equal (canonical). The CPU refuses it at once, and names no address.",
 				e.wild(), 64-addressBits())
 		}},
-	{"SIGSEGV/KERNEL", "privileged", "arch/x86/kernel/traps.c, exc_general_protection", func(e *evidence) bool { return e.cmd.Verb.Name == execAction.Name },
-		func(e *evidence) string {
-			return fmt.Sprintf("the instruction at %s may be executed by the kernel only, or goes to an address that is none (not canonical). The CPU names no address.", e.at(e.ending.IP))
-		}},
+	{"SIGSEGV/KERNEL", "privileged", "arch/x86/kernel/traps.c, exc_general_protection", func(e *evidence) bool {
+		return e.cmd.Verb.Name == execAction.Name
+	}, func(e *evidence) string {
+		return fmt.Sprintf("the instruction at %s is for the kernel only, or goes to an address that is none (not canonical); the CPU does not say.",
+			e.at(e.ending.IP))
+	}},
 	otherwise("SIGSEGV/KERNEL", "sigaction(2)", "the CPU refused the instruction and names no address."),
 
 	{"SIGBUS/ADRERR", "pool empty", "mmap(2), MAP_HUGETLB", func(e *evidence) bool {
 		m, ok := e.faulty()
 		return ok && m.Smaps.HasFlag("ht") && strings.HasPrefix(m.Path, "/anon_hugepage")
-	},
-		func(e *evidence) string {
-			free, _ := e.meminfo("HugePages_Free")
-			return fmt.Sprintf("%s needs a huge page, and the pool gave none (HugePages_Free is %d).", e.at(e.st.Fault), free)
-		}},
+	}, func(e *evidence) string {
+		free, _ := e.meminfo("HugePages_Free")
+		return fmt.Sprintf("%s needs a huge page, and the pool gave none (HugePages_Free is %d).", e.at(e.st.Fault), free)
+	}},
 	{"SIGBUS/ADRERR", "past the file", "mmap(2)", func(e *evidence) bool {
 		m, ok := e.faulty()
 		size, known := e.fileSize(m)
 		return ok && known && e.st.Fault-m.Start+m.Offset >= size
-	},
-		func(e *evidence) string {
-			m, _ := e.faulty()
-			size, _ := e.fileSize(m)
-			at := e.st.Fault - m.Start + m.Offset
-			return fmt.Sprintf("%s is mapped, but what is behind it has %s, and this is byte %d: there is no page for it.", e.at(e.st.Fault), bytesCount(size), at)
-		}},
+	}, func(e *evidence) string {
+		m, _ := e.faulty()
+		size, _ := e.fileSize(m)
+		at := e.st.Fault - m.Start + m.Offset
+		return fmt.Sprintf("%s is mapped, but what is behind it has %s, and this is byte %d: there is no page for it.",
+			e.at(e.st.Fault), bytesCount(size), at)
+	}},
 	{"SIGBUS/ADRERR", "lent by the kernel", "vdso(7)", func(e *evidence) bool { m, ok := e.faulty(); return ok && lent(m) },
 		func(e *evidence) string {
 			m, _ := e.faulty()
 			return fmt.Sprintf("%s is mapped, but the kernel has no page for this place of %s.", e.at(e.st.Fault), m.Path)
 		}},
 	{"SIGBUS/ADRERR", "past some end", "mmap(2)", nil, func(e *evidence) string {
-		return fmt.Sprintf("%s is mapped, but there is no page behind it: its file or shared memory ends before it, or could not be read.", e.at(e.st.Fault))
+		return fmt.Sprintf("%s is mapped, but there is no page behind it: its file or shared memory ends before it, or could not be read.",
+			e.at(e.st.Fault))
 	}},
 	{"SIGBUS/ADRALN", "alignment", "sigaction(2)", nil, func(e *evidence) string {
 		return fmt.Sprintf("the instruction at %s wants an address that is a multiple of the access's size, and got another.", e.at(e.ending.IP))
+	}},
+	{"SIGBUS/KERNEL", "stack address", "arch/x86/kernel/traps.c, exc_stack_segment", nil, func(e *evidence) string {
+		return fmt.Sprintf("the instruction at %s went to the stack, and the stack pointer is no address (not canonical).", e.at(e.ending.IP))
 	}},
 	otherwise("SIGBUS/OBJERR", "sigaction(2)", "the device behind the mapping failed."),
 	otherwise("SIGBUS/MCEERR_AR", "sigaction(2)", "the memory itself is broken: the CPU read what cannot be corrected."),
