@@ -66,7 +66,6 @@ var mlockallReasons = []reason{
 			sizeOf(size), sizeOf(e.rlimit(rlimitMemlock)))
 	}},
 	otherwise("ENOMEM", "mlockall(2)", "more would be locked than RLIMIT_MEMLOCK allows."),
-	otherwise("EAGAIN", "mlockall(2)", "not everything could be locked."),
 }
 
 var mayLockNothing = reason{"EPERM", "may lock nothing", "mlock(2)", nil,

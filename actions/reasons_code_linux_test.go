@@ -100,7 +100,6 @@ func unreachable() map[string]string {
 		"mlock EAGAIN otherwise":               "a kernel without memory",
 		"munlock ENOMEM otherwise":             "a kernel without memory",
 		"mlockall ENOMEM otherwise":            "/proc/PID/status that cannot be read",
-		"mlockall EAGAIN otherwise":            "a kernel older than 2.6.9",
 		"fork EAGAIN otherwise":                "kernel.threads-max or pids.max reached, which would hurt others",
 		"fork ENOMEM otherwise":                "vm.overcommit_memory 2, or a kernel without memory",
 		"any ENOSYS unknown call":              "an older kernel; see TestUnknownCall",
