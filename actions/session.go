@@ -19,7 +19,7 @@ import (
 type Options struct {
 	ASLR       bool // randomise the subject's addresses
 	Limits     Limits
-	Brief      bool     // keep only the last step of the history: for long scripts, which nobody walks back through
+	Brief      bool     // keep only the last few hundred steps of the history: for long scripts, which nobody walks back through
 	AllowPaths []string // files and folders outside the scratch folder that may be mapped
 }
 
@@ -67,6 +67,8 @@ type member struct {
 	proc *subject.Process
 	gone string // how it ended, "" while it lives
 	dead bool   // it left no zombie any more
+	// locksFuture says that mlockall future holds: new mappings are locked. No file of /proc tells.
+	locksFuture bool
 }
 
 // Open starts a subject and takes the first snapshot. A *StartError says in one line what refuses it; another error is about the options.
@@ -329,6 +331,9 @@ func (s *Session) last() *Step {
 	return s.history[len(s.history)-1]
 }
 
+// briefSteps is how far back explanations look for what a step may have to do with, where not all of the history is kept.
+const briefSteps = 256
+
 func (s *Session) append(st *Step) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -337,11 +342,10 @@ func (s *Session) append(st *Step) {
 	if st.Command != "" && !st.Check {
 		s.command = st
 	}
-	if s.opts.Brief {
-		s.history = []*Step{st}
-		return
-	}
 	s.history = append(s.history, st)
+	if n := len(s.history); s.opts.Brief && n == 2*briefSteps {
+		s.history = slices.Clone(s.history[n-briefSteps:])
+	}
 }
 
 // Grammar is the language that Do understands.

@@ -26,7 +26,8 @@ type Step struct {
 	Check         bool   // an expectation: it touched nothing
 	Why           string // what happened and why, in one or two sentences
 
-	facts vmspace.Facts // what the session knows for predictions, after the step
+	reason *reason       // the row that Why is from, where there is one
+	facts  vmspace.Facts // what the session knows for predictions, after the step
 }
 
 // Outcome is how a command ended.
