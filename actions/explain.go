@@ -261,8 +261,12 @@ func untouchedText(st *Step) string {
 		return "The zero page is mapped already: no fault."
 	case st.Minor+st.Major == 0:
 		return "The page is there already: no fault, the CPU went straight to memory."
+	case run.State == vmspace.Special:
+		return "The page is lent by the kernel, which brought it in; pagemap does not show that."
+	case wrote:
+		return "The pages were there already, and only the right to write to them was missing."
 	}
-	return ""
+	return "The faults changed no page's state."
 }
 
 func explainFork(st *Step, c *call) string {

@@ -2,6 +2,7 @@ package actions
 
 import (
 	"runtime"
+	"slices"
 	"strings"
 
 	"cowscope/actions/lang"
@@ -45,11 +46,16 @@ func (s *Session) facts() vmspace.Facts {
 	return f
 }
 
-// happened finds which of the happenings it was, from the page and the faults before and after; "" where nothing shows it.
-func happened(st *Step, access vmspace.Access) vmspace.Happening {
+// happened finds which of the happenings it was for the page that the access went to first, from that page and the faults before and
+// after; "" where nothing shows it.
+func happened(st *Step, c *call) vmspace.Happening {
+	access := c.action.access(c.cmd)
+	if access == vmspace.Fetch {
+		return fetched(st, c)
+	}
 	ps := st.After.PageSize
 	addr := st.Focus.Start
-	if st.Fault&^(ps-1) == addr&^(ps-1) && strings.HasPrefix(st.Result, "SIG") {
+	if strings.HasPrefix(st.Result, "SIG") && st.Fault&^(ps-1) == addr&^(ps-1) {
 		return vmspace.Happening(st.Result)
 	}
 	p, q := st.Before.Process(st.Process), st.After.Process(st.Process)
@@ -67,7 +73,7 @@ func happened(st *Step, access vmspace.Access) vmspace.Happening {
 		return vmspace.NoFault
 	case was.Word&vmspace.WordPresent == 0:
 		return broughtIn(m, is)
-	case access != vmspace.Store:
+	case access == vmspace.Load:
 		return vmspace.NoFault
 	case was.State == vmspace.Zero:
 		return vmspace.ZeroFill
@@ -75,6 +81,47 @@ func happened(st *Step, access vmspace.Access) vmspace.Happening {
 		return vmspace.Copy
 	}
 	return parted(st, was, is, addr, ps)
+}
+
+// fetchSignals are what a fetch can raise, from a mapping that may be executed and from elsewhere.
+var fetchSignals = map[bool][]string{
+	true:  {"SIGSEGV/MAPERR", "SIGBUS/ADRERR"},
+	false: {"SIGSEGV/MAPERR", "SIGSEGV/ACCERR", "SIGBUS/ADRERR"},
+}
+
+// fetched is for executing: the code that was reached may have done anything, so the signal is the fetch's own only where it names the
+// very instruction.
+func fetched(st *Step, c *call) vmspace.Happening {
+	ps := st.After.PageSize
+	addr := st.Focus.Start
+	p, q := st.Before.Process(st.Process), st.After.Process(st.Process)
+	if p == nil || q == nil || st.Result == ResultExited {
+		return ""
+	}
+	m, mapped := p.MappingAt(addr)
+	grown := false
+	if !mapped {
+		m, grown = q.MappingAt(addr)
+	}
+	// Zeros, for instance, are an instruction that stores, and can store to where it stands: what may be executed, the fetch did not fail on.
+	may := m.Perms&vmspace.Exec != 0
+	if st.Fault == c.ending.IP && st.Fault == addr && slices.Contains(fetchSignals[may], st.Result) {
+		return vmspace.Happening(st.Result)
+	}
+	was, is := p.PageAt(addr, ps), q.PageAt(addr, ps)
+	switch {
+	case grown:
+		return vmspace.Grow
+	case !mapped:
+		return ""
+	case was.State == vmspace.Swapped:
+		return vmspace.SwapIn
+	case was.Word&vmspace.WordPresent != 0:
+		return vmspace.NoFault
+	case m.Perms&vmspace.Write != 0 && is.State == vmspace.Anon:
+		return "" // brought in by the fetch, or by a store of the code
+	}
+	return broughtIn(m, is)
 }
 
 // broughtIn is for a page that was absent: where its content came from.

@@ -250,7 +250,7 @@ func (s *Session) perform(cmd *lang.Command) (*Step, error) {
 	s.forget(after)
 	step.Minor, step.Major = faultsBetween(before, after, c.p.Label)
 	if len(step.Predicted) > 0 {
-		step.Happened = happened(step, c.action.access(cmd))
+		step.Happened = happened(step, c)
 	}
 	step.Why = explain(step, c)
 	return step, nil
