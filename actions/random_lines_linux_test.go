@@ -13,7 +13,9 @@ import (
 
 // The random lines. They use what is there: names, processes and files of the session, and now and then what is not.
 
-func pick(t *rapid.T, label string, from ...string) string { return rapid.SampledFrom(from).Draw(t, label) }
+func pick(t *rapid.T, label string, from ...string) string {
+	return rapid.SampledFrom(from).Draw(t, label)
+}
 
 // drawLine draws a command; the likelier ones stand more often.
 func drawLine(t *rapid.T, s *Session) string {
