@@ -121,7 +121,7 @@ func (p *puppet) fork() int {
 	return len(p.child) - 1
 }
 
-// inChild has a child do one of: 's' store, 'l' load, 'u' munmap of v bytes, 'x' exit.
+// inChild has a child do one of: 's' store, 'l' load, '7' store to every 7th page of v bytes, 'u' munmap of v bytes, 'x' exit.
 func (p *puppet) inChild(i int, op byte, addr, v uint64) uint64 {
 	return p.must("child %d %d %d %d", p.child[i], op, addr, v)
 }
@@ -169,6 +169,8 @@ func puppetMain() {
 			for a := n[1] + pg; a < n[1]+n[2]; a += 2 * pg {
 				unix.Syscall(unix.SYS_MPROTECT, uintptr(a), pg, unix.PROT_READ)
 			}
+		case "build":
+			errno = build(words[1], n[2], n[3], words[4])
 		case "load":
 			v = uint64(*at(n[1]))
 		case "fork":
@@ -225,6 +227,10 @@ func forkKid(in, out, other int) uintptr {
 		switch kidOrder.op {
 		case 's':
 			*at(kidOrder.addr) = byte(kidOrder.v)
+		case '7': // rewrites every 7th page of v bytes
+			for a := kidOrder.addr; a < kidOrder.addr+kidOrder.v; a += 7 * pg {
+				*at(a) = 2
+			}
 		case 'l':
 			kidOrder.v = uint64(*at(kidOrder.addr))
 		case 'u':

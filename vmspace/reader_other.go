@@ -22,6 +22,9 @@ func (*Reader) Update(*Snapshot, []Member, []Touched) (*Snapshot, error) { retur
 // Peek fails with ErrNotLinux.
 func (*Reader) Peek(int, uint64, []byte) ([]bool, error) { return nil, ErrNotLinux }
 
+// Cost is nothing.
+func (*Reader) Cost() Cost { return Cost{} }
+
 // Features has nothing to list.
 func (*Reader) Features() Features { return Features{} }
 

@@ -34,7 +34,7 @@ func parseSmaps(dst []Mapping, text []byte) ([]Mapping, error) {
 				return dst, fmt.Errorf("smaps line %d: %s: %.80q", line, what, row)
 			}
 			if n := len(dst); n > 0 && dst[n-1].End > m.Start {
-				return dst, fmt.Errorf("smaps line %d: overlaps or precedes the mapping before: %.80q", line, row)
+				return dst, fmt.Errorf("smaps line %d: %w: %.80q", line, errTorn, row)
 			}
 			c = &Counters{}
 			m.Smaps = c
