@@ -1,6 +1,7 @@
 package vmspace
 
 import (
+	"io"
 	"runtime"
 	"strconv"
 	"testing"
@@ -95,6 +96,35 @@ func BenchmarkSpace(b *testing.B) {
 			}
 			b.ReportMetric(float64(took[3].Microseconds())/1000, "ms/bare")
 			b.ReportMetric(float64(gentle.Cost().Longest.Microseconds()), "µs/longest")
+		})
+	}
+}
+
+// BenchmarkStream: the JSON of each space with all counters against the bare calls, and smaps besides.
+func BenchmarkStream(b *testing.B) {
+	for i := range layouts {
+		s := &layouts[i]
+		b.Run(s.name, func(b *testing.B) {
+			p := s.start(b, s.size)
+			m := p.family()[0]
+			r := newReader(b, Options{})
+			limit := newBare(b, r, m.PID, userEnd(read(b, r, []Member{m}).Processes[0].Mappings))
+			smaps, err := unix.Open("/proc/"+strconv.Itoa(m.PID)+"/smaps", unix.O_RDONLY|unix.O_CLOEXEC, 0)
+			check(b, err)
+			defer unix.Close(smaps)
+			ours, bare := time.Hour, time.Hour // the least: what disturbs only adds
+			for b.Loop() {
+				start := time.Now()
+				check(b, limit.read())
+				limit.text, err = readAll(smaps, limit.text)
+				check(b, err)
+				bare = min(bare, time.Since(start))
+				start = time.Now()
+				check(b, r.WriteProcessJSON(io.Discard, m))
+				ours = min(ours, time.Since(start))
+			}
+			b.ReportMetric(float64(ours)/float64(bare), "ours/bare")
+			b.ReportMetric(float64(bare.Microseconds())/1000, "ms/bare")
 		})
 	}
 }

@@ -122,7 +122,7 @@ func parsePerms(b []byte) (p Perms, ok bool) {
 }
 
 // pathInterner turns the bytes of a path into a string, and gives the same string again for the same bytes as the time before:
-// mappings of one file stand together.
+// mappings of one file stand together. It keeps no hold on the text.
 type pathInterner struct {
 	raw  []byte // as it stood in the text
 	path string
@@ -133,7 +133,7 @@ func (p *pathInterner) get(raw []byte) string {
 		return ""
 	}
 	if !bytes.Equal(p.raw, raw) {
-		p.raw, p.path = raw, unescapePath(raw)
+		p.raw, p.path = append(p.raw[:0], raw...), unescapePath(raw)
 	}
 	return p.path
 }
