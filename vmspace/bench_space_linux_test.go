@@ -69,7 +69,7 @@ func BenchmarkSpace(b *testing.B) {
 	for i := range layouts {
 		s := &layouts[i]
 		b.Run(s.name, func(b *testing.B) {
-			p := s.start(b, s.size)
+			p, _ := s.start(b, s.size)
 			family := p.family()[:1]
 			one, two := newReader(b, Options{Workers: 1, KPageBudget: -1}), newReader(b, Options{Workers: 2, KPageBudget: -1})
 			gentle := newReader(b, Options{Gentle: true, KPageBudget: -1})
@@ -105,7 +105,7 @@ func BenchmarkStream(b *testing.B) {
 	for i := range layouts {
 		s := &layouts[i]
 		b.Run(s.name, func(b *testing.B) {
-			p := s.start(b, s.size)
+			p, _ := s.start(b, s.size)
 			m := p.family()[0]
 			r := newReader(b, Options{})
 			limit := newBare(b, r, m.PID, userEnd(read(b, r, []Member{m}).Processes[0].Mappings))

@@ -9,10 +9,10 @@ import (
 )
 
 // Rules of this file: a process none of whose threads ran has not changed its mappings, and then nothing need be compared. The proof
-// is the third number of /proc/PID/task/TID/schedstat, how often the thread was put on a CPU (Documentation/scheduler/sched-stats.rst,
-// sched_info_arrive in kernel/sched/stats.h): asleep at first and the same number later means that it did not run in between. Where it cannot be read, the
-// process may have run. Another process can share the memory (vfork(2)); a process in vfork sleeps until that one execs or ends, so a
-// thread that sleeps in state D proves nothing.
+// for a thread is of three parts, in this order: how often it was put on a CPU (the third number of schedstat, sched_info_arrive in kernel/sched/stats.h),
+// that it is off the CPU (wchan names where it sleeps; get_wchan in kernel/sched/core.c gives none for a thread that still is on a
+// run queue, which one in state S can be), and later the same number again. A thread in vfork(2) lends its memory to the child and is in state D: that
+// state proves nothing. Where any of this cannot be read the process may have run, and is compared.
 
 // idle watches the threads of a process.
 type idle struct {
@@ -40,7 +40,7 @@ func watchIdle(pid int) *idle {
 		w.fds = append(w.fds, fd)
 		n, ok := timesRun(fd)
 		w.runs = append(w.runs, n)
-		if !ok || !asleep(dir+t.Name()+"/stat") {
+		if !ok || !asleep(dir+t.Name()) {
 			w.close()
 			return nil
 		}
@@ -48,9 +48,13 @@ func watchIdle(pid int) *idle {
 	return w
 }
 
-// asleep says whether a thread sleeps or is stopped.
-func asleep(stat string) bool {
-	b, err := os.ReadFile(stat)
+// asleep says whether the thread of the folder dir sleeps or is stopped, and is off the CPU.
+func asleep(dir string) bool {
+	where, err := os.ReadFile(dir + "/wchan")
+	if err != nil || len(where) == 0 || string(where) == "0" {
+		return false
+	}
+	b, err := os.ReadFile(dir + "/stat")
 	i := bytes.LastIndexByte(b, ')')
 	return err == nil && i >= 0 && i+2 < len(b) && bytes.IndexByte([]byte("SItT"), b[i+2]) >= 0
 }

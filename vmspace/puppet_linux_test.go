@@ -170,7 +170,9 @@ func puppetMain() {
 				unix.Syscall(unix.SYS_MPROTECT, uintptr(a), pg, unix.PROT_READ)
 			}
 		case "build":
-			errno = build(words[1], n[2], n[3], words[4])
+			v, errno = build(words[1], n[2], words[3])
+		case "churn":
+			errno, v = churn.order(n[1])
 		case "load":
 			v = uint64(*at(n[1]))
 		case "fork":

@@ -9,12 +9,13 @@ import (
 )
 
 // Rules of this file: large address spaces that a puppet builds, for benchmarks in full size and for tests in a small one. Each is a builder,
-// which runs in the puppet, and the truth about it: how many pages of each state the arena holds.
+// which runs in the puppet, and the truth about it: how many pages of each state it holds.
 
 // layout is a kind of large address space.
 type layout struct {
 	name  string
-	size  uint64 // what the builder takes: mappings, pages or touched places
+	size  uint64 // what a benchmark gives the builder: mappings, pages or touched places
+	bytes func(n uint64) uint64
 	truth func(n uint64) map[State]uint64
 	build func(addr, n uint64, file string) error
 }
@@ -22,19 +23,26 @@ type layout struct {
 // touchedOf is how many pages vmas touches of n mappings: 1, 2, 3, 4, 1, ... each.
 func touchedOf(n uint64) uint64 { return n/4*10 + []uint64{0, 1, 3, 6}[n%4] }
 
+func pages(n uint64) uint64     { return n * pg }
+func fourPages(n uint64) uint64 { return n * 4 * pg }
+func oneTiB(uint64) uint64      { return 1 << 40 }
+
+func onlyAnon(n uint64) map[State]uint64 { return map[State]uint64{Anon: n} }
+
 var layouts = []layout{
-	{"vmas", 60000, func(n uint64) map[State]uint64 { return map[State]uint64{Anon: touchedOf(n)} }, buildSmall},
-	{"vmasfile", 60000, nil, buildFiles},
-	{"dense", 1 << 20, func(n uint64) map[State]uint64 { return map[State]uint64{Anon: (n + 6) / 7, COW: n - (n+6)/7} }, buildDense},
-	{"sparse", 10000, func(n uint64) map[State]uint64 { return map[State]uint64{Anon: n} }, buildSparse},
-	{"sparsenone", 10000, func(n uint64) map[State]uint64 { return map[State]uint64{Anon: n} }, buildSparseNone},
-	{"mixed", 1 << 14, func(n uint64) map[State]uint64 {
+	{"vmas", 60000, fourPages, func(n uint64) map[State]uint64 { return onlyAnon(touchedOf(n)) }, buildSmall},
+	{"vmasfile", 60000, fourPages, func(n uint64) map[State]uint64 { return map[State]uint64{File: n * 4} }, buildFiles},
+	{"dense", 1 << 20, pages, func(n uint64) map[State]uint64 { return map[State]uint64{Anon: (n + 6) / 7, COW: n - (n+6)/7} }, buildDense},
+	{"sparse", 10000, oneTiB, onlyAnon, buildSparse},
+	{"sparsenone", 10000, oneTiB, onlyAnon, buildSparseNone},
+	{"mixed", 1 << 14, fourPages, func(n uint64) map[State]uint64 {
 		return map[State]uint64{Anon: n / 4, File: n - n/4, Shared: n, Zero: n / 2, Guard: n / 16}
 	}, buildMixed},
 }
 
-// start has a puppet build the space with n for its size, and a child in dense. vmasfile and mixed need a file of their size.
-func (s *layout) start(t testing.TB, n uint64) *puppet {
+// start has a puppet build the layout with n for its size, and gives its range. dense has a child that rewrote every 7th page. The kernel
+// chooses the place: the heap of a Go program may lie anywhere else.
+func (l *layout) start(t testing.TB, n uint64) (*puppet, Range) {
 	p := startPuppet(t)
 	file := filepath.Join(publicDir(t), "a-rather-long-name-of-a-library-as-they-are.so.12.34.56")
 	if err := os.WriteFile(file, nil, 0o666); err != nil {
@@ -43,22 +51,25 @@ func (s *layout) start(t testing.TB, n uint64) *puppet {
 	if err := os.Truncate(file, 64<<20); err != nil {
 		t.Fatal(err)
 	}
-	p.must("build %s %d %d %s", s.name, arena, n, file)
-	if s.name == "dense" {
-		p.inChild(p.fork(), '7', arena, n*pg)
+	addr := p.must("build %s %d %s", l.name, n, file)
+	if l.name == "dense" {
+		p.inChild(p.fork(), '7', addr, n*pg)
 	}
-	return p
+	return p, Range{addr, addr + l.bytes(n)}
 }
 
 // build runs in the puppet.
-func build(name string, addr, n uint64, file string) unix.Errno {
+func build(name string, n uint64, file string) (addr uint64, errno unix.Errno) {
 	for i := range layouts {
-		if layouts[i].name == name {
-			errno, _ := layouts[i].build(addr, n, file).(unix.Errno)
-			return errno
+		if l := &layouts[i]; l.name == name {
+			at, _, errno := unix.Syscall6(unix.SYS_MMAP, 0, uintptr(l.bytes(n)), unix.PROT_NONE, private|unix.MAP_NORESERVE, 1<<64-1, 0)
+			if errno == 0 {
+				errno, _ = l.build(uint64(at), n, file).(unix.Errno)
+			}
+			return uint64(at), errno
 		}
 	}
-	return unix.ENOSYS
+	return 0, unix.ENOSYS
 }
 
 // mapAt makes a mapping at addr, without huge pages.
@@ -99,12 +110,14 @@ func buildSmall(addr, n uint64, _ string) error {
 	return err
 }
 
-// buildFiles makes n mappings of four pages of a file, at offsets that keep neighbours from merging, and reads each.
+// buildFiles makes n mappings of four pages of a file, at offsets that keep neighbours from merging, and reads them.
 func buildFiles(addr, n uint64, file string) error {
 	fd, err := unix.Open(file, unix.O_RDWR, 0)
 	for i := uint64(0); i < n && err == nil; i++ {
 		if err = mapAt(addr+i*4*pg, 4*pg, unix.PROT_READ, unix.MAP_PRIVATE, fd, i*7%(16<<10-4)*pg); err == nil {
-			_ = *at(addr + i*4*pg)
+			for j := range uint64(4) {
+				_ = *at(addr + (i*4+j)*pg)
+			}
 		}
 	}
 	unix.Close(fd)

@@ -169,7 +169,7 @@ func samePlace(a, b *Mapping) bool {
 	return a.Range == b.Range && a.Perms == b.Perms && a.Offset == b.Offset && a.Inode == b.Inode && a.Major == b.Major && a.Minor == b.Minor
 }
 
-// blur makes the pages of runs that lie in the ranges Unknown; nothing else is known of them but their words.
+// blur makes the pages of runs that lie in the ranges Unknown. Their words stay; their frames go, for nothing more may be looked up by them.
 func blur(runs []Run, ranges []Range) []Run {
 	if len(ranges) == 0 {
 		return runs
@@ -184,7 +184,7 @@ func blur(runs []Run, ranges []Range) []Run {
 			if r.Start < part.Start {
 				out = append(out, r.Clip(Range{r.Start, part.Start}))
 			}
-			part.State, part.Attrs, part.Mapcount, part.KFlags = Unknown, 0, -1, 0
+			part.State, part.Attrs, part.Frame, part.Mapcount, part.KFlags = Unknown, 0, 0, -1, 0
 			out = append(out, part)
 			r = r.Clip(Range{part.Bounds().End, r.Bounds().End})
 		}
