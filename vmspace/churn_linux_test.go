@@ -42,9 +42,10 @@ func (c *churner) run() {
 }
 
 // churned is what pages of the churned place may be read as, by the letters of the mapping: what it is there, or that it is not known.
+// The zero page belongs to it: a Go program may load from an address before it stores, to find a nil pointer.
 var churned = map[string]map[State]bool{
-	"rw-p": {None: true, Anon: true, Unknown: true},
-	"r--p": {None: true, Anon: true, Unknown: true},
+	"rw-p": {None: true, Zero: true, Anon: true, Unknown: true},
+	"r--p": {None: true, Zero: true, Anon: true, Unknown: true},
 	"rw-s": {None: true, Shared: true, Unknown: true},
 }
 

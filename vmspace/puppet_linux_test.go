@@ -173,6 +173,8 @@ func puppetMain() {
 			v, errno = build(words[1], n[2], words[3])
 		case "churn":
 			errno, v = churn.order(n[1])
+		case "probe":
+			v = probe.order(n[1] != 0)
 		case "load":
 			v = uint64(*at(n[1]))
 		case "fork":

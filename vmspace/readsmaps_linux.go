@@ -9,8 +9,9 @@ import (
 // of the time that smaps takes.
 const smapsPiece = 128 << 10
 
-// readSmaps reads and parses smaps piece by piece into r.smaps.
-func (r *Reader) readSmaps(f *procFiles) error {
+// readSmaps reads and parses smaps piece by piece.
+func (r *Reader) readSmaps(f *procFiles) (List[Mapping], error) {
+	var chunks []*chunk[Mapping]
 	r.smaps.reset()
 	blank, full := make(chan []byte, 2), make(chan []byte, 2)
 	blank <- nil
@@ -47,6 +48,7 @@ func (r *Reader) readSmaps(f *procFiles) error {
 		if i := bytes.LastIndexByte(text, '\n') + 1; err == nil {
 			err = r.smaps.parse(text[:i])
 			rest = append(rest, text[i:]...)
+			chunks = append(chunks, r.smaps.taken()...)
 		}
 		if err != nil {
 			break
@@ -62,7 +64,7 @@ func (r *Reader) readSmaps(f *procFiles) error {
 	if err == nil && len(rest) > 0 {
 		err = r.smaps.parse(rest)
 	}
-	return err
+	return join(append(chunks, r.smaps.taken()...)), err
 }
 
 // fillPiece reads from off until buf is nearly full or the text ends.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 )
 
 // Rules of this file: what is known is read, what is not known is stepped over, so that a newer kernel's smaps still parses.
@@ -16,10 +17,18 @@ func parseSmaps(dst []Mapping, text []byte) ([]Mapping, error) {
 	return p.maps, err
 }
 
+// taken gives the mappings parsed since the last time as chunks of a list. Between two pieces of text nothing is copied that grows.
+func (p *smapsParser) taken() []*chunk[Mapping] {
+	c := cut(slices.Clone(p.maps))
+	p.maps = p.maps[:0]
+	return c
+}
+
 // smapsParser takes the text in pieces that end with a line. Lists of flags that are the same are kept once, counters in blocks: nothing
 // is allocated per mapping but new paths.
 type smapsParser struct {
 	maps  []Mapping
+	end   uint64 // of the last mapping
 	line  int
 	path  pathInterner
 	c     *Counters // of the last mapping
@@ -74,11 +83,12 @@ func (p *smapsParser) row(row []byte) error {
 	if what := parseMapsLine(&m, row, &p.path); what != "" {
 		return errors.New(what)
 	}
-	if n := len(p.maps); n > 0 && p.maps[n-1].End > m.Start {
+	if p.end > m.Start {
 		return errTorn
 	}
+	p.end = m.End
 	if len(p.block) == 0 {
-		p.block = make([]Counters, min(128, max(8, len(p.maps))))
+		p.block = make([]Counters, min(128, max(8, p.line/16)))
 	}
 	p.c, p.block = &p.block[0], p.block[1:]
 	m.Smaps = p.c

@@ -79,16 +79,14 @@ func (r *Reader) listWithCounters(g *reading) error {
 			err = f.need(&f.maps, "maps")
 		}
 		if err == nil {
-			err = r.readSmaps(f)
+			g.maps, err = r.readSmaps(f)
 		}
 		switch {
 		case errors.Is(err, errTorn):
 			err = errChanged
 		case err != nil:
 			return err
-		case len(r.smaps.maps) > 0:
-			g.maps = join(cut(r.smaps.maps))
-			r.smaps.maps = nil // they belong to the list now
+		case g.maps.Len() > 0:
 			return nil
 		default:
 			f.forget()
