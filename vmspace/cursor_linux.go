@@ -30,7 +30,6 @@ type batch struct {
 	plain   bool     // the regions were not scanned
 	runs    []Run
 	changed []Range // where the mappings are not what they were when the list was read
-	text    []byte  // what became of runs[1:len(runs)-1] in the hands of a renderer
 	err     error
 }
 
@@ -58,7 +57,7 @@ func (c *cursor) take(p *pageReader, b *batch) (more bool, err error) {
 	if c.at >= c.end || c.next.item() == nil {
 		return false, nil
 	}
-	*b = batch{seq: c.seq, span: Range{Start: c.at}, regions: b.regions[:0], runs: b.runs[:0], text: b.text[:0], changed: b.changed[:0]}
+	*b = batch{seq: c.seq, span: Range{Start: c.at}, regions: b.regions[:0], runs: b.runs[:0], changed: b.changed[:0]}
 	c.seq++
 	switch {
 	case p.mask == 0:

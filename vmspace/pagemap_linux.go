@@ -123,15 +123,13 @@ type runBuilder struct {
 	at      walker[Mapping]
 	m       *Mapping
 	class   class
-	seen    [2]seen // what was decided last for m
+	seen    [3]seen // what was decided last for m
 }
 
-// seen is a decision that holds for all pages of a mapping whose words have the same flags.
+// seen is a decision that holds for all pages of a mapping whose words have the same flags; only place and frame differ.
 type seen struct {
-	word  uint64
-	scan  uint16
-	state State
-	attrs Attrs
+	run        Run
+	categories uint16
 }
 
 // regions reads the words of the regions and everything between them, in as few reads as fit, and makes the runs.
@@ -178,7 +176,7 @@ func (b *runBuilder) region(r Range, categories uint64, words []byte) {
 			}
 			b.at.next()
 			b.class = b.m.class()
-			b.seen = [2]seen{}
+			b.seen = [3]seen{}
 		}
 		part := Range{at, r.End}.Intersect(b.m.Range)
 		if part.Empty() { // a hole that the read goes through, or a page where the list of mappings has none by now
@@ -223,27 +221,25 @@ func (b *runBuilder) part(addr uint64, categories uint16, words []byte) {
 		if word&(WordPresent|WordSwapped|WordGuard) == 0 {
 			continue
 		}
-		flags := word &^ wordFrame
-		r := Run{Start: addr, Pages: 1, Word: flags, Frame: word & wordFrame, Mapcount: -1, Shift: b.shift}
-		if k := b.seen[word>>56&1]; k.word == flags && k.scan == categories && (b.zeroFrame == 0 || r.Frame != b.zeroFrame) {
-			r.Scan, r.State, r.Attrs = b.scanKept(flags, categories), k.state, k.attrs
-		} else {
-			b.decide(&r, categories)
+		k := &b.seen[word>>56&1] // exclusive pages and others often take turns
+		if word&wordFrame == b.zeroFrame && b.zeroFrame != 0 && word&WordPresent != 0 {
+			k = &b.seen[2]
 		}
-		b.runs = append(b.runs, r)
+		if k.run.Word != word&^wordFrame || k.categories != categories {
+			*k = b.decide(word, categories, k == &b.seen[2])
+		}
+		b.runs = append(b.runs, k.run)
 		run = &b.runs[len(b.runs)-1]
-		last, step = word, r.FrameOf(1)-r.Frame
+		run.Start, run.Frame = addr, word&wordFrame
+		last, step = word, run.FrameOf(1)-run.Frame
 	}
 }
 
-// decide classifies r, which is one page.
-func (b *runBuilder) decide(r *Run, categories uint16) {
-	r.Scan = b.scanKept(r.Word, categories)
-	zero := b.zeroFrame != 0 && r.Word&WordPresent != 0 && r.Frame == b.zeroFrame
+// decide classifies one page, which is the zero page by its frame or not.
+func (b *runBuilder) decide(word uint64, categories uint16, zero bool) seen {
+	r := Run{Pages: 1, Word: word &^ wordFrame, Scan: b.scanKept(word, categories), Mapcount: -1, Shift: b.shift}
 	r.State, r.Attrs = classify(b.class, Evidence{Word: r.Word, Scan: r.Scan, HaveScan: b.scanned, ZeroFrame: zero})
-	if !zero {
-		b.seen[r.Word>>56&1] = seen{r.Word, categories, r.State, r.Attrs}
-	}
+	return seen{r, categories}
 }
 
 // scanKept is what of the categories stays with a page. A lean reader asks the scan only where it can decide something; that it was asked

@@ -26,6 +26,7 @@ type Reader struct {
 	text     []byte    // scratch for maps and smaps
 	mappings []Mapping // scratch
 	runs     []Run     // scratch
+	blanks   []*batch  // scratch
 	smaps    smapsParser
 	last     *Snapshot // what the last Read or Update gave
 	budget   int       // frames that may still be looked up for this snapshot

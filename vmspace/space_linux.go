@@ -69,7 +69,7 @@ func (r *Reader) readOnce(g *reading) error {
 	f.count = g.maps.Len()
 	budget, changed := r.budget, []Range(nil)
 	r.runs = r.runs[:0]
-	w := walk{files: f, list: g.maps, check: r.features.Query, idle: quiet}
+	w := walk{files: f, list: g.maps, check: r.features.Query, idle: quiet, blanks: r.blanks}
 	err = w.run(r.workers(g), func(b *batch) error {
 		changed = append(changed, b.changed...)
 		r.runs = joinRuns(r.runs, r.counted(b.runs, g.maps), g.maps)
@@ -78,6 +78,7 @@ func (r *Reader) readOnce(g *reading) error {
 	if err != nil {
 		return err
 	}
+	r.blanks = w.blanks
 	if !r.features.Query {
 		if changed, err = r.compareLists(g); err != nil {
 			return err

@@ -14,9 +14,9 @@ type worker struct {
 type walk struct {
 	files  *procFiles
 	list   List[Mapping]
-	check  bool           // by PROCMAP_QUERY, which it takes
-	idle   *idle          // from before the list was read; nil where nothing is known
-	render func(b *batch) // called by the workers; may be nil
+	check  bool     // by PROCMAP_QUERY, which it takes
+	idle   *idle    // from before the list was read; nil where nothing is known
+	blanks []*batch // scratch for a crew
 	cursor *cursor
 }
 
@@ -24,12 +24,12 @@ type walk struct {
 func (w *walk) run(crew []worker, use func(b *batch) error) error {
 	w.cursor = newCursor(w.files.pagemap, w.list, Everything)
 	if len(crew) == 1 {
-		var b batch
-		for w.step(&crew[0], &b) {
+		b := &crew[0].pages.batch
+		for w.step(&crew[0], b) {
 			if b.err != nil {
 				return b.err
 			}
-			if err := use(&b); err != nil {
+			if err := use(b); err != nil {
 				return err
 			}
 		}
@@ -42,8 +42,11 @@ func (w *walk) run(crew []worker, use func(b *batch) error) error {
 func (w *walk) share(crew []worker, use func(b *batch) error) error {
 	n := len(crew) + 2
 	blank, done, ended := make(chan *batch, n), make(chan *batch, n), make(chan struct{})
-	for range n {
-		blank <- new(batch)
+	for len(w.blanks) < n {
+		w.blanks = append(w.blanks, new(batch))
+	}
+	for _, b := range w.blanks[:n] {
+		blank <- b
 	}
 	for i := range crew {
 		go func() {
@@ -111,9 +114,7 @@ func (w *walk) step(k *worker, b *batch) bool {
 			b.runs = blur(b.runs, b.changed)
 		}
 	}
-	if b.err = err; err == nil && w.render != nil {
-		w.render(b)
-	}
+	b.err = err
 	return true
 }
 
