@@ -121,7 +121,7 @@ func (p *puppet) fork() int {
 	return len(p.child) - 1
 }
 
-// inChild has a child do one of: 's' store, 'l' load, '7' store to every 7th page of v bytes, 'u' munmap of v bytes, 'x' exit.
+// inChild has a child do one of: 's' store, 'l' load, 'e' execve, '7' store to every 7th page of v bytes, 'u' munmap of v bytes, 'x' exit.
 func (p *puppet) inChild(i int, op byte, addr, v uint64) uint64 {
 	return p.must("child %d %d %d %d", p.child[i], op, addr, v)
 }
@@ -212,6 +212,13 @@ func at(addr uint64) *byte { return *(**byte)(unsafe.Pointer(&addr)) }
 // kidOrder is where a child keeps what it is told. It is no local variable, because a child's stack must not grow.
 var kidOrder struct{ op, addr, v uint64 }
 
+// What a child executes, for the same reason.
+var (
+	sleepPath = [...]byte{'/', 'b', 'i', 'n', '/', 's', 'l', 'e', 'e', 'p', 0}
+	sleepTime = [...]byte{'1', '0', '0', '0', 0}
+	sleepArgs = [...]unsafe.Pointer{unsafe.Pointer(&sleepPath), unsafe.Pointer(&sleepTime), nil}
+)
+
 // forkKid clones this process. The child obeys orders from the file in until it is told to exit, or until nobody can give it
 // any: it closes its own copy of other, the end that orders are written to.
 //
@@ -235,6 +242,8 @@ func forkKid(in, out, other int) uintptr {
 			for a := kidOrder.addr; a < kidOrder.addr+kidOrder.v; a += 7 * pg {
 				*at(a) = 2
 			}
+		case 'e': // becomes /bin/sleep
+			unix.RawSyscall6(unix.SYS_EXECVE, uintptr(unsafe.Pointer(&sleepPath)), uintptr(unsafe.Pointer(&sleepArgs)), 0, 0, 0, 0)
 		case 'l':
 			kidOrder.v = uint64(*at(kidOrder.addr))
 		case 'u':

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"runtime"
 	"slices"
+
+	"golang.org/x/sys/unix"
 )
 
 // Rules of this file: one address space, read in full, is consistent or says where it is not. A process that runs changes under
@@ -99,10 +101,16 @@ func (r *Reader) readOnce(g *reading) error {
 // compareLists reads the list once more and gives the ranges where it is not what it was: what there is without PROCMAP_QUERY.
 func (r *Reader) compareLists(g *reading) (changed []Range, err error) {
 	now, err := r.readMaps(g.files, g.maps, g.stat)
+	if err == nil && now.Len() == 0 && g.maps.Len() > 0 {
+		err = unix.ESRCH // as PROCMAP_QUERY says of memory that is no more
+	}
+	if err != nil {
+		return nil, err
+	}
 	unshared(g.maps, now, func(alo, ahi, blo, bhi int) {
 		changed = append(changed, changedMappings(g.maps.Slice(alo, ahi), now.Slice(blo, bhi), r.pages.size)...)
 	})
-	return changed, err
+	return changed, nil
 }
 
 // counted is runs with count and flags of their frames, as far as the budget goes.

@@ -9,6 +9,9 @@ import (
 // pages are not, so that memory does not grow with them. What has been handed on cannot be taken back: where mappings change
 // meanwhile, the pages there are Unknown, and Stream says where.
 
+// errExec says that the memory whose list was told is no more, though the process is.
+var errExec = errors.New("it began another program while it was read (execve): try again")
+
 // Stream reads one process in full, with the counters of every mapping. head gets the process without its pages, which are still to be
 // read; then each gets every mapping, in order, with its runs, or several times in a row with some of them; the slice is good until it returns.
 // changed is where mappings changed while they were read. An error after head says that the rest is missing.
@@ -64,8 +67,12 @@ func (r *Reader) stream(g *reading, head func(*Process) error, each func(*Mappin
 	if err == nil && !r.features.Query {
 		changed, err = r.compareLists(g)
 	}
-	if err == nil {
-		err = r.stillThere(g)
+	if err == nil || gone(err) {
+		if here := r.stillThere(g); here != nil {
+			err = here
+		} else if err != nil {
+			err = errExec
+		}
 	}
 	return mergeRanges(changed), err
 }

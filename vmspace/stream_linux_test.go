@@ -169,6 +169,48 @@ func TestStreamOfTheDying(t *testing.T) {
 	}
 }
 
+// TestExec has a process begin another program between two readings, and in the middle of one.
+func TestExec(t *testing.T) {
+	p := startPuppet(t)
+	p.mmap(arena, 2000*pg, rw, private)
+	for _, o := range []Options{{}, {SmallMappings: -1}, {NoQuery: true, SmallMappings: -1}} {
+		kid := Member{Label: "p2", PID: p.child[p.fork()]}
+		r := newReader(t, o)
+		read(t, r, []Member{kid})
+		_, err := r.Stream(kid, func(*Process) error {
+			p.ask("child %d %d 0 0", kid.PID, 'e') // no answer comes: the pipes close, and the new program stands
+			return nil
+		}, func(*Mapping, []Run) error { return nil })
+		if err == nil || err.Error() != errExec.Error() {
+			t.Errorf("in the middle: %v, want %v", err, errExec)
+		}
+		q := read(t, r, []Member{kid}).Processes[0]
+		if _, ok := q.MappingAt(arena); ok || q.Mappings.Len() == 0 || q.Pages.Len() == 0 {
+			t.Errorf("afterwards there are %d mappings, of the old program: %v", q.Mappings.Len(), ok)
+		}
+		if err := unix.Kill(kid.PID, unix.SIGKILL); err != nil {
+			t.Fatal(err)
+		}
+		p.must("wait %d", kid.PID)
+	}
+}
+
+// TestReserved: a reservation costs nothing, however large.
+func TestReserved(t *testing.T) {
+	p := startPuppet(t)
+	addr := p.must("call %d 0 %d %d %d %d 0", unix.SYS_MMAP, uint64(1<<40), rw, private|unix.MAP_NORESERVE, uint64(1<<64-1))
+	for _, at := range []uint64{0, 1 << 39, 1<<40 - pg} {
+		p.store(addr+at, 1)
+	}
+	r := newReader(t, Options{SmallMappings: -1, KPageBudget: -1})
+	q := read(t, r, p.family()).Processes[0]
+	r.startCost()
+	runs, err := r.pages.read(r.procs[q.PID].pagemap, q.Mappings, []Range{{addr, addr + 1<<40}})
+	if c := r.Cost(); err != nil || len(runs) != 3 || c.Calls > 4 {
+		t.Errorf("1 TiB with three pages in it: %d runs, %+v, %v", len(runs), c, err)
+	}
+}
+
 // TestReadOfTheDying reads children while they die: all of their pages are told, or that they are dead.
 func TestReadOfTheDying(t *testing.T) {
 	p := startPuppet(t)
@@ -228,7 +270,11 @@ func TestNothingPerPage(t *testing.T) {
 		t.Fatalf("only %d runs", runs)
 	}
 	text, err := readAll(f.maps, nil)
-	if err != nil {
+	counters, err2 := []byte(nil), f.need(&f.smaps, "smaps")
+	if err2 == nil {
+		counters, err2 = readAll(f.smaps, nil)
+	}
+	if err = errors.Join(err, err2); err != nil {
 		t.Fatal(err)
 	}
 	var maps []Mapping
@@ -244,7 +290,7 @@ func TestNothingPerPage(t *testing.T) {
 			return err
 		}},
 		{"maps", 40, func() (err error) { maps, err = parseMaps(maps[:0], text); return err }},
-		{"smaps", 4000/128 + 60, func() error { smaps.reset(); return smaps.parse(text) }},
+		{"smaps", 4000/128 + 60, func() error { smaps.reset(); return smaps.parse(counters) }},
 	} {
 		if n := testing.AllocsPerRun(3, func() { err = errors.Join(err, c.do()) }); n > c.most || err != nil {
 			t.Errorf("%s of 4,000 mappings and 10,000 pages: %v allocations, at most %v wanted; %v", c.name, n, c.most, err)
