@@ -40,9 +40,10 @@ var Everything = Range{0, 1<<64 - 1}
 
 // The reasons in Process.Err.
 const (
-	errDenied = "permission denied: needs the same user or CAP_SYS_PTRACE"
-	errGone   = "no such process"
-	errZombie = "dead and not yet waited for: its address space is gone"
+	errDenied  = "permission denied: needs the same user or CAP_SYS_PTRACE"
+	errGone    = "no such process"
+	errNoSpace = "it has no address space to read, as a kernel thread has none"
+	errZombie  = "dead and not yet waited for: its address space is gone"
 )
 
 // Features says what a Reader found that it may use.

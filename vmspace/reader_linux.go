@@ -207,6 +207,8 @@ func (r *Reader) lookAgain(g *reading) {
 		g.stat, g.err = stat{State: Gone}, errors.New(errGone)
 	case err == nil && st.State >= Zombie:
 		g.stat, g.err = st, errors.New(errZombie)
+	case err == nil && gone(g.err):
+		g.err = errors.New(errNoSpace)
 	}
 }
 

@@ -19,20 +19,23 @@ func (r *Reader) Stream(m Member, head func(*Process) error, each func(m *Mappin
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	g := r.begin(nil, []Member{m})[0]
+	var theirs error // of head or each
 	if g.err == nil {
-		changed, err = r.stream(g, head, each)
-	} else {
-		err = g.err
+		changed, g.err = r.stream(g, func(p *Process) error {
+			theirs = head(p)
+			return theirs
+		}, func(m *Mapping, runs []Run) error {
+			theirs = each(m, runs)
+			return theirs
+		})
 	}
-	if err != nil && g.stat.State < Zombie {
-		if r.lookAgain(g); g.err != nil {
-			err = g.err
-		}
+	if g.err == nil || theirs != nil {
+		return changed, theirs
 	}
-	if err != nil && err == g.err {
-		err = errors.New(reason(err))
+	if g.stat.State < Zombie {
+		r.lookAgain(g)
 	}
-	return changed, err
+	return changed, errors.New(reason(g.err))
 }
 
 func (r *Reader) stream(g *reading, head func(*Process) error, each func(*Mapping, []Run) error) ([]Range, error) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"slices"
 	"testing"
 
@@ -162,6 +163,13 @@ func TestStreamOfTheDying(t *testing.T) {
 	}
 	if _, err = r.Stream(Member{Label: "p2", PID: kid}, nil, nil); err == nil || err.Error() != errGone {
 		t.Errorf("a process that is gone: %v", err)
+	}
+	if name, _ := os.ReadFile("/proc/2/comm"); os.Geteuid() == 0 && string(name) == "kthreadd\n" {
+		if _, err = r.Stream(Member{Label: "p1", PID: 2}, nil, nil); err == nil || err.Error() != errNoSpace {
+			t.Errorf("a kernel thread: %v", err)
+		}
+	} else if _, err = r.Stream(Member{Label: "p1", PID: 1}, nil, nil); os.Geteuid() != 0 && (err == nil || err.Error() != errDenied) {
+		t.Errorf("a process of somebody else: %v", err)
 	}
 	stop := errors.New("enough")
 	if _, err = r.Stream(p.family()[0], func(*Process) error { return nil }, func(*Mapping, []Run) error { return stop }); err != stop {
