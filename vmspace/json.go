@@ -108,11 +108,6 @@ func (o *jsonWriter) hex(k string, v uint64) {
 	o.b = append(strconv.AppendUint(append(o.b, `"0x`...), v, 16), '"')
 }
 
-func (o *jsonWriter) yes(k string, v bool) {
-	o.key(k)
-	o.b = strconv.AppendBool(o.b, v)
-}
-
 func (o *jsonWriter) words(k string, words []string) {
 	o.key(k)
 	o.b = append(o.b, '[')
@@ -232,28 +227,29 @@ func (o *jsonWriter) mapping(m *Mapping, name string, rss uint64, first bool) {
 	o.raw("[")
 }
 
-// run writes a run of pages.
+// run writes a run of pages. It is the piece that there are most of, so it is put together in one go.
 func (o *jsonWriter) run(r *Run, first bool) {
 	o.piece()
+	b := o.b
 	if !first {
-		o.raw(",")
+		b = append(b, ',')
 	}
-	o.open()
-	o.hex("start", r.Start)
-	o.number("count", r.Pages)
-	o.text("state", r.State.String())
-	o.yes("huge", r.Attrs&Huge != 0)
+	b = strconv.AppendUint(append(b, `{"start":"0x`...), r.Start, 16)
+	b = strconv.AppendUint(append(b, `","count":`...), r.Pages, 10)
+	b = append(append(b, `,"state":"`...), States[r.State].Name...)
+	b = strconv.AppendBool(append(b, `","huge":`...), r.Attrs&Huge != 0)
 	if a := r.Attrs &^ Huge; a != 0 {
+		o.b, o.comma = b, true
 		o.words("attrs", a.Names())
+		b = o.b
 	}
 	if o.frames && r.Frame != 0 {
-		o.hex("frame", r.Frame)
+		b = append(strconv.AppendUint(append(b, `,"frame":"0x`...), r.Frame, 16), '"')
 	}
 	if r.Mapcount >= 0 {
-		o.number("mapcount", uint64(r.Mapcount))
+		b = strconv.AppendUint(append(b, `,"mapcount":`...), uint64(r.Mapcount), 10)
 	}
-	o.text("source", "pagemap") // whatever else was asked, the word decides
-	o.close()
+	o.b = append(b, `,"source":"pagemap"}`...) // whatever else was asked, the word decides
 }
 
 // appendDevice writes the device as /proc/PID/maps does: 08:01.
