@@ -161,20 +161,6 @@ func puppetMain() {
 			errno, _ = err.(unix.Errno)
 		case "store":
 			*at(n[1]) = byte(n[2])
-		case "fill":
-			for a := n[1]; a < n[1]+n[2]; a += pg {
-				*at(a) = 1
-			}
-		case "stripe": // takes writing from every other page, so that each is a mapping
-			for a := n[1] + pg; a < n[1]+n[2]; a += 2 * pg {
-				unix.Syscall(unix.SYS_MPROTECT, uintptr(a), pg, unix.PROT_READ)
-			}
-		case "build":
-			v, errno = build(words[1], n[2], words[3])
-		case "churn":
-			errno, v = churn.order(n[1])
-		case "probe":
-			v = probe.order(n[1] != 0)
 		case "load":
 			v = uint64(*at(n[1]))
 		case "fork":
@@ -195,12 +181,34 @@ func puppetMain() {
 					errno = unix.EPIPE
 				}
 			}
-		case "wait":
-			pid, _ := unix.Wait4(int(n[1]), nil, 0, nil)
-			v = uint64(pid)
+		default:
+			v, errno = orders[words[0]](words, n)
 		}
 		fmt.Println(uint64(errno), v)
 	}
+}
+
+// orders are those that need nothing of puppetMain.
+var orders = map[string]func(words []string, n [8]uint64) (uint64, unix.Errno){
+	"fill": func(_ []string, n [8]uint64) (uint64, unix.Errno) {
+		for a := n[1]; a < n[1]+n[2]; a += pg {
+			*at(a) = 1
+		}
+		return 0, 0
+	},
+	"stripe": func(_ []string, n [8]uint64) (uint64, unix.Errno) { // takes writing from every other page, so that each is a mapping
+		for a := n[1] + pg; a < n[1]+n[2]; a += 2 * pg {
+			unix.Syscall(unix.SYS_MPROTECT, uintptr(a), pg, unix.PROT_READ)
+		}
+		return 0, 0
+	},
+	"wait": func(_ []string, n [8]uint64) (uint64, unix.Errno) {
+		pid, _ := unix.Wait4(int(n[1]), nil, 0, nil)
+		return uint64(pid), 0
+	},
+	"build": func(words []string, n [8]uint64) (uint64, unix.Errno) { return build(words[1], n[2], words[3]) },
+	"churn": func(_ []string, n [8]uint64) (uint64, unix.Errno) { return churn.order(n[1]), 0 },
+	"probe": func(_ []string, n [8]uint64) (uint64, unix.Errno) { return probe.order(n[1] != 0), 0 },
 }
 
 // at makes a pointer of an address outside Go's memory.

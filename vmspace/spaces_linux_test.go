@@ -74,7 +74,8 @@ func build(name string, n uint64, file string) (addr uint64, errno unix.Errno) {
 
 // mapAt makes a mapping at addr, without huge pages.
 func mapAt(addr, size uint64, prot, flags int, fd int, offset uint64) error {
-	_, _, errno := unix.Syscall6(unix.SYS_MMAP, uintptr(addr), uintptr(size), uintptr(prot), uintptr(flags|unix.MAP_FIXED|unix.MAP_NORESERVE), uintptr(fd), uintptr(offset))
+	flags |= unix.MAP_FIXED | unix.MAP_NORESERVE
+	_, _, errno := unix.Syscall6(unix.SYS_MMAP, uintptr(addr), uintptr(size), uintptr(prot), uintptr(flags), uintptr(fd), uintptr(offset))
 	if errno == 0 && fd < 0 {
 		unix.Syscall(unix.SYS_MADVISE, uintptr(addr), uintptr(size), unix.MADV_NOHUGEPAGE)
 	}

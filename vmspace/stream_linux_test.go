@@ -71,9 +71,11 @@ func holdTruth(t *testing.T, want map[State]uint64, p *Process, r Range) {
 	}
 }
 
-// unlike says where two processes are not the same in r: outside of it are pages of files that others map. Without the scan its categories are not compared, nor what is asked in its place.
+// unlike says where two processes are not the same in r: outside of it are pages of files that others map. Without the scan its
+// categories are not compared, nor what is asked in its place.
 func unlike(a, b *Process, r Range, noScan bool) string {
-	if !slices.EqualFunc(a.Mappings.Slice(0, a.Mappings.Len()), b.Mappings.Slice(0, b.Mappings.Len()), func(x, y Mapping) bool { return sameMapping(&x, &y) }) {
+	equal := func(x, y Mapping) bool { return sameMapping(&x, &y) }
+	if !slices.EqualFunc(a.Mappings.Slice(0, a.Mappings.Len()), b.Mappings.Slice(0, b.Mappings.Len()), equal) {
 		return "mappings"
 	}
 	if len(b.Changed) > 0 {

@@ -60,27 +60,20 @@ func (w *walk) share(crew []worker, use func(b *batch) error) error {
 		}()
 	}
 	var err error
-	early := make([]*batch, 0, n) // read, and not yet their turn
-	seq := 0
+	seq, turn := 0, make([]*batch, n) // by number, modulo n: no more than n are under way
 	take := func(b *batch) {
-		early = append(early, b)
-		for i := 0; i < len(early); i++ {
-			if b := early[i]; b.seq == seq {
-				early[i] = early[len(early)-1]
-				early = early[:len(early)-1]
-				seq, i = seq+1, -1
-				if err == nil {
-					if err = b.err; err == nil {
-						err = use(b)
-					}
-					if err != nil {
-						close(blank) // the crew goes home
-					}
-				}
-				if err == nil {
-					blank <- b
-				}
+		turn[b.seq%n] = b
+		for b := turn[seq%n]; b != nil && err == nil; b = turn[seq%n] {
+			turn[seq%n] = nil
+			seq++
+			if err = b.err; err == nil {
+				err = use(b)
 			}
+			if err != nil {
+				close(blank) // the crew goes home
+				return
+			}
+			blank <- b
 		}
 	}
 	for left := len(crew); left > 0; {
