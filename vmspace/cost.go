@@ -10,7 +10,7 @@ import "time"
 // Cost is what the last Read, Update or Stream cost the processes that it looked at.
 type Cost struct {
 	Calls   int           // system calls that take the lock
-	Held    time.Duration // their time: the lock was held no longer than that
+	Held    time.Duration // their time, waiting for the lock included: it was held no longer than that
 	Longest time.Duration // the longest stretch of such calls of one thread without a rest
 	Rests   int
 }
