@@ -234,6 +234,12 @@ func (r *Reader) readMaps(f *procFiles, old List[Mapping], st stat) (List[Mappin
 	if err := f.need(&f.maps, "maps"); err != nil {
 		return List[Mapping]{}, err
 	}
+	// What was small is so as a rule, and smaps has all that maps has.
+	if n := old.Len(); n > 0 && r.small(n, st) {
+		if list, err := r.readSmall(f, old); err != nil || r.small(list.Len(), st) {
+			return list, err
+		}
+	}
 	var err error
 	if r.text, err = r.readText(f.maps, false); err != nil {
 		return List[Mapping]{}, err
@@ -253,14 +259,20 @@ func (r *Reader) readMaps(f *procFiles, old List[Mapping], st stat) (List[Mappin
 		f.landmark = findLandmarks(f.list)
 		return f.list, nil
 	}
+	return r.readSmall(f, old)
+}
+
+// readSmall reads the list of mappings with their counters.
+func (r *Reader) readSmall(f *procFiles, old List[Mapping]) (List[Mapping], error) {
 	f.text, f.list = nil, List[Mapping]{}
-	if err := f.need(&f.smaps, "smaps"); err != nil {
-		return List[Mapping]{}, err
+	err := f.need(&f.smaps, "smaps")
+	if err == nil {
+		r.text, err = r.readText(f.smaps, true)
 	}
-	if r.text, err = r.readText(f.smaps, true); err != nil {
-		return List[Mapping]{}, err
+	if err == nil {
+		r.mappings, err = parseSmaps(r.mappings[:0], r.text)
 	}
-	if r.mappings, err = parseSmaps(r.mappings[:0], r.text); err != nil {
+	if err != nil {
 		return List[Mapping]{}, err
 	}
 	return rebase(old, r.mappings, sameMapping), nil
