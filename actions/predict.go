@@ -1,6 +1,7 @@
 package actions
 
 import (
+	"fmt"
 	"runtime"
 	"slices"
 	"strings"
@@ -158,4 +159,26 @@ func parted(st *Step, was, is vmspace.Run, addr, ps uint64) vmspace.Happening {
 
 func always(a vmspace.Access) func(*lang.Command) vmspace.Access {
 	return func(*lang.Command) vmspace.Access { return a }
+}
+
+// Foretold holds what happened against what was predicted, in words; "" where nothing was, or where nothing shows what happened.
+func (st *Step) Foretold() string {
+	if len(st.Predicted) == 0 || st.Happened == "" {
+		return ""
+	}
+	words := make([]string, len(st.Predicted))
+	for i, p := range st.Predicted {
+		words[i] = string(p)
+	}
+	what := string(st.Happened) + ", "
+	if what == string(vmspace.NoFault)+", " || string(st.Happened) == st.Result {
+		what = "" // the answer says it already
+	}
+	switch {
+	case !slices.Contains(st.Predicted, st.Happened):
+		return fmt.Sprintf("%s and not %s as predicted", st.Happened, strings.Join(words, " or "))
+	case len(words) == 1:
+		return what + "as predicted"
+	}
+	return what + "predicted " + strings.Join(words, " or ")
 }
