@@ -65,3 +65,14 @@ func TestForesee(t *testing.T) {
 		}
 	}
 }
+
+// What happened is said only where something did, and without frame numbers too where it must have been so.
+func TestHappened(t *testing.T) {
+	l := open(t)
+	l.all("file data 1p", "a = mmap 1p rw shared file=data", "read a")
+	for line, want := range map[string]vmspace.Happening{`write 0x10 ""`: "", "touch a 0": "", "write a 1": vmspace.Reuse} {
+		if st := l.do(line); st.Happened != want {
+			t.Errorf("%s: %q happened, want %q", line, st.Happened, want)
+		}
+	}
+}
