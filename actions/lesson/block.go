@@ -110,6 +110,18 @@ func (p *parser) some(b block, cs []Command, check bool, msg, hint string) {
 	}
 }
 
+// headless complains about expectations of the last command in a block that has run none: the last one may be the learner's.
+func (p *parser) headless(cs []Command) {
+	for _, c := range cs {
+		switch {
+		case !c.Check:
+			return
+		case c.verb == "expect result" || c.verb == "expect faults":
+			p.fail(c.Line, c.Col, c.verb+" before any command of the block", "the last command may be one of the learner's; write it behind the command that it is about, or in a predict block behind then:")
+		}
+	}
+}
+
 // anyWrong says whether a mistake in the block was told.
 func (p *parser) anyWrong(b block) bool {
 	return slices.ContainsFunc(b.body, func(s source) bool { return p.wrong[s.line] })
@@ -120,6 +132,7 @@ func (p *parser) cow(b block) {
 	if len(cs) == 0 && !p.anyWrong(b) {
 		p.fail(b.line, 0, "the cow block is empty", "write commands into it, one a line")
 	}
+	p.headless(cs)
 	p.step.Items = append(p.step.Items, Item{Kind: Cow, Line: b.line, Commands: cs})
 }
 
@@ -166,6 +179,7 @@ func (p *parser) solution(b block) {
 			p.fail(c.Line, c.Col, "a solution that changes the current process", "name the process in each command, as in @p2 write a 1: who finds another way stays in p1")
 		}
 	}
+	p.headless(cs)
 	p.some(b, cs, false, "the solution does nothing", "write the commands that reach the goal")
 	g := p.lastGoal(b, "solution")
 	switch {

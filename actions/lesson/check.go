@@ -1,6 +1,7 @@
 package lesson
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -57,6 +58,7 @@ func Check(ctx context.Context, l *Lesson, open Opener) (Verdict, error) {
 		return c.v, err
 	}
 	defer s.Close()
+	defer context.AfterFunc(ctx, func() { s.Close() })() // cuts short what is running
 	c.performer = performer{s, func(st *actions.Step) {
 		if st.Check {
 			c.v.Claims++
@@ -67,7 +69,7 @@ func Check(ctx context.Context, l *Lesson, open Opener) (Verdict, error) {
 	for _, st := range l.Steps {
 		for i := range st.Items {
 			if err := c.item(ctx, &st.Items[i]); err != nil || c.lost {
-				return c.v, err
+				return c.v, cmp.Or(ctx.Err(), err)
 			}
 		}
 	}
@@ -119,6 +121,10 @@ func (c *checker) predict(ctx context.Context, it *Item) error {
 	if err != nil || len(fs) > 0 {
 		return err
 	}
+	if fs, err = c.run(ctx, it.Then, false, true); err != nil {
+		return err
+	}
+	c.failures(fs)
 	if it.Access {
 		c.access(it, cs, what)
 		return nil

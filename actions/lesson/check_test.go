@@ -102,6 +102,17 @@ func TestCheckFails(t *testing.T) {
 	if v, err := Check(ctx, l, real); !errors.Is(err, context.Canceled) || len(v.Problems) > 0 {
 		t.Error(v, err)
 	}
+	// Cut short in the middle of a command, too.
+	ctx, stop = context.WithCancel(context.Background())
+	v, err := Check(ctx, l, func() (Session, error) {
+		in, err := real()
+		s := &slow{Session: in, began: make(chan struct{}), closed: make(chan struct{})}
+		go func() { <-s.began; stop() }()
+		return s, err
+	})
+	if !errors.Is(err, context.Canceled) || len(v.Problems) > 0 {
+		t.Error(v, err)
+	}
 }
 
 // Checking twice in one session's life or another finds the same, and what ran is counted.

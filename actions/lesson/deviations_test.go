@@ -157,6 +157,52 @@ func TestCutShort(t *testing.T) {
 	}
 }
 
+// slow is a session in which a command does not end before the session does.
+type slow struct {
+	Session
+	began, closed chan struct{}
+	once          sync.Once
+}
+
+func (s *slow) Do(context.Context, string) (*actions.Step, error) {
+	close(s.began)
+	<-s.closed
+	return nil, errClosed
+}
+
+func (s *slow) Close() error {
+	s.once.Do(func() { close(s.closed) })
+	return s.Session.Close()
+}
+
+// While something runs that can be seen, and a close ends it.
+func TestCloseWhileRunning(t *testing.T) {
+	var s *slow
+	p, err := NewPlayer(context.Background(), parse(t, head+"## A\n```cow\nfork\n```\n"), func() (Session, error) {
+		in, err := real()
+		s = &slow{Session: in, began: make(chan struct{}), closed: make(chan struct{})}
+		return s, err
+	}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error)
+	go func() { ended <- p.Run(context.Background()) }()
+	<-s.began
+	if got := p.State().Steps[0].Items[0].Status; got != Running {
+		t.Errorf("it is %s", got)
+	}
+	if err := p.Close(); err != nil {
+		t.Error(err)
+	}
+	if err := <-ended; !errors.Is(err, errClosed) {
+		t.Error(err)
+	}
+	if got := p.State().Steps[0].Items[0].Status; got != Failed {
+		t.Errorf("it is %s", got)
+	}
+}
+
 // A subject that cannot be started is an error, and the lesson before it is still there.
 func TestNoSubject(t *testing.T) {
 	sorry := errors.New("sorry")

@@ -54,6 +54,7 @@ type Item struct {
 	Answers []Answer            // to choose from; none where Access asks
 	Access  bool                // the one command is an access, and what happens at it is the question
 	Happens []vmspace.Happening // what the lesson says will happen, where Access asks
+	Then    []Command           // what the lesson claims of the commands, whatever the answer
 	Why     string              // Markdown, for after the answer
 
 	// Of a goal.

@@ -41,6 +41,45 @@ func TestLessons(t *testing.T) {
 	}
 }
 
+// Learners may look around and try things between any two blocks; the lessons do not stumble over it.
+func TestLessonsAmongFreePlay(t *testing.T) {
+	list, err := List()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range list["en"] {
+		t.Run(e.Name, func(t *testing.T) {
+			l, err := Embedded("en", e.Name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if why, err := l.Missing(); why != "" || err != nil {
+				t.Skip(why, err)
+			}
+			r := reads(t, l, nil)
+			for {
+				s := r.State()
+				if s.Next < 0 && s.Front == len(s.Steps)-1 {
+					break
+				}
+				r.do(`"own = mmap 1p rw private anon" "write own 1" "mmap 0 rw private anon" "read 0x10" "munmap own" "read text"`)
+				act := "next"
+				if s.Next >= 0 {
+					act = map[Kind]string{Cow: "run", Predict: "1 run", Goal: "solution"}[s.Steps[s.Front].Items[s.Next].Kind]
+				}
+				if r.do(act); r.State().Message.Text != "" {
+					t.Fatalf("step %d: %s", s.Front+1, r.State().Message.Text)
+				}
+			}
+			if s := r.State(); s.Done != len(s.Steps) {
+				for _, st := range s.Steps {
+					t.Error(st.Heading, st.Done)
+				}
+			}
+		})
+	}
+}
+
 // A lesson that is not there is an error that leads on.
 func TestNoLesson(t *testing.T) {
 	for _, c := range []struct{ language, name, want string }{

@@ -111,6 +111,9 @@ func (p *Player) predict(ctx context.Context, it *itemState) error {
 	} else {
 		p.say("Nothing here shows which answer is right.")
 	}
+	if err := p.lines(ctx, it, it.Then, false); err != nil || it.Failure != nil {
+		return err
+	}
 	switch it.Chosen {
 	case -1:
 		it.Status = Skipped

@@ -13,10 +13,11 @@ import (
 //	What does p2 read?           What does this write do?
 //	run: write a 2               access: @p2 write a 2
 //	run: @p2 read a              happens: copy
-//	- the old byte               why: The frame was shared …
-//	  expect faults minor=0
+//	- the old byte               then: expect faults minor=1
+//	  @p2 expect bytes a 1       why: The frame was shared …
 //	- the new byte
 //	  @p2 expect bytes a 2
+//	then: expect faults minor=0
 //	why: One frame …
 
 // predicting is a predict block half read.
@@ -36,6 +37,7 @@ var predictWords = []struct {
 	{"run:", (*predicting).run},
 	{"access:", (*predicting).access},
 	{"happens:", (*predicting).happens},
+	{"then:", (*predicting).then},
 	{"why:", (*predicting).why},
 	{"- ", (*predicting).answer},
 }
@@ -68,12 +70,12 @@ func (q *predicting) line(s source) {
 	case q.under:
 		q.claim(s.behind(0))
 	default:
-		q.fail(s.line, s.col, quoted(strings.TrimSpace(s.text))+" belongs to nothing here", "the question stands first; then run:, access:, happens:, why: and answers that begin with - ")
+		q.fail(s.line, s.col, quoted(strings.TrimSpace(s.text))+" belongs to nothing here", "the question stands first; then run:, access:, happens:, then:, why: and answers that begin with - ")
 	}
 }
 
 func (q *predicting) run(s source) {
-	if c, ok := q.needed(s, "run:"); ok {
+	if c, ok := q.needed(s, "run:", "write a 1"); ok {
 		q.item.Commands = append(q.item.Commands, c)
 		if c.Check {
 			q.fail(s.line, s.col, "an expectation is no command to run", "it stands under the answer that it decides")
@@ -81,17 +83,17 @@ func (q *predicting) run(s source) {
 	}
 }
 
-// needed reads a command that has to be there.
-func (q *predicting) needed(s source, word string) (Command, bool) {
+// needed reads a command that has to be there, such as such.
+func (q *predicting) needed(s source, word, such string) (Command, bool) {
 	c, ok := q.command(s)
 	if !ok {
-		q.fail(s.line, s.col, word+" has no command", "write "+word+" write a 1")
+		q.fail(s.line, s.col, word+" has no command", "write "+word+" "+such)
 	}
 	return c, ok
 }
 
 func (q *predicting) access(s source) {
-	c, ok := q.needed(s, "access:")
+	c, ok := q.needed(s, "access:", "write a 1")
 	if !ok {
 		return
 	}
@@ -119,6 +121,14 @@ func (q *predicting) happens(s source) {
 	if s.blank() {
 		q.fail(s.line, s.col, "happens: says nothing", "write happens: copy, or leave it out")
 	}
+}
+
+func (q *predicting) then(s source) {
+	c, ok := q.needed(s, "then:", "expect faults minor=1")
+	if ok && !c.Check {
+		q.fail(s.line, s.col, c.verb+" is a command, and only expectations stand behind then:", "commands stand behind run:, or in a cow block below")
+	}
+	q.item.Then = append(q.item.Then, c)
 }
 
 func (q *predicting) why(s source) {
