@@ -60,8 +60,8 @@ func happened(st *Step, c *call) vmspace.Happening {
 		return vmspace.Happening(st.Result)
 	}
 	p, q := st.Before.Process(st.Process), st.After.Process(st.Process)
-	if p == nil || q == nil || st.Result != ResultOK && st.Done == 0 {
-		return ""
+	if p == nil || q == nil || st.Done == 0 && (st.Result != ResultOK || access != vmspace.Fetch) {
+		return "" // no byte was reached, or none was asked for
 	}
 	m, mapped := p.MappingAt(addr)
 	was, is := p.PageAt(addr, ps), q.PageAt(addr, ps)
@@ -140,15 +140,14 @@ func broughtIn(m vmspace.Mapping, is vmspace.Run) vmspace.Happening {
 }
 
 // parted is for a write to an anonymous page that took a fault: the frame tells whether it was copied. Where frames are hidden, a small
-// page that was mapped elsewhere too must have been copied (do_wp_page in mm/memory.c); of one that was not, nothing can be said.
+// page that was mapped elsewhere too must have been copied, and a shared one is never copied (do_wp_page in mm/memory.c); of others
+// nothing can be said.
 func parted(st *Step, was, is vmspace.Run, addr, ps uint64) vmspace.Happening {
-	if !st.After.Frames {
-		if was.State == vmspace.COW && was.Attrs&vmspace.Huge == 0 {
-			return vmspace.Copy
-		}
-		return ""
-	}
 	switch {
+	case !st.After.Frames && was.State == vmspace.COW && was.Attrs&vmspace.Huge == 0:
+		return vmspace.Copy
+	case !st.After.Frames && was.State != vmspace.Shared:
+		return ""
 	case was.FrameOf((addr-was.Start)/ps) != is.FrameOf((addr-is.Start)/ps):
 		return vmspace.Copy
 	case (st.Focus.End-1)&^(ps-1) != addr&^(ps-1):

@@ -54,6 +54,7 @@ type Session struct {
 
 	fullLook time.Time // when a poll may next read everything
 
+	closing sync.Once
 	turn    sync.Mutex // held while a command or a poll runs
 	mu      sync.Mutex // guards what follows
 	history []*Step
@@ -354,9 +355,13 @@ func (s *Session) Grammar() *lang.Grammar { return s.grammar }
 // Info says what there is to say of the machine.
 func (s *Session) Info() Info { return s.info }
 
-// Close ends every process of the family. It may be called at any time, also while a command runs, and more than once.
-func (s *Session) Close() error {
-	err := s.tracer.Close()
-	s.reader.Close()
-	return errors.Join(err, s.files.Close())
+// Close ends every process of the family. It may be called at any time, also while a command runs, and more than once: who comes later
+// waits until all is closed.
+func (s *Session) Close() (err error) {
+	s.closing.Do(func() {
+		err = s.tracer.Close()
+		s.reader.Close()
+		err = errors.Join(err, s.files.Close())
+	})
+	return err
 }
