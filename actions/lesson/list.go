@@ -22,7 +22,7 @@ type Entry struct {
 	Steps int
 }
 
-// List gives the lessons of each language, by name. The easier ones come first.
+// List gives the lessons of each language in the order of the path: each builds on those before it.
 func List() (map[string][]Entry, error) {
 	files, err := fs.Glob(assets.Lessons, lessonsDir+"/*/*.md")
 	if err != nil {
@@ -37,10 +37,20 @@ func List() (map[string][]Entry, error) {
 		}
 		out[language] = append(out[language], Entry{name, l.Front, len(l.Steps)})
 	}
+	way := Path()
 	for _, es := range out {
-		slices.SortStableFunc(es, func(a, b Entry) int { return slices.Index(Levels, a.Level) - slices.Index(Levels, b.Level) })
+		slices.SortStableFunc(es, func(a, b Entry) int { return slices.Index(way, a.Name) - slices.Index(way, b.Name) })
 	}
 	return out, nil
+}
+
+// Path are the names of the lessons in the order in which they are to be taken.
+func Path() []string {
+	b, err := assets.Lessons.ReadFile(lessonsDir + "/path.txt")
+	if err != nil {
+		return nil // it is embedded: a test reads it
+	}
+	return strings.Fields(string(b))
 }
 
 // Embedded reads a lesson that cowscope brings along.
