@@ -23,10 +23,9 @@ type Step struct {
 	Current       string          // label of the current process after the step
 	Files         []scratch.Entry // of the scratch folder, after the step
 	Changes       []vmspace.Change
-	Check         bool   // an expectation: it touched nothing
-	Why           string // what happened and why, in one or two sentences
-
-	facts vmspace.Facts // what the session knows for predictions, after the step
+	Check         bool          // an expectation: it touched nothing
+	Why           string        // what happened and why, in one or two sentences
+	Facts         vmspace.Facts // what the session knows for predictions, after the step
 }
 
 // Outcome is how a command ended.
