@@ -99,6 +99,9 @@ func New(lab Lab, opts Options) (*App, error) {
 	m.ctx, m.stop = context.WithCancel(context.Background())
 	m.steps = lab.History()
 	m.pos = len(m.steps) - 1
+	if m.recorded() {
+		m.pos = 0 // a recording is walked through
+	}
 	m.cursor = startingCursor(m.step())
 	return m, nil
 }
@@ -113,6 +116,7 @@ func startingCursor(st *actions.Step) uint64 {
 
 func (m *App) step() *actions.Step { return m.steps[m.pos] }
 func (m *App) live() bool          { return m.pos == len(m.steps)-1 }
+func (m *App) recorded() bool      { return m.lab.Info().Recorded != "" }
 
 // The messages.
 type (
@@ -139,7 +143,12 @@ func later(d time.Duration, msg tea.Msg) tea.Cmd {
 	return tea.Tick(d, func(time.Time) tea.Msg { return msg })
 }
 
-func (m *App) pollLater() tea.Cmd { return m.later(pollEvery, pollMsg{}) }
+func (m *App) pollLater() tea.Cmd {
+	if m.recorded() {
+		return nil // nothing happens there any more
+	}
+	return m.later(pollEvery, pollMsg{})
+}
 
 // Update takes one message.
 func (m *App) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
@@ -306,7 +315,7 @@ func (m *App) say(text string, bad bool) { m.message, m.bad, m.fresh = text, bad
 func (m *App) peek() tea.Cmd {
 	want := peeked{label: m.step().Current, addr: m.cursor, n: m.step().N}
 	same := m.asked.label == want.label && m.asked.addr == want.addr && m.asked.n == want.n
-	if same || !m.live() || m.busy != "" || m.view == viewRaw {
+	if same || !m.live() || m.recorded() || m.busy != "" || m.view == viewRaw {
 		return nil
 	}
 	p := m.step().After.Process(want.label)
@@ -332,7 +341,7 @@ func (m *App) scene() *scene {
 	}
 	info := m.lab.Info()
 	s := &scene{step: st, snap: st.After, steps: m.steps, pos: m.pos, live: m.live(), cursor: m.cursor, current: st.Current,
-		marks: m.marks, bytes: m.bytes, view: m.view, kernel: info.Kernel, rights: info.Rights, message: m.message, bad: m.bad}
+		marks: m.marks, bytes: m.bytes, view: m.view, kernel: info.Kernel, rights: info.Rights, recorded: info.Recorded, message: m.message, bad: m.bad}
 	if m.slow {
 		s.busy = m.busy
 	}

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"cowscope/actions"
+	"cowscope/actions/saved"
 	"cowscope/vmspace"
 
 	tea "charm.land/bubbletea/v2"
@@ -107,6 +108,9 @@ func (m *App) keyBar() []keyHelp {
 // The reasons why a key cannot be used.
 
 func needLive(m *App) string {
+	if m.recorded() {
+		return saved.ErrRecorded.Error()
+	}
 	if !m.live() {
 		return fmt.Sprintf("this is step %d, in the past: } goes back to live", m.step().N)
 	}

@@ -213,6 +213,9 @@ func drawBytes(p pen, s *scene) {
 	}
 	b := s.bytes
 	switch {
+	case s.recorded != "":
+		p.cut(0, 0, p.r.w, roleFaint, "a recording holds no bytes but those that a command read")
+		return
 	case !s.live:
 		p.cut(0, 0, p.r.w, roleFaint, "bytes are read live only; } goes there")
 		return
