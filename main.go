@@ -299,9 +299,9 @@ func replayCommand() *cobra.Command {
 		Long: "replay opens the screen on a session that was saved with --save: [ and ] step through it, both ways.\n" +
 			"It needs no Linux, no ptrace and no root. A file that is damaged is shown up to the damage.\n" +
 			"Exit status: 0; 1 when a file is damaged and --list or --json told what is before that; 2 when it cannot be read at all.",
-		Example: "  cowscope --save walk.jsonl\n" +
-			"  cowscope replay walk.jsonl\n" +
-			"  cowscope replay --list walk.jsonl",
+		Example: "  cowscope exec --save walk.jsonl story.cow\n" +
+			"  cowscope replay --list walk.jsonl\n" +
+			"  cowscope replay --json walk.jsonl",
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			if format {

@@ -14,7 +14,7 @@ import (
 
 // The limits of what a snapshot may hold. A process has at most 65530 mappings unless somebody raised vm.max_map_count.
 const (
-	mostItems = 4 << 20 // mappings, or runs of pages, of a process
+	mostItems = 512 << 10 // mappings, or runs of pages, of a process
 	mostPath  = 16 << 10
 )
 

@@ -36,7 +36,7 @@ type limits struct {
 	memory int // bytes that are kept, roughly counted
 }
 
-var fileLimits = limits{line: 64 << 20, memory: 4 << 30}
+var fileLimits = limits{line: 64 << 20, memory: 2 << 30}
 
 // What things cost in memory, in bytes and about.
 const (

@@ -106,7 +106,7 @@ func TestReadHostile(t *testing.T) {
 		{2, `"current":"p1"`, `"current":"p1p2"`, "no label"},
 		{2, `"focus":\{"start":"0x7ffff7ff3000"`, `"focus":{"start":"7ffff7ff3000"`, "no hexadecimal"},
 		{2, `"focus":\{"start":"0x7ffff7ff3000"`, `"focus":{"start":"0x17ffff7ff30000000"`, "no hexadecimal"},
-		{2, `"predicted":\["zero-fill"\]`, `"predicted":[` + strings.Repeat(`"a",`, 99) + `"b"]`, "are predicted"},
+		{2, `"predicted":\["zero-fill"\]`, `"predicted":[` + strings.Repeat(`"a",`, 300) + `"b"]`, "more than 256"},
 		{1, `"value":"0x7ffff7ff3000"`, `"value":"-1"`, "no hexadecimal"},
 		{5, `"bytes":"68`, `"bytes":"6`, "no bytes"},
 		{8, `"fault_address":"0x`, `"fault_address":"`, "no hexadecimal"},

@@ -17,15 +17,16 @@ import (
 // where they changed.
 type stepJSON struct {
 	actions.StepJSON
-	Done     uint64         `json:"done,omitempty"`
-	Check    bool           `json:"check,omitempty"`
-	Current  labelJSON      `json:"current"`
-	Focus    *rangeJSON     `json:"focus,omitempty"`
-	Forget   bool           `json:"forget_names,omitempty"` // all names that were there before
-	Names    list[nameJSON] `json:"names,omitempty"`        // that came, or were bound anew
-	Files    list[fileJSON] `json:"files,omitzero"`
-	Facts    *factsJSON     `json:"facts,omitempty"`
-	Snapshot *snapshotJSON  `json:"snapshot,omitempty"`
+	Predicted list[word]     `json:"predicted"` // in the place of StepJSON's
+	Done      uint64         `json:"done,omitempty"`
+	Check     bool           `json:"check,omitempty"`
+	Current   labelJSON      `json:"current"`
+	Focus     *rangeJSON     `json:"focus,omitempty"`
+	Forget    bool           `json:"forget_names,omitempty"` // all names that were there before
+	Names     list[nameJSON] `json:"names,omitempty"`        // that came, or were bound anew
+	Files     list[fileJSON] `json:"files,omitzero"`
+	Facts     *factsJSON     `json:"facts,omitempty"`
+	Snapshot  *snapshotJSON  `json:"snapshot,omitempty"`
 }
 
 type rangeJSON struct {
@@ -82,7 +83,7 @@ type factsJSON struct {
 
 // lineOf is st as a line; before is the step that the line before it holds, nil at the first one.
 func lineOf(st, before *actions.Step, line int) stepJSON {
-	out := stepJSON{StepJSON: st.JSON(line), Done: st.Done, Check: st.Check, Current: labelJSON(st.Current)}
+	out := stepJSON{StepJSON: st.JSON(line), Predicted: wordsOf(st.Predicted), Done: st.Done, Check: st.Check, Current: labelJSON(st.Current)}
 	if before == nil {
 		before = &actions.Step{}
 	}
@@ -161,11 +162,8 @@ func (r *reader) outcome(st *actions.Step, j *stepJSON) (err error) {
 	if f := j.Focus; f != nil {
 		st.Focus = vmspace.Range{Start: uint64(f.Start), End: uint64(f.End)}
 	}
-	if len(j.Predicted) > len(vmspace.Happenings)+16 {
-		return fmt.Errorf("%d things are predicted", len(j.Predicted))
-	}
 	for _, p := range j.Predicted {
-		st.Predicted = append(st.Predicted, vmspace.Happening(r.intern(p)))
+		st.Predicted = append(st.Predicted, vmspace.Happening(r.intern(string(p))))
 	}
 	return nil
 }
