@@ -52,6 +52,14 @@ type Outcome struct {
 // OK says whether the kernel did what was asked.
 func (o Outcome) OK() bool { return o.Result == ResultOK }
 
+// Loaded are the bytes that the process itself read, from Focus on; none where the command was another. Only accesses are predicted.
+func (o Outcome) Loaded() []byte {
+	if len(o.Predicted) == 0 {
+		return nil
+	}
+	return o.Bytes
+}
+
 // The results that are neither an errno nor a signal.
 const (
 	ResultOK      = "ok"

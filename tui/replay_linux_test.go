@@ -14,7 +14,7 @@ import (
 	tea "charm.land/bubbletea/v2"
 )
 
-// What a live lab showed at each step is what its recording shows, but for the header and for bytes.
+// What a live lab showed at each step is what its recording shows, but for the header, the keys and bytes.
 func TestReplayShowsTheSame(t *testing.T) {
 	s, err := actions.Open(actions.Options{})
 	if err != nil {
@@ -52,7 +52,7 @@ func TestReplayShowsTheSame(t *testing.T) {
 	live.m.cursor, live.m.fresh = replay.m.cursor, false
 	for i := range steps {
 		for _, view := range []string{"words", "raw", "bytes"} {
-			if a, b := below1(live.screen()), below1(replay.screen()); a != b && (view == "raw" || i < len(steps)-1) {
+			if a, b := panesOf(live.screen()), panesOf(replay.screen()); a != b && (view == "raw" || i < len(steps)-1) {
 				t.Fatalf("step %d, %s: live\n%s\nreplay\n%s", i, view, a, b)
 			}
 			live.press("i")
@@ -64,11 +64,12 @@ func TestReplayShowsTheSame(t *testing.T) {
 	replay.sees("● end", "no process is left")
 }
 
-// below1 is a screen without its header, and without what is said instead of bytes.
-func below1(screen string) string {
+// panesOf is a screen without its header and its keys, and without what is said instead of bytes.
+func panesOf(screen string) string {
 	var out []string
-	for i, l := range strings.Split(screen, "\n") {
-		if i > 0 && !strings.Contains(l, "bytes are read live only") && !strings.Contains(l, "a recording holds no bytes") {
+	lines := strings.Split(screen, "\n")
+	for _, l := range lines[1 : len(lines)-1] {
+		if !strings.Contains(l, "bytes are read live only") && !strings.Contains(l, "a recording holds no bytes") {
 			out = append(out, l)
 		}
 	}

@@ -49,21 +49,40 @@ func driveReplay(t *testing.T, rec *saved.Recording, w, h int, opts Options) *dr
 func TestReplay(t *testing.T) {
 	rec := readStory(t, storyFile)
 	d := driveReplay(t, rec, 160, 40, Options{})
-	d.sees("replay · Linux 6.18 · frames visible (root) · recorded 2026-11-21", "step 0/20", "history").seesNot("live")
+	d.sees("replay · Linux 6.18 · frames visible (root) · recorded 2026-11-21", "step 0/20", "[ ] history", "i inspect", "q quit").seesNot("live", "mmap  w")
 	d.press("]").sees("step 1/20", "reserved, no memory yet")
 	d.press("]").sees("none → anon", "a · 4 pages")
 	d.press("]").sees("child of p1", "║", "one frame, mapped by p1 and p2")
 	d.press("]").sees(`@p2 write a "HELLO"`, "cow → anon", "≠")
-	d.press("]", "i").sees("pagemap", "kpage", "VmFlags").press("i", "i").sees("a recording holds no bytes")
+	d.press("]").sees("000      68 65 6c 6c 6f", "hello").press("]").sees("p1 a · ", "a recording holds no bytes")
+	d.press("tab").sees("p2 a · ", "000      48 45 4c 4c 4f").press("i").sees("pagemap", "kpage", "VmFlags").press("i").sees("000      48 45")
 	d.press("}").sees("step 20/20", "● end").press("[", "[").sees("step 18/20").press("{").sees("step 0/20")
 	d.press("?").sees("States of a page").press("esc")
+}
+
+// In the past Tab and the mouse look at another process, until the step changes; nothing runs.
+func TestLookingAround(t *testing.T) {
+	d := driveReplay(t, readStory(t, storyFile), 160, 40, Options{})
+	d.press("tab").sees("p1 is the only process of this step")
+	d.press("]", "]", "]", "]").sees("● p1", "p1 a · ").seesNot("● p2")
+	d.press("tab").sees("● p2", "p2 a · ").seesNot("● p1").press("tab").sees("● p1").press("shift+tab").sees("● p2", "step 4/20")
+	d.press("[").sees("● p1").press("]")
+	d.screen()
+	for i, h := range d.m.hits.hits {
+		if h.kind == hitPage && h.label == "p2" && h.addr == d.m.cursor {
+			r := d.m.hits.rects[i]
+			d.send(tea.MouseClickMsg{X: r.x, Y: r.y, Button: tea.MouseLeft})
+			break
+		}
+	}
+	d.sees("● p2", "step 4/20").press("}").seesNot("● p2")
 }
 
 // Nothing runs in a recording, and every key that would says so.
 func TestReplayRunsNothing(t *testing.T) {
 	d := driveReplay(t, readStory(t, storyFile), 120, 36, Options{})
 	for _, b := range bindings {
-		if b.off == nil {
+		if b.off == nil || strings.HasSuffix(b.keys[0], "tab") { // which only looks at another process
 			continue
 		}
 		for _, at := range []string{"{", "}"} {
