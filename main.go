@@ -247,17 +247,14 @@ func snapshot(pid int, json bool) error {
 		return err
 	}
 	defer r.Close()
-	s, err := r.Read([]vmspace.Member{{Label: "p1", PID: pid}})
-	if err != nil {
-		return err
-	}
-	if why := s.Processes[0].Err; why != "" {
-		return statusError{exitFailed, fmt.Errorf("process %d cannot be read: %s", pid, why)}
-	}
+	write := r.WriteProcessText
 	if json {
-		return s.WriteJSON(os.Stdout, nil)
+		write = r.WriteProcessJSON
 	}
-	return s.WriteText(os.Stdout)
+	if err := write(os.Stdout, vmspace.Member{Label: "p1", PID: pid}); err != nil {
+		return statusError{exitFailed, fmt.Errorf("process %d cannot be read: %w", pid, err)}
+	}
+	return nil
 }
 
 func doctorCommand() *cobra.Command {

@@ -81,7 +81,7 @@ var touchAction = Action{
 		}
 		write := c.cmd.Has("write")
 		word := map[bool]string{false: "load", true: "store"}[write]
-		c.Call = fmt.Sprintf("%s 1 byte in each of %d pages from 0x%x", word, r.Pages(c.pageSize()), r.Start)
+		c.Call = fmt.Sprintf("%s 1 byte in each page, %s from 0x%x", word, plural(r.Pages(c.pageSize()), "page"), r.Start)
 		c.focus(r)
 		if r.Empty() {
 			c.Result = ResultOK

@@ -2,6 +2,7 @@ package actions
 
 import (
 	"cowscope/actions/lang"
+	"cowscope/actions/subject"
 	"cowscope/vmspace"
 )
 
@@ -17,8 +18,10 @@ type Action struct {
 	run    func(*call) error
 	// why explains a step that ended well; left out, the changes speak.
 	why func(*Step, *call) string
-	// errnos are what an errno of this call means, from its man page.
-	errnos map[string]string
+	// reasons are what an errno of this call means.
+	reasons []reason
+	// failed says what holds after a failure that left no change; left out, it is that nothing has changed.
+	failed string
 }
 
 // All is the table of actions. A new action is a file of its own and a line here; forms, completion, help and the README's tables
@@ -95,13 +98,16 @@ type call struct {
 	cmd    *lang.Command
 	action *Action
 	Outcome
-	names   Names // after the action
+	ending  subject.Ending // of the last instruction that was injected
+	names   Names          // after the action
 	current string
 	touched []vmspace.Touched
-	opened  string // how the file of an mmap was opened: O_RDWR
-	bound   string // the name that an mmap got by itself
-	child   string // the label of a new child
-	note    string // what the action itself has to say beside the changes
+	opened  *fileFacts // the file that an mmap opened
+	mode    string     // and how: O_RDWR
+	bound   string     // the name that an mmap got by itself
+	child   string     // the label of a new child
+	from    uint64     // where an mremap found its range: its name may have moved on
+	note    string     // what the action itself has to say beside the changes
 }
 
 // touch notes that the action may have changed what lies in r, for the snapshot after it.

@@ -26,7 +26,8 @@ var brkAction = Action{
 		}
 		return "The end of the heap moved within its last page."
 	},
-	errnos: map[string]string{"ENOMEM": "the kernel left the end where it was: no room, over RLIMIT_DATA, or below the heap's start"},
+	reasons: brkReasons,
+	failed:  "The end of the heap stays where it is.",
 }
 
 // runBrk asks for the present end first, as brk(0). The system call itself knows no errno: it answers with the end as it is, and the

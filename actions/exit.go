@@ -33,10 +33,13 @@ var killAction = Action{
 		}
 		c.Call = fmt.Sprintf("kill(%d, %s)", c.p.PID, sig)
 		c.everything()
-		if _, err := c.p.proc.Kill(syscall.Signal(sig)); err != nil {
+		e, err := c.p.proc.Kill(syscall.Signal(sig))
+		if err != nil {
 			return c.died(err)
 		}
-		c.Result = ResultOK
+		if c.settle(e); !c.OK() {
+			return nil
+		}
 		c.note = fmt.Sprintf("%s did not end %s: a signal may be ignored, or only stop a process that stands still anyway.", sig, c.p.Label)
 		return nil
 	},

@@ -72,7 +72,7 @@ func explainMmap(st *Step, c *call) string {
 		text += fmt.Sprintf(" %s were asked for: a mapping is whole pages, the rest of the last one can be used too.", bytesCount(asked))
 	}
 	if name, ok := c.cmd.Word("file"); ok {
-		text += fmt.Sprintf(" %s was opened (%s) and is closed again: the mapping itself keeps the file.", name, c.opened)
+		text += fmt.Sprintf(" %s was opened (%s) and is closed again: the mapping itself keeps the file.", name, c.mode)
 	}
 	return text
 }
@@ -122,7 +122,11 @@ func place(st *Step, addr uint64) string {
 }
 
 func explainExec(st *Step, c *call) string {
-	return "The code ran and came back. " + accessText(st)
+	text := "The code ran and came back. "
+	if c.ending.Trap {
+		text = fmt.Sprintf("The code ran to a trap at %s, such as a breakpoint instruction, and stopped there. ", place(st, c.ending.IP))
+	}
+	return text + accessText(st)
 }
 
 func explainAccess(st *Step, c *call) string {
@@ -151,10 +155,18 @@ func readText(b []byte) string {
 func accessText(st *Step) string {
 	for _, ch := range st.Changes {
 		if ch.Process == st.Process && ch.Range.Overlaps(st.Focus) && (ch.Kind == vmspace.ChangePage || ch.Kind == vmspace.ChangeFrame) {
-			return pageSentence(st, ch)
+			return pageSentence(st, ch) + readIn(st)
 		}
 	}
 	return untouchedText(st)
+}
+
+// readIn tells of major faults.
+func readIn(st *Step) string {
+	if st.Major == 0 {
+		return ""
+	}
+	return " It was not in memory yet, so the kernel had to get it from where it is kept: that is a major fault."
 }
 
 // pageSentence explains a page's way from one state to another.
@@ -241,14 +253,20 @@ func untouchedText(st *Step) string {
 	switch {
 	case st.Minor+st.Major > 0 && run.State == vmspace.Anon && wrote:
 		return "The frame was still write-protected since the fork, but nobody else has it: one minor fault made it writable again, and it was kept."
+	case run.State == vmspace.Shared && wrote && st.Minor > 0:
+		return "The page is mapped already and shared: everyone who maps it sees the write. The minor fault tells the file system that a clean page is about to change."
 	case run.State == vmspace.Shared && wrote:
 		return "The page is mapped already and shared: everyone who maps it sees the write."
 	case run.State == vmspace.Zero:
 		return "The zero page is mapped already: no fault."
 	case st.Minor+st.Major == 0:
 		return "The page is there already: no fault, the CPU went straight to memory."
+	case run.State == vmspace.Special:
+		return "The page is lent by the kernel, which brought it in; pagemap does not show that."
+	case wrote:
+		return "The pages were there already, and only the right to write to them was missing."
 	}
-	return ""
+	return "The faults changed no page's state."
 }
 
 func explainFork(st *Step, c *call) string {
@@ -282,73 +300,6 @@ func explainDeath(st *Step, c *call) string {
 		}
 	}
 	return text
-}
-
-func explainSignal(st *Step, c *call) string {
-	tail := " A process without a handler dies of it; cowscope took it away, so that " + st.Process + " lives on."
-	if st.Done > 0 {
-		unit := "byte"
-		if c.cmd.Verb.Name == "touch" {
-			unit = "page"
-		}
-		tail = fmt.Sprintf(" Before it, %s went well.", plural(st.Done, unit)) + tail
-	}
-	p := st.Before.Process(st.Process)
-	m, mapped := p.MappingAt(st.Fault)
-	verb := map[string]string{"read": "reading", "touch": "the access", "exec": "executing"}[c.cmd.Verb.Name]
-	if verb == "" {
-		verb = "writing"
-	}
-	where := place(st, st.Fault)
-	switch {
-	case st.Result == "SIGSEGV/MAPERR" && mapped:
-		return fmt.Sprintf("%s is a guard page: any touch is refused.", where) + tail
-	case st.Result == "SIGSEGV/MAPERR":
-		return fmt.Sprintf("No mapping covers 0x%x.", st.Fault) + tail
-	case st.Result == "SIGSEGV/ACCERR" && mapped:
-		return fmt.Sprintf("%s is mapped %s, which does not allow %s.", where, m.Perms, verb) + tail
-	case st.Result == "SIGBUS/ADRERR":
-		return fmt.Sprintf("%s is mapped, but its file ends before this page: there is nothing behind it.", where) + tail
-	case strings.HasPrefix(st.Result, "SIGILL"):
-		return "These bytes are no instruction that the CPU knows." + tail
-	case strings.HasSuffix(st.Result, "/KERNEL"):
-		return "The CPU refused the address or the instruction itself and names no address." + tail
-	}
-	return "The CPU raised " + st.Result + "." + tail
-}
-
-func explainErrno(st *Step, c *call) string {
-	if c.cmd.Verb.Name == "mmap" && st.Result == "EINVAL" {
-		if why := mmapInvalid(c); why != "" {
-			return "EINVAL: " + why + " Nothing was mapped."
-		}
-	}
-	if why := c.action.errnos[st.Result]; why != "" {
-		return fmt.Sprintf("%s: %s. Nothing has changed.", st.Result, why)
-	}
-	return fmt.Sprintf("The kernel answered %s.", st.Result)
-}
-
-// mmapInvalid finds the argument that EINVAL is about (mm/mmap.c, do_mmap).
-func mmapInvalid(c *call) string {
-	length, _ := c.quantity("length", 0)
-	offset, _ := c.quantity("offset", 0)
-	addr, _, _ := c.place("addr")
-	ps := c.pageSize()
-	fixed := c.cmd.Has("fixed") || c.cmd.Has("fixed_noreplace")
-	switch {
-	case length == 0:
-		return "the length is 0."
-	case offset%ps != 0:
-		return fmt.Sprintf("the offset is not a multiple of the page size, %d.", ps)
-	case !c.cmd.Has("private") && !c.cmd.Has("shared") && !c.cmd.Has("shared_validate"):
-		return "it must be private or shared; neither was given."
-	case c.cmd.Has("private") && c.cmd.Has("shared"):
-		return "private and shared together are no kind of mapping."
-	case fixed && addr%ps != 0:
-		return fmt.Sprintf("a fixed address must be a multiple of the page size, %d.", ps)
-	}
-	return ""
 }
 
 // sentenceOf describes changes that no command asked for.

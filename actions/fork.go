@@ -3,9 +3,10 @@ package actions
 import "cowscope/actions/lang"
 
 var forkAction = Action{
-	Verb:   lang.Verb{Name: "fork", Summary: "make a child: a copy of the process, under control like its parent"},
-	why:    explainFork,
-	errnos: map[string]string{"EAGAIN": "a limit on processes was reached", "ENOMEM": "there is no memory for its page tables"},
+	Verb:    lang.Verb{Name: "fork", Summary: "make a child: a copy of the process, under control like its parent"},
+	why:     explainFork,
+	reasons: forkReasons,
+	failed:  "There is no child.",
 	run: func(c *call) error {
 		c.Call = "fork()"
 		if !c.mayFork() {

@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -148,5 +149,27 @@ func TestDescriptors(t *testing.T) {
 		if want := map[bool]string{true: "ENODEV", false: "EBADF"}[fd < 3]; st.Result != want {
 			t.Errorf("fd %d: %s, want %s", fd, st.Result, want)
 		}
+	}
+}
+
+// A session may be closed from several sides at once, as an interrupt and the end of a script do.
+func TestCloseTogether(t *testing.T) {
+	s, err := Open(Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := &lab{t, s}
+	l.all("file data 1p", "mmap 1p rw shared file=data", "fork")
+	var sides sync.WaitGroup
+	for range 4 {
+		sides.Go(func() {
+			if err := s.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	sides.Wait()
+	if _, err := s.Do(context.Background(), "fork"); err == nil {
+		t.Error("a command ran after the end")
 	}
 }

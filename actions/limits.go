@@ -96,18 +96,5 @@ func (s *Session) holdMemory(c *call, took time.Duration) error {
 }
 
 func (s *Session) overText(label string) string {
-	return fmt.Sprintf("%s and its family took more than %s, cowscope's limit: %s was killed. --max-memory raises the limit.", label, sizeText(s.opts.Limits.Memory), label)
-}
-
-// sizeText writes a number of bytes in the largest unit that loses nothing.
-func sizeText(n uint64) string {
-	for _, u := range []struct {
-		shift uint
-		name  string
-	}{{40, "TiB"}, {30, "GiB"}, {20, "MiB"}, {10, "KiB"}} {
-		if n != 0 && n&(1<<u.shift-1) == 0 {
-			return fmt.Sprintf("%d %s", n>>u.shift, u.name)
-		}
-	}
-	return bytesCount(n)
+	return fmt.Sprintf("%s and its family took more than %s, cowscope's limit: %s was killed. --max-memory raises the limit.", label, sizeOf(s.opts.Limits.Memory), label)
 }

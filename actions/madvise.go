@@ -39,16 +39,9 @@ var advices = []constant{
 var madviseAction = Action{
 	Verb: lang.Verb{Name: "madvise", Summary: "tell the kernel what a range will be used for", Params: []lang.Param{paramRange,
 		{Name: "advice", Kind: lang.KindChoice, Default: "dontneed", Words: words(advices), Show: "ADVICE", Help: "one word of the man page"}}},
-	run: runMadvise,
-	why: explainMadvise,
-	errnos: map[string]string{
-		"EINVAL": "the address is not a multiple of the page size, the pages are locked and the advice would drop them, or this kernel or this mapping does not know the advice",
-		"ENOMEM": "part of the range is not mapped",
-		"EAGAIN": "something was short for the moment",
-		"EPERM":  "the range is sealed",
-		"EFAULT": "a page cannot be faulted in that way",
-		"EACCES": "the mapping does not allow it",
-	},
+	run:     runMadvise,
+	why:     explainMadvise,
+	reasons: madviseReasons,
 }
 
 func runMadvise(c *call) error {

@@ -12,10 +12,11 @@ import (
 var mincoreAction = Action{
 	Verb: lang.Verb{Name: "mincore", Summary: "ask which pages of a range are resident in memory", Params: []lang.Param{paramRange}},
 	run:  runMincore,
-	errnos: map[string]string{
-		"EINVAL": "the address is not a multiple of the page size",
-		"ENOMEM": "part of the range is not mapped",
-		"EAGAIN": "the kernel was short of memory for the moment",
+	reasons: []reason{
+		misaligned("mincore(2)"),
+		wraps("ENOMEM", "mm/mincore.c"),
+		holeIn("ENOMEM", "mincore(2)"),
+		otherwise("EAGAIN", "mincore(2)", "the kernel was short of memory for the moment."),
 	},
 	why: func(st *Step, _ *call) string {
 		return fmt.Sprintf("%d of %s resident, in order: %s. For a file that means in the page cache, whether mapped here or not.",

@@ -6,13 +6,6 @@ import (
 	"cowscope/actions/lang"
 )
 
-var lockErrnos = map[string]string{
-	"ENOMEM": "part of the range is not mapped, or more would be locked than RLIMIT_MEMLOCK allows",
-	"EAGAIN": "part of the range could not be locked",
-	"EPERM":  "this user may lock nothing: RLIMIT_MEMLOCK is 0",
-	"EINVAL": "the length or the flags make no sense",
-}
-
 var wordOnfault = lang.Word{Name: "onfault", Help: "lock each page when it is first touched"}
 
 var mlockAction = Action{
@@ -33,8 +26,8 @@ var mlockAction = Action{
 		_, _, err = c.syscall(sysMlock, r.Start, r.Len())
 		return err
 	},
-	why:    explainLock,
-	errnos: lockErrnos,
+	why:     explainLock,
+	reasons: mlockReasons,
 }
 
 var munlockAction = Action{
@@ -49,8 +42,8 @@ var munlockAction = Action{
 		_, _, err = c.syscall(sysMunlock, r.Start, r.Len())
 		return err
 	},
-	why:    func(*Step, *call) string { return "The pages stay where they are, and may be swapped out again." },
-	errnos: lockErrnos,
+	why:     func(*Step, *call) string { return "The pages stay where they are, and may be swapped out again." },
+	reasons: munlockReasons,
 }
 
 // mlockallFlags are the MCL_ flags of mlockall(2).
@@ -67,11 +60,14 @@ var mlockallAction = Action{
 		flags, names := c.bits(mlockallFlags)
 		c.Call = fmt.Sprintf("mlockall(%s)", names)
 		c.everything()
-		_, _, err := c.syscall(sysMlockall, flags)
+		_, ok, err := c.syscall(sysMlockall, flags)
+		if ok {
+			c.p.locksFuture = c.cmd.Has("future")
+		}
 		return err
 	},
-	why:    explainLock,
-	errnos: lockErrnos,
+	why:     explainLock,
+	reasons: mlockallReasons,
 }
 
 var munlockallAction = Action{
@@ -79,11 +75,13 @@ var munlockallAction = Action{
 	run: func(c *call) error {
 		c.Call = "munlockall()"
 		c.everything()
-		_, _, err := c.syscall(sysMunlockall)
+		_, ok, err := c.syscall(sysMunlockall)
+		if ok {
+			c.p.locksFuture = false
+		}
 		return err
 	},
-	why:    func(*Step, *call) string { return "Nothing is locked any more." },
-	errnos: lockErrnos,
+	why: func(*Step, *call) string { return "Nothing is locked any more." },
 }
 
 // explainLock says how many pages a lock brought in.

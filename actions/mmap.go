@@ -44,18 +44,10 @@ var mmapAction = Action{
 			{Name: "addr", Kind: lang.KindOption, Optional: true, Key: "addr", Of: lang.KindPlace, Help: "a hint where to put it, or with fixed the place itself"},
 		},
 	},
-	run: runMmap,
-	why: explainMmap,
-	errnos: map[string]string{
-		"EINVAL": "the length is 0, or it is neither private nor shared, or an address or an offset is not a multiple of the page size",
-		"ENOMEM": "there is no room for it: too large, too many mappings, or over a limit",
-		"EBADF":  "the file descriptor is not open, and it is not anonymous",
-		"EACCES": "the file is not open for what was asked",
-		"EEXIST": "something is mapped there, and fixed_noreplace forbids replacing it",
-		"EPERM":  "a privilege is missing, or the place is below vm.mmap_min_addr or sealed",
-		"EAGAIN": "too much memory would be locked",
-		"ENODEV": "the file cannot be mapped",
-	},
+	run:     runMmap,
+	why:     explainMmap,
+	reasons: mmapReasons,
+	failed:  "Nothing was mapped.",
 }
 
 func runMmap(c *call) error {

@@ -7,14 +7,9 @@ import (
 )
 
 var mprotectAction = Action{
-	Verb: lang.Verb{Name: "mprotect", Summary: "change what is allowed in a range", Params: []lang.Param{paramRange, paramProt}},
-	why:  explainMprotect,
-	errnos: map[string]string{
-		"EINVAL": "the address is not a multiple of the page size",
-		"ENOMEM": "part of the range is not mapped, or splitting it would make too many mappings",
-		"EACCES": "the mapping may never have this protection",
-		"EPERM":  "part of the range is sealed",
-	},
+	Verb:    lang.Verb{Name: "mprotect", Summary: "change what is allowed in a range", Params: []lang.Param{paramRange, paramProt}},
+	why:     explainMprotect,
+	reasons: mprotectReasons,
 	run: func(c *call) error {
 		r, err := c.rangeOf("range")
 		if err != nil {

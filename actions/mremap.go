@@ -20,15 +20,9 @@ var mremapAction = Action{
 		{Name: "size", Kind: lang.KindQuantity, Default: "8p", Help: "the new size"},
 		{Name: "flags", Kind: lang.KindFlags, Optional: true, Default: "maymove", Words: []lang.Word{{Name: "maymove", Help: "it may get another address"}, {Name: "dontunmap", Help: "the old range stays mapped, empty"}}},
 		{Name: "fixed", Kind: lang.KindOption, Optional: true, Key: "fixed", Of: lang.KindPlace, Help: "move it exactly there, replacing what is there"}}},
-	run: runMremap,
-	why: explainMremap,
-	errnos: map[string]string{
-		"EINVAL": "an address is not a multiple of the page size, the new size is 0, or the flags do not go together (fixed and dontunmap need maymove)",
-		"ENOMEM": "it cannot grow where it is and may not move, or there is no room for it",
-		"EFAULT": "part of the range is not mapped",
-		"EPERM":  "the mapping is sealed",
-		"EAGAIN": "too much memory would be locked",
-	},
+	run:     runMremap,
+	why:     explainMremap,
+	reasons: mremapReasons,
 }
 
 func runMremap(c *call) error {
@@ -50,6 +44,7 @@ func runMremap(c *call) error {
 		c.Call += fmt.Sprintf(", 0x%x", to)
 	}
 	c.Call += ")"
+	c.from = r.Start
 	c.focus(r)
 	ret, ok, err := c.syscall(sysMremap, r.Start, r.Len(), size, flags, to)
 	if err != nil || !ok {
@@ -90,13 +85,10 @@ func mremapFlags(c *call) (bits uint64, names string) {
 }
 
 func explainMremap(st *Step, c *call) string {
-	r, err := c.rangeOf("range")
 	switch {
-	case err != nil:
-		return sentenceOf(st.Changes, st.After)
-	case st.Value != r.Start && c.cmd.Has("dontunmap"):
+	case st.Value != c.from && c.cmd.Has("dontunmap"):
 		return "The pages moved, frames and all: only page table entries were changed. The old range is still mapped, and empty."
-	case st.Value != r.Start:
+	case st.Value != c.from:
 		return "The pages moved to another address, frames and all: no byte was copied, only page table entries."
 	}
 	return fmt.Sprintf("It stays where it is and has %s now; new pages get a frame when they are first touched.", plural(st.Focus.Pages(st.After.PageSize), "page"))

@@ -21,10 +21,5 @@ var msealAction = Action{
 	why: func(*Step, *call) string {
 		return "Sealed (VmFlags sl): from now on munmap, mprotect and mremap of it answer EPERM. Nothing undoes a seal."
 	},
-	errnos: map[string]string{
-		"EINVAL": "the address is not a multiple of the page size",
-		"ENOMEM": "part of the range is not mapped",
-		"ENOSYS": "this kernel has no mseal: it came with Linux 6.10",
-		"EPERM":  "sealing needs a 64-bit kernel",
-	},
+	reasons: msealReasons,
 }

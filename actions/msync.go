@@ -30,9 +30,5 @@ var msyncAction = Action{
 	why: func(st *Step, _ *call) string {
 		return "What was changed in a shared file mapping is on its way to the file; other readers saw it before. Elsewhere there is nothing to write."
 	},
-	errnos: map[string]string{
-		"EINVAL": "the address is not a multiple of the page size, or sync and async were asked for both",
-		"ENOMEM": "part of the range is not mapped",
-		"EBUSY":  "invalidate was asked for, and part of the range is locked",
-	},
+	reasons: msyncReasons,
 }

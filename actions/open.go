@@ -55,12 +55,19 @@ func (c *call) openFile(name string) (fd uint64, err error) {
 
 func (c *call) open(f *os.File, name string, mode uint64, shown string) (uint64, error) {
 	c.Call = fmt.Sprintf("open(%q, %s)", name, shown)
-	c.opened = shown
 	e, err := c.p.proc.Open(f, int(mode))
-	if err == nil {
-		c.settle(e)
+	if err != nil {
+		return 0, err
 	}
-	return e.Value, err
+	c.settle(e)
+	if c.Result != ResultOK {
+		c.note = fmt.Sprintf("%s: %s cannot be opened so: %s. Nothing was mapped.", c.Result, name, e.Errno)
+		return 0, nil
+	}
+	info, err := f.Stat()
+	c.note, c.mode = "", shown
+	c.opened = &fileFacts{name: name, dir: err == nil && info.IsDir(), readable: mode != syscall.O_WRONLY, writable: mode != syscall.O_RDONLY}
+	return e.Value, nil
 }
 
 // closeFile closes what openFile opened, whatever mmap said: the outcome stays mmap's.

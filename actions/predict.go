@@ -1,7 +1,9 @@
 package actions
 
 import (
+	"fmt"
 	"runtime"
+	"slices"
 	"strings"
 
 	"cowscope/actions/lang"
@@ -45,16 +47,21 @@ func (s *Session) facts() vmspace.Facts {
 	return f
 }
 
-// happened finds which of the happenings it was, from the page and the faults before and after; "" where nothing shows it.
-func happened(st *Step, access vmspace.Access) vmspace.Happening {
+// happened finds which of the happenings it was for the page that the access went to first, from that page and the faults before and
+// after; "" where nothing shows it.
+func happened(st *Step, c *call) vmspace.Happening {
+	access := c.action.access(c.cmd)
+	if access == vmspace.Fetch {
+		return fetched(st, c)
+	}
 	ps := st.After.PageSize
 	addr := st.Focus.Start
-	if st.Fault&^(ps-1) == addr&^(ps-1) && strings.HasPrefix(st.Result, "SIG") {
+	if strings.HasPrefix(st.Result, "SIG") && st.Fault&^(ps-1) == addr&^(ps-1) {
 		return vmspace.Happening(st.Result)
 	}
 	p, q := st.Before.Process(st.Process), st.After.Process(st.Process)
-	if p == nil || q == nil || st.Result != ResultOK && st.Done == 0 {
-		return ""
+	if p == nil || q == nil || st.Done == 0 && (st.Result != ResultOK || access != vmspace.Fetch) {
+		return "" // no byte was reached, or none was asked for
 	}
 	m, mapped := p.MappingAt(addr)
 	was, is := p.PageAt(addr, ps), q.PageAt(addr, ps)
@@ -67,7 +74,7 @@ func happened(st *Step, access vmspace.Access) vmspace.Happening {
 		return vmspace.NoFault
 	case was.Word&vmspace.WordPresent == 0:
 		return broughtIn(m, is)
-	case access != vmspace.Store:
+	case access == vmspace.Load:
 		return vmspace.NoFault
 	case was.State == vmspace.Zero:
 		return vmspace.ZeroFill
@@ -75,6 +82,47 @@ func happened(st *Step, access vmspace.Access) vmspace.Happening {
 		return vmspace.Copy
 	}
 	return parted(st, was, is, addr, ps)
+}
+
+// fetchSignals are what a fetch can raise, from a mapping that may be executed and from elsewhere.
+var fetchSignals = map[bool][]string{
+	true:  {"SIGSEGV/MAPERR", "SIGBUS/ADRERR"},
+	false: {"SIGSEGV/MAPERR", "SIGSEGV/ACCERR", "SIGBUS/ADRERR"},
+}
+
+// fetched is for executing: the code that was reached may have done anything, so the signal is the fetch's own only where it names the
+// very instruction.
+func fetched(st *Step, c *call) vmspace.Happening {
+	ps := st.After.PageSize
+	addr := st.Focus.Start
+	p, q := st.Before.Process(st.Process), st.After.Process(st.Process)
+	if p == nil || q == nil || st.Result == ResultExited {
+		return ""
+	}
+	m, mapped := p.MappingAt(addr)
+	grown := false
+	if !mapped {
+		m, grown = q.MappingAt(addr)
+	}
+	// Zeros, for instance, are an instruction that stores, and can store to where it stands: what may be executed, the fetch did not fail on.
+	may := m.Perms&vmspace.Exec != 0
+	if st.Fault == c.ending.IP && st.Fault == addr && slices.Contains(fetchSignals[may], st.Result) {
+		return vmspace.Happening(st.Result)
+	}
+	was, is := p.PageAt(addr, ps), q.PageAt(addr, ps)
+	switch {
+	case grown:
+		return vmspace.Grow
+	case !mapped:
+		return ""
+	case was.State == vmspace.Swapped:
+		return vmspace.SwapIn
+	case was.Word&vmspace.WordPresent != 0:
+		return vmspace.NoFault
+	case m.Perms&vmspace.Write != 0 && is.State == vmspace.Anon:
+		return "" // brought in by the fetch, or by a store of the code
+	}
+	return broughtIn(m, is)
 }
 
 // broughtIn is for a page that was absent: where its content came from.
@@ -92,15 +140,14 @@ func broughtIn(m vmspace.Mapping, is vmspace.Run) vmspace.Happening {
 }
 
 // parted is for a write to an anonymous page that took a fault: the frame tells whether it was copied. Where frames are hidden, a small
-// page that was mapped elsewhere too must have been copied (do_wp_page in mm/memory.c); of one that was not, nothing can be said.
+// page that was mapped elsewhere too must have been copied, and a shared one is never copied (do_wp_page in mm/memory.c); of others
+// nothing can be said.
 func parted(st *Step, was, is vmspace.Run, addr, ps uint64) vmspace.Happening {
-	if !st.After.Frames {
-		if was.State == vmspace.COW && was.Attrs&vmspace.Huge == 0 {
-			return vmspace.Copy
-		}
-		return ""
-	}
 	switch {
+	case !st.After.Frames && was.State == vmspace.COW && was.Attrs&vmspace.Huge == 0:
+		return vmspace.Copy
+	case !st.After.Frames && was.State != vmspace.Shared:
+		return ""
 	case was.FrameOf((addr-was.Start)/ps) != is.FrameOf((addr-is.Start)/ps):
 		return vmspace.Copy
 	case (st.Focus.End-1)&^(ps-1) != addr&^(ps-1):
@@ -111,4 +158,26 @@ func parted(st *Step, was, is vmspace.Run, addr, ps uint64) vmspace.Happening {
 
 func always(a vmspace.Access) func(*lang.Command) vmspace.Access {
 	return func(*lang.Command) vmspace.Access { return a }
+}
+
+// Foretold holds what happened against what was predicted, in words; "" where nothing was, or where nothing shows what happened.
+func (st *Step) Foretold() string {
+	if len(st.Predicted) == 0 || st.Happened == "" {
+		return ""
+	}
+	words := make([]string, len(st.Predicted))
+	for i, p := range st.Predicted {
+		words[i] = string(p)
+	}
+	what := string(st.Happened) + ", "
+	if what == string(vmspace.NoFault)+", " || string(st.Happened) == st.Result {
+		what = "" // the answer says it already
+	}
+	switch {
+	case !slices.Contains(st.Predicted, st.Happened):
+		return fmt.Sprintf("%s and not %s as predicted", st.Happened, strings.Join(words, " or "))
+	case len(words) == 1:
+		return what + "as predicted"
+	}
+	return what + "predicted " + strings.Join(words, " or ")
 }

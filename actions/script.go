@@ -42,8 +42,8 @@ type Script struct {
 }
 
 type scriptLine struct {
-	n    int
-	text string
+	n   int // from 1
+	cmd *lang.Command
 }
 
 // maxLine bounds a line of a script, in bytes.
@@ -81,7 +81,7 @@ func ReadScript(file string, r io.Reader) (*Script, error) {
 // add appends a command; what a script needs is said before it does anything.
 func (s *Script) add(n int, cmd *lang.Command) error {
 	if cmd.Verb.Name != needsAction.Name {
-		s.lines = append(s.lines, scriptLine{n, cmd.Line})
+		s.lines = append(s.lines, scriptLine{n, cmd})
 		return nil
 	}
 	if len(s.lines) > 0 {
@@ -121,7 +121,7 @@ func (sc *Script) Run(ctx context.Context, s *Session, out func(st *Step, line i
 
 // line runs one line of the script.
 func (rep *Report) line(ctx context.Context, s *Session, sc *Script, l scriptLine, out func(*Step, int) error) error {
-	st, err := s.Do(ctx, l.text)
+	st, err := s.run(ctx, l.cmd)
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		rep.Ended = fmt.Sprintf("%s:%d: the limit of time, %v, was reached here; --max-time raises it", sc.file, l.n, s.opts.Limits.Time)
 		return nil

@@ -19,7 +19,7 @@ import (
 type Options struct {
 	ASLR       bool // randomise the subject's addresses
 	Limits     Limits
-	Brief      bool     // keep only the last step of the history: for long scripts, which nobody walks back through
+	Brief      bool     // keep only the last few hundred steps of the history: for long scripts, which nobody walks back through
 	AllowPaths []string // files and folders outside the scratch folder that may be mapped
 }
 
@@ -56,6 +56,7 @@ type Session struct {
 
 	fullLook time.Time // when a poll may next read everything
 
+	closing sync.Once
 	turn    sync.Mutex // held while a command or a poll runs
 	mu      sync.Mutex // guards what follows
 	history []*Step
@@ -69,6 +70,8 @@ type member struct {
 	proc *subject.Process
 	gone string // how it ended, "" while it lives
 	dead bool   // it left no zombie any more
+	// locksFuture says that mlockall future holds: new mappings are locked. No file of /proc tells.
+	locksFuture bool
 }
 
 // Open starts a subject and takes the first snapshot. A *StartError says in one line what refuses it; another error is about the options.
@@ -194,13 +197,19 @@ func (s *Session) Do(ctx context.Context, line string) (*Step, error) {
 	if err != nil || cmd == nil {
 		return nil, err
 	}
+	return s.run(ctx, cmd)
+}
+
+// run runs a command that was understood.
+func (s *Session) run(ctx context.Context, cmd *lang.Command) (*Step, error) {
 	s.turn.Lock()
 	defer s.turn.Unlock()
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	var step *Step
-	err = s.do(func() error {
+	err := s.do(func() error {
+		var err error
 		step, err = s.perform(cmd)
 		return err
 	})
@@ -244,7 +253,7 @@ func (s *Session) perform(cmd *lang.Command) (*Step, error) {
 	s.forget(after)
 	step.Minor, step.Major = faultsBetween(before, after, c.p.Label)
 	if len(step.Predicted) > 0 {
-		step.Happened = happened(step, c.action.access(cmd))
+		step.Happened = happened(step, c)
 	}
 	step.Why = explain(step, c)
 	return step, nil
@@ -325,6 +334,9 @@ func (s *Session) last() *Step {
 	return s.history[len(s.history)-1]
 }
 
+// briefSteps is how far back explanations look for what a step may have to do with, where not all of the history is kept.
+const briefSteps = 256
+
 func (s *Session) append(st *Step) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -333,11 +345,10 @@ func (s *Session) append(st *Step) {
 	if st.Command != "" && !st.Check {
 		s.command = st
 	}
-	if s.opts.Brief {
-		s.history = []*Step{st}
-		return
-	}
 	s.history = append(s.history, st)
+	if n := len(s.history); s.opts.Brief && n == 2*briefSteps {
+		s.history = slices.Clone(s.history[n-briefSteps:])
+	}
 }
 
 // Grammar is the language that Do understands.
@@ -346,9 +357,13 @@ func (s *Session) Grammar() *lang.Grammar { return s.grammar }
 // Info says what there is to say of the machine.
 func (s *Session) Info() Info { return s.info }
 
-// Close ends every process of the family. It may be called at any time, also while a command runs, and more than once.
-func (s *Session) Close() error {
-	err := s.tracer.Close()
-	s.reader.Close()
-	return errors.Join(err, s.files.Close())
+// Close ends every process of the family. It may be called at any time, also while a command runs, and more than once: who comes later
+// waits until all is closed.
+func (s *Session) Close() (err error) {
+	s.closing.Do(func() {
+		err = s.tracer.Close()
+		s.reader.Close()
+		err = errors.Join(err, s.files.Close())
+	})
+	return err
 }

@@ -111,10 +111,10 @@ func (l *lab) reads(line string, want ...byte) {
 // frames says whether frame numbers are visible here.
 func (l *lab) frames() bool { return l.s.last().After.Frames }
 
-// code is machine code as strings of the language: return; exit(0) and return; jump to itself.
-var code = map[string]struct{ ret, exit, loop string }{
-	"amd64": {`"\xc3"`, `"\xb8\x3c\x00\x00\x00\x0f\x05\xc3"`, `"\xeb\xfe"`},
-	"arm64": {`"\xc0\x03\x5f\xd6"`, `"\xa8\x0b\x80\xd2\x01\x00\x00\xd4\xc0\x03\x5f\xd6"`, `"\x00\x00\x00\x14"`},
+// code is machine code as strings of the language: return; exit(0) and return; jump to itself; a breakpoint.
+var code = map[string]struct{ ret, exit, loop, trap string }{
+	"amd64": {`"\xc3"`, `"\xb8\x3c\x00\x00\x00\x0f\x05\xc3"`, `"\xeb\xfe"`, `"\xcc"`},
+	"arm64": {`"\xc0\x03\x5f\xd6"`, `"\xa8\x0b\x80\xd2\x01\x00\x00\xd4\xc0\x03\x5f\xd6"`, `"\x00\x00\x00\x14"`, `"\x00\x00\x20\xd4"`},
 }[runtime.GOARCH]
 
 func TestStoryS9MachineCode(t *testing.T) {
@@ -128,6 +128,10 @@ func TestStoryS9MachineCode(t *testing.T) {
 	l.want(ResultRefused, "exec a")
 	l.all("mprotect a rw", "write a "+code.loop, "mprotect a rx")
 	l.want(ResultTimeout, "exec a")
+	l.all("mprotect a rw", "write a "+code.trap, "mprotect a rx")
+	if st := l.want(ResultOK, "exec a"); !strings.Contains(st.Why, "ran to a trap at a,") {
+		t.Error(st.Why)
+	}
 	l.all("mprotect a rw", "write a 1")
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"sync"
 	"syscall"
 
 	"cowscope/vmspace"
@@ -31,7 +32,11 @@ const (
 	sysClose      = unix.SYS_CLOSE
 )
 
+// errnoName is the name that the man pages use: of two that one number has, x/sys knows the other.
 func errnoName(e syscall.Errno) string {
+	if e == unix.EOPNOTSUPP {
+		return "EOPNOTSUPP"
+	}
 	if name := unix.ErrnoName(e); name != "" {
 		return sameErrno(name)
 	}
@@ -63,4 +68,43 @@ func machine(s *vmspace.Snapshot) Info {
 		}
 	}
 	return Info{Kernel: kernel, Rights: rights}
+}
+
+// knowsAdvice asks this process's own kernel: over no bytes, madvise refuses an advice only when it does not know it.
+func knowsAdvice(advice uint64) bool {
+	_, _, e := unix.Syscall(unix.SYS_MADVISE, 0, 0, uintptr(advice))
+	return e != unix.EINVAL
+}
+
+// userTop is the end of the addresses that a process can have (TASK_SIZE), 0 where it cannot be told. No file says it. It is found by
+// asking for single pages that nothing may replace: below the end the kernel gives them, or says that they are taken.
+var userTop = sync.OnceValue(func() uint64 {
+	ps := uint64(os.Getpagesize())
+	fits := func(page uint64) bool {
+		at := uintptr(page * ps)
+		_, _, e := unix.Syscall6(unix.SYS_MMAP, at, uintptr(ps), unix.PROT_NONE,
+			unix.MAP_PRIVATE|unix.MAP_ANONYMOUS|unix.MAP_NORESERVE|unix.MAP_FIXED_NOREPLACE, ^uintptr(0), 0)
+		if e == 0 {
+			_, _, _ = unix.Syscall(unix.SYS_MUNMAP, at, uintptr(ps), 0)
+		}
+		return e == 0 || e == unix.EEXIST
+	}
+	lo, hi := uint64(1)<<32/ps, uint64(1)<<63/ps
+	if !fits(lo) || fits(hi) {
+		return 0
+	}
+	for hi-lo > 1 {
+		if mid := lo + (hi-lo)/2; fits(mid) {
+			lo = mid
+		} else {
+			hi = mid
+		}
+	}
+	return hi * ps
+})
+
+// sameFile says whether a file is the one that m maps.
+func sameFile(info os.FileInfo, m vmspace.Mapping) bool {
+	s, ok := info.Sys().(*syscall.Stat_t)
+	return ok && s.Ino == m.Inode && unix.Major(uint64(s.Dev)) == m.Major && unix.Minor(uint64(s.Dev)) == m.Minor
 }

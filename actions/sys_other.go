@@ -4,6 +4,7 @@ package actions
 
 import (
 	"fmt"
+	"os"
 	"runtime"
 	"syscall"
 
@@ -29,6 +30,12 @@ const (
 	sysWait4      = 0
 	sysClose      = 0
 )
+
+func knowsAdvice(uint64) bool { return true }
+
+func userTop() uint64 { return 0 }
+
+func sameFile(os.FileInfo, vmspace.Mapping) bool { return false }
 
 func errnoName(e syscall.Errno) string { return fmt.Sprintf("E%d", int(e)) }
 

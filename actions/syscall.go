@@ -32,7 +32,7 @@ func sameErrno(name string) string {
 
 // settle writes into the outcome how an injected instruction ended.
 func (c *call) settle(e subject.Ending) {
-	c.Done = e.Done
+	c.ending, c.Done = e, e.Done
 	switch {
 	case e.TimedOut:
 		c.Result = ResultTimeout

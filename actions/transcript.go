@@ -54,6 +54,9 @@ func (st *Step) list(fact func(string, ...any)) {
 	if f := st.Faulted(); f != "" {
 		fact("%s", f)
 	}
+	if f := st.Foretold(); f != "" {
+		fact("%s", f)
+	}
 	if st.Why != "" {
 		fact("%s", st.Why)
 	}

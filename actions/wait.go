@@ -26,5 +26,5 @@ var waitAction = Action{
 		}
 		return nil
 	},
-	errnos: map[string]string{"ECHILD": "it has no child"},
+	reasons: []reason{{"ECHILD", "no child", "wait(2)", nil, func(e *evidence) string { return e.st.Process + " has no child to wait for." }}},
 }

@@ -76,6 +76,9 @@ func drawLogStep(p pen, y int, s *scene, i int) {
 	if f := st.Faulted(); f != "" {
 		answer += " · " + f
 	}
+	if f := st.Foretold(); f != "" {
+		answer += " · " + f
+	}
 	if p.r.w >= 100 {
 		x = max(x+2, 8+30)
 		call := p.r.w - x - textWidth(answer) - 1

@@ -108,6 +108,8 @@ func classify(c class, e Evidence) (State, Attrs) {
 		return Shared, a
 	case e.Scan&ScanPFNZero != 0 || e.ZeroFrame || e.KFlags&KZeroPage != 0:
 		return Zero, a
+	case e.Word&WordFile != 0 && !c.file:
+		return Unknown, a // a page of a file that the mapping does not have: the one or the other was read too late
 	case e.Word&WordFile != 0:
 		return File, a
 	case e.Word&WordExclusive != 0:
@@ -121,8 +123,8 @@ func classify(c class, e Evidence) (State, Attrs) {
 }
 
 // UnknownWhy is the reason for a page in state Unknown in a process that could be read.
-const UnknownWhy = "present, but the zero page and a page shared copy-on-write look alike here: telling them apart needs " +
-	"PAGEMAP_SCAN (Linux 6.7) or root"
+const UnknownWhy = "present, but its mapping changed while it was read, or the zero page and a page shared copy-on-write look alike here: " +
+	"telling those apart needs PAGEMAP_SCAN (Linux 6.7) or root"
 
 // attrs are the attributes that e shows; they are dropped where there is no page.
 func (e Evidence) attrs(c class) Attrs {

@@ -50,6 +50,7 @@ func TestClassify(t *testing.T) {
 		{"zero of /dev/zero", devZero, scan(wordZero, ScanPresent|ScanPFNZero), Zero, 0},
 		{"cow or zero of /dev/zero", devZero, Evidence{Word: wordZero}, Unknown, 0},
 		{"file", file, scan(wordFile, ScanPresent), File, 0},
+		{"a page of a file where no file is", anon, scan(wordFile, ScanPresent), Unknown, 0},
 		{"file, mapped once", file, scan(wordFileMe, ScanPresent), File, 0},
 		{"copied from a file", file, scan(wordAnon&^WordSoftDirty, ScanPresent), Anon, 0},
 		{"shared", shared, scan(wordFile, ScanPresent), Shared, 0},

@@ -26,9 +26,9 @@ func (r *Reader) compareFamily(all []*reading) {
 		}
 		switch {
 		case g.full && refined:
-			g.final = rebase(old, normalRuns(fresh, g.maps), sameRun)
+			g.final = adopt(old, normalRuns(fresh, g.maps), true, sameRun)
 		case g.full:
-			g.final = rebase(old, fresh, sameRun)
+			g.final = adopt(old, fresh, true, sameRun)
 		case refined:
 			g.final = spliceRuns(old, g.windows, fresh, g.maps)
 		default:

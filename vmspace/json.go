@@ -1,7 +1,6 @@
 package vmspace
 
 import (
-	"bufio"
 	"encoding/json"
 	"io"
 	"strconv"
@@ -13,45 +12,71 @@ import (
 
 // WriteJSON writes s to w. name gives a mapping's name in the language, "" where it has none; nil stands for no names.
 func (s *Snapshot) WriteJSON(w io.Writer, name func(label string, m Mapping) string) error {
-	out := jsonWriter{w: bufio.NewWriterSize(w, 64<<10)}
+	out := newJSONWriter(w, s.PageSize, s.Frames)
 	out.raw(`{"processes":[`)
 	for i, p := range s.Processes {
 		if i > 0 {
 			out.raw(",")
 		}
-		out.process(s, p, name)
+		out.process(p, name)
 	}
 	out.raw("]}\n")
-	return out.w.Flush() // the first error of a bufio.Writer stays
+	return out.flush()
 }
 
-// jsonWriter writes members of objects; comma says that one went before.
+// jsonWriter writes members of objects; comma says that one went before. What is written gathers in b.
 type jsonWriter struct {
-	w     *bufio.Writer
-	b     []byte // scratch
-	comma bool
+	w        io.Writer
+	err      error // the first one
+	b        []byte
+	comma    bool
+	frames   bool
+	pageSize uint64
 }
 
-func (o *jsonWriter) raw(s string) { o.w.WriteString(s) }
+// jsonFull is how many bytes are gathered for one write.
+const jsonFull = 64 << 10
+
+func newJSONWriter(w io.Writer, pageSize uint64, frames bool) *jsonWriter {
+	return &jsonWriter{w: w, b: make([]byte, 0, jsonFull+4<<10), pageSize: pageSize, frames: frames}
+}
+
+// flush writes what was gathered.
+func (o *jsonWriter) flush() error {
+	if o.err == nil && len(o.b) > 0 {
+		_, o.err = o.w.Write(o.b)
+	}
+	o.b = o.b[:0]
+	return o.err
+}
+
+// piece ends a piece of output, and writes if enough has come together.
+func (o *jsonWriter) piece() {
+	if len(o.b) >= jsonFull {
+		o.flush()
+	}
+}
+
+func (o *jsonWriter) raw(s string) { o.b = append(o.b, s...) }
 
 func (o *jsonWriter) open() {
-	o.w.WriteByte('{')
+	o.b = append(o.b, '{')
 	o.comma = false
 }
 
 func (o *jsonWriter) close() {
-	o.w.WriteByte('}')
+	o.b = append(o.b, '}')
 	o.comma = true
 }
 
 func (o *jsonWriter) key(k string) {
 	if o.comma {
-		o.w.WriteByte(',')
+		o.b = append(o.b, ',')
 	}
 	o.comma = true
-	o.w.WriteByte('"')
-	o.w.WriteString(k)
-	o.w.WriteString(`":`)
+	o.b = append(o.b, '"')
+	o.b = append(o.b, k...)
+	o.b = append(o.b, '"', ':')
 }
 
 func (o *jsonWriter) text(k, v string) {
@@ -64,45 +89,63 @@ func (o *jsonWriter) quote(v string) {
 	for i := range len(v) {
 		if c := v[i]; c < ' ' || c == '"' || c == '\\' || c >= utf8.RuneSelf || c == '<' || c == '>' || c == '&' || c == 0x7f {
 			b, _ := json.Marshal(v) // never fails for a string
-			o.w.Write(b)
+			o.b = append(o.b, b...)
 			return
 		}
 	}
-	o.w.WriteByte('"')
-	o.w.WriteString(v)
-	o.w.WriteByte('"')
+	o.b = append(o.b, '"')
+	o.b = append(o.b, v...)
+	o.b = append(o.b, '"')
 }
 
 func (o *jsonWriter) number(k string, v uint64) {
 	o.key(k)
-	o.b = strconv.AppendUint(o.b[:0], v, 10)
-	o.w.Write(o.b)
+	o.b = strconv.AppendUint(o.b, v, 10)
 }
 
 func (o *jsonWriter) hex(k string, v uint64) {
 	o.key(k)
-	o.b = strconv.AppendUint(append(o.b[:0], `"0x`...), v, 16)
-	o.w.Write(append(o.b, '"'))
-}
-
-func (o *jsonWriter) yes(k string, v bool) {
-	o.key(k)
-	o.raw(strconv.FormatBool(v))
+	o.b = append(strconv.AppendUint(append(o.b, `"0x`...), v, 16), '"')
 }
 
 func (o *jsonWriter) words(k string, words []string) {
 	o.key(k)
-	o.w.WriteByte('[')
+	o.b = append(o.b, '[')
 	for i, f := range words {
 		if i > 0 {
-			o.w.WriteByte(',')
+			o.b = append(o.b, ',')
 		}
 		o.quote(f)
 	}
-	o.w.WriteByte(']')
+	o.b = append(o.b, ']')
 }
 
-func (o *jsonWriter) process(s *Snapshot, p *Process, name func(string, Mapping) string) {
+func (o *jsonWriter) process(p *Process, name func(string, Mapping) string) {
+	o.head(p)
+	runs := p.Pages.walk(0)
+	first := true
+	for at := p.Mappings.walk(0); at.item() != nil; at.next() {
+		m, n := at.item(), ""
+		if name != nil {
+			n = name(p.Label, *m)
+		}
+		resident := uint64(0)
+		if m.Smaps == nil {
+			resident = residentIn(m, runs)
+		}
+		o.mapping(m, n, resident*o.pageSize, first)
+		first = false
+		for none := true; runs.item() != nil && runs.item().Start < m.End; runs.next() {
+			o.run(runs.item(), none)
+			none = false
+		}
+		o.raw("]}")
+	}
+	o.tail(p.Changed)
+}
+
+// head writes a process up to its first mapping.
+func (o *jsonWriter) head(p *Process) {
 	o.open()
 	o.text("label", p.Label)
 	if p.Parent != "" {
@@ -121,30 +164,51 @@ func (o *jsonWriter) process(s *Snapshot, p *Process, name func(string, Mapping)
 	o.number("rss", p.RSS)
 	o.key("mappings")
 	o.raw("[")
-	runs := p.Pages.walk(0)
-	for i, m := range p.Mappings.All() {
-		if i > 0 {
-			o.raw(",")
-		}
-		n := ""
-		if name != nil {
-			n = name(p.Label, m)
-		}
-		o.mapping(s, m, n, &runs)
-	}
+}
+
+// tail writes what comes behind the last mapping of a process.
+func (o *jsonWriter) tail(changed []Range) {
 	o.raw("]")
+	o.comma = true
+	if len(changed) > 0 {
+		o.key("changed")
+		for i, r := range changed {
+			o.raw([]string{"[", ","}[min(i, 1)])
+			o.open()
+			o.hex("start", r.Start)
+			o.hex("end", r.End)
+			o.close()
+		}
+		o.raw("]")
+	}
 	o.close()
 }
 
-// mapping writes m and the runs that lie in it, stepping runs on to the mapping after it.
-func (o *jsonWriter) mapping(s *Snapshot, m Mapping, name string, runs *walker[Run]) {
+// residentIn counts the resident pages of m. The zero page is not counted as resident (vm_normal_page in mm/memory.c), nor
+// is what is lent.
+func residentIn(m *Mapping, at walker[Run]) (pages uint64) {
+	for ; at.item() != nil && at.item().Start < m.End; at.next() {
+		if r := at.item(); r.Word&WordPresent != 0 && r.State != Zero && r.State != Special {
+			pages += r.Pages
+		}
+	}
+	return pages
+}
+
+// mapping writes m up to its first run of pages. rss counts where there is no counter.
+func (o *jsonWriter) mapping(m *Mapping, name string, rss uint64, first bool) {
+	o.piece()
+	if !first {
+		o.raw(",")
+	}
 	o.open()
 	o.text("name", name)
 	o.hex("start", m.Start)
 	o.hex("end", m.End)
 	o.text("perms", m.Perms.String())
 	o.number("offset", m.Offset)
-	o.text("device", deviceString(m))
+	o.key("device")
+	o.b = append(appendDevice(append(o.b, '"'), m), '"')
 	o.number("inode", m.Inode)
 	o.text("path", m.Path)
 	o.text("kind", m.Kind().String())
@@ -157,50 +221,39 @@ func (o *jsonWriter) mapping(s *Snapshot, m Mapping, name string, runs *walker[R
 		o.number("anon_huge", c.AnonHuge)
 		o.words("vm_flags", c.VMFlags)
 	} else {
-		resident := uint64(0)
-		for at := *runs; at.item() != nil && at.item().Start < m.End; at.next() {
-			// The zero page is not counted as resident (vm_normal_page in mm/memory.c), nor is what is lent.
-			if r := at.item(); r.Word&WordPresent != 0 && r.State != Zero && r.State != Special {
-				resident += r.Pages
-			}
-		}
-		o.number("rss", resident*s.PageSize)
+		o.number("rss", rss)
 	}
 	o.key("pages")
 	o.raw("[")
-	for first := true; runs.item() != nil && runs.item().Start < m.End; runs.next() {
-		if !first {
-			o.raw(",")
-		}
-		first = false
-		o.run(runs.item(), s.Frames)
-	}
-	o.raw("]")
-	o.close()
 }
 
-func (o *jsonWriter) run(r *Run, frames bool) {
-	o.open()
-	o.hex("start", r.Start)
-	o.number("count", r.Pages)
-	o.text("state", r.State.String())
-	o.yes("huge", r.Attrs&Huge != 0)
-	if a := r.Attrs &^ Huge; a != 0 {
-		o.words("attrs", a.Names())
+// run writes a run of pages. It is the piece that there are most of, so it is put together in one go.
+func (o *jsonWriter) run(r *Run, first bool) {
+	o.piece()
+	b := o.b
+	if !first {
+		b = append(b, ',')
 	}
-	if frames && r.Frame != 0 {
-		o.hex("frame", r.Frame)
+	b = strconv.AppendUint(append(b, `{"start":"0x`...), r.Start, 16)
+	b = strconv.AppendUint(append(b, `","count":`...), r.Pages, 10)
+	b = append(append(b, `,"state":"`...), States[r.State].Name...)
+	b = strconv.AppendBool(append(b, `","huge":`...), r.Attrs&Huge != 0)
+	if a := r.Attrs &^ Huge; a != 0 {
+		o.b, o.comma = b, true
+		o.words("attrs", a.Names())
+		b = o.b
+	}
+	if o.frames && r.Frame != 0 {
+		b = append(strconv.AppendUint(append(b, `,"frame":"0x`...), r.Frame, 16), '"')
 	}
 	if r.Mapcount >= 0 {
-		o.number("mapcount", uint64(r.Mapcount))
+		b = strconv.AppendUint(append(b, `,"mapcount":`...), uint64(r.Mapcount), 10)
 	}
-	o.text("source", "pagemap") // whatever else was asked, the word decides
-	o.close()
+	o.b = append(b, `,"source":"pagemap"}`...) // whatever else was asked, the word decides
 }
 
-// deviceString writes the device as /proc/PID/maps does: "08:01".
-func deviceString(m Mapping) string {
-	b := make([]byte, 0, 12)
+// appendDevice writes the device as /proc/PID/maps does: 08:01.
+func appendDevice(b []byte, m *Mapping) []byte {
 	for i, v := range []uint32{m.Major, m.Minor} {
 		if i > 0 {
 			b = append(b, ':')
@@ -210,5 +263,5 @@ func deviceString(m Mapping) string {
 		}
 		b = strconv.AppendUint(b, uint64(v), 16)
 	}
-	return string(b)
+	return b
 }

@@ -180,8 +180,13 @@ func (l List[T]) splice(lo, hi int, items []T) List[T] {
 }
 
 // rebase makes the list of items, sharing with old the chunks that are the same at either end. It returns old itself when
-// nothing differs. It takes the slice over.
+// nothing differs. It keeps no hold on the slice.
 func rebase[T Item](old List[T], items []T, equal func(a, b *T) bool) List[T] {
+	return adopt(old, items, false, equal)
+}
+
+// adopt does the same and, where items are owned, may keep the slice.
+func adopt[T Item](old List[T], items []T, owned bool, equal func(a, b *T) bool) List[T] {
 	same := func(c *chunk[T], items []T) bool {
 		for i := range c.items {
 			if !equal(&c.items[i], &items[i]) {
@@ -207,8 +212,10 @@ func rebase[T Item](old List[T], items []T, equal func(a, b *T) bool) List[T] {
 		rest = rest[:len(rest)-len(c.items)]
 		z--
 	}
-	// The caller's slice may be much larger than what is new in it, and is scratch memory: keep a copy of the new part only.
-	return join(slices.Concat(old.chunks[:a], cut(slices.Clone(rest)), old.chunks[z:]))
+	if !owned || len(rest) < len(items)/2 { // scratch memory, or much larger than what is new in it
+		rest = slices.Clone(rest)
+	}
+	return join(slices.Concat(old.chunks[:a], cut(rest), old.chunks[z:]))
 }
 
 // Same says whether l and o are made of the very same chunks: then nothing differs. The converse does not hold.

@@ -2,12 +2,16 @@ package vmspace
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 )
 
 // Rules of this file: pure, total, and frugal. Whatever the bytes are, the answer is mappings or an error with a line number,
 // never a panic; nothing is allocated per mapping but the paths, and a path that is the same as the one before is kept once.
 // The format is proc_pid_maps(5); the writer is show_map_vma in fs/proc/task_mmu.c.
+
+// errTorn says that the text speaks of two moments: it comes in pieces, and a mapping that grew in between is told twice.
+var errTorn = errors.New("overlaps or precedes the line before")
 
 // parseMaps appends to dst the mappings that the text of /proc/PID/maps lists.
 func parseMaps(dst []Mapping, text []byte) ([]Mapping, error) {
@@ -25,7 +29,7 @@ func parseMaps(dst []Mapping, text []byte) ([]Mapping, error) {
 			return dst[:len(dst)-1], fmt.Errorf("maps line %d: %s: %.80q", line, what, row)
 		}
 		if n := len(dst); n > 1 && dst[n-2].End > m.Start {
-			return dst[:n-1], fmt.Errorf("maps line %d: overlaps or precedes the line before: %.80q", line, row)
+			return dst[:n-1], fmt.Errorf("maps line %d: %w: %.80q", line, errTorn, row)
 		}
 	}
 	return dst, nil
@@ -118,7 +122,7 @@ func parsePerms(b []byte) (p Perms, ok bool) {
 }
 
 // pathInterner turns the bytes of a path into a string, and gives the same string again for the same bytes as the time before:
-// mappings of one file stand together.
+// mappings of one file stand together. It keeps no hold on the text.
 type pathInterner struct {
 	raw  []byte // as it stood in the text
 	path string
@@ -129,7 +133,7 @@ func (p *pathInterner) get(raw []byte) string {
 		return ""
 	}
 	if !bytes.Equal(p.raw, raw) {
-		p.raw, p.path = raw, unescapePath(raw)
+		p.raw, p.path = append(p.raw[:0], raw...), unescapePath(raw)
 	}
 	return p.path
 }

@@ -1,12 +1,15 @@
 package vmspace
 
-// Options are what a Reader may use, and where it stops reading everything. The zero Options are the ones to use; the switches
-// are there so that tests can hold the fallbacks against the better ways.
+// Options are what a Reader may use, and where it stops reading everything. The zero Options are the ones to use for
+// looking once; the switches are there so that tests can hold the fallbacks against the better ways.
 type Options struct {
 	NoScan   bool // do without PAGEMAP_SCAN
 	NoQuery  bool // do without PROCMAP_QUERY
 	NoFrames bool // do without frame numbers, and so without counts and flags of frames
 	NoKPage  bool // do without kpagecount and kpageflags
+
+	Gentle  bool // read in short slices with rests between, for a process that is watched while it runs
+	Workers int  // goroutines that share the pages of a large space (0: two where there are two CPUs)
 
 	SmallMappings int // a space with at most this many mappings ... (0: 256, negative: none)
 	SmallPages    int // ... and this many resident pages is always read in full, with smaps (0: 16384)
@@ -37,9 +40,10 @@ var Everything = Range{0, 1<<64 - 1}
 
 // The reasons in Process.Err.
 const (
-	errDenied = "permission denied: needs the same user or CAP_SYS_PTRACE"
-	errGone   = "no such process"
-	errZombie = "dead and not yet waited for: its address space is gone"
+	errDenied  = "permission denied: needs the same user or CAP_SYS_PTRACE"
+	errGone    = "no such process"
+	errNoSpace = "it has no address space to read, as a kernel thread has none"
+	errZombie  = "dead and not yet waited for: its address space is gone"
 )
 
 // Features says what a Reader found that it may use.

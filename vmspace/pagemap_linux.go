@@ -3,95 +3,133 @@ package vmspace
 import (
 	"encoding/binary"
 	"io"
+	"time"
 )
 
-// Rules of this file: pagemap words become runs. The words are read only where something is (the scan says where) or, without
-// the scan, over whole mappings; neighbouring parts are one read, and small holes are read through. Nothing is allocated per page.
+// Rules of this file: pagemap words become runs. The words are read only where something is (cursor_linux.go says where);
+// neighbouring parts are one read, and small holes are read through. Nothing is allocated per page.
 
-const (
-	readPages = 32 << 10 // words in one read
-	readGap   = 512      // a hole of at most so many pages is read through
-)
+const readGap = 512 // a hole of at most so many pages is read through: that costs less than another call
 
-// pageReader is the scratch memory and the settings for reading page words.
+// pageReader is the scratch memory and the settings for reading page words. It belongs to one goroutine.
 type pageReader struct {
 	size      uint64 // of a page
 	shift     uint8
 	mask      uint64 // categories to scan for; 0 without the scan
 	frames    bool
 	zeroFrame uint64 // the frame of the zero page; 0 where not known
+	lean      bool   // keep of the scan only what decides something (scanKept)
+	pace      pace
 
-	slice   []region
-	regions []region
-	words   []byte
-	runs    []Run
+	slice []region
+	words []byte
+	batch batch // of read
+	runs  []Run
+}
+
+// crewman gives a reader with the same settings, for a goroutine beside that of p.
+func (p *pageReader) crewman() *pageReader {
+	return &pageReader{size: p.size, shift: p.shift, mask: p.mask, frames: p.frames, zeroFrame: p.zeroFrame, slice: make([]region, scanSlice)}
 }
 
 // read gives the runs of the pages of maps that lie in the windows, in order. The slice is good until the next call.
 func (p *pageReader) read(pagemap int, maps List[Mapping], windows []Range) ([]Run, error) {
-	p.regions, p.runs = p.regions[:0], p.runs[:0]
+	p.lean = true
+	p.runs = p.runs[:0]
 	for _, w := range windows {
-		w.End = min(w.End, userEnd(maps))
-		if w.Empty() {
-			continue
-		}
-		if p.mask == 0 {
-			p.wholeMappings(maps, w)
-			continue
-		}
-		var err error
-		if p.regions, err = scan(pagemap, w, p.mask, p.slice, p.regions); err != nil {
-			return nil, err
+		c := newCursor(pagemap, maps, w)
+		for {
+			more, err := c.take(p, &p.batch)
+			if err == nil && more {
+				err = p.fill(pagemap, maps, &p.batch)
+			}
+			if err != nil {
+				return nil, err
+			}
+			if !more {
+				break
+			}
 		}
 	}
-	b := runBuilder{pageReader: p, maps: maps}
-	for at := 0; at < len(p.regions); {
-		// Regions [at, end) are one read, of at most readPages words.
-		start, end := p.regions[at].start, at+1
-		for end < len(p.regions) && p.regions[end].start-p.regions[end-1].end <= readGap*p.size &&
-			p.regions[end].end-start <= readPages*p.size {
+	return p.runs, nil
+}
+
+// fill appends the runs of a batch to p.runs.
+func (p *pageReader) fill(pagemap int, maps List[Mapping], b *batch) error {
+	first := len(p.runs)
+	if err := p.fillRegions(pagemap, maps, b); err != nil || !b.plain || !p.undecided(first) {
+		return err
+	}
+	// Read without a scan, and words alone do not tell: now the scan is worth its time.
+	p.runs = p.runs[:first]
+	if err := p.scanAll(pagemap, b); err != nil {
+		return err
+	}
+	return p.fillRegions(pagemap, maps, b)
+}
+
+// undecided says whether a run from index first is Unknown.
+func (p *pageReader) undecided(first int) bool {
+	for i := first; i < len(p.runs); i++ {
+		if p.runs[i].State == Unknown {
+			return true
+		}
+	}
+	return false
+}
+
+func (p *pageReader) fillRegions(pagemap int, maps List[Mapping], b *batch) error {
+	rb := runBuilder{pageReader: p, maps: maps, scanned: p.mask != 0 && (!b.plain || p.zeroFrame != 0)}
+	regions := b.regions
+	for at := 0; at < len(regions); {
+		// Regions [at, end) and the holes between them are read in one go.
+		end := at + 1
+		for end < len(regions) && regions[end].start-regions[end-1].end <= readGap*p.size {
 			end++
 		}
-		if err := b.regions(pagemap, p.regions[at:end]); err != nil {
-			return nil, err
+		if err := rb.regions(pagemap, regions[at:end]); err != nil {
+			return err
 		}
 		at = end
 	}
-	return p.runs, nil
+	return nil
+}
+
+// wordsAtOnce is how many words one read may have.
+func (p *pageReader) wordsAtOnce() uint64 {
+	if p.pace.gentle {
+		return gentleWords
+	}
+	return batchPages
 }
 
 // userEnd is the end of the highest mapping that pagemap can speak of. The vsyscall page of x86-64 lies in the kernel's half.
 func userEnd(maps List[Mapping]) uint64 {
 	for i := maps.Len() - 1; i >= 0; i-- {
-		if end := maps.At(i).End; end < 1<<63 {
+		if end := maps.At(i).End; end < kernelHalf {
 			return end
 		}
 	}
 	return 0
 }
 
-// wholeMappings makes a region of every mapping in w, neighbours merged: what there is without the scan.
-func (p *pageReader) wholeMappings(maps List[Mapping], w Range) {
-	for _, m := range maps.From(w.Start) {
-		r := m.Range.Intersect(w)
-		if r.Empty() {
-			return
-		}
-		if n := len(p.regions); n > 0 && p.regions[n-1].end == r.Start {
-			p.regions[n-1].end = r.End
-			continue
-		}
-		p.regions = append(p.regions, region{start: r.Start, end: r.End})
-	}
-}
+const kernelHalf = 1 << 63
 
 // runBuilder turns words into runs.
 type runBuilder struct {
 	*pageReader
-	maps  List[Mapping]
-	at    walker[Mapping]
-	m     *Mapping
-	class class
+	maps    List[Mapping]
+	scanned bool // the categories are known, or the frame of the zero page, which says what they could add
+	at      walker[Mapping]
+	m       *Mapping
+	class   class
+	seen    [3]seen // what was decided last for m
+}
+
+// seen is a decision that holds for all pages of a mapping whose words have the same flags; only place and frame differ.
+type seen struct {
+	run        Run
+	categories uint16
 }
 
 // regions reads the words of the regions and everything between them, in as few reads as fit, and makes the runs.
@@ -99,11 +137,13 @@ func (b *runBuilder) regions(pagemap int, regions []region) error {
 	at, end := regions[0].start, regions[len(regions)-1].end
 	for len(regions) > 0 {
 		at = max(at, regions[0].start)
-		n := min((end-at)/b.size, readPages)
+		n := min((end-at)/b.size, b.wordsAtOnce())
 		if uint64(cap(b.words)) < n*8 {
 			b.words = make([]byte, n*8)
 		}
+		start := time.Now()
 		got, err := preadFull(pagemap, b.words[:n*8], int64(at/b.size*8))
+		b.pace.took(start)
 		if err != nil && err != io.EOF {
 			return err
 		}
@@ -136,10 +176,15 @@ func (b *runBuilder) region(r Range, categories uint64, words []byte) {
 			}
 			b.at.next()
 			b.class = b.m.class()
+			b.seen = [3]seen{}
 		}
 		part := Range{at, r.End}.Intersect(b.m.Range)
-		if part.Empty() { // a page where the list of mappings has none: the process moved on between the reads
-			return
+		if part.Empty() { // a hole that the read goes through, or a page where the list of mappings has none by now
+			if b.m.Start >= r.End {
+				return
+			}
+			at = b.m.Start
+			continue
 		}
 		n := part.Len() / b.size
 		skip := (part.Start - r.Start) / b.size
@@ -156,9 +201,11 @@ func (b *runBuilder) part(addr uint64, categories uint16, words []byte) {
 	}
 	var run *Run
 	var last, step uint64 // the word that would go on with the run is last+step
-	if n := len(b.runs); n > 0 && b.runs[n-1].Bounds().End == addr && addr != b.m.Start && b.runs[n-1].Scan == categories {
-		run = &b.runs[n-1]
-		last, step = run.Word|run.FrameOf(run.Pages-1), run.FrameOf(run.Pages)-run.FrameOf(run.Pages-1)
+	if n := len(b.runs); n > 0 && b.runs[n-1].Bounds().End == addr && addr != b.m.Start {
+		if r := &b.runs[n-1]; r.Scan == b.scanKept(r.Word, categories) {
+			run = r
+			last, step = run.Word|run.FrameOf(run.Pages-1), run.FrameOf(run.Pages)-run.FrameOf(run.Pages-1)
+		}
 	}
 	for ; len(words) >= 8; words, addr = words[8:], addr+b.size {
 		word := binary.NativeEndian.Uint64(words) & keep
@@ -174,12 +221,39 @@ func (b *runBuilder) part(addr uint64, categories uint16, words []byte) {
 		if word&(WordPresent|WordSwapped|WordGuard) == 0 {
 			continue
 		}
-		e := Evidence{Word: word, Scan: categories, HaveScan: b.mask != 0}
-		e.ZeroFrame = b.zeroFrame != 0 && word&WordPresent != 0 && word&wordFrame == b.zeroFrame
-		r := Run{Start: addr, Pages: 1, Word: word &^ wordFrame, Frame: word & wordFrame, Scan: categories, Mapcount: -1, Shift: b.shift}
-		r.State, r.Attrs = classify(b.class, e)
-		b.runs = append(b.runs, r)
+		k := &b.seen[word>>56&1] // exclusive pages and others often take turns
+		if word&wordFrame == b.zeroFrame && b.zeroFrame != 0 && word&WordPresent != 0 {
+			k = &b.seen[2]
+		}
+		if k.run.Word != word&^wordFrame || k.categories != categories {
+			*k = b.decide(word, categories, k == &b.seen[2])
+		}
+		b.runs = append(b.runs, k.run)
 		run = &b.runs[len(b.runs)-1]
-		last, step = word, r.FrameOf(1)-r.Frame
+		run.Start, run.Frame = addr, word&wordFrame
+		last, step = word, run.FrameOf(1)-run.Frame
 	}
+}
+
+// decide classifies one page, which is the zero page by its frame or not.
+func (b *runBuilder) decide(word uint64, categories uint16, zero bool) seen {
+	r := Run{Pages: 1, Word: word &^ wordFrame, Scan: b.scanKept(word, categories), Mapcount: -1, Shift: b.shift}
+	r.State, r.Attrs = classify(b.class, Evidence{Word: r.Word, Scan: r.Scan, HaveScan: b.scanned, ZeroFrame: zero})
+	return seen{r, categories}
+}
+
+// scanKept is what of the categories stays with a page. A lean reader asks the scan only where it can decide something; that it was asked
+// beside that leaves no trace, so that two readings of the same pages say the same whichever way they took: huge pages keep the
+// categories, and those whose word leaves the zero page possible, unless frames tell it.
+func (b *runBuilder) scanKept(word uint64, categories uint16) uint16 {
+	if !b.lean || categories&ScanHuge != 0 {
+		return categories
+	}
+	if b.zeroFrame != 0 {
+		return 0
+	}
+	if s, _ := classify(b.class, Evidence{Word: word}); s == Unknown {
+		return categories
+	}
+	return 0
 }

@@ -117,7 +117,7 @@ func TestParseStat(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := stat{State: Stopped, MinorFlt: 777, MajorFlt: 9, StartTime: 4321, RSSPages: 55, StartBrk: 66666}
+	want := stat{State: Stopped, MinorFlt: 777, MajorFlt: 9, StartTime: 4321, Size: 999, RSSPages: 55, StartBrk: 66666}
 	if s != want {
 		t.Errorf("%+v, want %+v", s, want)
 	}

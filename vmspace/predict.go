@@ -56,8 +56,9 @@ func predictHole(p *Process, addr uint64, access Access, f Facts) Prediction {
 	}
 	m, size := p.Mappings.At(i), p.pageSize()
 	page := addr - addr%size
-	sure := m.Kind() == KindStack || m.Smaps.HasFlag("gd")
-	maybe := !f.OnlyStack && m.Smaps == nil && m.Kind() == KindAnon && m.Private()
+	// [stack] is the name of whatever covers the first stack address: something else may have been mapped there.
+	sure := m.Smaps.HasFlag("gd") || m.Smaps == nil && m.Kind() == KindStack && f.OnlyStack
+	maybe := m.Smaps == nil && m.Private() && (m.Kind() == KindAnon && !f.OnlyStack || m.Kind() == KindStack)
 	if !sure && !maybe {
 		return nothing
 	}
@@ -73,10 +74,12 @@ func predictHole(p *Process, addr uint64, access Access, f Facts) Prediction {
 	}
 	// The stack grows before the access is checked against its permissions.
 	grow := Grow
-	if access == Fetch && m.Perms&Exec == 0 {
+	if access == Fetch && m.Perms&Exec == 0 || access == Store && m.Perms&Write == 0 || m.Perms&(Read|Write|Exec) == 0 {
 		grow = AccErr
 	}
 	switch {
+	case !sure && m.Kind() == KindStack:
+		return Prediction{[]Happening{grow, MapErr}, "the stack grows down to it, if it is the stack still and its limit allows"}
 	case !sure:
 		return Prediction{[]Happening{MapErr, grow}, "nothing is mapped there, unless the mapping above grows downwards"}
 	case f.StackLimit == 0:
@@ -126,7 +129,8 @@ func predictAbsent(m Mapping, page Run, access Access, f Facts) Prediction {
 	case kind == KindSpecial && m.Path == "[vdso]":
 		return Prediction{[]Happening{MapPage}, "the kernel maps its page"}
 	case kind == KindSpecial:
-		return Prediction{[]Happening{MapPage, BusErr}, "the kernel maps its page, if it has one for this place"}
+		// Of [vvar] pagemap shows nothing, also once the page is mapped.
+		return Prediction{[]Happening{MapPage, NoFault, BusErr}, "the kernel maps its page, if it has one for this place and has not done so yet"}
 	case m.Smaps.HasFlag("ht"):
 		if kind == KindFile && m.Perms&SharedMap != 0 {
 			return Prediction{[]Happening{MapPage, ZeroFill, BusErr}, "a huge page, if the pool has one left"}

@@ -13,6 +13,9 @@ func predictSpace() *Process {
 		if strings.HasPrefix(path, "/") {
 			x.Inode = 5
 		}
+		if path == "[stack]" {
+			x.Smaps = nil // as in a space that was not read in full
+		}
 		return x
 	}
 	r := func(page uint64, s State, word, kflags uint64, count int32) Run {
@@ -41,7 +44,7 @@ func predictSpace() *Process {
 func TestPredict(t *testing.T) {
 	p := predictSpace()
 	sized, stack, calm := NoFacts, NoFacts, NoFacts
-	sized.FileSize, stack.StackLimit, calm.NeverForked = pg4k+1, 80*pg4k, true
+	sized.FileSize, stack.StackLimit, stack.OnlyStack, calm.NeverForked = pg4k+1, 80*pg4k, true, true
 	arm := NoFacts
 	arm.Arch = "arm64"
 	for _, c := range []struct {
@@ -91,7 +94,7 @@ func TestPredict(t *testing.T) {
 		{"execute only", 46, Fetch, NoFacts, "none"},
 		{"vdso", 48, Fetch, NoFacts, "none"},
 		{"vdso, absent", 49, Load, NoFacts, "map"},
-		{"vvar", 50, Load, NoFacts, "map SIGBUS/ADRERR"},
+		{"vvar", 50, Load, NoFacts, "map none SIGBUS/ADRERR"},
 		{"under the stack", 399, Store, NoFacts, "grow SIGSEGV/MAPERR"},
 		{"under the stack", 399, Store, stack, "grow"},
 		{"under the stack", 399, Fetch, stack, "SIGSEGV/ACCERR"},

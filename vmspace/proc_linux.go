@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"strconv"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -20,6 +21,7 @@ type procFiles struct {
 	text     []byte        // of maps, as it was last time
 	list     List[Mapping] // and what it said
 	landmark landmarks
+	count    int // mappings seen last; 0 where none were
 }
 
 // open opens what is needed for everything but smaps and mem, which wait until they are used.
@@ -69,6 +71,25 @@ func (f *procFiles) readStat() (stat, error) {
 		return stat{}, err
 	}
 	return parseStat(buf[:n])
+}
+
+// readText reads a text of /proc/PID in full into the scratch text; walks says that the kernel walks page tables for it.
+func (r *Reader) readText(fd int, walks bool) (text []byte, err error) {
+	buf := r.text[:0]
+	for {
+		if cap(buf)-len(buf) < 8<<10 {
+			buf = append(buf, make([]byte, max(16<<10, cap(buf)))...)[:len(buf)]
+		}
+		start := time.Now()
+		n, err := pread(fd, buf[len(buf):cap(buf)], int64(len(buf)))
+		if walks {
+			r.pages.pace.took(start)
+		}
+		if err != nil || n == 0 {
+			return buf, err
+		}
+		buf = buf[:len(buf)+n]
+	}
 }
 
 // readAll reads the file fd from its beginning into buf, which grows as needed. The kernel gives /proc text at most a page or so

@@ -121,7 +121,7 @@ func (p *puppet) fork() int {
 	return len(p.child) - 1
 }
 
-// inChild has a child do one of: 's' store, 'l' load, 'u' munmap of v bytes, 'x' exit.
+// inChild has a child do one of: 's' store, 'l' load, 'e' execve, '7' store to every 7th page of v bytes, 'u' munmap of v bytes, 'x' exit.
 func (p *puppet) inChild(i int, op byte, addr, v uint64) uint64 {
 	return p.must("child %d %d %d %d", p.child[i], op, addr, v)
 }
@@ -161,14 +161,6 @@ func puppetMain() {
 			errno, _ = err.(unix.Errno)
 		case "store":
 			*at(n[1]) = byte(n[2])
-		case "fill":
-			for a := n[1]; a < n[1]+n[2]; a += pg {
-				*at(a) = 1
-			}
-		case "stripe": // takes writing from every other page, so that each is a mapping
-			for a := n[1] + pg; a < n[1]+n[2]; a += 2 * pg {
-				unix.Syscall(unix.SYS_MPROTECT, uintptr(a), pg, unix.PROT_READ)
-			}
 		case "load":
 			v = uint64(*at(n[1]))
 		case "fork":
@@ -189,12 +181,34 @@ func puppetMain() {
 					errno = unix.EPIPE
 				}
 			}
-		case "wait":
-			pid, _ := unix.Wait4(int(n[1]), nil, 0, nil)
-			v = uint64(pid)
+		default:
+			v, errno = orders[words[0]](words, n)
 		}
 		fmt.Println(uint64(errno), v)
 	}
+}
+
+// orders are those that need nothing of puppetMain.
+var orders = map[string]func(words []string, n [8]uint64) (uint64, unix.Errno){
+	"fill": func(_ []string, n [8]uint64) (uint64, unix.Errno) {
+		for a := n[1]; a < n[1]+n[2]; a += pg {
+			*at(a) = 1
+		}
+		return 0, 0
+	},
+	"stripe": func(_ []string, n [8]uint64) (uint64, unix.Errno) { // takes writing from every other page, so that each is a mapping
+		for a := n[1] + pg; a < n[1]+n[2]; a += 2 * pg {
+			unix.Syscall(unix.SYS_MPROTECT, uintptr(a), pg, unix.PROT_READ)
+		}
+		return 0, 0
+	},
+	"wait": func(_ []string, n [8]uint64) (uint64, unix.Errno) {
+		pid, _ := unix.Wait4(int(n[1]), nil, 0, nil)
+		return uint64(pid), 0
+	},
+	"build": func(words []string, n [8]uint64) (uint64, unix.Errno) { return build(words[1], n[2], words[3]) },
+	"churn": func(_ []string, n [8]uint64) (uint64, unix.Errno) { return churn.order(n[1]), 0 },
+	"probe": func(_ []string, n [8]uint64) (uint64, unix.Errno) { return probe.order(n[1] != 0), 0 },
 }
 
 // at makes a pointer of an address outside Go's memory.
@@ -205,6 +219,13 @@ func at(addr uint64) *byte { return *(**byte)(unsafe.Pointer(&addr)) }
 
 // kidOrder is where a child keeps what it is told. It is no local variable, because a child's stack must not grow.
 var kidOrder struct{ op, addr, v uint64 }
+
+// What a child executes, for the same reason.
+var (
+	sleepPath = [...]byte{'/', 'b', 'i', 'n', '/', 's', 'l', 'e', 'e', 'p', 0}
+	sleepTime = [...]byte{'1', '0', '0', '0', 0}
+	sleepArgs = [...]unsafe.Pointer{unsafe.Pointer(&sleepPath), unsafe.Pointer(&sleepTime), nil}
+)
 
 // forkKid clones this process. The child obeys orders from the file in until it is told to exit, or until nobody can give it
 // any: it closes its own copy of other, the end that orders are written to.
@@ -225,6 +246,12 @@ func forkKid(in, out, other int) uintptr {
 		switch kidOrder.op {
 		case 's':
 			*at(kidOrder.addr) = byte(kidOrder.v)
+		case '7': // rewrites every 7th page of v bytes
+			for a := kidOrder.addr; a < kidOrder.addr+kidOrder.v; a += 7 * pg {
+				*at(a) = 2
+			}
+		case 'e': // becomes /bin/sleep
+			unix.RawSyscall6(unix.SYS_EXECVE, uintptr(unsafe.Pointer(&sleepPath)), uintptr(unsafe.Pointer(&sleepArgs)), 0, 0, 0, 0)
 		case 'l':
 			kidOrder.v = uint64(*at(kidOrder.addr))
 		case 'u':

@@ -35,33 +35,37 @@ type querier struct {
 // find gets the mapping that holds addr, or with orNext the first above it. ok is false where there is none.
 func (q *querier) find(maps int, addr uint64, orNext bool) (m Mapping, ok bool, err error) {
 	q.arg = queryArg{addr: addr, nameSize: uint32(len(q.name)), nameAddr: uint64(uintptr(unsafe.Pointer(&q.name[0])))}
-	q.arg.size = uint64(unsafe.Sizeof(q.arg))
 	if orNext {
 		q.arg.flags = queryOrNext
 	}
-	_, err = retry(func() (int, error) {
-		_, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(maps), procmapQuery, uintptr(unsafe.Pointer(&q.arg)))
-		if errno != 0 {
-			return 0, errno
-		}
-		return 0, nil
-	})
-	if err == unix.ENOENT {
-		return m, false, nil
+	if ok, err = q.ask(maps, &m); ok && q.arg.nameSize > 1 { // counts the NUL
+		m.Path = q.intern(q.name[:q.arg.nameSize-1])
+	}
+	return m, ok, err
+}
+
+// next gets the first mapping that ends after addr, all but its path: looking up names is most of the work.
+func (q *querier) next(maps int, addr uint64, m *Mapping) (ok bool, err error) {
+	q.arg = queryArg{addr: addr, flags: queryOrNext}
+	return q.ask(maps, m)
+}
+
+// ask makes the call.
+func (q *querier) ask(maps int, m *Mapping) (ok bool, err error) {
+	q.arg.size = uint64(unsafe.Sizeof(q.arg))
+	if _, err = ioctl(maps, procmapQuery, unsafe.Pointer(&q.arg)); err == unix.ENOENT {
+		return false, nil
 	}
 	if err != nil {
-		return m, false, err
+		return false, err
 	}
 	a := &q.arg
-	m = Mapping{Range: Range{a.start, a.end}, Offset: a.offset, Major: a.major, Minor: a.minor, Inode: a.inode}
+	*m = Mapping{Range: Range{a.start, a.end}, Offset: a.offset, Major: a.major, Minor: a.minor, Inode: a.inode}
 	m.Perms = Perms(a.vmaFlags & queryPermMask)
 	if a.vmaFlags&queryShared != 0 {
 		m.Perms |= SharedMap
 	}
-	if a.nameSize > 1 { // counts the NUL
-		m.Path = q.intern(q.name[:a.nameSize-1])
-	}
-	return m, true, nil
+	return true, nil
 }
 
 // intern gives the string for a name, the same as last time where the name is the same.

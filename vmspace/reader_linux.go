@@ -21,9 +21,13 @@ type Reader struct {
 	pages    pageReader
 	kpage    *kpage
 	query    querier
+	crew     []worker // those who share large spaces, the first with pages and query from above
 	procs    map[int]*procFiles
 	text     []byte    // scratch for maps and smaps
 	mappings []Mapping // scratch
+	runs     []Run     // scratch
+	blanks   []*batch  // scratch
+	smaps    smapsParser
 	last     *Snapshot // what the last Read or Update gave
 	budget   int       // frames that may still be looked up for this snapshot
 }
@@ -36,6 +40,7 @@ func NewReader(o Options) (*Reader, error) {
 	r := &Reader{opt: o.withDefaults(), procs: map[int]*procFiles{}}
 	size := uint64(unix.Getpagesize())
 	r.pages = pageReader{size: size, shift: uint8(bits.TrailingZeros64(size)), slice: make([]region, scanSlice)}
+	r.pages.pace.gentle = o.Gentle
 	self, err := openProc(unix.Getpid())
 	if err == nil {
 		err = errors.Join(self.need(&self.maps, "maps"), self.need(&self.pagemap, "pagemap"))
@@ -105,6 +110,7 @@ type reading struct {
 	fresh   []Run   // the pages that were read
 	pages   List[Run]
 	final   List[Run] // pages once the relatives were looked at
+	unsure  []Range   // where the mappings changed while they were read
 }
 
 // Read reads every process of the family in full. What is as it was in the snapshot given last is shared with it: a process in
@@ -128,6 +134,7 @@ func (r *Reader) readAll(prev *Snapshot, family []Member) *Snapshot {
 // begin looks at every process: who is there, and in what state.
 func (r *Reader) begin(prev *Snapshot, family []Member) []*reading {
 	r.budget = r.opt.KPageBudget
+	r.startCost()
 	all := make([]*reading, 0, len(family))
 	for _, m := range family {
 		g := &reading{Member: m}
@@ -188,7 +195,7 @@ func (r *Reader) readFull(all []*reading) {
 			r.lookAgain(g)
 		}
 		if g.err != nil {
-			g.maps, g.pages, g.fresh = List[Mapping]{}, List[Run]{}, nil
+			g.maps, g.pages, g.fresh, g.unsure = List[Mapping]{}, List[Run]{}, nil, nil
 		}
 	}
 }
@@ -200,81 +207,9 @@ func (r *Reader) lookAgain(g *reading) {
 		g.stat, g.err = stat{State: Gone}, errors.New(errGone)
 	case err == nil && st.State >= Zombie:
 		g.stat, g.err = st, errors.New(errZombie)
+	case err == nil && gone(g.err):
+		g.err = errors.New(errNoSpace)
 	}
-}
-
-// readSpace reads one address space in full. The pages are left in g.pages, not yet compared with those of relatives.
-func (r *Reader) readSpace(g *reading) error {
-	f := g.files
-	var old List[Mapping]
-	if g.prev != nil {
-		old = g.prev.Mappings
-	}
-	var err error
-	for range 2 {
-		if g.maps, err = r.readMaps(f, old, g.stat); err == nil && g.maps.Len() == 0 {
-			f.forget() // after an exec the open files speak of the memory before it
-			continue
-		}
-		break
-	}
-	if err == nil {
-		err = f.need(&f.pagemap, "pagemap")
-	}
-	if err != nil {
-		return err
-	}
-	runs, err := r.pages.read(f.pagemap, g.maps, []Range{Everything})
-	if err != nil {
-		return err
-	}
-	if r.kpage != nil {
-		runs = r.kpage.fill(runs, g.maps, &r.budget, r.pages.mask != 0, List[Run]{}, nil)
-	}
-	g.fresh = slices.Clone(runs)
-	return nil
-}
-
-// readMaps reads the list of mappings; of a small space with the counters of smaps.
-func (r *Reader) readMaps(f *procFiles, old List[Mapping], st stat) (List[Mapping], error) {
-	if err := f.need(&f.maps, "maps"); err != nil {
-		return List[Mapping]{}, err
-	}
-	var err error
-	if r.text, err = readAll(f.maps, r.text); err != nil {
-		return List[Mapping]{}, err
-	}
-	if string(r.text) == string(f.text) && !r.small(f.list.Len(), st) {
-		if !f.list.Same(old) { // the list was patched meanwhile, and is back to what it was
-			f.list = rebase(old, f.list.Slice(0, f.list.Len()), sameMapping)
-		}
-		return f.list, nil
-	}
-	if r.mappings, err = parseMaps(r.mappings[:0], r.text); err != nil {
-		return List[Mapping]{}, err
-	}
-	if !r.small(len(r.mappings), st) {
-		f.text = append(f.text[:0], r.text...)
-		f.list = rebase(old, r.mappings, sameMapping)
-		f.landmark = findLandmarks(f.list)
-		return f.list, nil
-	}
-	f.text, f.list = nil, List[Mapping]{}
-	if err := f.need(&f.smaps, "smaps"); err != nil {
-		return List[Mapping]{}, err
-	}
-	if r.text, err = readAll(f.smaps, r.text); err != nil {
-		return List[Mapping]{}, err
-	}
-	if r.mappings, err = parseSmaps(r.mappings[:0], r.text); err != nil {
-		return List[Mapping]{}, err
-	}
-	return rebase(old, r.mappings, sameMapping), nil
-}
-
-// small says whether a space is always read in full.
-func (r *Reader) small(mappings int, st stat) bool {
-	return mappings <= r.opt.SmallMappings && st.RSSPages <= uint64(max(r.opt.SmallPages, 0))
 }
 
 // finish compares relatives, shares what is as it was, and makes the snapshot.
@@ -316,7 +251,7 @@ func residentOf(maps List[Mapping]) (rss uint64, ok bool) {
 // process makes the Process, or gives the one from before where nothing is new.
 func (g *reading) process(pageSize uint64) *Process {
 	p := &Process{Member: g.Member, State: g.stat.State, MinorFlt: g.stat.MinorFlt, MajorFlt: g.stat.MajorFlt,
-		RSS: g.stat.RSSPages * pageSize, Started: g.stat.StartTime, Mappings: g.maps, Pages: g.pages}
+		RSS: g.stat.RSSPages * pageSize, Started: g.stat.StartTime, Mappings: g.maps, Pages: g.pages, Changed: g.unsure}
 	if rss, ok := residentOf(g.maps); ok {
 		p.RSS = rss
 	}

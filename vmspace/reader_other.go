@@ -2,7 +2,10 @@
 
 package vmspace
 
-import "errors"
+import (
+	"errors"
+	"io"
+)
 
 // ErrNotLinux is what every reader answers where there is no Linux /proc to read.
 var ErrNotLinux = errors.New("reading an address space needs Linux: there is no /proc/PID/pagemap here")
@@ -19,8 +22,22 @@ func (*Reader) Read([]Member) (*Snapshot, error) { return nil, ErrNotLinux }
 // Update fails with ErrNotLinux.
 func (*Reader) Update(*Snapshot, []Member, []Touched) (*Snapshot, error) { return nil, ErrNotLinux }
 
+// Stream fails with ErrNotLinux.
+func (*Reader) Stream(Member, func(*Process) error, func(*Mapping, []Run) error) ([]Range, error) {
+	return nil, ErrNotLinux
+}
+
+// WriteProcessJSON fails with ErrNotLinux.
+func (*Reader) WriteProcessJSON(io.Writer, Member) error { return ErrNotLinux }
+
+// WriteProcessText fails with ErrNotLinux.
+func (*Reader) WriteProcessText(io.Writer, Member) error { return ErrNotLinux }
+
 // Peek fails with ErrNotLinux.
 func (*Reader) Peek(int, uint64, []byte) ([]bool, error) { return nil, ErrNotLinux }
+
+// Cost is nothing.
+func (*Reader) Cost() Cost { return Cost{} }
 
 // Features has nothing to list.
 func (*Reader) Features() Features { return Features{} }

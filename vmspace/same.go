@@ -24,7 +24,8 @@ func sameRun(a, b *Run) bool { return *a == *b }
 // sameHead says whether all that is known of two processes beside mappings and pages is the same.
 func (p *Process) sameHead(o *Process) bool {
 	return p.Member == o.Member && p.State == o.State && p.MinorFlt == o.MinorFlt && p.MajorFlt == o.MajorFlt &&
-		p.RSS == o.RSS && p.Started == o.Started && p.Err == o.Err
+		p.RSS == o.RSS && p.Started == o.Started && p.Err == o.Err &&
+		slices.Equal(p.Changed, o.Changed)
 }
 
 // pairRuns walks two ordered lists of runs side by side. For each stretch of pages that is one piece in both it yields the piece of

@@ -1,7 +1,6 @@
 package vmspace
 
 import (
-	"errors"
 	"runtime"
 	"unsafe"
 
@@ -10,8 +9,8 @@ import (
 
 // Rules of this file: PAGEMAP_SCAN and nothing else (fs/proc/task_mmu.c, do_pagemap_scan; include/uapi/linux/fs.h). Two things
 // must be kept in mind. PAGE_IS_FILE is never asked for: it makes the kernel look up every page, and bit 61 of the word says the
-// same. And walk_end is not always up to date: fewer regions than asked for means that the walk is done, otherwise it goes on
-// from walk_end or from the end of the last region, whichever is higher.
+// same. And walk_end is not always up to date: fewer regions and pages than asked for means that the walk is done, otherwise it
+// goes on from the end of the last region, or from walk_end where that is higher and no page was left out.
 
 const pagemapScan = 0xc0606610 // _IOWR('f', 16, struct pm_scan_arg)
 
@@ -34,7 +33,7 @@ const scanBase = ScanPresent | ScanSwapped | ScanPFNZero | ScanHuge
 // unknown bit fails the whole call.
 func probeScan(pagemap int, pageSize uint64, buf []region) uint64 {
 	try := func(mask uint64) bool {
-		_, _, err := scanOnce(pagemap, Range{pageSize, 2 * pageSize}, mask, buf)
+		_, _, err := scanOnce(pagemap, Range{pageSize, 2 * pageSize}, mask, 0, buf)
 		return err == nil
 	}
 	if !try(scanBase) {
@@ -49,9 +48,10 @@ func probeScan(pagemap int, pageSize uint64, buf []region) uint64 {
 	return mask
 }
 
-// scanOnce makes one call for the pages of r with any of the bits of mask. It gives the number of regions and where the walk ended.
+// scanOnce makes one call for the pages of r with any of the bits of mask, and for no more than maxPages of them (0: any number). It gives
+// the number of regions and where the walk ended.
 // out must lie on the heap, where nothing moves: the kernel is given its address as a number.
-func scanOnce(pagemap int, r Range, mask uint64, out []region) (n int, end uint64, err error) {
+func scanOnce(pagemap int, r Range, mask, maxPages uint64, out []region) (n int, end uint64, err error) {
 	anyOf := mask & (ScanPresent | ScanSwapped | ScanGuard)
 	if anyOf == 0 {
 		anyOf = mask
@@ -59,35 +59,24 @@ func scanOnce(pagemap int, r Range, mask uint64, out []region) (n int, end uint6
 	arg := scanArg{
 		start: r.Start, end: r.End,
 		vec: uint64(uintptr(unsafe.Pointer(&out[0]))), vecLen: uint64(len(out)),
-		categoryAnyofMask: anyOf, returnMask: mask,
+		categoryAnyofMask: anyOf, returnMask: mask, maxPages: maxPages,
 	}
 	arg.size = uint64(unsafe.Sizeof(arg))
-	n, err = retry(func() (int, error) {
-		n, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(pagemap), pagemapScan, uintptr(unsafe.Pointer(&arg)))
-		if errno != 0 {
-			return 0, errno
-		}
-		return int(n), nil
-	})
+	n, err = ioctl(pagemap, pagemapScan, unsafe.Pointer(&arg))
 	runtime.KeepAlive(out)
 	return n, arg.walkEnd, err
 }
 
-// scan appends to dst the regions of r where there is something. buf is scratch of scanSlice regions, on the heap.
-func scan(pagemap int, r Range, mask uint64, buf []region, dst []region) ([]region, error) {
-	for at := r.Start; at < r.End; {
-		n, end, err := scanOnce(pagemap, Range{at, r.End}, mask, buf)
-		if err != nil {
-			return dst, err
+// ioctl makes the call, and again where a signal came between.
+func ioctl(fd int, request uintptr, arg unsafe.Pointer) (int, error) {
+	for {
+		n, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(fd), request, uintptr(arg))
+		switch errno {
+		case 0:
+			return int(n), nil
+		case unix.EINTR:
+			continue
 		}
-		dst = append(dst, buf[:n]...)
-		if n < len(buf) {
-			return dst, nil
-		}
-		if end = max(end, buf[n-1].end); end <= at {
-			return dst, errors.New("PAGEMAP_SCAN does not move on")
-		}
-		at = end
+		return 0, errno
 	}
-	return dst, nil
 }

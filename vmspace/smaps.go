@@ -2,7 +2,9 @@ package vmspace
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"slices"
 )
 
 // Rules of this file: what is known is read, what is not known is stepped over, so that a newer kernel's smaps still parses.
@@ -10,44 +12,94 @@ import (
 
 // parseSmaps appends to dst the mappings that the text of /proc/PID/smaps lists, with their counters.
 func parseSmaps(dst []Mapping, text []byte) ([]Mapping, error) {
-	path := pathInterner{}
-	var c *Counters
-	for line := 1; len(text) > 0; line++ {
+	p := smapsParser{maps: dst}
+	err := p.parse(text)
+	return p.maps, err
+}
+
+// taken gives the mappings parsed since the last time as chunks of a list. Between two pieces of text nothing is copied that grows.
+func (p *smapsParser) taken() []*chunk[Mapping] {
+	c := cut(slices.Clone(p.maps))
+	p.maps = p.maps[:0]
+	return c
+}
+
+// smapsParser takes the text in pieces that end with a line. Lists of flags that are the same are kept once, counters in blocks: nothing
+// is allocated per mapping but new paths.
+type smapsParser struct {
+	maps  []Mapping
+	end   uint64 // of the last mapping
+	line  int
+	path  pathInterner
+	c     *Counters // of the last mapping
+	block []Counters
+	flags map[string][]string // by the text of VmFlags
+}
+
+// reset begins a new text. What flags were seen stays known.
+func (p *smapsParser) reset() {
+	*p = smapsParser{maps: p.maps[:0], flags: p.flags, path: pathInterner{raw: p.path.raw[:0]}}
+}
+
+func (p *smapsParser) parse(text []byte) error {
+	for len(text) > 0 {
 		row := text
 		if i := bytes.IndexByte(text, '\n'); i >= 0 {
 			row, text = text[:i], text[i+1:]
 		} else {
 			text = nil
 		}
-		_, _, isMapping := hexUntil(row, '-')
-		key, value, isCounter := bytes.Cut(row, []byte(":"))
-		switch {
-		case !isMapping && c == nil:
-			return dst, fmt.Errorf("smaps line %d: no mapping before it: %.80q", line, row)
-		case !isMapping:
-			if isCounter && !c.set(key, bytes.TrimSpace(value)) {
-				return dst, fmt.Errorf("smaps line %d: bad number: %.80q", line, row)
-			}
-		default:
-			var m Mapping
-			if what := parseMapsLine(&m, row, &path); what != "" {
-				return dst, fmt.Errorf("smaps line %d: %s: %.80q", line, what, row)
-			}
-			if n := len(dst); n > 0 && dst[n-1].End > m.Start {
-				return dst, fmt.Errorf("smaps line %d: overlaps or precedes the mapping before: %.80q", line, row)
-			}
-			c = &Counters{}
-			m.Smaps = c
-			dst = append(dst, m)
+		p.line++
+		if what := p.row(row); what != nil {
+			return fmt.Errorf("smaps line %d: %w: %.80q", p.line, what, row)
 		}
 	}
-	return dst, nil
+	return nil
 }
 
-// set keeps one counter line; it is false where a number that is wanted cannot be read.
-func (c *Counters) set(key, value []byte) bool {
+// The ways in which a text can be wrong, beside those of maps.
+var (
+	errNoMapping = errors.New("no mapping before it")
+	errBadNumber = errors.New("bad number")
+)
+
+// row takes one line; the kernel's counters begin with capital letters, and its addresses have small ones.
+func (p *smapsParser) row(row []byte) error {
+	counter := len(row) > 0 && 'A' <= row[0] && row[0] <= 'Z'
+	if !counter {
+		_, _, isMapping := hexUntil(row, '-')
+		counter = !isMapping
+	}
+	if counter {
+		if p.c == nil {
+			return errNoMapping
+		}
+		if i := bytes.IndexByte(row, ':'); i >= 0 && !p.count(row[:i], row[i+1:]) {
+			return errBadNumber
+		}
+		return nil
+	}
+	var m Mapping
+	if what := parseMapsLine(&m, row, &p.path); what != "" {
+		return errors.New(what)
+	}
+	if p.end > m.Start {
+		return errTorn
+	}
+	p.end = m.End
+	if len(p.block) == 0 {
+		p.block = make([]Counters, min(128, max(8, p.line/16)))
+	}
+	p.c, p.block = &p.block[0], p.block[1:]
+	m.Smaps = p.c
+	p.maps = append(p.maps, m)
+	return nil
+}
+
+// count keeps one counter; it is false where a number that is wanted cannot be read.
+func (p *smapsParser) count(key, value []byte) bool {
 	var to *uint64
-	switch string(key) {
+	switch c := p.c; string(key) {
 	case "Rss":
 		to = &c.Rss
 	case "Pss":
@@ -61,19 +113,33 @@ func (c *Counters) set(key, value []byte) bool {
 	case "AnonHugePages":
 		to = &c.AnonHuge
 	case "VmFlags":
-		for f := range bytes.FieldsSeq(value) {
-			c.VMFlags = append(c.VMFlags, flagWord(f))
-		}
+		c.VMFlags = p.flagsOf(value)
 		return true
 	default:
 		return true
 	}
-	n, rest, ok := decimal(value)
-	if !ok || n > 1<<53 || !bytes.Equal(bytes.TrimSpace(rest), []byte("kB")) {
+	n, rest, ok := decimal(bytes.TrimLeft(value, " "))
+	if !ok || n > 1<<53 || string(bytes.TrimSpace(rest)) != "kB" {
 		return false
 	}
 	*to = n << 10
 	return true
+}
+
+// flagsOf splits the words of VmFlags.
+func (p *smapsParser) flagsOf(value []byte) []string {
+	if known, ok := p.flags[string(value)]; ok {
+		return known
+	}
+	var words []string
+	for f := range bytes.FieldsSeq(value) {
+		words = append(words, flagWord(f))
+	}
+	if p.flags == nil {
+		p.flags = map[string][]string{}
+	}
+	p.flags[string(value)] = words
+	return words
 }
 
 // knownFlags are the usual words of VmFlags, so that a flag costs no allocation (show_smap_vma_flags in fs/proc/task_mmu.c).

@@ -31,6 +31,7 @@ type Process struct {
 	Started  uint64        // in clock ticks since boot: with the pid it names a process for good
 	Mappings List[Mapping] // by address
 	Pages    List[Run]     // by address, never across two mappings; pages in state None are left out
+	Changed  []Range       // where mappings changed while they were read, again and again: pages there are Unknown; none as a rule
 	Err      string        // why mappings or pages could not be read, "" if they were
 }
 

@@ -14,6 +14,7 @@ type stat struct {
 	MinorFlt  uint64
 	MajorFlt  uint64
 	StartTime uint64 // in clock ticks since boot: with the pid it names a process for good
+	Size      uint64 // of all mappings, in bytes
 	RSSPages  uint64
 	StartBrk  uint64 // where a heap begins or would begin; 0 where hidden
 }
@@ -25,6 +26,7 @@ const (
 	statMinorFlt  = 10
 	statMajorFlt  = 12
 	statStartTime = 22
+	statSize      = 23
 	statRSS       = 24
 	statStartBrk  = 47
 )
@@ -52,6 +54,8 @@ func parseStat(text []byte) (stat, error) {
 			to = &s.MajorFlt
 		case statStartTime:
 			to = &s.StartTime
+		case statSize:
+			to = &s.Size
 		case statRSS:
 			to = &s.RSSPages
 		case statStartBrk:

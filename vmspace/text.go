@@ -12,20 +12,67 @@ import (
 // line for each run of pages that are there. Addresses are hexadecimal, sizes in bytes. What the kernel prints raw, file names above
 // all, is written with Go's escapes where it is not printable, so that no terminal obeys it.
 func (s *Snapshot) WriteText(w io.Writer) error {
-	out := bufio.NewWriter(w)
+	out := newTextWriter(w, s.PageSize)
 	for _, p := range s.Processes {
-		fmt.Fprintf(out, "%s pid %d %s, rss %d, faults %d minor %d major\n", p.Label, p.PID, p.State, p.RSS, p.MinorFlt, p.MajorFlt)
-		if p.Err != "" {
-			fmt.Fprintf(out, "  %s\n", p.Err)
-		}
-		for _, m := range p.Mappings.All() {
-			fmt.Fprintf(out, "%x-%x %s %s %d pages%s\n", m.Start, m.End, m.Perms, m.Kind(), m.Pages(s.PageSize), pathText(m.Path))
-			for run := range p.PagesIn(m.Range) {
-				writeRun(out, run)
+		out.head(p)
+		for at := p.Mappings.walk(0); at.item() != nil; at.next() {
+			out.mapping(at.item())
+			for run := range p.PagesIn(at.item().Range) {
+				out.run(run)
 			}
 		}
+		out.changed(p.Changed)
 	}
 	return out.Flush()
+}
+
+// textWriter writes what people read.
+type textWriter struct {
+	*bufio.Writer
+	pageSize uint64
+}
+
+func newTextWriter(w io.Writer, pageSize uint64) textWriter {
+	return textWriter{bufio.NewWriterSize(w, 64<<10), pageSize}
+}
+
+func (o textWriter) head(p *Process) {
+	fmt.Fprintf(o, "%s pid %d %s, rss %d, faults %d minor %d major\n", p.Label, p.PID, p.State, p.RSS, p.MinorFlt, p.MajorFlt)
+	if p.Err != "" {
+		fmt.Fprintf(o, "  %s\n", p.Err)
+	}
+}
+
+func (o textWriter) mapping(m *Mapping) {
+	fmt.Fprintf(o, "%x-%x %s %s %d pages%s\n", m.Start, m.End, m.Perms, m.Kind(), m.Pages(o.pageSize), pathText(m.Path))
+}
+
+// run writes a run; pages without a page table entry are not worth a line.
+func (o textWriter) run(r Run) {
+	if r.State == None {
+		return
+	}
+	b := append(o.AvailableBuffer(), "    "...)
+	b = strconv.AppendUint(b, r.Start, 16)
+	b = strconv.AppendUint(append(b, ' '), r.Pages, 10)
+	b = append(append(b, ' '), r.State.String()...)
+	if r.Attrs != 0 {
+		b = append(append(b, ' '), strings.Join(r.Attrs.Names(), " ")...)
+	}
+	if r.Frame != 0 {
+		b = strconv.AppendUint(append(b, " frame 0x"...), r.Frame, 16)
+	}
+	if r.Mapcount >= 0 {
+		b = strconv.AppendInt(append(b, " mapped "...), int64(r.Mapcount), 10)
+		b = append(b, " times"...)
+	}
+	o.Write(append(b, '\n'))
+}
+
+func (o textWriter) changed(ranges []Range) {
+	for _, r := range ranges {
+		fmt.Fprintf(o, "changed while being read: %s\n", r)
+	}
 }
 
 func pathText(path string) string {
@@ -34,22 +81,4 @@ func pathText(path string) string {
 	}
 	q := strconv.Quote(path)
 	return " " + q[1:len(q)-1]
-}
-
-// writeRun writes a run; pages without a page table entry are not worth a line.
-func writeRun(w io.Writer, r Run) {
-	if r.State == None {
-		return
-	}
-	fmt.Fprintf(w, "    %x %d %s", r.Start, r.Pages, r.State)
-	if names := r.Attrs.Names(); len(names) > 0 {
-		fmt.Fprintf(w, " %s", strings.Join(names, " "))
-	}
-	if r.Frame != 0 {
-		fmt.Fprintf(w, " frame 0x%x", r.Frame)
-	}
-	if r.Mapcount >= 0 {
-		fmt.Fprintf(w, " mapped %d times", r.Mapcount)
-	}
-	fmt.Fprintln(w)
 }

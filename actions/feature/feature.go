@@ -148,3 +148,11 @@ func unknown(name string) error {
 	}
 	return fmt.Errorf("no feature %q; there are %s", name, strings.Join(Names(), ", "))
 }
+
+// Known says whether there is such a feature, without trying it. Where no feature can be had at all, every name is as good as another.
+func Known(name string) error {
+	if elsewhere != "" || slices.ContainsFunc(All, func(f Feature) bool { return f.Name == name }) {
+		return nil
+	}
+	return unknown(name)
+}

@@ -155,3 +155,15 @@ func TestUserName(t *testing.T) {
 		t.Errorf("%+v", r)
 	}
 }
+
+// A name is known without being tried.
+func TestKnown(t *testing.T) {
+	for _, n := range Names() {
+		if err := Known(n); err != nil {
+			t.Error(err)
+		}
+	}
+	if err := Known("guards"); err == nil || !strings.Contains(err.Error(), "did you mean guard?") {
+		t.Error(err)
+	}
+}

@@ -38,6 +38,10 @@ func TestReadStory(t *testing.T) {
 	if st.Command != `@p2 write a "HELLO"` || st.Happened != vmspace.Copy || len(st.Changes) == 0 || st.Before != rec.Steps[3].After {
 		t.Errorf("%+v", st)
 	}
+	if b := spoil(t, story(t), 2, `"state":"stopped"`, `"state":"stopped","changed":[{"start":"0x1000","end":"0x2000"}]`); !reflect.DeepEqual(
+		stepsOf(must(Read(bytes.NewReader(b))))[2].After.Process("p1").Changed, []vmspace.Range{{Start: 0x1000, End: 0x2000}}) {
+		t.Error("where a process changed is lost")
+	}
 	// What predicts rests on facts and files, which come back too.
 	f := rec.Steps[10].Focus
 	if p := rec.Steps[11].Predict("p1", f.Start+4096, vmspace.Load); len(p.Can) != 1 || p.Can[0] != vmspace.BusErr {
@@ -119,6 +123,7 @@ func TestReadHostile(t *testing.T) {
 		{0, `"labels":\["p1"\]`, `"labels":[]`, "not among the labels"},
 		{0, `"labels":\["p1"\]`, `"labels":["p1","p1"]`, "twice"},
 		{0, `"labels":\["p1"\]`, `"labels":"p1"`, "where a list belongs"},
+		{0, `"state":"stopped"`, `"state":"stopped","changed":[{"start":"0x2","end":"0x1"}]`, "a range from 0x2 to 0x1"},
 		{0, `"state":"stopped"`, `"state":"sleeping"`, "no state of a process"},
 		{0, `"pid":\d+,"state"`, `"pid":-7,"state"`, "pid -7"},
 		{0, `"rss":8192,"st`, `"rss":-8192,"st`, "number"},
@@ -166,6 +171,13 @@ func TestReadHostile(t *testing.T) {
 			t.Errorf("the error is hostile itself: %q", err)
 		}
 	}
+}
+
+func must(rec *Recording, err error) *Recording {
+	if err != nil {
+		panic(err)
+	}
+	return rec
 }
 
 func stepsOf(rec *Recording) []*actions.Step {
@@ -257,7 +269,7 @@ func TestNothingIsForgotten(t *testing.T) {
 		{actions.Info{}, "Kernel Rights Recorded"},
 		{scratch.Entry{}, "Name Removed Major Minor Inode Size"},
 		{vmspace.Snapshot{}, "PageSize Frames Processes"},
-		{vmspace.Process{}, "Member State MinorFlt MajorFlt RSS Started Mappings Pages Err"},
+		{vmspace.Process{}, "Member State MinorFlt MajorFlt RSS Started Mappings Pages Changed Err"},
 		{vmspace.Member{}, "Label Parent PID"},
 		{vmspace.Mapping{}, "Range Perms Offset Major Minor Inode Path Smaps"},
 		{vmspace.Counters{}, "Rss Pss Swap Locked LazyFree AnonHuge VMFlags"},

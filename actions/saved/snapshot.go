@@ -23,6 +23,7 @@ type processJSON struct {
 	Parent   labelJSON                 `json:"parent,omitempty"`
 	PID      int                       `json:"pid"`
 	State    string                    `json:"state"`
+	Changed  list[rangeJSON]           `json:"changed,omitempty"` // where mappings changed while they were read
 	Error    string                    `json:"error,omitempty"`
 	Faults   faultsJSON                `json:"faults"`
 	RSS      uint64                    `json:"rss"`
@@ -146,10 +147,14 @@ func labelsOf(s *vmspace.Snapshot) list[labelJSON] {
 }
 
 func processOf(was, now *vmspace.Process) processJSON {
-	return processJSON{Label: labelJSON(now.Label), Parent: labelJSON(now.Parent), PID: now.PID, State: now.State.String(), Error: now.Err,
+	out := processJSON{Label: labelJSON(now.Label), Parent: labelJSON(now.Parent), PID: now.PID, State: now.State.String(), Error: now.Err,
 		Faults: faultsJSON{now.MinorFlt, now.MajorFlt}, RSS: now.RSS, Started: now.Started,
 		Mappings: splicesOf(vmspace.MappingSplices(was.Mappings, now.Mappings), mappingOf),
 		Pages:    splicesOf(vmspace.RunSplices(was.Pages, now.Pages), runOf)}
+	for _, r := range now.Changed {
+		out.Changed = append(out.Changed, rangeOf(r))
+	}
+	return out
 }
 
 // snapshot makes the picture that j tells of; was is nil at the first step.
@@ -227,6 +232,9 @@ func (r *reader) share(old, p *vmspace.Process) error {
 func (r *reader) changed(old *vmspace.Process, j *processJSON) (*vmspace.Process, error) {
 	p := &vmspace.Process{Member: vmspace.Member{Label: r.intern(string(j.Label)), Parent: r.intern(string(j.Parent)), PID: j.PID},
 		MinorFlt: j.Faults.Minor, MajorFlt: j.Faults.Major, RSS: j.RSS, Started: j.Started, Err: r.intern(j.Error)}
+	for _, c := range j.Changed {
+		p.Changed = append(p.Changed, c.real())
+	}
 	for p.State.String() != j.State {
 		if p.State == vmspace.Gone {
 			return nil, fmt.Errorf("%.40q is no state of a process", j.State)

@@ -34,6 +34,21 @@ type rangeJSON struct {
 	End   hex `json:"end"`
 }
 
+func (rangeJSON) most() int { return mostItems }
+
+func (r rangeJSON) check() error {
+	if r.Start > r.End {
+		return fmt.Errorf("a range from %#x to %#x", uint64(r.Start), uint64(r.End))
+	}
+	return nil
+}
+
+func (r rangeJSON) real() vmspace.Range {
+	return vmspace.Range{Start: uint64(r.Start), End: uint64(r.End)}
+}
+
+func rangeOf(r vmspace.Range) rangeJSON { return rangeJSON{hex(r.Start), hex(r.End)} }
+
 type nameJSON struct {
 	Process labelJSON `json:"process"`
 	Name    string    `json:"name"`
@@ -88,7 +103,8 @@ func lineOf(st, before *actions.Step, line int) stepJSON {
 		before = &actions.Step{}
 	}
 	if st.Focus != (vmspace.Range{}) {
-		out.Focus = &rangeJSON{hex(st.Focus.Start), hex(st.Focus.End)}
+		focus := rangeOf(st.Focus)
+		out.Focus = &focus
 	}
 	out.Forget, out.Names = namesChanged(before.Names, st.Names)
 	if !slices.Equal(before.Files, st.Files) {
@@ -160,7 +176,7 @@ func (r *reader) outcome(st *actions.Step, j *stepJSON) (err error) {
 		}
 	}
 	if f := j.Focus; f != nil {
-		st.Focus = vmspace.Range{Start: uint64(f.Start), End: uint64(f.End)}
+		st.Focus = f.real()
 	}
 	for _, p := range j.Predicted {
 		st.Predicted = append(st.Predicted, vmspace.Happening(r.intern(string(p))))

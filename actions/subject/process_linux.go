@@ -230,7 +230,7 @@ func (p *Process) signal(c cause) *Signal {
 // to wherever it then says.
 func (p *Process) Jump(addr uint64) (Ending, error) {
 	r := p.fresh()
-	setOperands(r, 0, 0, addr)
+	setJump(r, addr)
 	v, c, err := p.run(jumpStub, runConfined, p.cfg.JumpDeadline)
 	if err != nil {
 		return Ending{}, err

@@ -40,6 +40,10 @@ func setOperands(r *registers, addr, count, value uint64) {
 	r.Rax, r.Rdx = value, value
 }
 
+// setJump leaves all registers 0 but the one that holds the target: code that uses one by mistake, as zeros do, which are an instruction, ends at
+// address 0.
+func setJump(r *registers, target uint64) { r.R11 = target }
+
 func remaining(r *registers) uint64  { return r.Rcx }
 func loadedByte(r *registers) uint64 { return r.Rax & 0xff }
 

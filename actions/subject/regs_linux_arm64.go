@@ -40,6 +40,8 @@ func setOperands(r *registers, addr, count, value uint64) {
 	r.Regs[0], r.Regs[1], r.Regs[2] = addr, count, value
 }
 
+func setJump(r *registers, target uint64) { r.Regs[2] = target }
+
 func remaining(r *registers) uint64  { return r.Regs[1] }
 func loadedByte(r *registers) uint64 { return r.Regs[3] & 0xff }
 

@@ -180,6 +180,9 @@ func setPersonality(aslr bool) (restore func(), randomized bool) {
 	return func() { unix.RawSyscall(unix.SYS_PERSONALITY, before, 0, 0) }, aslr
 }
 
+// startLimit is for the first steps, whatever deadline the user wants for his own.
+const startLimit = 10 * time.Second
+
 // prepare takes the process from its exec to the idle trap and makes it a good
 // citizen.
 func (p *Process) prepare() error {
@@ -194,7 +197,9 @@ func (p *Process) prepare() error {
 		return fmt.Errorf("PTRACE_SETOPTIONS: %w", e)
 	}
 	t := p.tracer
-	t.watch.begin(p.pid, p.cfg.Deadline)
+	defer func(wanted time.Duration) { p.cfg.Deadline = wanted }(p.cfg.Deadline)
+	p.cfg.Deadline = startLimit
+	t.watch.begin(p.pid, startLimit)
 	v, c, err := p.await(&stub{start: textBase + stubEntry, end: idleStub.end}, runConfined)
 	t.watch.end()
 	if err != nil {

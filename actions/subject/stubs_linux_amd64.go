@@ -2,7 +2,7 @@ package subject
 
 // The stubs for x86-64. int3 is reported with the ip behind it. The operands
 // are set in setOperands (regs_linux_amd64.go): rdi and rsi the address, rcx how many,
-// rax and rdx the value, the stride or the target.
+// rax and rdx the value or the stride; r11 the target of a jump.
 
 const (
 	elfMachine = 62 // EM_X86_64
@@ -77,7 +77,7 @@ var code = []piece{
 		0xcc,
 	}},
 	{stubJump, []byte{
-		0xff, 0xe0, // jmp rax
+		0x41, 0xff, 0xe3, // jmp r11
 		0xcc,
 	}},
 }

@@ -1,0 +1,77 @@
+package actions
+
+import (
+	"context"
+
+	"cowscope/actions/lang"
+	"cowscope/vmspace"
+)
+
+// Questions to a session: what an expectation finds, and what an access would lead to. Nothing runs in a subject, and the history
+// does not grow, so they may be asked as often as one likes.
+
+// Ask judges an expectation after the last step and gives the step that Do would have made of it.
+func (s *Session) Ask(ctx context.Context, line string) (*Step, error) {
+	cmd, err := s.grammar.Parse(line)
+	if err != nil || cmd == nil {
+		return nil, err
+	}
+	if !actionOf(cmd.Verb.Name).Check {
+		return nil, cmd.ErrorAt(cmd.VerbSpan, cmd.Verb.Name+" does something, and only expectations are asked", "such as expect page a anon")
+	}
+	s.turn.Lock()
+	defer s.turn.Unlock()
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	var step *Step
+	err = s.do(func() error {
+		step, err = s.perform(cmd)
+		return err
+	})
+	return step, err
+}
+
+// Foresee says what an access would lead to if it ran now, for the first page that it goes to.
+func (s *Session) Foresee(ctx context.Context, line string) (vmspace.Prediction, error) {
+	cmd, err := s.grammar.Parse(line)
+	if err != nil || cmd == nil {
+		return vmspace.Prediction{}, err
+	}
+	access, ok := AccessOf(cmd)
+	if !ok {
+		return vmspace.Prediction{}, cmd.ErrorAt(cmd.VerbSpan, cmd.Verb.Name+" is no access", "read, write, touch, fill and exec are")
+	}
+	s.turn.Lock()
+	defer s.turn.Unlock()
+	if err := ctx.Err(); err != nil {
+		return vmspace.Prediction{}, err
+	}
+	label := s.current
+	if cmd.Process != "" {
+		label = cmd.Process
+	}
+	c := &call{s: s, cmd: cmd, names: s.names, p: s.member(label)}
+	if c.p == nil {
+		return vmspace.Prediction{}, cmd.ErrorAt(cmd.ProcessSpan, "there is no process "+label, "there are: "+s.labels())
+	}
+	addr, _, err := c.place(cmd.Verb.Params[0].Name)
+	if err != nil {
+		return vmspace.Prediction{}, err
+	}
+	return s.last().Predict(label, addr, access), nil
+}
+
+// AccessOf says how a command's own instruction goes to memory; ok is false where the command is no access.
+func AccessOf(cmd *lang.Command) (a vmspace.Access, ok bool) {
+	if f := actionOf(cmd.Verb.Name).access; f != nil {
+		return f(cmd), true
+	}
+	return 0, false
+}
+
+// IsExpectation says whether a command asserts something.
+func IsExpectation(cmd *lang.Command) bool {
+	a := actionOf(cmd.Verb.Name)
+	return a.Check && a != &needsAction
+}

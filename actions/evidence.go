@@ -1,0 +1,314 @@
+package actions
+
+import (
+	"fmt"
+	"iter"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+
+	"cowscope/vmspace"
+)
+
+// What the rows of several calls ask of the evidence, and the rows that several calls share.
+
+// size is a quantity argument in bytes, 0 where there is none.
+func (e *evidence) size(param string) uint64 {
+	n, _ := e.quantity(param, 0)
+	return n
+}
+
+// address is where a place argument points, 0 where there is none.
+func (e *evidence) address(param string) uint64 {
+	a, _, _ := e.place(param)
+	return a
+}
+
+// pageEnd rounds up to whole pages as the kernel does: past the last address it is 0 again.
+func (e *evidence) pageEnd(n uint64) uint64 { return (n + e.pageSize() - 1) &^ (e.pageSize() - 1) }
+
+// at writes an address as the language does, with what was mapped before the call.
+func (e *evidence) at(addr uint64) string {
+	return PlaceOf(e.st.Names, e.before, addr, e.pageSize())
+}
+
+// called says which mapping m is by what is at addr in it: a name, a path, or its address.
+func (e *evidence) called(m vmspace.Mapping, addr uint64) string {
+	name, _, bound := e.st.Names.Of(e.st.Process, addr)
+	switch {
+	case bound:
+		return name
+	case fixedName(m) != "":
+		return fixedName(m)
+	case m.Path != "":
+		return readable(m.Path)
+	}
+	return fmt.Sprintf("0x%x", m.Start)
+}
+
+// inside says which mapping m is by where it overlaps r.
+func (e *evidence) inside(m vmspace.Mapping, r vmspace.Range) string {
+	return e.called(m, max(m.Start, r.Start))
+}
+
+// readable is a path without what a terminal would obey.
+func readable(path string) string {
+	if q := strconv.Quote(path); len(q) != len(path)+2 {
+		return q
+	}
+	return path
+}
+
+// some finds the first mapping of r that bad is true of.
+func (e *evidence) some(r vmspace.Range, bad func(vmspace.Mapping) bool) (vmspace.Mapping, bool) {
+	lo, hi := e.before.Mappings.Overlap(r)
+	for i := lo; i < hi; i++ {
+		if m := e.before.Mappings.At(i); bad(m) {
+			return m, true
+		}
+	}
+	return vmspace.Mapping{}, false
+}
+
+// hole finds the first address of r where nothing was mapped.
+func (e *evidence) hole(r vmspace.Range) (addr uint64, ok bool) {
+	addr = r.Start
+	lo, hi := e.before.Mappings.Overlap(r)
+	for i := lo; i < hi; i++ {
+		m := e.before.Mappings.At(i)
+		if m.Start > addr {
+			break
+		}
+		addr = m.End
+	}
+	return addr, addr < r.End
+}
+
+// solid is the range up to its first hole: some calls change it before they notice.
+func (e *evidence) solid() vmspace.Range {
+	if addr, ok := e.hole(e.whole); ok {
+		return vmspace.Range{Start: e.whole.Start, End: addr}
+	}
+	return e.whole
+}
+
+// flagged says whether a mapping has one of the VmFlags (proc_pid_smaps(5)); where smaps was not read, none is known.
+func flagged(flags ...string) func(vmspace.Mapping) bool {
+	return func(m vmspace.Mapping) bool { return slices.ContainsFunc(flags, m.Smaps.HasFlag) }
+}
+
+// vsyscall is listed among the mappings, but is none that the kernel counts (arch/x86/entry/vsyscall).
+const vsyscall = "[vsyscall]"
+
+// count is the number of mappings that vm.max_map_count is about.
+func (e *evidence) count() uint64 {
+	n := uint64(e.before.Mappings.Len())
+	if n > 0 && e.before.Mappings.At(int(n)-1).Path == vsyscall {
+		n--
+	}
+	return n
+}
+
+// room says how many more mappings vm.max_map_count allows.
+func (e *evidence) room() (left, most uint64, known bool) {
+	most, known = e.setting("/proc/sys/vm/max_map_count")
+	return most - min(most, e.count()), most, known
+}
+
+func (e *evidence) crowded() string {
+	_, most, _ := e.room()
+	return fmt.Sprintf("%s has %d mappings, and vm.max_map_count allows %d.", e.st.Process, e.count(), most)
+}
+
+// cuts says whether r begins or ends within a mapping, which then has to be split.
+func (e *evidence) cuts(r vmspace.Range) bool {
+	_, yes := e.some(r, func(m vmspace.Mapping) bool {
+		return m.Contains(r.Start) && m.Start < r.Start || m.Contains(r.End) && m.Start < r.End
+	})
+	return yes
+}
+
+// locked is how much of r was locked, in bytes.
+func (e *evidence) locked(r vmspace.Range) uint64 {
+	var n uint64
+	e.some(r, func(m vmspace.Mapping) bool {
+		if m.Smaps.HasFlag("lo") {
+			n += m.Intersect(r).Len()
+		}
+		return false
+	})
+	return n
+}
+
+// overMemlock says whether more bytes may not be locked (mlock_future_ok in mm/mmap.c). How much is locked already, the VmFlags tell.
+func (e *evidence) overMemlock(more uint64) bool {
+	if n := e.before.Mappings.Len(); n == 0 || e.before.Mappings.At(0).Smaps == nil {
+		return false
+	}
+	limit := e.rlimit(rlimitMemlock)
+	return more > limit-min(limit, e.locked(vmspace.Everything)) && !e.may(capIPCLock)
+}
+
+func (e *evidence) memlockText(more uint64) string {
+	return fmt.Sprintf("%s more would be locked, %s are already, and RLIMIT_MEMLOCK allows %s to a process without CAP_IPC_LOCK.",
+		sizeOf(more), sizeOf(e.locked(vmspace.Everything)), sizeOf(e.rlimit(rlimitMemlock)))
+}
+
+// lockNothing says whether the process may lock no byte at all (can_do_mlock in mm/mlock.c).
+func (e *evidence) lockNothing() bool { return e.rlimit(rlimitMemlock) == 0 && !e.may(capIPCLock) }
+
+// over says whether more bytes, on top of what /proc/PID/status counts under field, pass a limit; in whole pages (may_expand_vm in
+// mm/vma.c, which lets RLIMIT_DATA pass where it is 0 and the hard limit is not: then nothing is certain).
+func (e *evidence) over(limit, field string, more uint64) bool {
+	now, known := e.status(field)
+	most := e.rlimit(limit) &^ (e.pageSize() - 1)
+	return known && more > most-min(most, now) && (limit == rlimitAS || most > 0)
+}
+
+func (e *evidence) overText(limit, field string, more uint64) string {
+	now, _ := e.status(field)
+	names := map[string][2]string{rlimitAS: {"RLIMIT_AS", "addresses"}, rlimitData: {"RLIMIT_DATA", "private writable memory"}}[limit]
+	return fmt.Sprintf("with %s more the process would have %s of %s, and %s allows %s.",
+		sizeOf(more), sizeOf(now+more), names[1], names[0], sizeOf(e.rlimit(limit)))
+}
+
+// overcommit says why the kernel would not promise so many bytes, "" where that is not certain (mm/util.c, __vm_enough_memory).
+func (e *evidence) overcommit(more uint64) string {
+	mode, known := e.setting("/proc/sys/vm/overcommit_memory")
+	ram, _ := e.meminfo("MemTotal")
+	swap, _ := e.meminfo("SwapTotal")
+	limit, _ := e.meminfo("CommitLimit")
+	promised, _ := e.meminfo("Committed_AS")
+	switch {
+	case known && mode == 0 && ram > 0 && more > ram+swap:
+		return fmt.Sprintf("%s are more than all memory and swap together, %s; vm.overcommit_memory is 0, which refuses to promise that.",
+			sizeOf(more), sizeOf(ram+swap))
+	case known && mode == 2 && promised+more > limit:
+		return fmt.Sprintf("%s more would be promised, %s are already, and CommitLimit is %s; vm.overcommit_memory is 2, which never promises more.",
+			sizeOf(more), sizeOf(promised), sizeOf(limit))
+	}
+	return ""
+}
+
+// past yields the steps of the process so far, the last one first.
+func (e *evidence) past() iter.Seq[*Step] {
+	return func(yield func(*Step) bool) {
+		for _, st := range slices.Backward(e.s.History()) {
+			if st.PID == e.st.PID && !yield(st) {
+				return
+			}
+		}
+	}
+}
+
+// widest is the largest hole between the mappings in r.
+func (e *evidence) widest(r vmspace.Range) uint64 {
+	at, best := r.Start, uint64(0)
+	lo, hi := e.before.Mappings.Overlap(r)
+	for i := lo; i < hi; i++ {
+		m := e.before.Mappings.At(i)
+		best, at = max(best, max(m.Start, at)-at), max(at, m.End)
+	}
+	return max(best, max(r.End, at)-at)
+}
+
+// openFileFacts says what is known of the descriptor that an mmap names.
+func openFileFacts(pid int, c *call) *fileFacts {
+	fd, _ := c.cmd.Number("fd")
+	base := fmt.Sprintf("/proc/%d/", pid)
+	link := filepath.Join(base, "fd", strconv.FormatInt(fd, 10))
+	info, err := os.Stat(link)
+	name, err2 := os.Readlink(link)
+	text, err3 := os.ReadFile(filepath.Join(base, "fdinfo", strconv.FormatInt(fd, 10)))
+	if err != nil || err2 != nil || err3 != nil {
+		return nil
+	}
+	r, w := parseAccessMode(string(text))
+	return &fileFacts{name: readable(name), dir: info.IsDir(), readable: r, writable: w}
+}
+
+// parseAccessMode reads the access mode from the flags of /proc/PID/fdinfo/N, which are octal (proc_pid_fdinfo(5), open(2)).
+func parseAccessMode(fdinfo string) (read, write bool) {
+	fields := fieldsOf(fdinfo, "flags")
+	if len(fields) == 0 {
+		return false, false
+	}
+	flags, err := strconv.ParseUint(fields[0], 8, 64)
+	mode := flags & 3
+	return err == nil && (mode == 0 || mode == 2), err == nil && (mode == 1 || mode == 2)
+}
+
+// The rows that several calls share.
+
+func misaligned(source string) reason {
+	return reason{"EINVAL", "misaligned", source, func(e *evidence) bool { return e.given.Start%e.pageSize() != 0 },
+		func(e *evidence) string {
+			return fmt.Sprintf("%s is 0x%x, which is not a multiple of the page size, %d.", e.at(e.given.Start), e.given.Start, e.pageSize())
+		}}
+}
+
+// wraps is for a range whose last page ends past the last address.
+func wraps(result, source string) reason {
+	return reason{result, "wraps", source, func(e *evidence) bool { return e.whole.End < e.whole.Start },
+		func(e *evidence) string { return "rounded up to whole pages, the range reaches past the last address." }}
+}
+
+func holeIn(result, source string) reason {
+	return reason{result, "hole", source, func(e *evidence) bool { _, ok := e.hole(e.whole); return ok },
+		func(e *evidence) string {
+			addr, _ := e.hole(e.whole)
+			if addr == e.whole.Start {
+				return fmt.Sprintf("nothing is mapped at %s.", e.at(addr))
+			}
+			return fmt.Sprintf("the range has a hole: nothing is mapped at %s.", e.at(addr))
+		}}
+}
+
+// pages is the range of a call, in whole pages.
+func (e *evidence) pages() vmspace.Range { return e.whole }
+
+// sealed is for a call that seals forbid in part of its range.
+func sealed(name, source string, where func(*evidence) vmspace.Range) reason {
+	return reason{"EPERM", name, source, func(e *evidence) bool { _, ok := e.some(where(e), flagged("sl")); return ok },
+		func(e *evidence) string {
+			m, _ := e.some(where(e), flagged("sl"))
+			return fmt.Sprintf("%s is sealed (mseal, VmFlags sl), and nothing undoes a seal.", e.inside(m, where(e)))
+		}}
+}
+
+// tooMany is for a call that would split a mapping.
+func tooMany(result, source string) reason {
+	return reason{result, "too many mappings", source,
+		func(e *evidence) bool { left, _, known := e.room(); return known && left == 0 && e.cuts(e.solid()) },
+		func(e *evidence) string { return "a mapping would have to be split, but " + e.crowded() }}
+}
+
+// splitsLent and splitsHuge are for a call that would cut what is whole or gone.
+func splitsLent(where func(*evidence) vmspace.Range) reason {
+	return splits("splits what is lent", "mm/mmap.c, special_mapping_split", lent, where, "is lent by the kernel, which does not let it be split")
+}
+
+func splitsHuge(where func(*evidence) vmspace.Range) reason {
+	return splits("splits a huge page", "mm/hugetlb.c, hugetlb_vm_op_split", flagged("ht"), where,
+		"is made of huge pages of the pool (hugetlb), and is divided between two of them only")
+}
+
+// splits is for a call that would cut a mapping that refuses to be split.
+func splits(name, source string, whole func(vmspace.Mapping) bool, where func(*evidence) vmspace.Range, why string) reason {
+	cut := func(e *evidence) (vmspace.Mapping, bool) {
+		return e.some(where(e), func(m vmspace.Mapping) bool { return whole(m) && !where(e).Covers(m.Range) })
+	}
+	return reason{"EINVAL", name, source, func(e *evidence) bool { _, ok := cut(e); return ok },
+		func(e *evidence) string {
+			m, _ := cut(e)
+			return fmt.Sprintf("%s %s.", e.inside(m, where(e)), why)
+		}}
+}
+
+func lent(m vmspace.Mapping) bool { return m.Kind() == vmspace.KindSpecial }
+
+// otherwise is the last row of a result.
+func otherwise(result, source, text string) reason {
+	return reason{result, "otherwise", source, nil, func(*evidence) string { return text }}
+}

@@ -1,0 +1,57 @@
+package actions
+
+import (
+	"fmt"
+	"os"
+	"strconv"
+)
+
+// What fork refuses (copy_process in kernel/fork.c).
+
+var forkReasons = []reason{
+	{"EAGAIN", "RLIMIT_NPROC", "fork(2)", func(e *evidence) bool {
+		user, most := e.user(), e.rlimit(rlimitNproc)
+		return user != 0 && most < maxTasks && !e.may(capSysResource) && !e.may(capSysAdmin) && e.tasks(user) >= most
+	}, func(e *evidence) string {
+		return fmt.Sprintf("user %d has %s (processes and their threads), and RLIMIT_NPROC allows %d.",
+			e.user(), plural(e.tasks(e.user()), "task"), e.rlimit(rlimitNproc))
+	}},
+	otherwise("EAGAIN", "fork(2)",
+		"a limit on processes was reached: RLIMIT_NPROC, kernel.threads-max, kernel.pid_max, or pids.max of the control group."),
+	otherwise("ENOMEM", "fork(2)",
+		"there is no memory for the child's page tables, or the kernel will not promise its private memory a second time (vm.overcommit_memory)."),
+}
+
+// maxTasks is more than any system can have (PID_MAX_LIMIT in include/linux/threads.h).
+const maxTasks = 1 << 22
+
+// Bits of CapEff that lift RLIMIT_NPROC.
+const (
+	capSysAdmin    = 21
+	capSysResource = 24
+)
+
+// user is the real user ID of the process.
+func (e *evidence) user() uint64 {
+	uid, known := e.status("Uid")
+	if !known {
+		return 0
+	}
+	return uid
+}
+
+// tasks counts the processes and threads of a user that can be seen.
+func (e *evidence) tasks(user uint64) (n uint64) {
+	entries, _ := os.ReadDir("/proc") // none are counted where it cannot be read
+	for _, d := range entries {
+		if _, err := strconv.Atoi(d.Name()); err != nil {
+			continue
+		}
+		text := e.text("/proc/" + d.Name() + "/status")
+		if uid, known := parseField(text, "Uid"); known && uid == user {
+			threads, _ := parseField(text, "Threads")
+			n += threads
+		}
+	}
+	return n
+}

@@ -1,0 +1,192 @@
+package lesson
+
+import (
+	"slices"
+	"strings"
+
+	"cowscope/actions"
+	"cowscope/actions/lang"
+)
+
+// Fenced blocks. Those of the table do something; every other one is prose.
+
+// block is a fenced block that does something.
+type block struct {
+	line int // of its opening fence
+	body []source
+}
+
+// blockRow is a row of their table.
+type blockRow struct {
+	name string
+	read func(*parser, block)
+}
+
+var blocks = []blockRow{
+	{"cow", (*parser).cow},
+	{"predict", (*parser).predict},
+	{"goal", (*parser).goal},
+	{"hint", (*parser).hint},
+	{"solution", (*parser).solution},
+}
+
+// block reads the block that the fence at line i opens, and gives the line behind it.
+func (p *parser) block(i int, f fence) int {
+	end := i + 1
+	for end < len(p.lines) && !f.closes(p.lines[end]) {
+		end++
+	}
+	if end == len(p.lines) {
+		p.fail(i+1, f.indent+1, "the block that begins here has no end", "close it with a line "+f.mark)
+		return end
+	}
+	name, rest, _ := strings.Cut(f.info, " ")
+	row := slices.IndexFunc(blocks, func(r blockRow) bool { return r.name == name })
+	if row < 0 {
+		p.nearly(i+1, f, name)
+		for n := i; n <= end; n++ {
+			p.addProse(n+1, p.lines[n])
+		}
+		return end + 1
+	}
+	switch {
+	case strings.TrimSpace(rest) != "":
+		p.fail(i+1, f.col+len(name)+1, "nothing may stand behind "+name, "put what it means into the block")
+	case !p.begun:
+		p.fail(i+1, f.indent+1, "a "+name+" block stands before the first step", "begin a step with ## above it")
+	}
+	p.flush()
+	b := block{line: i + 1}
+	for n := i + 1; n < end; n++ {
+		b.body = append(b.body, f.within(n+1, p.lines[n]))
+	}
+	blocks[row].read(p, b)
+	return end + 1
+}
+
+// nearly complains about a word that is a block's but for a slip: it would be taken for prose, and never run.
+func (p *parser) nearly(n int, f fence, name string) {
+	for _, b := range blocks {
+		if strings.EqualFold(name, b.name) || len(name) > 3 && lang.Nearest(name, []string{b.name}) != "" {
+			p.fail(n, f.col, "no block "+quoted(name), "did you mean "+b.name+"?")
+		}
+	}
+}
+
+// command reads a command; ok is false for a comment, and for a mistake.
+func (p *parser) command(s source) (c Command, ok bool) {
+	if p.enough() {
+		return c, false
+	}
+	cmd, err := p.g.Parse(s.text)
+	switch {
+	case err != nil:
+		p.failCommand(s, err)
+		return c, false
+	case cmd == nil:
+		return c, false
+	case cmd.Verb.Name == "needs":
+		p.failCommand(s, cmd.ErrorAt(cmd.VerbSpan, "needs stands in the head of a lesson", "write needs: and the features between the lines of ---"))
+		return c, false
+	}
+	return Command{s.line, s.col, s.text, actions.IsExpectation(cmd), cmd.Verb.Name}, true
+}
+
+// commands reads all lines of a block.
+func (p *parser) commands(b block) []Command {
+	var out []Command
+	for _, s := range b.body {
+		if c, ok := p.command(s.behind(0)); ok {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+// some says whether there are commands of a kind, and complains about the block if there are none.
+func (p *parser) some(b block, cs []Command, check bool, msg, hint string) {
+	if !slices.ContainsFunc(cs, func(c Command) bool { return c.Check == check }) && !p.anyWrong(b) {
+		p.fail(b.line, 0, msg, hint)
+	}
+}
+
+// headless complains about expectations of the last command in a block that has run none: the last one may be the learner's.
+func (p *parser) headless(cs []Command) {
+	for _, c := range cs {
+		switch {
+		case !c.Check:
+			return
+		case c.verb == "expect result" || c.verb == "expect faults":
+			p.fail(c.Line, c.Col, c.verb+" before any command of the block", "the last command may be one of the learner's; write it behind the command that it is about, or in a predict block behind then:")
+		}
+	}
+}
+
+// anyWrong says whether a mistake in the block was told.
+func (p *parser) anyWrong(b block) bool {
+	return slices.ContainsFunc(b.body, func(s source) bool { return p.wrong[s.line] })
+}
+
+func (p *parser) cow(b block) {
+	cs := p.commands(b)
+	if len(cs) == 0 && !p.anyWrong(b) {
+		p.fail(b.line, 0, "the cow block is empty", "write commands into it, one a line")
+	}
+	p.headless(cs)
+	p.step.Items = append(p.step.Items, Item{Kind: Cow, Line: b.line, Commands: cs})
+}
+
+func (p *parser) goal(b block) {
+	cs := p.commands(b)
+	for _, c := range cs {
+		if !c.Check {
+			p.fail(c.Line, c.Col, c.verb+" is a command, and a goal holds expectations only", "what the lesson does itself stands in a cow block")
+		}
+	}
+	p.some(b, cs, true, "the goal expects nothing", "write what has to hold: expect page a anon")
+	p.step.Items = append(p.step.Items, Item{Kind: Goal, Line: b.line, Commands: cs})
+}
+
+// lastGoal is the goal of the step that hints and solutions belong to.
+func (p *parser) lastGoal(b block, name string) *Item {
+	for i := len(p.step.Items) - 1; i >= 0; i-- {
+		if p.step.Items[i].Kind == Goal {
+			return &p.step.Items[i]
+		}
+	}
+	p.fail(b.line, 0, "a "+name+" without a goal", "it stands behind the goal, in the same step")
+	return nil
+}
+
+func (p *parser) hint(b block) {
+	var lines []string
+	for _, s := range b.body {
+		lines = append(lines, s.text)
+	}
+	text := strings.Trim(strings.Join(lines, "\n"), " \t\n")
+	if text == "" {
+		p.fail(b.line, 0, "the hint is empty", "write what helps")
+	}
+	if g := p.lastGoal(b, "hint"); g != nil {
+		g.Hints = append(g.Hints, text)
+	}
+}
+
+func (p *parser) solution(b block) {
+	cs := p.commands(b)
+	for _, c := range cs {
+		if c.verb == "use" {
+			p.fail(c.Line, c.Col, "a solution that changes the current process", "name the process in each command, as in @p2 write a 1: who finds another way stays in p1")
+		}
+	}
+	p.headless(cs)
+	p.some(b, cs, false, "the solution does nothing", "write the commands that reach the goal")
+	g := p.lastGoal(b, "solution")
+	switch {
+	case g == nil:
+	case g.SolutionLine > 0:
+		p.fail(b.line, 0, "the goal has a solution already", "one is enough")
+	default:
+		g.Solution, g.SolutionLine = cs, b.line
+	}
+}

@@ -1,0 +1,103 @@
+package lesson
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"cowscope/actions/lang"
+)
+
+// Error is a mistake in a lesson's file.
+type Error struct {
+	File      string
+	Line, Col int    // from 1, the column in characters; Col is 0 where the whole line, or file, is meant
+	Msg, Hint string // what is wrong, and what would be right
+	syntax    *lang.SyntaxError
+}
+
+func (e *Error) Error() string {
+	s := place(e.File, e.Line, e.Col) + ": " + e.Msg
+	if e.Hint != "" {
+		s += "; " + e.Hint
+	}
+	if e.syntax != nil {
+		s += "\n" + e.syntax.Caret()
+	}
+	return s
+}
+
+func (e *Error) Unwrap() error {
+	if e.syntax == nil {
+		return nil
+	}
+	return e.syntax
+}
+
+// place writes where something is: file:3:7.
+func place(file string, line, col int) string {
+	s := fmt.Sprintf("%s:%d", file, line)
+	if col > 0 {
+		s += fmt.Sprintf(":%d", col)
+	}
+	return s
+}
+
+// Errors are the mistakes of a file, in its order.
+type Errors []*Error
+
+func (es Errors) Error() string {
+	var out []string
+	for _, e := range es {
+		out = append(out, e.Error())
+	}
+	return strings.Join(out, "\n")
+}
+
+func (es Errors) Unwrap() []error {
+	var out []error
+	for _, e := range es {
+		out = append(out, e)
+	}
+	return out
+}
+
+// maxErrors is how many mistakes are told of one file. Far behind it commands are not looked at any more: each mistake costs a search
+// for what was meant.
+const maxErrors = 100
+
+func (p *parser) enough() bool { return len(p.errs) >= 10*maxErrors }
+
+// fail notes a mistake. A line that is wrong in one way is not said to be wrong in others.
+func (p *parser) fail(line, col int, msg, hint string) {
+	p.note(&Error{File: p.l.File, Line: line, Col: col, Msg: msg, Hint: hint})
+}
+
+func (p *parser) note(e *Error) {
+	if !p.wrong[e.Line] {
+		p.wrong[e.Line] = true
+		p.errs = append(p.errs, e)
+	}
+}
+
+// failCommand notes a mistake in a command of the language that begins at s, as one of the whole line.
+func (p *parser) failCommand(s source, err error) {
+	var syn *lang.SyntaxError
+	if !errors.As(err, &syn) {
+		p.fail(s.line, s.col, err.Error(), "")
+		return
+	}
+	moved := *syn
+	moved.Line, moved.Col = p.lines[s.line-1], syn.Col+s.col-1
+	p.note(&Error{File: p.l.File, Line: s.line, Col: moved.Col, Msg: syn.Msg, Hint: syn.Hint, syntax: &moved})
+}
+
+// quoted writes a piece of the file, cut if long, in a way that no terminal obeys.
+func quoted(s string) string {
+	const most = 40
+	if rs := []rune(s); len(rs) > most {
+		s = string(rs[:most]) + "…"
+	}
+	return strconv.Quote(s)
+}

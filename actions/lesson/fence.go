@@ -1,0 +1,67 @@
+package lesson
+
+import (
+	"strings"
+	"unicode/utf8"
+)
+
+// Fences, as CommonMark has them: three or more backticks or tildes, at most three blanks before them.
+
+// fence is the line that opens a block.
+type fence struct {
+	indent int
+	mark   string // its backticks or tildes
+	info   string // what stands behind them
+	col    int    // of info, from 1
+}
+
+// openFence reads a line that opens a block.
+func openFence(line string) (fence, bool) {
+	rest := strings.TrimLeft(line, " ")
+	f := fence{indent: len(line) - len(rest)}
+	if f.indent > 3 || rest == "" || rest[0] != '`' && rest[0] != '~' {
+		return f, false
+	}
+	behind := strings.TrimLeft(rest, rest[:1])
+	f.mark = rest[:len(rest)-len(behind)]
+	info := strings.TrimLeft(behind, " \t")
+	f.col = utf8.RuneCountInString(line[:len(line)-len(info)]) + 1
+	f.info = strings.TrimRight(info, " \t")
+	inline := f.mark[0] == '`' && strings.Contains(f.info, "`") // ```code``` in running text
+	return f, len(f.mark) >= 3 && !inline
+}
+
+// closes says whether a line ends the block.
+func (f fence) closes(line string) bool {
+	rest := strings.TrimLeft(line, " ")
+	if len(line)-len(rest) > 3 {
+		return false
+	}
+	rest = strings.TrimRight(rest, " \t")
+	return len(rest) >= len(f.mark) && strings.Trim(rest, f.mark[:1]) == ""
+}
+
+// source is a piece of a line of the file.
+type source struct {
+	line, col int
+	text      string
+}
+
+// within is the line of a block without the indentation of its fence.
+func (f fence) within(n int, line string) source {
+	i := 0
+	for i < f.indent && i < len(line) && line[i] == ' ' {
+		i++
+	}
+	return source{n, i + 1, line[i:]}
+}
+
+// behind is s without its first n bytes and the blanks after them.
+func (s source) behind(n int) source {
+	rest := strings.TrimLeft(s.text[n:], " \t")
+	s.col += utf8.RuneCountInString(s.text[:len(s.text)-len(rest)])
+	s.text = rest
+	return s
+}
+
+func (s source) blank() bool { return strings.TrimSpace(s.text) == "" }

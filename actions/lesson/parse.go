@@ -1,0 +1,156 @@
+package lesson
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"cowscope/actions"
+	"cowscope/actions/lang"
+)
+
+// From a file to a lesson. All of it is read and held against the language before anything runs, and every mistake is told.
+
+// Parse reads a lesson; file is what errors call it. The mistakes of the file come as Errors, in their order.
+func Parse(file string, r io.Reader) (*Lesson, error) {
+	g, err := actions.Grammar()
+	if err != nil {
+		return nil, err
+	}
+	p := &parser{g: g, l: &Lesson{ID: file, File: printable(file)}, wrong: map[int]bool{}}
+	if abs, err := filepath.Abs(file); err == nil {
+		p.l.ID = abs
+	}
+	p.lines, err = readLines(r)
+	switch {
+	case errors.Is(err, errTooLarge):
+		p.fail(1, 0, "the file is too large for a lesson", fmt.Sprintf("it holds at most %d bytes", maxFile))
+	case err != nil:
+		return nil, fmt.Errorf("%s: %w", p.l.File, err)
+	default:
+		p.all()
+	}
+	if len(p.errs) == 0 {
+		return p.l, nil
+	}
+	slices.SortStableFunc(p.errs, func(a, b *Error) int { return cmp.Compare(a.Line, b.Line) })
+	if len(p.errs) > maxErrors {
+		last := p.errs[maxErrors-1]
+		p.errs = append(p.errs[:maxErrors], &Error{File: p.l.File, Line: last.Line, Msg: "more mistakes follow", Hint: "mend these first"})
+	}
+	return nil, p.errs
+}
+
+type parser struct {
+	g     *lang.Grammar
+	l     *Lesson
+	lines []string
+	wrong map[int]bool // lines that an error was told of
+	errs  Errors
+
+	titled bool
+	begun  bool     // the first step behind the introduction
+	step   *Step    // the one that is read
+	before int      // how many mistakes had been found when it began
+	prose  []string // read and not yet an item
+	from   int      // line of the first of them
+}
+
+func (p *parser) all() {
+	for i, l := range p.lines {
+		p.clean(i+1, l)
+	}
+	i := p.front()
+	p.step = &Step{Heading: p.l.Title, Line: i + 1}
+	for i < len(p.lines) {
+		i = p.next(i)
+	}
+	p.endStep()
+	if !p.begun {
+		p.fail(max(len(p.lines), 1), 0, "the lesson has no step", "## and a heading begin one")
+	}
+}
+
+// next reads what begins at line i, counted from 0, and gives the line behind it.
+func (p *parser) next(i int) int {
+	line := p.lines[i]
+	if f, ok := openFence(line); ok {
+		return p.block(i, f)
+	}
+	level, text := heading(line)
+	switch level {
+	case 1:
+		p.title(i+1, text)
+	case 2:
+		p.begin(i+1, text)
+	default:
+		p.addProse(i+1, line)
+	}
+	return i + 1
+}
+
+// heading reads a heading of the first or second level; 0 is no such heading.
+func heading(line string) (level int, text string) {
+	rest := strings.TrimLeft(line, "#")
+	level = len(line) - len(rest)
+	if level > 2 || rest != "" && rest[0] != ' ' && rest[0] != '\t' {
+		return 0, ""
+	}
+	rest = strings.TrimSpace(rest)
+	if bare := strings.TrimRight(rest, "#"); bare == "" || strings.HasSuffix(bare, " ") { // ## closed ##
+		rest = strings.TrimSpace(bare)
+	}
+	return level, rest
+}
+
+func (p *parser) title(n int, text string) {
+	switch {
+	case p.begun:
+		p.fail(n, 1, "the title stands behind the first step", "# stands once, before all else; steps begin with ##")
+	case p.titled:
+		p.fail(n, 1, "the title is there twice", "steps begin with ##")
+	case text != p.l.Title && p.l.Title != "":
+		p.fail(n, 1, quoted(text)+" is not the title of the head", "make it "+quoted(p.l.Title)+", or leave the line out")
+	}
+	p.titled = true
+}
+
+// begin begins a step.
+func (p *parser) begin(n int, text string) {
+	p.endStep()
+	if text == "" {
+		p.fail(n, 1, "the step has no heading", "write ## and what the step is about")
+	}
+	p.step, p.begun, p.before = &Step{Heading: text, Line: n}, true, len(p.errs)
+}
+
+func (p *parser) endStep() {
+	p.flush()
+	if len(p.step.Items) > 0 {
+		p.l.Steps = append(p.l.Steps, *p.step)
+	} else if p.begun && p.before == len(p.errs) {
+		p.fail(p.step.Line, 0, "the step "+quoted(p.step.Heading)+" is empty", "write what it is about, or leave it out")
+	}
+}
+
+func (p *parser) addProse(n int, line string) {
+	if len(p.prose) == 0 {
+		if strings.TrimSpace(line) == "" {
+			return
+		}
+		p.from = n
+	}
+	p.prose = append(p.prose, line)
+}
+
+// flush makes an item of the prose that was read.
+func (p *parser) flush() {
+	if text := strings.TrimRight(strings.Join(p.prose, "\n"), " \t\n"); text != "" {
+		p.step.Items = append(p.step.Items, Item{Kind: Prose, Line: p.from, Text: text})
+	}
+	p.prose = nil
+}

@@ -1,0 +1,170 @@
+package lesson
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+)
+
+func progressFile(t *testing.T) (*Progress, string) {
+	file := filepath.Join(t.TempDir(), "a", "b", "progress.json")
+	return ProgressAt(file), file
+}
+
+// marks notes steps as done, and nothing may be wrong.
+func marks(t *testing.T, p *Progress, id string, steps ...int) {
+	t.Helper()
+	for _, n := range steps {
+		if told, err := p.Mark(id, n); told != "" || err != nil {
+			t.Fatal(told, err)
+		}
+	}
+}
+
+func isDone(t *testing.T, p *Progress, id string, want ...int) {
+	t.Helper()
+	if got, told, err := p.Done(id); !slices.Equal(got, want) || told != "" || err != nil {
+		t.Errorf("%s: %v, %q, %v, want %v", id, got, told, err, want)
+	}
+}
+
+func TestProgress(t *testing.T) {
+	p, file := progressFile(t)
+	isDone(t, p, "x")
+	marks(t, p, "x", 2, 0, 2)
+	marks(t, p, "/a/y.md", 1)
+	isDone(t, p, "x", 0, 2)
+	isDone(t, ProgressAt(file), "/a/y.md", 1)
+	if all, _, err := p.All(); err != nil || !reflect.DeepEqual(all, map[string][]int{"x": {0, 2}, "/a/y.md": {1}}) {
+		t.Error(all, err)
+	}
+	if told, err := p.Forget("x"); told != "" || err != nil {
+		t.Error(told, err)
+	}
+	isDone(t, p, "x")
+	isDone(t, p, "/a/y.md", 1)
+	files, err := os.ReadDir(filepath.Dir(file))
+	if err != nil || len(files) != 2 { // it and its lock
+		t.Error(files, err)
+	}
+}
+
+// A file that cannot be understood is told of, kept, and no obstacle.
+func TestDamagedProgress(t *testing.T) {
+	for text, why := range map[string]string{
+		"":                               "is damaged",
+		"{\"version\":1,\"lessons\":{\"": "is damaged",
+		"[1]":                            "is damaged",
+		"{\"version\":1}":                "is damaged",
+		"{\"version\":1,\"lessons\":{\"x\":[-1]}}":         "is damaged",
+		"{\"version\":1,\"lessons\":{\"x\":[1000000000]}}": "", // more than the lesson has now
+		"{\"version\":7,\"lessons\":{}}":                   "has version 7, and this cowscope knows version 1",
+		strings.Repeat(" ", maxProgress+1):                 "is too large",
+	} {
+		p, file := progressFile(t)
+		if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		_, told, err := p.Done("x")
+		if err != nil || (told != "") != (why != "") || !strings.Contains(told, why) {
+			t.Errorf("%.40q: %q, %v", text, told, err)
+		}
+		told, err = p.Mark("x", 3)
+		if why == "" {
+			isDone(t, p, "x", 3, 1e9)
+			continue
+		}
+		kept, readErr := os.ReadFile(file + ".damaged")
+		if err != nil || !strings.Contains(told, why) || readErr != nil || string(kept) != text {
+			t.Errorf("%.40q: %q, %v; kept: %v", text, told, err, readErr)
+		}
+		isDone(t, p, "x", 3)
+	}
+}
+
+// Where nothing can be written, that is an error, and what was there stays.
+func TestProgressNowhere(t *testing.T) {
+	p, file := progressFile(t)
+	marks(t, p, "x", 1)
+	under := ProgressAt(filepath.Join(file, "progress.json"))
+	if _, err := under.Mark("x", 1); err == nil {
+		t.Error("a file took a folder's place")
+	}
+	if _, _, err := under.Done("x"); err == nil {
+		t.Error("a file was read below a file")
+	}
+	isDone(t, p, "x", 1)
+}
+
+// The file's place follows the environment.
+func TestProgressFile(t *testing.T) {
+	t.Setenv("HOME", "/home/somebody")
+	for state, want := range map[string]string{
+		"/state":   "/state/cowscope/progress.json",
+		"":         "/home/somebody/.local/state/cowscope/progress.json",
+		"relative": "/home/somebody/.local/state/cowscope/progress.json",
+	} {
+		t.Setenv("XDG_STATE_HOME", state)
+		if got, err := ProgressFile(); got != want || err != nil {
+			t.Errorf("%q: %s, %v", state, got, err)
+		}
+	}
+	t.Setenv("XDG_STATE_HOME", "")
+	t.Setenv("HOME", "")
+	if _, err := ProgressFile(); err == nil {
+		t.Error("no home, and a place")
+	}
+}
+
+// Writers of this process and of others lose nothing of each other's.
+func TestProgressConcurrent(t *testing.T) {
+	const steps = 10
+	if file := os.Getenv("COWSCOPE_TEST_PROGRESS"); file != "" {
+		for n := range steps {
+			marks(t, ProgressAt(file), os.Getenv("COWSCOPE_TEST_LESSON"), n)
+		}
+		return
+	}
+	p, file := progressFile(t)
+	var writers sync.WaitGroup
+	for i := range 3 {
+		id := fmt.Sprintf("process %d", i)
+		writers.Go(func() {
+			c := exec.Command(os.Args[0], "-test.run=^TestProgressConcurrent$")
+			c.Env = append(os.Environ(), "COWSCOPE_TEST_PROGRESS="+file, "COWSCOPE_TEST_LESSON="+id)
+			if out, err := c.CombinedOutput(); err != nil {
+				t.Errorf("%v\n%s", err, bytes.TrimSpace(out))
+			}
+		})
+		writers.Go(func() {
+			for n := range steps {
+				if _, err := ProgressAt(file).Mark("both", 3*n+i); err != nil {
+					t.Error(err)
+				}
+				if _, told, err := p.Done("both"); told != "" || err != nil { // a reader never finds half a file
+					t.Error(told, err)
+				}
+			}
+		})
+	}
+	writers.Wait()
+	all, told, err := p.All()
+	if told != "" || err != nil || len(all) != 4 || len(all["both"]) != 3*steps {
+		t.Fatal(all, told, err)
+	}
+	for id, done := range all {
+		if id != "both" && len(done) != steps {
+			t.Errorf("%s: %v", id, done)
+		}
+	}
+}

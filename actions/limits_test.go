@@ -1,0 +1,93 @@
+package actions
+
+import (
+	"math"
+	"testing"
+)
+
+const (
+	limitsText = `Limit                     Soft Limit           Hard Limit           Units     
+Max cpu time              unlimited            unlimited            seconds   
+Max data size             65536                unlimited            bytes     
+Max stack size            8388608              unlimited            bytes     
+Max processes             96365                96365                processes 
+Max locked memory         0                    8388608              bytes     
+Max address space         unlimited            unlimited            bytes     
+`
+	statusText = "Name:\tVmLck: 7 kB\nUid:\t65534\t65534\t65534\t65534\nVmSize:\t     168 kB\nVmData:\t   x kB\nThreads:\t3\nCapEff:\t0000000000004000\n"
+	statText   = "4896 (a ) b (c) t 1 4896 4896 0 -1 4194560 5 0 0 0 0 0 0 0 20 0 1 0 99 172032 7 18446744073709551615 4194304 4198400 140737488351232 " +
+		"0 0 0 0 0 0 0 0 0 17 0 0 0 0 0 0 4194304 4194500 4198400 140737488351200 0 0 0 0\n"
+)
+
+func TestParseLimits(t *testing.T) {
+	for name, want := range map[string]uint64{rlimitData: 65536, rlimitStack: 8 << 20, rlimitNproc: 96365, rlimitMemlock: 0,
+		rlimitAS: math.MaxUint64, "Max nothing": math.MaxUint64, "Max data": math.MaxUint64} {
+		if got := parseLimit(limitsText, name); got != want {
+			t.Errorf("%s: %d, want %d", name, got, want)
+		}
+	}
+	for _, text := range []string{"", "Max data size", "Max data size \n", "Max data size -1 -1 bytes"} {
+		if got := parseLimit(text, rlimitData); got != math.MaxUint64 {
+			t.Errorf("%q: %d", text, got)
+		}
+	}
+}
+
+func TestParseFields(t *testing.T) {
+	for name, want := range map[string]uint64{"VmSize": 168 << 10, "Uid": 65534, "Threads": 3} {
+		if got, known := parseField(statusText, name); got != want || !known {
+			t.Errorf("%s: %d, %v, want %d", name, got, known, want)
+		}
+	}
+	for _, name := range []string{"VmLck", "VmData", "Name", "Vm", ""} {
+		if got, known := parseField(statusText, name); known {
+			t.Errorf("%s: %d, which is not there", name, got)
+		}
+	}
+	if got := parseCapabilities(statusText); got != 1<<capIPCLock {
+		t.Errorf("capabilities %x", got)
+	}
+	if got := parseCapabilities("CapEff:\tzz\n") | parseCapabilities(""); got != 0 {
+		t.Errorf("capabilities %x", got)
+	}
+}
+
+func TestParseStat(t *testing.T) {
+	for n, want := range map[int]uint64{4: 1, statStartData: 4194304, statEndData: 4194500, statStartBrk: 4198400} {
+		if got, known := parseStat(statText, n); got != want || !known {
+			t.Errorf("field %d: %d, %v, want %d", n, got, known, want)
+		}
+	}
+	for _, n := range []int{-1, 0, 2, 3, 99} {
+		if got, known := parseStat(statText, n); known {
+			t.Errorf("field %d: %d", n, got)
+		}
+	}
+	if _, known := parseStat("", statStartBrk); known {
+		t.Error("a field of nothing")
+	}
+}
+
+func TestParseAccessMode(t *testing.T) {
+	for text, want := range map[string][2]bool{
+		"pos:\t0\nflags:\t0100000\nmnt_id:\t1\n": {true, false},
+		"pos:\t0\nflags:\t0100001\n":             {false, true},
+		"pos:\t0\nflags:\t02100002\n":            {true, true},
+		"pos:\t0\nflags:\t9\n":                   {false, false},
+		"":                                       {false, false},
+	} {
+		if r, w := parseAccessMode(text); [2]bool{r, w} != want {
+			t.Errorf("%q: read %v, write %v", text, r, w)
+		}
+	}
+}
+
+func TestSizeOf(t *testing.T) {
+	for n, want := range map[uint64]string{0: "0 bytes", 1: "1 byte", 100: "100 bytes", 4096: "4 KiB", 5000: "5000 bytes", 64 << 10: "64 KiB",
+		1<<20 + 4096: "1028 KiB", 1 << 20: "1 MiB", 200 << 40: "200 TiB", 24684084 << 10: "23.5 GiB", 1<<40 + 1: "1024.0 GiB",
+		math.MaxUint64: "16.0 EiB", 12345678: "11.8 MiB"} {
+		if got := sizeOf(n); got != want {
+			t.Errorf("%d: %s, want %s", n, got, want)
+		}
+	}
+}

@@ -1,0 +1,217 @@
+package actions
+
+import (
+	"fmt"
+
+	"cowscope/vmspace"
+)
+
+// What mremap refuses, in the order of check_mremap_params, check_prep_vma and move_vma in mm/mremap.c.
+
+var mremapReasons = []reason{
+	misaligned("mremap(2)"),
+	{"EINVAL", "new size 0", "mremap(2)", func(e *evidence) bool { return e.pageEnd(e.size("size")) == 0 },
+		func(e *evidence) string {
+			if e.size("size") > 0 {
+				return "rounded up to whole pages, the new size does not fit 64 bits."
+			}
+			return "the new size is 0; munmap takes a mapping away."
+		}},
+	{"EINVAL", "too large", "mm/mremap.c, check_mremap_params", func(e *evidence) bool { return userTop() > 0 && e.target().Len() > userTop() },
+		func(e *evidence) string {
+			return fmt.Sprintf("%s do not fit below 0x%x, the end of the user's addresses.", sizeOf(e.target().Len()), userTop())
+		}},
+	{"EINVAL", "past the end", "mm/mremap.c, check_mremap_params", func(e *evidence) bool {
+		return userTop() > 0 && e.cmd.Given("fixed") && e.target().Start > userTop()-e.target().Len()
+	}, func(e *evidence) string {
+		return fmt.Sprintf("0x%x and %s more reach past 0x%x, the end of the user's addresses.",
+			e.target().Start, sizeOf(e.target().Len()), userTop())
+	}},
+	{"EINVAL", "fixed address", "mremap(2)", func(e *evidence) bool { return e.address("fixed")%e.pageSize() != 0 },
+		func(e *evidence) string {
+			return fmt.Sprintf("the fixed address 0x%x is not a multiple of the page size, %d.", e.address("fixed"), e.pageSize())
+		}},
+	{"EINVAL", "without maymove", "mremap(2)", func(e *evidence) bool { return e.placed() && !e.cmd.Has("maymove") },
+		func(*evidence) string { return "fixed and dontunmap move the mapping, so they need maymove." }},
+	{"EINVAL", "dontunmap resizes", "mremap(2)", func(e *evidence) bool { return e.cmd.Has("dontunmap") && e.target().Len() != e.whole.Len() },
+		func(e *evidence) string {
+			return fmt.Sprintf("dontunmap keeps the size: %s cannot become %s.", sizeOf(e.whole.Len()), sizeOf(e.target().Len()))
+		}},
+	{"EINVAL", "overlap", "mremap(2)", func(e *evidence) bool { return e.placed() && e.target().Overlaps(e.whole) },
+		func(*evidence) string { return "the new range overlaps the old one." }},
+	{"EINVAL", "duplicate of private", "mremap(2)", func(e *evidence) bool {
+		return e.mapped() && e.given.Empty() && e.first().Private()
+	}, func(e *evidence) string {
+		return "an old size of 0 asks for a second mapping of the same pages, which only shared memory can have."
+	}},
+	{"EINVAL", "lent by the kernel", "mremap(2)", func(e *evidence) bool { return e.cmd.Has("dontunmap") && rigid(e.first()) },
+		func(e *evidence) string {
+			return fmt.Sprintf("%s is lent by the kernel (VmFlags de or pf), and dontunmap would have it twice.", e.inside(e.first(), e.whole))
+		}},
+	{"EINVAL", "huge pages of the pool", "mm/mremap.c, align_hugetlb", func(e *evidence) bool { return e.first().Smaps.HasFlag("ht") },
+		func(e *evidence) string {
+			return fmt.Sprintf("%s is made of huge pages of the pool (hugetlb): it cannot grow, and moves as whole huge pages only.",
+				e.inside(e.first(), e.whole))
+		}},
+	splitsLent((*evidence).tail),
+	splits("moves part of what is lent", "mm/mmap.c, special_mapping_split", lent, (*evidence).away,
+		"is lent by the kernel, which does not let it be split"),
+	splits("replaces part of what is lent", "mm/mmap.c, special_mapping_split", lent, (*evidence).taken,
+		"is lent by the kernel, which does not let it be split"),
+	splitsHuge((*evidence).taken),
+	otherwise("EINVAL", "mremap(2)", "the kernel refuses this mix of sizes, flags and addresses for this mapping."),
+
+	sealed("sealed", "mseal(2)", (*evidence).moved),
+	sealed("cuts a sealed one", "mseal(2)", (*evidence).tail),
+	sealed("target sealed", "mseal(2)", (*evidence).taken),
+	{"EPERM", "too low", "proc_sys_vm(5), mmap_min_addr", func(e *evidence) bool {
+		least, known := e.setting(minAddr)
+		return known && e.cmd.Given("fixed") && e.target().Start < least && !e.may(capSysRawIO)
+	}, func(e *evidence) string {
+		least, _ := e.setting(minAddr)
+		return fmt.Sprintf("0x%x lies below vm.mmap_min_addr, 0x%x; only CAP_SYS_RAWIO may map there.", e.target().Start, least)
+	}},
+	otherwise("EPERM", "mremap(2)", "a seal, vm.mmap_min_addr or a security module forbids it."),
+
+	{"EFAULT", "nothing there", "mremap(2)", func(e *evidence) bool { return !e.mapped() },
+		func(e *evidence) string { return fmt.Sprintf("nothing is mapped at %s.", e.at(e.given.Start)) }},
+	{"EFAULT", "replaces itself", "mm/mremap.c, mremap_to", func(e *evidence) bool { return e.given.Empty() && e.taken().Contains(e.given.Start) },
+		func(*evidence) string {
+			return "the new range replaces the very mapping that it should be a second mapping of."
+		}},
+	{"EFAULT", "past the mapping", "mremap(2)", func(e *evidence) bool {
+		resizes := e.delta() > 0 || e.cmd.Has("dontunmap") && !e.cmd.Given("fixed") || e.placed() && e.target().Len() != e.whole.Len()
+		return e.mapped() && resizes && e.first().End-e.given.Start < min(e.whole.Len(), e.target().Len())
+	}, func(e *evidence) string {
+		return fmt.Sprintf("the mapping ends at 0x%x, and a size is changed of one mapping at a time.", e.first().End)
+	}},
+	{"EFAULT", "cannot grow", "mm/mremap.c, check_prep_vma", func(e *evidence) bool { return e.delta() > 0 && rigid(e.first()) },
+		func(e *evidence) string {
+			return fmt.Sprintf("%s is lent by the kernel and cannot grow (VmFlags de or pf).", e.inside(e.first(), e.whole))
+		}},
+	otherwise("EFAULT", "mremap(2)", "part of the range is not mapped, or by mappings that cannot change together."),
+
+	{"EAGAIN", "locked memory", "mremap(2)", func(e *evidence) bool { return e.first().Smaps.HasFlag("lo") && e.overMemlock(e.delta()) },
+		func(e *evidence) string { return "the mapping is locked: " + e.memlockText(e.delta()) }},
+	otherwise("EAGAIN", "mremap(2)", "the mapping is locked, and more would be locked than RLIMIT_MEMLOCK allows."),
+
+	noRoomToMove("no room to move there", "mm/mremap.c, check_mremap_params", 5, (*evidence).placed),
+	{"ENOMEM", "RLIMIT_AS", "getrlimit(2)", func(e *evidence) bool { return e.over(rlimitAS, "VmSize", e.extra()) },
+		func(e *evidence) string { return e.overText(rlimitAS, "VmSize", e.extra()) }},
+	{"ENOMEM", "RLIMIT_DATA", "getrlimit(2)", func(e *evidence) bool {
+		return e.first().Private() && e.first().Perms&vmspace.Write != 0 && e.over(rlimitData, "VmData", e.extra())
+	}, func(e *evidence) string { return e.overText(rlimitData, "VmData", e.extra()) }},
+	{"ENOMEM", "overcommit", "proc_sys_vm(5), overcommit_memory", func(e *evidence) bool {
+		return e.first().Smaps.HasFlag("ac") && e.overcommit(e.delta()) != ""
+	}, func(e *evidence) string { return e.overcommit(e.delta()) }},
+	{"ENOMEM", "copy without maymove", "mremap(2)", func(e *evidence) bool { return e.given.Empty() && !e.cmd.Has("maymove") && e.mapped() },
+		func(*evidence) string {
+			return "an old size of 0 asks for a second mapping of the same pages, somewhere else: it needs maymove."
+		}},
+	{"ENOMEM", "may not move", "mremap(2)", func(e *evidence) bool {
+		return !e.cmd.Has("maymove") && e.delta() > 0 && e.neighbour() != "" && !e.first().Smaps.HasFlag("ht")
+	}, func(e *evidence) string {
+		return fmt.Sprintf("it cannot grow where it is: %s; with maymove it could go elsewhere.", e.neighbour())
+	}},
+	noRoomToMove("no room to move", "mm/mremap.c, prep_move_vma", 3, func(e *evidence) bool { return e.cmd.Has("maymove") }),
+	{"ENOMEM", "no hole", "mremap(2)", func(e *evidence) bool {
+		return userTop() > 0 && !e.cmd.Given("fixed") && e.target().Len() > e.widest(vmspace.Range{End: userTop()})
+	}, func(e *evidence) string {
+		return fmt.Sprintf("no hole is so large: the largest between the mappings has %s.", sizeOf(e.widest(vmspace.Range{End: userTop()})))
+	}},
+	otherwise("ENOMEM", "mremap(2)", "there is no room: the address space, a limit, or the kernel's own memory."),
+}
+
+// noRoomToMove is for a move, which the kernel does not begin without so many mappings to spare: it may split on both sides.
+func noRoomToMove(name, source string, spare uint64, moves func(*evidence) bool) reason {
+	return reason{"ENOMEM", name, source, func(e *evidence) bool {
+		left, _, known := e.room()
+		return known && left <= spare && moves(e)
+	}, func(e *evidence) string {
+		return fmt.Sprintf("moving may split mappings, and the kernel wants more than %d to spare for that; %s", spare, e.crowded())
+	}}
+}
+
+// first is the mapping that the range begins in.
+func (e *evidence) first() vmspace.Mapping {
+	m, _ := e.before.MappingAt(e.given.Start)
+	return m
+}
+
+func (e *evidence) mapped() bool {
+	_, ok := e.before.MappingAt(e.given.Start)
+	return ok
+}
+
+// placed says whether the kernel takes the new address as it is; with dontunmap it is 0 where none was given.
+func (e *evidence) placed() bool { return e.cmd.Given("fixed") || e.cmd.Has("dontunmap") }
+
+// tail is what an mremap cuts off.
+func (e *evidence) tail() vmspace.Range {
+	return vmspace.Range{Start: e.whole.Start + min(e.target().Len(), e.whole.Len()), End: e.whole.End}
+}
+
+// away is what is sure to go elsewhere.
+func (e *evidence) away() vmspace.Range {
+	if e.placed() {
+		return e.whole
+	}
+	return vmspace.Range{}
+}
+
+// moved is where a seal forbids an mremap: in what goes elsewhere, and always where the range begins.
+func (e *evidence) moved() vmspace.Range {
+	if r := e.away(); !r.Empty() {
+		return r
+	}
+	return vmspace.Range{Start: e.whole.Start, End: e.whole.Start + 1}
+}
+
+// taken is what an mremap to a fixed address replaces.
+func (e *evidence) taken() vmspace.Range {
+	if e.cmd.Given("fixed") {
+		return e.target()
+	}
+	return vmspace.Range{}
+}
+
+// rigid says whether m is lent by the kernel in its size; huge pages of the pool have that VmFlag for another reason.
+func rigid(m vmspace.Mapping) bool { return flagged("de", "pf")(m) && !m.Smaps.HasFlag("ht") }
+
+// target is the range that a mapping would have after an mremap.
+func (e *evidence) target() vmspace.Range {
+	at := e.given.Start
+	if e.placed() {
+		at = e.address("fixed")
+	}
+	return vmspace.Range{Start: at, End: at + e.pageEnd(e.size("size"))}
+}
+
+// delta is by how much an mremap lets a mapping grow.
+func (e *evidence) delta() uint64 {
+	return e.target().Len() - min(e.target().Len(), e.whole.Len())
+}
+
+// extra is how much an mremap adds to the address space: with dontunmap the old range stays.
+func (e *evidence) extra() uint64 {
+	if e.cmd.Has("dontunmap") {
+		return e.whole.Len()
+	}
+	return e.delta()
+}
+
+// neighbour says what keeps a mapping from growing where it is (vma_expandable in mm/mremap.c); "" for nothing that is known.
+func (e *evidence) neighbour() string {
+	own, ok := e.before.MappingAt(e.given.Start)
+	if ok && e.whole.End < own.End {
+		return "the range is only the beginning of its mapping"
+	}
+	grown := vmspace.Range{Start: e.whole.End, End: e.target().End}
+	if m, ok := e.some(grown, anything); ok {
+		return fmt.Sprintf("%s follows at 0x%x", e.inside(m, grown), m.Start)
+	}
+	if userTop() > 0 && grown.End > userTop() {
+		return fmt.Sprintf("the user's addresses end at 0x%x", userTop())
+	}
+	return ""
+}

@@ -1,0 +1,128 @@
+package actions
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"cowscope/actions/lang"
+	"cowscope/vmspace"
+
+	"pgregory.net/rapid"
+)
+
+// Random commands, held against the kernel. After each: what happened was predicted, the snapshot is what an independent and deliberately
+// simple reader sees, and the changes lead from the snapshot before to the one after. What fails is shrunk to a script for `cowscope exec`.
+
+// maxFamily bounds the processes of a random session.
+const maxFamily = 4
+
+func TestRandomCommands(t *testing.T) {
+	ran := 0
+	defer func() { t.Log(ran, "commands") }()
+	rapid.Check(t, func(t *rapid.T) {
+		s, err := Open(Options{Limits: Limits{Memory: 256 << 20}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		var script []string
+		for range rapid.IntRange(20, 60).Draw(t, "commands") {
+			line := drawLine(t, s)
+			script = append(script, line)
+			before := s.last()
+			st, err := s.Do(context.Background(), line)
+			var mistake *lang.SyntaxError
+			if errors.As(err, &mistake) { // such as a name that is not there: nothing ran
+				continue
+			}
+			if err != nil {
+				t.Fatalf("%s\n\n%v", strings.Join(script, "\n"), err)
+			}
+			ran++
+			for _, wrong := range []string{checkPrediction(st), checkStep(before, st), checkChanges(st), checkSnapshot(st.After)} {
+				if wrong != "" {
+					t.Fatalf("%s\n\n# %s: %s %s\n# %s", strings.Join(script, "\n"), st.Command, st.Call, st.Answer(), wrong)
+				}
+			}
+		}
+	})
+}
+
+func checkPrediction(st *Step) string {
+	if len(st.Predicted) > 0 && st.Happened != "" && !slices.Contains(st.Predicted, st.Happened) {
+		return fmt.Sprintf("predicted %v, and %s happened", st.Predicted, st.Happened)
+	}
+	return ""
+}
+
+// checkStep holds a step against the one before it.
+func checkStep(before, st *Step) string {
+	switch {
+	case st.N != before.N+1:
+		return fmt.Sprintf("step %d follows %d", st.N, before.N)
+	case st.Before != before.After:
+		return "it does not begin where the last step ended"
+	case st.Why == "" && !st.Check:
+		return "nothing is said of why"
+	case st.Result == "":
+		return "it has no result"
+	}
+	return ""
+}
+
+// checkChanges holds the diff against the two snapshots, page by page: what differs is named, and what is named differs.
+func checkChanges(st *Step) string {
+	named := func(label string, addr uint64, kinds ...vmspace.ChangeKind) bool {
+		return slices.ContainsFunc(st.Changes, func(c vmspace.Change) bool {
+			return c.Process == label && c.Range.Contains(addr) && slices.Contains(kinds, c.Kind)
+		})
+	}
+	for _, q := range st.After.Processes {
+		p := st.Before.Process(q.Label)
+		if p == nil || p.PID != q.PID {
+			continue
+		}
+		for _, addr := range sampled(p, q, st.After.PageSize) {
+			mp, was := p.MappingAt(addr)
+			mq, is := q.MappingAt(addr)
+			a, b := p.PageAt(addr, st.After.PageSize), q.PageAt(addr, st.After.PageSize)
+			switch {
+			case was && !is && !named(q.Label, addr, vmspace.ChangeUnmapped, vmspace.ChangeShrunk) && q.State < vmspace.Zombie:
+				return fmt.Sprintf("%s 0x%x is unmapped now, and no change says so", q.Label, addr)
+			case !was && is && !named(q.Label, addr, vmspace.ChangeMapped, vmspace.ChangeGrown):
+				return fmt.Sprintf("%s 0x%x is mapped now, and no change says so", q.Label, addr)
+			case was && is && a.State != b.State && !named(q.Label, addr, vmspace.ChangePage, vmspace.ChangeMapped, vmspace.ChangeGrown):
+				return fmt.Sprintf("%s 0x%x went from %s to %s, and no change says so", q.Label, addr, a.State, b.State)
+			case was && is && a.State == b.State && named(q.Label, addr, vmspace.ChangePage) && !named(q.Label, addr, vmspace.ChangeMapped, vmspace.ChangeGrown):
+				return fmt.Sprintf("%s 0x%x is %s as it was, and a change speaks of it", q.Label, addr, a.State)
+			case was && is && mp.Perms != mq.Perms && !named(q.Label, addr, vmspace.ChangePerms, vmspace.ChangeMapped, vmspace.ChangeGrown):
+				return fmt.Sprintf("%s 0x%x was %s and is %s, and no change says so", q.Label, addr, mp.Perms, mq.Perms)
+			}
+		}
+	}
+	return ""
+}
+
+// sampled are pages of what is mapped before or after: all of small mappings, the edges of large ones.
+func sampled(p, q *vmspace.Process, ps uint64) []uint64 {
+	var out []uint64
+	for _, x := range []*vmspace.Process{p, q} {
+		for _, m := range x.Mappings.All() {
+			if m.Pages(ps) <= 64 {
+				for a := m.Start; a < m.End; a += ps {
+					out = append(out, a)
+				}
+				continue
+			}
+			for i := range uint64(16) {
+				out = append(out, m.Start+i*ps, m.End-(i+1)*ps, m.Start+m.Pages(ps)/17*i*ps)
+			}
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}

@@ -1,0 +1,162 @@
+package actions
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"cowscope/vmspace"
+)
+
+// Why a call failed and why an instruction was stopped, as tables: a row a reason.
+//
+// Rules: rows of one result stand in the order in which the kernel looks. The first whose predicate holds speaks. A row without a
+// predicate is the last of its result: it says that one of several reasons holds, and which those are. A predicate rests on the
+// arguments, on the process as it was read before the call, and on the limits as they are now. What was not read makes no
+// predicate true. Nothing is said of what a failed call left behind but the changes that were read after it.
+
+// reason is why a call answered an errno, or why an instruction raised a signal.
+type reason struct {
+	result string // ENOMEM, SIGSEGV/MAPERR
+	name   string // short, and unique for the result within its table
+	source string // the man page, or the function of the kernel, whose rule it is
+	when   func(*evidence) bool
+	say    func(*evidence) string // ends with a full stop
+}
+
+// evidence is what a reason may rest on.
+type evidence struct {
+	*call
+	st     *Step
+	before *vmspace.Process // the process that acted, as it was
+	given  vmspace.Range    // the range argument as it was written
+	whole  vmspace.Range    // and up to the end of its last page
+	file   *fileFacts       // of what a call maps; nil where it maps no file or nothing is known of it
+	settings
+}
+
+// fileFacts are what is known of the file that a call maps.
+type fileFacts struct {
+	name               string // for a sentence
+	dir                bool
+	readable, writable bool // as it was opened
+}
+
+func newEvidence(st *Step, c *call) *evidence {
+	e := &evidence{call: c, st: st, before: st.Before.Process(st.Process), settings: settings{pid: st.PID}}
+	if e.before == nil {
+		e.before = &vmspace.Process{}
+	}
+	if c.cmd.Given("range") {
+		e.given, _ = c.rangeOf("range") // that it has an address, the call has shown
+		e.whole = vmspace.Range{Start: e.given.Start, End: e.pageEnd(e.given.End)}
+	}
+	if !c.cmd.Has("anon") {
+		e.file = c.opened
+	}
+	if c.cmd.Given("fd") && !c.cmd.Has("anon") {
+		e.file = openFileFacts(st.PID, c)
+	}
+	return e
+}
+
+// reasonFor finds the row that speaks.
+func reasonFor(e *evidence, table []reason) *reason {
+	for i := range table {
+		if r := &table[i]; r.result == e.st.Result && (r.when == nil || r.when(e)) {
+			return r
+		}
+	}
+	return nil
+}
+
+// explainErrno says why the kernel refused, and what the call left behind.
+func explainErrno(st *Step, c *call) string {
+	e := newEvidence(st, c)
+	r := reasonFor(e, c.action.reasons)
+	if r == nil {
+		r = reasonFor(e, anyReasons)
+	}
+	text := "The kernel answered " + st.Result + "."
+	if r != nil {
+		st.reason = r
+		text = st.Result + ": " + r.say(e)
+	}
+	return text + " " + e.leftBehind()
+}
+
+// anyReasons hold for every call.
+var anyReasons = []reason{
+	{"ENOSYS", "unknown call", "syscalls(2)", nil, func(e *evidence) string {
+		name, _, _ := strings.Cut(e.st.Call, "(")
+		if since := callSince[name]; since != "" {
+			return fmt.Sprintf("this kernel does not know %s (it came with Linux %s), or a filter around it hides it.", name, since)
+		}
+		return fmt.Sprintf("this kernel does not know %s, or a filter around it hides it.", name)
+	}},
+	{"EINTR", "interrupted", "signal(7)", nil, func(*evidence) string { return "a signal came before it was done." }},
+}
+
+// callSince is the Linux that brought a call, where it is younger than the oldest kernel that still runs (syscalls(2)).
+var callSince = map[string]string{"mlock2": "4.4", "mseal": "6.10"}
+
+// leftBehind says what a call that failed has changed all the same.
+func (e *evidence) leftBehind() string {
+	var seen []vmspace.Change
+	for _, ch := range e.st.Changes {
+		if ch.Process == e.st.Process && slices.Contains(lasting, ch.Kind) {
+			seen = append(seen, ch)
+		}
+	}
+	switch {
+	case len(seen) == 0 && e.action.failed != "":
+		return e.action.failed
+	case len(seen) == 0:
+		return "Nothing has changed."
+	}
+	if other := slices.DeleteFunc(slices.Clone(seen), follows); len(other) > 0 {
+		seen = other
+	}
+	text := fmt.Sprintf("Yet %s changed already: %s", placeRange(e.st, seen[0]), changeText(seen[0]))
+	if slices.ContainsFunc(seen, func(ch vmspace.Change) bool { return !seen[0].Range.Covers(ch.Range) }) {
+		text += ", and more"
+	}
+	return text + "."
+}
+
+// lasting are the changes that a call makes; what the kernel does by itself beside it is not among them.
+var lasting = []vmspace.ChangeKind{vmspace.ChangePerms, vmspace.ChangeUnmapped, vmspace.ChangeMapped, vmspace.ChangeGrown,
+	vmspace.ChangeShrunk, vmspace.ChangeFlags, vmspace.ChangeSplit, vmspace.ChangeMerged, vmspace.ChangePage}
+
+// follows says whether a change only follows from another: mappings are split or merged because their letters or flags changed.
+func follows(ch vmspace.Change) bool {
+	return ch.Kind == vmspace.ChangeSplit || ch.Kind == vmspace.ChangeMerged
+}
+
+func changeText(ch vmspace.Change) string {
+	switch ch.Kind {
+	case vmspace.ChangePerms, vmspace.ChangePage:
+		return ch.From + " → " + ch.To
+	case vmspace.ChangeFlags:
+		return flagsText(strings.Fields(ch.From), strings.Fields(ch.To))
+	case vmspace.ChangeSplit:
+		return "split into " + ch.To + " mappings"
+	}
+	return string(ch.Kind)
+}
+
+// flagsText says which VmFlags came and went.
+func flagsText(from, to []string) string {
+	var parts []string
+	for _, f := range to {
+		if !slices.Contains(from, f) {
+			parts = append(parts, "gained "+f)
+		}
+	}
+	for _, f := range from {
+		if !slices.Contains(to, f) {
+			parts = append(parts, "lost "+f)
+		}
+	}
+	return "VmFlags " + strings.Join(parts, ", ")
+}

@@ -1,0 +1,160 @@
+package actions
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"cowscope/actions/lang"
+
+	"golang.org/x/sys/unix"
+)
+
+// Reasons are rules of the kernel, so they are held against it both ways: a call that is refused has a reason that names the argument
+// or the rule, and where a call is well no reason for a refusal holds.
+
+// byElimination are the rows that speak only because the kernel has refused and nothing else can be the cause: their predicates may hold
+// of a call that is well.
+var byElimination = map[string]string{
+	"mmap EACCES not readable":             "the kernel looks at the file only if everything else is well",
+	"mmap EEXIST taken":                    "a mere hint may lie in a mapping",
+	"mmap ENODEV unmappable":               "only the driver knows",
+	"mmap EPERM file sealed":               "seals are not read",
+	"mmap EPERM noexec":                    "not every noexec file system can be told",
+	"mmap EOPNOTSUPP sync":                 "only the file knows",
+	"madvise EFAULT pool empty":            "the page may be there",
+	"mlock ENOMEM pool empty":              "the page may be there",
+	"madvise EAGAIN pages in use":          "only the kernel knows",
+	"madvise ENOMEM no huge page":          "only the kernel knows",
+	"mremap EINVAL huge pages of the pool": "whole huge pages are well",
+	"madvise EINVAL no whole huge page":    "where the range touches the edge of a block, the kernel finds nothing to do",
+	"madvise EINVAL splits a huge page":    "most advice does not split",
+	"madvise EINVAL splits what is lent":   "advice that changes no flag does not split",
+	"mprotect EINVAL splits what is lent":  "letters that are there already do not split",
+	"munmap EINVAL splits a huge page":     "between two of them is well",
+	"mremap EINVAL splits a huge page":     "between two of them is well",
+	"mmap EINVAL splits a huge page":       "between two of them is well",
+	"mprotect EINVAL splits a huge page":   "between two of them is well",
+	"mseal EINVAL splits a huge page":      "between two of them is well",
+}
+
+// foreseen are the rows that hold of a line before it runs.
+func (l *lab) foreseen(rows map[*reason]string, cmd *lang.Command) (held []string) {
+	l.Helper()
+	now := l.s.last()
+	m := l.s.member(now.Current)
+	st := &Step{Process: m.Label, PID: m.PID, Before: now.After, After: now.After, Names: now.Names}
+	c := &call{s: l.s, p: m, cmd: cmd, action: actionOf(cmd.Verb.Name), names: now.Names}
+	if c.action == &brkAction {
+		st.Value = l.raw(unix.SYS_BRK, 0) // what a refusal gives back
+	}
+	e := newEvidence(st, c)
+	for i := range c.action.reasons {
+		if r := &c.action.reasons[i]; r.when != nil && byElimination[rows[r]] == "" && r.when(e) {
+			held = append(held, rows[r]+": "+r.say(e))
+		}
+	}
+	return held
+}
+
+// hidden are the rows for a page past the end of shared memory, whose size an ordinary user cannot read.
+var hidden = map[string]bool{"mlock ENOMEM otherwise": true, "madvise EFAULT otherwise": true}
+
+// life makes up command lines.
+type life struct{ *rand.Rand }
+
+func (r life) of(words ...string) string { return words[r.IntN(len(words))] }
+
+func (r life) some(words string) string {
+	var out []string
+	for _, w := range strings.Fields(words) {
+		if r.IntN(6) == 0 {
+			out = append(out, w)
+		}
+	}
+	return strings.Join(out, " ")
+}
+
+func (r life) prot() string { return r.of("none", "r", "rw", "rw", "rx", "w", "rwx") }
+
+func (r life) place() string {
+	return r.of("a", "b", "c", "d", "e", "vvar", "vdso") + r.of("", "", "", "+1p", "+2p", "+1", "-1p", "+3p+7")
+}
+
+func (r life) rng() string {
+	return r.of(r.place(), r.place(), r.place(), r.of("0x0", "0x10000", "0x10000000", "0xfffffffffffff000")) + r.of("", "", " 0", " 1p", " 2p", " 100", " 8p", " 4095")
+}
+
+// size is never so large that bringing it in would hurt the machine.
+func (r life) size() string {
+	return r.of("0", "1", "1p", "2p", "4p", "8p", "5000", "2m", "200t", "0xffffffffffffffff")
+}
+
+func (r life) line() string {
+	switch r.IntN(12) {
+	case 0, 1, 2:
+		return fmt.Sprintf("%s = mmap %s %s %s %s %s %s %s", r.of("a", "b", "c", "d", "e"), r.size(), r.prot(),
+			r.of("private", "private", "shared", "shared_validate", ""), r.of("anon", "anon", ""),
+			r.some("fixed_noreplace fixed populate locked growsdown stack hugetlb_2m 32bit denywrite nonblock sync noreserve"),
+			r.of("", "", "fd=2", "fd=3", "fd=4", "fd=5", "fd=9"), r.of("", "", "offset=1p", "offset=100", "addr=0x10000000", "addr=0x10000001", "addr="+r.place()))
+	case 3:
+		return "munmap " + r.rng()
+	case 4:
+		return "mprotect " + r.rng() + " " + r.prot()
+	case 5:
+		return fmt.Sprintf("mremap %s %s %s %s", r.rng(), r.size(), strings.TrimSpace(r.of("", "maymove", "maymove ")+r.of("", "", " dontunmap")), r.of("", "", "", "fixed=0x20000000", "fixed=0x20000001"))
+	case 6:
+		return r.of("msync "+r.rng()+" "+r.some("sync async invalidate"), "mlock "+r.rng(), "munlock "+r.rng(), "mlockall", "munlockall", "mseal "+r.of("e", "e+1p", "e 1p"))
+	case 7:
+		return "brk " + r.of("+1p", "-1p", "+100", "+64k", "0x1000", "heap+1p")
+	case 8:
+		return r.of("read "+r.place(), "write "+r.place()+" 1", "touch "+r.rng(), "touch "+r.rng()+" write", "exec "+r.place(), "read stack-3m", "write 0x8 1")
+	}
+	return "madvise " + r.rng() + " " + advices[r.IntN(len(advices))].word
+}
+
+func TestReasonsInRandomLives(t *testing.T) {
+	rows := rowNames()
+	for seed := range uint64(16) {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			r := life{rand.New(rand.NewPCG(seed, 1))}
+			l := open(t)
+			for _, flags := range []int{unix.O_RDONLY, unix.O_RDWR, unix.O_WRONLY} {
+				l.file(6000, flags)
+			}
+			l.opens("/", unix.O_RDONLY)
+			for _, name := range strings.Fields("a b c d e") {
+				l.all(name + " = mmap 4p rw private anon")
+			}
+			for range 250 {
+				line := strings.Join(strings.Fields(r.line()), " ")
+				cmd, err := l.s.grammar.Parse(line)
+				if err != nil {
+					t.Fatal(line, err)
+				}
+				held := l.foreseen(rows, cmd)
+				st, err := l.s.Do(l.Context(), line)
+				switch {
+				case err != nil: // a name that is not there
+				case st.OK() && len(held) > 0:
+					l.Errorf("%s went well, and yet there was %s", line, held)
+				case st.OK():
+				case rows[st.reason] == "madvise EINVAL otherwise" && cmd.Has("collapse"): // of shared memory: its rules are many
+				case asUser() == nil && hidden[rows[st.reason]]:
+				case st.reason == nil || st.reason.name == "otherwise":
+					l.Errorf("%s: %s\n%s", line, st.Why, mapsAround(st))
+				}
+			}
+		})
+	}
+}
+
+// mapsAround lists the mappings before a step with their flags, for whoever has to find a reason.
+func mapsAround(st *Step) string {
+	var b strings.Builder
+	for _, m := range st.Before.Process(st.Process).Mappings.All() {
+		fmt.Fprintln(&b, m.Range, m.Perms, m.Offset, m.Path, m.Smaps.VMFlags)
+	}
+	return b.String()
+}

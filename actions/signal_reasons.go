@@ -1,0 +1,333 @@
+package actions
+
+import (
+	"fmt"
+	"strings"
+
+	"cowscope/vmspace"
+)
+
+// What an instruction was stopped for. The kernel tells a tracer the signal, its code and an address (sigaction(2)), not whether the
+// access was a load or a store: of cowscope's own instructions that is known, of foreign code it follows from the letters at most.
+
+var signalReasons = []reason{
+	{"SIGSEGV/MAPERR", "guard", "madvise(2), MADV_GUARD_INSTALL", func(e *evidence) bool { return e.faultPage().State == vmspace.Guard },
+		func(e *evidence) string {
+			return fmt.Sprintf("%s is a guard page: any touch is refused, whatever the letters allow.", e.at(e.st.Fault))
+		}},
+	{"SIGSEGV/MAPERR", "NULL", "proc_sys_vm(5), mmap_min_addr", func(e *evidence) bool {
+		_, mapped := e.faulty()
+		return !mapped && e.st.Fault < e.pageSize()
+	}, func(e *evidence) string {
+		text := fmt.Sprintf("0x%x is a NULL pointer, or one plus an offset: nothing is mapped in the lowest page.", e.st.Fault)
+		if least, known := e.setting(minAddr); known && least > 0 {
+			text += fmt.Sprintf(" vm.mmap_min_addr keeps all below 0x%x free.", least)
+		}
+		return text
+	}},
+	{"SIGSEGV/MAPERR", "kernel's half", "Documentation/arch/x86/x86_64/mm.rst", func(e *evidence) bool {
+		return userTop() > 0 && e.st.Fault >= userTop()
+	}, func(e *evidence) string {
+		return fmt.Sprintf("0x%x lies past 0x%x, the end of the user's addresses: what is there is the kernel's.", e.st.Fault, userTop())
+	}},
+	{"SIGSEGV/MAPERR", "unmapped before", "munmap(2)", func(e *evidence) bool { return e.unmappedIn() != nil },
+		func(e *evidence) string {
+			st := e.unmappedIn()
+			return fmt.Sprintf("nothing is mapped at %s any more: step %d (%s) took it away. A name keeps its address, as a pointer does.",
+				e.at(e.st.Fault), st.N, st.Command)
+		}},
+	{"SIGSEGV/MAPERR", "stack near a mapping", "mm/vma.c, expand_downwards", func(e *evidence) bool {
+		m, ok := e.belowStack()
+		return ok && e.st.Fault&^(e.pageSize()-1)-m.End < stackGap*e.pageSize() && m.Perms&allLetters != 0
+	}, func(e *evidence) string {
+		m, _ := e.belowStack()
+		return fmt.Sprintf("the stack would have to grow to 0x%x, but it keeps %d pages from %s, which ends at 0x%x.",
+			e.st.Fault, stackGap, e.called(m, m.End-1), m.End)
+	}},
+	{"SIGSEGV/MAPERR", "RLIMIT_STACK", "getrlimit(2)", func(e *evidence) bool {
+		m, ok := e.stackAbove()
+		return ok && e.stackSize(m) > e.rlimit(rlimitStack)
+	}, func(e *evidence) string {
+		m, _ := e.stackAbove()
+		return fmt.Sprintf("the stack would have to grow to %s to reach 0x%x, and RLIMIT_STACK allows %s.",
+			sizeOf(e.stackSize(m)), e.st.Fault, sizeOf(e.rlimit(rlimitStack)))
+	}},
+	{"SIGSEGV/MAPERR", "near a mapping", "proc_pid_maps(5)", func(e *evidence) bool {
+		_, ok := e.faulty()
+		return !ok && e.before.Mappings.Len() > 0
+	}, func(e *evidence) string {
+		return fmt.Sprintf("nothing is mapped at %s. %s", e.at(e.st.Fault), e.nearest())
+	}},
+	otherwise("SIGSEGV/MAPERR", "sigaction(2)", "nothing is mapped there that the access could reach."),
+
+	{"SIGSEGV/ACCERR", "stack grew", "mm/vma.c, expand_downwards", func(e *evidence) bool { return e.grown() },
+		func(e *evidence) string {
+			return fmt.Sprintf("the stack grew to 0x%x, and then its letters did not allow %s.", e.st.Fault, e.deed())
+		}},
+	{"SIGSEGV/ACCERR", "no letters", "mmap(2), PROT_NONE", func(e *evidence) bool { return e.lacks(allLetters) },
+		func(e *evidence) string { return e.denied() + ", nor anything else." }},
+	{"SIGSEGV/ACCERR", "not executable", "mmap(2)", func(e *evidence) bool { return e.access() == vmspace.Fetch.String() && e.lacks(vmspace.Exec) },
+		func(e *evidence) string { return e.denied() + ": without x, data does not run as code." }},
+	{"SIGSEGV/ACCERR", "not writable", "mmap(2)", func(e *evidence) bool { return e.access() == vmspace.Store.String() && e.lacks(vmspace.Write) },
+		func(e *evidence) string { return e.denied() + "." }},
+	{"SIGSEGV/ACCERR", "not readable", "mmap(2)", func(e *evidence) bool { return e.access() == vmspace.Load.String() && e.lacks(vmspace.Read) },
+		func(e *evidence) string { return e.denied() + "." }},
+	{"SIGSEGV/ACCERR", "foreign access", "sigaction(2)", func(e *evidence) bool {
+		_, ok := e.faulty()
+		return ok && e.cmd.Verb.Name == execAction.Name
+	}, func(e *evidence) string {
+		m, _ := e.faulty()
+		return fmt.Sprintf("the code at %s went to %s, which is mapped %s; whether to read, to write or to fetch an instruction, the kernel does not tell.",
+			e.at(e.ending.IP), e.at(e.st.Fault), m.Perms)
+	}},
+	otherwise("SIGSEGV/ACCERR", "sigaction(2)", "the mapping there does not allow the access."),
+
+	{"SIGSEGV/PKUERR", "protection key", "pkeys(7)", nil, func(e *evidence) string {
+		m, _ := e.faulty()
+		return fmt.Sprintf("%s is mapped %s, and the processor has protection keys: what may only be executed cannot be read.",
+			e.at(e.st.Fault), m.Perms)
+	}},
+	{"SIGSEGV/KERNEL", "non-canonical", "Documentation/arch/x86/x86_64/mm.rst", func(e *evidence) bool { return e.wild() != 0 },
+		func(e *evidence) string {
+			return fmt.Sprintf("0x%x is no address at all: the upper %d bits of one are all equal (canonical). The CPU refuses it at once, and names no address.",
+				e.wild(), 64-addressBits())
+		}},
+	{"SIGSEGV/KERNEL", "privileged", "arch/x86/kernel/traps.c, exc_general_protection", func(e *evidence) bool {
+		return e.cmd.Verb.Name == execAction.Name
+	}, func(e *evidence) string {
+		return fmt.Sprintf("the instruction at %s is for the kernel only, or goes to an address that is none (not canonical); the CPU does not say.",
+			e.at(e.ending.IP))
+	}},
+	otherwise("SIGSEGV/KERNEL", "sigaction(2)", "the CPU refused the instruction and names no address."),
+
+	{"SIGBUS/ADRERR", "pool empty", "mmap(2), MAP_HUGETLB", func(e *evidence) bool {
+		m, ok := e.faulty()
+		return ok && m.Smaps.HasFlag("ht") && strings.HasPrefix(m.Path, "/anon_hugepage")
+	}, func(e *evidence) string {
+		free, _ := e.meminfo("HugePages_Free")
+		return fmt.Sprintf("%s needs a huge page, and the pool gave none (HugePages_Free is %d).", e.at(e.st.Fault), free)
+	}},
+	{"SIGBUS/ADRERR", "past the file", "mmap(2)", func(e *evidence) bool {
+		m, ok := e.faulty()
+		size, known := e.fileSize(m)
+		return ok && known && e.st.Fault-m.Start+m.Offset >= size
+	}, func(e *evidence) string {
+		m, _ := e.faulty()
+		size, _ := e.fileSize(m)
+		at := e.st.Fault - m.Start + m.Offset
+		return fmt.Sprintf("%s is mapped, but what is behind it has %s, and this is byte %d: there is no page for it.",
+			e.at(e.st.Fault), bytesCount(size), at)
+	}},
+	{"SIGBUS/ADRERR", "lent by the kernel", "vdso(7)", func(e *evidence) bool { m, ok := e.faulty(); return ok && lent(m) },
+		func(e *evidence) string {
+			m, _ := e.faulty()
+			return fmt.Sprintf("%s is mapped, but the kernel has no page for this place of %s.", e.at(e.st.Fault), m.Path)
+		}},
+	{"SIGBUS/ADRERR", "past some end", "mmap(2)", nil, func(e *evidence) string {
+		return fmt.Sprintf("%s is mapped, but there is no page behind it: its file or shared memory ends before it, or could not be read.",
+			e.at(e.st.Fault))
+	}},
+	{"SIGBUS/ADRALN", "alignment", "sigaction(2)", nil, func(e *evidence) string {
+		return fmt.Sprintf("the instruction at %s wants an address that is a multiple of the access's size, and got another.", e.at(e.ending.IP))
+	}},
+	{"SIGBUS/KERNEL", "stack address", "arch/x86/kernel/traps.c, exc_stack_segment", nil, func(e *evidence) string {
+		return fmt.Sprintf("the instruction at %s went to the stack, and the stack pointer is no address (not canonical).", e.at(e.ending.IP))
+	}},
+	otherwise("SIGBUS/OBJERR", "sigaction(2)", "the device behind the mapping failed."),
+	otherwise("SIGBUS/MCEERR_AR", "sigaction(2)", "the memory itself is broken: the CPU read what cannot be corrected."),
+
+	opcode("ILLOPC", "is none that this CPU knows"),
+	opcode("ILLOPN", "is none that this CPU knows, or has an operand that it does not take"),
+	opcode("ILLTRP", "is a trap that nobody asked for"),
+	opcode("PRVOPC", "may be executed by the kernel only"),
+	opcode("PRVREG", "goes to a register that is the kernel's"),
+	opcode("COPROC", "is for a unit of the CPU that failed"),
+	opcode("BADSTK", "found the CPU's own stack in disorder"),
+
+	arithmetic("INTDIV", "divides a whole number by zero, or the quotient does not fit"),
+	arithmetic("INTOVF", "overflowed a whole number"),
+	arithmetic("FLTDIV", "divides a floating-point number by zero, and the code asked to be told"),
+	arithmetic("FLTOVF", "got a floating-point number too large, and the code asked to be told"),
+	arithmetic("FLTUND", "got a floating-point number too small, and the code asked to be told"),
+	arithmetic("FLTRES", "had to round, and the code asked to be told"),
+	arithmetic("FLTINV", "has no floating-point result, such as zero by zero, and the code asked to be told"),
+}
+
+func opcode(code, what string) reason { return foreign("SIGILL/"+code, "instruction", what) }
+
+func arithmetic(code, what string) reason { return foreign("SIGFPE/"+code, "arithmetic", what) }
+
+// foreign is for an instruction of foreign code that is itself what is wrong.
+func foreign(result, name, what string) reason {
+	return reason{result, name, "sigaction(2)", nil, func(e *evidence) string {
+		return fmt.Sprintf("the instruction at %s %s.", e.at(e.ending.IP), what)
+	}}
+}
+
+const allLetters = vmspace.Read | vmspace.Write | vmspace.Exec
+
+// stackGap is the distance in pages that a growing stack keeps from what is mapped below it (stack_guard_gap in mm/mmap.c; a boot
+// parameter can change it).
+const stackGap = 256
+
+// explainSignal says what an instruction was stopped for, and that the process lives on.
+func explainSignal(st *Step, c *call) string {
+	e := newEvidence(st, c)
+	text := "the CPU raised " + st.Result + "."
+	if st.reason = reasonFor(e, signalReasons); st.reason != nil {
+		text = st.reason.say(e)
+	}
+	if !strings.HasPrefix(text, e.at(st.Fault)+" ") { // a name stays as it is written
+		text = strings.ToUpper(text[:1]) + text[1:]
+	}
+	if st.Done > 0 {
+		unit := "byte"
+		if c.cmd.Verb.Name == touchAction.Name {
+			unit = "page"
+		}
+		text += fmt.Sprintf(" Before it, %s went well.", plural(st.Done, unit))
+	}
+	return text + " A process without a handler dies of it; cowscope took it away, so that " + st.Process + " lives on."
+}
+
+// faulty is the mapping that the signal's address was in.
+func (e *evidence) faulty() (vmspace.Mapping, bool) { return e.before.MappingAt(e.st.Fault) }
+
+func (e *evidence) faultPage() vmspace.Run { return e.before.PageAt(e.st.Fault, e.pageSize()) }
+
+// lacks says whether the mapping at the fault has none of the letters.
+func (e *evidence) lacks(letters vmspace.Perms) bool {
+	m, ok := e.faulty()
+	return ok && m.Perms&letters == 0
+}
+
+func (e *evidence) denied() string {
+	m, _ := e.faulty()
+	return fmt.Sprintf("%s is mapped %s, which does not allow %s", e.at(e.st.Fault), m.Perms, e.deed())
+}
+
+// access is what the instruction did, "" where that is not known. Foreign code that went to a page it may read, but not write, has
+// written: unless the address is its own, or near behind, where it was an instruction that could not be fetched.
+func (e *evidence) access() string {
+	switch verb := e.cmd.Verb.Name; {
+	case verb == readAction.Name, verb == touchAction.Name && !e.cmd.Has("write"):
+		return vmspace.Load.String()
+	case verb != execAction.Name:
+		return vmspace.Store.String()
+	case e.st.Fault == e.ending.IP:
+		return vmspace.Fetch.String()
+	case e.st.Fault-e.ending.IP > longestInstruction && e.lacks(vmspace.Write) && !e.lacks(vmspace.Read):
+		return vmspace.Store.String()
+	}
+	return ""
+}
+
+// longestInstruction is that of x86, in bytes.
+const longestInstruction = 15
+
+// deed is the access in a sentence.
+func (e *evidence) deed() string {
+	switch e.access() {
+	case vmspace.Load.String():
+		return "reading"
+	case vmspace.Store.String():
+		return "writing"
+	case vmspace.Fetch.String():
+		return "executing"
+	}
+	return "the access"
+}
+
+// unmappedIn is the last step that took away what was mapped at the fault; nil where none did.
+func (e *evidence) unmappedIn() *Step {
+	if _, ok := e.faulty(); ok {
+		return nil
+	}
+	for st := range e.past() {
+		for _, ch := range changesOf(st.Changes, e.st.Process, vmspace.ChangeUnmapped) {
+			if ch.Range.Contains(e.st.Fault) && st.Command != "" {
+				return st
+			}
+		}
+	}
+	return nil
+}
+
+// stackAbove is the mapping that grows down towards the fault.
+func (e *evidence) stackAbove() (vmspace.Mapping, bool) {
+	i, mapped := e.before.Mappings.Find(e.st.Fault)
+	if mapped || i == e.before.Mappings.Len() {
+		return vmspace.Mapping{}, false
+	}
+	m := e.before.Mappings.At(i)
+	return m, m.Kind() == vmspace.KindStack || m.Smaps.HasFlag("gd")
+}
+
+// belowStack is what lies below a fault that a stack would have to grow to.
+func (e *evidence) belowStack() (vmspace.Mapping, bool) {
+	i, _ := e.before.Mappings.Find(e.st.Fault)
+	if _, ok := e.stackAbove(); !ok || i == 0 {
+		return vmspace.Mapping{}, false
+	}
+	m := e.before.Mappings.At(i - 1)
+	return m, !m.Smaps.HasFlag("gd")
+}
+
+// grown says whether the fault was in no mapping before, and is in one now.
+func (e *evidence) grown() bool {
+	_, was := e.faulty()
+	now := e.st.After.Process(e.st.Process)
+	if was || now == nil {
+		return false
+	}
+	_, is := now.MappingAt(e.st.Fault)
+	return is
+}
+
+// stackSize is the size that a stack would have, grown to the fault.
+func (e *evidence) stackSize(m vmspace.Mapping) uint64 { return m.End - e.st.Fault&^(e.pageSize()-1) }
+
+// nearest names the mapping next to the fault.
+func (e *evidence) nearest() string {
+	i, _ := e.before.Mappings.Find(e.st.Fault)
+	var below, above vmspace.Mapping
+	down, up := ^uint64(0), ^uint64(0)
+	if i > 0 {
+		below = e.before.Mappings.At(i - 1)
+		down = e.st.Fault - below.End
+	}
+	if i < e.before.Mappings.Len() {
+		above = e.before.Mappings.At(i)
+		up = above.Start - e.st.Fault
+	}
+	switch {
+	case down == 0:
+		return fmt.Sprintf("The mapping before it, %s, ends just there.", e.called(below, below.End-1))
+	case down <= up:
+		return fmt.Sprintf("The nearest mapping, %s, ended %s before it.", e.called(below, below.End-1), sizeOf(down))
+	}
+	return fmt.Sprintf("The nearest mapping, %s, begins %s after it.", e.called(above, above.Start), sizeOf(up))
+}
+
+// addressBits is how many bits the user's addresses have, 47 on most x86-64.
+func addressBits() int {
+	n := 0
+	for top := userTop(); top > 0; top >>= 1 {
+		n++
+	}
+	return n
+}
+
+// wild is the first address of the access that is not canonical, 0 where all are: the lower half belongs to the user, the upper half to
+// the kernel, and between them there are none.
+func (e *evidence) wild() uint64 {
+	n := addressBits()
+	if n == 0 || e.st.Focus.Empty() {
+		return 0
+	}
+	half := uint64(1) << n
+	if r := e.st.Focus.Intersect(vmspace.Range{Start: half, End: -half}); !r.Empty() {
+		return r.Start
+	}
+	return 0
+}
