@@ -16,6 +16,7 @@ import (
 	"cowscope/actions"
 	"cowscope/actions/feature"
 	"cowscope/actions/lang"
+	"cowscope/actions/saved"
 	"cowscope/tui"
 	"cowscope/vmspace"
 
@@ -73,12 +74,21 @@ func command() *cobra.Command {
 	}
 	f := c.Flags()
 	sessionFlags(f, &o.Options)
+	screenFlags(f, &o.ScreenOptions)
+	f.StringVar(&o.Save, "save", "", saveHelp)
+	o.Program = version
+	c.CompletionOptions.DisableDefaultCmd = true
+	c.AddCommand(execCommand(), snapshotCommand(), doctorCommand(), replayCommand())
+	return c
+}
+
+const saveHelp = "save each step to this file as it happens, for replay"
+
+// screenFlags are the flags of everything that draws a screen.
+func screenFlags(f *pflag.FlagSet, o *tui.ScreenOptions) {
 	f.BoolVar(&o.ASCII, "ascii", false, "draw with ASCII characters only")
 	f.BoolVar(&o.NoColor, "no-color", false, "draw without colour, as a non-empty NO_COLOR does")
 	f.StringVar(&o.Theme, "theme", "", "dark or light; left out, the terminal's background decides")
-	c.CompletionOptions.DisableDefaultCmd = true
-	c.AddCommand(execCommand(), snapshotCommand(), doctorCommand())
-	return c
 }
 
 // sessionFlags are the flags of everything that starts a subject.
@@ -104,6 +114,7 @@ func (m *memoryFlag) Set(text string) error {
 func execCommand() *cobra.Command {
 	var o actions.Options
 	var json bool
+	var save string
 	c := &cobra.Command{
 		Use:   "exec [FILE|-]",
 		Short: "run a script with no screen; the transcript goes to standard output",
@@ -117,16 +128,17 @@ func execCommand() *cobra.Command {
 			if len(args) > 0 {
 				name = args[0]
 			}
-			return runScript(name, o, json)
+			return runScript(name, o, json, save)
 		},
 	}
 	c.Flags().BoolVar(&json, "json", false, "write one JSON object for each step")
+	c.Flags().StringVar(&save, "save", "", saveHelp)
 	sessionFlags(c.Flags(), &o)
 	c.Flags().DurationVar(&o.Limits.Time, "max-time", time.Minute, "how long the script may take; 0 for any time")
 	return c
 }
 
-func runScript(name string, o actions.Options, json bool) error {
+func runScript(name string, o actions.Options, json bool, save string) error {
 	script, err := readScript(name)
 	if err != nil {
 		return err
@@ -135,6 +147,11 @@ func runScript(name string, o actions.Options, json bool) error {
 		fmt.Fprintln(os.Stderr, "cowscope:", why)
 		return err
 	}
+	file, err := saved.Create(save)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
 	o.Brief = true
@@ -145,6 +162,10 @@ func runScript(name string, o actions.Options, json bool) error {
 	}
 	defer s.Close()
 	defer context.AfterFunc(ctx, func() { s.Close() })() // cuts short what is running
+	w, err := file.Begin(s.Info(), s.History()[0], o.ASLR, version)
+	if err != nil {
+		return err
+	}
 	out := bufio.NewWriterSize(os.Stdout, 64<<10)
 	show := progress(script.Len())
 	rep, err := script.Run(ctx, s, func(st *actions.Step, line int) error {
@@ -153,7 +174,7 @@ func runScript(name string, o actions.Options, json bool) error {
 		if json {
 			write = st.WriteJSON
 		}
-		return errors.Join(write(out, line), out.Flush()) // what was done is told, whatever happens next
+		return errors.Join(w.Write(st, line), write(out, line), out.Flush()) // what was done is kept and told, whatever happens next
 	})
 	show(0)
 	switch {
@@ -262,6 +283,59 @@ func doctor(json bool) error {
 	}
 	if err := r.Startable(); err != nil {
 		return statusError{exitStart, err}
+	}
+	return nil
+}
+
+func replayCommand() *cobra.Command {
+	var o tui.ScreenOptions
+	var list, json, format bool
+	c := &cobra.Command{
+		Use:   "replay FILE",
+		Short: "walk through a saved session, on any system",
+		Long: "replay opens the screen on a session that was saved with --save: [ and ] step through it, both ways.\n" +
+			"It needs no Linux, no ptrace and no root. A file that is damaged is shown up to the damage.\n" +
+			"Exit status: 0; 1 when a file is damaged and --list or --json told what is before that; 2 when it cannot be read at all.",
+		Example: "  cowscope exec --save walk.jsonl story.cow\n" +
+			"  cowscope replay --list walk.jsonl\n" +
+			"  cowscope replay --json walk.jsonl",
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			if format {
+				_, err := os.Stdout.WriteString(saved.Format)
+				return err
+			}
+			if len(args) == 0 {
+				return errors.New("replay needs the FILE of a saved session")
+			}
+			return replay(args[0], o, list, json)
+		},
+	}
+	screenFlags(c.Flags(), &o)
+	c.Flags().BoolVar(&list, "list", false, "write one line for each step, and draw no screen")
+	c.Flags().BoolVar(&json, "json", false, "write one JSON object for each step, as exec --json does")
+	c.Flags().BoolVar(&format, "format", false, "describe the format of the file")
+	return c
+}
+
+func replay(name string, o tui.ScreenOptions, list, json bool) error {
+	rec, damage := saved.Open(name)
+	if rec == nil {
+		return damage
+	}
+	var err error
+	switch {
+	case json:
+		err = rec.WriteJSON(os.Stdout)
+	case list:
+		err = rec.WriteList(os.Stdout)
+	case damage != nil:
+		return tui.RunReplay(rec, o, damage.Error())
+	default:
+		return tui.RunReplay(rec, o, "")
+	}
+	if err := errors.Join(err, damage); err != nil {
+		return statusError{exitFailed, err}
 	}
 	return nil
 }

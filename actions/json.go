@@ -13,32 +13,33 @@ import (
 // A step as JSON, one object a line. Addresses, frames and values are hexadecimal strings, because 64 bits do not fit a JSON number
 // everywhere. Fields that say nothing about a step are empty; those that only some steps have are left out.
 
-type jsonStep struct {
-	Step         int          `json:"step"`
-	Line         int          `json:"line"`
-	Process      string       `json:"process"`
-	PID          int          `json:"pid"`
-	Command      string       `json:"command"`
-	Event        string       `json:"event,omitempty"`
-	Call         string       `json:"call"`
-	Result       string       `json:"result"`
-	Want         string       `json:"want,omitempty"`
-	Got          string       `json:"got,omitempty"`
-	Evidence     string       `json:"evidence,omitempty"`
-	Value        string       `json:"value"`
-	Bytes        string       `json:"bytes,omitempty"`
-	Errno        string       `json:"errno"`
-	Signal       string       `json:"signal"`
-	Code         string       `json:"code"`
-	FaultAddress string       `json:"fault_address"`
-	Faults       jsonFaults   `json:"faults"`
-	Predicted    []string     `json:"predicted"`
-	Happened     string       `json:"happened"`
-	Changes      []jsonChange `json:"changes"`
-	Explanation  string       `json:"explanation"`
+// StepJSON is a step as JSON, but for what it changed.
+type StepJSON struct {
+	Step         int        `json:"step"`
+	Line         int        `json:"line"`
+	Process      string     `json:"process"`
+	PID          int        `json:"pid"`
+	Command      string     `json:"command"`
+	Event        string     `json:"event,omitempty"`
+	Call         string     `json:"call"`
+	Result       string     `json:"result"`
+	Want         string     `json:"want,omitempty"`
+	Got          string     `json:"got,omitempty"`
+	Evidence     string     `json:"evidence,omitempty"`
+	Value        string     `json:"value"`
+	Bytes        string     `json:"bytes,omitempty"`
+	Errno        string     `json:"errno"`
+	Signal       string     `json:"signal"`
+	Code         string     `json:"code"`
+	FaultAddress string     `json:"fault_address"`
+	Faults       FaultsJSON `json:"faults"`
+	Predicted    []string   `json:"predicted"`
+	Happened     string     `json:"happened"`
+	Explanation  string     `json:"explanation"`
 }
 
-type jsonFaults struct {
+// FaultsJSON counts faults.
+type FaultsJSON struct {
 	Minor uint64 `json:"minor"`
 	Major uint64 `json:"major"`
 }
@@ -57,10 +58,26 @@ type jsonChange struct {
 // WriteJSON writes the step as one line; line is its place in the script, 0 where it has none. A snapshot's step has the members of a
 // snapshot's JSON too.
 func (st *Step) WriteJSON(w io.Writer, line int) error {
-	o := jsonStep{
+	b, err := encode(struct {
+		StepJSON
+		Changes []jsonChange `json:"changes"`
+	}{st.JSON(line), jsonChanges(st.Changes)})
+	if err != nil {
+		return err
+	}
+	if st.prints() {
+		return st.withSnapshot(w, b)
+	}
+	_, err = w.Write(b)
+	return err
+}
+
+// JSON is the step in the form that becomes JSON.
+func (st *Step) JSON(line int) StepJSON {
+	o := StepJSON{
 		Step: st.N, Line: line, Process: st.Process, PID: st.PID, Command: st.Command, Event: st.Event, Call: st.Call, Result: st.Result,
-		Want: st.Want, Got: st.Got, Evidence: st.Evidence, Faults: jsonFaults{st.Minor, st.Major},
-		Predicted: []string{}, Happened: string(st.Happened), Changes: jsonChanges(st.Changes), Explanation: st.Why,
+		Want: st.Want, Got: st.Got, Evidence: st.Evidence, Faults: FaultsJSON{st.Minor, st.Major},
+		Predicted: []string{}, Happened: string(st.Happened), Explanation: st.Why,
 	}
 	if len(st.Bytes) > 0 {
 		o.Bytes = fmt.Sprintf("%x", st.Bytes)
@@ -78,15 +95,7 @@ func (st *Step) WriteJSON(w io.Writer, line int) error {
 	for _, p := range st.Predicted {
 		o.Predicted = append(o.Predicted, string(p))
 	}
-	b, err := encode(o)
-	if err != nil {
-		return err
-	}
-	if st.prints() {
-		return st.withSnapshot(w, b)
-	}
-	_, err = w.Write(b)
-	return err
+	return o
 }
 
 // encode is json.Marshal with the signs of C's operators left readable.

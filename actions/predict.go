@@ -19,7 +19,7 @@ func (st *Step) Predict(label string, addr uint64, a vmspace.Access) vmspace.Pre
 	if p == nil {
 		return vmspace.Prediction{Why: label + " is gone"}
 	}
-	f := st.facts
+	f := st.Facts
 	if m, ok := p.MappingAt(addr); ok {
 		if e, ok := st.FileOf(m); ok {
 			f.FileSize = int64(e.Size)

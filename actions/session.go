@@ -33,6 +33,8 @@ func (e *StartError) Unwrap() error { return e.Err }
 type Info struct {
 	Kernel string // "Linux 6.18"
 	Rights string // what this user may see
+	// Recorded says of a recording when it was made; "" for what is live.
+	Recorded string
 }
 
 // Session is a family of subject processes, the language that drives them, and the history of what happened. Its methods may be
@@ -338,7 +340,7 @@ const briefSteps = 256
 func (s *Session) append(st *Step) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	st.N, st.Files, st.facts = s.steps, s.entries, s.facts()
+	st.N, st.Files, st.Facts = s.steps, s.entries, s.facts()
 	s.steps++
 	if st.Command != "" && !st.Check {
 		s.command = st

@@ -23,11 +23,11 @@ type Step struct {
 	Current       string          // label of the current process after the step
 	Files         []scratch.Entry // of the scratch folder, after the step
 	Changes       []vmspace.Change
-	Check         bool   // an expectation: it touched nothing
-	Why           string // what happened and why, in one or two sentences
+	Check         bool          // an expectation: it touched nothing
+	Why           string        // what happened and why, in one or two sentences
+	Facts         vmspace.Facts // what the session knows for predictions, after the step
 
-	reason *reason       // the row that Why is from, where there is one
-	facts  vmspace.Facts // what the session knows for predictions, after the step
+	reason *reason // the row that Why is from, where there is one
 }
 
 // Outcome is how a command ended.
@@ -53,6 +53,14 @@ type Outcome struct {
 
 // OK says whether the kernel did what was asked.
 func (o Outcome) OK() bool { return o.Result == ResultOK }
+
+// Loaded are the bytes that the process itself read, from Focus on; none where the command was another. Only accesses are predicted.
+func (o Outcome) Loaded() []byte {
+	if len(o.Predicted) == 0 {
+		return nil
+	}
+	return o.Bytes
+}
 
 // The results that are neither an errno nor a signal.
 const (

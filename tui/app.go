@@ -51,6 +51,7 @@ type App struct {
 	steps  []*actions.Step
 	pos    int // index of the step that is shown
 	cursor uint64
+	look   string // label of the process looked at, where that is not the step's current one: in the past, where use does not run
 	view   inspectorView
 	bytes  peeked
 	asked  peeked // what was last asked for
@@ -99,6 +100,9 @@ func New(lab Lab, opts Options) (*App, error) {
 	m.ctx, m.stop = context.WithCancel(context.Background())
 	m.steps = lab.History()
 	m.pos = len(m.steps) - 1
+	if m.recorded() {
+		m.pos = 0 // a recording is walked through
+	}
 	m.cursor = startingCursor(m.step())
 	return m, nil
 }
@@ -113,6 +117,16 @@ func startingCursor(st *actions.Step) uint64 {
 
 func (m *App) step() *actions.Step { return m.steps[m.pos] }
 func (m *App) live() bool          { return m.pos == len(m.steps)-1 }
+func (m *App) acts() bool          { return m.live() && !m.recorded() } // commands can run
+func (m *App) recorded() bool      { return m.lab.Info().Recorded != "" }
+
+// current is the label of the process that is looked at.
+func (m *App) current() string {
+	if m.look != "" {
+		return m.look
+	}
+	return m.step().Current
+}
 
 // The messages.
 type (
@@ -139,7 +153,12 @@ func later(d time.Duration, msg tea.Msg) tea.Cmd {
 	return tea.Tick(d, func(time.Time) tea.Msg { return msg })
 }
 
-func (m *App) pollLater() tea.Cmd { return m.later(pollEvery, pollMsg{}) }
+func (m *App) pollLater() tea.Cmd {
+	if m.recorded() {
+		return nil // nothing happens there any more
+	}
+	return m.later(pollEvery, pollMsg{})
+}
 
 // Update takes one message.
 func (m *App) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
@@ -293,7 +312,7 @@ func (m *App) polled(p polledMsg) tea.Cmd {
 // show moves to a position of the history and puts the cursor on what that step was about.
 func (m *App) show(pos int) {
 	m.pos = min(max(pos, 0), len(m.steps)-1)
-	m.fresh = false
+	m.look, m.fresh = "", false
 	st := m.step()
 	if !st.Focus.Empty() {
 		m.cursor = st.Focus.Start &^ (st.After.PageSize - 1)
@@ -306,7 +325,7 @@ func (m *App) say(text string, bad bool) { m.message, m.bad, m.fresh = text, bad
 func (m *App) peek() tea.Cmd {
 	want := peeked{label: m.step().Current, addr: m.cursor, n: m.step().N}
 	same := m.asked.label == want.label && m.asked.addr == want.addr && m.asked.n == want.n
-	if same || !m.live() || m.busy != "" || m.view == viewRaw {
+	if same || !m.acts() || m.busy != "" || m.view == viewRaw {
 		return nil
 	}
 	p := m.step().After.Process(want.label)
@@ -331,8 +350,8 @@ func (m *App) scene() *scene {
 		m.marks, m.marked = newMarks(st.Changes), st
 	}
 	info := m.lab.Info()
-	s := &scene{step: st, snap: st.After, steps: m.steps, pos: m.pos, live: m.live(), cursor: m.cursor, current: st.Current,
-		marks: m.marks, bytes: m.bytes, view: m.view, kernel: info.Kernel, rights: info.Rights, message: m.message, bad: m.bad}
+	s := &scene{step: st, snap: st.After, steps: m.steps, pos: m.pos, live: m.live(), cursor: m.cursor, current: m.current(),
+		marks: m.marks, bytes: m.bytes, view: m.view, kernel: info.Kernel, rights: info.Rights, recorded: info.Recorded, message: m.message, bad: m.bad}
 	if m.slow {
 		s.busy = m.busy
 	}

@@ -183,6 +183,13 @@ func TestReasons(t *testing.T) {
 	d.press("n").sees("a fresh one").press("m", "enter", "w").sees("none → anon")
 }
 
+// When the last process has left nothing behind, not even a zombie, there is still a screen.
+func TestNobodyLeft(t *testing.T) {
+	d := drive(t, 120, 36, Options{})
+	d.press("m", "enter", "K", "enter", ":", "type:snapshot", "enter").sees("step 3/3", "no process is left")
+	d.press("down", "G", "right", "pgup", "i", "i").press("n").sees("a fresh one", "stack")
+}
+
 // Every form opens filled in, and its defaults run.
 func TestForms(t *testing.T) {
 	d := drive(t, 120, 36, Options{})

@@ -9,7 +9,10 @@ func drawHeader(p pen, s *scene) {
 		return
 	}
 	x := p.put(1, 0, roleAccent|flagBold, "cowscope")
-	state, st := "● live", roleGood
+	mode, state, st := "lab", "● live", roleGood
+	if s.recorded != "" {
+		mode, state = "replay", "● end"
+	}
 	if !s.live {
 		state, st = "◀ history", roleWarn
 	}
@@ -25,7 +28,7 @@ func drawHeader(p pen, s *scene) {
 		p.right(end, 0, roleText, right)
 		end -= textWidth(right) + 2
 	}
-	for _, part := range []string{"lab", s.kernel, s.rights} {
+	for _, part := range []string{mode, s.kernel, s.rights, s.recorded} {
 		if part != "" && x+3+textWidth(part) < end {
 			x = p.put(x, 0, roleFaint, " · ")
 			x = p.put(x, 0, roleDim, part)

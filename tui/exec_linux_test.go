@@ -250,7 +250,7 @@ func TestHelpExamples(t *testing.T) {
 	if err := os.Chmod(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	for _, sub := range []string{"exec", "snapshot", "doctor"} {
+	for _, sub := range []string{"exec", "snapshot", "doctor", "replay"} {
 		help, err := exec.Command(program(t), sub, "--help").Output()
 		if err != nil {
 			t.Fatal(err)

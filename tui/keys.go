@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"cowscope/actions"
+	"cowscope/actions/saved"
 	"cowscope/vmspace"
 
 	tea "charm.land/bubbletea/v2"
@@ -97,9 +98,11 @@ func (m *App) act(k tea.KeyPressMsg) tea.Cmd {
 func (m *App) keyBar() []keyHelp {
 	var out []keyHelp
 	for _, b := range bindings {
-		if b.short != "" {
-			out = append(out, keyHelp{b.label(), b.short, b.off != nil && b.off(m) != ""})
+		off := b.off != nil && b.off(m) != ""
+		if b.short == "" || off && m.recorded() { // where it will never be of use
+			continue
 		}
+		out = append(out, keyHelp{b.label(), b.short, off})
 	}
 	return out
 }
@@ -107,6 +110,9 @@ func (m *App) keyBar() []keyHelp {
 // The reasons why a key cannot be used.
 
 func needLive(m *App) string {
+	if m.recorded() {
+		return saved.ErrRecorded.Error()
+	}
 	if !m.live() {
 		return fmt.Sprintf("this is step %d, in the past: } goes back to live", m.step().N)
 	}
@@ -128,14 +134,13 @@ func needProcess(m *App) string {
 }
 
 func needRelative(m *App) string {
-	if why := needLive(m); why != "" {
-		return why
-	}
 	switch living := m.living(); {
 	case len(living) == 0:
 		return "no process is left: n starts a fresh one"
-	case len(living) == 1 && living[0] == m.step().Current:
+	case len(living) == 1 && living[0] == m.current() && m.acts():
 		return living[0] + " is the only process: f forks it"
+	case len(living) == 1 && living[0] == m.current():
+		return living[0] + " is the only process of this step"
 	}
 	return ""
 }
@@ -199,13 +204,22 @@ func (m *App) storeNext() tea.Cmd {
 func useProcess(d int) func(*App) tea.Cmd {
 	return func(m *App) tea.Cmd {
 		living := m.living()
-		i := slices.Index(living, m.step().Current)
+		i := slices.Index(living, m.current())
 		if i < 0 && d > 0 {
 			i = -1
 		}
 		i = (i + d + len(living)) % len(living)
-		return m.run("use " + living[i])
+		return m.goTo(living[i])
 	}
+}
+
+// goTo makes a process the current one; in the past it is only looked at.
+func (m *App) goTo(label string) tea.Cmd {
+	if m.acts() {
+		return m.run("use " + label)
+	}
+	m.look, m.fresh = label, false
+	return nil
 }
 
 func walk(d int) func(*App) tea.Cmd {

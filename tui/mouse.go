@@ -21,10 +21,10 @@ func (m *App) click(c tea.MouseClickMsg) tea.Cmd {
 		m.cursor = h.addr
 	case hitPage:
 		m.cursor = h.addr
-		if h.label != m.step().Current && needRelative(m) == "" {
+		if h.label != m.current() && needRelative(m) == "" {
 			if p := m.step().After.Process(h.label); p != nil && alive(p) {
 				// Focus of a use step is empty, so the cursor stays on the page that was clicked.
-				return tea.Batch(m.run("use "+h.label), m.peek())
+				return tea.Batch(m.goTo(h.label), m.peek())
 			}
 		}
 	}

@@ -211,8 +211,17 @@ func drawBytes(p pen, s *scene) {
 	if !ok || run.State == vmspace.None || p.r.h == 0 {
 		return
 	}
+	if s.recorded != "" || !s.live {
+		if off, b := loadedBytes(s); len(b) > 0 {
+			drawHexLines(p, s, off, b)
+			return
+		}
+	}
 	b := s.bytes
 	switch {
+	case s.recorded != "":
+		p.cut(0, 0, p.r.w, roleFaint, "a recording holds no bytes but those that a command read")
+		return
 	case !s.live:
 		p.cut(0, 0, p.r.w, roleFaint, "bytes are read live only; } goes there")
 		return
@@ -222,6 +231,22 @@ func drawBytes(p pen, s *scene) {
 	case b.label != s.current || b.addr != s.cursor || len(b.bytes) == 0:
 		return
 	}
+	drawHexLines(p, s, 0, b.bytes)
+}
+
+// loadedBytes are those that the step's command read of the page under the cursor, and how far into the page they begin.
+func loadedBytes(s *scene) (off int, b []byte) {
+	size := s.snap.PageSize
+	page, b := s.cursor&^(size-1), s.step.Loaded()
+	if s.step.Process != s.current || s.step.Focus.Start&^(size-1) != page {
+		return 0, nil
+	}
+	off = int(s.step.Focus.Start - page)
+	return off, b[:min(len(b), int(size)-off)]
+}
+
+// drawHexLines shows bytes that begin off bytes into the page.
+func drawHexLines(p pen, s *scene, off int, b []byte) {
 	per := 16
 	if p.r.w < factLabel+per*4+2 {
 		per = 8
@@ -231,11 +256,10 @@ func drawBytes(p pen, s *scene) {
 		lines = min(lines, 4)
 	}
 	for y := range lines {
-		off := y * per
-		if off >= len(b.bytes) {
+		if y*per >= len(b) {
 			return
 		}
-		drawHexLine(p, y, off, b.bytes[off:min(off+per, len(b.bytes))], per)
+		drawHexLine(p, y, off+y*per, b[y*per:min((y+1)*per, len(b))], per)
 	}
 }
 

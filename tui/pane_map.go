@@ -48,6 +48,10 @@ func drawMap(p pen, s *scene, hits *hitList) {
 	if p.r.empty() {
 		return
 	}
+	if len(s.snap.Processes) == 0 {
+		drawBox(p, "address space", roleFaint) // the inspector says that nobody is left
+		return
+	}
 	inner := drawBox(p, "", roleFaint)
 	current := 0
 	for i, pr := range s.snap.Processes {

@@ -10,55 +10,94 @@ import (
 	"syscall"
 
 	"cowscope/actions"
+	"cowscope/actions/saved"
 
 	tea "charm.land/bubbletea/v2"
 	"github.com/charmbracelet/colorprofile"
 	"github.com/charmbracelet/x/term"
 )
 
-// LabOptions are the flags of the lab.
-type LabOptions struct {
-	actions.Options
+// ScreenOptions are the flags of everything that draws a screen.
+type ScreenOptions struct {
 	ASCII, NoColor bool
 	Theme          string
 }
 
+// LabOptions are the flags of the lab.
+type LabOptions struct {
+	actions.Options
+	ScreenOptions
+	Save    string // file that the session is saved to, "" for none
+	Program string // version of cowscope, for that file
+}
+
 // RunLab runs the lab in the terminal until the user quits. Whatever ends it, the subjects are gone and the terminal is as it was.
 func RunLab(o LabOptions) error {
-	if err := needScreen(o); err != nil {
+	if runtime.GOOS != "linux" {
+		return fmt.Errorf("the lab needs Linux: it drives a live process and reads /proc; this is %s, where replay works", runtime.GOOS)
+	}
+	if err := needScreen("the lab", o.ScreenOptions); err != nil {
 		return err
 	}
+	file, err := saved.Create(o.Save)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
 	s, err := actions.Open(o.Options)
 	if err != nil {
 		return err
 	}
 	defer s.Close()
-	m, err := New(s, Options{Theme: o.Theme, ASCII: o.ASCII, Plain: plain(o)})
+	if o.Save == "" {
+		return runScreen(s, o.ScreenOptions, "")
+	}
+	r, err := newRecorder(s, file, o)
 	if err != nil {
 		return err
 	}
-	return runProgram(m, plain(o))
+	return errors.Join(runScreen(r, o.ScreenOptions, ""), r.failed())
 }
 
-func plain(o LabOptions) bool { return o.NoColor || os.Getenv("NO_COLOR") != "" }
-
-// needScreen says in one line why no screen can be drawn here.
-func needScreen(o LabOptions) error {
-	if runtime.GOOS != "linux" {
-		return fmt.Errorf("the lab needs Linux: it drives a live process and reads /proc; this is %s", runtime.GOOS)
+// RunReplay shows a recording in the terminal until the user quits; note is told at the start, "" for nothing.
+func RunReplay(rec *saved.Recording, o ScreenOptions, note string) error {
+	if err := needScreen("replay", o); err != nil {
+		return err
 	}
+	l, err := saved.NewLab(rec)
+	if err != nil {
+		return err
+	}
+	return runScreen(l, o, note)
+}
+
+func runScreen(l Lab, o ScreenOptions, note string) error {
+	m, err := New(l, Options{Theme: o.Theme, ASCII: o.ASCII, Plain: o.plain()})
+	if err != nil {
+		return err
+	}
+	if note != "" {
+		m.say(note, true)
+	}
+	return runProgram(m, o.plain())
+}
+
+func (o ScreenOptions) plain() bool { return o.NoColor || os.Getenv("NO_COLOR") != "" }
+
+// needScreen says in one line why no screen can be drawn here, for who.
+func needScreen(who string, o ScreenOptions) error {
 	if _, err := newTheme(orDefault(o.Theme), false, false); err != nil {
 		return err
 	}
 	if !term.IsTerminal(os.Stdin.Fd()) || !term.IsTerminal(os.Stdout.Fd()) {
-		return errors.New("the lab needs a terminal: standard input or output is not one")
+		return fmt.Errorf("%s needs a terminal: standard input or output is not one", who)
 	}
 	if t := os.Getenv("TERM"); t == "dumb" {
-		return errors.New("the lab needs a terminal that can place text: TERM is dumb")
+		return fmt.Errorf("%s needs a terminal that can place text: TERM is dumb", who)
 	}
 	// 0x0 is what a terminal says that does not know its size yet.
 	if w, h, err := term.GetSize(os.Stdout.Fd()); err == nil && w > 0 && h > 0 && (w < minWidth || h < minHeight) {
-		return fmt.Errorf("the lab needs a terminal of at least %dx%d cells; this one has %dx%d", minWidth, minHeight, w, h)
+		return fmt.Errorf("%s needs a terminal of at least %dx%d cells; this one has %dx%d", who, minWidth, minHeight, w, h)
 	}
 	return nil
 }

@@ -27,8 +27,10 @@ type scene struct {
 	busy    string // the command that is running, "" for none
 	kernel  string
 	rights  string // what this user may see
-	message string
-	bad     bool // the message is an error
+	// recorded says when a recording was made; "" for what is live.
+	recorded string
+	message  string
+	bad      bool // the message is an error
 }
 
 // peeked are bytes that were read of a present page, for the inspector.

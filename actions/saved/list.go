@@ -1,0 +1,94 @@
+package saved
+
+import (
+	"bytes"
+	digits "encoding/hex"
+	"encoding/json"
+	"fmt"
+	"strconv"
+)
+
+// The pieces of which the lines are made.
+
+// hex is a number as the JSON of cowscope writes addresses and words: 64 bits do not fit a JSON number everywhere.
+type hex uint64
+
+// MarshalText writes 0x….
+func (h hex) MarshalText() ([]byte, error) {
+	return strconv.AppendUint([]byte("0x"), uint64(h), 16), nil
+}
+
+// UnmarshalText reads what MarshalText wrote.
+func (h *hex) UnmarshalText(b []byte) error {
+	text, ok := bytes.CutPrefix(b, []byte("0x"))
+	v, err := strconv.ParseUint(string(text), 16, 64)
+	if !ok || err != nil {
+		return fmt.Errorf("%.40q is no hexadecimal number of 64 bits, such as 0x1f", b)
+	}
+	*h = hex(v)
+	return nil
+}
+
+// entry is what a list holds.
+type entry interface {
+	check() error // what is wrong with it, by itself
+	most() int    // how many of them a list may hold
+}
+
+// list is an array whose entries are checked as they are read, one by one: so an array of worthless entries takes no memory to speak of.
+type list[T entry] []T
+
+// UnmarshalJSON reads an array up to its first entry that is wrong.
+func (l *list[T]) UnmarshalJSON(b []byte) error {
+	if *l = nil; string(b) == "null" {
+		return nil
+	}
+	*l = list[T]{} // empty is not absent
+	d := json.NewDecoder(bytes.NewReader(b))
+	if t, err := d.Token(); err != nil || t != json.Delim('[') {
+		return fmt.Errorf("%.20q where a list belongs", b)
+	}
+	for d.More() {
+		var x T
+		if err := d.Decode(&x); err != nil {
+			return err
+		}
+		if err := x.check(); err != nil {
+			return err
+		}
+		if len(*l) == x.most() {
+			return fmt.Errorf("a list of more than %d", x.most())
+		}
+		*l = append(*l, x)
+	}
+	return nil
+}
+
+// word is a short text of a list.
+type word string
+
+func (w word) check() error {
+	if len(w) == 0 || len(w) > 32 {
+		return fmt.Errorf("%.40q is no word", string(w))
+	}
+	return nil
+}
+
+func (word) most() int { return 256 }
+
+func wordsOf[S ~string](texts []S) list[word] {
+	out := make(list[word], 0, len(texts))
+	for _, t := range texts {
+		out = append(out, word(t))
+	}
+	return out
+}
+
+// bytesOf reads bytes as pairs of hexadecimal digits.
+func bytesOf(text string) ([]byte, error) {
+	b, err := digits.DecodeString(text)
+	if err != nil {
+		return nil, fmt.Errorf("%.40q are no bytes in hexadecimal", text)
+	}
+	return b, nil
+}

@@ -1,0 +1,172 @@
+package saved
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"cowscope/vmspace"
+)
+
+// Mappings and runs of pages as JSON, with the names that the JSON of a snapshot gives their fields.
+
+// The limits of what a snapshot may hold. A process has at most 65530 mappings unless somebody raised vm.max_map_count.
+const (
+	mostItems = 512 << 10 // mappings, or runs of pages, of a process
+	mostPath  = 16 << 10
+)
+
+type mappingJSON struct {
+	Start   hex           `json:"start"`
+	End     hex           `json:"end"`
+	Perms   string        `json:"perms"`
+	Offset  uint64        `json:"offset"`
+	Device  string        `json:"device"` // as /proc/PID/maps has it: 08:01
+	Inode   uint64        `json:"inode"`
+	Path    string        `json:"path"`
+	PathHex string        `json:"path_hex,omitempty"` // instead of path, where that is no UTF-8
+	Smaps   *countersJSON `json:"smaps,omitempty"`
+}
+
+type countersJSON struct {
+	Rss      uint64     `json:"rss"`
+	Pss      uint64     `json:"pss"`
+	Swap     uint64     `json:"swap"`
+	Locked   uint64     `json:"locked"`
+	LazyFree uint64     `json:"lazyfree"`
+	AnonHuge uint64     `json:"anon_huge"`
+	VMFlags  list[word] `json:"vm_flags"`
+}
+
+func (mappingJSON) most() int { return mostItems }
+
+func (m mappingJSON) check() error {
+	if m.Start >= m.End {
+		return fmt.Errorf("a mapping from %#x to %#x", uint64(m.Start), uint64(m.End))
+	}
+	if len(m.Path) > mostPath || len(m.PathHex) > 2*mostPath {
+		return fmt.Errorf("the mapping at %#x has a path of more than %d bytes", uint64(m.Start), mostPath)
+	}
+	_, err := permsOf(m.Perms)
+	return err
+}
+
+func mappingOf(m vmspace.Mapping) mappingJSON {
+	out := mappingJSON{Start: hex(m.Start), End: hex(m.End), Perms: m.Perms.String(), Offset: m.Offset,
+		Device: deviceText(m.Major, m.Minor), Inode: m.Inode}
+	out.Path, out.PathHex = pathOf(m.Path)
+	if c := m.Smaps; c != nil {
+		out.Smaps = &countersJSON{c.Rss, c.Pss, c.Swap, c.Locked, c.LazyFree, c.AnonHuge, wordsOf(c.VMFlags)}
+	}
+	return out
+}
+
+// mapping is what m was made of. Texts that come again and again are kept once.
+func (r *reader) mapping(m mappingJSON) (vmspace.Mapping, error) {
+	out := vmspace.Mapping{Range: vmspace.Range{Start: uint64(m.Start), End: uint64(m.End)}, Offset: m.Offset, Inode: m.Inode}
+	if (out.Start|out.End)&(r.head.PageSize-1) != 0 {
+		return out, fmt.Errorf("the mapping at %#x does not begin and end with a page", out.Start)
+	}
+	out.Perms, _ = permsOf(m.Perms) // checked when it was read
+	var err error
+	if out.Major, out.Minor, err = deviceOf(m.Device); err != nil {
+		return out, err
+	}
+	if out.Path, err = r.path(m.Path, m.PathHex); err != nil {
+		return out, err
+	}
+	if c := m.Smaps; c != nil {
+		out.Smaps = &vmspace.Counters{Rss: c.Rss, Pss: c.Pss, Swap: c.Swap, Locked: c.Locked, LazyFree: c.LazyFree, AnonHuge: c.AnonHuge}
+		for _, f := range c.VMFlags {
+			out.Smaps.VMFlags = append(out.Smaps.VMFlags, r.intern(string(f)))
+		}
+	}
+	return out, nil
+}
+
+// pathOf is a path for JSON, which holds Unicode only: a path may hold any byte but NUL.
+func pathOf(path string) (text, raw string) {
+	if utf8.ValidString(path) {
+		return path, ""
+	}
+	return "", fmt.Sprintf("%x", path)
+}
+
+func (r *reader) path(text, raw string) (string, error) {
+	if raw == "" {
+		return r.intern(text), nil
+	}
+	b, err := bytesOf(raw)
+	return r.intern(string(b)), err
+}
+
+func permsOf(letters string) (vmspace.Perms, error) {
+	for p := range vmspace.SharedMap << 1 {
+		if p.String() == letters {
+			return p, nil
+		}
+	}
+	return 0, fmt.Errorf("%.40q are no letters of a mapping, such as rw-p", letters)
+}
+
+type runJSON struct {
+	Start    hex        `json:"start"`
+	Count    uint64     `json:"count"`
+	State    string     `json:"state"`
+	Attrs    list[word] `json:"attrs,omitempty"`
+	Frame    hex        `json:"frame,omitempty"`
+	Mapcount *int32     `json:"mapcount,omitempty"`
+	Word     hex        `json:"word,omitempty"`
+	Scan     hex        `json:"scan,omitempty"`
+	KFlags   hex        `json:"kflags,omitempty"`
+}
+
+func (runJSON) most() int { return mostItems }
+
+func (r runJSON) check() error {
+	if r.Count == 0 || r.Count > math.MaxUint64>>12 {
+		return fmt.Errorf("a run of %d pages at %#x", r.Count, uint64(r.Start))
+	}
+	return nil
+}
+
+func runOf(r vmspace.Run) runJSON {
+	out := runJSON{Start: hex(r.Start), Count: r.Pages, State: r.State.String(), Attrs: wordsOf(r.Attrs.Names()), Frame: hex(r.Frame),
+		Word: hex(r.Word), Scan: hex(r.Scan), KFlags: hex(r.KFlags)}
+	if r.Mapcount >= 0 {
+		out.Mapcount = &r.Mapcount
+	}
+	return out
+}
+
+// run is what j was made of.
+func (r *reader) run(j runJSON) (vmspace.Run, error) {
+	out := vmspace.Run{Start: uint64(j.Start), Pages: j.Count, Word: uint64(j.Word), Frame: uint64(j.Frame), KFlags: uint64(j.KFlags),
+		Scan: uint16(j.Scan), Mapcount: -1, Shift: r.head.shift()}
+	state := slices.IndexFunc(vmspace.States[:], func(s vmspace.StateInfo) bool { return s.Name == j.State })
+	size := r.head.PageSize
+	switch {
+	case out.Start%size != 0 || out.Pages > (math.MaxUint64-out.Start)/size:
+		return out, fmt.Errorf("a run of %d pages at %#x does not fit in an address space", j.Count, out.Start)
+	case state < 0:
+		return out, fmt.Errorf("%.40q is no state of a page", j.State)
+	case j.Scan > math.MaxUint16 || j.Frame > 1<<55-1:
+		return out, fmt.Errorf("the words of the run at %#x have more bits than the kernel's", out.Start)
+	case j.Mapcount != nil && *j.Mapcount < 0:
+		return out, fmt.Errorf("the run at %#x is mapped %d times", out.Start, *j.Mapcount)
+	}
+	out.State = vmspace.State(state)
+	if j.Mapcount != nil {
+		out.Mapcount = *j.Mapcount
+	}
+	for _, a := range j.Attrs {
+		bit := slices.Index(vmspace.AttrNames[:], string(a))
+		if bit < 0 {
+			return out, fmt.Errorf("%q is no attribute of a page: %s are", string(a), strings.Join(vmspace.AttrNames[:], ", "))
+		}
+		out.Attrs |= 1 << bit
+	}
+	return out, nil
+}

@@ -1,0 +1,215 @@
+package saved
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"cowscope/actions"
+)
+
+// Rules of this file: the first thing that is wrong ends the reading, and what came before it is kept. What is kept in memory is
+// counted as it grows, so that no file, however made, takes more than the limits.
+
+// Recording is what was read.
+type Recording struct {
+	Header
+	Steps []*actions.Step // oldest first, sharing what did not change
+	Lines []int           // for each step its line in the script, 0 where there was none
+}
+
+// Error says in which line of a file something is wrong.
+type Error struct {
+	Line int // from 1
+	Err  error
+}
+
+func (e *Error) Error() string { return fmt.Sprintf("line %d: %v", e.Line, e.Err) }
+func (e *Error) Unwrap() error { return e.Err }
+
+// limits are what a file may take.
+type limits struct {
+	line   int // bytes of a line
+	memory int // bytes that are kept, roughly counted
+}
+
+var fileLimits = limits{line: 64 << 20, memory: 2 << 30}
+
+// What things cost in memory, in bytes and about.
+const (
+	stepCost   = 1 << 10
+	itemCost   = 96
+	nameCost   = 96
+	changeCost = 160
+	chunkItems = 512 // at most so many items are copied where one of them changes
+	spineShare = 16  // and one byte in so many items for the list of the chunks
+	manyChunks = 64  // splices that make the whole list anew
+)
+
+// Open reads a file.
+func Open(path string) (*Recording, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	rec, err := Read(f)
+	if err != nil {
+		err = fmt.Errorf("%s: %w", path, err)
+	}
+	return rec, err
+}
+
+// Read reads a session. Where something is wrong with it, an *Error says in which line, and the recording holds the steps before
+// that; it is nil where there is none.
+func Read(from io.Reader) (*Recording, error) { return read(from, fileLimits) }
+
+func read(from io.Reader, lim limits) (*Recording, error) {
+	r := &reader{in: bufio.NewReaderSize(from, 64<<10), lim: lim, texts: map[string]string{}}
+	rec := &Recording{}
+	err := r.header()
+	rec.Header = r.head
+	for more := true; more && err == nil; {
+		more, err = r.next(rec)
+	}
+	if err == nil && len(rec.Steps) == 0 {
+		err = errors.New("there is no step in it")
+	}
+	if err != nil {
+		err = &Error{max(r.line, 1), err}
+	}
+	if len(rec.Steps) == 0 {
+		rec = nil
+	}
+	return rec, err
+}
+
+// reader reads line by line.
+type reader struct {
+	in    *bufio.Reader
+	lim   limits
+	head  Header
+	line  int // the number of the line at hand
+	buf   []byte
+	spent int
+	texts map[string]string
+}
+
+func (r *reader) header() error {
+	b, err := r.read(4 << 10)
+	if errors.Is(err, errLong) || err == nil && b == nil {
+		return errForeign
+	}
+	if err != nil {
+		return err
+	}
+	// What it claims to be is looked at before what it says.
+	var claim struct {
+		Cowscope string
+		Version  int
+		Program  string
+	}
+	if json.Unmarshal(b, &claim) != nil || claim.Cowscope != kind {
+		return errForeign
+	}
+	if claim.Version != version {
+		return Header{Cowscope: kind, Version: claim.Version, Program: claim.Program}.check()
+	}
+	if err := json.Unmarshal(b, &r.head); err != nil {
+		return plainly(err)
+	}
+	return r.head.check()
+}
+
+var errLong = errors.New("the line is longer than may be")
+
+// next reads a step; more says that there was one.
+func (r *reader) next(rec *Recording) (more bool, err error) {
+	b, err := r.read(r.lim.line)
+	if err != nil || b == nil {
+		return false, err
+	}
+	if err := r.spend(len(b)*2 + stepCost); err != nil {
+		return false, err
+	}
+	var j stepJSON
+	if err := json.Unmarshal(b, &j); err != nil {
+		if b[len(b)-1] != '\n' {
+			return false, errors.New("the file ends in the middle of a step")
+		}
+		return false, plainly(err)
+	}
+	var before *actions.Step
+	if n := len(rec.Steps); n > 0 {
+		before = rec.Steps[n-1]
+	}
+	st, err := r.step(&j, before)
+	if err != nil {
+		return false, err
+	}
+	rec.Steps, rec.Lines = append(rec.Steps, st), append(rec.Lines, max(j.Line, 0))
+	return true, nil
+}
+
+// read gives the next line of at most most bytes, with its newline, or nil at the end; it is good until the next call.
+func (r *reader) read(most int) ([]byte, error) {
+	r.line++
+	r.buf = r.buf[:0]
+	for {
+		part, err := r.in.ReadSlice('\n')
+		if len(r.buf)+len(part) > most {
+			return nil, fmt.Errorf("%w: %d bytes", errLong, most)
+		}
+		r.buf = append(r.buf, part...)
+		switch {
+		case errors.Is(err, bufio.ErrBufferFull):
+		case err != nil && !errors.Is(err, io.EOF):
+			return nil, err
+		case len(r.buf) == 0:
+			return nil, nil
+		default:
+			return r.buf, nil
+		}
+	}
+}
+
+// spend counts memory that is kept.
+func (r *reader) spend(n int) error {
+	if r.spent += n; r.spent > r.lim.memory {
+		return fmt.Errorf("the session needs more than %d MiB of memory from here on", r.lim.memory>>20)
+	}
+	return nil
+}
+
+// spendSplices counts what n splices make anew of a list.
+func (r *reader) spendSplices(n, length int) error {
+	if n > manyChunks {
+		return r.spend(length * itemCost)
+	}
+	return r.spend(n * (min(length, chunkItems)*itemCost + length/spineShare))
+}
+
+// intern gives equal texts one place in memory.
+func (r *reader) intern(s string) string {
+	if t, ok := r.texts[s]; ok {
+		return t
+	}
+	r.texts[s] = s
+	return s
+}
+
+// plainly says what is wrong with JSON in this program's words.
+func plainly(err error) error {
+	var syntax *json.SyntaxError
+	var kind *json.UnmarshalTypeError
+	switch {
+	case errors.As(err, &syntax):
+		return fmt.Errorf("this is not JSON: %v", syntax)
+	case errors.As(err, &kind):
+		return fmt.Errorf("%s: %s where %s belongs", kind.Field, kind.Value, kind.Type)
+	}
+	return err
+}

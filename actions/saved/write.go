@@ -1,0 +1,97 @@
+package saved
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+
+	"cowscope/actions"
+)
+
+// Begin writes the header and the first step, and gives what writes the others. A nil File keeps nothing.
+func (f *File) Begin(info actions.Info, first *actions.Step, aslr bool, program string) (*Writer, error) {
+	if f == nil {
+		return nil, nil
+	}
+	w, err := NewWriter(f, NewHeader(info, first, aslr, program))
+	if err != nil {
+		return nil, err
+	}
+	return w, w.Write(first, 0)
+}
+
+// Writer writes steps as they happen, each by one call of Write with one whole line: what was written survives the writer's death.
+// A nil Writer writes nothing.
+type Writer struct {
+	w      io.Writer
+	last   *actions.Step
+	since  int // steps since the last whole snapshot
+	weight int // bytes of them
+	whole  int // bytes of the line with that snapshot
+}
+
+// wholeEvery is after how many steps a whole snapshot is written, so that a program can start in the middle of a file; but never
+// more bytes of whole snapshots than of the steps between them.
+const wholeEvery = 64
+
+// NewWriter writes the header.
+func NewWriter(w io.Writer, h Header) (*Writer, error) {
+	b, err := encode(h)
+	if err == nil {
+		_, err = w.Write(b)
+	}
+	return &Writer{w: w}, err
+}
+
+// Write writes a step; line is its place in a script, 0 where it has none. Steps come in order, from the first one.
+func (w *Writer) Write(st *actions.Step, line int) error {
+	if w == nil {
+		return nil
+	}
+	b, full, err := w.line(st, line)
+	if err != nil {
+		return err
+	}
+	if len(b) > fileLimits.line {
+		return fmt.Errorf("step %d changed too much to be saved: its line would be longer than %d MiB", st.N, fileLimits.line>>20)
+	}
+	if _, err := w.w.Write(b); err != nil {
+		return err
+	}
+	w.last = st
+	if full {
+		w.since, w.weight, w.whole = 0, 0, len(b)
+		return nil
+	}
+	w.since++
+	w.weight += len(b)
+	return nil
+}
+
+// line makes the line of a step: by what changed, or whole where that is due or shorter.
+func (w *Writer) line(st *actions.Step, line int) (b []byte, full bool, err error) {
+	j := lineOf(st, w.last, line)
+	full = w.last == nil || w.since >= wholeEvery && w.weight >= w.whole
+	if !full {
+		j.Snapshot = changes(w.last.After, st.After)
+		if b, err = encode(j); err != nil || len(b) < w.whole {
+			return b, false, err
+		}
+	}
+	j.Snapshot = whole(st.After)
+	all, err := encode(j)
+	if !full && len(all) >= len(b) {
+		return b, false, err
+	}
+	return all, true, err
+}
+
+// encode is json.Marshal with the signs of C's operators left readable, and a newline.
+func encode(v any) ([]byte, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	err := e.Encode(v)
+	return b.Bytes(), err
+}

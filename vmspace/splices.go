@@ -1,0 +1,100 @@
+package vmspace
+
+import "fmt"
+
+// Rules of this file: what a list became, told by the items that are not the same, so that a list can be made from the one before
+// it. Pure. Splices may come from a stranger's file: applying takes nothing on trust.
+
+// Splice says that in a list the Drop items from index At on gave way to Add.
+type Splice[T Item] struct {
+	At, Drop int
+	Add      []T
+}
+
+// MappingSplices tells how a became b, counters included: splices in order, by the indexes of a. It looks only at what the two do not
+// share.
+func MappingSplices(a, b List[Mapping]) []Splice[Mapping] { return splicesOf(a, b, sameMapping) }
+
+// RunSplices tells how a became b.
+func RunSplices(a, b List[Run]) []Splice[Run] { return splicesOf(a, b, sameRun) }
+
+func splicesOf[T Item](a, b List[T], same func(a, b *T) bool) []Splice[T] {
+	var out []Splice[T]
+	unshared(a, b, func(alo, ahi, blo, bhi int) {
+		was, now := a.Slice(alo, ahi), b.Slice(blo, bhi)
+		for i, k := 0, 0; i < len(was) || k < len(now); {
+			if i < len(was) && k < len(now) && same(&was[i], &now[k]) {
+				i, k = i+1, k+1
+				continue
+			}
+			i0, k0 := i, k
+			for (i < len(was) || k < len(now)) && (i == len(was) || k == len(now) || !same(&was[i], &now[k])) {
+				if k == len(now) || i < len(was) && was[i].Bounds().Start <= now[k].Bounds().Start {
+					i++
+				} else {
+					k++
+				}
+			}
+			out = append(out, Splice[T]{alo + i0, i - i0, now[k0:k]})
+		}
+	})
+	return out
+}
+
+// fewSplices is how many splices are made one by one, each sharing the chunks that it does not touch; more make the list anew.
+const fewSplices = 64
+
+// ApplyMappings makes the list that the splices tell of. It fails where they do not fit l, or where the items would not be in order.
+func ApplyMappings(l List[Mapping], splices []Splice[Mapping]) (List[Mapping], error) {
+	return l.apply(splices, sameMapping)
+}
+
+// ApplyRuns makes the list that the splices tell of, as ApplyMappings does.
+func ApplyRuns(l List[Run], splices []Splice[Run]) (List[Run], error) {
+	return l.apply(splices, sameRun)
+}
+
+func (l List[T]) apply(splices []Splice[T], same func(a, b *T) bool) (List[T], error) {
+	if err := l.fits(splices); err != nil {
+		return l, err
+	}
+	if len(splices) > fewSplices {
+		var items []T
+		at := 0
+		for _, s := range splices {
+			items = append(append(items, l.Slice(at, s.At)...), s.Add...)
+			at = s.At + s.Drop
+		}
+		return rebase(l, append(items, l.Slice(at, l.n)...), same), nil
+	}
+	for i := len(splices) - 1; i >= 0; i-- { // from the end, so that the indexes before it stay what they are
+		s := splices[i]
+		l = l.splice(s.At, s.At+s.Drop, s.Add)
+	}
+	return l, nil
+}
+
+// fits says what is wrong with splices of l.
+func (l List[T]) fits(splices []Splice[T]) error {
+	at, end := 0, uint64(0) // the index, and the address, up to which all is well
+	for i, s := range splices {
+		if s.At < at || s.Drop < 0 || s.At > l.n || s.Drop > l.n-s.At {
+			return fmt.Errorf("items %d to %d+%d of %d cannot be replaced", s.At, s.At, s.Drop, l.n)
+		}
+		if s.At > at {
+			end = l.At(s.At - 1).Bounds().End
+		}
+		for k := range s.Add {
+			b := s.Add[k].Bounds()
+			if b.Empty() || b.Start < end {
+				return fmt.Errorf("%v is empty, or overlaps what lies before it", b)
+			}
+			end = b.End
+		}
+		at = s.At + s.Drop
+		if last := i == len(splices)-1 || splices[i+1].At > at; last && at < l.n && l.At(at).Bounds().Start < end {
+			return fmt.Errorf("%v overlaps what lies before it", l.At(at).Bounds())
+		}
+	}
+	return nil
+}
