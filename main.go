@@ -8,14 +8,17 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"runtime/debug"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
 	"cowscope/actions"
 	"cowscope/actions/feature"
 	"cowscope/actions/lang"
+	"cowscope/actions/lesson"
 	"cowscope/actions/saved"
 	"cowscope/tui"
 	"cowscope/vmspace"
@@ -78,7 +81,7 @@ func command() *cobra.Command {
 	f.StringVar(&o.Save, "save", "", saveHelp)
 	o.Program = version
 	c.CompletionOptions.DisableDefaultCmd = true
-	c.AddCommand(execCommand(), snapshotCommand(), doctorCommand(), replayCommand())
+	c.AddCommand(lessonCommand(), execCommand(), snapshotCommand(), doctorCommand(), replayCommand())
 	return c
 }
 
@@ -285,6 +288,119 @@ func doctor(json bool) error {
 		return statusError{exitStart, err}
 	}
 	return nil
+}
+
+func lessonCommand() *cobra.Command {
+	var o tui.LabOptions
+	var language string
+	c := &cobra.Command{
+		Use:   "lesson [NAME|FILE.md]",
+		Short: "a walkthrough on the live kernel: text beside the lab",
+		Long: "lesson opens a lesson: one that cowscope brings along, by its name, or a file of one's own. Without a name it goes on where you\n" +
+			"left off. Exit status: 0; 2 when there is no such lesson or its file is broken; 3 when no subject can be started.",
+		Example: "  cowscope lesson list\n" +
+			"  cowscope lesson check one-page\n" +
+			"  cowscope lesson new my-lesson && cowscope lesson check my-lesson.md",
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			l, progress, err := openLesson(language, args)
+			if err != nil {
+				return err
+			}
+			return tui.RunLesson(l, progress, o)
+		},
+	}
+	sessionFlags(c.Flags(), &o.Options)
+	screenFlags(c.Flags(), &o.ScreenOptions)
+	c.PersistentFlags().StringVar(&language, "language", lesson.Language(os.Getenv), "en or zh-CN")
+	c.AddCommand(
+		&cobra.Command{Use: "list", Short: "the lessons in the order in which they build on each other", Args: cobra.NoArgs,
+			RunE: func(*cobra.Command, []string) error {
+				return lesson.WriteList(os.Stdout, language, progressOrNone(), term.IsTerminal(os.Stdout.Fd()))
+			}},
+		&cobra.Command{Use: "check [NAME|FILE.md…]", Short: "run lessons headless on this kernel and prove every step",
+			RunE: func(_ *cobra.Command, args []string) error { return checkLessons(language, args) }},
+		&cobra.Command{Use: "new NAME", Short: "write NAME.md, a lesson to begin with", Args: cobra.ExactArgs(1),
+			RunE: func(_ *cobra.Command, args []string) error { return newLesson(args[0]) }},
+		&cobra.Command{Use: "format", Short: "how a lesson is written, for authors", Args: cobra.NoArgs,
+			RunE: func(*cobra.Command, []string) error {
+				_, err := os.Stdout.WriteString(lesson.Format)
+				return err
+			}})
+	return c
+}
+
+// progressOrNone is where progress is kept, nil where there is no place for it.
+func progressOrNone() *lesson.Progress {
+	file, err := lesson.ProgressFile()
+	if err != nil {
+		return nil
+	}
+	return lesson.ProgressAt(file)
+}
+
+// openLesson finds the lesson that the arguments name; without one, the first that is not done.
+func openLesson(language string, args []string) (*lesson.Lesson, *lesson.Progress, error) {
+	progress := progressOrNone()
+	name := ""
+	if len(args) > 0 {
+		name = args[0]
+	} else {
+		var err error
+		if name, err = lesson.NextOf(language, progress); err != nil {
+			return nil, nil, err
+		}
+	}
+	l, err := lesson.Find(language, name)
+	if err != nil {
+		return nil, nil, err
+	}
+	if why, err := l.Missing(); err != nil || why != "" {
+		return nil, nil, errors.Join(err, fmt.Errorf("%s cannot run here: %s", name, why))
+	}
+	return l, progress, nil
+}
+
+// checkLessons proves the lessons that are named, or all that cowscope brings along, and tells of each.
+func checkLessons(language string, names []string) error {
+	if len(names) == 0 {
+		names = lesson.Path()
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	defer stop()
+	wrong := 0
+	for _, name := range names {
+		l, err := lesson.Find(language, name)
+		if err != nil {
+			return err
+		}
+		v, err := lesson.Check(ctx, l, lesson.Open(actions.Options{}))
+		if err != nil {
+			return err
+		}
+		for _, p := range v.Problems {
+			fmt.Println(p)
+		}
+		wrong += len(v.Problems)
+		fmt.Println(v.Line(name))
+	}
+	if wrong > 0 {
+		return statusError{exitFailed, fmt.Errorf("%d of what the lessons say does not hold here", wrong)}
+	}
+	return nil
+}
+
+func newLesson(name string) error {
+	file := strings.TrimSuffix(name, ".md") + ".md"
+	f, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(lesson.Template(filepath.Base(strings.TrimSuffix(file, ".md"))))
+	if err = errors.Join(err, f.Close()); err == nil {
+		fmt.Printf("%s is a lesson that holds: cowscope lesson %s shows it, cowscope lesson check %s proves it\n", file, file, file)
+	}
+	return err
 }
 
 func replayCommand() *cobra.Command {

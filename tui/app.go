@@ -60,14 +60,17 @@ type App struct {
 	// later sends a message after a while; tests, which wait for nothing, replace it.
 	later func(time.Duration, tea.Msg) tea.Cmd
 
-	over    overlay
-	busy    string
-	slow    bool // the running command has lasted long enough to be told
-	runs    int  // commands so far, so that an old tick is known
-	waiting []tea.KeyPressMsg
-	typed   []string // command lines, oldest first
-	message string
-	bad     bool
+	course     *course // the lesson that is shown, nil in the lab
+	presenting bool    // the presenter's bar is on
+	pressed    pressed
+	over       overlay
+	busy       string
+	slow       bool // the running command has lasted long enough to be told
+	runs       int  // commands so far, so that an old tick is known
+	waiting    []tea.KeyPressMsg
+	typed      []string // command lines, oldest first
+	message    string
+	bad        bool
 
 	// The frame that was drawn last, and whether it still holds.
 	fresh  bool
@@ -180,6 +183,8 @@ func (m *App) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		return m, m.wheel(msg)
 	case doneMsg:
 		return m, m.done(msg)
+	case courseMsg:
+		return m, m.courseDone(msg)
 	case slowMsg:
 		if m.busy != "" && int(msg) == m.runs {
 			m.slow, m.fresh = true, false
@@ -220,6 +225,7 @@ func (m *App) press(k tea.KeyPressMsg) tea.Cmd {
 	}
 	m.fresh = false
 	m.message, m.bad = "", false
+	m.pressed = pressed{key: keyName(k)}
 	var cmd tea.Cmd
 	if m.over != nil {
 		cmd = m.over.key(m, k)
@@ -251,6 +257,7 @@ const slowAfter = 150 * time.Millisecond
 // run sends a command line to the lab.
 func (m *App) run(line string) tea.Cmd {
 	m.busy, m.slow = line, false
+	m.pressed.became = line
 	m.runs++
 	n := m.runs
 	do := func() tea.Msg {
@@ -277,6 +284,9 @@ func (m *App) done(d doneMsg) tea.Cmd {
 	m.over = nil
 	m.steps = m.lab.History()
 	m.show(len(m.steps) - 1)
+	if m.course != nil {
+		m.course.follow(m)
+	}
 	return tea.Batch(m.replay(), m.peek())
 }
 
@@ -343,17 +353,30 @@ func (m *App) peek() tea.Cmd {
 	}
 }
 
+// acted is the last step, up to the one that is shown, that did more than look: an expectation leaves the marks of what it is about.
+func (m *App) acted() *actions.Step {
+	for i := m.pos; i > 0; i-- {
+		if !m.steps[i].Check {
+			return m.steps[i]
+		}
+	}
+	return m.steps[0]
+}
+
 // scene gathers what the panes draw.
 func (m *App) scene() *scene {
 	st := m.step()
-	if m.marked != st {
-		m.marks, m.marked = newMarks(st.Changes), st
+	if acted := m.acted(); m.marked != acted {
+		m.marks, m.marked = newMarks(acted.Changes), acted
 	}
 	info := m.lab.Info()
 	s := &scene{step: st, snap: st.After, steps: m.steps, pos: m.pos, live: m.live(), cursor: m.cursor, current: m.current(),
 		marks: m.marks, bytes: m.bytes, view: m.view, kernel: info.Kernel, rights: info.Rights, recorded: info.Recorded, message: m.message, bad: m.bad}
 	if m.slow {
 		s.busy = m.busy
+	}
+	if m.course != nil {
+		s.lesson = m.course.title
 	}
 	return s
 }

@@ -10,6 +10,9 @@ func drawHeader(p pen, s *scene) {
 	}
 	x := p.put(1, 0, roleAccent|flagBold, "cowscope")
 	mode, state, st := "lab", "● live", roleGood
+	if s.lesson != "" {
+		mode = s.lesson
+	}
 	if s.recorded != "" {
 		mode, state = "replay", "● end"
 	}

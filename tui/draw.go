@@ -42,7 +42,7 @@ func (m *App) draw() *tea.Cursor {
 		return nil
 	}
 	s := m.scene()
-	lay := layout(m.w, m.h, measure(s, m.w, m.h))
+	lay := m.layout(s)
 	for _, p := range panes {
 		p.draw(m.canvas.pen(p.place(lay)), s, m)
 	}
@@ -50,6 +50,43 @@ func (m *App) draw() *tea.Cursor {
 		return m.over.draw(all, m)
 	}
 	return nil
+}
+
+// layout divides the screen. A lesson's text stands left of the lab, or in its place where both do not fit; the presenter's bar stands
+// above the keys.
+func (m *App) layout(s *scene) screen {
+	w, h := m.w, m.bodyHeight()
+	text, side := 0, true
+	if m.course != nil {
+		text, side = courseColumns(m.w)
+	}
+	lay := screen{}
+	switch {
+	case side:
+		w -= text
+		lay = layout(w, h, measure(s, w, h))
+		for _, r := range []*rect{&lay.maps, &lay.pages, &lay.inspector, &lay.log} {
+			r.x += text
+		}
+	case m.course.swap:
+		lay, text = layout(w, h, measure(s, w, h)), 0
+	}
+	lay.header, lay.keys = rect{0, 0, m.w, 1}, rect{0, m.h - 1, m.w, 1}
+	if text > 0 {
+		lay.lesson = m.courseRect()
+	}
+	if m.presents() {
+		lay.bar = rect{0, m.h - 2, m.w, 1}
+	}
+	return lay
+}
+
+// bodyHeight is the screen's height without the presenter's bar.
+func (m *App) bodyHeight() int {
+	if m.presents() {
+		return m.h - 1
+	}
+	return m.h
 }
 
 // pane is one part of the screen: where it stands and how it is drawn.
@@ -65,6 +102,12 @@ var panes = []pane{
 	{"pages", func(l screen) rect { return l.pages }, func(p pen, s *scene, m *App) { drawPages(p, s, &m.hits) }},
 	{"inspector", func(l screen) rect { return l.inspector }, func(p pen, s *scene, _ *App) { drawInspector(p, s) }},
 	{"log", func(l screen) rect { return l.log }, func(p pen, s *scene, m *App) { drawLog(p, s, &m.hits) }},
+	{"lesson", func(l screen) rect { return l.lesson }, func(p pen, _ *scene, m *App) {
+		if m.course != nil {
+			drawCourse(p, m)
+		}
+	}},
+	{"bar", func(l screen) rect { return l.bar }, func(p pen, _ *scene, m *App) { drawPressed(p, m.pressed) }},
 	{"keys", func(l screen) rect { return l.keys }, func(p pen, s *scene, m *App) { drawKeys(p, s, m.keyBar()) }},
 }
 

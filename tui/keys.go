@@ -55,6 +55,7 @@ func init() { // the help overlay shows the table, and the table opens it
 		{keys: []string{"K"}, short: "kill", help: "exit or kill the current process", do: openKill, off: needProcess},
 		{keys: []string{"W"}, help: "form: write a text or a byte anywhere", do: openForm("write"), off: needProcess},
 		{keys: []string{"R"}, help: "form: read any number of bytes", do: openForm("read"), off: needProcess},
+		{keys: []string{"B"}, help: "the presenter's bar: the key last pressed, and the command it became", do: (*App).togglePresenter},
 		{keys: []string{"n"}, help: "start a fresh subject: every process ends, p1 begins anew", do: runLine("restart"), off: needLive},
 		{keys: []string{"shift+tab"}, show: "Shift+Tab", help: "go to the previous process", do: useProcess(-1), off: needRelative},
 		{keys: []string{"up", "k"}, show: "↑ ↓ or k j", help: "select a row of the map", do: moveRow(-1)},
@@ -78,6 +79,11 @@ func init() { // the help overlay shows the table, and the table opens it
 
 // act runs the binding of a key, or says why it cannot.
 func (m *App) act(k tea.KeyPressMsg) tea.Cmd {
+	if m.course != nil {
+		if cmd, ok := m.courseKey(k); ok {
+			return cmd
+		}
+	}
 	name := k.String()
 	for _, b := range bindings {
 		if !slices.Contains(b.keys, name) {
@@ -94,12 +100,36 @@ func (m *App) act(k tea.KeyPressMsg) tea.Cmd {
 	return nil
 }
 
+// allBindings are the keys of a lesson, where one is shown, and those of the lab.
+func (m *App) allBindings() []binding {
+	if m.course == nil {
+		return bindings
+	}
+	own := map[string]bool{}
+	var out []binding
+	for _, b := range courseBindings {
+		out = append(out, b)
+		for _, k := range b.keys {
+			own[k] = true
+		}
+	}
+	for _, b := range bindings {
+		if !own[b.keys[0]] {
+			out = append(out, b)
+		}
+	}
+	return out
+}
+
 // keyBar is the table as the key bar shows it.
 func (m *App) keyBar() []keyHelp {
 	var out []keyHelp
-	for _, b := range bindings {
+	for i, b := range m.allBindings() {
 		off := b.off != nil && b.off(m) != ""
 		if b.short == "" || off && m.recorded() { // where it will never be of use
+			continue
+		}
+		if off && m.course != nil && i < len(courseBindings) { // a lesson's keys are for their moment
 			continue
 		}
 		out = append(out, keyHelp{b.label(), b.short, off})
@@ -256,7 +286,7 @@ func moveRow(d int) func(*App) tea.Cmd {
 
 func moveScreen(d int) func(*App) tea.Cmd {
 	return func(m *App) tea.Cmd {
-		lay := layout(m.w, m.h, measure(m.scene(), m.w, m.h))
+		lay := m.layout(m.scene())
 		return moveRow(d * max(lay.maps.h-3, 1))(m)
 	}
 }
@@ -278,7 +308,7 @@ func movePage(d int64) func(*App) tea.Cmd {
 func moveLine(d int64) func(*App) tea.Cmd {
 	return func(m *App) tea.Cmd {
 		s := m.scene()
-		lay := layout(m.w, m.h, measure(s, m.w, m.h))
+		lay := m.layout(s)
 		g := newPageGrid(s, lay.pages.w-4, lay.pages.h-2)
 		return movePage(d * int64(max(g.perLine, 1)))(m)
 	}

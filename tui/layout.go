@@ -29,6 +29,8 @@ type demand struct {
 // screen is the rectangles of one frame; an empty one is not drawn.
 type screen struct {
 	header, maps, pages, inspector, log, keys rect
+	lesson                                    rect // of its text, where one is shown
+	bar                                       rect // of the presenter, where it is on
 }
 
 // layout divides w by h cells.

@@ -38,7 +38,7 @@ type helpLine struct {
 	right string
 }
 
-func helpLines() []helpLine {
+func helpLines(keys []binding) []helpLine {
 	out := []helpLine{{"", roleTitle, "States of a page"}}
 	for i, st := range vmspace.States {
 		out = append(out, helpLine{stateGlyph[i].glyph + "  " + st.Name, stateRole(st.State), st.Sentence})
@@ -48,7 +48,7 @@ func helpLines() []helpLine {
 		helpLine{"┊", roleGood, "most likely one frame: frame numbers are hidden without root"},
 		helpLine{"≠", roleBad, "two frames: a write here does not reach the other"},
 		helpLine{}, helpLine{"", roleTitle, "Keys"})
-	for _, b := range bindings {
+	for _, b := range keys {
 		if b.help != "" {
 			out = append(out, helpLine{b.label(), roleKey, b.help})
 		}
@@ -56,8 +56,8 @@ func helpLines() []helpLine {
 	return out
 }
 
-func (c *card) draw(p pen, _ *App) *tea.Cursor {
-	lines := helpLines()
+func (c *card) draw(p pen, m *App) *tea.Cursor {
+	lines := helpLines(m.allBindings())
 	w := min(96, p.r.w-2)
 	h := min(len(lines)+2, p.r.h-2)
 	box := p.sub(rect{(p.r.w - w) / 2, (p.r.h - h) / 2, w, h})

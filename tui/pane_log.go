@@ -4,6 +4,7 @@ package tui
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"cowscope/actions"
@@ -23,21 +24,36 @@ func drawLog(p pen, s *scene, hits *hitList) {
 
 // drawLogTail draws the steps that end with the one shown, newest below.
 func drawLogTail(p pen, s *scene, hits *hitList) {
-	why := wrap(s.step.Why, p.r.w-logIndent(p.r.w))
+	shown := s.logged()
+	why := wrap(s.steps[shown[len(shown)-1]].Why, p.r.w-logIndent(p.r.w))
 	if len(why) > max(p.r.h-1, 1) {
 		why = why[:max(p.r.h-1, 1)]
 		last := &why[len(why)-1]
 		*last = clip(*last+" …", p.r.w-logIndent(p.r.w))
 	}
-	y := min(p.r.h, s.pos+1+len(why)) - len(why) // from the top while there is room, then the newest below
+	y := min(p.r.h, len(shown)+len(why)) - len(why) // from the top while there is room, then the newest below
 	for i, l := range why {
 		p.put(logIndent(p.r.w), y+i, roleText, l)
 	}
-	for i := s.pos; i >= 0 && y > 0; i-- {
+	for n := len(shown) - 1; n >= 0 && y > 0; n-- {
 		y--
-		drawLogStep(p, y, s, i)
+		i := shown[n]
+		drawLogStep(p, y, s, i, n == len(shown)-1)
 		hits.add(rect{p.r.x, p.r.y + y, p.r.w, 1}, hit{kind: hitStep, n: i})
 	}
+}
+
+// logged are the steps that the log has room for, by their index, up to the one that is shown. What a lesson claims, and what holds, is
+// ticked off in its text.
+func (s *scene) logged() []int {
+	var out []int
+	for i := s.pos; i >= 0 && len(out) < 200; i-- {
+		if s.lesson == "" || !s.steps[i].Check || !s.steps[i].OK() || i == 0 {
+			out = append(out, i)
+		}
+	}
+	slices.Reverse(out)
+	return out
 }
 
 func logIndent(w int) int {
@@ -48,10 +64,10 @@ func logIndent(w int) int {
 }
 
 // drawLogStep draws one step: number, process, command, call and answer.
-func drawLogStep(p pen, y int, s *scene, i int) {
+func drawLogStep(p pen, y int, s *scene, i int, last bool) {
 	st := s.steps[i]
 	num, cmd := roleFaint, roleDim
-	if i == s.pos {
+	if last {
 		num, cmd = roleAccent|flagBold, roleTitle
 	}
 	x := 0

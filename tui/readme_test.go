@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"cowscope/actions"
+	"cowscope/actions/lesson"
 	"cowscope/vmspace"
 
 	"github.com/charmbracelet/x/ansi"
@@ -26,7 +27,7 @@ func TestReadmeTables(t *testing.T) {
 		t.Fatal(err)
 	}
 	text := string(b)
-	for name, table := range map[string]string{"keys": keyTable(), "states": stateTable(), "verbs": verbTable(t), "words": wordTable()} {
+	for name, table := range map[string]string{"keys": keyTable(), "states": stateTable(), "verbs": verbTable(t), "words": wordTable(), "lesson keys": courseTable(), "lessons": lessonTable(t)} {
 		re := regexp.MustCompile(`(?s)(<!-- ` + name + `: [^\n]*-->\n).*?(<!-- end -->)`)
 		if !re.MatchString(text) {
 			t.Fatalf("the README has no place for %s", name)
@@ -54,6 +55,28 @@ func keyTable() string {
 		if b.help != "" {
 			out += fmt.Sprintf("| %s | %s |\n", code(b.label()), b.help)
 		}
+	}
+	return out
+}
+
+func courseTable() string {
+	out := "| key | does |\n|---|---|\n"
+	for _, b := range courseBindings {
+		if b.help != "" {
+			out += fmt.Sprintf("| %s | %s |\n", code(b.label()), b.help)
+		}
+	}
+	return out
+}
+
+func lessonTable(t *testing.T) string {
+	all, err := lesson.List()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := "| lesson | level | minutes | about |\n|---|---|---|---|\n"
+	for _, e := range all[lesson.English] {
+		out += fmt.Sprintf("| `%s` | %s | %d | %s |\n", e.Name, e.Level, e.Minutes, e.Summary)
 	}
 	return out
 }

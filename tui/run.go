@@ -10,6 +10,7 @@ import (
 	"syscall"
 
 	"cowscope/actions"
+	"cowscope/actions/lesson"
 	"cowscope/actions/saved"
 
 	tea "charm.land/bubbletea/v2"
@@ -69,6 +70,26 @@ func RunReplay(rec *saved.Recording, o ScreenOptions, note string) error {
 		return err
 	}
 	return runScreen(l, o, note)
+}
+
+// RunLesson runs a lesson in the terminal until the user quits.
+func RunLesson(l *lesson.Lesson, progress *lesson.Progress, o LabOptions) error {
+	if runtime.GOOS != "linux" {
+		return fmt.Errorf("a lesson needs Linux: it drives a live process and reads /proc; this is %s, where replay works", runtime.GOOS)
+	}
+	if err := needScreen("a lesson", o.ScreenOptions); err != nil {
+		return err
+	}
+	p, err := lesson.NewPlayer(context.Background(), l, lesson.Open(o.Options), progress)
+	if err != nil {
+		return err
+	}
+	defer p.Close()
+	m, err := NewCourse(p, l.Title, Options{Theme: o.Theme, ASCII: o.ASCII, Plain: o.plain()})
+	if err != nil {
+		return err
+	}
+	return runProgram(m, o.plain())
 }
 
 func runScreen(l Lab, o ScreenOptions, note string) error {

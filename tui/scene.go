@@ -14,6 +14,7 @@ import (
 
 // scene is one position in the history together with where the reader looks.
 type scene struct {
+	lesson  string // its title, "" in the lab
 	step    *actions.Step
 	snap    *vmspace.Snapshot
 	steps   []*actions.Step // the whole history

@@ -1,0 +1,45 @@
+// The presenter's bar: for a room that sees the screen and not the keyboard, the key last pressed and the command that it became.
+
+package tui
+
+import (
+	tea "charm.land/bubbletea/v2"
+)
+
+// pressed is the last key.
+type pressed struct {
+	key string // as people call it
+
+	became string // the command line that it ran, "" for none
+}
+
+// keyNames are what keys are called that print nothing.
+var keyNames = map[string]string{"enter": "Enter", "tab": "Tab", "shift+tab": "Shift+Tab", "esc": "Esc", "space": "Space", "up": "↑", "down": "↓",
+	"left": "←", "right": "→", "shift+left": "Shift+←", "shift+right": "Shift+→", "pgup": "PgUp", "pgdown": "PgDn", "home": "Home", "end": "End",
+	"backspace": "Backspace", "delete": "Delete"}
+
+func keyName(k tea.KeyPressMsg) string {
+	if n, ok := keyNames[k.String()]; ok {
+		return n
+	}
+	return k.String()
+}
+
+// presents says whether the bar has a line of the screen.
+func (m *App) presents() bool { return m.presenting && m.h > minHeight }
+
+func (m *App) togglePresenter() tea.Cmd {
+	m.presenting = !m.presenting
+	return nil
+}
+
+func drawPressed(p pen, k pressed) {
+	if p.r.empty() || k.key == "" {
+		return
+	}
+	x := p.put(1, 0, roleKey|flagBold|flagReverse, " "+k.key+" ")
+	if k.became != "" {
+		x = p.put(x, 0, roleDim, " → ")
+		p.cut(x, 0, p.r.w-x-1, roleTitle|flagBold, k.became)
+	}
+}
