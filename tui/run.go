@@ -130,9 +130,12 @@ func orDefault(theme string) string {
 	return theme
 }
 
+// framesPerSecond is half of Bubble Tea's own: its renderer ticks also when nothing changes, and that is most of what an idle lab costs.
+const framesPerSecond = 30
+
 // runProgram runs the model in the terminal. SIGTERM, SIGINT and SIGHUP quit as the key does.
 func runProgram(m *App, plain bool) error {
-	opts := []tea.ProgramOption{tea.WithoutSignalHandler()}
+	opts := []tea.ProgramOption{tea.WithoutSignalHandler(), tea.WithFPS(framesPerSecond)}
 	if plain {
 		opts = append(opts, tea.WithColorProfile(colorprofile.ASCII))
 	}
