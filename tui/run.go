@@ -30,6 +30,8 @@ type LabOptions struct {
 	ScreenOptions
 	Save    string // file that the session is saved to, "" for none
 	Program string // version of cowscope, for that file
+	From    string // saved session whose commands are run first, "" for none
+	Until   int    // the last step of it, -1 for all
 }
 
 // RunLab runs the lab in the terminal until the user quits. Whatever ends it, the subjects are gone and the terminal is as it was.
@@ -51,13 +53,42 @@ func RunLab(o LabOptions) error {
 	}
 	defer s.Close()
 	if o.Save == "" {
-		return runScreen(s, o.ScreenOptions, "")
+		return rerunAndShow(s, o)
 	}
 	r, err := newRecorder(s, file, o)
 	if err != nil {
 		return err
 	}
-	return errors.Join(runScreen(r, o.ScreenOptions, ""), r.failed())
+	return errors.Join(rerunAndShow(r, o), r.failed())
+}
+
+// rerunAndShow runs a saved session's commands first, where one is given, and shows the lab. What the kernel answered otherwise is told
+// at once in short, and in full when the screen is gone.
+func rerunAndShow(l Lab, o LabOptions) error {
+	if o.From == "" {
+		return runScreen(l, o.ScreenOptions, "", false)
+	}
+	rec, damage := saved.Open(o.From)
+	if rec == nil {
+		return damage
+	}
+	last := rec.Steps[len(rec.Steps)-1].N
+	if o.Until >= 0 {
+		last = min(last, o.Until)
+	}
+	differ, err := saved.Rerun(context.Background(), rec, l, last)
+	if err = errors.Join(err, damage); err != nil {
+		return err
+	}
+	note := fmt.Sprintf("ran again up to step %d: every answer was the same", last)
+	if len(differ) > 0 {
+		note = fmt.Sprintf("ran again up to step %d: %d answers differ; %s", last, len(differ), differ[0])
+	}
+	err = runScreen(l, o.ScreenOptions, note, len(differ) > 0)
+	for _, d := range differ {
+		fmt.Println(d)
+	}
+	return err
 }
 
 // RunReplay shows a recording in the terminal until the user quits; note is told at the start, "" for nothing.
@@ -69,7 +100,7 @@ func RunReplay(rec *saved.Recording, o ScreenOptions, note string) error {
 	if err != nil {
 		return err
 	}
-	return runScreen(l, o, note)
+	return runScreen(l, o, note, true)
 }
 
 // RunLesson runs a lesson in the terminal until the user quits.
@@ -92,13 +123,13 @@ func RunLesson(l *lesson.Lesson, progress *lesson.Progress, o LabOptions) error 
 	return runProgram(m, o.plain())
 }
 
-func runScreen(l Lab, o ScreenOptions, note string) error {
+func runScreen(l Lab, o ScreenOptions, note string, bad bool) error {
 	m, err := New(l, Options{Theme: o.Theme, ASCII: o.ASCII, Plain: o.plain()})
 	if err != nil {
 		return err
 	}
 	if note != "" {
-		m.say(note, true)
+		m.say(note, bad)
 	}
 	return runProgram(m, o.plain())
 }
