@@ -269,13 +269,14 @@ func (r *Reader) readSmall(f *procFiles, old List[Mapping]) (List[Mapping], erro
 	if err == nil {
 		r.text, err = r.readText(f.smaps, true)
 	}
+	var maps []Mapping
 	if err == nil {
-		r.mappings, err = parseSmaps(r.mappings[:0], r.text)
+		maps, err = f.counters.parse(r.text)
 	}
 	if err != nil {
 		return List[Mapping]{}, err
 	}
-	return rebase(old, r.mappings, sameMapping), nil
+	return rebase(old, maps, sameMapping), nil
 }
 
 // scattered is a size from which on resident pages may each be in a page table of their own, and few of them make smaps slow.
