@@ -126,6 +126,15 @@ func explainExec(st *Step, c *call) string {
 	if c.ending.Trap {
 		text = fmt.Sprintf("The code ran to a trap at %s, such as a breakpoint instruction, and stopped there. ", place(st, c.ending.IP))
 	}
+	for _, ch := range changesOf(st.Changes, st.Process, vmspace.ChangePage) {
+		if !ch.Range.Overlaps(st.Focus) {
+			text += fmt.Sprintf("What it touched by itself: %s: %s → %s. ", placeRange(st, ch), ch.From, ch.To)
+			if st.Before.Process(st.Process).PageAt(st.Focus.Start, st.Before.PageSize).Word&vmspace.WordPresent != 0 {
+				return strings.TrimSpace(text)
+			}
+			break
+		}
+	}
 	return text + accessText(st)
 }
 
@@ -181,6 +190,9 @@ func pageSentence(st *Step, ch vmspace.Change) string {
 	case "none>zero":
 		return head + "First touch, by a read: the kernel took a page fault and mapped its one shared page of zeros. No memory is used."
 	case "none>anon":
+		if st.Happened == vmspace.Copy {
+			return head + "First touch, by a write: the kernel copied the file's page into a frame of " + st.Process + "'s own. The file never sees the write."
+		}
 		return head + "First touch: the kernel took a page fault, found a free frame, filled it with zeros and mapped it."
 	case "zero>anon":
 		return head + "The zero page is everyone's, so the write got a frame of its own, filled with zeros."
@@ -190,7 +202,7 @@ func pageSentence(st *Step, ch vmspace.Change) string {
 		return head + "The page cache's own page was mapped, and its cached neighbours with it where there are any."
 	case "none>cow":
 		return head + "The page was mapped, shared copy-on-write."
-	case "file>anon", "none>anon file":
+	case "file>anon":
 		return head + "The file's page was copied" + frames + ". The copy is " + st.Process + "'s own; the file never sees the write."
 	case "cow>anon":
 		if ch.FromFrame != 0 && ch.FromFrame == ch.ToFrame {
