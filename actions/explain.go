@@ -54,14 +54,16 @@ func changesOf(cs []vmspace.Change, label string, kind vmspace.ChangeKind) []vms
 func explainMmap(st *Step, c *call) string {
 	pages := st.Focus.Pages(st.After.PageSize)
 	text := fmt.Sprintf("%s reserved, no memory yet: each page gets its frame when it is first touched.", plural(pages, "page"))
-	if got := changesOf(st.Changes, st.Process, vmspace.ChangePage); len(got) > 0 {
-		n := uint64(0)
-		for _, g := range got {
+	n := uint64(0)
+	for _, g := range changesOf(st.Changes, st.Process, vmspace.ChangePage) {
+		if g.To != vmspace.None.String() { // a page that was replaced
 			n += g.Pages
 		}
+	}
+	if n > 0 {
 		text = fmt.Sprintf("%s reserved, and %d of them faulted in at once.", plural(pages, "page"), n)
 	}
-	if len(changesOf(st.Changes, st.Process, vmspace.ChangeUnmapped)) > 0 {
+	if lo, hi := st.Before.Process(st.Process).Mappings.Overlap(st.Focus); lo < hi {
 		text += " What was mapped there before is gone."
 	}
 	p := st.After.Process(st.Process)
@@ -78,7 +80,7 @@ func explainMmap(st *Step, c *call) string {
 }
 
 func explainMunmap(st *Step, c *call) string {
-	gone := changesOf(st.Changes, st.Process, vmspace.ChangeUnmapped)
+	gone := append(changesOf(st.Changes, st.Process, vmspace.ChangeUnmapped), changesOf(st.Changes, st.Process, vmspace.ChangeShrunk)...)
 	if len(gone) == 0 {
 		return "Nothing was mapped there: unmapping a hole is no error."
 	}

@@ -62,6 +62,11 @@ func runMremap(c *call) error {
 	return nil
 }
 
+func mappedAt(st *Step, addr uint64) bool {
+	_, ok := st.After.Process(st.Process).MappingAt(addr)
+	return ok
+}
+
 func mremapFlags(c *call) (bits uint64, names string) {
 	var parts []string
 	for _, f := range []struct {
@@ -88,6 +93,8 @@ func explainMremap(st *Step, c *call) string {
 	switch {
 	case st.Value != c.from && c.cmd.Has("dontunmap"):
 		return "The pages moved, frames and all: only page table entries were changed. The old range is still mapped, and empty."
+	case st.Value != c.from && mappedAt(st, c.from): // the old size was 0
+		return "Nothing moved: this is a second mapping of the same shared memory. Its pages are mapped when they are first touched here."
 	case st.Value != c.from:
 		return "The pages moved to another address, frames and all: no byte was copied, only page table entries."
 	}
