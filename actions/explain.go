@@ -107,7 +107,7 @@ func explainMprotect(st *Step, c *call) string {
 // splitText says what became of the mappings around the range.
 func splitText(st *Step) string {
 	for _, s := range changesOf(st.Changes, st.Process, vmspace.ChangeSplit) {
-		return fmt.Sprintf(" A mapping has one set of letters, so the kernel split it into %s.", s.To)
+		return fmt.Sprintf(" A mapping has one set of letters and flags, so the kernel split it into %s.", s.To)
 	}
 	for _, s := range changesOf(st.Changes, st.Process, vmspace.ChangeMerged) {
 		return fmt.Sprintf(" %s neighbours now have the same letters: the kernel merged them into one mapping.", s.From)
