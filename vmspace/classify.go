@@ -56,7 +56,8 @@ type Evidence struct {
 	KFlags     uint64 // kpageflags
 	HaveScan   bool   // Scan was read, with all the categories this package asks for but guard and soft-dirty
 	HaveKFlags bool   // KFlags was read
-	ZeroFrame  bool   // the frame is known to be that of the zero page
+	ZeroFrame  bool   // the frame is known to be that of the zero page ...
+	OtherFrame bool   // ... or known not to be
 }
 
 // Classify decides what a page of m is. In a shared mapping a present page is Shared whatever lies under it.
@@ -116,7 +117,7 @@ func classify(c class, e Evidence) (State, Attrs) {
 		return Anon, a
 	// The zero page, too, is present, not of a file and not exclusive. The scan tells it, the frame and kpageflags tell it;
 	// without any of them a page of plain memory may be either. No private file mapping maps the zero page.
-	case e.HaveScan || e.HaveKFlags || c.file:
+	case e.HaveScan || e.HaveKFlags || e.OtherFrame || c.file:
 		return COW, a
 	}
 	return Unknown, a

@@ -46,6 +46,7 @@ func TestClassify(t *testing.T) {
 		{"zero by scan", anon, scan(wordZero, ScanPresent|ScanPFNZero), Zero, 0},
 		{"zero by kpageflags", anon, kpage(wordZero, KZeroPage), Zero, 0},
 		{"zero by frame", anon, Evidence{Word: wordZero, ZeroFrame: true}, Zero, 0},
+		{"cow by frame", anon, Evidence{Word: wordZero, OtherFrame: true}, COW, 0},
 		{"huge zero", anon, scan(wordZero, ScanPresent|ScanPFNZero|ScanHuge), Zero, Huge},
 		{"zero of /dev/zero", devZero, scan(wordZero, ScanPresent|ScanPFNZero), Zero, 0},
 		{"cow or zero of /dev/zero", devZero, Evidence{Word: wordZero}, Unknown, 0},
