@@ -57,13 +57,8 @@ func (p *Process) PagesIn(r Range) iter.Seq[Run] {
 	}
 }
 
-// pageSize is the size of the pages that p has, 4 KiB where it has none.
-func (p *Process) pageSize() uint64 {
-	if p.Pages.Len() == 0 {
-		return 1 << 12
-	}
-	return p.Pages.At(0).PageSize()
-}
+// pageSize is the size of the pages of p.
+func (p *Process) pageSize() uint64 { return Run{Shift: p.Shift}.PageSize() }
 
 // noPages is a run in state None.
 func noPages(r Range, pageSize uint64) Run {

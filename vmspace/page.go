@@ -110,7 +110,10 @@ func (r Run) FrameOf(i uint64) uint64 {
 func (r Run) Clip(o Range) Run {
 	size := r.PageSize()
 	lo := max(r.Start, o.Start&^(size-1))
-	hi := min(r.Bounds().End, (o.End+size-1)&^(size-1))
+	hi := r.Bounds().End
+	if o.End < hi {
+		hi = min(hi, (o.End+size-1)&^(size-1))
+	}
 	if hi <= lo {
 		return Run{Start: lo, Mapcount: -1, Shift: r.Shift}
 	}
