@@ -17,7 +17,7 @@
 //	none      no       –     –          not swapped
 //	guard     no       –     –          bit 58; bit 62, swapped, is set too, so guard is looked for first
 //	swapped   no       –     –          bit 62
-//	special   yes      –     –          [vdso], [vvar], or VmFlags pf, io, mm
+//	special   –        –     –          [vdso], or VmFlags pf, io, mm; of [vvar] and all of VmFlags pf, pagemap says nothing
 //	shared    yes      –     –          the mapping is shared
 //	zero      yes      no    no         PAGEMAP_SCAN says PFNZERO, or kpageflags ZERO_PAGE, or it is the zero page's frame
 //	file      yes      yes   –          the mapping is private

@@ -35,7 +35,7 @@ var States = [...]StateInfo{
 	{Shared, "shared", "a page of a shared mapping: everyone who maps it sees every write", "present, file, shared mapping"},
 	{Swapped, "swapped", "swapped out: the next touch brings it back", "swapped and not guard"},
 	{Guard, "guard", "a guard marker: any touch is SIGSEGV", "guard bit 58"},
-	{Special, "special", "lent by the kernel (vdso, vvar, device): the usual words do not apply", "VmFlags pf, io or mm, or a name in brackets"},
+	{Special, "special", "lent by the kernel (vdso, vvar, device): the usual words do not apply", "VmFlags pf, io or mm, or a name in brackets; pagemap may say nothing"},
 	{Unknown, "unknown", "could not be read", "the error"},
 }
 

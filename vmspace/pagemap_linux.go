@@ -113,8 +113,6 @@ func userEnd(maps List[Mapping]) uint64 {
 	return 0
 }
 
-const kernelHalf = 1 << 63
-
 // runBuilder turns words into runs.
 type runBuilder struct {
 	*pageReader

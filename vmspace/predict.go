@@ -126,10 +126,9 @@ func predictAbsent(m Mapping, page Run, access Access, f Facts) Prediction {
 		return Prediction{[]Happening{SwapIn}, "the page is in swap"}
 	}
 	switch kind := m.Kind(); {
-	case kind == KindSpecial && m.Path == "[vdso]":
+	case m.Path == "[vdso]":
 		return Prediction{[]Happening{MapPage}, "the kernel maps its page"}
-	case kind == KindSpecial:
-		// Of [vvar] pagemap shows nothing, also once the page is mapped.
+	case kind == KindSpecial, m.blind():
 		return Prediction{[]Happening{MapPage, NoFault, BusErr}, "the kernel maps its page, if it has one for this place and has not done so yet"}
 	case m.Smaps.HasFlag("ht"):
 		if kind == KindFile && m.Perms&SharedMap != 0 {
