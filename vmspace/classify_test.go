@@ -60,6 +60,9 @@ func TestClassify(t *testing.T) {
 		{"guard by word", anon, Evidence{Word: wordGuard}, Guard, 0},
 		{"guard by scan", anon, scan(wordSwap, ScanSwapped|ScanGuard), Guard, 0},
 		{"uffd-wp", anon, scan(wordUffd, ScanPresent), Anon, UffdWP},
+		{"marker of userfaultfd", flags(), scan(WordSwapped|WordUffdWP, ScanSwapped), None, UffdWP},
+		{"marker of userfaultfd in shared memory", shared, scan(WordSwapped|WordUffdWP, ScanSwapped), None, UffdWP},
+		{"marker or swapped", anon, scan(WordSwapped|WordUffdWP, ScanSwapped), Swapped, UffdWP},
 		{"vdso", vdso, scan(wordFile, ScanPresent), Special, 0},
 		{"vdso untouched", vdso, scan(0, 0), None, 0},
 		{"device", flags("rd", "pf"), scan(wordCOW&^WordSoftDirty, ScanPresent), Special, 0},
@@ -70,10 +73,13 @@ func TestClassify(t *testing.T) {
 		{"locked by kpageflags", anon, kpage(wordAnon&^WordSoftDirty, KAnon|KSwapBacked|KMlocked), Anon, Locked},
 		{"huge", anon, scan(wordAnon&^WordSoftDirty, ScanPresent|ScanHuge), Anon, Huge},
 		{"huge by kpageflags", anon, kpage(wordAnon&^WordSoftDirty, KAnon|KSwapBacked|KTHP), Anon, Huge},
+		{"part of a huge page, mapped by others", anon, Evidence{Word: wordAnon &^ WordSoftDirty, Scan: ScanPresent | ScanHuge, HaveScan: true,
+			KFlags: KAnon | KSwapBacked | KTHP, HaveKFlags: true, Mapcount: 2}, COW, Huge},
 		{"part of a huge page, mapped alone", anon, Evidence{Word: wordAnon &^ WordSoftDirty, Scan: ScanPresent, HaveScan: true,
 			KFlags: KAnon | KSwapBacked | KTHP, HaveKFlags: true}, Anon, 0},
 		{"hugetlb", flags("ht"), scan(wordAnon&^WordSoftDirty, ScanPresent), Anon, Huge},
 		{"ksm", anon, kpage(wordZero, KKSM|KAnon|KSwapBacked), COW, KSM},
+		{"ksm, mapped once", anon, kpage(wordAnon&^WordSoftDirty, KKSM|KAnon|KSwapBacked), COW, KSM},
 		{"dirty and referenced", anon, kpage(wordAnon&^WordSoftDirty, KAnon|KSwapBacked|KDirty|KReferenced), Anon, Dirty | Referenced},
 		{"lazyfree", anon, kpage(wordAnon&^WordSoftDirty, KAnon), Anon, LazyFree},
 		{"lazyfree, written again", flags(), kpage(wordAnon&^WordSoftDirty, KAnon), Anon, 0},
@@ -107,7 +113,7 @@ func TestRefineRuns(t *testing.T) {
 	mine := []Run{run(0, 10, 100, Anon), run(10, 5, 300, Anon), run(20, 2, 900, Anon)}
 	theirs := NewList([]Run{run(2, 3, 102, COW), run(7, 2, 555, COW), run(10, 5, 300, Anon), run(20, 2, 900, File)})
 	want := []Run{run(0, 2, 100, Anon), run(2, 3, 102, COW), run(5, 5, 105, Anon), run(10, 5, 300, COW), run(20, 2, 900, Anon)}
-	got := refine(mine, theirs)
+	got := refine(mine, theirs, sameFrame)
 	if len(got) != len(want) {
 		t.Fatalf("%+v", got)
 	}
@@ -116,32 +122,9 @@ func TestRefineRuns(t *testing.T) {
 			t.Errorf("run %d is %+v, want %+v", i, got[i], want[i])
 		}
 	}
-	if same := refine(mine, NewList([]Run{run(0, 10, 7, COW)})); &same[0] != &mine[0] {
+	if same := refine(mine, NewList([]Run{run(0, 10, 7, COW)}), sameFrame); &same[0] != &mine[0] {
 		t.Error("nothing to refine should change nothing")
 	}
 }
 
 const pg4k = 4096
-
-// Of some mappings pagemap says nothing, whatever pages they have: absence is no evidence there.
-func TestBlindMappings(t *testing.T) {
-	size := uint64(pg4k)
-	m := func(page uint64, path string, flags ...string) Mapping {
-		return Mapping{Range: Range{page * size, (page + 2) * size}, Perms: Read, Path: path, Smaps: &Counters{VMFlags: flags}}
-	}
-	p := &Process{Mappings: NewList([]Mapping{m(16, "[vvar]"), m(18, "[vvar_vclock]"), m(20, "/dev/fb0", "pf", "io"), m(22, "[vdso]"), m(24, ""),
-		m(0xffffffffff600, "[vsyscall]")})}
-	for page, want := range map[uint64]State{16: Special, 18: Special, 20: Special, 22: None, 24: None, 30: None, 0xffffffffff600: Special} {
-		if got := p.PageAt(page*size, size).State; got != want {
-			t.Errorf("page %d is %v, want %v", page, got, want)
-		}
-	}
-	if got := letters(p, Range{16 * size, 26 * size}); got != "xxxxxx...." {
-		t.Errorf("the pages are %q", got)
-	}
-	for _, page := range []uint64{16, 20} {
-		if got := Predict(p, page*size, Load, NoFacts); !got.Allows(NoFault) || !got.Allows(MapPage) {
-			t.Errorf("page %d: %v", page, got)
-		}
-	}
-}

@@ -21,10 +21,6 @@ const (
 	maxPatch    = 2048     // more mappings than this around one range: read the whole list instead
 )
 
-// hugeBlock is what one entry of the page middle directory maps: a table of 8-byte entries fills a page. 2 MiB with pages of 4 KiB, 32 MiB
-// with 16 KiB, 512 MiB with 64 KiB.
-func hugeBlock(pageSize uint64) uint64 { return pageSize / 8 * pageSize }
-
 // errTooMany says that reading all mappings is the cheaper way.
 var errTooMany = errors.New("too many mappings to ask for one by one")
 
