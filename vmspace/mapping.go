@@ -98,8 +98,8 @@ const kernelHalf = 1 << 63
 
 // Counters are what /proc/PID/smaps adds to a mapping, in bytes, and its VmFlags as two-letter words.
 type Counters struct {
-	Rss, Pss, Swap, Locked, LazyFree, AnonHuge uint64
-	VMFlags                                    []string
+	Rss, Pss, Swap, Locked, LazyFree, AnonHuge, KSM uint64
+	VMFlags                                         []string
 }
 
 // HasFlag says whether the VmFlags hold the two-letter word f.
