@@ -71,7 +71,7 @@ func (m Mapping) Kind() Kind {
 		return KindHeap
 	case m.Path == "[stack]":
 		return KindStack
-	case m.Path == "[anon]" || strings.HasPrefix(m.Path, "[anon:"):
+	case m.Path == "[anon]" || strings.HasPrefix(m.Path, "[anon:"), strings.HasPrefix(m.Path, "[stack:"): // of a thread: Linux 3.4 to 4.4
 		return KindAnon
 	case strings.HasPrefix(m.Path, "[anon_shmem:"):
 		return KindShmem
