@@ -99,3 +99,46 @@ func (w *way) unknowns(t *testing.T) {
 		t.Error("root sees no frames")
 	}
 }
+
+// Update says what Read says also where a huge page is split by one process and seen as a whole by its relatives.
+func TestUpdateOfAHugePage(t *testing.T) {
+	for _, o := range []Options{{}, {NoFrames: true}, {NoFrames: true, NoScan: true}, {NoKPage: true, NoScan: true}} {
+		t.Run(fmt.Sprintf("%+v", o), func(t *testing.T) {
+			o.SmallMappings, o.KPageBudget = -1, 1<<20
+			p := startPuppet(t)
+			huge, ok := hugeState(p)
+			if !ok {
+				t.Skip("needs thp: the kernel had no huge page to give")
+			}
+			p.fork()
+			p.fork()
+			r, full := newReader(t, o), newReader(t, o)
+			s := read(t, r, p.family())
+			for _, step := range []struct {
+				child int
+				page  uint64
+			}{{0, 0}, {0, 7}, {1, 0}, {1, 511}, {-1, 9}, {0, 600}, {-1, 0}} {
+				at := huge.Start + step.page*pg
+				label := fmt.Sprintf("p%d", step.child+2)
+				if step.child < 0 {
+					p.store(at, 5)
+				} else {
+					p.inChild(step.child, 's', at, 5)
+				}
+				next, err := r.Update(s, p.family(), []Touched{{label, Range{at, at + 1}}})
+				if err != nil {
+					t.Fatal(err)
+				}
+				want := read(t, full, p.family())
+				for i, q := range next.Processes {
+					for at := huge.Start; at < huge.End; at += pg {
+						if a, b := q.PageAt(at, pg), want.Processes[i].PageAt(at, pg); a != b {
+							t.Fatalf("after %+v, %s %x:\nupdate %+v\nread   %+v", step, q.Label, at, a, b)
+						}
+					}
+				}
+				s = next
+			}
+		})
+	}
+}
