@@ -113,6 +113,11 @@ func TestPredict(t *testing.T) {
 			t.Errorf("%s %s: %s (%s), want %s", c.what, c.access, s, got.Why, c.want)
 		}
 	}
+	// Merged pages (KSM) are write-protected too, and look like any other where kpageflags are hidden.
+	mergeable := Mapping{Perms: Read | Write, Smaps: &Counters{VMFlags: []string{"mg"}}}
+	if got := predictStore(mergeable, Run{State: Anon, Word: WordPresent | WordExclusive, Mapcount: -1}, calm); !got.Allows(Copy) {
+		t.Errorf("in a mergeable mapping: %v", got)
+	}
 	for _, dead := range []*Process{{State: Zombie}, {State: Gone}, {Err: "denied"}} {
 		if got := Predict(dead, 0, Load, NoFacts); len(got.Can) != 0 || got.Why == "" {
 			t.Errorf("%+v", got)
