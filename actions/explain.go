@@ -265,6 +265,9 @@ func untouchedText(st *Step) string {
 	verb := strings.Fields(strings.TrimPrefix(st.Command, "@"+st.Process+" "))[0]
 	wrote := verb == "write" || verb == "fill"
 	switch {
+	case st.Minor+st.Major > 0 && run.State == vmspace.Anon && wrote && !st.After.Frames:
+		return "The frame was still write-protected since the fork, but nobody else has it: one minor fault made it writable again. Whether the " +
+			"frame was kept or copied is hidden, as frame numbers are."
 	case st.Minor+st.Major > 0 && run.State == vmspace.Anon && wrote:
 		return "The frame was still write-protected since the fork, but nobody else has it: one minor fault made it writable again, and it was kept."
 	case run.State == vmspace.Shared && wrote && st.Minor > 0:

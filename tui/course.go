@@ -24,7 +24,6 @@ type course struct {
 	title  string
 	top    int  // first line of the text that is shown
 	swap   bool // where text and lab do not fit side by side: the lab is shown
-	quick  bool // the reader saw all of the text that there is
 
 	width int // what lines was laid out for
 	state *lesson.State

@@ -33,6 +33,9 @@ func (s *smapsMemory) parse(text []byte) ([]Mapping, error) {
 	}
 	s.remember(text, k, j, from, to)
 	s.maps, s.spare = maps, s.maps
+	if len(s.at) != len(maps) { // a line that looks like a mapping and is none: nothing is built on this text
+		*s = smapsMemory{parser: s.parser}
+	}
 	return maps, nil
 }
 

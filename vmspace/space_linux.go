@@ -144,7 +144,7 @@ func (r *Reader) mend(g *reading) error {
 				return errTorn
 			}
 		}
-		windows := blocks(g.unsure)
+		windows := blocks(g.unsure, r.pages.size)
 		runs, err := r.pages.read(g.files.pagemap, g.maps, windows)
 		if err != nil {
 			return err
