@@ -265,6 +265,9 @@ func snapshot(pid int, json bool) error {
 	if err := write(os.Stdout, vmspace.Member{Label: "p1", PID: pid}); err != nil {
 		return statusError{exitFailed, fmt.Errorf("process %d cannot be read: %w", pid, err)}
 	}
+	if !json {
+		fmt.Println(r.Cost())
+	}
 	return nil
 }
 

@@ -516,7 +516,7 @@ func TestNoScreen(t *testing.T) {
 func TestSnapshotOfAProcess(t *testing.T) {
 	self := strconv.Itoa(os.Getpid())
 	out, err := exec.Command(program(t), "snapshot", self).CombinedOutput()
-	if err != nil || !strings.Contains(string(out), "pid "+self) || !strings.Contains(string(out), "[stack]") {
+	if err != nil || !strings.Contains(string(out), "pid "+self) || !strings.Contains(string(out), "[stack]") || !strings.Contains(string(out), "\ncost: ") {
 		t.Errorf("%v: %.200s", err, out)
 	}
 	out, err = exec.Command(program(t), "snapshot", self, "--json").Output()

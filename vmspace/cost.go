@@ -1,6 +1,10 @@
 package vmspace
 
-import "time"
+import (
+	"fmt"
+	"strconv"
+	"time"
+)
 
 // Rules of this file: what looking costs the process that is looked at. Whoever walks page tables holds the mmap_lock of that process
 // for reading, and its threads cannot map or unmap meanwhile. Seen from outside, that is the time of the calls that take the lock:
@@ -13,6 +17,14 @@ type Cost struct {
 	Held    time.Duration // their time, waiting for the lock included: it was held no longer than that
 	Longest time.Duration // the longest stretch of such calls of one thread without a rest
 	Rests   int
+}
+
+// String tells the cost in a sentence.
+func (c Cost) String() string {
+	ms := func(d time.Duration) string {
+		return strconv.FormatFloat(float64(d.Microseconds())/1000, 'f', -1, 64) + " ms"
+	}
+	return fmt.Sprintf("cost: its threads could not map or unmap during %d calls, %s in all and %s at a stretch", c.Calls, ms(c.Held), ms(c.Longest))
 }
 
 // add takes in what was done beside or after c.
