@@ -12,6 +12,7 @@ import (
 	"cowscope/actions"
 	"cowscope/actions/lesson"
 	"cowscope/actions/saved"
+	"cowscope/tui/cast"
 
 	tea "charm.land/bubbletea/v2"
 	"github.com/charmbracelet/colorprofile"
@@ -28,18 +29,24 @@ type ScreenOptions struct {
 type LabOptions struct {
 	actions.Options
 	ScreenOptions
+	Output
 	Save    string // file that the session is saved to, "" for none
 	Program string // version of cowscope, for that file
 }
 
 // RunLab runs the lab in the terminal until the user quits. Whatever ends it, the subjects are gone and the terminal is as it was.
-func RunLab(o LabOptions) error {
+func RunLab(o LabOptions) (err error) {
 	if runtime.GOOS != "linux" {
 		return fmt.Errorf("the lab needs Linux: it drives a live process and reads /proc; this is %s, where replay works", runtime.GOOS)
 	}
 	if err := needScreen("the lab", o.ScreenOptions); err != nil {
 		return err
 	}
+	tape, err := o.Output.open()
+	if err != nil {
+		return err
+	}
+	defer tape.Close()
 	file, err := saved.Create(o.Save)
 	if err != nil {
 		return err
@@ -50,14 +57,52 @@ func RunLab(o LabOptions) error {
 		return err
 	}
 	defer s.Close()
-	if o.Save == "" {
-		return runScreen(s, o.ScreenOptions, "")
+	var l Lab = s
+	if o.Save != "" {
+		r, err := newRecorder(s, file, o)
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, r.failed()) }()
+		l = r
 	}
-	r, err := newRecorder(s, file, o)
+	m, err := New(l, o.model(tape))
 	if err != nil {
 		return err
 	}
-	return errors.Join(runScreen(r, o.ScreenOptions, ""), r.failed())
+	m.presenting = tape != nil
+	return o.run(m, tape, "cowscope")
+}
+
+// model is how the model of a screen looks. What is recorded is to look the same everywhere, so there no terminal is asked for its ground.
+func (o LabOptions) model(tape *cast.File) Options {
+	return screenOptions(o.ScreenOptions, tape != nil)
+}
+
+func screenOptions(o ScreenOptions, recorded bool) Options {
+	if recorded {
+		o.Theme = orDefault(o.Theme)
+	}
+	return Options{Theme: o.Theme, ASCII: o.ASCII, Plain: o.plain()}
+}
+
+// run runs the model in the terminal, and leaves the files behind that were asked for.
+func (o LabOptions) run(m *App, file *cast.File, title string) (err error) {
+	var more []tea.ProgramOption
+	if file != nil {
+		if m.tape, err = cast.NewTape(file, m.header(o.Cast, terminalSize(), title)); err != nil {
+			return err
+		}
+		more = append(more, tea.WithOutput(tap{os.Stdout, m.tape.Output}))
+		if o.Input {
+			more = append(more, tea.WithInput(tap{os.Stdin, m.tape.Input}))
+		}
+	}
+	err = errors.Join(runProgram(m, o.plain(), more...), m.tape.Close())
+	if o.Still != "" {
+		err = errors.Join(err, m.writeStill(o.Still))
+	}
+	return err
 }
 
 // RunReplay shows a recording in the terminal until the user quits; note is told at the start, "" for nothing.
@@ -69,7 +114,14 @@ func RunReplay(rec *saved.Recording, o ScreenOptions, note string) error {
 	if err != nil {
 		return err
 	}
-	return runScreen(l, o, note)
+	m, err := New(l, screenOptions(o, false))
+	if err != nil {
+		return err
+	}
+	if note != "" {
+		m.say(note, true)
+	}
+	return runProgram(m, o.plain())
 }
 
 // RunLesson runs a lesson in the terminal until the user quits.
@@ -80,27 +132,21 @@ func RunLesson(l *lesson.Lesson, progress *lesson.Progress, o LabOptions) error 
 	if err := needScreen("a lesson", o.ScreenOptions); err != nil {
 		return err
 	}
+	tape, err := o.Output.open()
+	if err != nil {
+		return err
+	}
+	defer tape.Close()
 	p, err := lesson.NewPlayer(context.Background(), l, lesson.Open(o.Options), progress)
 	if err != nil {
 		return err
 	}
 	defer p.Close()
-	m, err := NewCourse(p, l.Title, Options{Theme: o.Theme, ASCII: o.ASCII, Plain: o.plain()})
+	m, err := NewCourse(p, l.Title, o.model(tape))
 	if err != nil {
 		return err
 	}
-	return runProgram(m, o.plain())
-}
-
-func runScreen(l Lab, o ScreenOptions, note string) error {
-	m, err := New(l, Options{Theme: o.Theme, ASCII: o.ASCII, Plain: o.plain()})
-	if err != nil {
-		return err
-	}
-	if note != "" {
-		m.say(note, true)
-	}
-	return runProgram(m, o.plain())
+	return o.run(m, tape, "cowscope: "+l.Title)
 }
 
 func (o ScreenOptions) plain() bool { return o.NoColor || os.Getenv("NO_COLOR") != "" }
@@ -131,8 +177,8 @@ func orDefault(theme string) string {
 }
 
 // runProgram runs the model in the terminal. SIGTERM, SIGINT and SIGHUP quit as the key does.
-func runProgram(m *App, plain bool) error {
-	opts := []tea.ProgramOption{tea.WithoutSignalHandler()}
+func runProgram(m *App, plain bool, more ...tea.ProgramOption) error {
+	opts := append(more, tea.WithoutSignalHandler())
 	if plain {
 		opts = append(opts, tea.WithColorProfile(colorprofile.ASCII))
 	}
