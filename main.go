@@ -455,7 +455,8 @@ func demoCommand() *cobra.Command {
 		Use:   "demo [NAME|FILE]",
 		Short: "a script drives the real screen, at the pace of a person",
 		Long: "demo plays a demo: one that cowscope brings along, by its name, or a file of one's own. Space stops it and lets it go on, q leaves.\n" +
-			"With --record or --still it needs no terminal, and then it does not wait: the times in the recording are the script's.\n" +
+			"A recording or a picture needs no terminal: where there is none, or with --size or --steady, the demo is drawn unseen and without\n" +
+			"waiting; the recording has the script's pace.\n" +
 			"Exit status: 0; 1 when an expectation of the demo does not hold or it could not come to its end; 2 when there is no such demo or it\n" +
 			"is broken; 3 when no subject can be started.",
 		Example: "  cowscope demo list\n" +

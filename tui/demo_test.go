@@ -16,6 +16,7 @@ import (
 	tea "charm.land/bubbletea/v2"
 	"github.com/charmbracelet/x/ansi"
 	"github.com/charmbracelet/x/vt"
+	"pgregory.net/rapid"
 )
 
 func readDemo(t *testing.T, text string) *Demo {
@@ -359,4 +360,24 @@ func checkStandIns(t *testing.T, st, real *actions.Step) {
 	if (vmspace.Diff(real.Before, real.After) == nil) != (len(st.Changes) == 0) {
 		t.Errorf("%s: %d changes", st.Command, len(st.Changes))
 	}
+}
+
+// A demo's screen is exactly as large as the terminal, caption and all, and what does not fit leaves the lab its room.
+func TestDemoAtEverySize(t *testing.T) {
+	s := onStage(t, readDemo(t, "mmap 4p rw private anon\n"), false, Options{})
+	s.tape = nil
+	s.play.caption = strings.Repeat("a long caption ", 40)
+	rapid.Check(t, func(t *rapid.T) {
+		w, h := rapid.IntRange(1, 300).Draw(t, "w"), rapid.IntRange(1, 100).Draw(t, "h")
+		s.m.Update(tea.WindowSizeMsg{Width: w, Height: h})
+		lines := strings.Split(ansi.Strip(s.m.View().Content), "\n")
+		for i, l := range lines {
+			if len(lines) != h || ansi.StringWidth(l) != w {
+				t.Fatalf("%dx%d: line %d of %d has %d cells", w, h, i, len(lines), ansi.StringWidth(l))
+			}
+		}
+		if h > minHeight+captionLines && w >= minWidth && !strings.Contains(strings.Join(lines, "\n"), "▌ a long caption") {
+			t.Fatalf("%dx%d: no caption", w, h)
+		}
+	})
 }
