@@ -137,7 +137,7 @@ func (p *play) end(m *App) tea.Cmd {
 	}
 	m.play = nil
 	m.say("That was the demo. The lab is yours now: every key works, q quits.", false)
-	return m.pollLater()
+	return nil
 }
 
 // outcome is how the demo went: an error where it did not come to its end.
