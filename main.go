@@ -65,25 +65,33 @@ func status(err error) int {
 }
 
 func command() *cobra.Command {
+	c := labCommand("cowscope")
+	c.Version = version
+	c.SilenceErrors = true
+	c.CompletionOptions.DisableDefaultCmd = true
+	c.AddCommand(labCommand("lab"), lessonCommand(), demoCommand(), execCommand(), snapshotCommand(), doctorCommand(), replayCommand())
+	return c
+}
+
+// labCommand is the lab, by itself and as a subcommand.
+func labCommand(use string) *cobra.Command {
 	var o tui.LabOptions
 	c := &cobra.Command{
-		Use:           "cowscope",
-		Short:         "a terminal laboratory for virtual memory",
-		Long:          "cowscope opens a screen on a fresh subject process: keystrokes make it mmap, mprotect, read, write, execute, fork and\nmunmap; the screen shows, from /proc, the mappings, the protections and the copy-on-write state of every page.",
-		Version:       version,
-		Args:          cobra.NoArgs,
-		SilenceUsage:  true,
-		SilenceErrors: true,
-		RunE:          func(*cobra.Command, []string) error { return tui.RunLab(o) },
+		Use:          use,
+		Short:        "a terminal laboratory for virtual memory",
+		Long:         "cowscope opens a screen on a fresh subject process: keystrokes make it mmap, mprotect, read, write, execute, fork and\nmunmap; the screen shows, from /proc, the mappings, the protections and the copy-on-write state of every page.",
+		Args:         cobra.NoArgs,
+		SilenceUsage: true,
+		RunE:         func(*cobra.Command, []string) error { return tui.RunLab(o) },
 	}
 	f := c.Flags()
 	sessionFlags(f, &o.Options)
 	screenFlags(f, &o.ScreenOptions)
 	outputFlags(f, &o.Output)
 	f.StringVar(&o.Save, "save", "", saveHelp)
+	f.StringVar(&o.From, "from", "", "first run the commands of this saved session again, and say where the kernel answers differently")
+	f.IntVar(&o.Until, "until", -1, "with --from: up to this step; left out, all of them")
 	o.Program = version
-	c.CompletionOptions.DisableDefaultCmd = true
-	c.AddCommand(lessonCommand(), demoCommand(), execCommand(), snapshotCommand(), doctorCommand(), replayCommand())
 	return c
 }
 

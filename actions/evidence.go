@@ -49,7 +49,11 @@ func (e *evidence) called(m vmspace.Mapping, addr uint64) string {
 
 // inside says which mapping m is by where it overlaps r.
 func (e *evidence) inside(m vmspace.Mapping, r vmspace.Range) string {
-	return e.called(m, max(m.Start, r.Start))
+	at := max(m.Start, r.Start)
+	if name, b, bound := e.st.Names.Of(e.st.Process, at); bound && at > r.Start && at > b.Start {
+		return offsetPlace(name, at-b.Start, e.pageSize()) // only from here on
+	}
+	return e.called(m, at)
 }
 
 // readable is a path without what a terminal would obey.

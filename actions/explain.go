@@ -54,14 +54,16 @@ func changesOf(cs []vmspace.Change, label string, kind vmspace.ChangeKind) []vms
 func explainMmap(st *Step, c *call) string {
 	pages := st.Focus.Pages(st.After.PageSize)
 	text := fmt.Sprintf("%s reserved, no memory yet: each page gets its frame when it is first touched.", plural(pages, "page"))
-	if got := changesOf(st.Changes, st.Process, vmspace.ChangePage); len(got) > 0 {
-		n := uint64(0)
-		for _, g := range got {
+	n := uint64(0)
+	for _, g := range changesOf(st.Changes, st.Process, vmspace.ChangePage) {
+		if g.To != vmspace.None.String() { // a page that was replaced
 			n += g.Pages
 		}
+	}
+	if n > 0 {
 		text = fmt.Sprintf("%s reserved, and %d of them faulted in at once.", plural(pages, "page"), n)
 	}
-	if len(changesOf(st.Changes, st.Process, vmspace.ChangeUnmapped)) > 0 {
+	if lo, hi := st.Before.Process(st.Process).Mappings.Overlap(st.Focus); lo < hi {
 		text += " What was mapped there before is gone."
 	}
 	p := st.After.Process(st.Process)
@@ -78,7 +80,7 @@ func explainMmap(st *Step, c *call) string {
 }
 
 func explainMunmap(st *Step, c *call) string {
-	gone := changesOf(st.Changes, st.Process, vmspace.ChangeUnmapped)
+	gone := append(changesOf(st.Changes, st.Process, vmspace.ChangeUnmapped), changesOf(st.Changes, st.Process, vmspace.ChangeShrunk)...)
 	if len(gone) == 0 {
 		return "Nothing was mapped there: unmapping a hole is no error."
 	}
@@ -105,7 +107,7 @@ func explainMprotect(st *Step, c *call) string {
 // splitText says what became of the mappings around the range.
 func splitText(st *Step) string {
 	for _, s := range changesOf(st.Changes, st.Process, vmspace.ChangeSplit) {
-		return fmt.Sprintf(" A mapping has one set of letters, so the kernel split it into %s.", s.To)
+		return fmt.Sprintf(" A mapping has one set of letters and flags, so the kernel split it into %s.", s.To)
 	}
 	for _, s := range changesOf(st.Changes, st.Process, vmspace.ChangeMerged) {
 		return fmt.Sprintf(" %s neighbours now have the same letters: the kernel merged them into one mapping.", s.From)
@@ -125,6 +127,15 @@ func explainExec(st *Step, c *call) string {
 	text := "The code ran and came back. "
 	if c.ending.Trap {
 		text = fmt.Sprintf("The code ran to a trap at %s, such as a breakpoint instruction, and stopped there. ", place(st, c.ending.IP))
+	}
+	for _, ch := range changesOf(st.Changes, st.Process, vmspace.ChangePage) {
+		if !ch.Range.Overlaps(st.Focus) {
+			text += fmt.Sprintf("What it touched by itself: %s: %s → %s. ", placeRange(st, ch), ch.From, ch.To)
+			if st.Before.Process(st.Process).PageAt(st.Focus.Start, st.Before.PageSize).Word&vmspace.WordPresent != 0 {
+				return strings.TrimSpace(text)
+			}
+			break
+		}
 	}
 	return text + accessText(st)
 }
@@ -181,6 +192,9 @@ func pageSentence(st *Step, ch vmspace.Change) string {
 	case "none>zero":
 		return head + "First touch, by a read: the kernel took a page fault and mapped its one shared page of zeros. No memory is used."
 	case "none>anon":
+		if st.Happened == vmspace.Copy {
+			return head + "First touch, by a write: the kernel copied the file's page into a frame of " + st.Process + "'s own. The file never sees the write."
+		}
 		return head + "First touch: the kernel took a page fault, found a free frame, filled it with zeros and mapped it."
 	case "zero>anon":
 		return head + "The zero page is everyone's, so the write got a frame of its own, filled with zeros."
@@ -190,7 +204,7 @@ func pageSentence(st *Step, ch vmspace.Change) string {
 		return head + "The page cache's own page was mapped, and its cached neighbours with it where there are any."
 	case "none>cow":
 		return head + "The page was mapped, shared copy-on-write."
-	case "file>anon", "none>anon file":
+	case "file>anon":
 		return head + "The file's page was copied" + frames + ". The copy is " + st.Process + "'s own; the file never sees the write."
 	case "cow>anon":
 		if ch.FromFrame != 0 && ch.FromFrame == ch.ToFrame {
@@ -251,6 +265,9 @@ func untouchedText(st *Step) string {
 	verb := strings.Fields(strings.TrimPrefix(st.Command, "@"+st.Process+" "))[0]
 	wrote := verb == "write" || verb == "fill"
 	switch {
+	case st.Minor+st.Major > 0 && run.State == vmspace.Anon && wrote && !st.After.Frames:
+		return "The frame was still write-protected since the fork, but nobody else has it: one minor fault made it writable again. Whether the " +
+			"frame was kept or copied is hidden, as frame numbers are."
 	case st.Minor+st.Major > 0 && run.State == vmspace.Anon && wrote:
 		return "The frame was still write-protected since the fork, but nobody else has it: one minor fault made it writable again, and it was kept."
 	case run.State == vmspace.Shared && wrote && st.Minor > 0:

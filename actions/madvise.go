@@ -2,8 +2,10 @@ package actions
 
 import (
 	"fmt"
+	"strings"
 
 	"cowscope/actions/lang"
+	"cowscope/vmspace"
 )
 
 // advices are the MADV_ values of madvise(2), with the kernel's numbers (include/uapi/asm-generic/mman-common.h). hwpoison and
@@ -56,6 +58,18 @@ func runMadvise(c *call) error {
 	return err
 }
 
+// noted is what an advice means where no page shows it.
+var noted = map[string]string{
+	"dontfork": "A child will not get this range.", "dofork": "A child gets this range again.",
+	"wipeonfork": "A child will find zeros here.", "keeponfork": "A child gets the contents again.",
+	"dontdump": "A core dump will leave it out.", "dodump": "A core dump has it again.",
+	"mergeable": "KSM may merge its pages with equal ones, when it comes by.", "unmergeable": "KSM leaves it alone, and what was merged is parted.",
+	"hugepage": "Huge pages are welcome here, at the next fault or when khugepaged comes by.", "nohugepage": "Here are no huge pages from now on.",
+	"random": "The kernel will not read ahead.", "sequential": "The kernel will read far ahead.", "normal": "The kernel treats it as any other memory.",
+	"willneed": "What was not in memory is being read.", "free": "The pages may be dropped when memory is short; until then they are as they were.",
+	"cold": "The pages will be among the first to go when memory is short.", "pageout": "What could be written out was; the rest stays.",
+}
+
 func explainMadvise(st *Step, c *call) string {
 	for _, ch := range st.Changes {
 		if ch.Process != st.Process || ch.From == ch.To || ch.Pages == 0 {
@@ -66,10 +80,48 @@ func explainMadvise(st *Step, c *call) string {
 			return placeRange(st, ch) + ": " + ch.From + " → none. The pages were dropped: the next touch starts anew, with zeros or with what the file holds."
 		case "guard":
 			return placeRange(st, ch) + " is guarded: any touch is SIGSEGV, and no mapping was split for it."
+		case "swapped":
+			return placeRange(st, ch) + " is in swap now: the next touch brings it back."
 		}
 	}
-	if text := sentenceOf(st.Changes, st.After); text != "" {
-		return text
+	advice, _ := c.cmd.Word("advice")
+	text := brought(st, advice)
+	if text == "" {
+		text = noted[advice]
 	}
-	return "The kernel took note; no page has changed."
+	if text == "" {
+		text = "The kernel took note; no page has changed."
+	}
+	return text + splitText(st)
+}
+
+// brought is for advice that faults pages in, or makes huge ones of them.
+func brought(st *Step, advice string) string {
+	n, huge := uint64(0), false
+	for _, ch := range st.Changes {
+		if ch.Process == st.Process && ch.Kind == vmspace.ChangePage {
+			n += ch.Pages
+		}
+		huge = huge || ch.Kind == vmspace.ChangeAttrs && strings.Contains(ch.To, "huge")
+	}
+	switch {
+	case strings.HasPrefix(advice, "populate") && n > 0:
+		return fmt.Sprintf("%s brought in at once, as if each had been touched.", pagesWere(n))
+	case strings.HasPrefix(advice, "populate"):
+		return "All pages were there already."
+	case advice == "collapse" && huge:
+		return "The pages were put together in huge ones, now and not when khugepaged comes by."
+	case advice == "collapse":
+		return "The pages were in huge ones already."
+	case advice == "guard_remove" && n > 0:
+		return fmt.Sprintf("%s open again: the next touch starts anew.", pagesWere(n))
+	}
+	return ""
+}
+
+func pagesWere(n uint64) string {
+	if n == 1 {
+		return "1 page was"
+	}
+	return fmt.Sprintf("%d pages were", n)
 }

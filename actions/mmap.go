@@ -20,7 +20,7 @@ var mmapFlags = []constant{
 	{"locked", "MAP_LOCKED", 0x2000, "keep the pages in memory"},
 	{"noreserve", "MAP_NORESERVE", 0x4000, "reserve no swap space"},
 	{"growsdown", "MAP_GROWSDOWN", 0x0100, "grows towards lower addresses, as a stack does"},
-	{"stack", "MAP_STACK", 0x20000, "fit for a stack; no effect today"},
+	{"stack", "MAP_STACK", 0x20000, "fit for a stack: no huge pages (since Linux 6.7)"},
 	{"hugetlb", "MAP_HUGETLB", 0x40000, "from the pool of huge pages"},
 	{"hugetlb_2m", "MAP_HUGETLB|MAP_HUGE_2MB", 0x40000 | 21<<26, "huge pages of 2 MiB"},
 	{"hugetlb_1g", "MAP_HUGETLB|MAP_HUGE_1GB", 0x40000 | 30<<26, "huge pages of 1 GiB"},

@@ -62,6 +62,11 @@ func runMremap(c *call) error {
 	return nil
 }
 
+func mappedAt(st *Step, addr uint64) bool {
+	_, ok := st.After.Process(st.Process).MappingAt(addr)
+	return ok
+}
+
 func mremapFlags(c *call) (bits uint64, names string) {
 	var parts []string
 	for _, f := range []struct {
@@ -88,8 +93,13 @@ func explainMremap(st *Step, c *call) string {
 	switch {
 	case st.Value != c.from && c.cmd.Has("dontunmap"):
 		return "The pages moved, frames and all: only page table entries were changed. The old range is still mapped, and empty."
+	case st.Value != c.from && mappedAt(st, c.from): // the old size was 0
+		return "Nothing moved: this is a second mapping of the same shared memory. Its pages are mapped when they are first touched here."
 	case st.Value != c.from:
 		return "The pages moved to another address, frames and all: no byte was copied, only page table entries."
+	}
+	if len(changesOf(st.Changes, st.Process, vmspace.ChangeShrunk))+len(changesOf(st.Changes, st.Process, vmspace.ChangeUnmapped)) > 0 {
+		return fmt.Sprintf("It has %s now; what was behind is no longer mapped.", plural(st.Focus.Pages(st.After.PageSize), "page"))
 	}
 	return fmt.Sprintf("It stays where it is and has %s now; new pages get a frame when they are first touched.", plural(st.Focus.Pages(st.After.PageSize), "page"))
 }

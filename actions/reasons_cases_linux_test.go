@@ -156,7 +156,7 @@ var mremapCases = []reasonCase{
 	{row: "mremap EINVAL splits a huge page", setup: "a = mmap 2m rw private anon hugetlb_2m noreserve; b = mmap 1p rw private anon", line: "mremap b 1p maymove fixed=a", says: "a is made of huge pages"},
 	{row: "mremap EFAULT replaces itself", setup: "a = mmap 2p rw shared anon", line: "mremap a 0 2p maymove fixed=a", says: "replaces the very mapping"},
 	{row: "mremap EPERM sealed", setup: "a = mmap 4p rw private anon; mseal a", line: "mremap a 8p maymove", says: "a is sealed"},
-	{row: "mremap EPERM cuts a sealed one", setup: "a = mmap 4p rw private anon; mseal a+3p", line: "mremap a 2p", says: "a is sealed"},
+	{row: "mremap EPERM cuts a sealed one", setup: "a = mmap 4p rw private anon; mseal a+3p", line: "mremap a 2p", says: "a+3p is sealed"},
 	{row: "mremap EPERM target sealed", setup: "a = mmap 4p rw private anon; b = mmap 4p r private anon; mseal b", line: "mremap a 4p maymove fixed=b", says: "b is sealed"},
 	{row: "mremap EPERM too low", setup: "a = mmap 1p rw private anon", limit: (*lab).ordinary, line: "mremap a 1p maymove fixed=0x0", says: "mmap_min_addr"},
 	{row: "mremap EFAULT nothing there", line: "mremap 0x10000 8p maymove", says: "nothing is mapped at 0x10000"},

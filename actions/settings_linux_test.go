@@ -15,30 +15,67 @@ import (
 // Settings of the machine that a test may change for its time, where root allows.
 
 // providers bring features that are missing only because nobody asked for them. Each says why it could not.
-var providers = map[string]func(t *testing.T) error{"swap": swapOn, "ksm": ksmOn}
+var providers = map[string]func(t *testing.T) error{"swap": swapOn, "ksm": ksmOn, "hugetlb": hugetlbOn}
 
 // provide makes the features of a script that are missing, or skips the test with the reason.
 func provide(t *testing.T, sc *Script) {
 	t.Helper()
 	for _, n := range sc.needs {
-		for _, f := range n.features {
-			why, err := missing([]string{f})
-			if err != nil {
-				t.Fatal(err)
-			}
-			if why == "" {
-				continue
-			}
-			make := providers[f]
-			if make == nil || os.Getuid() != 0 {
-				t.Skipf("needs %s: %s", f, why)
-			}
-			if err := make(t); err != nil {
-				t.Skipf("needs %s: %s, and it could not be made: %v", f, why, err)
-			}
+		require(t, n.features...)
+	}
+}
+
+// require makes the features that are missing, or skips the test with the reason.
+func require(t *testing.T, features ...string) {
+	t.Helper()
+	for _, f := range features {
+		make := providers[f]
+		if make != nil && os.Getuid() == 0 {
+			alone(t)
+		}
+		why, err := missing([]string{f})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if why == "" {
+			continue
+		}
+		if make == nil || os.Getuid() != 0 {
+			t.Skipf("needs %s: %s", f, why)
+		}
+		if err := make(t); err != nil {
+			t.Skipf("needs %s: %s, and it could not be made: %v", f, why, err)
 		}
 	}
 }
+
+// alone waits until no other run of these tests changes settings of the machine, and keeps others waiting until the test is over: a swap
+// device that goes takes its pages back in, whosever they are.
+func alone(t *testing.T) {
+	t.Helper()
+	f, err := os.Open("/proc/swaps")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if locked[t.Name()] {
+		f.Close()
+		return
+	}
+	for err = unix.EINTR; err == unix.EINTR; {
+		err = unix.Flock(int(f.Fd()), unix.LOCK_EX)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	locked[t.Name()] = true
+	t.Cleanup(func() {
+		delete(locked, t.Name())
+		f.Close()
+	})
+}
+
+// locked are the tests that hold the lock.
+var locked = map[string]bool{}
 
 // set writes a setting and puts back what was there when the test is over.
 func set(t *testing.T, path, value string) error {

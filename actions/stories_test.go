@@ -300,3 +300,18 @@ func TestHostileLines(t *testing.T) {
 		})
 	}
 }
+
+// What is said of accesses that are easily mistaken for others.
+func TestExplanations(t *testing.T) {
+	l := open(t)
+	l.all("file data 1p", "own = mmap 1p rw private file=data")
+	if st := l.want(ResultOK, `write own "mine"`); !strings.Contains(st.Why, "copied the file's page") {
+		t.Error("a first write to a private file page:", st.Why)
+	}
+	if runtime.GOARCH == "amd64" { // inc byte [rip+0xffa]; ret
+		l.all("jit = mmap 2p rw private anon", `write jit "\xfe\x05\xfa\x0f\x00\x00\xc3"`, "mprotect jit 1p rx")
+		if st := l.want(ResultOK, "exec jit"); !strings.Contains(st.Why, "jit+1p: none → anon") {
+			t.Error("code that touches another page:", st.Why)
+		}
+	}
+}

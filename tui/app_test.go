@@ -394,3 +394,21 @@ func TestIdleDrawsNothing(t *testing.T) {
 	}
 
 }
+
+// The inspector names the words that a state rests on, and says "inferred" where they do not settle it: where frames are hidden, of a page
+// after fork.
+func TestInspectorTellsItsEvidence(t *testing.T) {
+	for _, size := range [][2]int{{80, 24}, {120, 36}} {
+		d := drive(t, size[0], size[1], Options{})
+		d.press("m", "enter", "w")
+		if size[0] == 120 {
+			d.sees("evidence", "63 present, 56 exclusive, 61 clear")
+		}
+		d.seesNot("inferred").press("f")
+		if d.m.step().After.Frames {
+			d.seesNot("inferred")
+		} else {
+			d.sees("inferred", "bit 56 is clear here and in p2").press("tab").sees("bit 56 is clear here and in p1")
+		}
+	}
+}

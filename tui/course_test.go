@@ -92,6 +92,13 @@ func TestLessonOnASmallScreen(t *testing.T) {
 	d.press("t").sees("address space", "what happened").seesNot("This is where")
 	d.press("t", "enter", "enter").sees("What does p1 get?")
 	d.send(tea.WindowSizeMsg{Width: 40, Height: 12})
+	d.sees("Enter: more ↓")
+	top := d.m.course.top
+	d.send(tea.MouseWheelMsg{Button: tea.MouseWheelDown, X: 5, Y: 5})
+	if d.m.course.top == top {
+		t.Error("the wheel does not scroll the text")
+	}
+	d.send(tea.MouseWheelMsg{Button: tea.MouseWheelUp, X: 5, Y: 5})
 	d.sees("↓") // there is more, and Enter shows it first
 	for range 6 {
 		d.press("enter")

@@ -31,7 +31,7 @@ func (m *App) click(c tea.MouseClickMsg) tea.Cmd {
 	return m.peek()
 }
 
-// wheel moves the selection of the map.
+// wheel moves the selection of the map, or scrolls the text of a lesson that it is over.
 func (m *App) wheel(w tea.MouseWheelMsg) tea.Cmd {
 	if m.over != nil {
 		return nil
@@ -41,6 +41,10 @@ func (m *App) wheel(w tea.MouseWheelMsg) tea.Cmd {
 		return nil
 	}
 	m.fresh = false
+	if m.course != nil && m.layout(m.scene()).lesson.contains(w.X, w.Y) {
+		m.course.scroll(m, m.course.top+3*d)
+		return nil
+	}
 	moveRow(d)(m)
 	return m.peek()
 }

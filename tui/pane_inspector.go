@@ -92,9 +92,18 @@ func inspectorFacts(s *scene) []fact {
 		return rawFacts(s, m, run)
 	}
 	facts := []fact{{run.State.String(), stateRole(run.State) | flagBold, stateSentence(s, pr, run), ""}}
-	facts = append(facts, frameFact(s, run)...)
-	facts = append(facts, fileFact(s, m)...)
-	return append(facts, predictionFacts(s, pr)...)
+	g := s.snap.Grounds(pr, m, run)
+	for _, why := range g.Inferred {
+		facts = append(facts, fact{"inferred", roleWarn, why, ""})
+	}
+	frame, rest := frameFact(s, run), predictionFacts(s, pr)
+	if run.Frame != 0 || run.Mapcount >= 0 || run.Attrs != 0 {
+		facts = append(facts, frame...)
+	} else {
+		rest = append(rest, frame...) // that it is hidden can wait
+	}
+	facts = append(append(facts, fileFact(s, m)...), rest...)
+	return append(facts, fact{"evidence", roleDim, strings.Join(g.Seen, "; "), ""})
 }
 
 // predictionFacts says what each kind of access to the page would lead to.

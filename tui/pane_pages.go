@@ -201,6 +201,9 @@ func kin(s *scene, a, b *vmspace.Process, addr uint64) kinship {
 }
 
 func hasFrame(r vmspace.Run) bool {
+	if r.Word&vmspace.WordPresent == 0 {
+		return false
+	}
 	switch r.State {
 	case vmspace.Zero, vmspace.Anon, vmspace.COW, vmspace.File, vmspace.Shared, vmspace.Special:
 		return true

@@ -11,6 +11,7 @@ import (
 
 	"cowscope/tui/cast"
 
+	tea "charm.land/bubbletea/v2"
 	"github.com/charmbracelet/x/term"
 )
 
@@ -92,6 +93,26 @@ func terminalSize() Size {
 		return Size{80, 24}
 	}
 	return Size{w, h}
+}
+
+// run runs the model in the terminal, and leaves the files behind that were asked for.
+func (o LabOptions) run(m *App, file *cast.File, title string) (err error) {
+	var more []tea.ProgramOption
+	if file != nil {
+		if m.tape, err = cast.NewTape(file, m.header(o.Cast, terminalSize(), title)); err != nil {
+			return err
+		}
+		m.chapter = m.steps[len(m.steps)-1] // what was before it is not on it
+		more = append(more, tea.WithOutput(tap{os.Stdout, m.tape.Output}))
+		if o.Input {
+			more = append(more, tea.WithInput(tap{os.Stdin, m.tape.Input}))
+		}
+	}
+	err = errors.Join(runProgram(m, o.plain(), more...), m.tape.Close())
+	if o.Still != "" {
+		err = errors.Join(err, m.writeStill(o.Still))
+	}
+	return err
 }
 
 // tap is one end of the terminal, listened to by a tape. Bubble Tea knows a terminal by these methods.

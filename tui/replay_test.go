@@ -80,7 +80,7 @@ func TestLookingAround(t *testing.T) {
 
 // Nothing runs in a recording, and every key that would says so.
 func TestReplayRunsNothing(t *testing.T) {
-	d := driveReplay(t, readStory(t, storyFile), 120, 36, Options{})
+	d := driveReplay(t, readStory(t, storyFile), 80, 24, Options{})
 	for _, b := range bindings {
 		if b.off == nil || strings.HasSuffix(b.keys[0], "tab") { // which only looks at another process
 			continue

@@ -8,10 +8,9 @@ import (
 	"pgregory.net/rapid"
 )
 
-const page = 4096
-
-// family draws a few processes with random mappings.
+// family draws a few processes with random mappings, of pages of any size that Linux has.
 func family(t *rapid.T) *vmspace.Snapshot {
+	page := rapid.SampledFrom([]uint64{4 << 10, 16 << 10, 64 << 10}).Draw(t, "page size")
 	s := &vmspace.Snapshot{PageSize: page}
 	for i := range rapid.IntRange(1, 4).Draw(t, "processes") {
 		var maps []vmspace.Mapping

@@ -32,10 +32,12 @@ type LabOptions struct {
 	Output
 	Save    string // file that the session is saved to, "" for none
 	Program string // version of cowscope, for that file
+	From    string // saved session whose commands are run first, "" for none
+	Until   int    // the last step of it, -1 for all
 }
 
 // RunLab runs the lab in the terminal until the user quits. Whatever ends it, the subjects are gone and the terminal is as it was.
-func RunLab(o LabOptions) (err error) {
+func RunLab(o LabOptions) error {
 	if runtime.GOOS != "linux" {
 		return fmt.Errorf("the lab needs Linux: it drives a live process and reads /proc; this is %s, where replay works", runtime.GOOS)
 	}
@@ -57,50 +59,41 @@ func RunLab(o LabOptions) (err error) {
 		return err
 	}
 	defer s.Close()
-	var l Lab = s
-	if o.Save != "" {
-		r, err := newRecorder(s, file, o)
-		if err != nil {
-			return err
-		}
-		defer func() { err = errors.Join(err, r.failed()) }()
-		l = r
+	if o.Save == "" {
+		return rerunAndShow(s, o, tape)
 	}
-	m, err := New(l, o.model(tape))
+	r, err := newRecorder(s, file, o)
 	if err != nil {
 		return err
 	}
-	m.presenting = tape != nil
-	return o.run(m, tape, "cowscope")
+	return errors.Join(rerunAndShow(r, o, tape), r.failed())
 }
 
-// model is how the model of a screen looks. What is recorded is to look the same everywhere, so there no terminal is asked for its ground.
-func (o LabOptions) model(tape *cast.File) Options {
-	return screenOptions(o.ScreenOptions, tape != nil)
-}
-
-func screenOptions(o ScreenOptions, recorded bool) Options {
-	if recorded {
-		o.Theme = orDefault(o.Theme)
+// rerunAndShow runs a saved session's commands first, where one is given, and shows the lab. What the kernel answered otherwise is told
+// at once in short, and in full when the screen is gone.
+func rerunAndShow(l Lab, o LabOptions, tape *cast.File) error {
+	if o.From == "" {
+		return o.show(l, tape, "", false)
 	}
-	return Options{Theme: o.Theme, ASCII: o.ASCII, Plain: o.plain()}
-}
-
-// run runs the model in the terminal, and leaves the files behind that were asked for.
-func (o LabOptions) run(m *App, file *cast.File, title string) (err error) {
-	var more []tea.ProgramOption
-	if file != nil {
-		if m.tape, err = cast.NewTape(file, m.header(o.Cast, terminalSize(), title)); err != nil {
-			return err
-		}
-		more = append(more, tea.WithOutput(tap{os.Stdout, m.tape.Output}))
-		if o.Input {
-			more = append(more, tea.WithInput(tap{os.Stdin, m.tape.Input}))
-		}
+	rec, damage := saved.Open(o.From)
+	if rec == nil {
+		return damage
 	}
-	err = errors.Join(runProgram(m, o.plain(), more...), m.tape.Close())
-	if o.Still != "" {
-		err = errors.Join(err, m.writeStill(o.Still))
+	last := rec.Steps[len(rec.Steps)-1].N
+	if o.Until >= 0 {
+		last = min(last, o.Until)
+	}
+	differ, err := saved.Rerun(context.Background(), rec, l, last)
+	if err = errors.Join(err, damage); err != nil {
+		return err
+	}
+	note := fmt.Sprintf("ran again up to step %d: every answer was the same", last)
+	if len(differ) > 0 {
+		note = fmt.Sprintf("ran again up to step %d: %d answers differ; %s", last, len(differ), differ[0])
+	}
+	err = o.show(l, tape, note, len(differ) > 0)
+	for _, d := range differ {
+		fmt.Println(d)
 	}
 	return err
 }
@@ -114,14 +107,7 @@ func RunReplay(rec *saved.Recording, o ScreenOptions, note string) error {
 	if err != nil {
 		return err
 	}
-	m, err := New(l, screenOptions(o, false))
-	if err != nil {
-		return err
-	}
-	if note != "" {
-		m.say(note, true)
-	}
-	return runProgram(m, o.plain())
+	return LabOptions{ScreenOptions: o}.show(l, nil, note, true)
 }
 
 // RunLesson runs a lesson in the terminal until the user quits.
@@ -147,6 +133,31 @@ func RunLesson(l *lesson.Lesson, progress *lesson.Progress, o LabOptions) error 
 		return err
 	}
 	return o.run(m, tape, "cowscope: "+l.Title)
+}
+
+// show shows a lab; note is told at the start, "" for nothing.
+func (o LabOptions) show(l Lab, tape *cast.File, note string, bad bool) error {
+	m, err := New(l, o.model(tape))
+	if err != nil {
+		return err
+	}
+	m.presenting = tape != nil
+	if note != "" {
+		m.say(note, bad)
+	}
+	return o.run(m, tape, "cowscope")
+}
+
+// model is how the model of a screen looks. What is recorded is to look the same everywhere, so there no terminal is asked for its ground.
+func (o LabOptions) model(tape *cast.File) Options {
+	return screenOptions(o.ScreenOptions, tape != nil)
+}
+
+func screenOptions(o ScreenOptions, recorded bool) Options {
+	if recorded {
+		o.Theme = orDefault(o.Theme)
+	}
+	return Options{Theme: o.Theme, ASCII: o.ASCII, Plain: o.plain()}
 }
 
 func (o ScreenOptions) plain() bool { return o.NoColor || os.Getenv("NO_COLOR") != "" }
@@ -176,9 +187,12 @@ func orDefault(theme string) string {
 	return theme
 }
 
+// framesPerSecond is half of Bubble Tea's own: its renderer ticks also when nothing changes, and that is most of what an idle lab costs.
+const framesPerSecond = 30
+
 // runProgram runs the model in the terminal. SIGTERM, SIGINT and SIGHUP quit as the key does.
 func runProgram(m *App, plain bool, more ...tea.ProgramOption) error {
-	opts := append(more, tea.WithoutSignalHandler())
+	opts := append(more, tea.WithoutSignalHandler(), tea.WithFPS(framesPerSecond))
 	if plain {
 		opts = append(opts, tea.WithColorProfile(colorprofile.ASCII))
 	}

@@ -181,3 +181,37 @@ func TestReplayRefuses(t *testing.T) {
 		t.Errorf("%v: %s", err, out)
 	}
 }
+
+// A saved session's commands run again in a fresh lab, up to a step, and where the kernel answers otherwise is said.
+func TestLabFromASavedSession(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "session.jsonl")
+	cmd := exec.Command(program(t), "exec", "--save", path)
+	cmd.Stdin = strings.NewReader("mmap 2p rw private anon\nwrite a 1\nmprotect a r\nwrite a 2\n")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	if err := os.Chmod(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	c := start(t, 100, 30, nil, "lab", "--from", path)
+	c.sees("step 4/4", "every answer was the same").keys("w").sees("step 5/5").keys("q")
+	if code := c.ends(); code != 0 {
+		t.Error("status", code)
+	}
+	c = start(t, 100, 30, nil, "--from", path, "--until", "2")
+	c.sees("step 2/2", "ran again up to step 2").keys("q").ends()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := bytes.ReplaceAll(b, []byte(`"result":"SIGSEGV/ACCERR"`), []byte(`"result":"SIGSEGV/MAPERR"`))
+	if err := os.WriteFile(path, other, 0o600); err != nil || bytes.Equal(b, other) {
+		t.Fatal("nothing was changed", err)
+	}
+	c = start(t, 100, 30, nil, "--from", path)
+	c.sees("1 answers differ", "SIGSEGV/MAPERR").keys("q").ends()
+	<-c.over
+	if !strings.Contains(c.raw.String(), "step 4, write a 2: the result was SIGSEGV/MAPERR, and is SIGSEGV/ACCERR") {
+		t.Error("the difference is not told in full when the screen is gone")
+	}
+}

@@ -60,7 +60,7 @@ type Facts struct {
 	FileSize    int64  // of the file or shared memory behind the mapping, in bytes; -1 where not known
 	StackLimit  uint64 // RLIMIT_STACK in bytes; 0 where not known
 	OnlyStack   bool   // no mapping but the stack grows downwards
-	NeverForked bool   // neither this process nor one it came from has forked since its exec: nothing is write-protected for sharing
+	NeverForked bool   // neither this process nor one it came from has forked since its exec: nothing is write-protected for that
 	Arch        string // as GOARCH; "" for amd64
 }
 

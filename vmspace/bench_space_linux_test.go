@@ -2,6 +2,7 @@ package vmspace
 
 import (
 	"io"
+	"os/exec"
 	"runtime"
 	"strconv"
 	"testing"
@@ -100,7 +101,8 @@ func BenchmarkSpace(b *testing.B) {
 	}
 }
 
-// BenchmarkStream: the JSON of each space with all counters against the bare calls, and smaps besides.
+// BenchmarkStream: the JSON of each space with all counters against the bare calls, and smaps besides; and against pmap -X, a program of
+// its own that leaves the pages out, where it is installed.
 func BenchmarkStream(b *testing.B) {
 	for i := range layouts {
 		s := &layouts[i]
@@ -125,6 +127,11 @@ func BenchmarkStream(b *testing.B) {
 			}
 			b.ReportMetric(float64(ours)/float64(bare), "ours/bare")
 			b.ReportMetric(float64(bare.Microseconds())/1000, "ms/bare")
+			if pmap, err := exec.LookPath("pmap"); err == nil {
+				start := time.Now()
+				check(b, exec.Command(pmap, "-X", strconv.Itoa(m.PID)).Run())
+				b.ReportMetric(float64(ours)/float64(time.Since(start)), "ours/pmap-X")
+			}
 		})
 	}
 }

@@ -56,7 +56,9 @@ type Evidence struct {
 	KFlags     uint64 // kpageflags
 	HaveScan   bool   // Scan was read, with all the categories this package asks for but guard and soft-dirty
 	HaveKFlags bool   // KFlags was read
-	ZeroFrame  bool   // the frame is known to be that of the zero page
+	Mapcount   int32  // kpagecount; 0 or less where not read
+	ZeroFrame  bool   // the frame is known to be that of the zero page ...
+	OtherFrame bool   // ... or known not to be
 }
 
 // Classify decides what a page of m is. In a shared mapping a present page is Shared whatever lies under it.
@@ -66,7 +68,7 @@ func Classify(m Mapping, e Evidence) (State, Attrs) {
 
 // class is what of a mapping matters to the state of its pages, worked out once for a mapping and not once a page.
 type class struct {
-	special, shared, file, locked, hugetlb, noLazy bool
+	special, shared, file, locked, hugetlb, noLazy, noSwap bool
 }
 
 func (m *Mapping) class() class {
@@ -78,7 +80,7 @@ func (m *Mapping) class() class {
 		c.file = true
 	}
 	if m.Smaps != nil {
-		c.noLazy = m.Smaps.LazyFree == 0
+		c.noLazy, c.noSwap = m.Smaps.LazyFree == 0, m.Smaps.Swap == 0
 		for _, f := range m.Smaps.VMFlags {
 			switch f {
 			case "pf", "io", "mm": // VM_PFNMAP, VM_IO, VM_MIXEDMAP: pages without the usual bookkeeping
@@ -98,6 +100,8 @@ func classify(c class, e Evidence) (State, Attrs) {
 	switch {
 	case e.Word&WordGuard != 0 || e.Scan&ScanGuard != 0: // before swapped: bit 62 is set for every marker
 		return Guard, a &^ Locked
+	case e.Word&WordPresent == 0 && e.Word&WordUffdWP != 0 && (c.noSwap || c.shared):
+		return None, UffdWP // a marker of userfaultfd, with no page behind it (PTE_MARKER_UFFD_WP in include/linux/swapops.h)
 	case e.Word&WordPresent == 0 && e.Word&WordSwapped != 0:
 		return Swapped, a &^ Locked
 	case e.Word&WordPresent == 0:
@@ -112,11 +116,13 @@ func classify(c class, e Evidence) (State, Attrs) {
 		return Unknown, a // a page of a file that the mapping does not have: the one or the other was read too late
 	case e.Word&WordFile != 0:
 		return File, a
-	case e.Word&WordExclusive != 0:
+	// A merged page is never written, though it may be mapped only once. And of a huge page that one entry maps, all the words have the bit
+	// of the first small page, though the others may be mapped elsewhere too (pagemap_pmd_range in fs/proc/task_mmu.c).
+	case e.Word&WordExclusive != 0 && e.KFlags&KKSM == 0 && (e.Scan&ScanHuge == 0 || e.Mapcount < 2):
 		return Anon, a
 	// The zero page, too, is present, not of a file and not exclusive. The scan tells it, the frame and kpageflags tell it;
 	// without any of them a page of plain memory may be either. No private file mapping maps the zero page.
-	case e.HaveScan || e.HaveKFlags || c.file:
+	case e.HaveScan || e.HaveKFlags || e.OtherFrame || c.file:
 		return COW, a
 	}
 	return Unknown, a
@@ -159,13 +165,31 @@ func (e Evidence) attrs(c class) Attrs {
 	return a
 }
 
-// refine is the second step, over a family: runs of one process against those of its relatives, where frames are visible. A page
-// that says "exclusive" and whose very frame a relative maps at the same address is shared all the same: for a huge page the bit
-// speaks of the way one process maps it, not of the frame. It gives runs itself where nothing changes.
-func refine(runs []Run, relative List[Run]) []Run {
+// sameFrame says whether two processes' pages at one address are one frame, where frames are visible.
+func sameFrame(_, mine, other Run) (State, bool) {
+	return COW, mine.Frame != 0 && (other.State == Anon || other.State == COW) && other.Frame == mine.Frame
+}
+
+// halfSplit says, where frames are hidden, whether a part of a huge page is most likely one with a relative's: after a fork and a write of the
+// relative to the first small page, which splits the mapping there, its other pages are not exclusive, and all of them are here.
+func halfSplit(_, mine, other Run) (State, bool) {
+	return COW, mine.Scan&ScanHuge != 0 && other.State == COW
+}
+
+// perhapsHalfSplit is for kernels without PAGEMAP_SCAN: nothing says that a page is huge, but a run that holds a whole block may be one.
+func perhapsHalfSplit(run, mine, other Run) (State, bool) {
+	block := hugeBlock(mine.PageSize())
+	start := mine.Start / block * block
+	return Unknown, other.Word&(WordPresent|WordFile|WordExclusive) == WordPresent && run.Bounds().Covers(Range{start, start + block})
+}
+
+// refine is the second step, over a family: runs of one process against those of its relatives. A page that says "exclusive" and that a
+// relative shares is shared all the same: for a huge page the bit speaks of its first small page. shares is
+// one of the three above, and gets the run beside the pages. It gives runs itself where nothing changes.
+func refine(runs []Run, relative List[Run], shares func(run, mine, other Run) (State, bool)) []Run {
 	var out []Run // nil until something changes
 	for i, r := range runs {
-		if r.State != Anon || r.Frame == 0 {
+		if r.State != Anon {
 			if out != nil {
 				out = append(out, r)
 			}
@@ -177,7 +201,8 @@ func refine(runs []Run, relative List[Run]) []Run {
 			if both.Empty() {
 				break
 			}
-			if o.State != Anon && o.State != COW || o.Clip(both).Frame != r.Clip(both).Frame {
+			state, ok := shares(r, r.Clip(both), o.Clip(both))
+			if !ok {
 				continue
 			}
 			if out == nil {
@@ -187,7 +212,7 @@ func refine(runs []Run, relative List[Run]) []Run {
 				out = append(out, r.Clip(Range{at, both.Start}))
 			}
 			shared := r.Clip(both)
-			shared.State = COW
+			shared.State = state
 			out = append(out, shared)
 			at = both.End
 		}

@@ -46,6 +46,7 @@ func TestClassify(t *testing.T) {
 		{"zero by scan", anon, scan(wordZero, ScanPresent|ScanPFNZero), Zero, 0},
 		{"zero by kpageflags", anon, kpage(wordZero, KZeroPage), Zero, 0},
 		{"zero by frame", anon, Evidence{Word: wordZero, ZeroFrame: true}, Zero, 0},
+		{"cow by frame", anon, Evidence{Word: wordZero, OtherFrame: true}, COW, 0},
 		{"huge zero", anon, scan(wordZero, ScanPresent|ScanPFNZero|ScanHuge), Zero, Huge},
 		{"zero of /dev/zero", devZero, scan(wordZero, ScanPresent|ScanPFNZero), Zero, 0},
 		{"cow or zero of /dev/zero", devZero, Evidence{Word: wordZero}, Unknown, 0},
@@ -59,6 +60,9 @@ func TestClassify(t *testing.T) {
 		{"guard by word", anon, Evidence{Word: wordGuard}, Guard, 0},
 		{"guard by scan", anon, scan(wordSwap, ScanSwapped|ScanGuard), Guard, 0},
 		{"uffd-wp", anon, scan(wordUffd, ScanPresent), Anon, UffdWP},
+		{"marker of userfaultfd", flags(), scan(WordSwapped|WordUffdWP, ScanSwapped), None, UffdWP},
+		{"marker of userfaultfd in shared memory", shared, scan(WordSwapped|WordUffdWP, ScanSwapped), None, UffdWP},
+		{"marker or swapped", anon, scan(WordSwapped|WordUffdWP, ScanSwapped), Swapped, UffdWP},
 		{"vdso", vdso, scan(wordFile, ScanPresent), Special, 0},
 		{"vdso untouched", vdso, scan(0, 0), None, 0},
 		{"device", flags("rd", "pf"), scan(wordCOW&^WordSoftDirty, ScanPresent), Special, 0},
@@ -69,10 +73,13 @@ func TestClassify(t *testing.T) {
 		{"locked by kpageflags", anon, kpage(wordAnon&^WordSoftDirty, KAnon|KSwapBacked|KMlocked), Anon, Locked},
 		{"huge", anon, scan(wordAnon&^WordSoftDirty, ScanPresent|ScanHuge), Anon, Huge},
 		{"huge by kpageflags", anon, kpage(wordAnon&^WordSoftDirty, KAnon|KSwapBacked|KTHP), Anon, Huge},
+		{"part of a huge page, mapped by others", anon, Evidence{Word: wordAnon &^ WordSoftDirty, Scan: ScanPresent | ScanHuge, HaveScan: true,
+			KFlags: KAnon | KSwapBacked | KTHP, HaveKFlags: true, Mapcount: 2}, COW, Huge},
 		{"part of a huge page, mapped alone", anon, Evidence{Word: wordAnon &^ WordSoftDirty, Scan: ScanPresent, HaveScan: true,
 			KFlags: KAnon | KSwapBacked | KTHP, HaveKFlags: true}, Anon, 0},
 		{"hugetlb", flags("ht"), scan(wordAnon&^WordSoftDirty, ScanPresent), Anon, Huge},
 		{"ksm", anon, kpage(wordZero, KKSM|KAnon|KSwapBacked), COW, KSM},
+		{"ksm, mapped once", anon, kpage(wordAnon&^WordSoftDirty, KKSM|KAnon|KSwapBacked), COW, KSM},
 		{"dirty and referenced", anon, kpage(wordAnon&^WordSoftDirty, KAnon|KSwapBacked|KDirty|KReferenced), Anon, Dirty | Referenced},
 		{"lazyfree", anon, kpage(wordAnon&^WordSoftDirty, KAnon), Anon, LazyFree},
 		{"lazyfree, written again", flags(), kpage(wordAnon&^WordSoftDirty, KAnon), Anon, 0},
@@ -106,7 +113,7 @@ func TestRefineRuns(t *testing.T) {
 	mine := []Run{run(0, 10, 100, Anon), run(10, 5, 300, Anon), run(20, 2, 900, Anon)}
 	theirs := NewList([]Run{run(2, 3, 102, COW), run(7, 2, 555, COW), run(10, 5, 300, Anon), run(20, 2, 900, File)})
 	want := []Run{run(0, 2, 100, Anon), run(2, 3, 102, COW), run(5, 5, 105, Anon), run(10, 5, 300, COW), run(20, 2, 900, Anon)}
-	got := refine(mine, theirs)
+	got := refine(mine, theirs, sameFrame)
 	if len(got) != len(want) {
 		t.Fatalf("%+v", got)
 	}
@@ -115,7 +122,7 @@ func TestRefineRuns(t *testing.T) {
 			t.Errorf("run %d is %+v, want %+v", i, got[i], want[i])
 		}
 	}
-	if same := refine(mine, NewList([]Run{run(0, 10, 7, COW)})); &same[0] != &mine[0] {
+	if same := refine(mine, NewList([]Run{run(0, 10, 7, COW)}), sameFrame); &same[0] != &mine[0] {
 		t.Error("nothing to refine should change nothing")
 	}
 }

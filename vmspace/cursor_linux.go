@@ -117,7 +117,7 @@ func (c *cursor) scan(p *pageReader, b *batch) error {
 	took, err := c.scanTo(p, b, Range{start, end}, out, pages)
 	if p.pace.gentle {
 		if took > sliceTime {
-			c.stride = max(c.stride/4, hugeBlock)
+			c.stride = max(c.stride/4, hugeBlock(p.size))
 		} else if took < sliceTime/4 && c.at == end {
 			c.stride = min(c.stride*4, 1<<46)
 		}

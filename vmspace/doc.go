@@ -17,17 +17,59 @@
 //	none      no       –     –          not swapped
 //	guard     no       –     –          bit 58; bit 62, swapped, is set too, so guard is looked for first
 //	swapped   no       –     –          bit 62
-//	special   yes      –     –          [vdso], [vvar], or VmFlags pf, io, mm
+//	special   –        –     –          [vdso], or VmFlags pf, io, mm; of [vvar] and all of VmFlags pf, pagemap says nothing
 //	shared    yes      –     –          the mapping is shared
 //	zero      yes      no    no         PAGEMAP_SCAN says PFNZERO, or kpageflags ZERO_PAGE, or it is the zero page's frame
 //	file      yes      yes   –          the mapping is private
 //	anon      yes      no    yes        no relative maps the same frame at the same address
 //	cow       yes      no    no         known not to be the zero page, or such a frame of a relative
+//	cow       yes      no    yes        merged (KSM), or part of a huge page that is mapped elsewhere too
 //	unknown   yes      no    no         nothing that could tell cow from zero
+//	unknown   yes      no    yes        a relative has a page there that is not exclusive, and nothing tells whether it is a huge page
 //	unknown   any      any   any        the mapping changed while it was read, or holds no file and the page is of one
 //
 // Frames, counts and flags of frames need root. Without it, and without PAGEMAP_SCAN (before Linux 6.7), zero and cow look alike in
 // plain memory, and unknown is the answer: the zero page is never exclusive, and no count says how often it is mapped.
+//
+// Each of these rests on a word that the kernel gave, since the Linux named, and on a test that saw it on a live process:
+//
+//	none        smaps         Swap 0; pagemap 62 swapped, 57 uffd-wp        6.4     TestAttrUffdWP
+//	none        pagemap       63 and 62 clear                               2.6.25  TestStateNone
+//	zero        PAGEMAP_SCAN  PFNZERO                                       6.7     TestStateZero
+//	zero        kpageflags    24 ZERO_PAGE                                  4.0     TestStateZero
+//	zero        pagemap       0-54 the zero page's frame                    2.6.25  TestStateZero
+//	anon        pagemap       63 present, 56 exclusive, 61 clear            4.2     TestStateAnon
+//	cow         pagemap       0-54 a relative's frame at the same address   2.6.25  TestStateCOW
+//	cow         pagemap       63 present, 61 and 56 clear                   4.2     TestStateCOW
+//	cow         kpageflags    21 KSM                                        2.6.32  TestAttrKSM
+//	cow         kpagecount    above 1, of a huge page                       2.6.25  TestHugePageOfAStranger
+//	cow         PAGEMAP_SCAN  HUGE, and a relative's page there is cow      6.7     TestHugePageOfAFamily
+//	file        pagemap       63 present, 61 file; maps p                   3.5     TestStateFile
+//	shared      pagemap       63 present; maps s                            2.6.25  TestStateShared
+//	swapped     pagemap       62 swapped, 58 clear                          2.6.25  TestStateSwapped
+//	guard       pagemap       58 guard                                      6.15    TestStateGuard
+//	special     smaps         VmFlags pf, io or mm                          3.8     TestStateSpecial
+//	special     maps          a name in brackets                            2.6.25  TestStateSpecial
+//	unknown     pagemap       63 present, and nothing decides               2.6.25  TestFastAndSlowSayTheSame
+//	huge        PAGEMAP_SCAN  HUGE: one entry maps it                       6.7     TestHugePageOfAFamily
+//	huge        smaps         VmFlags ht                                    3.8     TestStateHugetlb
+//	huge        kpageflags    17 HUGE or 22 THP                             3.4     TestFastAndSlowSayTheSame
+//	ksm         kpageflags    21 KSM                                        2.6.32  TestAttrKSM
+//	locked      smaps         VmFlags lo                                    3.8     TestAttrLocked
+//	locked      kpageflags    33 MLOCKED, not for ever                      2.6.31  TestAttrLocked
+//	lazyfree    kpageflags    12 ANON, 14 SWAPBACKED clear                  4.12    TestAttrLazyFree
+//	uffd-wp     pagemap       57 uffd-wp                                    5.13    TestAttrUffdWP
+//	soft-dirty  pagemap       55 soft-dirty                                 3.11    TestAttrSoftDirty
+//	soft-dirty  PAGEMAP_SCAN  SOFT_DIRTY                                    6.8     TestAttrSoftDirty
+//	dirty       kpageflags    4 DIRTY                                       2.6.25  TestAttrDirty
+//	referenced  kpageflags    2 REFERENCED, which looking sets: not shown   2.6.25  TestAttrReferenced
+//	mapcount    kpagecount    the word                                      2.6.25  TestStateCOW
+//	frame       pagemap       0-54, for CAP_SYS_ADMIN                       2.6.25  TestStateCOW
+//
+// Grounds tells the rows that a page rests on, and what is inferred and not read. What bit 56 leaves open: it is set where one process maps
+// the page once, but of a huge page that one entry maps every word has the bit of the first small page. MADV_FREE leaves the words as
+// they were; the flags of a frame show it once the page has left the list of the CPU that marked it, also where it was written to since;
+// smaps counts how many are free, not which. kpageflags gives for every page of a large folio the bits of its first one.
 //
 // # A process that runs
 //

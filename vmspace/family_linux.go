@@ -2,8 +2,14 @@ package vmspace
 
 // Rules of this file: the last step of a reading, in which processes are looked at together.
 
-// compareFamily settles the pages of all: what was read is compared with the relatives' frames, and put in the place of what was.
+// compareFamily settles the pages of all: what was read is compared with the relatives' pages, and put in the place of what was.
 func (r *Reader) compareFamily(all []*reading) {
+	shares := perhapsHalfSplit
+	if r.pages.frames {
+		shares = sameFrame
+	} else if r.pages.mask != 0 {
+		shares = halfSplit
+	}
 	for _, g := range all {
 		if g.full && g.err == nil {
 			g.pages = join(cut(g.fresh))
@@ -15,8 +21,8 @@ func (r *Reader) compareFamily(all []*reading) {
 		}
 		fresh := g.fresh
 		for _, o := range all {
-			if r.pages.frames && o != g && o.err == nil {
-				fresh = refine(fresh, o.pages)
+			if o != g && o.err == nil {
+				fresh = refine(fresh, o.pages, shares)
 			}
 		}
 		refined := len(fresh) > 0 && len(g.fresh) > 0 && &fresh[0] != &g.fresh[0]

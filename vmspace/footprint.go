@@ -15,11 +15,13 @@ func Footprint(pids []int, exact bool) uint64 {
 	for _, pid := range pids {
 		status := procText(pid, "status")
 		total += sizeOf(status, "VmPTE:")
-		if rollup := procText(pid, "smaps_rollup"); exact && rollup != nil {
-			total += sizeOf(rollup, "Pss:") + sizeOf(rollup, "SwapPss:")
-		} else {
-			total += sizeOf(status, "VmRSS:") + sizeOf(status, "VmSwap:")
+		if exact { // walks the page tables
+			if rollup := procText(pid, "smaps_rollup"); rollup != nil {
+				total += sizeOf(rollup, "Pss:") + sizeOf(rollup, "SwapPss:")
+				continue
+			}
 		}
+		total += sizeOf(status, "VmRSS:") + sizeOf(status, "VmSwap:")
 	}
 	return total
 }

@@ -219,6 +219,7 @@ func (o *jsonWriter) mapping(m *Mapping, name string, rss uint64, first bool) {
 		o.number("locked", c.Locked)
 		o.number("lazyfree", c.LazyFree)
 		o.number("anon_huge", c.AnonHuge)
+		o.number("ksm", c.KSM)
 		o.words("vm_flags", c.VMFlags)
 	} else {
 		o.number("rss", rss)

@@ -147,7 +147,7 @@ func (k *kpage) read(r Run, c class, budget *int, haveScan bool) {
 func (k *kpage) emit(r Run, c class, haveScan bool) {
 	if r.Mapcount >= 0 {
 		r.State, r.Attrs = classify(c, Evidence{Word: r.Word, Scan: r.Scan, KFlags: r.KFlags, HaveScan: haveScan,
-			HaveKFlags: true, ZeroFrame: r.State == Zero})
+			HaveKFlags: true, ZeroFrame: r.State == Zero, Mapcount: r.Mapcount})
 	}
 	k.out = appendRun(k.out, r, r.Start == k.begin)
 }

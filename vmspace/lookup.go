@@ -15,16 +15,18 @@ func mappingAt(l List[Mapping], addr uint64) (Mapping, bool) {
 	return l.At(i), true
 }
 
-// PageAt is the page that holds addr, as a run of one page; in state None where there is no page.
+// PageAt is the page that holds addr, as a run of one page; in state None where there is no page, and Special where pagemap is blind.
 func (p *Process) PageAt(addr, pageSize uint64) Run {
 	addr -= addr % pageSize
 	if i, ok := p.Pages.Find(addr); ok {
 		return p.Pages.At(i).Clip(Range{addr, addr + pageSize})
 	}
-	return Run{Start: addr, Pages: 1, Mapcount: -1, Shift: shiftOf(pageSize)}
+	m, _ := p.MappingAt(addr)
+	return noPages(&m, Range{addr, addr + pageSize}, pageSize)
 }
 
-// PagesIn yields all pages of r that lie in a mapping, as runs clipped to r; pages that are not there come as runs in state None.
+// PagesIn yields all pages of r that lie in a mapping, as runs clipped to r; pages that are not there come as runs in state None,
+// or Special where pagemap is blind.
 // No run reaches over the edge of a mapping.
 func (p *Process) PagesIn(r Range) iter.Seq[Run] {
 	return func(yield func(Run) bool) {
@@ -42,7 +44,7 @@ func (p *Process) PagesIn(r Range) iter.Seq[Run] {
 				if run.Pages == 0 {
 					continue
 				}
-				if at < run.Start && !yield(noPages(Range{at, run.Start}, pageSize)) || !yield(run) {
+				if at < run.Start && !yield(noPages(maps.item(), Range{at, run.Start}, pageSize)) || !yield(run) {
 					return
 				}
 				at = run.Bounds().End
@@ -50,24 +52,23 @@ func (p *Process) PagesIn(r Range) iter.Seq[Run] {
 					break
 				}
 			}
-			if at < part.End && !yield(noPages(Range{at, part.End}, pageSize)) {
+			if at < part.End && !yield(noPages(maps.item(), Range{at, part.End}, pageSize)) {
 				return
 			}
 		}
 	}
 }
 
-// pageSize is the size of the pages that p has, 4 KiB where it has none.
-func (p *Process) pageSize() uint64 {
-	if p.Pages.Len() == 0 {
-		return 1 << 12
-	}
-	return p.Pages.At(0).PageSize()
-}
+// pageSize is the size of the pages of p.
+func (p *Process) pageSize() uint64 { return Run{Shift: p.Shift}.PageSize() }
 
-// noPages is a run in state None.
-func noPages(r Range, pageSize uint64) Run {
-	return Run{Start: r.Start, Pages: r.Len() / pageSize, Mapcount: -1, Shift: shiftOf(pageSize)}
+// noPages is a run of pages of m of which pagemap says nothing.
+func noPages(m *Mapping, r Range, pageSize uint64) Run {
+	run := Run{Start: r.Start, Pages: r.Len() / pageSize, Mapcount: -1, Shift: shiftOf(pageSize)}
+	if m.blind() {
+		run.State = Special
+	}
+	return run
 }
 
 func shiftOf(pageSize uint64) (s uint8) {

@@ -71,7 +71,7 @@ func (m Mapping) Kind() Kind {
 		return KindHeap
 	case m.Path == "[stack]":
 		return KindStack
-	case m.Path == "[anon]" || strings.HasPrefix(m.Path, "[anon:"):
+	case m.Path == "[anon]" || strings.HasPrefix(m.Path, "[anon:"), strings.HasPrefix(m.Path, "[stack:"): // of a thread: Linux 3.4 to 4.4
 		return KindAnon
 	case strings.HasPrefix(m.Path, "[anon_shmem:"):
 		return KindShmem
@@ -88,10 +88,18 @@ func (m Mapping) Kind() Kind {
 	return KindFile
 }
 
+// blind says whether pagemap is silent of m, whatever pages it has: the walk steps over VM_PFNMAP (walk_page_test in mm/pagewalk.c; the
+// kernel's [vvar] is such), and does not reach the kernel's half of the addresses, where [vsyscall] lies.
+func (m *Mapping) blind() bool {
+	return m.Smaps.HasFlag("pf") || strings.HasPrefix(m.Path, "[vvar") || m.Start >= kernelHalf
+}
+
+const kernelHalf = 1 << 63
+
 // Counters are what /proc/PID/smaps adds to a mapping, in bytes, and its VmFlags as two-letter words.
 type Counters struct {
-	Rss, Pss, Swap, Locked, LazyFree, AnonHuge uint64
-	VMFlags                                    []string
+	Rss, Pss, Swap, Locked, LazyFree, AnonHuge, KSM uint64
+	VMFlags                                         []string
 }
 
 // HasFlag says whether the VmFlags hold the two-letter word f.

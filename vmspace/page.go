@@ -35,7 +35,7 @@ var States = [...]StateInfo{
 	{Shared, "shared", "a page of a shared mapping: everyone who maps it sees every write", "present, file, shared mapping"},
 	{Swapped, "swapped", "swapped out: the next touch brings it back", "swapped and not guard"},
 	{Guard, "guard", "a guard marker: any touch is SIGSEGV", "guard bit 58"},
-	{Special, "special", "lent by the kernel (vdso, vvar, device): the usual words do not apply", "VmFlags pf, io or mm, or a name in brackets"},
+	{Special, "special", "lent by the kernel (vdso, vvar, device): the usual words do not apply", "VmFlags pf, io or mm, or a name in brackets; pagemap may say nothing"},
 	{Unknown, "unknown", "could not be read", "the error"},
 }
 
@@ -110,7 +110,10 @@ func (r Run) FrameOf(i uint64) uint64 {
 func (r Run) Clip(o Range) Run {
 	size := r.PageSize()
 	lo := max(r.Start, o.Start&^(size-1))
-	hi := min(r.Bounds().End, (o.End+size-1)&^(size-1))
+	hi := r.Bounds().End
+	if o.End < hi {
+		hi = min(hi, (o.End+size-1)&^(size-1))
+	}
 	if hi <= lo {
 		return Run{Start: lo, Mapcount: -1, Shift: r.Shift}
 	}

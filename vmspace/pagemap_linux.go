@@ -113,8 +113,6 @@ func userEnd(maps List[Mapping]) uint64 {
 	return 0
 }
 
-const kernelHalf = 1 << 63
-
 // runBuilder turns words into runs.
 type runBuilder struct {
 	*pageReader
@@ -238,7 +236,8 @@ func (b *runBuilder) part(addr uint64, categories uint16, words []byte) {
 // decide classifies one page, which is the zero page by its frame or not.
 func (b *runBuilder) decide(word uint64, categories uint16, zero bool) seen {
 	r := Run{Pages: 1, Word: word &^ wordFrame, Scan: b.scanKept(word, categories), Mapcount: -1, Shift: b.shift}
-	r.State, r.Attrs = classify(b.class, Evidence{Word: r.Word, Scan: r.Scan, HaveScan: b.scanned, ZeroFrame: zero})
+	r.State, r.Attrs = classify(b.class, Evidence{Word: r.Word, Scan: r.Scan, HaveScan: b.scanned, ZeroFrame: zero,
+		OtherFrame: !zero && b.zeroFrame != 0})
 	return seen{r, categories}
 }
 

@@ -126,10 +126,9 @@ func predictAbsent(m Mapping, page Run, access Access, f Facts) Prediction {
 		return Prediction{[]Happening{SwapIn}, "the page is in swap"}
 	}
 	switch kind := m.Kind(); {
-	case kind == KindSpecial && m.Path == "[vdso]":
+	case m.Path == "[vdso]":
 		return Prediction{[]Happening{MapPage}, "the kernel maps its page"}
-	case kind == KindSpecial:
-		// Of [vvar] pagemap shows nothing, also once the page is mapped.
+	case kind == KindSpecial, m.blind():
 		return Prediction{[]Happening{MapPage, NoFault, BusErr}, "the kernel maps its page, if it has one for this place and has not done so yet"}
 	case m.Smaps.HasFlag("ht"):
 		if kind == KindFile && m.Perms&SharedMap != 0 {
@@ -159,6 +158,13 @@ func predictAbsent(m Mapping, page Run, access Access, f Facts) Prediction {
 	return got
 }
 
+// wholeFolio says whether the flags of kpageflags are those of the page itself. Of a large folio they are those of its first page
+// (stable_page_flags in fs/proc/page.c); where one entry maps all of it, that is the same.
+func (r Run) wholeFolio() bool { return r.KFlags&KTHP == 0 || r.Scan&ScanHuge != 0 }
+
+// alone says whether no page of m was ever shared copy-on-write: no fork, and nothing merged (KSM), as far as the VmFlags are known.
+func (f Facts) alone(m Mapping) bool { return f.NeverForked && !m.Smaps.HasFlag("mg") }
+
 // predictStore is for a write to a page that is present, in a mapping that may be written.
 func predictStore(m Mapping, page Run, f Facts) Prediction {
 	read := page.Mapcount >= 0 // kpagecount and kpageflags were
@@ -177,15 +183,20 @@ func predictStore(m Mapping, page Run, f Facts) Prediction {
 		switch {
 		case page.Attrs&UffdWP != 0:
 			return Prediction{[]Happening{Reuse, NoFault, Copy}, "write-protected by userfaultfd: its handler decides"}
+		case read && !page.wholeFolio() && !f.alone(m):
+			return Prediction{[]Happening{NoFault, Reuse, Copy}, "a small part of a huge page, alone here: if a fork once shared it, it may still be write-protected"}
 		case read && page.KFlags&KAnonExclusive != 0:
 			return Prediction{[]Happening{NoFault}, "the frame is this process's alone: the write goes straight through"}
 		case read:
 			return Prediction{[]Happening{Reuse, Copy}, "alone again, but still write-protected from a fork: the kernel keeps the frame or copies it"}
-		case f.NeverForked:
+		case f.alone(m):
 			return Prediction{[]Happening{NoFault}, "the frame is this process's alone and was never shared"}
 		}
 		return Prediction{[]Happening{NoFault, Reuse, Copy}, "the frame is this process's alone; if a fork once shared it, it is still write-protected"}
 	case COW:
+		if page.Word&WordExclusive != 0 && page.Frame == 0 { // by halfSplit
+			return Prediction{[]Happening{Copy, Reuse, NoFault}, "a huge page that a relative shares, most likely: frame numbers are hidden"}
+		}
 		// For a large folio the counts speak of the folio, not of the page.
 		if page.Attrs&KSM != 0 || read && page.Mapcount > 1 && page.KFlags&KTHP == 0 {
 			return Prediction{[]Happening{Copy}, "the frame is shared copy-on-write: the writer gets a copy"}
@@ -193,6 +204,9 @@ func predictStore(m Mapping, page Run, f Facts) Prediction {
 		return Prediction{[]Happening{Copy, Reuse}, "shared copy-on-write, as far as the kernel tells: the writer gets a copy, unless nobody else is left"}
 	case Special:
 		return Prediction{[]Happening{NoFault, Reuse, Copy}, "lent by the kernel: it decides what a write does"}
+	}
+	if page.Word&WordExclusive != 0 {
+		return Prediction{[]Happening{NoFault, Copy, Reuse}, UnknownWhy}
 	}
 	return Prediction{[]Happening{Copy, ZeroFill, Reuse}, UnknownWhy}
 }

@@ -22,6 +22,8 @@ func predictSpace() *Process {
 		return Run{Start: page * pg4k, Pages: 1, State: s, Word: word, KFlags: kflags, Mapcount: count}
 	}
 	const here = WordPresent
+	merged := r(29, COW, here|WordExclusive, KAnon|KKSM, 1)
+	merged.Attrs, merged.Frame = KSM, 0x123
 	return &Process{
 		Mappings: NewList([]Mapping{
 			m(16, 16, Read|Write, ""),                                        // 10: untouched, zero, anon, cow ...
@@ -34,6 +36,7 @@ func predictSpace() *Process {
 			r(17, Zero, here, 0, -1), r(18, Anon, here|WordExclusive, 0, -1), r(19, Anon, here|WordExclusive, KAnonExclusive, 1),
 			r(20, Anon, here|WordExclusive, KAnon, 1), r(21, COW, here, 0, -1), r(22, COW, here, KAnon, 2), r(23, COW, here, KAnon|KTHP, 2),
 			r(24, Swapped, WordSwapped, 0, -1), r(25, Guard, WordSwapped|WordGuard, 0, -1), r(26, Unknown, here, 0, -1),
+			r(27, Anon, here|WordExclusive, KAnon|KTHP|KAnonExclusive, 1), r(28, Anon, here|WordExclusive, KAnon|KTHP, 1), merged,
 			r(33, File, here|WordFile, 0, -1), r(37, Shared, here|WordFile, 0, -1), r(40, Shared, here|WordFile, 0, -1),
 			r(44, Anon, here|WordExclusive, 0, -1), r(46, File, here, 0, -1), r(48, Special, here, 0, -1),
 		}),
@@ -73,6 +76,10 @@ func TestPredict(t *testing.T) {
 		{"guard", 25, Load, NoFacts, "SIGSEGV/MAPERR"},
 		{"guard", 25, Fetch, NoFacts, "SIGSEGV/MAPERR"},
 		{"guard on arm64", 25, Fetch, arm, "SIGSEGV/ACCERR"},
+		{"part of a huge page, whose first page is exclusive", 27, Store, NoFacts, "none reuse copy"},
+		{"part of a huge page, whose first page is not", 28, Store, NoFacts, "none reuse copy"},
+		{"part of a huge page, never forked", 27, Store, calm, "none"},
+		{"merged, mapped once", 29, Store, calm, "copy"},
 		{"unknown", 26, Store, NoFacts, "copy zero-fill reuse"},
 		{"unknown", 26, Load, NoFacts, "none"},
 		{"file", 33, Store, NoFacts, "copy"},
@@ -105,6 +112,11 @@ func TestPredict(t *testing.T) {
 		if s := strings.Trim(fmt.Sprint(got.Can), "[]"); s != c.want || got.Why == "" {
 			t.Errorf("%s %s: %s (%s), want %s", c.what, c.access, s, got.Why, c.want)
 		}
+	}
+	// Merged pages (KSM) are write-protected too, and look like any other where kpageflags are hidden.
+	mergeable := Mapping{Perms: Read | Write, Smaps: &Counters{VMFlags: []string{"mg"}}}
+	if got := predictStore(mergeable, Run{State: Anon, Word: WordPresent | WordExclusive, Mapcount: -1}, calm); !got.Allows(Copy) {
+		t.Errorf("in a mergeable mapping: %v", got)
 	}
 	for _, dead := range []*Process{{State: Zombie}, {State: Gone}, {Err: "denied"}} {
 		if got := Predict(dead, 0, Load, NoFacts); len(got.Can) != 0 || got.Why == "" {

@@ -21,7 +21,8 @@ type procFiles struct {
 	text     []byte        // of maps, as it was last time
 	list     List[Mapping] // and what it said
 	landmark landmarks
-	count    int // mappings seen last; 0 where none were
+	counters smapsMemory // of a small space
+	count    int         // mappings seen last; 0 where none were
 }
 
 // open opens what is needed for everything but smaps and mem, which wait until they are used.

@@ -251,7 +251,7 @@ func residentOf(maps List[Mapping]) (rss uint64, ok bool) {
 // process makes the Process, or gives the one from before where nothing is new.
 func (g *reading) process(pageSize uint64) *Process {
 	p := &Process{Member: g.Member, State: g.stat.State, MinorFlt: g.stat.MinorFlt, MajorFlt: g.stat.MajorFlt,
-		RSS: g.stat.RSSPages * pageSize, Started: g.stat.StartTime, Mappings: g.maps, Pages: g.pages, Changed: g.unsure}
+		RSS: g.stat.RSSPages * pageSize, Started: g.stat.StartTime, Mappings: g.maps, Pages: g.pages, Changed: g.unsure, Shift: shiftOf(pageSize)}
 	if rss, ok := residentOf(g.maps); ok {
 		p.RSS = rss
 	}

@@ -153,3 +153,26 @@ func TestStates(t *testing.T) {
 		wantLetters(t, s, "p1", pages, parent)
 	})
 }
+
+// Of some mappings pagemap says nothing, whatever pages they have: absence is no evidence there.
+func TestBlindMappings(t *testing.T) {
+	size := uint64(pg4k)
+	m := func(page uint64, path string, flags ...string) Mapping {
+		return Mapping{Range: Range{page * size, (page + 2) * size}, Perms: Read, Path: path, Smaps: &Counters{VMFlags: flags}}
+	}
+	p := &Process{Mappings: NewList([]Mapping{m(16, "[vvar]"), m(18, "[vvar_vclock]"), m(20, "/dev/fb0", "pf", "io"), m(22, "[vdso]"), m(24, ""),
+		m(0xffffffffff600, "[vsyscall]")})}
+	for page, want := range map[uint64]State{16: Special, 18: Special, 20: Special, 22: None, 24: None, 30: None, 0xffffffffff600: Special} {
+		if got := p.PageAt(page*size, size).State; got != want {
+			t.Errorf("page %d is %v, want %v", page, got, want)
+		}
+	}
+	if got := letters(p, Range{16 * size, 26 * size}); got != "xxxxxx...." {
+		t.Errorf("the pages are %q", got)
+	}
+	for _, page := range []uint64{16, 20} {
+		if got := Predict(p, page*size, Load, NoFacts); !got.Allows(NoFault) || !got.Allows(MapPage) {
+			t.Errorf("page %d: %v", page, got)
+		}
+	}
+}

@@ -112,6 +112,8 @@ func (p *smapsParser) count(key, value []byte) bool {
 		to = &c.LazyFree
 	case "AnonHugePages":
 		to = &c.AnonHuge
+	case "KSM":
+		to = &c.KSM
 	case "VmFlags":
 		c.VMFlags = p.flagsOf(value)
 		return true

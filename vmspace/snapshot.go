@@ -30,8 +30,9 @@ type Process struct {
 	RSS      uint64        // bytes
 	Started  uint64        // in clock ticks since boot: with the pid it names a process for good
 	Mappings List[Mapping] // by address
-	Pages    List[Run]     // by address, never across two mappings; pages in state None are left out
+	Pages    List[Run]     // by address, never across two mappings; pages in state None are left out, but for markers of userfaultfd
 	Changed  []Range       // where mappings changed while they were read, again and again: pages there are Unknown; none as a rule
+	Shift    uint8         // log2 of the page size; 0 stands for 12, the 4 KiB of most machines
 	Err      string        // why mappings or pages could not be read, "" if they were
 }
 

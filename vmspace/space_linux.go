@@ -144,7 +144,7 @@ func (r *Reader) mend(g *reading) error {
 				return errTorn
 			}
 		}
-		windows := blocks(g.unsure)
+		windows := blocks(g.unsure, r.pages.size)
 		runs, err := r.pages.read(g.files.pagemap, g.maps, windows)
 		if err != nil {
 			return err
@@ -269,13 +269,14 @@ func (r *Reader) readSmall(f *procFiles, old List[Mapping]) (List[Mapping], erro
 	if err == nil {
 		r.text, err = r.readText(f.smaps, true)
 	}
+	var maps []Mapping
 	if err == nil {
-		r.mappings, err = parseSmaps(r.mappings[:0], r.text)
+		maps, err = f.counters.parse(r.text)
 	}
 	if err != nil {
 		return List[Mapping]{}, err
 	}
-	return rebase(old, r.mappings, sameMapping), nil
+	return rebase(old, maps, sameMapping), nil
 }
 
 // scattered is a size from which on resident pages may each be in a page table of their own, and few of them make smaps slow.

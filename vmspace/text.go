@@ -47,9 +47,9 @@ func (o textWriter) mapping(m *Mapping) {
 	fmt.Fprintf(o, "%x-%x %s %s %d pages%s\n", m.Start, m.End, m.Perms, m.Kind(), m.Pages(o.pageSize), pathText(m.Path))
 }
 
-// run writes a run; pages without a page table entry are not worth a line.
+// run writes a run; pages of which pagemap says nothing are not worth a line.
 func (o textWriter) run(r Run) {
-	if r.State == None {
+	if r.State == None || r.State == Special && r.Word == 0 {
 		return
 	}
 	b := append(o.AvailableBuffer(), "    "...)

@@ -10,16 +10,15 @@ import (
 //
 //	touched            ├──┤
 //	+ mappings      that begin, end, move or change because of it, the stack and the heap
-//	+ core        ├┄┄┄├──┤┄┄┄┤   16 pages each side: fault-around maps cached neighbours
-//	+ window  │┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄│   whole 2 MiB blocks: a huge page comes or is split in one piece
+//	+ core        ├┄┄┄├──┤┄┄┄┤   64 KiB each side: fault-around maps cached neighbours
+//	+ window  │┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄│   whole huge blocks: a huge page comes or is split in one piece
 //
 // and the same addresses in every relative, and every other mapping of the same part of the same file.
 
 const (
-	aroundPages = 16      // fault_around_bytes, 64 KiB (mm/memory.c)
-	hugeBlock   = 2 << 20 // what one entry of the page middle directory maps with 4 KiB pages
-	maxParts    = 256     // more changed parts of files than this: read everything instead of looking for each
-	maxPatch    = 2048    // more mappings than this around one range: read the whole list instead
+	aroundBytes = 64 << 10 // fault_around_bytes, whatever the page size (mm/memory.c)
+	maxParts    = 256      // more changed parts of files than this: read everything instead of looking for each
+	maxPatch    = 2048     // more mappings than this around one range: read the whole list instead
 )
 
 // errTooMany says that reading all mappings is the cheaper way.
@@ -101,7 +100,7 @@ func (r *Reader) partial(all []*reading, spans []Range) bool {
 	// Twice at most: other mappings of the same file may be far away, and what is found there leads nowhere else.
 	for pass := 0; ; pass++ {
 		spans = mergeRanges(slices.Clone(spans))
-		windows := blocks(spans)
+		windows := blocks(spans, r.pages.size)
 		for _, g := range all {
 			if err := r.readWindows(g, windows); err != nil {
 				return false
@@ -149,10 +148,10 @@ func (r *Reader) patchable(all []*reading, spans []Range) bool {
 }
 
 // blocks are the windows for the spans.
-func blocks(spans []Range) []Range {
+func blocks(spans []Range, pageSize uint64) []Range {
 	var w []Range
 	for _, s := range spans {
-		w = append(w, widen(s, aroundPages<<12, hugeBlock))
+		w = append(w, widen(s, aroundBytes, hugeBlock(pageSize)))
 	}
 	return mergeRanges(w)
 }
@@ -174,7 +173,7 @@ func (r *Reader) lookUp(all []*reading, spans, windows []Range) {
 	}
 	var core []Range
 	for _, s := range spans {
-		core = append(core, widen(s, aroundPages<<12, r.pages.size))
+		core = append(core, widen(s, aroundBytes, r.pages.size))
 	}
 	for _, g := range all {
 		g.eachChange(windows, func(x, y Run) { core = append(core, x.Bounds()) })

@@ -15,7 +15,7 @@ type Lab struct {
 }
 
 // ErrRecorded is what a recording answers to every command.
-var ErrRecorded = errors.New("this is a recording: nothing runs in it; cowscope without replay starts a live lab")
+var ErrRecorded = errors.New("this is a recording, where nothing runs; cowscope alone starts a live lab")
 
 // NewLab makes a lab of a recording that has a step.
 func NewLab(rec *Recording) (*Lab, error) {

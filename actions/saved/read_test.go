@@ -269,10 +269,10 @@ func TestNothingIsForgotten(t *testing.T) {
 		{actions.Info{}, "Kernel Rights Recorded"},
 		{scratch.Entry{}, "Name Removed Major Minor Inode Size"},
 		{vmspace.Snapshot{}, "PageSize Frames Processes"},
-		{vmspace.Process{}, "Member State MinorFlt MajorFlt RSS Started Mappings Pages Changed Err"},
+		{vmspace.Process{}, "Member State MinorFlt MajorFlt RSS Started Mappings Pages Changed Shift Err"},
 		{vmspace.Member{}, "Label Parent PID"},
 		{vmspace.Mapping{}, "Range Perms Offset Major Minor Inode Path Smaps"},
-		{vmspace.Counters{}, "Rss Pss Swap Locked LazyFree AnonHuge VMFlags"},
+		{vmspace.Counters{}, "Rss Pss Swap Locked LazyFree AnonHuge KSM VMFlags"},
 		{vmspace.Run{}, "Start Pages Word Frame KFlags Scan Attrs Mapcount State Shift"},
 		{vmspace.Facts{}, "FileSize StackLimit OnlyStack NeverForked Arch"},
 	} {

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"os"
+	"path/filepath"
 	"reflect"
 	"runtime"
 	"strings"
@@ -91,6 +93,42 @@ func TestRoundTrip(t *testing.T) {
 		if rec.Lines[i] != i {
 			t.Errorf("step %d is of line %d", i, rec.Lines[i])
 		}
+	}
+}
+
+// Every story comes back as it was, and what predicts, too.
+func TestRoundTripOfStories(t *testing.T) {
+	names, err := filepath.Glob("../testdata/stories/*.cow")
+	if err != nil || len(names) < 10 {
+		t.Fatalf("%d stories: %v", len(names), err)
+	}
+	for _, name := range names {
+		b, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := open(t)
+		for line := range strings.Lines(string(b)) {
+			s.Do(context.Background(), line) // what this machine cannot do leaves no step
+		}
+		want := s.History()
+		rec := load(t, save(t, s))
+		if len(want) < 2 || len(rec.Steps) != len(want) {
+			t.Errorf("%s: %d steps of %d", name, len(rec.Steps), len(want))
+			continue
+		}
+		for i, st := range want {
+			sameStep(t, rec.Steps[i], st)
+			for _, p := range st.After.Processes {
+				for _, a := range []vmspace.Access{vmspace.Load, vmspace.Store, vmspace.Fetch} {
+					x, y := rec.Steps[i].Predict(p.Label, st.Focus.Start, a), st.Predict(p.Label, st.Focus.Start, a)
+					if !reflect.DeepEqual(x, y) {
+						t.Errorf("%s, step %d: %v, want %v", name, i, x, y)
+					}
+				}
+			}
+		}
+		s.Close()
 	}
 }
 

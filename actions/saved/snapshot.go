@@ -231,7 +231,7 @@ func (r *reader) share(old, p *vmspace.Process) error {
 // changed makes the process that j tells of.
 func (r *reader) changed(old *vmspace.Process, j *processJSON) (*vmspace.Process, error) {
 	p := &vmspace.Process{Member: vmspace.Member{Label: r.intern(string(j.Label)), Parent: r.intern(string(j.Parent)), PID: j.PID},
-		MinorFlt: j.Faults.Minor, MajorFlt: j.Faults.Major, RSS: j.RSS, Started: j.Started, Err: r.intern(j.Error)}
+		MinorFlt: j.Faults.Minor, MajorFlt: j.Faults.Major, RSS: j.RSS, Started: j.Started, Shift: r.head.shift(), Err: r.intern(j.Error)}
 	for _, c := range j.Changed {
 		p.Changed = append(p.Changed, c.real())
 	}

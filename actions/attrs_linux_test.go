@@ -1,0 +1,266 @@
+package actions
+
+import (
+	"fmt"
+	"os"
+
+	"testing"
+
+	"cowscope/vmspace"
+)
+
+// Every attribute on a live process: vmspace.Proofs names the tests.
+
+// hugePage maps 4 MiB of which the first 2 are one huge page, written to, and the second untouched.
+func hugePage(t *testing.T) *lab {
+	l := open(t)
+	require(t, "thp", "collapse")
+	l.sure("a = mmap 4m rw private anon", "madvise a hugepage", "write a 1")
+	if l.attrs("p1", "a", 0)&vmspace.Huge == 0 { // none was to be had at once: one is made
+		l.sure("madvise a 2m collapse")
+	}
+	if l.attrs("p1", "a", 0)&vmspace.Huge == 0 {
+		t.Fatal("there is no huge page")
+	}
+	return l
+}
+
+// whole wants all 512 pages in one state and huge, or not.
+func (l *lab) whole(label, name string, from, to uint64, state vmspace.State, huge bool) {
+	l.Helper()
+	for i := from; i < to; i++ {
+		if r := l.page(label, name, i); r.State != state || (r.Attrs&vmspace.Huge != 0) != huge {
+			l.Errorf("%s %s+%dp is %s %q, want %s, huge %v", label, name, i, r.State, r.Attrs.Names(), state, huge)
+			return
+		}
+	}
+}
+
+// After fork and a write of the child one process maps the huge page by one entry and the other by many. What they say of the small pages
+// that both still have must not disagree.
+func TestHugePageOfAFamily(t *testing.T) {
+	l := hugePage(t)
+	l.whole("p1", "a", 0, 512, vmspace.Anon, true)
+	l.certain("p1", "a", 0, "HUGE: one entry maps it")
+	l.sure("fork")
+	l.whole("p1", "a", 0, 512, vmspace.COW, true)
+	l.whole("p2", "a", 0, 512, vmspace.COW, true)
+	l.sure("@p2 write a 2")
+	l.states("p2", "a", "anon cow")
+	l.whole("p2", "a", 1, 512, vmspace.COW, false)
+	l.whole("p1", "a", 1, 512, vmspace.COW, true)
+	if l.frames() {
+		l.certain("p1", "a", 5, "a relative's frame")
+		if l.frame("p1", "a", 5) != l.frame("p2", "a", 5) || l.frame("p1", "a", 0) == l.frame("p2", "a", 0) {
+			t.Error("the frames are not what the states say")
+		}
+	} else {
+		l.doubted("p1", "a", 5, "bit 56 of a huge page is that of its first small page, and says exclusive; but p2")
+		l.certain("p1", "a", 0, "56 exclusive")
+	}
+	l.sure("@p2 write a+7p 2", "@p1 write a+3p 3", "@p1 write a 3")
+	l.states("p1", "a", "anon cow cow anon cow")
+	l.sure("@p2 exit", "@p1 write a+9p 1")
+}
+
+// The words of a page that one entry maps all have the bit of the first small page. Whichever page the child copies, no page that it still
+// has copy-on-write is the parent's alone.
+func TestHugePageSpeaksOfItsFirst(t *testing.T) {
+	for _, first := range []string{"a", "a+5p", "a+511p"} {
+		l := hugePage(t)
+		l.sure("fork", "@p2 write "+first+" 2")
+		words := map[uint64]int{}
+		for i := range uint64(512) {
+			mine, theirs := l.page("p1", "a", i), l.page("p2", "a", i)
+			words[mine.Word&vmspace.WordExclusive>>56]++
+			if (theirs.State == vmspace.COW) && mine.State != vmspace.COW {
+				t.Fatalf("p1 a+%dp is %s, and p2's is %s", i, mine.State, theirs.State)
+			}
+		}
+		t.Logf("a write to %s: %d pages of the parent say exclusive, %d do not", first, words[1], words[0])
+		l.sure("@p1 write a+5p 3", "@p1 write a 3", "@p1 write a+9p 3")
+	}
+}
+
+// A relative that is not read is seen in the count of a huge page, and where that is hidden the state is inferred.
+func TestHugePageOfAStranger(t *testing.T) {
+	l := hugePage(t)
+	l.sure("fork", "@p2 write a 2")
+	r, err := vmspace.NewReader(vmspace.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	st := l.s.last()
+	s, err := r.Read([]vmspace.Member{{Label: "p1", PID: st.After.Process("p1").PID}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, at := s.Processes[0], st.Names["p1"]["a"].Start+5*s.PageSize
+	m, _ := p.MappingAt(at)
+	run := p.PageAt(at, s.PageSize)
+	g := s.Grounds(p, m, run)
+	if counted := run.Mapcount > 0; counted != (run.State == vmspace.COW) || counted != (len(g.Inferred) == 0) {
+		t.Errorf("%+v rests on %q", run, g)
+	}
+}
+
+// A child that unmaps a part of the huge page has no page there: the parent's are its own again.
+func TestHugePageAloneAgain(t *testing.T) {
+	l := hugePage(t)
+	l.sure("fork", "@p2 munmap a+4p 8p", "@p1 write a+5p 1")
+	l.states("p1", "a", "cow cow cow cow anon anon")
+	l.sure("@p2 kill", "@p1 write a 1", "@p1 write a+1p 1")
+	l.states("p1", "a", "anon anon")
+}
+
+func TestHugePageCollapse(t *testing.T) {
+	l := open(t)
+	require(t, "collapse")
+	l.sure("a = mmap 2m rw private anon", "write a 1", "write a+9p 1", "read a+1p")
+	l.sure("madvise a collapse")
+	l.whole("p1", "a", 0, 512, vmspace.Anon, true)
+	l.sure("expect bytes a+9p 1")
+}
+
+// The huge zero page has bit 61 as a page of a file has, and is none.
+func TestHugeZeroPage(t *testing.T) {
+	l := hugePage(t)
+	if on, err := os.ReadFile("/sys/kernel/mm/transparent_hugepage/use_zero_page"); err != nil || on[0] != '1' {
+		t.Skip("needs use_zero_page: switched off in /sys/kernel/mm/transparent_hugepage")
+	}
+	l.happens(vmspace.ZeroMap, "read a+2m")
+	l.whole("p1", "a", 512, 1024, vmspace.Zero, true)
+	if l.page("p1", "a", 600).Word&vmspace.WordFile == 0 {
+		t.Log("bit 61 is clear: this kernel tells the huge zero page from a page of a file")
+	}
+	l.certain("p1", "a", 600, "PFNZERO")
+	l.sure("fork")
+	l.whole("p2", "a", 512, 1024, vmspace.Zero, true)
+	l.happens(vmspace.ZeroFill, "@p1 write a+2m 1")
+	l.whole("p2", "a", 512, 1024, vmspace.Zero, true)
+}
+
+func TestAttrKSM(t *testing.T) {
+	require(t, "ksm", "kpage")
+	l := open(t)
+	l.sure("a = mmap 3p rw private anon", "fill a 0x77", "madvise a mergeable")
+	merged := func() bool {
+		for i := range uint64(3) {
+			if l.attrs("p1", "a", i)&vmspace.KSM == 0 {
+				return false
+			}
+		}
+		return true
+	}
+	l.soon("merged", merged, func() { _ = os.WriteFile("/sys/kernel/mm/ksm/run", []byte("1"), 0) })
+	l.states("p1", "a", "cow cow cow")
+	l.certain("p1", "a", 1, "21 KSM")
+	if l.frame("p1", "a", 0) != l.frame("p1", "a", 2) || l.page("p1", "a", 0).Mapcount != 3 {
+		t.Errorf("%+v and %+v", l.page("p1", "a", 0), l.page("p1", "a", 2))
+	}
+	l.happens(vmspace.Copy, "write a 1")
+	l.states("p1", "a", "anon cow cow")
+	l.happens(vmspace.Copy, "write a+1p 1")
+	// The last one: mapped once, and copied all the same.
+	if l.attrs("p1", "a", 2)&vmspace.KSM != 0 {
+		l.states("p1", "a", "anon anon cow")
+		l.happens(vmspace.Copy, "write a+2p 1")
+	}
+	l.states("p1", "a", "anon anon anon")
+}
+
+func TestAttrLocked(t *testing.T) {
+	require(t, "mlock")
+	l := open(t)
+	l.sure("a = mmap 2p rw private anon", "mlock a 1p")
+	if l.attrs("p1", "a", 0)&vmspace.Locked == 0 || l.attrs("p1", "a", 1)&vmspace.Locked != 0 {
+		t.Error("not the one page that was locked")
+	}
+	l.states("p1", "a", "anon none")
+	l.certain("p1", "a", 0, "VmFlags lo")
+}
+
+// MADV_FREE leaves the words of a page as they were. The kernel's flags show it to root, once the page has left the list of the CPU that
+// marked it, which MADV_COLLAPSE empties; and they show a page that was written to since as they do the others. smaps knows how many, not which.
+func TestAttrLazyFree(t *testing.T) {
+	require(t, "lazyfree", "collapse")
+	l := open(t)
+	l.sure("a = mmap 4p rw private anon", "fill a 0x11", "madvise a+1p 2p free")
+	l.states("p1", "a", "anon anon anon anon")
+	l.sure("c = mmap 2m rw private anon", "write c 1", "madvise c collapse")
+	free := func() uint64 {
+		m, _ := l.s.last().After.Process("p1").MappingAt(l.page("p1", "a", 0).Start)
+		return m.Smaps.LazyFree / l.s.last().After.PageSize
+	}
+	if free() != 2 {
+		t.Fatalf("smaps counts %d pages", free())
+	}
+	marked := func() (out string) {
+		for i := range uint64(4) {
+			out += map[bool]string{true: "f", false: "."}[l.attrs("p1", "a", i)&vmspace.LazyFree != 0]
+		}
+		return out
+	}
+	want, doubt := ".ff.", "smaps counts 8 KiB of this mapping as freed lazily (MADV_FREE); which pages, only root"
+	if l.frames() {
+		l.certain("p1", "a", 1, "14 SWAPBACKED clear")
+		l.certain("p1", "a", 0, "56 exclusive")
+	} else {
+		want = "...."
+		l.doubted("p1", "a", 0, doubt)
+	}
+	if marked() != want {
+		t.Errorf("marked are %s, want %s", marked(), want)
+	}
+	l.happens(vmspace.NoFault, "write a+1p 9")
+	if l.frames() {
+		if free() == 1 && marked() == ".ff." {
+			l.doubted("p1", "a", 1, "8 KiB of this mapping are marked, and smaps counts 4 KiB")
+			l.doubted("p1", "a", 2, "one that was written to since looks the same")
+			l.certain("p1", "a", 0, "56 exclusive")
+		} else {
+			t.Errorf("smaps counts %d, marked are %s", free(), marked())
+		}
+	}
+	l.sure("write a+2p 9")
+	if marked() != "...." || free() != 0 {
+		t.Errorf("smaps counts %d, marked are %s", free(), marked())
+	}
+}
+
+// The kernel notes that a page is dirty in the page table; its own flags have it when that entry goes, as with a huge page that is split.
+func TestAttrDirty(t *testing.T) {
+	require(t, "kpage")
+	l := hugePage(t)
+	if l.attrs("p1", "a", 5)&vmspace.Dirty != 0 {
+		t.Error("dirty before its time")
+	}
+	l.sure("mprotect a+4p 1p r")
+	if l.attrs("p1", "a", 5)&vmspace.Dirty == 0 {
+		t.Error("not dirty")
+	}
+	l.certain("p1", "a", 5, "4 DIRTY")
+}
+
+// Looking at a page's bytes sets the kernel's flag for "referenced", so it is not told: watching would show itself.
+func TestAttrReferenced(t *testing.T) {
+	l := open(t)
+	l.sure("a = mmap 1p rw private anon", "write a 1", "read a", "expect bytes a 1", "snapshot")
+	if l.attrs("p1", "a", 0)&vmspace.Referenced != 0 || l.page("p1", "a", 0).KFlags&vmspace.KReferenced != 0 {
+		t.Error("it is told")
+	}
+}
+
+func TestAttrSoftDirty(t *testing.T) {
+	require(t, "soft-dirty")
+	l := open(t)
+	l.sure("a = mmap 2p rw private anon", "fill a 1")
+	if err := os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", l.s.last().PID), []byte("4"), 0); err != nil {
+		t.Fatal(err)
+	}
+	l.sure("write a 2")
+	if l.attrs("p1", "a", 0)&vmspace.SoftDirty == 0 || l.attrs("p1", "a", 1)&vmspace.SoftDirty != 0 {
+		t.Error("not the one page that was written")
+	}
+}

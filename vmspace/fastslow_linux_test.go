@@ -1,0 +1,144 @@
+package vmspace
+
+import (
+	"fmt"
+	"os"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// hugeState adds 4 MiB behind the arena's first pages: a huge page that the child has split by a write, and a huge zero page.
+func hugeState(p *puppet) (r Range, ok bool) {
+	r = Range{arena + 4<<20, arena + 8<<20}
+	p.mmap(r.Start, r.Len(), rw, private)
+	p.must("call %d %d %d %d", unix.SYS_MADVISE, r.Start, r.Len(), 14) // hugepage
+	p.store(r.Start, 1)
+	p.load(r.Start + 2<<20)
+	errno, _ := p.ask("call %d %d %d %d", unix.SYS_MADVISE, r.Start, uint64(2<<20), 25) // collapse
+	return r, errno == 0
+}
+
+// everyway are all ways of reading.
+func everyWay() (all []Options) {
+	for i := range 32 {
+		o := Options{NoScan: i&1 != 0, NoQuery: i&2 != 0, NoFrames: i&4 != 0, NoKPage: i&8 != 0, KPageBudget: 1 << 20}
+		if i&16 != 0 {
+			o.SmallMappings = -1
+		}
+		all = append(all, o)
+	}
+	return all
+}
+
+// The kernel's newer calls and root make looking cheaper and surer, and never different: each way of reading a live family says of every page
+// what the best one says, or that it does not know, where these two cannot be told apart.
+func TestFastAndSlowSayTheSame(t *testing.T) {
+	p := startPuppet(t)
+	huge, haveHuge := hugeState(p)
+	pages, _, _ := everyState(t, p)
+	p.inChild(0, 's', huge.Start, 9) // copies one small page of the huge one, and splits the child's mapping of it
+	best := read(t, newReader(t, Options{KPageBudget: 1 << 20}), p.family())
+	spans := []Range{{arena, arena + pages*pg}}
+	if haveHuge {
+		spans = append(spans, huge)
+	}
+	for _, o := range everyWay() {
+		t.Run(fmt.Sprintf("%+v", o), func(t *testing.T) {
+			r := newReader(t, o)
+			s := read(t, r, p.family())
+			w := way{r.Features(), o, 0, 0}
+			for i, q := range s.Processes {
+				for _, span := range spans {
+					for at := span.Start; at < span.End; at += pg {
+						w.compare(t, best.Processes[i].PageAt(at, pg), q.PageAt(at, pg), q.Label)
+					}
+				}
+			}
+			w.unknowns(t)
+		})
+	}
+}
+
+// way is one way of reading, and how much it did not know.
+type way struct {
+	Features
+	o                 Options
+	unknown, mistaken int
+}
+
+func (w *way) compare(t *testing.T, want, got Run, label string) {
+	if w.mistaken > 5 {
+		return
+	}
+	alike := got.State == Unknown && (want.State == Zero || want.State == COW) && !w.Scan && !w.KPage
+	if alike {
+		w.unknown++
+	}
+	if want.State != got.State && !alike {
+		w.mistaken++
+		t.Errorf("%s %x is %s (word %x, scan %x, frame %x), want %s", label, got.Start, got.State, got.Word, got.Scan, got.Frame, want.State)
+	}
+	// Who has no scan knows what is huge from kpageflags, which speak of the frame: a part that is mapped by itself counts too.
+	if both := want.Attrs & Huge; w.Scan && got.Attrs&Huge != both || w.KPage && both != 0 && got.Attrs&Huge == 0 {
+		w.mistaken++
+		t.Errorf("%s %x: huge %v, want %v", label, got.Start, got.Attrs&Huge != 0, both != 0)
+	}
+	if w.KPage && (got.Mapcount != want.Mapcount || got.KFlags != want.KFlags) || w.Frames && got.Frame != want.Frame {
+		w.mistaken++
+		t.Errorf("%s %x: %+v, want %+v", label, got.Start, got, want)
+	}
+}
+
+// unknowns holds that only who has neither scan nor frames knows less of small pages, and that this one does.
+func (w *way) unknowns(t *testing.T) {
+	if blind := !w.Scan && !w.Frames; blind != (w.unknown > 0) && !(w.unknown > 0 && !w.Scan && !w.KPage) {
+		t.Errorf("%d pages are unknown with %+v", w.unknown, w.Features)
+	}
+	if os.Geteuid() == 0 && !w.o.NoFrames && !w.Frames {
+		t.Error("root sees no frames")
+	}
+}
+
+// Update says what Read says also where a huge page is split by one process and seen as a whole by its relatives.
+func TestUpdateOfAHugePage(t *testing.T) {
+	for _, o := range []Options{{}, {NoFrames: true}, {NoFrames: true, NoScan: true}, {NoKPage: true, NoScan: true}} {
+		t.Run(fmt.Sprintf("%+v", o), func(t *testing.T) {
+			o.SmallMappings, o.KPageBudget = -1, 1<<20
+			p := startPuppet(t)
+			huge, ok := hugeState(p)
+			if !ok {
+				t.Skip("needs thp: the kernel had no huge page to give")
+			}
+			p.fork()
+			p.fork()
+			r, full := newReader(t, o), newReader(t, o)
+			s := read(t, r, p.family())
+			for _, step := range []struct {
+				child int
+				page  uint64
+			}{{0, 0}, {0, 7}, {1, 0}, {1, 511}, {-1, 9}, {0, 600}, {-1, 0}} {
+				at := huge.Start + step.page*pg
+				label := fmt.Sprintf("p%d", step.child+2)
+				if step.child < 0 {
+					p.store(at, 5)
+				} else {
+					p.inChild(step.child, 's', at, 5)
+				}
+				next, err := r.Update(s, p.family(), []Touched{{label, Range{at, at + 1}}})
+				if err != nil {
+					t.Fatal(err)
+				}
+				want := read(t, full, p.family())
+				for i, q := range next.Processes {
+					for at := huge.Start; at < huge.End; at += pg {
+						if a, b := q.PageAt(at, pg), want.Processes[i].PageAt(at, pg); a != b {
+							t.Fatalf("after %+v, %s %x:\nupdate %+v\nread   %+v", step, q.Label, at, a, b)
+						}
+					}
+				}
+				s = next
+			}
+		})
+	}
+}
