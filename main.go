@@ -21,6 +21,7 @@ import (
 	"cowscope/actions/lesson"
 	"cowscope/actions/saved"
 	"cowscope/tui"
+	"cowscope/tui/cast"
 	"cowscope/vmspace"
 
 	"github.com/charmbracelet/x/term"
@@ -68,7 +69,7 @@ func command() *cobra.Command {
 	c.Version = version
 	c.SilenceErrors = true
 	c.CompletionOptions.DisableDefaultCmd = true
-	c.AddCommand(labCommand("lab"), lessonCommand(), execCommand(), snapshotCommand(), doctorCommand(), replayCommand())
+	c.AddCommand(labCommand("lab"), lessonCommand(), demoCommand(), execCommand(), snapshotCommand(), doctorCommand(), replayCommand())
 	return c
 }
 
@@ -86,6 +87,7 @@ func labCommand(use string) *cobra.Command {
 	f := c.Flags()
 	sessionFlags(f, &o.Options)
 	screenFlags(f, &o.ScreenOptions)
+	outputFlags(f, &o.Output)
 	f.StringVar(&o.Save, "save", "", saveHelp)
 	f.StringVar(&o.From, "from", "", "first run the commands of this saved session again, and say where the kernel answers differently")
 	f.IntVar(&o.Until, "until", -1, "with --from: up to this step; left out, all of them")
@@ -100,6 +102,32 @@ func screenFlags(f *pflag.FlagSet, o *tui.ScreenOptions) {
 	f.BoolVar(&o.ASCII, "ascii", false, "draw with ASCII characters only")
 	f.BoolVar(&o.NoColor, "no-color", false, "draw without colour, as a non-empty NO_COLOR does")
 	f.StringVar(&o.Theme, "theme", "", "dark or light; left out, the terminal's background decides")
+}
+
+const stillHelp = "draw the last screen into this file: .svg, .ansi or .txt"
+
+// outputFlags are the flags of everything that can be recorded.
+func outputFlags(f *pflag.FlagSet, o *tui.Output) {
+	f.StringVar(&o.Record, "record", "", "record the screen into this file as it happens, for asciinema; the theme is dark unless --theme says otherwise")
+	f.IntVar(&o.Cast, "cast-version", cast.Versions[0], "version of the recording's format: 2 or 3")
+	f.BoolVar(&o.Input, "record-input", false, "record what is typed, too")
+	f.StringVar(&o.Still, "still", "", stillHelp)
+}
+
+// sizeFlag is the size of a screen.
+type sizeFlag tui.Size
+
+func (s *sizeFlag) Type() string { return "WxH" }
+func (s *sizeFlag) String() string {
+	if *s == (sizeFlag{}) {
+		return ""
+	}
+	return fmt.Sprintf("%dx%d", s.W, s.H)
+}
+func (s *sizeFlag) Set(text string) error {
+	size, err := tui.ParseSize(text)
+	*s = sizeFlag(size)
+	return err
 }
 
 // sessionFlags are the flags of everything that starts a subject.
@@ -125,7 +153,8 @@ func (m *memoryFlag) Set(text string) error {
 func execCommand() *cobra.Command {
 	var o actions.Options
 	var json bool
-	var save string
+	var save, still string
+	size := tui.DefaultSize
 	c := &cobra.Command{
 		Use:   "exec [FILE|-]",
 		Short: "run a script with no screen; the transcript goes to standard output",
@@ -139,17 +168,28 @@ func execCommand() *cobra.Command {
 			if len(args) > 0 {
 				name = args[0]
 			}
-			return runScript(name, o, json, save)
+			if err := tui.CheckStill(still); err != nil {
+				return err
+			}
+			return runScript(name, o, json, save, func(s *actions.Session) error {
+				if still == "" {
+					return nil
+				}
+				return tui.WriteStill(still, s, tui.ScreenOptions{}, size)
+			})
 		},
 	}
 	c.Flags().BoolVar(&json, "json", false, "write one JSON object for each step")
 	c.Flags().StringVar(&save, "save", "", saveHelp)
+	c.Flags().StringVar(&still, "still", "", stillHelp)
+	c.Flags().Var((*sizeFlag)(&size), "size", "size of that screen in cells")
 	sessionFlags(c.Flags(), &o)
 	c.Flags().DurationVar(&o.Limits.Time, "max-time", time.Minute, "how long the script may take; 0 for any time")
 	return c
 }
 
-func runScript(name string, o actions.Options, json bool, save string) error {
+// runScript runs a script; after is called when its last line has run.
+func runScript(name string, o actions.Options, json bool, save string, after func(*actions.Session) error) error {
 	script, err := readScript(name)
 	if err != nil {
 		return err
@@ -188,6 +228,9 @@ func runScript(name string, o actions.Options, json bool, save string) error {
 		return errors.Join(w.Write(st, line), write(out, line), out.Flush()) // what was done is kept and told, whatever happens next
 	})
 	show(0)
+	if err == nil && ctx.Err() == nil {
+		err = after(s)
+	}
 	switch {
 	case ctx.Err() != nil:
 		return statusError{exitFailed, fmt.Errorf("interrupted after %d steps", rep.Steps)}
@@ -323,6 +366,7 @@ func lessonCommand() *cobra.Command {
 	}
 	sessionFlags(c.Flags(), &o.Options)
 	screenFlags(c.Flags(), &o.ScreenOptions)
+	outputFlags(c.Flags(), &o.Output)
 	c.PersistentFlags().StringVar(&language, "language", lesson.Language(os.Getenv), "en or zh-CN")
 	c.AddCommand(
 		&cobra.Command{Use: "list", Short: "the lessons in the order in which they build on each other", Args: cobra.NoArgs,
@@ -410,6 +454,74 @@ func newLesson(name string) error {
 	_, err = f.WriteString(lesson.Template(filepath.Base(strings.TrimSuffix(file, ".md"))))
 	if err = errors.Join(err, f.Close()); err == nil {
 		fmt.Printf("%s is a lesson that holds: cowscope lesson %s shows it, cowscope lesson check %s proves it\n", file, file, file)
+	}
+	return err
+}
+
+func demoCommand() *cobra.Command {
+	var o tui.DemoOptions
+	var all bool
+	var dir string
+	c := &cobra.Command{
+		Use:   "demo [NAME|FILE]",
+		Short: "a script drives the real screen, at the pace of a person",
+		Long: "demo plays a demo: one that cowscope brings along, by its name, or a file of one's own. Space stops it and lets it go on, q leaves.\n" +
+			"A recording or a picture needs no terminal: where there is none, or with --size or --steady, the demo is drawn unseen and without\n" +
+			"waiting; the recording has the script's pace.\n" +
+			"Exit status: 0; 1 when an expectation of the demo does not hold or it could not come to its end; 2 when there is no such demo or it\n" +
+			"is broken; 3 when no subject can be started.",
+		Example: "  cowscope demo list\n" +
+			"  cowscope demo cow --record cow.cast --size 120x36\n" +
+			"  cowscope demo cow --steady --still cow.svg\n" +
+			"  cowscope demo --all --steady --record-dir casts",
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			switch {
+			case all && (len(args) > 0 || dir == "" || o.Record != "" || o.Still != ""):
+				return errors.New("--all goes with --record-dir DIR, and with no NAME, no --record and no --still")
+			case !all && dir != "":
+				return errors.New("--record-dir goes with --all; --record FILE is for one demo")
+			case all:
+				return demoStatus(tui.RecordDemos(dir, o, func(line string) { fmt.Println(line) }))
+			case len(args) == 0:
+				return errors.New("demo needs a NAME or a FILE: cowscope demo list tells what there is")
+			}
+			return runDemo(args[0], o)
+		},
+	}
+	f := c.Flags()
+	sessionFlags(f, &o.Options)
+	screenFlags(f, &o.ScreenOptions)
+	outputFlags(f, &o.Output)
+	f.Var((*sizeFlag)(&o.Size), "size", "size of the screen of a recording or a picture; left out, the demo's own")
+	f.BoolVar(&o.Steady, "steady", false, "stand-ins for process ids and frame numbers, and the script's time: the same files in every run")
+	f.BoolVar(&o.Fast, "fast", false, "without pauses")
+	f.BoolVar(&all, "all", false, "record all demos that cowscope brings along")
+	f.StringVar(&dir, "record-dir", "", "directory for the recordings of --all")
+	c.AddCommand(&cobra.Command{Use: "list", Short: "the demos that cowscope brings along", Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			return tui.WriteDemos(os.Stdout, term.IsTerminal(os.Stdout.Fd()))
+		}})
+	return c
+}
+
+func runDemo(name string, o tui.DemoOptions) error {
+	d, err := tui.FindDemo(name)
+	if err != nil {
+		return err
+	}
+	if why, err := d.Missing(); err != nil || why != "" {
+		fmt.Fprintln(os.Stderr, "cowscope:", why)
+		return err
+	}
+	return demoStatus(tui.RunDemo(d, o))
+}
+
+// demoStatus gives the error of a demo that went another way its exit status.
+func demoStatus(err error) error {
+	var wrong tui.DemoError
+	if errors.As(err, &wrong) {
+		return statusError{exitFailed, err}
 	}
 	return err
 }

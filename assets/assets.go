@@ -7,3 +7,8 @@ import "embed"
 //
 //go:embed lessons
 var Lessons embed.FS
+
+// Demos are the demos, as demos/NAME.cow.
+//
+//go:embed demos
+var Demos embed.FS

@@ -11,6 +11,7 @@ import (
 
 	"cowscope/actions"
 	"cowscope/actions/lang"
+	"cowscope/tui/cast"
 	"cowscope/vmspace"
 
 	tea "charm.land/bubbletea/v2"
@@ -61,7 +62,10 @@ type App struct {
 	later func(time.Duration, tea.Msg) tea.Cmd
 
 	course     *course // the lesson that is shown, nil in the lab
-	presenting bool    // the presenter's bar is on
+	play       *play   // the demo that is shown, nil where the keys are the user's
+	tape       *cast.Tape
+	chapter    *actions.Step // the last step that has a marker on the tape
+	presenting bool          // the presenter's bar is on
 	pressed    pressed
 	over       overlay
 	busy       string
@@ -149,11 +153,7 @@ type (
 
 // Init asks for the background colour and starts the gentle poll.
 func (m *App) Init() tea.Cmd {
-	return tea.Batch(tea.RequestBackgroundColor, m.pollLater(), m.peek())
-}
-
-func later(d time.Duration, msg tea.Msg) tea.Cmd {
-	return tea.Tick(d, func(time.Time) tea.Msg { return msg })
+	return tea.Batch(tea.RequestBackgroundColor, m.pollLater(), m.peek(), m.play.begin(m))
 }
 
 func (m *App) pollLater() tea.Cmd {
@@ -165,9 +165,13 @@ func (m *App) pollLater() tea.Cmd {
 
 // Update takes one message.
 func (m *App) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
+	if cmd, taken := m.play.take(m, msg); taken {
+		return m, cmd
+	}
 	switch msg := msg.(type) {
 	case tea.WindowSizeMsg:
 		m.w, m.h, m.fresh = msg.Width, msg.Height, false
+		m.tape.Resize(m.w, m.h)
 	case tea.BackgroundColorMsg:
 		m.background(msg.IsDark())
 	case tea.KeyPressMsg:
@@ -182,7 +186,9 @@ func (m *App) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	case tea.MouseWheelMsg:
 		return m, m.wheel(msg)
 	case doneMsg:
-		return m, m.done(msg)
+		return m, tea.Batch(m.done(msg), m.play.follow(m, msg))
+	case stillMsg:
+		m.say(msg.told())
 	case courseMsg:
 		return m, m.courseDone(msg)
 	case slowMsg:
@@ -273,7 +279,7 @@ func (m *App) done(d doneMsg) tea.Cmd {
 	if d.err != nil {
 		// What is typed must not be lost, and what waited was meant for what did not happen.
 		m.waiting = nil
-		m.steps = m.lab.History()
+		m.refresh()
 		m.pos = min(m.pos, len(m.steps)-1)
 		if m.over == nil || !m.over.fail(d.err) {
 			m.over = nil
@@ -282,7 +288,7 @@ func (m *App) done(d doneMsg) tea.Cmd {
 		return m.peek()
 	}
 	m.over = nil
-	m.steps = m.lab.History()
+	m.refresh()
 	m.show(len(m.steps) - 1)
 	if m.course != nil {
 		m.course.follow(m)
@@ -310,7 +316,8 @@ func (m *App) polled(p polledMsg) tea.Cmd {
 		return nil
 	}
 	wasLive := m.live()
-	m.steps, m.fresh = m.lab.History(), false
+	m.fresh = false
+	m.refresh()
 	if wasLive {
 		cursor := m.cursor
 		m.show(len(m.steps) - 1)
@@ -375,8 +382,6 @@ func (m *App) scene() *scene {
 	if m.slow {
 		s.busy = m.busy
 	}
-	if m.course != nil {
-		s.lesson = m.course.title
-	}
+	s.mode, s.quiet = m.mode(), m.course != nil || m.play != nil
 	return s
 }

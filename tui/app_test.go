@@ -70,24 +70,17 @@ func (d *driver) press(keys ...string) *driver {
 			}
 			continue
 		}
-		d.send(keyPress(k))
+		d.send(pressOf(k))
 	}
 	return d
 }
 
-func keyPress(name string) tea.KeyPressMsg {
-	mod := tea.KeyMod(0)
-	if rest, ok := strings.CutPrefix(name, "shift+"); ok {
-		mod, name = tea.ModShift, rest
+func pressOf(name string) tea.KeyPressMsg {
+	k, ok := keyPress(name)
+	if !ok {
+		panic("no key is called " + name)
 	}
-	codes := map[string]rune{"enter": tea.KeyEnter, "tab": tea.KeyTab, "esc": tea.KeyEscape, "up": tea.KeyUp, "down": tea.KeyDown,
-		"left": tea.KeyLeft, "right": tea.KeyRight, "pgup": tea.KeyPgUp, "pgdown": tea.KeyPgDown, "home": tea.KeyHome, "end": tea.KeyEnd,
-		"backspace": tea.KeyBackspace}
-	if c, ok := codes[name]; ok {
-		return tea.KeyPressMsg{Code: c, Mod: mod}
-	}
-	r := []rune(name)[0]
-	return tea.KeyPressMsg{Code: r, Text: name}
+	return k
 }
 
 // screen is what a person sees, without colours.
@@ -217,11 +210,11 @@ func TestHelpAndInspector(t *testing.T) {
 // Keys that come while a command runs are meant for what comes after it.
 func TestTypingAhead(t *testing.T) {
 	d := drive(t, 120, 36, Options{})
-	_, cmd := d.m.Update(keyPress("m"))
+	_, cmd := d.m.Update(pressOf("m"))
 	d.settle(cmd)
-	_, cmd = d.m.Update(keyPress("enter"))
+	_, cmd = d.m.Update(pressOf("enter"))
 	for _, k := range []string{"w", "f", "tab", "w"} {
-		if _, c := d.m.Update(keyPress(k)); c != nil {
+		if _, c := d.m.Update(pressOf(k)); c != nil {
 			t.Fatal("a key did not wait")
 		}
 	}

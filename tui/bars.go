@@ -9,10 +9,7 @@ func drawHeader(p pen, s *scene) {
 		return
 	}
 	x := p.put(1, 0, roleAccent|flagBold, "cowscope")
-	mode, state, st := "lab", "● live", roleGood
-	if s.lesson != "" {
-		mode = s.lesson
-	}
+	mode, state, st := s.mode, "● live", roleGood
 	if s.recorded != "" {
 		mode, state = "replay", "● end"
 	}

@@ -59,9 +59,9 @@ func BenchmarkKeyToFrame(b *testing.B) {
 		for _, n := range []int{5, 60_000} {
 			b.Run(fmt.Sprintf("%s/%d", key, n), func(b *testing.B) {
 				m := benchLab(b, n)
-				benchKey(m, keyPress(key))
+				benchKey(m, pressOf(key))
 				for b.Loop() {
-					benchKey(m, keyPress(key))
+					benchKey(m, pressOf(key))
 				}
 				each := b.Elapsed() / time.Duration(b.N)
 				if n == 5 {

@@ -70,7 +70,7 @@ func (m *App) ask(what string, do func(context.Context) error) tea.Cmd {
 func (m *App) courseDone(msg courseMsg) tea.Cmd {
 	m.busy, m.slow, m.fresh = "", false, false
 	live, was := m.live(), len(m.steps)
-	m.steps = m.lab.History()
+	m.refresh()
 	m.pos = min(m.pos, len(m.steps)-1)
 	if live || len(m.steps) < was { // a fresh subject has another history
 		m.show(len(m.steps) - 1)

@@ -78,15 +78,19 @@ func (m *App) layout(s *scene) screen {
 	if m.presents() {
 		lay.bar = rect{0, m.h - 2, m.w, 1}
 	}
+	if n := m.captionHeight(); n > 0 {
+		lay.caption = rect{0, m.bodyHeight() - 1, m.w, n}
+	}
 	return lay
 }
 
-// bodyHeight is the screen's height without the presenter's bar.
+// bodyHeight is the screen's height without the presenter's bar and a demo's caption.
 func (m *App) bodyHeight() int {
+	h := m.h - m.captionHeight()
 	if m.presents() {
-		return m.h - 1
+		h--
 	}
-	return m.h
+	return h
 }
 
 // pane is one part of the screen: where it stands and how it is drawn.
@@ -107,6 +111,7 @@ var panes = []pane{
 			drawCourse(p, m)
 		}
 	}},
+	{"caption", func(l screen) rect { return l.caption }, func(p pen, _ *scene, m *App) { drawCaption(p, m.play) }},
 	{"bar", func(l screen) rect { return l.bar }, func(p pen, _ *scene, m *App) { drawPressed(p, m.pressed) }},
 	{"keys", func(l screen) rect { return l.keys }, func(p pen, s *scene, m *App) { drawKeys(p, s, m.keyBar()) }},
 }

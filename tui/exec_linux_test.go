@@ -250,7 +250,7 @@ func TestHelpExamples(t *testing.T) {
 	if err := os.Chmod(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	for _, sub := range []string{"exec", "snapshot", "doctor", "replay"} {
+	for _, sub := range []string{"exec", "snapshot", "doctor", "demo", "replay"} {
 		help, err := exec.Command(program(t), sub, "--help").Output()
 		if err != nil {
 			t.Fatal(err)
@@ -264,7 +264,7 @@ func TestHelpExamples(t *testing.T) {
 			cmd := exec.Command("sh", "-c", line)
 			cmd.Dir = dir
 			cmd.Env = append(os.Environ(), "PATH="+filepath.Dir(program(t))+":"+os.Getenv("PATH"))
-			if out, err := cmd.CombinedOutput(); err != nil || len(out) == 0 {
+			if out, err := cmd.CombinedOutput(); err != nil || len(out) == 0 && !strings.Contains(line, "cow.") { // whose file says it
 				t.Errorf("%s: %v\n%s", strings.TrimSpace(line), err, out)
 			}
 		}

@@ -56,6 +56,7 @@ func init() { // the help overlay shows the table, and the table opens it
 		{keys: []string{"W"}, help: "form: write a text or a byte anywhere", do: openForm("write"), off: needProcess},
 		{keys: []string{"R"}, help: "form: read any number of bytes", do: openForm("read"), off: needProcess},
 		{keys: []string{"B"}, help: "the presenter's bar: the key last pressed, and the command it became", do: (*App).togglePresenter},
+		{keys: []string{"P"}, help: "a picture of the screen: cowscope-1.svg, cowscope-2.svg… in the current directory", do: (*App).takeStill},
 		{keys: []string{"n"}, help: "start a fresh subject: every process ends, p1 begins anew", do: runLine("restart"), off: needLive},
 		{keys: []string{"shift+tab"}, show: "Shift+Tab", help: "go to the previous process", do: useProcess(-1), off: needRelative},
 		{keys: []string{"up", "k"}, show: "↑ ↓ or k j", help: "select a row of the map", do: moveRow(-1)},

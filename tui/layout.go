@@ -31,6 +31,7 @@ type screen struct {
 	header, maps, pages, inspector, log, keys rect
 	lesson                                    rect // of its text, where one is shown
 	bar                                       rect // of the presenter, where it is on
+	caption                                   rect // of a demo
 }
 
 // layout divides w by h cells.

@@ -44,11 +44,11 @@ func drawLogTail(p pen, s *scene, hits *hitList) {
 }
 
 // logged are the steps that the log has room for, by their index, up to the one that is shown. What a lesson claims, and what holds, is
-// ticked off in its text.
+// ticked off in its text; what a demo checks is for its author.
 func (s *scene) logged() []int {
 	var out []int
 	for i := s.pos; i >= 0 && len(out) < 200; i-- {
-		if s.lesson == "" || !s.steps[i].Check || !s.steps[i].OK() || i == 0 {
+		if !s.quiet || !s.steps[i].Check || !s.steps[i].OK() || i == 0 {
 			out = append(out, i)
 		}
 	}

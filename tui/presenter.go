@@ -3,6 +3,10 @@
 package tui
 
 import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
 	tea "charm.land/bubbletea/v2"
 )
 
@@ -17,6 +21,28 @@ type pressed struct {
 var keyNames = map[string]string{"enter": "Enter", "tab": "Tab", "shift+tab": "Shift+Tab", "esc": "Esc", "space": "Space", "up": "↑", "down": "↓",
 	"left": "←", "right": "→", "shift+left": "Shift+←", "shift+right": "Shift+→", "pgup": "PgUp", "pgdown": "PgDn", "home": "Home", "end": "End",
 	"backspace": "Backspace", "delete": "Delete"}
+
+// keyCodes are the keys that print nothing, by the names that Bubble Tea gives them.
+var keyCodes = map[string]rune{"enter": tea.KeyEnter, "tab": tea.KeyTab, "esc": tea.KeyEscape, "space": tea.KeySpace, "up": tea.KeyUp, "down": tea.KeyDown,
+	"left": tea.KeyLeft, "right": tea.KeyRight, "pgup": tea.KeyPgUp, "pgdown": tea.KeyPgDown, "home": tea.KeyHome, "end": tea.KeyEnd,
+	"backspace": tea.KeyBackspace, "delete": tea.KeyDelete}
+
+// keyPress is the press of a key by its name: a character, or one of keyCodes, which may have shift+ before it. Where no key is called so,
+// ok is false.
+func keyPress(name string) (k tea.KeyPressMsg, ok bool) {
+	if utf8.RuneCountInString(name) == 1 {
+		r, _ := utf8.DecodeRuneInString(name)
+		return tea.KeyPressMsg{Code: r, Text: name}, unicode.IsPrint(r)
+	}
+	name, shift := strings.CutPrefix(strings.ToLower(name), "shift+")
+	if k.Code, ok = keyCodes[name]; shift {
+		k.Mod = tea.ModShift
+	}
+	if name == "space" && !shift {
+		k.Text = " "
+	}
+	return k, ok
+}
 
 func keyName(k tea.KeyPressMsg) string {
 	if n, ok := keyNames[k.String()]; ok {

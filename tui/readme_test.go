@@ -27,7 +27,7 @@ func TestReadmeTables(t *testing.T) {
 		t.Fatal(err)
 	}
 	text := string(b)
-	for name, table := range map[string]string{"keys": keyTable(), "states": stateTable(), "verbs": verbTable(t), "words": wordTable(), "lesson keys": courseTable(), "lessons": lessonTable(t)} {
+	for name, table := range map[string]string{"keys": keyTable(), "states": stateTable(), "verbs": verbTable(t), "words": wordTable(), "lesson keys": courseTable(), "demo words": demoWordTable(), "lessons": lessonTable(t)} {
 		re := regexp.MustCompile(`(?s)(<!-- ` + name + `: [^\n]*-->\n).*?(<!-- end -->)`)
 		if !re.MatchString(text) {
 			t.Fatalf("the README has no place for %s", name)
@@ -65,6 +65,14 @@ func courseTable() string {
 		if b.help != "" {
 			out += fmt.Sprintf("| %s | %s |\n", code(b.label()), b.help)
 		}
+	}
+	return out
+}
+
+func demoWordTable() string {
+	out := "| word | does |\n|---|---|\n"
+	for _, w := range demoWords {
+		out += fmt.Sprintf("| %s | %s |\n", code(w.form), w.help)
 	}
 	return out
 }

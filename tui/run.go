@@ -12,6 +12,7 @@ import (
 	"cowscope/actions"
 	"cowscope/actions/lesson"
 	"cowscope/actions/saved"
+	"cowscope/tui/cast"
 
 	tea "charm.land/bubbletea/v2"
 	"github.com/charmbracelet/colorprofile"
@@ -28,6 +29,7 @@ type ScreenOptions struct {
 type LabOptions struct {
 	actions.Options
 	ScreenOptions
+	Output
 	Save    string // file that the session is saved to, "" for none
 	Program string // version of cowscope, for that file
 	From    string // saved session whose commands are run first, "" for none
@@ -42,6 +44,11 @@ func RunLab(o LabOptions) error {
 	if err := needScreen("the lab", o.ScreenOptions); err != nil {
 		return err
 	}
+	tape, err := o.Output.open()
+	if err != nil {
+		return err
+	}
+	defer tape.Close()
 	file, err := saved.Create(o.Save)
 	if err != nil {
 		return err
@@ -53,20 +60,20 @@ func RunLab(o LabOptions) error {
 	}
 	defer s.Close()
 	if o.Save == "" {
-		return rerunAndShow(s, o)
+		return rerunAndShow(s, o, tape)
 	}
 	r, err := newRecorder(s, file, o)
 	if err != nil {
 		return err
 	}
-	return errors.Join(rerunAndShow(r, o), r.failed())
+	return errors.Join(rerunAndShow(r, o, tape), r.failed())
 }
 
 // rerunAndShow runs a saved session's commands first, where one is given, and shows the lab. What the kernel answered otherwise is told
 // at once in short, and in full when the screen is gone.
-func rerunAndShow(l Lab, o LabOptions) error {
+func rerunAndShow(l Lab, o LabOptions, tape *cast.File) error {
 	if o.From == "" {
-		return runScreen(l, o.ScreenOptions, "", false)
+		return o.show(l, tape, "", false)
 	}
 	rec, damage := saved.Open(o.From)
 	if rec == nil {
@@ -84,7 +91,7 @@ func rerunAndShow(l Lab, o LabOptions) error {
 	if len(differ) > 0 {
 		note = fmt.Sprintf("ran again up to step %d: %d answers differ; %s", last, len(differ), differ[0])
 	}
-	err = runScreen(l, o.ScreenOptions, note, len(differ) > 0)
+	err = o.show(l, tape, note, len(differ) > 0)
 	for _, d := range differ {
 		fmt.Println(d)
 	}
@@ -100,7 +107,7 @@ func RunReplay(rec *saved.Recording, o ScreenOptions, note string) error {
 	if err != nil {
 		return err
 	}
-	return runScreen(l, o, note, true)
+	return LabOptions{ScreenOptions: o}.show(l, nil, note, true)
 }
 
 // RunLesson runs a lesson in the terminal until the user quits.
@@ -111,27 +118,46 @@ func RunLesson(l *lesson.Lesson, progress *lesson.Progress, o LabOptions) error 
 	if err := needScreen("a lesson", o.ScreenOptions); err != nil {
 		return err
 	}
+	tape, err := o.Output.open()
+	if err != nil {
+		return err
+	}
+	defer tape.Close()
 	p, err := lesson.NewPlayer(context.Background(), l, lesson.Open(o.Options), progress)
 	if err != nil {
 		return err
 	}
 	defer p.Close()
-	m, err := NewCourse(p, l.Title, Options{Theme: o.Theme, ASCII: o.ASCII, Plain: o.plain()})
+	m, err := NewCourse(p, l.Title, o.model(tape))
 	if err != nil {
 		return err
 	}
-	return runProgram(m, o.plain())
+	return o.run(m, tape, "cowscope: "+l.Title)
 }
 
-func runScreen(l Lab, o ScreenOptions, note string, bad bool) error {
-	m, err := New(l, Options{Theme: o.Theme, ASCII: o.ASCII, Plain: o.plain()})
+// show shows a lab; note is told at the start, "" for nothing.
+func (o LabOptions) show(l Lab, tape *cast.File, note string, bad bool) error {
+	m, err := New(l, o.model(tape))
 	if err != nil {
 		return err
 	}
+	m.presenting = tape != nil
 	if note != "" {
 		m.say(note, bad)
 	}
-	return runProgram(m, o.plain())
+	return o.run(m, tape, "cowscope")
+}
+
+// model is how the model of a screen looks. What is recorded is to look the same everywhere, so there no terminal is asked for its ground.
+func (o LabOptions) model(tape *cast.File) Options {
+	return screenOptions(o.ScreenOptions, tape != nil)
+}
+
+func screenOptions(o ScreenOptions, recorded bool) Options {
+	if recorded {
+		o.Theme = orDefault(o.Theme)
+	}
+	return Options{Theme: o.Theme, ASCII: o.ASCII, Plain: o.plain()}
 }
 
 func (o ScreenOptions) plain() bool { return o.NoColor || os.Getenv("NO_COLOR") != "" }
@@ -165,8 +191,8 @@ func orDefault(theme string) string {
 const framesPerSecond = 30
 
 // runProgram runs the model in the terminal. SIGTERM, SIGINT and SIGHUP quit as the key does.
-func runProgram(m *App, plain bool) error {
-	opts := []tea.ProgramOption{tea.WithoutSignalHandler(), tea.WithFPS(framesPerSecond)}
+func runProgram(m *App, plain bool, more ...tea.ProgramOption) error {
+	opts := append(more, tea.WithoutSignalHandler(), tea.WithFPS(framesPerSecond))
 	if plain {
 		opts = append(opts, tea.WithColorProfile(colorprofile.ASCII))
 	}

@@ -14,7 +14,8 @@ import (
 
 // scene is one position in the history together with where the reader looks.
 type scene struct {
-	lesson  string // its title, "" in the lab
+	mode    string // what is shown: the lab, a lesson's title, a demo's
+	quiet   bool   // an expectation that holds is not logged
 	step    *actions.Step
 	snap    *vmspace.Snapshot
 	steps   []*actions.Step // the whole history

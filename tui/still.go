@@ -1,12 +1,118 @@
-// Stills: the canvas as an SVG picture, with the theme's colours, text that can be selected, and no font files.
+// Stills: the canvas as a picture. SVG has the theme's colours, text that can be selected, and no font files; ANSI is what a terminal
+// shows of it; plain text is the characters.
 
 package tui
 
 import (
+	"errors"
 	"fmt"
 	"html"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"strings"
+
+	tea "charm.land/bubbletea/v2"
 )
+
+// stills are the kinds of pictures, by the ending of a file's name.
+var stills = []struct {
+	ending string
+	draw   func(*canvas, *theme) string
+}{
+	{".svg", func(c *canvas, t *theme) string { return c.svg(t, "cowscope") }},
+	{".ansi", func(c *canvas, t *theme) string { return c.render(t) + "\n" }},
+	{".txt", (*canvas).plain},
+}
+
+// stillKind is how the picture of a file is drawn.
+func stillKind(path string) (func(*canvas, *theme) string, error) {
+	var endings []string
+	for _, k := range stills {
+		if strings.EqualFold(filepath.Ext(path), k.ending) {
+			return k.draw, nil
+		}
+		endings = append(endings, k.ending)
+	}
+	return nil, fmt.Errorf("--still %s: the ending of the name says what the picture is to be: %s", path, strings.Join(endings, ", "))
+}
+
+// writeStill draws the screen as it is now into a file.
+func (m *App) writeStill(path string) error {
+	draw, err := stillKind(path)
+	if err != nil {
+		return err
+	}
+	m.View()
+	return os.WriteFile(path, []byte(draw(m.canvas, m.theme)), 0o644)
+}
+
+// WriteStill draws the last screen of a lab, as it would be on a terminal of that size, into a file.
+func WriteStill(path string, l Lab, o ScreenOptions, size Size) error {
+	m, err := New(l, Options{Theme: orDefault(o.Theme), ASCII: o.ASCII, Plain: o.plain()})
+	if err != nil {
+		return err
+	}
+	s := newStage(m, nil)
+	s.update(tea.WindowSizeMsg{Width: size.W, Height: size.H})
+	s.settle(m.peek())
+	return m.writeStill(path)
+}
+
+// CheckStill says what is wrong with the name of a picture's file; none is well.
+func CheckStill(path string) error { return Output{Still: path}.check() }
+
+// stillMsg says that a picture was written, or why not.
+type stillMsg struct {
+	name string
+	err  error
+}
+
+func (s stillMsg) told() (text string, bad bool) {
+	if s.err != nil {
+		return "no picture: " + s.err.Error(), true
+	}
+	return "the picture is in " + s.name, false
+}
+
+// maxStills is how many pictures a directory may hold before no more are made.
+const maxStills = 10_000
+
+// takeStill makes a picture of what is on the screen, under a name that is free.
+func (m *App) takeStill() tea.Cmd {
+	if m.canvas == nil {
+		return nil
+	}
+	picture := m.canvas.svg(m.theme, "cowscope")
+	return func() tea.Msg {
+		for n := 1; n <= maxStills; n++ {
+			name := fmt.Sprintf("cowscope-%d.svg", n)
+			f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+			if errors.Is(err, fs.ErrExist) {
+				continue
+			}
+			if err == nil {
+				_, err = f.WriteString(picture)
+				err = errors.Join(err, f.Close())
+			}
+			return stillMsg{name, err}
+		}
+		return stillMsg{err: errors.New("there are too many in this directory")}
+	}
+}
+
+// plain is the text of the canvas, without colour.
+func (c *canvas) plain(t *theme) string {
+	var b strings.Builder
+	for y := range c.h {
+		var line strings.Builder
+		for _, ce := range c.cells[y*c.w:][:c.w] {
+			line.WriteString(t.glyph(ce.text))
+		}
+		b.WriteString(strings.TrimRight(line.String(), " ") + "\n")
+	}
+	return b.String()
+}
 
 const (
 	cellW = 9  // width of a cell in SVG units

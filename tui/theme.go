@@ -75,11 +75,12 @@ type palette struct {
 	name   string
 	roles  [roleState]string
 	states [10]string
-	mark   string // background of what the last command changed
-	row    string // background of the selected row
-	cursor string // background of the page under the cursor
-	ground string // behind everything, in pictures
-	text   string // of plain text, in pictures
+	mark   string     // background of what the last command changed
+	row    string     // background of the selected row
+	cursor string     // background of the page under the cursor
+	ground string     // behind everything, in pictures
+	text   string     // of plain text, in pictures
+	ansi   [16]string // the colours that a terminal has by number, for recordings
 }
 
 var palettes = []palette{
@@ -89,6 +90,8 @@ var palettes = []palette{
 			roleKey: "#f2c14e", roleGood: "#4fc49a", roleBad: "#ff7a5c", roleWarn: "#f0b429", roleField: "#e6e9f0"},
 		states: [...]string{"#5b6475", "#a9b8cc", "#5ab4f0", "#f0a020", "#d489b8", "#35b58a", "#efe05a", "#ff6a4a", "#9a9fb0", "#d0d0d0"},
 		mark:   "#3a3413", row: "#1f2636", cursor: "#f4f6fb", ground: "#11141b", text: "#cfd5e1",
+		ansi: [...]string{"#1f2636", "#ff7a5c", "#4fc49a", "#f2c14e", "#7aa8ff", "#d489b8", "#5ab4f0", "#cfd5e1",
+			"#4a5263", "#ff9d85", "#7bdcb8", "#efe05a", "#a3c3ff", "#e6b0d2", "#8fcdf7", "#f4f6fb"},
 	},
 	{
 		name: "light",
@@ -96,6 +99,8 @@ var palettes = []palette{
 			roleKey: "#8a5a00", roleGood: "#00704e", roleBad: "#b8330f", roleWarn: "#8a5a00", roleField: "#1b1f27"},
 		states: [...]string{"#9aa1ac", "#66758a", "#0a66b0", "#a85c00", "#a0447c", "#007a55", "#7d6c00", "#c22d0a", "#6a7080", "#404040"},
 		mark:   "#fdefb8", row: "#e8eef9", cursor: "#20242c", ground: "#ffffff", text: "#262b34",
+		ansi: [...]string{"#1b1f27", "#b8330f", "#00704e", "#8a5a00", "#1d55c4", "#a0447c", "#0a66b0", "#9aa1ac",
+			"#5c6470", "#c22d0a", "#007a55", "#a85c00", "#0a66b0", "#c0609c", "#2a86d0", "#e8eef9"},
 	},
 }
 

@@ -1,0 +1,121 @@
+package cast
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+// The kinds of events.
+const (
+	Output = "o"
+	Input  = "i"
+	Marker = "m"
+	Resize = "r"
+)
+
+// Frame is for how long what is written counts as one event: a screen draws no faster.
+const Frame = time.Second / 60
+
+// Writer writes a recording. It reads no clock: each event comes with its time since the beginning. One goroutine at a time may use it.
+type Writer struct {
+	w       io.Writer
+	version int
+	last    time.Duration // of the line written last
+	err     error
+
+	out   []byte // output of the frame that is not over yet
+	since time.Duration
+	cut   map[string][]byte // by kind: the beginning of a character whose end has not come yet
+}
+
+// NewWriter writes the header.
+func NewWriter(w io.Writer, h Header) (*Writer, error) {
+	b, err := h.line()
+	if err == nil {
+		_, err = w.Write(b)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &Writer{w: w, version: h.Version, cut: map[string][]byte{}}, nil
+}
+
+// Output records what a program wrote. It waits for the end of its frame: for what comes later than that, for another event, or for Flush.
+func (w *Writer) Output(at time.Duration, b []byte) error {
+	if len(w.out) > 0 && at-w.since >= Frame {
+		w.Flush()
+	}
+	if len(w.out) == 0 {
+		w.since = at
+	}
+	w.out = append(w.out, b...)
+	return w.err
+}
+
+// Input records what was typed.
+func (w *Writer) Input(at time.Duration, b []byte) error {
+	w.Flush()
+	if text := w.whole(Input, b); text != "" {
+		w.event(at, Input, text)
+	}
+	return w.err
+}
+
+// Marker begins a chapter.
+func (w *Writer) Marker(at time.Duration, label string) error {
+	w.Flush()
+	return w.event(at, Marker, strings.ToValidUTF8(label, "\uFFFD"))
+}
+
+// Resize records that the terminal has another size.
+func (w *Writer) Resize(at time.Duration, width, height int) error {
+	w.Flush()
+	return w.event(at, Resize, fmt.Sprintf("%dx%d", width, height))
+}
+
+// Flush writes the output that waits for the end of its frame.
+func (w *Writer) Flush() error {
+	if len(w.out) == 0 {
+		return w.err
+	}
+	text := w.whole(Output, w.out)
+	w.out = w.out[:0]
+	if text == "" {
+		return w.err
+	}
+	return w.event(w.since, Output, text)
+}
+
+// whole is b up to the end of its last whole character, after what was kept back before; the rest is kept back.
+func (w *Writer) whole(kind string, b []byte) string {
+	b = append(w.cut[kind], b...)
+	n := len(b)
+	for i := max(0, n-utf8.UTFMax+1); i < n; i++ {
+		if utf8.RuneStart(b[i]) && !utf8.FullRune(b[i:]) {
+			n = i
+		}
+	}
+	w.cut[kind] = append([]byte(nil), b[n:]...)
+	return strings.ToValidUTF8(string(b[:n]), "\uFFFD")
+}
+
+// event writes one line. After a failure nothing more is written: a file that ends is better than one with a hole.
+func (w *Writer) event(at time.Duration, kind, data string) error {
+	at = max(at.Truncate(time.Microsecond), w.last) // as it stands in the file, so that what is relative does not drift
+	seconds := at
+	if w.version == 3 {
+		seconds -= w.last
+	}
+	text, err := encode(data)
+	if err == nil && w.err == nil {
+		_, err = fmt.Fprintf(w.w, "[%.6f, %q, %s]\n", seconds.Seconds(), kind, text[:len(text)-1])
+	}
+	if w.err == nil {
+		w.err = err
+	}
+	w.last = at
+	return w.err
+}

@@ -1,0 +1,196 @@
+// A demo on the screen: its beats are keys and commands of the real screen, one after another.
+//
+// Rules: nothing is done that a user could not do; the next beat waits until the screen is done with the last; the first thing that
+// goes wrong ends the demo, and says where.
+
+package tui
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"cowscope/actions"
+
+	tea "charm.land/bubbletea/v2"
+)
+
+// play is the demo that an App shows. A nil play shows none.
+type play struct {
+	demo    *Demo
+	fast    bool // without waiting
+	leaves  bool // the screen is left at the end
+	next    int  // beat
+	caption string
+	held    bool // a command runs: the next beat comes after it
+	still   bool // the user has stopped it
+	due     bool // a beat fell due meanwhile
+	err     error
+}
+
+// playMsg says that the next beat is due.
+type playMsg struct{}
+
+// NewPlay gives the model for a demo.
+func NewPlay(d *Demo, lab Lab, opts Options) (*App, error) {
+	m, err := New(lab, opts)
+	if err == nil {
+		m.play, m.presenting = &play{demo: d}, true
+	}
+	return m, err
+}
+
+func (p *play) begin(m *App) tea.Cmd {
+	if p == nil {
+		return nil
+	}
+	return p.schedule(m)
+}
+
+// schedule sends word when the next beat is due.
+func (p *play) schedule(m *App) tea.Cmd {
+	wait := p.demo.beats[p.next].wait
+	if p.fast {
+		wait = 0
+	}
+	return m.later(wait, playMsg{})
+}
+
+// take sees each message first: while a demo is shown, the keys are the demo's, and the user can only stop it and leave.
+func (p *play) take(m *App, msg tea.Msg) (cmd tea.Cmd, taken bool) {
+	if p == nil {
+		return nil, false
+	}
+	switch msg := msg.(type) {
+	case playMsg:
+		return p.beat(m), true
+	case tea.KeyPressMsg:
+		return p.userKey(m, msg.String()), true
+	case tea.PasteMsg, tea.MouseMsg:
+		return nil, true
+	}
+	return nil, false
+}
+
+func (p *play) userKey(m *App, key string) tea.Cmd {
+	switch key {
+	case "q", "ctrl+c":
+		p.err = errors.New("the demo was left before its end")
+		return m.quit()
+	case "space":
+		p.still = !p.still
+		if p.due && !p.still {
+			p.due = false
+			return p.beat(m)
+		}
+	}
+	return nil
+}
+
+// beat does what is next.
+func (p *play) beat(m *App) tea.Cmd {
+	if p.still {
+		p.due = true
+		return nil
+	}
+	if p.next == len(p.demo.beats)-1 {
+		return p.end(m)
+	}
+	b := p.demo.beats[p.next]
+	p.next++
+	m.fresh = false
+	cmd := b.do(m)
+	switch {
+	case m.bad && m.busy == "":
+		return p.fail(m, errors.New(m.message))
+	case m.busy != "":
+		p.held = true
+		return cmd
+	}
+	return tea.Batch(cmd, p.schedule(m))
+}
+
+// follow takes the end of a command: it was what the demo expects, or the demo is over.
+func (p *play) follow(m *App, d doneMsg) tea.Cmd {
+	switch {
+	case p == nil || !p.held:
+		return nil
+	case d.err != nil:
+		return p.fail(m, d.err)
+	case d.step != nil && d.step.Result == actions.ResultFailed:
+		return p.fail(m, fmt.Errorf("%s does not hold: it is %s, not %s", d.line, d.step.Got, d.step.Want))
+	}
+	p.held = false
+	return p.schedule(m)
+}
+
+func (p *play) fail(m *App, err error) tea.Cmd {
+	p.err = p.demo.wrong(p.demo.beats[p.next-1].line, err)
+	return m.quit()
+}
+
+// end leaves the screen, or leaves it to the user.
+func (p *play) end(m *App) tea.Cmd {
+	p.next = len(p.demo.beats)
+	if p.leaves {
+		return m.quit()
+	}
+	m.play = nil
+	m.say("That was the demo. The lab is yours now: every key works, q quits.", false)
+	return nil
+}
+
+// outcome is how the demo went: an error where it did not come to its end.
+func (p *play) outcome() error {
+	switch {
+	case p == nil:
+		return nil
+	case p.err == nil && p.next < len(p.demo.beats):
+		return p.demo.wrong(p.demo.beats[p.next].line, errors.New("the demo ended here, before its end"))
+	}
+	return p.err
+}
+
+// check has an expectation held against the kernel. It is no key press.
+func (m *App) check(line string) tea.Cmd {
+	was := m.pressed
+	cmd := m.run(line)
+	m.pressed = was
+	return cmd
+}
+
+// captionLines is how many lines a caption has, used or not: a screen that jumps with each caption is hard to follow.
+const captionLines = 2
+
+func (m *App) captionHeight() int {
+	if m.play == nil || m.h <= minHeight+captionLines {
+		return 0
+	}
+	return captionLines
+}
+
+func drawCaption(p pen, pl *play) {
+	if p.r.empty() || pl == nil || pl.caption == "" {
+		return
+	}
+	for y, l := range wrap(pl.caption, p.r.w-5) {
+		p.put(1, y, roleAccent|flagBold, "▌")
+		p.put(3, y, roleTitle|flagBold, l)
+	}
+}
+
+// mode is what the screen shows, for its header.
+func (m *App) mode() string {
+	switch {
+	case m.course != nil:
+		return m.course.title
+	case m.play != nil:
+		return "demo " + m.play.demo.Name
+	}
+	return "lab"
+}
+
+// later is a tea.Tick with a message that does not depend on the time.
+func later(d time.Duration, msg tea.Msg) tea.Cmd {
+	return tea.Tick(d, func(time.Time) tea.Msg { return msg })
+}
