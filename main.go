@@ -367,6 +367,8 @@ func lessonCommand() *cobra.Command {
 	sessionFlags(c.Flags(), &o.Options)
 	screenFlags(c.Flags(), &o.ScreenOptions)
 	outputFlags(c.Flags(), &o.Output)
+	c.Flags().StringVar(&o.Save, "save", "", saveHelp)
+	o.Program = version
 	c.PersistentFlags().StringVar(&language, "language", lesson.Language(os.Getenv), "en or zh-CN")
 	c.AddCommand(
 		&cobra.Command{Use: "list", Short: "the lessons in the order in which they build on each other", Args: cobra.NoArgs,
@@ -493,6 +495,8 @@ func demoCommand() *cobra.Command {
 	sessionFlags(f, &o.Options)
 	screenFlags(f, &o.ScreenOptions)
 	outputFlags(f, &o.Output)
+	f.StringVar(&o.Save, "save", "", saveHelp)
+	o.Program = version
 	f.Var((*sizeFlag)(&o.Size), "size", "size of the screen of a recording or a picture; left out, the demo's own")
 	f.BoolVar(&o.Steady, "steady", false, "stand-ins for process ids and frame numbers, and the script's time: the same files in every run")
 	f.BoolVar(&o.Fast, "fast", false, "without pauses")

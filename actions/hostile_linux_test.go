@@ -120,6 +120,7 @@ func TestHostileText(t *testing.T) {
 		"nonsense":    "mprotect text rwx\nfill text 0x06",
 		"replaced":    "mmap 1p rwx private anon fixed addr=text",
 		"gate":        "mprotect text rwx\nwrite text+0x840 \"/etc/passwd\\x00\"",
+		"zeros":       "mmap 1g x private anon noreserve fixed addr=text",
 		"moved":       "mremap text 1p maymove fixed=0x10000000",
 		"all":         "munmap 0x1000 0x7ffffffff000",
 		"null":        "mmap 1p rwx private anon fixed addr=0x0\nfill 0x0 1p 0x90",

@@ -285,6 +285,9 @@ func TestStubsGone(t *testing.T) {
 	l := open(t)
 	l.all("munmap text")
 	l.want(ResultExited, "fork")
+	// Zeros in the place of the stubs are instructions: what they do is not what the jump led to.
+	l.all("restart", "mmap 1p x private anon fixed addr=text")
+	l.want(ResultExited, "exec stack+30p")
 	l.all("restart", "mmap 1p rw private anon")
 }
 

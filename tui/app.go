@@ -268,6 +268,9 @@ func (m *App) run(line string) tea.Cmd {
 	n := m.runs
 	do := func() tea.Msg {
 		step, err := m.lab.Do(m.ctx, line)
+		if m.course != nil {
+			m.course.saver.save()
+		}
 		return doneMsg{line, step, err}
 	}
 	return tea.Batch(do, m.later(slowAfter, slowMsg(n)))

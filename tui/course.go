@@ -22,8 +22,9 @@ import (
 type course struct {
 	player *lesson.Player
 	title  string
-	top    int  // first line of the text that is shown
-	swap   bool // where text and lab do not fit side by side: the lab is shown
+	saver  *courseSaver // nil where nothing is saved
+	top    int          // first line of the text that is shown
+	swap   bool         // where text and lab do not fit side by side: the lab is shown
 
 	width int // what lines was laid out for
 	state *lesson.State
@@ -62,7 +63,10 @@ func (m *App) ask(what string, do func(context.Context) error) tea.Cmd {
 	m.busy, m.slow = what, false
 	m.pressed.became = what
 	m.runs++
-	run := func() tea.Msg { return courseMsg{do(m.ctx)} }
+	run := func() tea.Msg {
+		defer m.course.saver.save()
+		return courseMsg{do(m.ctx)}
+	}
 	return tea.Batch(run, m.later(slowAfter, slowMsg(m.runs)))
 }
 

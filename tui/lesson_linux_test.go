@@ -123,3 +123,36 @@ func TestLessonCommands(t *testing.T) {
 		}
 	}
 }
+
+// What a lesson or a demo did can be walked through afterwards; a lesson that begins again begins its file again.
+func TestLessonAndDemoSave(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.Chmod(dir, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, "lesson.jsonl")
+	c := start(t, 120, 36, []string{"XDG_STATE_HOME=" + dir}, "lesson", "one-page", "--save", path)
+	c.sees("Enter goes on").keys("\r").sees("Enter runs this").keys("\r").sees("page · 3 pages").keys(":fork\r").sees("p2")
+	c.keys("N").sees("step 0/0").keys("\r").sees("Enter runs this").keys("\r").sees("page · 3 pages").keys("q")
+	if code := c.ends(); code != 0 {
+		t.Error("status", code)
+	}
+	list := func(path string) string {
+		out, err := exec.Command(program(t), "replay", "--list", path).CombinedOutput()
+		if err != nil {
+			t.Errorf("%v: %s", err, out)
+		}
+		return string(out)
+	}
+	if got := list(path); !strings.Contains(got, "mmap") || strings.Contains(got, "fork") || !strings.Contains(got, "expect page") {
+		t.Errorf("the lesson:\n%s", got)
+	}
+	path = filepath.Join(dir, "demo.jsonl")
+	cmd := exec.Command(program(t), "demo", "cow", "--fast", "--size", "100x30", "--still", filepath.Join(dir, "x.txt"), "--save", path)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	if got := list(path); !strings.Contains(got, "fork") || !strings.Contains(got, "write a") {
+		t.Errorf("the demo:\n%s", got)
+	}
+}

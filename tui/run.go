@@ -118,6 +118,11 @@ func RunLesson(l *lesson.Lesson, progress *lesson.Progress, o LabOptions) error 
 	if err := needScreen("a lesson", o.ScreenOptions); err != nil {
 		return err
 	}
+	file, err := saved.Create(o.Save)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
 	tape, err := o.Output.open()
 	if err != nil {
 		return err
@@ -132,7 +137,8 @@ func RunLesson(l *lesson.Lesson, progress *lesson.Progress, o LabOptions) error 
 	if err != nil {
 		return err
 	}
-	return o.run(m, tape, "cowscope: "+l.Title)
+	m.course.saver = newCourseSaver(p, file, o)
+	return errors.Join(o.run(m, tape, "cowscope: "+l.Title), m.course.saver.failed())
 }
 
 // show shows a lab; note is told at the start, "" for nothing.

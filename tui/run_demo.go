@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"cowscope/actions"
+	"cowscope/actions/saved"
 	"cowscope/tui/cast"
 )
 
@@ -65,6 +66,18 @@ func RunDemo(d *Demo, o DemoOptions) error {
 	if o.Steady {
 		l = newSteady(s)
 	}
+	var tape *recorder
+	if o.Save != "" {
+		into, err := saved.Create(o.Save)
+		if err != nil {
+			return err
+		}
+		defer into.Close()
+		if tape, err = newRecorder(l, into, o.LabOptions); err != nil {
+			return err
+		}
+		l = tape
+	}
 	m, err := NewPlay(d, l, screenOptions(o.ScreenOptions, file != nil || unseen))
 	if err != nil {
 		return err
@@ -75,6 +88,9 @@ func RunDemo(d *Demo, o DemoOptions) error {
 		err = o.stage(m, file)
 	} else {
 		err = o.run(m, file, "cowscope: "+d.Title)
+	}
+	if tape != nil {
+		err = errors.Join(err, tape.failed())
 	}
 	if wrong := p.outcome(); wrong != nil && err == nil {
 		return DemoError{wrong}

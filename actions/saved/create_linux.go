@@ -86,6 +86,9 @@ func (f *File) Close() error {
 	return f.File.Close()
 }
 
+// again has the next Write begin the file anew.
+func (f *File) again() { f.begun = false }
+
 // Write writes; before the first time it takes away what was in the file.
 func (f *File) Write(b []byte) (int, error) {
 	if !f.begun {

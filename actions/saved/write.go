@@ -9,11 +9,13 @@ import (
 	"cowscope/actions"
 )
 
-// Begin writes the header and the first step, and gives what writes the others. A nil File keeps nothing.
+// Begin writes the header and the first step, and gives what writes the others. A nil File keeps nothing. Another Begin takes away what
+// the file held: it holds one session.
 func (f *File) Begin(info actions.Info, first *actions.Step, aslr bool, program string) (*Writer, error) {
 	if f == nil {
 		return nil, nil
 	}
+	f.again()
 	w, err := NewWriter(f, NewHeader(info, first, aslr, program))
 	if err != nil {
 		return nil, err

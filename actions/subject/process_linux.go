@@ -243,7 +243,7 @@ func (p *Process) Jump(addr uint64) (Ending, error) {
 		return Ending{TimedOut: true, IP: ip}, nil
 	case v == attempted:
 		return Ending{Attempt: p.tried, IP: ip}, nil
-	case ip == jumpStub.start && unfetched(c, ip):
+	case ip == jumpStub.start && c.code != siKernel: // a jump faults where it leads, but for an address that is none
 		return Ending{}, ErrStubs
 	case c.signo == int32(unix.SIGTRAP):
 		return Ending{Trap: true, IP: trapAddress(ip, c.code)}, nil
