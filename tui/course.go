@@ -105,7 +105,7 @@ func (c *course) claims() bool {
 // courseBindings are the keys of a lesson, which come before those of the lab.
 var courseBindings = []binding{
 	{keys: []string{"enter", "space"}, show: "Enter", short: "go on", help: "go on: the next screen of text, the commands, the next step", do: (*App).goOn},
-	{keys: []string{"1", "2", "3", "4", "5", "6", "7", "8", "9"}, show: "1–9", short: "answer", help: "choose an answer", off: needQuestion},
+	{keys: []string{"1", "2", "3", "4", "5", "6", "7", "8", "9"}, show: "1-9", short: "answer", help: "choose an answer", off: needQuestion},
 	{keys: []string{"H"}, short: "hint", help: "a hint for the goal", do: (*App).hint, off: needGoal},
 	{keys: []string{"S"}, short: "solution", help: "the lesson's own way to the goal", do: (*App).solution, off: needGoal},
 	{keys: []string{"<"}, show: "< >", short: "steps", help: "look at the step before, and go forward again", do: (*App).stepBack},

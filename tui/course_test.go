@@ -49,7 +49,7 @@ func TestLessonOnTheScreen(t *testing.T) {
 	d.sees("A short walk", "This is where it begins", "• one", "Enter goes on", "address space", "1/3", "Enter go on")
 	d.press("enter").sees("First touch", "We map a page", "page = mmap 1p rw private anon", "Enter runs this").seesNot("as claimed", "What does p1 get")
 	// What it only claims runs by itself, and the question comes.
-	d.press("enter").sees("as claimed", "✓ expect unmapped", "What does p1 get?", "1 a frame of its own", "Choose 1 to 2", "page · 1 page", "1–9 answer")
+	d.press("enter").sees("as claimed", "✓ expect unmapped", "What does p1 get?", "1 a frame of its own", "Choose 1 to 2", "page · 1 page", "1-9 answer")
 	d.press("H").sees("there is no goal")
 	d.press("3").sees("there are answers 1 to 2")
 	d.press("enter").sees("What do you think?")
