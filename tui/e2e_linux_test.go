@@ -15,6 +15,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -225,9 +226,25 @@ func (c *console) sees(want ...string) *console {
 		case <-c.over:
 			c.t.Fatalf("the program ended before the screen held %q:\n%s", missing, text)
 		case <-deadline:
-			c.t.Fatalf("the screen never held %q:\n%s", missing, text)
+			c.t.Fatalf("the screen never held %q:\n%s\n%s", missing, text, c.autopsy())
 		}
 	}
+}
+
+// autopsy has the program say where it stands, and gives the end of all that it wrote, as it wrote it.
+func (c *console) autopsy() string {
+	wrote := func() string {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		return c.raw.String()
+	}
+	before := wrote()
+	_ = c.cmd.Process.Signal(syscall.SIGQUIT) // a Go program writes its stacks
+	select {
+	case <-c.over:
+	case <-time.After(patience / 10):
+	}
+	return fmt.Sprintf("%d bytes so far, the last of them %q\n%s", len(before), before[max(0, len(before)-300):], strings.TrimPrefix(wrote(), before))
 }
 
 func (c *console) keys(s string) *console {
