@@ -104,7 +104,6 @@ type call struct {
 	touched []vmspace.Touched
 	opened  *fileFacts // the file that an mmap opened
 	mode    string     // and how: O_RDWR
-	bound   string     // the name that an mmap got by itself
 	child   string     // the label of a new child
 	from    uint64     // where an mremap found its range: its name may have moved on
 	note    string     // what the action itself has to say beside the changes

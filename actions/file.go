@@ -22,9 +22,7 @@ var (
 func fileVerb(v lang.Verb, run func(c *call, name string) error) Action {
 	return Action{Verb: v, Dead: true, why: explainFile, run: func(c *call) error {
 		name, _ := c.cmd.Word("file")
-		for _, m := range c.s.family() {
-			c.touched = append(c.touched, vmspace.Touched{Label: m.Label, Range: vmspace.Everything})
-		}
+		c.touched = c.s.everywhere()
 		c.Result = ResultOK
 		err := run(c, name)
 		c.s.entries = c.s.files.Entries()

@@ -87,7 +87,6 @@ func runMmap(c *call) error {
 	name := c.cmd.Bind
 	if name == "" {
 		name = c.names.NextFree()
-		c.bound = name
 	}
 	c.names = c.names.With(c.p.Label, name, Binding{r, c.s.last().N + 1})
 	c.focus(r)

@@ -14,24 +14,7 @@ import (
 
 // Poll looks whether anything changed without a command: a page swapped out or merged, a process killed from outside. It gives the
 // step that says so, or nil.
-func (s *Session) Poll(ctx context.Context) (*Step, error) {
-	s.turn.Lock()
-	defer s.turn.Unlock()
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	var step *Step
-	err := s.do(func() error {
-		var err error
-		step, err = s.notice()
-		return err
-	})
-	if err != nil || step == nil {
-		return nil, err
-	}
-	s.append(step)
-	return step, nil
-}
+func (s *Session) Poll(ctx context.Context) (*Step, error) { return s.take(ctx, s.notice) }
 
 // notice reads the family again and makes a step of what differs.
 func (s *Session) notice() (*Step, error) {
@@ -68,11 +51,7 @@ func (s *Session) look(before *vmspace.Snapshot) (*vmspace.Snapshot, error) {
 	if start.Before(s.fullLook) {
 		return s.reader.Update(before, s.family(), nil)
 	}
-	var all []vmspace.Touched
-	for _, m := range s.family() {
-		all = append(all, vmspace.Touched{Label: m.Label, Range: vmspace.Everything})
-	}
-	after, err := s.reader.Update(before, s.family(), all)
+	after, err := s.reader.Update(before, s.family(), s.everywhere())
 	s.fullLook = time.Now().Add(99 * time.Since(start))
 	return after, err
 }

@@ -202,6 +202,11 @@ func (s *Session) Do(ctx context.Context, line string) (*Step, error) {
 
 // run runs a command that was understood.
 func (s *Session) run(ctx context.Context, cmd *lang.Command) (*Step, error) {
+	return s.take(ctx, func() (*Step, error) { return s.perform(cmd) })
+}
+
+// take makes a step on the tracing thread, one at a time, and puts it into the history. There may be none.
+func (s *Session) take(ctx context.Context, make func() (*Step, error)) (*Step, error) {
 	s.turn.Lock()
 	defer s.turn.Unlock()
 	if err := ctx.Err(); err != nil {
@@ -210,14 +215,23 @@ func (s *Session) run(ctx context.Context, cmd *lang.Command) (*Step, error) {
 	var step *Step
 	err := s.do(func() error {
 		var err error
-		step, err = s.perform(cmd)
+		step, err = make()
 		return err
 	})
-	if err != nil {
+	if err != nil || step == nil {
 		return nil, err
 	}
 	s.append(step)
 	return step, nil
+}
+
+// everywhere is every address of every process: where it cannot be said what may have changed.
+func (s *Session) everywhere() []vmspace.Touched {
+	var all []vmspace.Touched
+	for _, m := range s.family() {
+		all = append(all, vmspace.Touched{Label: m.Label, Range: vmspace.Everything})
+	}
+	return all
 }
 
 // perform runs a command on the tracing thread and makes its step.

@@ -9,9 +9,7 @@ var snapshotAction = Action{
 	Verb: lang.Verb{Name: "snapshot", Summary: "read everything again; in a script, print it"},
 	Dead: true,
 	run: func(c *call) error {
-		for _, m := range c.s.family() {
-			c.touched = append(c.touched, vmspace.Touched{Label: m.Label, Range: vmspace.Everything})
-		}
+		c.touched = c.s.everywhere()
 		c.Result = ResultOK
 		return nil
 	},
