@@ -1,4 +1,5 @@
-// Cowscope is a terminal laboratory for virtual memory. This file is its command line, nothing else.
+// Cowscope is a terminal laboratory for virtual memory. This file is its command line, nothing else: the flags and the help of every
+// command, and its exit status. It is long because the top level of the repository has room for one file.
 package main
 
 import (
@@ -8,10 +9,8 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"runtime/debug"
 	"strconv"
-	"strings"
 	"syscall"
 	"time"
 
@@ -399,62 +398,36 @@ func progressOrNone() *lesson.Progress {
 // openLesson finds the lesson that the arguments name; without one, the first that is not done.
 func openLesson(language string, args []string) (*lesson.Lesson, *lesson.Progress, error) {
 	progress := progressOrNone()
-	name := ""
-	if len(args) > 0 {
-		name = args[0]
-	} else {
-		var err error
-		if name, err = lesson.NextOf(language, progress); err != nil {
+	if len(args) == 0 {
+		name, err := lesson.NextOf(language, progress)
+		if err != nil {
 			return nil, nil, err
 		}
+		args = []string{name}
 	}
-	l, err := lesson.Find(language, name)
+	l, err := lesson.Find(language, args[0])
 	if err != nil {
 		return nil, nil, err
 	}
 	if why, err := l.Missing(); err != nil || why != "" {
-		return nil, nil, errors.Join(err, fmt.Errorf("%s cannot run here: %s", name, why))
+		return nil, nil, errors.Join(err, fmt.Errorf("%s cannot run here: %s", args[0], why))
 	}
 	return l, progress, nil
 }
 
-// checkLessons proves the lessons that are named, or all that cowscope brings along, and tells of each.
 func checkLessons(language string, names []string) error {
-	if len(names) == 0 {
-		names = lesson.Path()
-	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
-	wrong := 0
-	for _, name := range names {
-		l, err := lesson.Find(language, name)
-		if err != nil {
-			return err
-		}
-		v, err := lesson.Check(ctx, l, lesson.Open(actions.Options{}))
-		if err != nil {
-			return err
-		}
-		for _, p := range v.Problems {
-			fmt.Println(p)
-		}
-		wrong += len(v.Problems)
-		fmt.Println(v.Line(name))
+	problems, err := lesson.CheckAll(ctx, os.Stdout, language, names)
+	if err == nil && problems > 0 {
+		err = statusError{exitFailed, fmt.Errorf("%d of what the lessons say does not hold here", problems)}
 	}
-	if wrong > 0 {
-		return statusError{exitFailed, fmt.Errorf("%d of what the lessons say does not hold here", wrong)}
-	}
-	return nil
+	return err
 }
 
 func newLesson(name string) error {
-	file := strings.TrimSuffix(name, ".md") + ".md"
-	f, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
-	if err != nil {
-		return err
-	}
-	_, err = f.WriteString(lesson.Template(filepath.Base(strings.TrimSuffix(file, ".md"))))
-	if err = errors.Join(err, f.Close()); err == nil {
+	file, err := lesson.Create(name)
+	if err == nil {
 		fmt.Printf("%s is a lesson that holds: cowscope lesson %s shows it, cowscope lesson check %s proves it\n", file, file, file)
 	}
 	return err

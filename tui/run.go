@@ -38,8 +38,8 @@ type LabOptions struct {
 
 // RunLab runs the lab in the terminal until the user quits. Whatever ends it, the subjects are gone and the terminal is as it was.
 func RunLab(o LabOptions) error {
-	if runtime.GOOS != "linux" {
-		return fmt.Errorf("the lab needs Linux: it drives a live process and reads /proc; this is %s, where replay works", runtime.GOOS)
+	if err := needLinux("the lab"); err != nil {
+		return err
 	}
 	if err := needScreen("the lab", o.ScreenOptions); err != nil {
 		return err
@@ -112,8 +112,8 @@ func RunReplay(rec *saved.Recording, o ScreenOptions, note string) error {
 
 // RunLesson runs a lesson in the terminal until the user quits.
 func RunLesson(l *lesson.Lesson, progress *lesson.Progress, o LabOptions) error {
-	if runtime.GOOS != "linux" {
-		return fmt.Errorf("a lesson needs Linux: it drives a live process and reads /proc; this is %s, where replay works", runtime.GOOS)
+	if err := needLinux("a lesson"); err != nil {
+		return err
 	}
 	if err := needScreen("a lesson", o.ScreenOptions); err != nil {
 		return err
@@ -167,6 +167,14 @@ func screenOptions(o ScreenOptions, recorded bool) Options {
 }
 
 func (o ScreenOptions) plain() bool { return o.NoColor || os.Getenv("NO_COLOR") != "" }
+
+// needLinux says that who, which drives a live process, cannot run here.
+func needLinux(who string) error {
+	if runtime.GOOS == "linux" {
+		return nil
+	}
+	return fmt.Errorf("%s needs Linux: it drives a live process and reads /proc; this is %s, where replay works", who, runtime.GOOS)
+}
 
 // needScreen says in one line why no screen can be drawn here, for who.
 func needScreen(who string, o ScreenOptions) error {

@@ -3,11 +3,9 @@ package tui
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"os/signal"
 	"path/filepath"
-	"runtime"
 	"syscall"
 	"time"
 
@@ -32,8 +30,8 @@ func (o DemoOptions) unseen() bool {
 
 // RunDemo runs a demo: in the terminal, or, where there is none, for its recording and its picture.
 func RunDemo(d *Demo, o DemoOptions) error {
-	if runtime.GOOS != "linux" {
-		return fmt.Errorf("a demo needs Linux: it drives a live process and reads /proc; this is %s, where replay works", runtime.GOOS)
+	if err := needLinux("a demo"); err != nil {
+		return err
 	}
 	if err := o.check(); err != nil {
 		return err

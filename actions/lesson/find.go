@@ -1,6 +1,8 @@
 package lesson
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -8,6 +10,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"cowscope/actions"
 )
 
 // Finding a lesson by what a person calls it, and the list as a person reads it.
@@ -119,4 +123,41 @@ func (v Verdict) Line(name string) string {
 		return fmt.Sprintf("%s: %d problems in %d commands and %d claims", name, len(v.Problems), v.Commands, v.Claims)
 	}
 	return fmt.Sprintf("%s: ok: %d commands, %d claims", name, v.Commands, v.Claims)
+}
+
+// CheckAll proves the lessons that are named, or all that cowscope brings along where none is, and writes of each what was found. It gives
+// how many problems there are.
+func CheckAll(ctx context.Context, w io.Writer, language string, names []string) (problems int, err error) {
+	if len(names) == 0 {
+		names = Path()
+	}
+	for _, name := range names {
+		l, err := Find(language, name)
+		if err != nil {
+			return problems, err
+		}
+		v, err := Check(ctx, l, Open(actions.Options{}))
+		if err != nil {
+			return problems, err
+		}
+		for _, p := range v.Problems {
+			fmt.Fprintln(w, p)
+		}
+		problems += len(v.Problems)
+		if _, err := fmt.Fprintln(w, v.Line(name)); err != nil {
+			return problems, err
+		}
+	}
+	return problems, nil
+}
+
+// Create writes a lesson to begin with into NAME.md, which must not be there yet.
+func Create(name string) (file string, err error) {
+	name = strings.TrimSuffix(name, ".md")
+	f, err := os.OpenFile(name+".md", os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if err != nil {
+		return "", err
+	}
+	_, err = f.WriteString(Template(filepath.Base(name)))
+	return f.Name(), errors.Join(err, f.Close())
 }
