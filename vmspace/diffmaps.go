@@ -77,11 +77,23 @@ func (d *differ) old(a *Mapping, now []Mapping) {
 		if a.Path != b.Path {
 			d.span(ChangeRenamed, both, b.Perms, a.Path, b.Path)
 		}
-		if a.Smaps != nil && b.Smaps != nil && !slices.Equal(a.Smaps.VMFlags, b.Smaps.VMFlags) {
+		if a.Smaps != nil && b.Smaps != nil && !sameFlags(a.Smaps.VMFlags, b.Smaps.VMFlags) {
 			d.span(ChangeFlags, both, b.Perms, strings.Join(a.Smaps.VMFlags, " "), strings.Join(b.Smaps.VMFlags, " "))
 		}
 	}
 	gap(a.End)
+}
+
+// implied are the VmFlags that follow from the letters: rd, wr and ex are the letters themselves, and ac says that the
+// mapping may be written privately, or could be once, and so counts as promised (VM_ACCOUNT; mm/mmap.c, accountable_mapping).
+var implied = []string{"rd", "wr", "ex", "ac"}
+
+// sameFlags compares VmFlags, but for those that a change of the letters tells already.
+func sameFlags(a, b []string) bool {
+	more := func(f []string) []string {
+		return slices.DeleteFunc(slices.Clone(f), func(f string) bool { return slices.Contains(implied, f) })
+	}
+	return slices.Equal(a, b) || slices.Equal(more(a), more(b))
 }
 
 // new names what of b was not there.
