@@ -4,6 +4,10 @@ package subject
 
 import (
 	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
 	"syscall"
 	"testing"
 
@@ -172,5 +176,38 @@ func TestNoncanonicalAddress(t *testing.T) {
 			}
 		}
 		alive(t, p)
+	})
+}
+
+// What wait4 tells of faults grows as the fields of /proc/PID/stat do.
+func TestFaultsAreThoseOfStat(t *testing.T) {
+	inSubject(t, Config{}, func(p *Process) {
+		inStat := func() (minor, major uint64) {
+			b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.PID()))
+			if err != nil {
+				t.Fatal(err)
+			}
+			f := bytes.Fields(b[bytes.LastIndexByte(b, ')')+2:]) // from field 3 on
+			minor, err1 := strconv.ParseUint(string(f[10-3]), 10, 64)
+			major, err2 := strconv.ParseUint(string(f[12-3]), 10, 64)
+			if err := errors.Join(err1, err2); err != nil {
+				t.Fatal(err)
+			}
+			return minor, major
+		}
+		a := mmap(t, p, 8, readWrite)
+		for pages := range uint64(9) {
+			minor, major := p.Faults()
+			minorStat, majorStat := inStat()
+			must(t)(p.Touch(a, pages, pageSize, true))
+			minorNow, majorNow := p.Faults()
+			minorStatNow, majorStatNow := inStat()
+			if minorNow-minor != minorStatNow-minorStat || majorNow-major != majorStatNow-majorStat {
+				t.Errorf("%d pages: %d and %d faults, in stat %d and %d", pages, minorNow-minor, majorNow-major, minorStatNow-minorStat, majorStatNow-majorStat)
+			}
+		}
+		if minor, _ := p.Faults(); minor < 8 {
+			t.Errorf("%d faults of 8 pages and more", minor)
+		}
 	})
 }

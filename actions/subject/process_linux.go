@@ -28,6 +28,8 @@ type Process struct {
 	cfg        Config
 	randomized bool
 	refused    error
+	minor      uint64 // see Faults
+	major      uint64
 	idle       registers // every run starts from these
 	fired      bool      // the last run met its deadline
 	tried      *Attempt  // the system call that broke off the last run that ended so
@@ -35,6 +37,10 @@ type Process struct {
 
 // PID is the process ID.
 func (p *Process) PID() int { return p.pid }
+
+// Faults are those that the process and the children that it waited for had taken when it stopped last: the kernel tells
+// them along with the stop (kernel/exit.c, wait_task_stopped), which is cheaper than reading /proc/PID/stat. Good for differences.
+func (p *Process) Faults() (minor, major uint64) { return p.minor, p.major }
 
 // Randomized reports whether addresses differ from run to run: asked for, or
 // because this system refuses to switch it off.

@@ -188,7 +188,7 @@ func (p *Process) settle() error {
 func (p *Process) wait() (status, error) {
 	for {
 		var ws unix.WaitStatus
-		_, err := unix.Wait4(p.pid, &ws, unix.WALL, nil)
+		_, err := unix.Wait4(p.pid, &ws, unix.WALL, &p.tracer.usage)
 		switch {
 		case err == unix.EINTR:
 		case err == unix.ECHILD:
@@ -198,6 +198,7 @@ func (p *Process) wait() (status, error) {
 		case !status(ws).stopped():
 			return 0, p.died(status(ws).exited(p.pid))
 		default:
+			p.minor, p.major = uint64(p.tracer.usage.Minflt), uint64(p.tracer.usage.Majflt)
 			return status(ws), nil
 		}
 	}

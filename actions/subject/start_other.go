@@ -35,6 +35,9 @@ func (t *Tracer) Start(Config) (*Process, error) { return nil, ErrUnsupported }
 // PID returns 0.
 func (p *Process) PID() int { return 0 }
 
+// Faults returns 0.
+func (p *Process) Faults() (minor, major uint64) { return 0, 0 }
+
 // Randomized returns false.
 func (p *Process) Randomized() bool { return false }
 

@@ -30,7 +30,8 @@ type Tracer struct {
 	procs map[int]*Process // not yet reaped for good, by pid
 	gate  *gate
 	watch watchdog
-	regs  registers // of the run under way, and of the last one
+	regs  registers   // of the run under way, and of the last one
+	usage unix.Rusage // of the process that stopped last
 }
 
 type job struct {
