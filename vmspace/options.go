@@ -35,6 +35,15 @@ type Touched struct {
 	Range Range
 }
 
+// Glance is what the caller of Reader.Glance knows of a command.
+type Glance struct {
+	Touched // private anonymous memory without VmFlags of its own: nothing else has changed
+	// Mapped says that mappings came, went or changed there, not only pages.
+	Mapped bool
+	// Minor and Major are the faults that the process took.
+	Minor, Major uint64
+}
+
 // Everything is the range that holds every address.
 var Everything = Range{0, 1<<64 - 1}
 

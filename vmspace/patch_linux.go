@@ -100,12 +100,24 @@ func (r *Reader) patch(g *reading, s Range) error {
 		s = wide
 	}
 	was := g.maps.Slice(lo, hi)
+	keepSmaps(was, now)
 	if slices.EqualFunc(was, now, func(a, b Mapping) bool { return sameMapping(&a, &b) }) {
 		return nil
 	}
 	g.changed = append(g.changed, changedMappings(was, now, r.pages.size)...)
 	g.maps = g.maps.splice(lo, hi, now)
 	return nil
+}
+
+// keepSmaps gives what smaps said to the mappings that are as they were.
+func keepSmaps(was, now []Mapping) {
+	for i := range now {
+		if old := holding(was, now[i].Start); old != nil && old.Smaps != nil {
+			if now[i].Smaps = old.Smaps; now[i] != *old {
+				now[i].Smaps = nil
+			}
+		}
+	}
 }
 
 // mappingsIn asks for the mappings that overlap s, one after the other.

@@ -124,10 +124,7 @@ func (r *Reader) Read(family []Member) (*Snapshot, error) {
 // readAll reads everything and shares what it can with prev.
 func (r *Reader) readAll(prev *Snapshot, family []Member) *Snapshot {
 	all := r.begin(prev, family)
-	for _, g := range all {
-		g.full = true
-	}
-	r.readFull(all)
+	r.wholly(all)
 	return r.finish(prev, all)
 }
 

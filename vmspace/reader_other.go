@@ -22,6 +22,9 @@ func (*Reader) Read([]Member) (*Snapshot, error) { return nil, ErrNotLinux }
 // Update fails with ErrNotLinux.
 func (*Reader) Update(*Snapshot, []Member, []Touched) (*Snapshot, error) { return nil, ErrNotLinux }
 
+// Glance fails with ErrNotLinux.
+func (*Reader) Glance(*Snapshot, []Member, Glance) (*Snapshot, error) { return nil, ErrNotLinux }
+
 // Stream fails with ErrNotLinux.
 func (*Reader) Stream(Member, func(*Process) error, func(*Mapping, []Run) error) ([]Range, error) {
 	return nil, ErrNotLinux

@@ -34,15 +34,19 @@ func (r *Reader) Update(prev *Snapshot, family []Member, touched []Touched) (*Sn
 		return r.readAll(prev, family), nil
 	}
 	all := r.begin(prev, family)
-	spans := spansOf(touched, r.pages.size)
-	if !r.partial(all, spans) {
-		r.budget = r.opt.KPageBudget
-		for _, g := range all {
-			g.full = true
-		}
-		r.readFull(all)
+	if !r.partial(all, spansOf(touched, r.pages.size)) {
+		r.wholly(all)
 	}
 	return r.finish(prev, all), nil
+}
+
+// wholly reads everything, whatever was read so far.
+func (r *Reader) wholly(all []*reading) {
+	r.budget = r.opt.KPageBudget
+	for _, g := range all {
+		g.full = true
+	}
+	r.readFull(all)
 }
 
 // sameFamily says whether the members are those of prev.
@@ -94,6 +98,11 @@ func (r *Reader) partial(all []*reading, spans []Range) bool {
 		}
 		g.full = r.small(g.maps.Len(), g.stat)
 	}
+	return r.partialPages(all, spans)
+}
+
+// partialPages reads what of the pages the spans, and the mappings that changed, could have changed.
+func (r *Reader) partialPages(all []*reading, spans []Range) bool {
 	for _, g := range all {
 		spans = append(spans, g.changed...)
 	}
