@@ -14,6 +14,7 @@ var readAction = Action{
 	Verb: lang.Verb{Name: "read", Summary: "the subject loads bytes, one by one", Params: []lang.Param{paramPlace,
 		{Name: "length", Kind: lang.KindQuantity, Optional: true, Default: "16", Help: "how many bytes; one if left out"}}},
 	access: always(vmspace.Load),
+	reach:  reaches(reachPages),
 	run:    runRead,
 	why:    explainAccess,
 }
@@ -50,6 +51,7 @@ var writeAction = Action{
 	Verb: lang.Verb{Name: "write", Summary: "the subject stores a text or a byte", Params: []lang.Param{paramPlace,
 		{Name: "value", Kind: lang.KindValue, Default: `"hello"`, Help: `a "text", or a byte: 0x41 or 65`}}},
 	access: always(vmspace.Store),
+	reach:  reaches(reachPages),
 	why:    explainAccess,
 	run: func(c *call) error {
 		addr, _, err := c.place("place")
@@ -73,7 +75,8 @@ var touchAction = Action{
 		}
 		return vmspace.Load
 	},
-	why: explainAccess,
+	reach: reaches(reachPages),
+	why:   explainAccess,
 	run: func(c *call) error {
 		r, err := c.rangeOf("range")
 		if err != nil {
@@ -96,6 +99,7 @@ var fillAction = Action{
 	Verb: lang.Verb{Name: "fill", Summary: "the subject stores one byte over a whole range", Params: []lang.Param{paramRange,
 		{Name: "byte", Kind: lang.KindByte, Default: "0xff", Help: "0 to 255"}}},
 	access: always(vmspace.Store),
+	reach:  reaches(reachPages),
 	why:    explainAccess,
 	run: func(c *call) error {
 		r, err := c.rangeOf("range")

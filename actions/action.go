@@ -16,6 +16,8 @@ type Action struct {
 	// access is what the subject's own instruction does to memory; nil where it is a system call.
 	access func(*lang.Command) vmspace.Access
 	run    func(*call) error
+	// reach is how far the command goes where it ends well; left out, it may go anywhere.
+	reach func(*lang.Command) reach
 	// why explains a step that ended well; left out, the changes speak.
 	why func(*Step, *call) string
 	// reasons are what an errno of this call means.

@@ -2,6 +2,7 @@ package actions
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"cowscope/actions/lang"
@@ -45,6 +46,7 @@ var mmapAction = Action{
 		},
 	},
 	run:     runMmap,
+	reach:   reachOfMmap,
 	why:     explainMmap,
 	reasons: mmapReasons,
 	failed:  "Nothing was mapped.",
@@ -91,6 +93,19 @@ func runMmap(c *call) error {
 	c.names = c.names.With(c.p.Label, name, Binding{r, c.s.last().N + 1})
 	c.focus(r)
 	return nil
+}
+
+// reachOfMmap: memory that is not plain brings VmFlags, or a file, with it.
+func reachOfMmap(cmd *lang.Command) reach {
+	if cmd.Given("file") || cmd.Given("fd") {
+		return reachAll
+	}
+	for _, f := range cmd.Flags("flags") {
+		if !slices.Contains([]string{"private", "anon", "fixed", "fixed_noreplace", "populate"}, f) {
+			return reachAll
+		}
+	}
+	return reachMappings
 }
 
 // protText writes a protection as the man pages do.

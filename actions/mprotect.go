@@ -8,6 +8,7 @@ import (
 
 var mprotectAction = Action{
 	Verb:    lang.Verb{Name: "mprotect", Summary: "change what is allowed in a range", Params: []lang.Param{paramRange, paramProt}},
+	reach:   reaches(reachMappings),
 	why:     explainMprotect,
 	reasons: mprotectReasons,
 	run: func(c *call) error {

@@ -8,6 +8,7 @@ import (
 
 var munmapAction = Action{
 	Verb:    lang.Verb{Name: "munmap", Summary: "unmap a range of addresses; part of a mapping splits it", Params: []lang.Param{paramRange}},
+	reach:   reaches(reachMappings),
 	why:     explainMunmap,
 	reasons: munmapReasons,
 	run: func(c *call) error {

@@ -44,6 +44,7 @@ func (st *Step) FileOf(m vmspace.Mapping) (scratch.Entry, bool) {
 func (s *Session) facts() vmspace.Facts {
 	f := vmspace.NoFacts
 	f.Arch, f.NeverForked, f.StackLimit = runtime.GOARCH, s.born == 1, s.stackLimit
+	f.OnlyStack = f.OnlyStack || s.glanced // plain memory does not grow
 	return f
 }
 

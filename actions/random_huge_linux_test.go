@@ -41,7 +41,7 @@ func TestRandomHugePages(t *testing.T) {
 			if err != nil {
 				t.Fatalf("%s\n\n%v", strings.Join(script, "\n"), err)
 			}
-			for _, wrong := range []string{checkPrediction(st), checkStep(before, st), checkChanges(st), settled(s, checkSnapshot),
+			for _, wrong := range []string{checkPrediction(st), checkStep(before, st, false), checkChanges(st), settled(s, checkSnapshot),
 				settled(s, checkRelatives)} {
 				if wrong != "" {
 					t.Fatalf("%s\n\n# %s: %s %s\n# %s", strings.Join(script, "\n"), st.Command, st.Call, st.Answer(), wrong)

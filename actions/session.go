@@ -17,9 +17,10 @@ import (
 
 // Options are how a session begins.
 type Options struct {
-	ASLR       bool // randomise the subject's addresses
-	Limits     Limits
-	Brief      bool     // keep only the last few hundred steps of the history: for long scripts, which nobody walks back through
+	ASLR   bool // randomise the subject's addresses
+	Limits Limits
+	// Brief is for scripts, which nobody walks back through: keep only the last few hundred steps, and read no more than each can have changed.
+	Brief      bool
 	AllowPaths []string // files and folders outside the scratch folder that may be mapped
 }
 
@@ -55,6 +56,7 @@ type Session struct {
 	current    string
 
 	fullLook time.Time // when a poll may next read everything
+	glanced  bool      // the last snapshot lacks what a glance leaves out
 
 	closing sync.Once
 	turn    sync.Mutex // held while a command or a poll runs
@@ -236,7 +238,6 @@ func (s *Session) everywhere() []vmspace.Touched {
 
 // perform runs a command on the tracing thread and makes its step.
 func (s *Session) perform(cmd *lang.Command) (*Step, error) {
-	before := s.last().After
 	c := &call{s: s, cmd: cmd, names: s.names, current: s.current}
 	label := s.current
 	if cmd.Process != "" {
@@ -246,6 +247,11 @@ func (s *Session) perform(cmd *lang.Command) (*Step, error) {
 		return nil, cmd.ErrorAt(cmd.ProcessSpan, "there is no process "+label, "there are: "+s.labels())
 	}
 	c.action = actionOf(cmd.Verb.Name)
+	before, err := s.before(c)
+	if err != nil {
+		return nil, err
+	}
+	minor, major := c.p.proc.Faults()
 	if c.p.gone != "" && !c.action.Dead {
 		c.Result, c.note = ResultExited, c.p.Label+" "+c.p.gone+"; nothing can run in it any more."
 	} else if err := s.attempt(c); err != nil {
@@ -255,12 +261,9 @@ func (s *Session) perform(cmd *lang.Command) (*Step, error) {
 		c.Predicted = s.last().Predict(c.p.Label, c.Focus.Start, c.action.access(cmd)).Can
 	}
 	s.names, s.current = c.names, c.current
-	after := before
-	if !c.action.Check {
-		var err error
-		if after, err = s.reader.Update(before, s.family(), c.touched); err != nil {
-			return nil, err
-		}
+	after, err := s.after(c, before, minor, major)
+	if err != nil {
+		return nil, err
 	}
 	step := &Step{Check: c.action.Check, Process: c.p.Label, PID: c.p.PID, Command: canonical(cmd, s.last().Current), Outcome: c.Outcome,
 		Before: before, After: after, Names: s.names, Current: s.current, Changes: vmspace.Diff(before, after)}

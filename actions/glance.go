@@ -1,0 +1,94 @@
+package actions
+
+import (
+	"slices"
+
+	"cowscope/actions/lang"
+	"cowscope/vmspace"
+)
+
+// Rules of this file: a script's step reads no more than its command can have changed, and that is known only of commands that ended
+// well, on plain memory: private, anonymous, without VmFlags that say more than the letters do, and with nothing in its counters that
+// a page's word does not show. Everything else is read in full, as every step of the lab is. A test runs scripts both ways and
+// holds the transcripts against each other.
+
+// reach is how far a command that ends well can go, in plain memory.
+type reach int
+
+const (
+	reachAll      reach = iota // it is not known to stop anywhere
+	reachPages                 // the pages it touches
+	reachMappings              // and the mappings there
+)
+
+func reaches(r reach) func(*lang.Command) reach {
+	return func(*lang.Command) reach { return r }
+}
+
+// plainFlags are the VmFlags that the letters of a mapping, and those that it may be given, bring with them (proc_pid_smaps(5)).
+var plainFlags = []string{"rd", "wr", "ex", "mr", "mw", "me", "ac", "sd"}
+
+// plain says whether m is plain memory. Without Smaps it is: only a glance leaves them out, at memory that was plain.
+func plain(m vmspace.Mapping) bool {
+	if m.Path != "" || m.Inode != 0 || !m.Private() {
+		return false
+	}
+	c := m.Smaps
+	return c == nil || c.Swap+c.Locked+c.LazyFree+c.KSM == 0 &&
+		!slices.ContainsFunc(c.VMFlags, func(f string) bool { return !slices.Contains(plainFlags, f) })
+}
+
+// mayReach is how far the command can go if it ends well.
+func (c *call) mayReach() reach {
+	if c.action.reach == nil || c.p.locksFuture {
+		return reachAll
+	}
+	return c.action.reach(c.cmd)
+}
+
+// reachOf is how far the command has gone.
+func (s *Session) reachOf(c *call, before *vmspace.Snapshot) reach {
+	reach := c.mayReach()
+	if !s.opts.Brief || reach == reachAll || c.Result != ResultOK || c.note != "" || len(c.touched) != 1 {
+		return reachAll
+	}
+	p := before.Process(c.p.Label)
+	if p == nil || p.Mappings.Len() == 0 || !s.glanced && p.Mappings.At(0).Smaps == nil {
+		return reachAll
+	}
+	r := c.touched[0].Range
+	lo, hi := p.Mappings.Overlap(r)
+	mapped := uint64(0)
+	for _, m := range p.Mappings.Slice(lo, hi) {
+		if !plain(m) {
+			return reachAll
+		}
+		mapped += m.Intersect(r).Len()
+	}
+	if reach == reachPages && mapped < r.Len() { // and yet it ended well: the stack grew
+		return reachAll
+	}
+	return reach
+}
+
+// after reads the family after a command; minor and major are the faults that the process had taken before it.
+func (s *Session) after(c *call, before *vmspace.Snapshot, minor, major uint64) (*vmspace.Snapshot, error) {
+	if c.action.Check {
+		return before, nil
+	}
+	reach := s.reachOf(c, before)
+	s.glanced = reach != reachAll
+	if !s.glanced {
+		return s.reader.Update(before, s.family(), c.touched)
+	}
+	minorNow, majorNow := c.p.proc.Faults()
+	return s.reader.Glance(before, s.family(), vmspace.Glance{Touched: c.touched[0], Mapped: reach == reachMappings, Minor: minorNow - minor, Major: majorNow - major})
+}
+
+// before is the family as the command finds it. What glances left out is read now where the command can be about it.
+func (s *Session) before(c *call) (*vmspace.Snapshot, error) {
+	if s.glanced && !c.action.Check && c.mayReach() == reachAll {
+		return s.reader.Read(s.family())
+	}
+	return s.last().After, nil
+}
