@@ -116,16 +116,28 @@ func (d *differ) process(p, q *Process) {
 	}
 	d.p, d.q = p, q
 	unshared(p.Mappings, q.Mappings, func(alo, ahi, blo, bhi int) {
-		d.mappings(p.Mappings.Slice(alo, ahi), q.Mappings.Slice(blo, bhi))
+		d.mappings(trimmed(p.Mappings.part(alo, ahi), q.Mappings.part(blo, bhi)))
 	})
 	maps := q.Mappings.walk(0)
 	unshared(p.Pages, q.Pages, func(alo, ahi, blo, bhi int) {
-		pairRuns(p.Pages.Slice(alo, ahi), q.Pages.Slice(blo, bhi), func(x, y Run) {
+		was, now := trimmed(p.Pages.part(alo, ahi), q.Pages.part(blo, bhi))
+		pairRuns(was, now, func(x, y Run) {
 			if x != y {
 				d.pages(x, y, &maps)
 			}
 		})
 	})
+}
+
+// trimmed leaves out what two lists have in common at either end.
+func trimmed[T comparable](a, b []T) ([]T, []T) {
+	for len(a) > 0 && len(b) > 0 && a[0] == b[0] {
+		a, b = a[1:], b[1:]
+	}
+	for len(a) > 0 && len(b) > 0 && a[len(a)-1] == b[len(b)-1] {
+		a, b = a[:len(a)-1], b[:len(b)-1]
+	}
+	return a, b
 }
 
 // pages names what differs between x and y, the same pages before and now, mapping by mapping.

@@ -97,15 +97,29 @@ func (l List[T]) fromIndex(i int) iter.Seq2[int, T] {
 
 // after is the index of the first item that ends after addr, Len if there is none.
 func (l List[T]) after(addr uint64) int {
-	c := sort.Search(len(l.chunks), func(i int) bool {
-		items := l.chunks[i].items
-		return items[len(items)-1].Bounds().End > addr
-	})
+	c, end := 0, len(l.chunks)
+	for c < end {
+		mid := int(uint(c+end) / 2)
+		if items := l.chunks[mid].items; items[len(items)-1].Bounds().End > addr {
+			end = mid
+		} else {
+			c = mid + 1
+		}
+	}
 	if c == len(l.chunks) {
 		return l.n
 	}
 	items := l.chunks[c].items
-	return l.first[c] + sort.Search(len(items), func(i int) bool { return items[i].Bounds().End > addr })
+	i, end := 0, len(items)
+	for i < end {
+		mid := int(uint(i+end) / 2)
+		if items[mid].Bounds().End > addr {
+			end = mid
+		} else {
+			i = mid + 1
+		}
+	}
+	return l.first[c] + i
 }
 
 // Find is the index of the item that holds addr. Where none does, ok is false and the index is that of the first item above it.
@@ -129,14 +143,32 @@ func (l List[T]) Overlap(r Range) (lo, hi int) {
 
 // Slice copies the items with indexes [lo, hi).
 func (l List[T]) Slice(lo, hi int) []T {
+	hi = min(hi, l.n)
 	out := make([]T, 0, max(0, hi-lo))
-	for i, x := range l.fromIndex(lo) {
-		if i >= hi {
-			break
-		}
-		out = append(out, x)
+	for lo < hi {
+		part := l.inChunk(lo, hi)
+		out = append(out, part...)
+		lo += len(part)
 	}
 	return out
+}
+
+// part is Slice for those who only look: where it can be, it is the list's own memory.
+func (l List[T]) part(lo, hi int) []T {
+	if lo < hi && hi <= l.n {
+		if p := l.inChunk(lo, hi); len(p) == hi-lo {
+			return p
+		}
+	}
+	return l.Slice(lo, hi)
+}
+
+// inChunk gives the items with indexes [lo, hi) as far as they are in one chunk.
+func (l List[T]) inChunk(lo, hi int) []T {
+	c := sort.SearchInts(l.first, lo+1) - 1
+	items := l.chunks[c].items
+	n := min(len(items), hi-l.first[c])
+	return items[lo-l.first[c] : n : n]
 }
 
 // Replace makes the list in which items stand where everything that overlaps r stood. An item that reaches over an edge of r
@@ -173,9 +205,9 @@ func (l List[T]) splice(lo, hi int, items []T) List[T] {
 		a--
 	}
 	mid := make([]T, 0, end(b)-l.first[a]-(hi-lo)+len(items))
-	mid = append(mid, l.Slice(l.first[a], lo)...)
+	mid = append(mid, l.part(l.first[a], lo)...)
 	mid = append(mid, items...)
-	mid = append(mid, l.Slice(hi, end(b))...)
+	mid = append(mid, l.part(hi, end(b))...)
 	return join(slices.Concat(l.chunks[:a], cut(mid), l.chunks[b:]))
 }
 

@@ -50,7 +50,7 @@ func spliceRuns(old List[Run], windows []Range, fresh []Run, maps List[Mapping])
 			n++
 		}
 		lo, hi := old.Overlap(widen(w, 1, 1)) // with the neighbours, that they may be joined
-		was := old.Slice(lo, hi)
+		was := old.part(lo, hi)
 		now := make([]Run, 0, n+2)
 		for _, r := range was {
 			if r.Start < w.Start {
