@@ -44,7 +44,15 @@ type cursor struct {
 }
 
 func newCursor(pagemap int, maps List[Mapping], r Range) *cursor {
-	return &cursor{pagemap: pagemap, at: r.Start, end: min(r.End, userEnd(maps)), next: maps.walk(r.Start), stride: gentleSpan}
+	c := new(cursor)
+	c.begin(pagemap, maps, r)
+	return c
+}
+
+// begin sets the cursor to the start of r.
+func (c *cursor) begin(pagemap int, maps List[Mapping], r Range) {
+	c.pagemap, c.at, c.end, c.next = pagemap, r.Start, min(r.End, userEnd(maps)), maps.walk(r.Start)
+	c.seq, c.stride = 0, gentleSpan
 }
 
 // take makes b the next batch; there is none where more is false.
@@ -87,7 +95,7 @@ func (c *cursor) smallOnes(p *pageReader, b *batch) bool {
 		r = Range{start, m.End}
 		n++
 	}
-	if n < manySmall {
+	if n == 0 || n < manySmall && !p.few {
 		return false
 	}
 	b.regions, b.plain = append(b.regions, region{start: r.Start, end: r.End}), true

@@ -25,9 +25,13 @@ func (r *Reader) hold(prev *Snapshot, family []Member, look Glance) ([]*reading,
 	}
 	r.budget = r.opt.KPageBudget
 	r.startCost()
-	all := make([]*reading, 0, len(family))
-	for _, p := range prev.Processes {
-		g := &reading{Member: p.Member, prev: p, files: r.procs[p.PID], maps: p.Mappings}
+	all := r.held[:0]
+	for i, p := range prev.Processes {
+		if i == len(r.held) {
+			r.held = append(r.held, new(reading))
+		}
+		g := r.held[i]
+		*g = reading{Member: p.Member, prev: p, files: r.procs[p.PID], maps: p.Mappings, changed: g.changed[:0]}
 		g.stat = stat{State: p.State, MinorFlt: p.MinorFlt, MajorFlt: p.MajorFlt, StartTime: p.Started, RSSPages: p.RSS / r.pages.size}
 		if p.Label == look.Label {
 			g.stat.MinorFlt += look.Minor
@@ -52,5 +56,42 @@ func (r *Reader) glance(all []*reading, look Glance) bool {
 			}
 		}
 	}
-	return r.partialPages(all, spans)
+	for _, g := range all {
+		spans = append(spans, g.changed...)
+	}
+	spans = mergeRanges(spans)
+	windows := r.within(all, spans)
+	r.pages.few = true
+	defer func() { r.pages.few = false }()
+	for _, g := range all {
+		if r.readWindows(g, windows) != nil {
+			return false
+		}
+	}
+	// No file's page has changed; what a page shared copy-on-write shares may have.
+	if len(all) > 1 {
+		if more, ok := aliases(all, windows); !ok || len(more) > 0 {
+			return false
+		}
+	}
+	r.lookUp(all, spans, windows)
+	r.splice(all, windows)
+	return true
+}
+
+// within are the windows for spans of plain memory: what a command does to a page can go as far as its huge block, and ends with its mapping.
+func (r *Reader) within(all []*reading, spans []Range) []Range {
+	out := make([]Range, 0, len(spans))
+	for _, s := range spans {
+		reach := s
+		for _, g := range all {
+			for _, maps := range []List[Mapping]{g.prev.Mappings, g.maps} {
+				if there := maps.part(maps.Overlap(s)); len(there) > 0 {
+					reach.Start, reach.End = min(reach.Start, there[0].Start), max(reach.End, there[len(there)-1].End)
+				}
+			}
+		}
+		out = append(out, reach.Intersect(widen(s, 0, hugeBlock(r.pages.size))))
+	}
+	return mergeRanges(out)
 }

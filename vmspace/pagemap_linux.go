@@ -19,12 +19,14 @@ type pageReader struct {
 	frames    bool
 	zeroFrame uint64 // the frame of the zero page; 0 where not known
 	lean      bool   // keep of the scan only what decides something (scanKept)
+	few       bool   // there is so little to read that a scan costs more than the words
 	pace      pace
 
-	slice []region
-	words []byte
-	batch batch // of read
-	runs  []Run
+	slice  []region
+	words  []byte
+	cursor cursor // of read
+	batch  batch  // of read
+	runs   []Run
 }
 
 // crewman gives a reader with the same settings, for a goroutine beside that of p.
@@ -37,7 +39,8 @@ func (p *pageReader) read(pagemap int, maps List[Mapping], windows []Range) ([]R
 	p.lean = true
 	p.runs = p.runs[:0]
 	for _, w := range windows {
-		c := newCursor(pagemap, maps, w)
+		c := &p.cursor
+		c.begin(pagemap, maps, w)
 		for {
 			more, err := c.take(p, &p.batch)
 			if err == nil && more {

@@ -1,6 +1,9 @@
 package vmspace
 
-import "slices"
+import (
+	"cmp"
+	"slices"
+)
 
 // Rules of this file: the list of mappings is mended where a command may have changed it. A mapping can be split by a command,
 // join its neighbours, grow or move; the neighbours of a touched range belong to it, and so do the stack, which grows by itself, and
@@ -99,7 +102,7 @@ func (r *Reader) patch(g *reading, s Range) error {
 		}
 		s = wide
 	}
-	was := g.maps.Slice(lo, hi)
+	was := g.maps.part(lo, hi)
 	keepSmaps(was, now)
 	if slices.EqualFunc(was, now, func(a, b Mapping) bool { return sameMapping(&a, &b) }) {
 		return nil
@@ -120,9 +123,10 @@ func keepSmaps(was, now []Mapping) {
 	}
 }
 
-// mappingsIn asks for the mappings that overlap s, one after the other.
+// mappingsIn asks for the mappings that overlap s, one after the other. The slice is good until the next call.
 func (r *Reader) mappingsIn(maps int, s Range) ([]Mapping, error) {
-	var out []Mapping
+	out := r.found[:0]
+	defer func() { r.found = out }()
 	for at := s.Start; at < s.End; {
 		m, ok, err := r.query.find(maps, at, true)
 		if err != nil {
@@ -143,40 +147,42 @@ func (r *Reader) mappingsIn(maps int, s Range) ([]Mapping, error) {
 // changedMappings gives the ranges in which pages may stand differently because the mappings differ: where one came, went or is of
 // another kind, and the pages around an edge that came or went, as no run reaches over an edge.
 func changedMappings(was, now []Mapping, size uint64) []Range {
-	edges := map[uint64]int{}
+	type edge struct{ addr, where uint64 }
+	edges := make([]edge, 0, 8)
 	for i, l := range [][]Mapping{was, now} {
-		for _, m := range l {
-			edges[m.Start] |= 1 << (2 * i)
-			edges[m.End] |= 2 << (2 * i)
+		for k := range l {
+			edges = append(edges, edge{l[k].Start, 1 << (2 * i)}, edge{l[k].End, 2 << (2 * i)})
 		}
 	}
-	at := make([]uint64, 0, len(edges))
+	slices.SortFunc(edges, func(a, b edge) int { return cmp.Compare(a.addr, b.addr) })
 	var out []Range
-	for e, where := range edges {
-		at = append(at, e)
-		if where&3 != where>>2 {
-			out = append(out, widen(Range{e, e}, size, size))
+	for i := 0; i < len(edges); {
+		e := edges[i]
+		for i++; i < len(edges) && edges[i].addr == e.addr; i++ {
+			e.where |= edges[i].where
 		}
-	}
-	slices.Sort(at)
-	for i := 1; i < len(at); i++ {
-		a, b := holding(was, at[i-1]), holding(now, at[i-1])
-		if a == nil && b == nil || a != nil && b != nil && alikeFor(a, b) {
+		if e.where&3 != e.where>>2 {
+			out = append(out, widen(Range{e.addr, e.addr}, size, size))
+		}
+		a, b := holding(was, e.addr), holding(now, e.addr)
+		if i == len(edges) || a == nil && b == nil || a != nil && b != nil && alikeFor(a, b) {
 			continue
 		}
-		out = append(out, Range{at[i-1], at[i]})
+		out = append(out, Range{e.addr, edges[i].addr})
 	}
 	return out
 }
 
 // holding is the mapping of an ordered slice that holds addr, nil where none does.
 func holding(l []Mapping, addr uint64) *Mapping {
-	i, _ := slices.BinarySearchFunc(l, addr, func(m Mapping, addr uint64) int {
-		if m.End <= addr {
-			return -1
+	i, end := 0, len(l)
+	for i < end {
+		if mid := int(uint(i+end) / 2); l[mid].End <= addr {
+			i = mid + 1
+		} else {
+			end = mid
 		}
-		return 1
-	})
+	}
 	if i < len(l) && l[i].Contains(addr) {
 		return &l[i]
 	}

@@ -23,10 +23,13 @@ type Reader struct {
 	query    querier
 	crew     []worker // those who share large spaces, the first with pages and query from above
 	procs    map[int]*procFiles
-	text     []byte    // scratch for maps and smaps
-	mappings []Mapping // scratch
-	runs     []Run     // scratch
-	blanks   []*batch  // scratch
+	text     []byte     // scratch for maps and smaps
+	mappings []Mapping  // scratch
+	found    []Mapping  // scratch
+	held     []*reading // scratch
+	core     []Range    // scratch
+	runs     []Run      // scratch
+	blanks   []*batch   // scratch
 	smaps    smapsParser
 	last     *Snapshot // what the last Read or Update gave
 	budget   int       // frames that may still be looked up for this snapshot

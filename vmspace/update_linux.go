@@ -98,11 +98,6 @@ func (r *Reader) partial(all []*reading, spans []Range) bool {
 		}
 		g.full = r.small(g.maps.Len(), g.stat)
 	}
-	return r.partialPages(all, spans)
-}
-
-// partialPages reads what of the pages the spans, and the mappings that changed, could have changed.
-func (r *Reader) partialPages(all []*reading, spans []Range) bool {
 	for _, g := range all {
 		spans = append(spans, g.changed...)
 	}
@@ -122,16 +117,21 @@ func (r *Reader) partialPages(all []*reading, spans []Range) bool {
 		spans = append(spans, more...)
 		if pass > 0 || covered(windows, more) {
 			r.lookUp(all, spans, windows)
-			for _, g := range all {
-				if !g.full && g.err == nil {
-					g.pages = spliceRuns(g.prev.Pages, windows, g.fresh, g.maps)
-				}
-			}
+			r.splice(all, windows)
 			break
 		}
 	}
 	r.readFull(all)
 	return true
+}
+
+// splice puts what was read in the windows in the place of what was there.
+func (r *Reader) splice(all []*reading, windows []Range) {
+	for _, g := range all {
+		if !g.full && g.err == nil {
+			g.pages = spliceRuns(g.prev.Pages, windows, g.fresh, g.maps)
+		}
+	}
 }
 
 // patchable says whether a partial read can be right at all, and marks the small spaces.
@@ -180,13 +180,14 @@ func (r *Reader) lookUp(all []*reading, spans, windows []Range) {
 	if r.kpage == nil {
 		return
 	}
-	var core []Range
+	core := r.core[:0]
 	for _, s := range spans {
 		core = append(core, widen(s, aroundBytes, r.pages.size))
 	}
 	for _, g := range all {
 		g.eachChange(windows, func(x, y Run) { core = append(core, x.Bounds()) })
 	}
+	r.core = core
 	core = mergeRanges(core)
 	for _, g := range all {
 		if !g.full && g.err == nil {
