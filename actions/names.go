@@ -3,7 +3,6 @@ package actions
 import (
 	"fmt"
 	"maps"
-	"slices"
 
 	"cowscope/vmspace"
 )
@@ -71,9 +70,8 @@ func letters(i int) string {
 
 // Of finds the name whose range holds addr in the process label: the one bound last, where several do.
 func (n Names) Of(label string, addr uint64) (name string, b Binding, ok bool) {
-	of := n[label]
-	for _, k := range slices.Sorted(maps.Keys(of)) {
-		if c := of[k]; c.Contains(addr) && (!ok || c.Step > b.Step) {
+	for k, c := range n[label] {
+		if c.Contains(addr) && (!ok || c.Step > b.Step || c.Step == b.Step && k < name) {
 			name, b, ok = k, c, true
 		}
 	}

@@ -2,9 +2,10 @@ package actions
 
 import (
 	"bytes"
-	"fmt"
 	"io"
+	"strconv"
 	"strings"
+	"sync"
 )
 
 // The transcript of a script, to be read, or read aloud: one fact a line, what belongs to a command indented under it.
@@ -14,50 +15,75 @@ func (st *Step) prints() bool {
 	return st.Command == snapshotAction.Name || strings.HasSuffix(st.Command, " "+snapshotAction.Name)
 }
 
+// transcript gathers the lines of a step.
+type transcript struct{ bytes.Buffer }
+
+// line adds a line.
+func (t *transcript) line(parts ...string) {
+	for _, p := range parts {
+		t.WriteString(p)
+	}
+	t.WriteByte('\n')
+}
+
+// fact adds a line that belongs to a command.
+func (t *transcript) fact(parts ...string) {
+	t.WriteString(indent)
+	t.line(parts...)
+}
+
+const indent = "    "
+
+var transcripts = sync.Pool{New: func() any { return new(transcript) }}
+
 // WriteText writes the step as some lines of a transcript; line is its place in the script.
 func (st *Step) WriteText(w io.Writer, line int) error {
-	var b bytes.Buffer
-	fact := func(format string, args ...any) { fmt.Fprintf(&b, "    "+format+"\n", args...) }
+	t := transcripts.Get().(*transcript)
+	defer transcripts.Put(t)
+	t.Reset()
 	switch {
 	case st.Check && st.OK():
-		fmt.Fprintf(&b, "%s: ok: %s\n", st.Process, st.Command)
+		t.line(st.Process, ": ok: ", st.Command)
 	case st.Check:
-		fmt.Fprintf(&b, "%s: FAILED, line %d: %s\n", st.Process, line, st.Command)
-		fact("wanted: %s", st.Want)
-		fact("found: %s", st.Got)
+		t.line(st.Process, ": FAILED, line ", strconv.Itoa(line), ": ", st.Command)
+		t.fact("wanted: ", st.Want)
+		t.fact("found: ", st.Got)
 		if st.Evidence != "" {
-			fact("evidence: %s", st.Evidence)
+			t.fact("evidence: ", st.Evidence)
 		}
 	default:
-		fmt.Fprintf(&b, "%s: %s\n", st.Process, st.Command)
-		st.list(fact)
+		t.line(st.Process, ": ", st.Command)
+		st.list(t)
 	}
 	if st.prints() {
 		var all bytes.Buffer
 		if err := st.After.WriteText(&all); err != nil {
 			return err
 		}
-		for l := range strings.Lines(all.String()) {
-			b.WriteString("    " + l)
+		for l := range bytes.Lines(all.Bytes()) {
+			t.WriteString(indent)
+			t.Write(l)
 		}
 	}
-	_, err := w.Write(b.Bytes())
+	_, err := w.Write(t.Bytes())
 	return err
 }
 
-func (st *Step) list(fact func(string, ...any)) {
-	if st.Call != "" {
-		fact("%s", strings.TrimSpace(st.Call+" "+st.Answer()))
+func (st *Step) list(t *transcript) {
+	if answer := st.Answer(); st.Call != "" && answer != "" {
+		t.fact(st.Call, " ", answer)
+	} else if st.Call != "" {
+		t.fact(st.Call)
 	} else if !st.OK() {
-		fact("%s", st.Result)
+		t.fact(st.Result)
 	}
 	if f := st.Faulted(); f != "" {
-		fact("%s", f)
+		t.fact(f)
 	}
 	if f := st.Foretold(); f != "" {
-		fact("%s", f)
+		t.fact(f)
 	}
 	if st.Why != "" {
-		fact("%s", st.Why)
+		t.fact(st.Why)
 	}
 }
