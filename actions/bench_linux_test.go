@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"runtime/debug"
 	"strings"
 	"testing"
 	"time"
@@ -16,6 +17,7 @@ import (
 // The cost of a script's command beside the bare injected calls: map, store, protect, unmap.
 
 func BenchmarkScript(b *testing.B) {
+	defer debug.SetGCPercent(debug.SetGCPercent(400)) // as exec does
 	const rounds = 100
 	line := "a = mmap 4p rw private anon\nwrite a 1\nmprotect a r\nmunmap a\n"
 	sc, err := ReadScript("bench", strings.NewReader(strings.Repeat(line, rounds)))

@@ -29,7 +29,7 @@ func reaches(r reach) func(*lang.Command) reach {
 var plainFlags = []string{"rd", "wr", "ex", "mr", "mw", "me", "ac", "sd"}
 
 // plain says whether m is plain memory. Without Smaps it is: only a glance leaves them out, at memory that was plain.
-func plain(m vmspace.Mapping) bool {
+func plain(m *vmspace.Mapping) bool {
 	if m.Path != "" || m.Inode != 0 || !m.Private() {
 		return false
 	}
@@ -57,10 +57,12 @@ func (s *Session) reachOf(c *call, before *vmspace.Snapshot) reach {
 		return reachAll
 	}
 	r := c.touched[0].Range
-	lo, hi := p.Mappings.Overlap(r)
 	mapped := uint64(0)
-	for _, m := range p.Mappings.Slice(lo, hi) {
-		if !plain(m) {
+	for _, m := range p.Mappings.From(r.Start) {
+		if m.Start >= r.End {
+			break
+		}
+		if !plain(&m) {
 			return reachAll
 		}
 		mapped += m.Intersect(r).Len()

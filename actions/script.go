@@ -107,6 +107,8 @@ func (sc *Script) Run(ctx context.Context, s *Session, out func(st *Step, line i
 		defer stop()
 		defer context.AfterFunc(ctx, func() { s.tracer.Close() })() // cuts short what is running
 	}
+	s.turn.Lock()
+	defer s.turn.Unlock()
 	// All of it on the tracing thread: handing each command over to it would cost more than the command.
 	err := s.do(func() error {
 		for _, l := range sc.lines {
@@ -121,7 +123,7 @@ func (sc *Script) Run(ctx context.Context, s *Session, out func(st *Step, line i
 
 // line runs one line of the script.
 func (rep *Report) line(ctx context.Context, s *Session, sc *Script, l scriptLine, out func(*Step, int) error) error {
-	st, err := s.run(ctx, l.cmd)
+	st, err := s.put(ctx, func() (*Step, error) { return s.perform(l.cmd) })
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		rep.Ended = fmt.Sprintf("%s:%d: the limit of time, %v, was reached here; --max-time raises it", sc.file, l.n, s.opts.Limits.Time)
 		return nil

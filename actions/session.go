@@ -208,18 +208,25 @@ func (s *Session) run(ctx context.Context, cmd *lang.Command) (*Step, error) {
 }
 
 // take makes a step on the tracing thread, one at a time, and puts it into the history. There may be none.
-func (s *Session) take(ctx context.Context, make func() (*Step, error)) (*Step, error) {
+func (s *Session) take(ctx context.Context, make func() (*Step, error)) (step *Step, err error) {
 	s.turn.Lock()
 	defer s.turn.Unlock()
+	e := s.do(func() error {
+		step, err = s.put(ctx, make)
+		return nil
+	})
+	if e != nil {
+		return nil, e
+	}
+	return step, err
+}
+
+// put is take for who has the turn and the thread.
+func (s *Session) put(ctx context.Context, make func() (*Step, error)) (*Step, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	var step *Step
-	err := s.do(func() error {
-		var err error
-		step, err = make()
-		return err
-	})
+	step, err := make()
 	if err != nil || step == nil {
 		return nil, err
 	}
@@ -292,6 +299,9 @@ func (s *Session) attempt(c *call) error {
 	err := c.action.run(c)
 	if s.commands++; err == nil {
 		err = s.holdMemory(c, time.Since(began))
+	}
+	if err == nil {
+		return nil
 	}
 	var exited *subject.ExitedError
 	if errors.As(err, &exited) {
