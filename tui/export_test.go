@@ -8,3 +8,6 @@ func RunWith(lab Lab) error {
 	}
 	return runProgram(m, false)
 }
+
+// FramesPerSecond is how often the screen is drawn at most.
+const FramesPerSecond = framesPerSecond
