@@ -19,8 +19,7 @@ func (s *Session) Ask(ctx context.Context, line string) (*Step, error) {
 	if !actionOf(cmd.Verb.Name).Check {
 		return nil, cmd.ErrorAt(cmd.VerbSpan, cmd.Verb.Name+" does something, and only expectations are asked", "such as expect page a anon")
 	}
-	s.turn.Lock()
-	defer s.turn.Unlock()
+	defer s.takeTurn()()
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -42,8 +41,7 @@ func (s *Session) Foresee(ctx context.Context, line string) (vmspace.Prediction,
 	if !ok {
 		return vmspace.Prediction{}, cmd.ErrorAt(cmd.VerbSpan, cmd.Verb.Name+" is no access", "read, write, touch, fill and exec are")
 	}
-	s.turn.Lock()
-	defer s.turn.Unlock()
+	defer s.takeTurn()()
 	if err := ctx.Err(); err != nil {
 		return vmspace.Prediction{}, err
 	}

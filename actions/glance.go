@@ -81,10 +81,10 @@ func (s *Session) after(c *call, before *vmspace.Snapshot, minor, major uint64) 
 	reach := s.reachOf(c, before)
 	s.glanced = reach != reachAll
 	if !s.glanced {
-		return s.reader.Update(before, s.family(), c.touched)
+		return s.reader.Update(s.family(), c.touched)
 	}
 	minorNow, majorNow := c.p.proc.Faults()
-	return s.reader.Glance(before, s.family(), vmspace.Glance{Touched: c.touched[0], Mapped: reach == reachMappings, Minor: minorNow - minor, Major: majorNow - major})
+	return s.reader.Glance(s.family(), vmspace.Glance{Touched: c.touched[0], Mapped: reach == reachMappings, Minor: minorNow - minor, Major: majorNow - major})
 }
 
 // before is the family as the command finds it. What glances left out is read now where the command can be about it.

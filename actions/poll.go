@@ -20,7 +20,7 @@ func (s *Session) Poll(ctx context.Context) (*Step, error) { return s.take(ctx, 
 func (s *Session) notice() (*Step, error) {
 	before := s.last().After
 	event, label := s.deaths()
-	after, err := s.look(before)
+	after, err := s.look(before, event != "")
 	if err != nil {
 		return nil, err
 	}
@@ -46,13 +46,19 @@ func (s *Session) notice() (*Step, error) {
 
 // look reads the family with no command to say where something may have changed. A small family is always read in full; a large one
 // so rarely that looking stays below a hundredth of the time.
-func (s *Session) look(before *vmspace.Snapshot) (*vmspace.Snapshot, error) {
+func (s *Session) look(before *vmspace.Snapshot, died bool) (*vmspace.Snapshot, error) {
+	if died {
+		return s.reader.Update(s.family(), s.everywhere())
+	}
 	start := time.Now()
 	if start.Before(s.fullLook) {
-		return s.reader.Update(before, s.family(), nil)
+		return s.reader.Update(s.family(), nil)
 	}
-	after, err := s.reader.Update(before, s.family(), s.everywhere())
+	after, err := s.reader.ReadUnless(func() bool { return s.waiting.Load() > 0 }, s.family())
 	s.fullLook = time.Now().Add(99 * time.Since(start))
+	if errors.Is(err, vmspace.ErrStopped) {
+		return before, nil // whoever waits reads what it can have changed
+	}
 	return after, err
 }
 
@@ -82,8 +88,7 @@ func (s *Session) deaths() (event, label string) {
 
 // Peek reads the bytes of the page at addr in the process, if it is present. It never faults a page in.
 func (s *Session) Peek(ctx context.Context, label string, addr uint64) ([]byte, error) {
-	s.turn.Lock()
-	defer s.turn.Unlock()
+	defer s.takeTurn()()
 	m := s.member(label)
 	if m == nil || m.gone != "" || ctx.Err() != nil {
 		return nil, nil

@@ -107,8 +107,7 @@ func (sc *Script) Run(ctx context.Context, s *Session, out func(st *Step, line i
 		defer stop()
 		defer context.AfterFunc(ctx, func() { s.tracer.Close() })() // cuts short what is running
 	}
-	s.turn.Lock()
-	defer s.turn.Unlock()
+	defer s.takeTurn()()
 	// All of it on the tracing thread: handing each command over to it would cost more than the command.
 	err := s.do(func() error {
 		for _, l := range sc.lines {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -59,8 +60,9 @@ type Session struct {
 	glanced  bool      // the last snapshot lacks what a glance leaves out
 
 	closing sync.Once
-	turn    sync.Mutex // held while a command or a poll runs
-	mu      sync.Mutex // guards what follows
+	turn    sync.Mutex   // held while a command or a poll runs
+	waiting atomic.Int32 // those who want the turn: a poll makes way for them
+	mu      sync.Mutex   // guards what follows
 	history []*Step
 	steps   int   // made so far
 	command *Step // the last one that was a command and no expectation, nil before the first
@@ -209,8 +211,7 @@ func (s *Session) run(ctx context.Context, cmd *lang.Command) (*Step, error) {
 
 // take makes a step on the tracing thread, one at a time, and puts it into the history. There may be none.
 func (s *Session) take(ctx context.Context, make func() (*Step, error)) (step *Step, err error) {
-	s.turn.Lock()
-	defer s.turn.Unlock()
+	defer s.takeTurn()()
 	e := s.do(func() error {
 		step, err = s.put(ctx, make)
 		return nil
@@ -219,6 +220,14 @@ func (s *Session) take(ctx context.Context, make func() (*Step, error)) (step *S
 		return nil, e
 	}
 	return step, err
+}
+
+// takeTurn waits for the turn, and gives what hands it on.
+func (s *Session) takeTurn() (done func()) {
+	s.waiting.Add(1)
+	s.turn.Lock()
+	s.waiting.Add(-1)
+	return s.turn.Unlock
 }
 
 // put is take for who has the turn and the thread.

@@ -113,7 +113,7 @@ func TestUpdateOfAHugePage(t *testing.T) {
 			p.fork()
 			p.fork()
 			r, full := newReader(t, o), newReader(t, o)
-			s := read(t, r, p.family())
+			read(t, r, p.family())
 			for _, step := range []struct {
 				child int
 				page  uint64
@@ -125,7 +125,7 @@ func TestUpdateOfAHugePage(t *testing.T) {
 				} else {
 					p.inChild(step.child, 's', at, 5)
 				}
-				next, err := r.Update(s, p.family(), []Touched{{label, Range{at, at + 1}}})
+				next, err := r.Update(p.family(), []Touched{{label, Range{at, at + 1}}})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -137,7 +137,6 @@ func TestUpdateOfAHugePage(t *testing.T) {
 						}
 					}
 				}
-				s = next
 			}
 		})
 	}

@@ -6,21 +6,22 @@ import "slices"
 // no state, no list of mappings, no counters. A mapping that changed has no Smaps then.
 
 // Glance gives what Update would, but for the counters and VmFlags of mappings and the resident size, which stay as they were read last.
-// Every process must stand still, and none may have run since prev but the one that is named. Where that is too little to
+// Every process must stand still, and none may have run since the last snapshot but the one that is named. Where that is too little to
 // go by, everything is read.
-func (r *Reader) Glance(prev *Snapshot, family []Member, look Glance) (*Snapshot, error) {
+func (r *Reader) Glance(family []Member, look Glance) (*Snapshot, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	prev := r.last
 	all, ok := r.hold(prev, family, look)
 	if !ok || !r.glance(all, look) {
-		return r.readAll(prev, family), nil
+		return r.readAll(family), nil
 	}
 	return r.finish(prev, all), nil
 }
 
 // hold begins a reading of processes that stand still, without asking for their state.
 func (r *Reader) hold(prev *Snapshot, family []Member, look Glance) ([]*reading, bool) {
-	if prev == nil || prev != r.last || !r.features.Query || !sameFamily(prev, family) {
+	if prev == nil || !r.features.Query || !sameFamily(prev, family) {
 		return nil, false
 	}
 	r.budget = r.opt.KPageBudget

@@ -1,5 +1,7 @@
 package vmspace
 
+import "errors"
+
 // Options are what a Reader may use, and where it stops reading everything. The zero Options are the ones to use for
 // looking once; the switches are there so that tests can hold the fallbacks against the better ways.
 type Options struct {
@@ -43,6 +45,9 @@ type Glance struct {
 	// Minor and Major are the faults that the process took.
 	Minor, Major uint64
 }
+
+// ErrStopped is what ReadUnless gives up with.
+var ErrStopped = errors.New("the reading was stopped")
 
 // Everything is the range that holds every address.
 var Everything = Range{0, 1<<64 - 1}

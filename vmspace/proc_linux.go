@@ -86,6 +86,9 @@ func (r *Reader) readText(fd int, walks bool) (text []byte, err error) {
 		if walks {
 			r.pages.pace.took(start)
 		}
+		if err == nil {
+			err = r.stopped()
+		}
 		if err != nil || n == 0 {
 			return buf, err
 		}

@@ -2,6 +2,7 @@ package vmspace
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -64,7 +65,7 @@ func TestWatchingIsQuiet(t *testing.T) {
 			t.Fatalf("nothing happened, and the reader gives another snapshot: %+v", Diff(s, again))
 		}
 		l := read(t, large, member)
-		if u, err := large.Update(l, member, []Touched{{"p2", r}}); err != nil || u != l {
+		if u, err := large.Update(member, []Touched{{"p2", r}}); err != nil || u != l {
 			t.Fatalf("nothing happened, and the update gives another snapshot (%v): %+v", err, Diff(l, u))
 		}
 		present, err := rd.Peek(kid, arena, buf)
@@ -111,7 +112,7 @@ func TestComingAndGoing(t *testing.T) {
 	r := newReader(t, Options{SmallMappings: -1})
 	a := read(t, r, p.family())
 	p.fork()
-	b, err := r.Update(a, p.family(), nil) // even if nobody says what was touched
+	b, err := r.Update(p.family(), nil) // even if nobody says what was touched
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -124,7 +125,7 @@ func TestComingAndGoing(t *testing.T) {
 		}
 		time.Sleep(time.Millisecond)
 	}
-	c, err := r.Update(b, p.family(), nil)
+	c, err := r.Update(p.family(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -133,7 +134,7 @@ func TestComingAndGoing(t *testing.T) {
 	}
 	wantLetters(t, c, "p1", 4, "a...")
 	p.must("wait %d", p.child[0])
-	d, err := r.Update(c, p.family(), nil)
+	d, err := r.Update(p.family(), nil)
 	if err != nil || d.Process("p2").State != Gone || d.Process("p2").Err != errGone {
 		t.Errorf("%v, the child that was waited for is %+v", err, d.Process("p2"))
 	}
@@ -195,7 +196,7 @@ func TestNames(t *testing.T) {
 	for _, o := range []Options{{}, {SmallMappings: -1}, {SmallMappings: -1, NoQuery: true}} {
 		r := newReader(t, o)
 		s := read(t, r, p.family())
-		s, err := r.Update(s, p.family(), []Touched{{"p1", Range{arena, arena + pg}}})
+		s, err := r.Update(p.family(), []Touched{{"p1", Range{arena, arena + pg}}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -220,11 +221,11 @@ func TestHeapGrows(t *testing.T) {
 	p.mmap(arena, pg, rw, private)
 	for _, o := range []Options{{SmallMappings: -1}, {SmallMappings: -1, NoQuery: true}} {
 		r := newReader(t, o)
-		s := read(t, r, p.family())
+		read(t, r, p.family())
 		brk := p.must("call %d 0", unix.SYS_BRK)
 		brk = p.must("call %d %d", unix.SYS_BRK, brk+3*pg)
 		p.store(brk-1, 1)
-		next, err := r.Update(s, p.family(), []Touched{{"p1", Range{arena, arena + pg}}})
+		next, err := r.Update(p.family(), []Touched{{"p1", Range{arena, arena + pg}}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -249,7 +250,7 @@ func TestGrowsDown(t *testing.T) {
 		t.Errorf("predicted %+v", got)
 	}
 	p.store(addr, 1)
-	next, err := r.Update(s, p.family(), []Touched{{"p1", Range{addr, addr + pg}}})
+	next, err := r.Update(p.family(), []Touched{{"p1", Range{addr, addr + pg}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -286,5 +287,37 @@ func TestPredictionsHold(t *testing.T) {
 		if run := read(t, r, p.family()).Processes[0].PageAt(addr, pg); run.State != c.after {
 			t.Errorf("page %d is %v, want %v", c.page, run.State, c.after)
 		}
+	}
+}
+
+// A reading that nobody waits for any more leaves nothing behind: the next one is as if it had not been.
+func TestReadUnless(t *testing.T) {
+	p := startPuppet(t)
+	p.mmap(arena, 64*pg, rw, private)
+	r, full := newReader(t, Options{SmallMappings: -1}), newReader(t, Options{SmallMappings: -1})
+	before := read(t, r, p.family())
+	p.store(arena+3*pg, 1)
+	for stops := range 8 { // at one place after the other, until it comes to its end
+		asked := 0
+		s, err := r.ReadUnless(func() bool { asked++; return asked > stops }, p.family())
+		if asked <= stops {
+			if err != nil || s == before {
+				t.Errorf("asked %d times: %v", asked, err)
+			}
+			break
+		}
+		if stops == 7 || s != nil || !errors.Is(err, ErrStopped) {
+			t.Fatalf("stopped when asked %d times: %v, %v", asked, s, err)
+		}
+		next, err := r.Update(p.family(), []Touched{{"p1", Range{arena + 3*pg, arena + 4*pg}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d := Diff(next, read(t, full, p.family())); len(d) > 0 {
+			t.Errorf("after a reading that stopped: %+v", d)
+		}
+		p.must("call %d %d %d %d", unix.SYS_MADVISE, arena+3*pg, pg, unix.MADV_DONTNEED)
+		before = read(t, r, p.family())
+		p.store(arena+3*pg, 1)
 	}
 }

@@ -31,8 +31,9 @@ type Reader struct {
 	runs     []Run      // scratch
 	blanks   []*batch   // scratch
 	smaps    smapsParser
-	last     *Snapshot // what the last Read or Update gave
-	budget   int       // frames that may still be looked up for this snapshot
+	last     *Snapshot   // what the last Read or Update gave
+	stop     func() bool // of ReadUnless
+	budget   int         // frames that may still be looked up for this snapshot
 }
 
 // maxOpen bounds the processes whose files stay open between reads.
@@ -121,14 +122,39 @@ type reading struct {
 func (r *Reader) Read(family []Member) (*Snapshot, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.readAll(r.last, family), nil
+	return r.readAll(family), nil
 }
 
-// readAll reads everything and shares what it can with prev.
-func (r *Reader) readAll(prev *Snapshot, family []Member) *Snapshot {
-	all := r.begin(prev, family)
+// ReadUnless is Read that gives up with ErrStopped once stop says so; it is asked every few hundred microseconds, from one
+// goroutine at a time.
+func (r *Reader) ReadUnless(stop func() bool, family []Member) (*Snapshot, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.stop = stop
+	defer func() { r.stop = nil }()
+	all := r.begin(r.last, family)
 	r.wholly(all)
-	return r.finish(prev, all)
+	for _, g := range all {
+		if errors.Is(g.err, ErrStopped) {
+			return nil, ErrStopped
+		}
+	}
+	return r.finish(r.last, all), nil
+}
+
+// stopped is ErrStopped where nobody waits for the reading any more.
+func (r *Reader) stopped() error {
+	if r.stop != nil && r.stop() {
+		return ErrStopped
+	}
+	return nil
+}
+
+// readAll reads everything and shares what it can with the last snapshot.
+func (r *Reader) readAll(family []Member) *Snapshot {
+	all := r.begin(r.last, family)
+	r.wholly(all)
+	return r.finish(r.last, all)
 }
 
 // begin looks at every process: who is there, and in what state.

@@ -19,11 +19,14 @@ func NewReader(Options) (*Reader, error) { return nil, ErrNotLinux }
 // Read fails with ErrNotLinux.
 func (*Reader) Read([]Member) (*Snapshot, error) { return nil, ErrNotLinux }
 
+// ReadUnless fails with ErrNotLinux.
+func (*Reader) ReadUnless(func() bool, []Member) (*Snapshot, error) { return nil, ErrNotLinux }
+
 // Update fails with ErrNotLinux.
-func (*Reader) Update(*Snapshot, []Member, []Touched) (*Snapshot, error) { return nil, ErrNotLinux }
+func (*Reader) Update([]Member, []Touched) (*Snapshot, error) { return nil, ErrNotLinux }
 
 // Glance fails with ErrNotLinux.
-func (*Reader) Glance(*Snapshot, []Member, Glance) (*Snapshot, error) { return nil, ErrNotLinux }
+func (*Reader) Glance([]Member, Glance) (*Snapshot, error) { return nil, ErrNotLinux }
 
 // Stream fails with ErrNotLinux.
 func (*Reader) Stream(Member, func(*Process) error, func(*Mapping, []Run) error) ([]Range, error) {

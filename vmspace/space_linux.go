@@ -73,6 +73,9 @@ func (r *Reader) readOnce(g *reading) error {
 	r.runs = r.runs[:0]
 	w := walk{files: f, list: g.maps, check: r.features.Query, idle: quiet, blanks: r.blanks}
 	err = w.run(r.workers(g), func(b *batch) error {
+		if err := r.stopped(); err != nil {
+			return err
+		}
 		changed = append(changed, b.changed...)
 		r.runs = joinRuns(r.runs, r.counted(b.runs, g.maps), g.maps)
 		return nil

@@ -24,14 +24,15 @@ const (
 // errTooMany says that reading all mappings is the cheaper way.
 var errTooMany = errors.New("too many mappings to ask for one by one")
 
-// Update gives what Read would give after commands that could have changed only what lies in touched, and what hangs on it. prev must be
-// the snapshot that this Reader gave last; with any other one everything is read. A small space is always read in full, a process that
-// prev does not know too; where a process came, died or became another, the entire family is.
-func (r *Reader) Update(prev *Snapshot, family []Member, touched []Touched) (*Snapshot, error) {
+// Update gives what Read would give after commands that could have changed only what lies in touched, and what hangs on it, since
+// this Reader gave a snapshot last. A small space is always read in full, a process that the last snapshot does not know too; where a
+// process came, died or became another, the entire family is.
+func (r *Reader) Update(family []Member, touched []Touched) (*Snapshot, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if prev == nil || prev != r.last || !sameFamily(prev, family) {
-		return r.readAll(prev, family), nil
+	prev := r.last
+	if prev == nil || !sameFamily(prev, family) {
+		return r.readAll(family), nil
 	}
 	all := r.begin(prev, family)
 	if !r.partial(all, spansOf(touched, r.pages.size)) {

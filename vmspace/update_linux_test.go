@@ -56,7 +56,7 @@ func updateIsRead(t *testing.T, o Options) {
 		s := read(t, r, p.family())
 		for range rapid.IntRange(1, 15).Draw(rt, "steps") {
 			what, touched := randomStep(rt, p, file)
-			next, err := r.Update(s, p.family(), touched)
+			next, err := r.Update(p.family(), touched)
 			if err != nil {
 				rt.Fatal(err)
 			}
@@ -310,9 +310,9 @@ func TestUpdateFollowsAReplacedAlias(t *testing.T) {
 	p.mmapFile(far, 8*pg, rw, unix.MAP_PRIVATE, file)
 	p.load(arena + 3*pg)
 	p.load(far + 3*pg)
-	s := read(t, r, p.family())
+	read(t, r, p.family())
 	p.mmap(arena+3*pg, pg, rw, private)
-	got, err := r.Update(s, p.family(), []Touched{{"p1", Range{arena + 3*pg, arena + 4*pg}}})
+	got, err := r.Update(p.family(), []Touched{{"p1", Range{arena + 3*pg, arena + 4*pg}}})
 	if err != nil {
 		t.Fatal(err)
 	}
