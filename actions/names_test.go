@@ -273,6 +273,12 @@ func TestOfLooksAtFew(t *testing.T) {
 		"one range": func(int) vmspace.Range { return vmspace.Range{Start: 4096, End: 8192} },
 		"nested":    func(i int) vmspace.Range { return vmspace.Range{Start: uint64(i), End: 1 << 40} },
 		"around":    func(i int) vmspace.Range { return vmspace.Range{Start: n - uint64(i), End: 1 << 40} },
+		"around, then others": func(i int) vmspace.Range {
+			if i < n/2 {
+				return vmspace.Range{Start: n - uint64(i), End: 1 << 40}
+			}
+			return vmspace.Range{Start: 1 << 41, End: 1 << 42}
+		},
 		"in a large one": func(i int) vmspace.Range {
 			if i == 0 {
 				return vmspace.Range{End: 1 << 40}
