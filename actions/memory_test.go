@@ -49,12 +49,12 @@ func TestStoryS19Dontneed(t *testing.T) {
 func TestStoryS20Mremap(t *testing.T) {
 	l := open(t)
 	l.all("b = mmap 1p r private anon", "a = mmap 2p rw private anon", "write a 5")
-	before, frame := l.s.last().Names["p1"]["a"], l.frame("p1", "a", 0)
+	before, frame := l.s.last().Names.bound("p1", "a"), l.frame("p1", "a", 0)
 	l.want("ENOMEM", "mremap a 4p") // b lies right above it
 	if st := l.want(ResultOK, "mremap a 4p maymove"); !strings.Contains(st.Why, "moved to another address") {
 		t.Error(st.Why)
 	}
-	now := l.s.last().Names["p1"]["a"]
+	now := l.s.last().Names.bound("p1", "a")
 	if now.Start == before.Start || now.Pages(4096) != 4 {
 		t.Errorf("a went from %v to %v", before, now)
 	}
@@ -67,11 +67,11 @@ func TestStoryS20Mremap(t *testing.T) {
 	}
 	l.reads("read a", 5)
 	l.all("mremap a 1p")
-	if n := l.s.last().Names["p1"]["a"].Pages(4096); n != 1 {
+	if n := l.s.last().Names.bound("p1", "a").Pages(4096); n != 1 {
 		t.Errorf("a has %d pages", n)
 	}
 	l.all("mremap a 1p maymove fixed=0x500000000000")
-	if l.s.last().Names["p1"]["a"].Start != 0x500000000000 {
+	if l.s.last().Names.bound("p1", "a").Start != 0x500000000000 {
 		t.Error("it is not where it was put")
 	}
 	l.want("EINVAL", "mremap a 1p fixed=0x500000000000")

@@ -2,7 +2,9 @@ package actions
 
 import (
 	"fmt"
-	"maps"
+	"iter"
+	"slices"
+	"strings"
 
 	"cowscope/vmspace"
 )
@@ -13,69 +15,152 @@ type Binding struct {
 	Step int // that bound it
 }
 
-// Names are the ranges that the commands named, by process label and name. A Names is never changed once it is in a step: With
-// and Inherit copy what they change.
-type Names map[string]map[string]Binding
+// Names are the ranges that the commands named, by process label and name; the zero Names holds none. A Names is never changed: With and
+// Inherit make another one, which shares with it what did not change.
+type Names struct {
+	of    []*table // by label
+	free  int      // all letters before this one are in use, and it is not
+	ahead *table   // names of letters after that one that are in use already
+}
+
+// Bound is a name and what it stands for.
+type Bound struct {
+	Name string
+	Binding
+}
 
 // With is n with name bound to b in the process label.
-func (n Names) With(label, name string, b Binding) Names {
-	out := maps.Clone(n)
-	of := maps.Clone(n[label])
-	if of == nil {
-		of = map[string]Binding{}
+func (n Names) With(label, name string, b Binding) Names { return n.WithAll(label, []Bound{{name, b}}) }
+
+// WithAll is n with all of these bound in the process label, one after the other.
+func (n Names) WithAll(label string, bounds []Bound) Names {
+	t := n.table(label).copyFor(label)
+	for _, b := range bounds {
+		t.bind(b)
+		n.use(b.Name)
 	}
-	of[name] = b
-	if out == nil {
-		out = Names{}
+	return n.put(t)
+}
+
+// use keeps free true.
+func (n *Names) use(name string) {
+	next := letters(n.free)
+	if name != next {
+		if isLetters(name) && (len(name) > len(next) || len(name) == len(next) && name > next) && n.ahead.get(name) == nil {
+			n.ahead = n.ahead.copyFor("")
+			n.ahead.bind(Bound{Name: name})
+		}
+		return
 	}
-	out[label] = of
-	return out
+	for n.free++; n.ahead != nil && n.ahead.get(letters(n.free)) != nil; n.free++ {
+	}
 }
 
 // Inherit is n with all names of parent given to child, as fork does with the mappings.
 func (n Names) Inherit(parent, child string) Names {
-	out := maps.Clone(n)
-	if out == nil {
-		out = Names{}
+	return n.put(n.table(parent).copyFor(child))
+}
+
+func (n Names) find(label string) (int, bool) {
+	return slices.BinarySearchFunc(n.of, label, func(t *table, label string) int { return strings.Compare(t.label, label) })
+}
+
+// table is nil where the process has no name.
+func (n Names) table(label string) *table {
+	if i, ok := n.find(label); ok {
+		return n.of[i]
 	}
-	out[child] = n[parent]
-	return out
+	return nil
+}
+
+// put is n with t in the place of the table of its process.
+func (n Names) put(t *table) Names {
+	i, ok := n.find(t.label)
+	of := make([]*table, 0, len(n.of)+1)
+	of = append(append(of, n.of[:i]...), t)
+	if ok {
+		i++
+	}
+	n.of = append(of, n.of[i:]...)
+	return n
+}
+
+// Processes is how many processes are in n.
+func (n Names) Processes() int { return len(n.of) }
+
+// Len is how many names the process label has.
+func (n Names) Len(label string) int { return n.table(label).len() }
+
+// Get is what a name stands for in the process label.
+func (n Names) Get(label, name string) (Binding, bool) {
+	if b := n.table(label).get(name); b != nil {
+		return b.Binding, true
+	}
+	return Binding{}, false
+}
+
+// All yields the names of the process label, those that were bound last about first.
+func (n Names) All(label string) iter.Seq2[string, Binding] {
+	return func(yield func(string, Binding) bool) {
+		t := n.table(label)
+		for b := range t.since(nil) {
+			if t.get(b.Name) == b && !yield(b.Name, b.Binding) {
+				return
+			}
+		}
+	}
+}
+
+// Change is a name that a process did not have, or not for this range.
+type Change struct {
+	Process string
+	Bound
+}
+
+// Since lists what older does not say, by process and name; kept says that no name of older is missing. What both share is not looked at:
+// between two steps of a session this costs no more than what was bound. But any two may be compared.
+func (n Names) Since(older Names) (changed []Change, kept bool) {
+	kept = true
+	for _, t := range n.of {
+		o := older.table(t.label)
+		if t == o {
+			continue
+		}
+		bounds, all := t.changedSince(o)
+		for _, b := range bounds {
+			changed = append(changed, Change{t.label, b})
+		}
+		kept = kept && all
+	}
+	for _, o := range older.of {
+		kept = kept && (o.count == 0 || n.table(o.label) != nil)
+	}
+	return changed, kept
 }
 
 // NextFree is the first of a, b, … z, aa, ab, … that no process uses.
-func (n Names) NextFree() string {
-	for i := 0; ; i++ {
-		if name := letters(i); !n.used(name) {
-			return name
-		}
-	}
-}
-
-func (n Names) used(name string) bool {
-	for _, of := range n {
-		if _, ok := of[name]; ok {
-			return true
-		}
-	}
-	return false
-}
+func (n Names) NextFree() string { return letters(n.free) }
 
 func letters(i int) string {
-	s := ""
+	var s [16]byte
+	at := len(s)
 	for ; i >= 0; i = i/26 - 1 {
-		s = string(rune('a'+i%26)) + s
+		at--
+		s[at] = byte('a' + i%26)
 	}
-	return s
+	return string(s[at:])
+}
+
+func isLetters(name string) bool {
+	return name != "" && strings.IndexFunc(name, func(r rune) bool { return r < 'a' || r > 'z' }) < 0
 }
 
 // Of finds the name whose range holds addr in the process label: the one bound last, where several do.
 func (n Names) Of(label string, addr uint64) (name string, b Binding, ok bool) {
-	for k, c := range n[label] {
-		if c.Contains(addr) && (!ok || c.Step > b.Step || c.Step == b.Step && k < name) {
-			name, b, ok = k, c, true
-		}
+	if f := n.table(label).at(addr); f != nil {
+		return f.Name, f.Binding, true
 	}
-	return name, b, ok
+	return "", Binding{}, false
 }
 
 // PlaceOf writes addr as a place of the language in the process p: a+1p, stack+3p, 0x7f….

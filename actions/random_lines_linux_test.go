@@ -2,7 +2,6 @@ package actions
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
@@ -145,7 +144,7 @@ func (d drawer) file() string { return pick(d.T, "file", "x", "x", "y") }
 
 // place is somewhere in what is named: mostly at a page, sometimes before the start or behind the end.
 func (d drawer) place() string {
-	names := slices.Sorted(maps.Keys(d.st.Names[d.label]))
+	names := sortedNames(d.st.Names, d.label)
 	names = slices.DeleteFunc(names, func(n string) bool { return n == "text" }) // without it nothing can be done any more
 	names = append(names, "stack")
 	if p := d.st.After.Process(d.label); p != nil && slices.ContainsFunc(p.Mappings.Slice(0, p.Mappings.Len()), func(m vmspace.Mapping) bool { return m.Path == "[heap]" }) {

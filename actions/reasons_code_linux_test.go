@@ -159,7 +159,7 @@ func TestReasonsOfACrowd(t *testing.T) {
 	}
 	l.all("c = mmap 4p rw private anon", "mlock c", "b = mmap 4p rw private anon", "a = mmap 1g r private anon noreserve")
 	e := &evidence{before: l.s.last().After.Process("p1")}
-	at := l.s.last().Names["p1"]["a"].Start
+	at := l.s.last().Names.bound("p1", "a").Start
 	have := int(e.count())
 	for _, below := range []int{5, 3, 0, -1} {
 		for ; have < int(most)-below; have++ {

@@ -1,7 +1,6 @@
 package actions
 
 import (
-	"maps"
 	"slices"
 	"strings"
 
@@ -13,7 +12,7 @@ import (
 
 // bindingOf finds what a name stands for in the acting process: what a command bound, else what always has that name.
 func (c *call) bindingOf(name string) (Binding, bool) {
-	if b, ok := c.names[c.p.Label][name]; ok {
+	if b, ok := c.names.Get(c.p.Label, name); ok {
 		return b, true
 	}
 	p := c.s.last().After.Process(c.p.Label)
@@ -28,19 +27,26 @@ func (c *call) bindingOf(name string) (Binding, bool) {
 	return Binding{}, false
 }
 
-// knownNames lists the names that the process has, for a mistake's hint and for completion.
+// mostKnown is how many names are enough for a person to choose from.
+const mostKnown = 1000
+
+// knownNames lists the names that the process has, for a mistake's hint and for completion: those that it always has, and of the others
+// those bound last, about.
 func knownNames(names Names, p *vmspace.Process) []string {
 	if p == nil {
 		return nil
 	}
-	known := slices.Collect(maps.Keys(names[p.Label]))
+	var known []string
 	for _, m := range p.Mappings.All() {
-		if f := fixedName(m); f != "" {
+		if f := fixedName(m); f != "" && !slices.Contains(known, f) {
 			known = append(known, f)
 		}
-		if len(known) > 1000 {
+	}
+	for name := range names.All(p.Label) {
+		if len(known) >= mostKnown {
 			break
 		}
+		known = append(known, name)
 	}
 	slices.Sort(known)
 	return slices.Compact(known)

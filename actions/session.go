@@ -137,7 +137,7 @@ func (s *Session) fresh() (*vmspace.Snapshot, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.members, s.born, s.names = nil, 0, nil
+	s.members, s.born, s.names = nil, 0, Names{}
 	s.files.Forget()
 	s.entries, s.stackLimit = s.files.Entries(), stackLimit(proc.PID())
 	m := s.adopt(proc, "")

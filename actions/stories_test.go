@@ -67,7 +67,7 @@ func (l *lab) all(lines ...string) {
 func (l *lab) page(label, name string, n uint64) vmspace.Run {
 	l.Helper()
 	st := l.s.last()
-	b, ok := st.Names[label][name]
+	b, ok := st.Names.Get(label, name)
 	if !ok {
 		l.Fatalf("%s has no name %s", label, name)
 	}
@@ -77,7 +77,7 @@ func (l *lab) page(label, name string, n uint64) vmspace.Run {
 func (l *lab) frame(label, name string, n uint64) uint64 {
 	l.Helper()
 	r := l.page(label, name, n)
-	at := l.s.last().Names[label][name].Start + n*l.s.last().After.PageSize
+	at := l.s.last().Names.bound(label, name).Start + n*l.s.last().After.PageSize
 	return r.FrameOf((at - r.Start) / l.s.last().After.PageSize)
 }
 
@@ -95,7 +95,7 @@ func (l *lab) states(label, name, want string) {
 func (l *lab) vmas(label, name string, want int) {
 	l.Helper()
 	st := l.s.last()
-	lo, hi := st.After.Process(label).Mappings.Overlap(st.Names[label][name].Range)
+	lo, hi := st.After.Process(label).Mappings.Overlap(st.Names.bound(label, name).Range)
 	if hi-lo != want {
 		l.Errorf("%s: %d mappings overlap %s, want %d", label, hi-lo, name, want)
 	}
@@ -172,7 +172,7 @@ func TestStoryS24Reserve(t *testing.T) {
 	if p.RSS > 1<<20 {
 		t.Errorf("rss is %d", p.RSS)
 	}
-	if n := p.Resident(l.s.last().Names["p1"]["a"].Range); n != 1 {
+	if n := p.Resident(l.s.last().Names.bound("p1", "a").Range); n != 1 {
 		t.Errorf("%d pages of the mapping are there", n)
 	}
 }
@@ -270,10 +270,10 @@ func TestPollIsQuiet(t *testing.T) {
 		if st, err := l.s.Poll(context.Background()); st != nil || err != nil {
 			t.Fatalf("%+v, %v", st, err)
 		}
-		if _, err := l.s.Peek(context.Background(), "p1", before.Names["p1"]["a"].Start); err != nil {
+		if _, err := l.s.Peek(context.Background(), "p1", before.Names.bound("p1", "a").Start); err != nil {
 			t.Fatal(err)
 		}
-		if b, err := l.s.Peek(context.Background(), "p1", before.Names["p1"]["a"].Start+4096); err != nil || len(b) != 0 {
+		if b, err := l.s.Peek(context.Background(), "p1", before.Names.bound("p1", "a").Start+4096); err != nil || len(b) != 0 {
 			t.Fatal("bytes of an absent page", b, err)
 		}
 	}

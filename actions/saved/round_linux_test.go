@@ -193,7 +193,11 @@ func sameStep(t *testing.T, got, want *actions.Step) {
 	if !strings.HasPrefix(w.Result, "SIG") {
 		w.Fault = 0
 	}
-	g.Names, w.Names = bare(g.Names), bare(w.Names)
+	more, kept := g.Names.Since(w.Names)
+	if less, _ := w.Names.Since(g.Names); !kept || len(more)+len(less) > 0 {
+		t.Errorf("step %d, %s: names\n got %+v\nwant %+v", want.N, want.Command, more, less)
+	}
+	g.Names, w.Names = actions.Names{}, actions.Names{}
 	for _, x := range []*actions.Step{&g, &w} {
 		if len(x.Changes) == 0 {
 			x.Changes = nil
@@ -214,17 +218,6 @@ func sameStep(t *testing.T, got, want *actions.Step) {
 			t.Errorf("step %d, %s: %s\n got %+v\nwant %+v", want.N, want.Command, a.Type().Field(i).Name, a.Field(i), b.Field(i))
 		}
 	}
-}
-
-// bare leaves out processes without names.
-func bare(n actions.Names) actions.Names {
-	out := actions.Names{}
-	for label, of := range n {
-		if len(of) > 0 {
-			out[label] = of
-		}
-	}
-	return out
 }
 
 func sameSnapshot(t *testing.T, n int, got, want *vmspace.Snapshot) {
