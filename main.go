@@ -170,6 +170,7 @@ func execCommand() *cobra.Command {
 			if err := tui.CheckStill(still); err != nil {
 				return err
 			}
+			o.Brief, o.Glance = true, save == "" && still == ""
 			return runScript(name, o, json, save, func(s *actions.Session) error {
 				if still == "" {
 					return nil
@@ -204,7 +205,6 @@ func runScript(name string, o actions.Options, json bool, save string, after fun
 	defer file.Close()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
-	o.Brief = true
 	debug.SetGCPercent(400) // what a step leaves behind is small beside what it reads: collect it more seldom
 	s, err := actions.Open(o)
 	if err != nil {

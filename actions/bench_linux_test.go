@@ -32,7 +32,7 @@ func BenchmarkScript(b *testing.B) {
 		{"json", func(st *Step, line int) error { return st.WriteJSON(io.Discard, line) }},
 	} {
 		b.Run(c.name, func(b *testing.B) {
-			s, err := Open(Options{Brief: true})
+			s, err := Open(Options{Brief: true, Glance: true})
 			if err != nil {
 				b.Fatal(err)
 			}

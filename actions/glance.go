@@ -4,12 +4,13 @@ import (
 	"slices"
 
 	"cowscope/actions/lang"
+	"cowscope/actions/subject"
 	"cowscope/vmspace"
 )
 
-// Rules of this file: a script's step reads no more than its command can have changed, and that is known only of commands that ended
+// Rules of this file: a glance at what a step of a script did reads no more than its command can have changed, and that is known only of commands that ended
 // well, on plain memory: private, anonymous, without VmFlags that say more than the letters do, and with nothing in its counters that
-// a page's word does not show. Everything else is read in full, as every step of the lab is. A test runs scripts both ways and
+// a page's word does not show. Everything else is read in full, as every step of the lab is, and of what is kept. A test runs scripts both ways and
 // holds the transcripts against each other.
 
 // reach is how far a command that ends well can go, in plain memory.
@@ -49,12 +50,15 @@ func (c *call) mayReach() reach {
 // reachOf is how far the command has gone.
 func (s *Session) reachOf(c *call, before *vmspace.Snapshot) reach {
 	reach := c.mayReach()
-	if !s.opts.Brief || reach == reachAll || c.Result != ResultOK || c.note != "" || len(c.touched) != 1 {
+	if !s.opts.Glance || reach == reachAll || c.Result != ResultOK || c.note != "" || len(c.touched) != 1 {
 		return reachAll
 	}
 	p := before.Process(c.p.Label)
 	if p == nil || p.Mappings.Len() == 0 || !s.glanced && p.Mappings.At(0).Smaps == nil {
 		return reachAll
+	}
+	if text, _ := subject.Text(); p.PageAt(text, before.PageSize).Word&vmspace.WordPresent == 0 {
+		return reachAll // running the command brought its own instructions back
 	}
 	r := c.touched[0].Range
 	mapped := uint64(0)

@@ -24,7 +24,7 @@ func TestGlancesMissNothing(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var both [2]*Session
 		for i, brief := range []bool{false, true} {
-			s, err := Open(Options{Brief: brief, Limits: Limits{Memory: 256 << 20}})
+			s, err := Open(Options{Brief: brief, Glance: brief, Limits: Limits{Memory: 256 << 20}})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -47,6 +47,9 @@ func TestGlancesMissNothing(t *testing.T) {
 			if strings.Contains(said[0]+said[1], "cowscope's limit") { // it is found out at a time of its own
 				return
 			}
+			if cameApart(said) {
+				return
+			}
 			if said[0] != said[1] {
 				a, b := apart(said[0], said[1])
 				t.Fatalf("%s\n\n# read in full: …%s\n# glanced at:   …%s", strings.Join(script, "\n"), a, b)
@@ -56,6 +59,30 @@ func TestGlancesMissNothing(t *testing.T) {
 	if glances == 0 {
 		t.Error("no step was glanced at")
 	}
+}
+
+// cameApart says whether the kernel gave the writer of a page its old frame in one session and a new one in the other, as it may where somebody
+// else had the page until just before: from then on the two are not alike.
+func cameApart(said [2]string) bool {
+	reuse, copied := `"happened":"reuse"`, `"happened":"copy"`
+	return strings.Contains(said[0], reuse) && strings.Contains(said[1], copied) || strings.Contains(said[1], reuse) && strings.Contains(said[0], copied)
+}
+
+// joined puts neighbours together that changed alike: whether they are told as one depends on their frames.
+func joined(changes []vmspace.Change, size uint64) []vmspace.Change {
+	var out []vmspace.Change
+	for _, c := range changes {
+		c.FromFrame, c.ToFrame = min(c.FromFrame, 1), min(c.ToFrame, 1)
+		if n := len(out); n > 0 {
+			if o := &out[n-1]; o.Kind == c.Kind && o.Process == c.Process && o.From == c.From && o.To == c.To && o.Range.End == c.Range.Start && o.Pages > 0 &&
+				o.FromFrame == c.FromFrame && o.ToFrame == c.ToFrame && o.Range.Len() == o.Pages*size {
+				o.Range.End, o.Pages = c.Range.End, o.Pages+c.Pages
+				continue
+			}
+		}
+		out = append(out, c)
+	}
+	return out
 }
 
 // drawPlainLine draws a command on plain memory, or now and then any.
@@ -144,7 +171,7 @@ func saidOf(t *rapid.T, s *Session, line string) string {
 	st.PID = 0
 	// A new page can get the frame that the one in its place had.
 	st.Changes = slices.DeleteFunc(st.Changes, func(c vmspace.Change) bool { return c.Kind == vmspace.ChangeFrame })
-	b, err := encode([]any{st.JSON(0), jsonChanges(st.Changes)})
+	b, err := encode([]any{st.JSON(0), jsonChanges(joined(st.Changes, st.After.PageSize))})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -28,7 +28,7 @@ func TestRandomCommands(t *testing.T) {
 		if brief {
 			draw = drawPlainLine
 		}
-		s, err := Open(Options{Brief: brief, Limits: Limits{Memory: 256 << 20}})
+		s, err := Open(Options{Brief: brief, Glance: brief, Limits: Limits{Memory: 256 << 20}})
 		if err != nil {
 			t.Fatal(err)
 		}

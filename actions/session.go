@@ -20,8 +20,10 @@ import (
 type Options struct {
 	ASLR   bool // randomise the subject's addresses
 	Limits Limits
-	// Brief is for scripts, which nobody walks back through: keep only the last few hundred steps, and read no more than each can have changed.
-	Brief      bool
+	// Brief is for what nobody walks back through: only the last few hundred steps are kept.
+	Brief bool
+	// Glance is for steps whose counters and VmFlags nobody looks at: no more is read than each can have changed.
+	Glance     bool
 	AllowPaths []string // files and folders outside the scratch folder that may be mapped
 }
 
