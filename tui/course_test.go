@@ -147,15 +147,19 @@ func TestMarkdown(t *testing.T) {
 		return strings.Join(out, "\n")
 	}
 	for in, want := range map[string]string{
-		"plain":             "plain",
-		"a **b** `c` *d*":   "a b c d",
-		"one two three":     "one two\nthree",
-		"- a\n- b":          "• a\n• b",
-		"1. a\n2. b":        "1. a\n2. b",
-		"```c\nint x;\n```": "  int x;",
-		"写时复制是一种技术":         "写时复制是\n一种技术",
-		"":                  "",
-		"\\*":               "*",
+		"plain":                    "plain",
+		"a **b** `c` *d*":          "a b c d",
+		"one two three":            "one two\nthree",
+		"- a\n- b":                 "• a\n• b",
+		"1. a\n2. b":               "1. a\n2. b",
+		"```c\nint x;\n```":        "  int x;",
+		"a\n```\n  b\n```\nc":      "a\n\n    b\n\nc",
+		"- a\n\n  ```\n  b\n  ```": "• a\n  b",
+		"~~~\n```\n~~~":            "  ```",
+		"```\na\n```\n```\nb":      "  a\n\n  b",
+		"写时复制是一种技术":                "写时复制是\n一种技术",
+		"":                         "",
+		"\\*":                      "*",
 	} {
 		if got := text(in, 10); got != want {
 			t.Errorf("%q became %q, want %q", in, got, want)

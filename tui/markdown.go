@@ -8,6 +8,8 @@ package tui
 import (
 	"strings"
 
+	"cowscope/actions/lesson"
+
 	"charm.land/glamour/v2"
 	mdansi "charm.land/glamour/v2/ansi"
 	"github.com/charmbracelet/x/ansi"
@@ -51,11 +53,29 @@ func markdownStyle() mdansi.StyleConfig {
 	}
 }
 
-// markdown lays text out in lines of at most w columns.
+// markdown lays text out in lines of at most w columns. Code is laid out here: glamour does not keep the indentation of a line that is too
+// long.
 func markdown(text string, w int) []textLine {
 	if w <= 0 {
 		return nil
 	}
+	var out []textLine
+	for _, p := range lesson.Parts(text) {
+		lay := prose
+		if p.Code {
+			lay = codeLines
+		}
+		lines := lay(p.Text, w)
+		if len(out) > 0 && len(lines) > 0 {
+			out = append(out, nil)
+		}
+		out = append(out, lines...)
+	}
+	return out
+}
+
+// prose lays out what is no fenced code.
+func prose(text string, w int) []textLine {
 	r, err := glamour.NewTermRenderer(glamour.WithStyles(markdownStyle()), glamour.WithWordWrap(w))
 	if err == nil {
 		text, err = r.Render(text)

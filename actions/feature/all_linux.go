@@ -31,6 +31,7 @@ var All = []Feature{
 	{"mlock2", "MLOCK_ONFAULT: lock pages as they are touched", "4.4", lockableOnFault},
 	{"pkeys", "execute-only memory really cannot be read", "4.6", executeOnly},
 
+	{"overcommit", "1 TiB can be reserved, far more than there is", "", reservable},
 	{"disk", "scratch files lie on a disk, not in memory", "", disk},
 	{"swap", "pages can be swapped out", "", swap},
 	{"zram", "swap in memory can be set up", "4.2", (*machine).zram},

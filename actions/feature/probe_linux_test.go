@@ -225,3 +225,27 @@ func TestLockLimit(t *testing.T) {
 		}
 	}
 }
+
+// Who may have less than 1 TiB of addresses more is told so. The runtime keeps room to grow meanwhile.
+func TestAddressLimit(t *testing.T) {
+	var before unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_AS, &before); err != nil {
+		t.Fatal(err)
+	}
+	statm, err := os.ReadFile("/proc/self/statm")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var pages uint64
+	if _, err := fmt.Sscan(string(statm), &pages); err != nil {
+		t.Fatal(err)
+	}
+	limit := unix.Rlimit{Cur: pages*uint64(pageSize) + 1<<39, Max: before.Max}
+	if err := unix.Prlimit(0, unix.RLIMIT_AS, &limit, nil); err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Prlimit(0, unix.RLIMIT_AS, &before, nil)
+	if why := reservable(nil); !strings.Contains(why, fmt.Sprintf("mmap answers ENOMEM; RLIMIT_AS is %d bytes", limit.Cur)) {
+		t.Errorf("limit %d: %q", limit.Cur, why)
+	}
+}

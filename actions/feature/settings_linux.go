@@ -61,6 +61,29 @@ func (m *machine) zram() string {
 	return m.readerSays(func(f vmspace.Features) bool { return f.Frames }, "swapon needs CAP_SYS_ADMIN in the first user namespace")
 }
 
+// reservable maps 1 TiB and touches none of it.
+func reservable(*machine) string {
+	why := borrow(1<<40, rw, anon|unix.MAP_NORESERVE, func(area) string { return "" })
+	if why == "" {
+		return ""
+	}
+	as := unix.Rlimit{Cur: unix.RLIM_INFINITY}
+	unix.Getrlimit(unix.RLIMIT_AS, &as)
+	mode, _ := setting("/proc/sys/vm/overcommit_memory")
+	return why + reserveOf(mode, as.Cur)
+}
+
+// reserveOf says what can keep a process from reserving much. In mode 2 MAP_NORESERVE counts for nothing (proc_sys_vm(5)).
+func reserveOf(mode string, limit uint64) (why string) {
+	if limit != unix.RLIM_INFINITY {
+		why += fmt.Sprintf("; RLIMIT_AS is %d bytes; raise it with ulimit -v", limit)
+	}
+	if mode == "2" {
+		why += "; vm.overcommit_memory is 2; as root, sysctl vm.overcommit_memory=0"
+	}
+	return why
+}
+
 const thpDir = "/sys/kernel/mm/transparent_hugepage/"
 
 func thp(*machine) string {

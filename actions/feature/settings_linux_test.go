@@ -3,6 +3,8 @@ package feature
 import (
 	"strings"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 // check holds a reason against a part of what is wanted, "" for none.
@@ -17,6 +19,22 @@ func TestSwapOf(t *testing.T) {
 	const head = "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority"
 	check(t, "none", swapOf(head), "no swap is on")
 	check(t, "one", swapOf(head+"\n/dev/zram0                              partition\t524284\t\t0\t\t-2"), "")
+}
+
+func TestReserveOf(t *testing.T) {
+	for _, c := range []struct {
+		mode  string
+		limit uint64
+		want  string
+	}{
+		{"2", unix.RLIM_INFINITY, "vm.overcommit_memory is 2"},
+		{"2", 1 << 30, "RLIMIT_AS is 1073741824 bytes; raise it with ulimit -v; vm.overcommit_memory is 2"},
+		{"0", 1 << 30, "RLIMIT_AS"},
+		{"0", unix.RLIM_INFINITY, ""},
+		{"", unix.RLIM_INFINITY, ""},
+	} {
+		check(t, c.mode, reserveOf(c.mode, c.limit), c.want)
+	}
 }
 
 func TestTHPOf(t *testing.T) {

@@ -41,6 +41,51 @@ func (f fence) closes(line string) bool {
 	return len(rest) >= len(f.mark) && strings.Trim(rest, f.mark[:1]) == ""
 }
 
+// Part is a stretch of Markdown: prose, or the code of a fenced block. A block that is indented, as in a list, stays with its prose.
+type Part struct {
+	Code bool
+	Text string
+}
+
+// Parts divides Markdown into prose and code.
+func Parts(text string) []Part {
+	var out []Part
+	var in *fence
+	add := func(code bool, line string) {
+		if n := len(out); n == 0 || out[n-1].Code != code {
+			out = append(out, Part{Code: code})
+		}
+		out[len(out)-1].Text += line
+	}
+	for line := range strings.Lines(text) {
+		bare := strings.TrimRight(line, "\r\n")
+		if in == nil {
+			f, opens := openFence(bare)
+			if opens {
+				in = &f
+			}
+			if !opens || f.indent > 0 {
+				add(false, line)
+			} else {
+				out = append(out, Part{Code: true})
+			}
+			continue
+		}
+		closes := in.closes(bare)
+		if in.indent > 0 {
+			add(false, line)
+		} else if !closes {
+			add(true, line)
+		} else {
+			out = append(out, Part{}) // what comes now is prose, or a block of its own
+		}
+		if closes {
+			in = nil
+		}
+	}
+	return out
+}
+
 // source is a piece of a line of the file.
 type source struct {
 	line, col int

@@ -166,6 +166,7 @@ func TestStoryS16CopyOnWrite(t *testing.T) {
 }
 
 func TestStoryS24Reserve(t *testing.T) {
+	require(t, "overcommit")
 	l := open(t)
 	l.all("mmap 1t rw private anon noreserve", "write a+100g 1")
 	p := l.s.last().After.Process("p1")

@@ -1,0 +1,130 @@
+// Lines of code that are too long for their column go on below, two columns deeper than they are indented, behind a mark.
+
+package tui
+
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+const (
+	codeMargin = 2
+	foldMark   = "↪ " // in the two columns
+	foldRoom   = 12   // a narrower line has neither mark nor indentation
+	tabStop    = 8
+)
+
+// codeLines lays code out in lines of at most w columns.
+func codeLines(code string, w int) []textLine {
+	margin := codeMargin
+	if w < 4*codeMargin {
+		margin = 0
+	}
+	var out []textLine
+	if code = strings.Trim(code, "\n"); code == "" {
+		return nil
+	}
+	for line := range strings.SplitSeq(code, "\n") {
+		pieces, lead := fold(line, w-margin)
+		for i, p := range pieces {
+			indent, mark := margin, ""
+			if i > 0 && lead > 0 {
+				indent, mark = margin+lead-textWidth(foldMark), foldMark
+			}
+			out = append(out, textLine{{strings.Repeat(" ", indent), roleText}, {mark, roleDim}, {strings.TrimRight(p, " "), roleAccent}})
+		}
+	}
+	return out
+}
+
+// glyph is a character as the screen shows it.
+type glyph struct {
+	text  string
+	width int
+}
+
+func glyphsOf(line string) []glyph {
+	var out []glyph
+	for at := 0; len(line) > 0; {
+		g := glyph{" ", 1}
+		if line[0] != '\t' {
+			g.text, g.width, line = nextGlyph(line)
+		} else if (at+1)%tabStop == 0 {
+			line = line[1:]
+		}
+		out, at = append(out, g), at+g.width
+	}
+	return out
+}
+
+// fold cuts a line into pieces. All but the first stand lead columns from the left, the mark's included; 0 says that there is no room for
+// that. The pieces together are the line; blanks at the end of one may be more than fit.
+func fold(line string, w int) (pieces []string, lead int) {
+	rest := glyphsOf(line)
+	if w >= foldRoom {
+		lead = min(blanksOf(rest)+textWidth(foldMark), w*2/3)
+	}
+	for room := w; ; room = w - lead {
+		n := cut(rest, room)
+		var b strings.Builder
+		for _, g := range rest[:n] {
+			b.WriteString(g.text)
+		}
+		pieces = append(pieces, b.String())
+		if rest = rest[n:]; len(rest) == 0 {
+			return pieces, lead
+		}
+	}
+}
+
+// blanksOf counts the blanks that a line begins with.
+func blanksOf(line []glyph) int {
+	n := 0
+	for n < len(line) && line[n].text == " " {
+		n++
+	}
+	return n
+}
+
+// cut says how many characters stay in a line: as many as fit, or fewer where the last third has a better place.
+func cut(line []glyph, room int) int {
+	best, used, first := 0, 0, blanksOf(line)
+	fit := 0
+	for fit < len(line) && (fit == 0 || used+line[fit].width <= room) {
+		used += line[fit].width
+		if fit++; fit > first && used*3 >= room*2 && parts(line, fit) {
+			best = fit
+		}
+	}
+	if fit == len(line) {
+		return fit
+	}
+	if best == 0 {
+		best = fit
+	}
+	return best + blanksOf(line[best:])
+}
+
+// parts says whether a line is well cut before character n: at a blank, behind a comma, or behind an operator between two operands.
+func parts(line []glyph, n int) bool {
+	if n == len(line) {
+		return false
+	}
+	last, next := line[n-1].text, line[n].text
+	switch {
+	case last == " " || next == " " || last == "," || last == ";":
+		return true
+	case n == 1 || !strings.Contains("=|&^+-*/%<>?:", last):
+		return false
+	}
+	return ends(line[n-2].text) && (begins(next) || next == "(" || next == `"`)
+}
+
+// begins says whether a name or a number can begin with a character, and ends whether an operand can end with it.
+func begins(s string) bool {
+	r, _ := utf8.DecodeRuneInString(s)
+	return r == '_' || unicode.IsLetter(r) || unicode.IsDigit(r)
+}
+
+func ends(s string) bool { return begins(s) || s == ")" || s == "]" || s == `"` || s == "'" }
