@@ -169,19 +169,23 @@ func saidOf(t *rapid.T, s *Session, line string) string {
 		st.Bytes = nil // the program's text names its file, which is of one descriptor or another
 	}
 	st.PID = 0
+	for _, m := range s.members {
+		if !strings.Contains("fork wait kill", cmdVerb(line)) {
+			break
+		}
+		if st.Value == uint64(m.PID) {
+			st.Value = 0
+		}
+		pid := regexp.MustCompile(fmt.Sprintf(`\b%d\b`, m.PID))
+		st.Call, st.Why = pid.ReplaceAllString(st.Call, m.Label), pid.ReplaceAllString(st.Why, m.Label)
+	}
 	// A new page can get the frame that the one in its place had.
 	st.Changes = slices.DeleteFunc(st.Changes, func(c vmspace.Change) bool { return c.Kind == vmspace.ChangeFrame })
 	b, err := encode([]any{st.JSON(0), jsonChanges(joined(st.Changes, st.After.PageSize))})
 	if err != nil {
 		t.Fatal(err)
 	}
-	text := string(b)
-	if strings.Contains("fork wait kill", cmdVerb(line)) {
-		for _, m := range s.members {
-			text = regexp.MustCompile(fmt.Sprintf(`\b(0x%x|%d)\b`, m.PID, m.PID)).ReplaceAllString(text, m.Label+"'s pid")
-		}
-	}
-	return ownNumbers.ReplaceAllString(text, "…")
+	return ownNumbers.ReplaceAllString(string(b), "…")
 }
 
 // ownNumbers are frames, which are shorter than addresses, and inodes.

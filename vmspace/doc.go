@@ -92,7 +92,8 @@
 //	           └► p2 (the very same pointer: nothing changed in it)
 //
 // So holding on to old snapshots is cheap, and Diff costs what changed, not what there is. Reader.Update makes the next snapshot from
-// the one before and from what a command can have touched; Reader.Read looks at everything.
+// the one before and from what a command can have touched, Reader.Glance from even less where a tracer holds the whole family still;
+// Reader.Read looks at everything.
 //
 // # What watching costs and leaves behind
 //
