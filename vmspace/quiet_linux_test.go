@@ -195,7 +195,7 @@ func TestNames(t *testing.T) {
 	p.mmap(arena+pg, pg, rw, shared)
 	for _, o := range []Options{{}, {SmallMappings: -1}, {SmallMappings: -1, NoQuery: true}} {
 		r := newReader(t, o)
-		s := read(t, r, p.family())
+		read(t, r, p.family())
 		s, err := r.Update(p.family(), []Touched{{"p1", Range{arena, arena + pg}}})
 		if err != nil {
 			t.Fatal(err)
