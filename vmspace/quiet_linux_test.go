@@ -294,7 +294,8 @@ func TestPredictionsHold(t *testing.T) {
 func TestReadUnless(t *testing.T) {
 	p := startPuppet(t)
 	p.mmap(arena, 64*pg, rw, private)
-	r, full := newReader(t, Options{SmallMappings: -1}), newReader(t, Options{SmallMappings: -1})
+	o := Options{SmallMappings: -1, KPageBudget: 1 << 20}
+	r, full := newReader(t, o), newReader(t, o)
 	before := read(t, r, p.family())
 	p.store(arena+3*pg, 1)
 	for stops := range 8 { // at one place after the other, until it comes to its end
@@ -313,8 +314,11 @@ func TestReadUnless(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if d := Diff(next, read(t, full, p.family())); len(d) > 0 {
-			t.Errorf("after a reading that stopped: %+v", d)
+		got, want := next.Processes[0], read(t, full, p.family()).Processes[0]
+		for i := range uint64(64) { // elsewhere the puppet's own runtime is at work
+			if a, b := got.PageAt(arena+i*pg, pg), want.PageAt(arena+i*pg, pg); a != b {
+				t.Errorf("after a reading that stopped, page %d is %+v and not %+v", i, a, b)
+			}
 		}
 		p.must("call %d %d %d %d", unix.SYS_MADVISE, arena+3*pg, pg, unix.MADV_DONTNEED)
 		before = read(t, r, p.family())
