@@ -104,6 +104,8 @@ type call struct {
 	names   Names          // after the action
 	current string
 	touched []vmspace.Touched
+	minor   uint64 // faults of the process before the action
+	major   uint64
 	opened  *fileFacts // the file that an mmap opened
 	mode    string     // and how: O_RDWR
 	child   string     // the label of a new child

@@ -2,6 +2,7 @@ package actions
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 
 	"cowscope/vmspace"
@@ -35,9 +36,9 @@ func plural(n uint64, word string) string {
 	case n == 1:
 		return "1 " + word
 	case strings.HasSuffix(word, "s"):
-		return fmt.Sprintf("%d %ses", n, word)
+		word += "e"
 	}
-	return fmt.Sprintf("%d %ss", n, word)
+	return strconv.FormatUint(n, 10) + " " + word + "s"
 }
 
 // changesOf picks the changes of one process and kind.
@@ -182,7 +183,7 @@ func readIn(st *Step) string {
 
 // pageSentence explains a page's way from one state to another.
 func pageSentence(st *Step, ch vmspace.Change) string {
-	head := fmt.Sprintf("%s: %s → %s. ", placeRange(st, ch), ch.From, ch.To)
+	head := placeRange(st, ch) + ": " + ch.From + " → " + ch.To + ". "
 	frames := ""
 	if ch.FromFrame != 0 && ch.ToFrame != 0 && ch.FromFrame != ch.ToFrame {
 		frames = fmt.Sprintf(": 0x%x → 0x%x", ch.FromFrame, ch.ToFrame)

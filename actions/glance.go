@@ -57,7 +57,7 @@ func (s *Session) reachOf(c *call, before *vmspace.Snapshot) reach {
 	if p == nil || p.Mappings.Len() == 0 || !s.glanced && p.Mappings.At(0).Smaps == nil {
 		return reachAll
 	}
-	if text, _ := subject.Text(); p.PageAt(text, before.PageSize).Word&vmspace.WordPresent == 0 {
+	if text, _ := subject.Text(); c.faulted() && p.PageAt(text, before.PageSize).Word&vmspace.WordPresent == 0 {
 		return reachAll // running the command brought its own instructions back
 	}
 	r := c.touched[0].Range
@@ -77,8 +77,8 @@ func (s *Session) reachOf(c *call, before *vmspace.Snapshot) reach {
 	return reach
 }
 
-// after reads the family after a command; minor and major are the faults that the process had taken before it.
-func (s *Session) after(c *call, before *vmspace.Snapshot, minor, major uint64) (*vmspace.Snapshot, error) {
+// after reads the family after a command.
+func (s *Session) after(c *call, before *vmspace.Snapshot) (*vmspace.Snapshot, error) {
 	if c.action.Check {
 		return before, nil
 	}
@@ -87,8 +87,8 @@ func (s *Session) after(c *call, before *vmspace.Snapshot, minor, major uint64) 
 	if !s.glanced {
 		return s.reader.Update(s.family(), c.touched)
 	}
-	minorNow, majorNow := c.p.proc.Faults()
-	return s.reader.Glance(s.family(), vmspace.Glance{Touched: c.touched[0], Mapped: reach == reachMappings, Minor: minorNow - minor, Major: majorNow - major})
+	minor, major := c.p.proc.Faults()
+	return s.reader.Glance(s.family(), vmspace.Glance{Touched: c.touched[0], Mapped: reach == reachMappings, Minor: minor - c.minor, Major: major - c.major})
 }
 
 // before is the family as the command finds it. What glances left out is read now where the command can be about it.

@@ -70,7 +70,7 @@ func (s *Session) overMemory() bool {
 }
 
 // memoryCheck is how long a command must have taken for its memory to be looked at when it is over; below that, only every
-// memoryEvery-th is.
+// memoryEvery-th is of those that can have taken any.
 const (
 	memoryCheck = 2 * time.Millisecond
 	memoryEvery = 64
@@ -78,7 +78,10 @@ const (
 
 // holdMemory kills the process that acted if the family takes more than it may now.
 func (s *Session) holdMemory(c *call, took time.Duration) error {
-	if took < memoryCheck && s.commands%memoryEvery != 0 || c.action.Check || !s.overMemory() {
+	if c.action.Check || took < memoryCheck && c.tookNothing() {
+		return nil
+	}
+	if s.takers++; took < memoryCheck && s.takers%memoryEvery != 0 || !s.overMemory() {
 		return nil
 	}
 	c.note = s.overText(c.p.Label)
@@ -93,6 +96,17 @@ func (s *Session) holdMemory(c *call, took time.Duration) error {
 	c.p.gone = describeExit(exited)
 	c.Result = ResultExited
 	return nil
+}
+
+// tookNothing says that the command cannot have taken memory: an access or a change of mappings without a fault.
+func (c *call) tookNothing() bool {
+	return c.mayReach() != reachAll && !c.cmd.Has("populate") && !c.faulted()
+}
+
+// faulted says whether the process has taken a fault since the command began.
+func (c *call) faulted() bool {
+	minor, major := c.p.proc.Faults()
+	return minor != c.minor || major != c.major
 }
 
 func (s *Session) overText(label string) string {

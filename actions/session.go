@@ -54,7 +54,7 @@ type Session struct {
 	stackLimit uint64          // RLIMIT_STACK of the first subject, which its children inherit; in bytes
 	members    []*member       // in order of birth, the dead ones too
 	born       int             // processes so far, for their labels
-	commands   int             // run so far
+	takers     int             // commands so far that can have taken memory
 	names      Names
 	current    string
 
@@ -269,7 +269,7 @@ func (s *Session) perform(cmd *lang.Command) (*Step, error) {
 	if err != nil {
 		return nil, err
 	}
-	minor, major := c.p.proc.Faults()
+	c.minor, c.major = c.p.proc.Faults()
 	if c.p.gone != "" && !c.action.Dead {
 		c.Result, c.note = ResultExited, c.p.Label+" "+c.p.gone+"; nothing can run in it any more."
 	} else if err := s.attempt(c); err != nil {
@@ -279,7 +279,7 @@ func (s *Session) perform(cmd *lang.Command) (*Step, error) {
 		c.Predicted = s.last().Predict(c.p.Label, c.Focus.Start, c.action.access(cmd)).Can
 	}
 	s.names, s.current = c.names, c.current
-	after, err := s.after(c, before, minor, major)
+	after, err := s.after(c, before)
 	if err != nil {
 		return nil, err
 	}
@@ -308,7 +308,7 @@ func (s *Session) forget(after *vmspace.Snapshot) {
 func (s *Session) attempt(c *call) error {
 	began := time.Now()
 	err := c.action.run(c)
-	if s.commands++; err == nil {
+	if err == nil {
 		err = s.holdMemory(c, time.Since(began))
 	}
 	if err == nil {
