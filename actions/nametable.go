@@ -72,6 +72,10 @@ func (t *table) bind(b Bound) {
 	if t.get(b.Name) == nil {
 		t.count++
 	}
+	if t.newest != nil && t.newest.Name == b.Name { // as a loop does, again and again
+		t.newest = &link{&b, t.newest.older}
+		return
+	}
 	t.newest = &link{&b, t.newest}
 	if t.chain++; t.chain == chainFull {
 		t.flush()
