@@ -73,6 +73,8 @@ func happened(st *Step, c *call) vmspace.Happening {
 		return vmspace.SwapIn
 	case st.Minor+st.Major == 0:
 		return vmspace.NoFault
+	case was.Word&vmspace.WordPresent != 0 && stubsAway(p, ps):
+		return "" // a fault was the instruction's
 	case was.Word&vmspace.WordPresent == 0:
 		return broughtIn(m, is)
 	case access == vmspace.Load:
