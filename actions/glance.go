@@ -8,10 +8,10 @@ import (
 	"cowscope/vmspace"
 )
 
-// Rules of this file: a glance at what a step of a script did reads no more than its command can have changed, and that is known only of commands that ended
-// well, on plain memory: private, anonymous, without VmFlags that say more than the letters do, and with nothing in its counters that
-// a page's word does not show. Everything else is read in full, as every step of the lab is, and of what is kept. A test runs scripts both ways and
-// holds the transcripts against each other.
+// Rules of this file: a glance at what a step of a script did reads no more than its command can have changed, and that is known only of
+// commands that ended well, on plain memory: private, anonymous, without VmFlags that say more than the letters do, and with nothing in its
+// counters that a page's word does not show. Everything else is read in full, as every step of the lab is, and of what is kept. A test runs
+// scripts both ways and holds the steps against each other.
 
 // reach is how far a command that ends well can go, in plain memory.
 type reach int
@@ -79,8 +79,8 @@ func (s *Session) reachOf(c *call, before *vmspace.Snapshot) reach {
 	return reach
 }
 
-// stubsAway says whether the page of the process that holds the instructions for every command is not there: the next one brings it back, with
-// a fault that is not the command's own.
+// stubsAway says whether the page of the process that holds the instructions for every command is not there: the next one brings it back,
+// with a fault that is not the command's own.
 func stubsAway(p *vmspace.Process, pageSize uint64) bool {
 	text, _ := subject.Text()
 	return p.PageAt(text, pageSize).Word&vmspace.WordPresent == 0

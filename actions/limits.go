@@ -98,9 +98,10 @@ func (s *Session) holdMemory(c *call, took time.Duration) error {
 	return nil
 }
 
-// tookNothing says that the command cannot have taken memory: an access or a change of mappings without a fault.
+// tookNothing says that the command cannot have taken memory: an access or a change of mappings without a fault. Pages that the kernel
+// brings in by itself, as MAP_POPULATE has it, are counted as faults too (mm_account_fault in mm/memory.c).
 func (c *call) tookNothing() bool {
-	return c.mayReach() != reachAll && !c.cmd.Has("populate") && !c.faulted()
+	return c.mayReach() != reachAll && !c.faulted()
 }
 
 // faulted says whether the process has taken a fault since the command began.

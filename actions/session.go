@@ -187,15 +187,6 @@ func (s *Session) member(label string) *member {
 	return nil
 }
 
-// do runs f on the thread that may touch the subjects.
-func (s *Session) do(f func() error) error {
-	var err error
-	if e := s.tracer.Do(func() { err = f() }); e != nil {
-		return e
-	}
-	return err
-}
-
 // Do runs one command line. A *lang.SyntaxError says that nothing ran and why; other errors are cowscope's own failures. What the
 // kernel answers, a dead process included, is in the step. A blank line gives no step and no error.
 func (s *Session) Do(ctx context.Context, line string) (*Step, error) {
@@ -209,40 +200,6 @@ func (s *Session) Do(ctx context.Context, line string) (*Step, error) {
 // run runs a command that was understood.
 func (s *Session) run(ctx context.Context, cmd *lang.Command) (*Step, error) {
 	return s.take(ctx, func() (*Step, error) { return s.perform(cmd) })
-}
-
-// take makes a step on the tracing thread, one at a time, and puts it into the history. There may be none.
-func (s *Session) take(ctx context.Context, make func() (*Step, error)) (step *Step, err error) {
-	defer s.takeTurn()()
-	e := s.do(func() error {
-		step, err = s.put(ctx, make)
-		return nil
-	})
-	if e != nil {
-		return nil, e
-	}
-	return step, err
-}
-
-// takeTurn waits for the turn, and gives what hands it on.
-func (s *Session) takeTurn() (done func()) {
-	s.waiting.Add(1)
-	s.turn.Lock()
-	s.waiting.Add(-1)
-	return s.turn.Unlock
-}
-
-// put is take for who has the turn and the thread.
-func (s *Session) put(ctx context.Context, make func() (*Step, error)) (*Step, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	step, err := make()
-	if err != nil || step == nil {
-		return nil, err
-	}
-	s.append(step)
-	return step, nil
 }
 
 // everywhere is every address of every process: where it cannot be said what may have changed.

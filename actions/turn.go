@@ -1,0 +1,49 @@
+package actions
+
+import "context"
+
+// Rules of this file: steps are made one at a time, by whoever has the turn, and on the one thread that may touch the subjects. The turn
+// is taken first: who had the thread and waited for the turn would wait for one who has the turn and waits for the thread.
+
+// do runs f on the thread that may touch the subjects.
+func (s *Session) do(f func() error) error {
+	var err error
+	if e := s.tracer.Do(func() { err = f() }); e != nil {
+		return e
+	}
+	return err
+}
+
+// take makes a step on the tracing thread, one at a time, and puts it into the history. There may be none.
+func (s *Session) take(ctx context.Context, make func() (*Step, error)) (step *Step, err error) {
+	defer s.takeTurn()()
+	e := s.do(func() error {
+		step, err = s.put(ctx, make)
+		return nil
+	})
+	if e != nil {
+		return nil, e
+	}
+	return step, err
+}
+
+// takeTurn waits for the turn, and gives what hands it on.
+func (s *Session) takeTurn() (done func()) {
+	s.waiting.Add(1)
+	s.turn.Lock()
+	s.waiting.Add(-1)
+	return s.turn.Unlock
+}
+
+// put is take for who has the turn and the thread.
+func (s *Session) put(ctx context.Context, make func() (*Step, error)) (*Step, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	step, err := make()
+	if err != nil || step == nil {
+		return nil, err
+	}
+	s.append(step)
+	return step, nil
+}
