@@ -16,6 +16,8 @@ type Action struct {
 	// access is what the subject's own instruction does to memory; nil where it is a system call.
 	access func(*lang.Command) vmspace.Access
 	run    func(*call) error
+	// calls are the numbers of the system calls that the subject makes for the action: the kernel refuses it all others.
+	calls []uintptr
 	// reach is how far the command goes where it ends well; left out, it may go anywhere.
 	reach func(*lang.Command) reach
 	// why explains a step that ended well; left out, the changes speak.
@@ -82,6 +84,15 @@ func Grammar() (*lang.Grammar, error) {
 		verbs[i] = a.Verb
 	}
 	return lang.NewGrammar(verbs)
+}
+
+// systemCalls are the calls of All.
+func systemCalls() []uintptr {
+	var all []uintptr
+	for _, a := range All {
+		all = append(all, a.calls...)
+	}
+	return all
 }
 
 func actionOf(verb string) *Action {

@@ -59,7 +59,7 @@ func bareCalls(b *testing.B, rounds int) float64 {
 	defer tr.Close()
 	var took float64
 	err = tr.Do(func() {
-		p, err := tr.Start(subject.Config{})
+		p, err := tr.Start(subject.Config{Calls: systemCalls()})
 		if err != nil {
 			b.Fatal(err)
 		}

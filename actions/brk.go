@@ -10,7 +10,8 @@ import (
 var brkAction = Action{
 	Verb: lang.Verb{Name: "brk", Summary: "move the end of the heap", Params: []lang.Param{
 		{Name: "to", Kind: lang.KindShift, Default: "+4p", Help: "+Q to grow, -Q to shrink, or where it should end"}}},
-	run: runBrk,
+	calls: []uintptr{sysBrk},
+	run:   runBrk,
 	why: func(st *Step, _ *call) string {
 		for _, ch := range st.Changes {
 			if ch.Process == st.Process {

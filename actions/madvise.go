@@ -41,6 +41,7 @@ var advices = []constant{
 var madviseAction = Action{
 	Verb: lang.Verb{Name: "madvise", Summary: "tell the kernel what a range will be used for", Params: []lang.Param{paramRange,
 		{Name: "advice", Kind: lang.KindChoice, Default: "dontneed", Words: words(advices), Show: "ADVICE", Help: "one word of the man page"}}},
+	calls:   []uintptr{sysMadvise},
 	run:     runMadvise,
 	why:     explainMadvise,
 	reasons: madviseReasons,

@@ -10,8 +10,9 @@ import (
 )
 
 var mincoreAction = Action{
-	Verb: lang.Verb{Name: "mincore", Summary: "ask which pages of a range are resident in memory", Params: []lang.Param{paramRange}},
-	run:  runMincore,
+	Verb:  lang.Verb{Name: "mincore", Summary: "ask which pages of a range are resident in memory", Params: []lang.Param{paramRange}},
+	calls: []uintptr{sysMincore},
+	run:   runMincore,
 	reasons: []reason{
 		misaligned("mincore(2)"),
 		wraps("ENOMEM", "mm/mincore.c"),

@@ -11,6 +11,7 @@ var wordOnfault = lang.Word{Name: "onfault", Help: "lock each page when it is fi
 var mlockAction = Action{
 	Verb: lang.Verb{Name: "mlock", Summary: "fault a range in and keep it in memory", Params: []lang.Param{paramRange,
 		{Name: "flags", Kind: lang.KindFlags, Optional: true, Words: []lang.Word{wordOnfault}}}},
+	calls: []uintptr{sysMlock, sysMlock2},
 	run: func(c *call) error {
 		r, err := c.rangeOf("range")
 		if err != nil {
@@ -31,7 +32,8 @@ var mlockAction = Action{
 }
 
 var munlockAction = Action{
-	Verb: lang.Verb{Name: "munlock", Summary: "let a range be swapped out again", Params: []lang.Param{paramRange}},
+	Verb:  lang.Verb{Name: "munlock", Summary: "let a range be swapped out again", Params: []lang.Param{paramRange}},
+	calls: []uintptr{sysMunlock},
 	run: func(c *call) error {
 		r, err := c.rangeOf("range")
 		if err != nil {
@@ -56,6 +58,7 @@ var mlockallFlags = []constant{
 var mlockallAction = Action{
 	Verb: lang.Verb{Name: "mlockall", Summary: "lock the whole address space", Params: []lang.Param{
 		{Name: "flags", Kind: lang.KindFlags, Optional: true, Default: "current", Words: words(mlockallFlags)}}},
+	calls: []uintptr{sysMlockall},
 	run: func(c *call) error {
 		flags, names := c.bits(mlockallFlags)
 		c.Call = fmt.Sprintf("mlockall(%s)", names)
@@ -71,7 +74,8 @@ var mlockallAction = Action{
 }
 
 var munlockallAction = Action{
-	Verb: lang.Verb{Name: "munlockall", Summary: "unlock the whole address space"},
+	Verb:  lang.Verb{Name: "munlockall", Summary: "unlock the whole address space"},
+	calls: []uintptr{sysMunlockall},
 	run: func(c *call) error {
 		c.Call = "munlockall()"
 		c.everything()

@@ -45,6 +45,7 @@ var mmapAction = Action{
 			{Name: "addr", Kind: lang.KindOption, Optional: true, Key: "addr", Of: lang.KindPlace, Help: "a hint where to put it, or with fixed the place itself"},
 		},
 	},
+	calls:   []uintptr{sysMmap},
 	run:     runMmap,
 	reach:   reachOfMmap,
 	why:     explainMmap,

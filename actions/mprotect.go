@@ -11,6 +11,7 @@ var mprotectAction = Action{
 	reach:   reaches(reachMappings),
 	why:     explainMprotect,
 	reasons: mprotectReasons,
+	calls:   []uintptr{sysMprotect},
 	run: func(c *call) error {
 		r, err := c.rangeOf("range")
 		if err != nil {

@@ -20,6 +20,7 @@ var mremapAction = Action{
 		{Name: "size", Kind: lang.KindQuantity, Default: "8p", Help: "the new size"},
 		{Name: "flags", Kind: lang.KindFlags, Optional: true, Default: "maymove", Words: []lang.Word{{Name: "maymove", Help: "it may get another address"}, {Name: "dontunmap", Help: "the old range stays mapped, empty"}}},
 		{Name: "fixed", Kind: lang.KindOption, Optional: true, Key: "fixed", Of: lang.KindPlace, Help: "move it exactly there, replacing what is there"}}},
+	calls:   []uintptr{sysMremap},
 	run:     runMremap,
 	why:     explainMremap,
 	reasons: mremapReasons,

@@ -7,7 +7,8 @@ import (
 )
 
 var msealAction = Action{
-	Verb: lang.Verb{Name: "mseal", Summary: "forbid for ever to unmap, move or reprotect a range", Params: []lang.Param{paramRange}},
+	Verb:  lang.Verb{Name: "mseal", Summary: "forbid for ever to unmap, move or reprotect a range", Params: []lang.Param{paramRange}},
+	calls: []uintptr{sysMseal},
 	run: func(c *call) error {
 		r, err := c.rangeOf("range")
 		if err != nil {

@@ -16,6 +16,7 @@ var msyncFlags = []constant{
 var msyncAction = Action{
 	Verb: lang.Verb{Name: "msync", Summary: "write a shared file mapping back to its file", Params: []lang.Param{paramRange,
 		{Name: "flags", Kind: lang.KindFlags, Optional: true, Default: "sync", Words: words(msyncFlags)}}},
+	calls: []uintptr{sysMsync},
 	run: func(c *call) error {
 		r, err := c.rangeOf("range")
 		if err != nil {

@@ -11,6 +11,7 @@ var munmapAction = Action{
 	reach:   reaches(reachMappings),
 	why:     explainMunmap,
 	reasons: munmapReasons,
+	calls:   []uintptr{sysMunmap},
 	run: func(c *call) error {
 		r, err := c.rangeOf("range")
 		if err != nil {

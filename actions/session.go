@@ -47,6 +47,7 @@ type Session struct {
 	opts       Options
 	info       Info
 	grammar    *lang.Grammar
+	calls      []uintptr // the system calls that the subjects may make
 	tracer     *subject.Tracer
 	reader     *vmspace.Reader
 	files      *scratch.Folder
@@ -100,7 +101,7 @@ func Open(opts Options) (*Session, error) {
 		return nil, &StartError{err}
 	}
 	opts.Limits = opts.Limits.withDefaults()
-	s := &Session{opts: opts, grammar: g, tracer: tracer, reader: reader, files: files}
+	s := &Session{opts: opts, grammar: g, calls: systemCalls(), tracer: tracer, reader: reader, files: files}
 	tracer.Guard(s.overMemory)
 	if err := s.begin(); err != nil {
 		s.Close()
@@ -135,7 +136,7 @@ func (s *Session) begin() error {
 
 // fresh starts a subject as p1 of a new family and reads it.
 func (s *Session) fresh() (*vmspace.Snapshot, error) {
-	proc, err := s.tracer.Start(subject.Config{ASLR: s.opts.ASLR})
+	proc, err := s.tracer.Start(subject.Config{ASLR: s.opts.ASLR, Calls: s.calls})
 	if err != nil {
 		return nil, err
 	}

@@ -10,7 +10,8 @@ import (
 const wnohang = 1
 
 var waitAction = Action{
-	Verb: lang.Verb{Name: "wait", Summary: "take notice of a child that has ended: its zombie goes"},
+	Verb:  lang.Verb{Name: "wait", Summary: "take notice of a child that has ended: its zombie goes"},
+	calls: []uintptr{sysWait4},
 	run: func(c *call) error {
 		c.Call = "wait4(-1, NULL, WNOHANG)"
 		pid, ok, err := c.syscall(sysWait4, ^uint64(0), 0, wnohang, 0)

@@ -56,7 +56,7 @@ func startOne() (s started) {
 	}
 	err = t.Do(func() {
 		var p *subject.Process
-		if p, s.err = t.Start(subject.Config{}); s.err != nil {
+		if p, s.err = t.Start(subject.Config{Calls: []uintptr{unix.SYS_GETPID}}); s.err != nil {
 			return
 		}
 		s.refused, s.randomized = p.Refused(), p.Randomized()

@@ -74,7 +74,7 @@ func BenchmarkFork(b *testing.B) {
 func BenchmarkStart(b *testing.B) {
 	inTracer(b, func(t *Tracer) {
 		for b.Loop() {
-			p, err := t.Start(Config{})
+			p, err := t.Start(Config{Calls: testCalls})
 			if err != nil {
 				b.Fatal(err)
 			}

@@ -46,7 +46,7 @@ type progHeader struct {
 // program is the whole ELF file. PT_GNU_STACK without PF_X keeps the stack from
 // being executable (fs/binfmt_elf.c); with it missing x86 would once have made
 // every readable mapping executable.
-func program(gate string) []byte {
+func program(gate string, filter []byte) []byte {
 	var b bytes.Buffer
 	put := func(v any) {
 		if err := binary.Write(&b, binary.LittleEndian, v); err != nil {
@@ -66,24 +66,26 @@ func program(gate string) []byte {
 	put(progHeader{Type: ptGNUStack, Flags: pfR | pfW, Align: 16})
 	image := make([]byte, textOffset+textSize)
 	copy(image, b.Bytes())
-	copy(image[textOffset:], text(gate))
+	copy(image[textOffset:], text(gate, filter))
 	return image
 }
 
 // text is the page of stubs. What is not a stub is traps, so that a jump to any
 // instruction boundary of the page ends at once.
-func text(gate string) []byte {
+func text(gate string, filter []byte) []byte {
 	page := bytes.Repeat(trapBytes, textSize/len(trapBytes))
 	for _, c := range code {
 		copy(page[c.at:], c.bytes)
 	}
 	copy(page[nameAt:], commName+"\x00")
 	copy(page[gateAt:], gate+"\x00")
+	copy(page[fprogAt:], filter)
 	return page
 }
 
-// The page holds what system calls want to find in the memory of the process, since there is no other memory to lend: the process
-// name for prctl(PR_SET_NAME), and the path of the gate.
+// The page holds what system calls want to find in the memory of the process, since there is no
+// other memory to lend: the process name for prctl(PR_SET_NAME), the path of the gate, and the
+// seccomp filter (see confine_linux.go).
 const (
 	nameAt   = 0x800
 	gateAt   = 0x840

@@ -30,6 +30,8 @@ type Config struct {
 	ASLR         bool          // leave address space randomisation on; off, addresses repeat from run to run
 	Deadline     time.Duration // for one injected call or access; 0 means 10 s
 	JumpDeadline time.Duration // for Jump; 0 means 1 s
+	// Calls are the numbers of the system calls that Syscall may be asked for. The kernel refuses every other one.
+	Calls []uintptr
 }
 
 func (c Config) withDefaults() Config {

@@ -72,7 +72,7 @@ func (p *Process) adopt(pid int) error {
 			return nil
 		}
 		// Something else came first; the SIGSTOP is still to come.
-		if e := resume(unix.PTRACE_CONT, pid, passOn(st.signal())); e != 0 && e != syscall.ESRCH {
+		if e := resume(runConfined, pid, passOn(st.signal())); e != 0 && e != syscall.ESRCH {
 			return fmt.Errorf("subject: new process %d: %w", pid, e)
 		}
 	}

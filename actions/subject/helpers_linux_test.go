@@ -56,11 +56,19 @@ func inSubject(t testing.TB, cfg Config, f func(p *Process)) {
 
 func start(t testing.TB, tr *Tracer, cfg Config) *Process {
 	t.Helper()
+	cfg.Calls = testCalls
 	p, err := tr.Start(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return p
+}
+
+// testCalls are the system calls that the tests ask for, beside those of the package itself.
+var testCalls = []uintptr{
+	unix.SYS_GETPID, unix.SYS_MADVISE, unix.SYS_MPROTECT, unix.SYS_MLOCK2, unix.SYS_MSEAL, unix.SYS_NANOSLEEP,
+	unix.SYS_PPOLL, unix.SYS_PIPE2, unix.SYS_READ, unix.SYS_WAIT4, unix.SYS_MEMFD_CREATE, unix.SYS_FTRUNCATE, unix.SYS_EPOLL_CREATE1,
+	unix.SYS_EPOLL_PWAIT, unix.SYS_IOCTL, unix.SYS_USERFAULTFD, 9999, // no call
 }
 
 // must returns the ending of something that did not fail.

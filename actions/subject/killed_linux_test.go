@@ -26,7 +26,7 @@ func victim() {
 		os.Exit(1)
 	}
 	_ = t.Do(func() {
-		p, err := t.Start(Config{})
+		p, err := t.Start(Config{Calls: testCalls})
 		if err != nil {
 			fmt.Println(err)
 			os.Exit(1)

@@ -4,6 +4,7 @@ package subject
 
 import (
 	"encoding/binary"
+	"fmt"
 	"math/bits"
 	"syscall"
 	"time"
@@ -100,6 +101,8 @@ func (p *Process) Syscall(nr uintptr, args ...uint64) (Ending, error) {
 		return Ending{}, err
 	case v == overdue:
 		return Ending{TimedOut: true}, nil
+	case v == attempted:
+		return Ending{}, fmt.Errorf("subject: process %d was started without system call %d on its list", p.pid, nr)
 	case v == raised && c.signo == int32(unix.SIGSYS): // a seccomp filter around us
 		return Ending{Signal: p.signal(c)}, nil
 	case v != finished || !called(r):

@@ -47,7 +47,9 @@ func eventPID(pid int) (int, syscall.Errno) {
 type sigInfo struct {
 	signo, errno, code, _ int32
 	addr                  uint64
-	_                     [104]byte
+	nr                    int32  // of SIGSYS: the system call,
+	arch                  uint32 // and the table that it counts in
+	_                     [96]byte
 }
 
 // signalInfo fails with EINVAL in a group-stop, which is how one is told from

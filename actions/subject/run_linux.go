@@ -45,6 +45,11 @@ func (p *Process) run(s *stub, request int, limit time.Duration) (verdict, cause
 	if err := p.ready(); err != nil {
 		return 0, cause{}, err
 	}
+	if request == runStep {
+		if err := p.callIntact(); err != nil {
+			return 0, cause{}, err
+		}
+	}
 	setIP(&t.regs, s.start)
 	if e := setRegs(p.pid, &t.regs); e != 0 {
 		return 0, cause{}, p.lost("set the registers", e)
@@ -61,6 +66,9 @@ func (p *Process) run(s *stub, request int, limit time.Duration) (verdict, cause
 	}
 	if v == attempted && err == nil {
 		p.tried = attempt(p.pid, &t.regs)
+	}
+	if a := ourRefusal(c, &t.regs); v == raised && a != nil {
+		v, p.tried = attempted, a
 	}
 	// A single step that starts inside a stopped call ends at once, at the exit of that call (kernel/entry/common.c,
 	// syscall_exit_work): the next run must not start there.

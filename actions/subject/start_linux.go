@@ -119,9 +119,14 @@ func (t *Tracer) start(cfg Config, from []source) (*Process, error) {
 func (t *Tracer) spawn(cfg Config, from []source) (*Process, error) {
 	restore, randomized := setPersonality(cfg.ASLR)
 	defer restore()
+	allowed, err := filter(cfg.Calls)
+	if err != nil {
+		return nil, err
+	}
+	image := program(t.gate.path, allowed)
 	var tried []error
 	for _, s := range from {
-		pid, err := s.exec(t.gate)
+		pid, err := s.exec(image, t.gate)
 		if err == nil {
 			return &Process{pid: pid, randomized: randomized, refused: errors.Join(tried...)}, nil
 		}
@@ -137,8 +142,8 @@ func (t *Tracer) spawn(cfg Config, from []source) (*Process, error) {
 // its own session, so that Ctrl+C in the terminal is not for it; no environment,
 // no open files but /dev/null as the three that every program expects, and no
 // directory that it would keep busy.
-func (s source) exec(g *gate) (int, error) {
-	f, err := s.open(program(g.path))
+func (s source) exec(image []byte, g *gate) (int, error) {
+	f, err := s.open(image)
 	if err != nil {
 		return 0, err
 	}
@@ -221,7 +226,7 @@ func (p *Process) prepare() error {
 			return err
 		}
 	}
-	return nil
+	return p.confine()
 }
 
 // beModest keeps the subject's accidents small. Out of memory, it is the first to

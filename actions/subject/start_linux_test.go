@@ -17,7 +17,7 @@ import (
 )
 
 func TestProgramIsAnELF(t *testing.T) {
-	f, err := elf.NewFile(bytes.NewReader(program("/proc/1/fd/3")))
+	f, err := elf.NewFile(bytes.NewReader(program("/proc/1/fd/3", nil)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -134,7 +134,7 @@ func TestTemporaryFile(t *testing.T) {
 	}}
 	dir := t.TempDir()
 	inTracer(t, func(tr *Tracer) {
-		p, err := tr.start(Config{}, []source{refuse, noexec, inDir("/nonexistent"), inDir(dir)})
+		p, err := tr.start(Config{Calls: testCalls}, []source{refuse, noexec, inDir("/nonexistent"), inDir(dir)})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -153,7 +153,7 @@ func TestTemporaryFile(t *testing.T) {
 		alive(t, p)
 		fork(t, p)
 
-		_, err = tr.start(Config{}, []source{refuse, noexec})
+		_, err = tr.start(Config{Calls: testCalls}, []source{refuse, noexec})
 		if !errors.Is(err, syscall.EACCES) || strings.Contains(err.Error(), "\n") {
 			t.Errorf("everything refused: %v", err)
 		}
@@ -169,7 +169,7 @@ func TestEverySource(t *testing.T) {
 	inTracer(t, func(tr *Tracer) {
 		started := 0
 		for _, s := range sources() {
-			if p, err := tr.start(Config{}, []source{s}); err == nil {
+			if p, err := tr.start(Config{Calls: testCalls}, []source{s}); err == nil {
 				alive(t, p)
 				started++
 			} else {

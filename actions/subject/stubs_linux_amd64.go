@@ -11,18 +11,19 @@ const (
 )
 
 const (
-	stubReturn  = 0x000
-	stubEntry   = 0x010
-	stubBack    = 0x015
-	stubIdle    = 0x020
-	stubSyscall = 0x030
-	stubLoad    = 0x040
-	stubStore8  = 0x050
-	stubStore1  = 0x060
-	stubFill    = 0x070
-	stubRead    = 0x080
-	stubWrite   = 0x090
-	stubJump    = 0x0a0
+	stubReturn     = 0x000
+	stubEntry      = 0x010
+	stubBack       = 0x015
+	stubIdle       = 0x020
+	stubSyscall    = 0x030
+	stubSyscallEnd = stubSyscall + 2
+	stubLoad       = 0x040
+	stubStore8     = 0x050
+	stubStore1     = 0x060
+	stubFill       = 0x070
+	stubRead       = 0x080
+	stubWrite      = 0x090
+	stubJump       = 0x0a0
 )
 
 var trapBytes = []byte{0xcc} // int3
@@ -99,7 +100,7 @@ var (
 	writeStub  = at(stubWrite, 12)
 
 	// The system call is one step: it ends behind the instruction, not at the trap.
-	syscallStub = &stub{start: textBase + stubSyscall, end: textBase + stubSyscall + 2}
+	syscallStub = &stub{start: textBase + stubSyscall, end: textBase + stubSyscallEnd}
 	// The jump ends where a ret in foreign code leads.
 	jumpStub = &stub{start: textBase + stubJump, end: textBase + stubBack + trapSize}
 )

@@ -19,18 +19,19 @@ const (
 )
 
 const (
-	stubReturn  = 0x000
-	stubEntry   = 0x010
-	stubBack    = 0x014
-	stubIdle    = 0x020
-	stubSyscall = 0x030
-	stubLoad    = 0x040
-	stubStore8  = 0x060
-	stubStore1  = 0x070
-	stubFill    = 0x080
-	stubRead    = 0x0a0
-	stubWrite   = 0x0c0
-	stubJump    = 0x0e0
+	stubReturn     = 0x000
+	stubEntry      = 0x010
+	stubBack       = 0x014
+	stubIdle       = 0x020
+	stubSyscall    = 0x030
+	stubSyscallEnd = stubSyscall + 4
+	stubLoad       = 0x040
+	stubStore8     = 0x060
+	stubStore1     = 0x070
+	stubFill       = 0x080
+	stubRead       = 0x0a0
+	stubWrite      = 0x0c0
+	stubJump       = 0x0e0
 )
 
 const brk = 0xd4200000 // brk #0
@@ -41,9 +42,9 @@ var code = []piece{
 	{stubReturn, words(0xd65f03c0)}, // ret: `exec text` comes straight back
 
 	// Nothing to prepare: the return address lies in x30 and is set for each run.
-	{stubEntry, words(brk)},
-	{stubBack, words(brk)}, // a ret of foreign code lands here
-	{stubIdle, words(brk)}, // nothing to do
+	{stubEntry, words(0x14000004)}, // b idle
+	{stubBack, words(brk)},         // a ret of foreign code lands here
+	{stubIdle, words(brk)},         // nothing to do
 
 	{stubSyscall, words(
 		0xd4000001, // svc #0
@@ -118,7 +119,7 @@ var (
 	writeStub  = at(stubWrite, 6, 2)
 
 	// The system call is one step: it ends behind the instruction.
-	syscallStub = &stub{start: textBase + stubSyscall, end: textBase + stubSyscall + 4}
+	syscallStub = &stub{start: textBase + stubSyscall, end: textBase + stubSyscallEnd}
 	// The jump ends where a ret in foreign code leads.
 	jumpStub = &stub{start: textBase + stubJump, end: textBase + stubBack}
 )

@@ -38,7 +38,7 @@ func TestCloseInsideDo(t *testing.T) {
 		if _, err := p.Syscall(unix.SYS_GETPID); err == nil {
 			t.Error("still answers")
 		}
-		if _, err := p.tracer.Start(Config{}); !errors.Is(err, ErrClosed) {
+		if _, err := p.tracer.Start(Config{Calls: testCalls}); !errors.Is(err, ErrClosed) {
 			t.Errorf("Start after Close: %v", err)
 		}
 	})
@@ -59,7 +59,7 @@ func TestDoFromMany(t *testing.T) {
 	}
 	defer tr.Close()
 	var p *Process
-	_ = tr.Do(func() { p, err = tr.Start(Config{}) })
+	_ = tr.Do(func() { p, err = tr.Start(Config{Calls: testCalls}) })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -90,7 +90,7 @@ func TestCloseAgainstDo(t *testing.T) {
 		for range 4 {
 			wg.Go(func() {
 				for {
-					err := tr.Do(func() { _, _ = tr.Start(Config{}) })
+					err := tr.Do(func() { _, _ = tr.Start(Config{Calls: testCalls}) })
 					if errors.Is(err, ErrClosed) {
 						return
 					}
@@ -168,7 +168,7 @@ func TestOutsideDo(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer tr.Close()
-	if _, err := tr.Start(Config{}); !errors.Is(err, ErrOutside) {
+	if _, err := tr.Start(Config{Calls: testCalls}); !errors.Is(err, ErrOutside) {
 		t.Errorf("Start outside Do: %v", err)
 	}
 	var p *Process
@@ -227,7 +227,7 @@ func TestCloseCutsShort(t *testing.T) {
 	go func() {
 		var runErr error
 		err := tr.Do(func() {
-			p, err := tr.Start(Config{Deadline: time.Hour})
+			p, err := tr.Start(Config{Deadline: time.Hour, Calls: testCalls})
 			if err != nil {
 				started <- nil
 				runErr = err

@@ -1,0 +1,65 @@
+package subject
+
+// The ways into the kernel of x86-64. i386's unlink is call 10, x86-64's is 87.
+
+func compatUnlink(r *registers, path uint64) { r.Rax, r.Rbx = 10, path }
+func nativeUnlink(r *registers, path uint64) { r.Rax, r.Rdi = 87, path }
+
+var ways = []way{
+	{"int 0x80", []byte{0xcd, 0x80, 0xcc}, compatUnlink},
+	{"int 0x80 behind a prefix", []byte{0x66, 0xcd, 0x80, 0xcc}, compatUnlink},
+	{"syscall", []byte{0x0f, 0x05, 0xcc}, nativeUnlink},
+	{"syscall behind a prefix", []byte{0x66, 0x0f, 0x05, 0xcc}, nativeUnlink},
+	{"syscall of x32", []byte{0x0f, 0x05, 0xcc}, func(r *registers, path uint64) { r.Rax, r.Rdi = 0x40000000|87, path }},
+	{"sysenter", []byte{0x0f, 0x34, 0xcc}, compatUnlink},
+	// Not a multiple of the instruction: a step over a write of ss goes on over the next instruction.
+	{"mov ss; syscall", []byte{
+		0x8c, 0xd2, // mov edx, ss
+		0x8e, 0xd2, // mov ss, edx
+		0x0f, 0x05, // syscall
+		0xcc,
+	}, nativeUnlink},
+	{"pop ss by mov; int 0x80", []byte{
+		0x8c, 0xd2, // mov edx, ss
+		0x8e, 0xd2, // mov ss, edx
+		0xcd, 0x80, // int 0x80
+		0xcc,
+	}, compatUnlink},
+	// A step over the beginning of a transaction ends behind its fallback's first instruction, or later.
+	{"xbegin, syscall as its fallback", []byte{
+		0xc7, 0xf8, 0x01, 0, 0, 0, // xbegin to the syscall
+		0xcc,
+		0x0f, 0x05, // syscall
+		0xcc,
+	}, nativeUnlink},
+	{"xbegin, int 0x80 as its fallback", []byte{
+		0xc7, 0xf8, 0x01, 0, 0, 0, // xbegin to the int
+		0xcc,
+		0xcd, 0x80, // int 0x80
+		0xcc,
+	}, compatUnlink},
+	// The far jump to the 32-bit code segment, and a call from there.
+	{"a far jump into 32-bit mode; int 0x80", append([]byte{
+		0x6a, 0x23, // push 0x23: __USER32_CS
+		0x68}, append(le32(textBase+stubSyscall+9), // push the int's address
+		0x48, 0xcb, // retfq
+		0xcd, 0x80, // int 0x80
+		0xcc)...), compatUnlink},
+	{"a far jump into 32-bit mode; syscall", append([]byte{
+		0x6a, 0x23,
+		0x68}, append(le32(textBase+stubSyscall+9),
+		0x48, 0xcb,
+		0x0f, 0x05, // syscall
+		0xcc)...), compatUnlink},
+	{"a far jump into 32-bit mode; sysenter", append([]byte{
+		0x6a, 0x23,
+		0x68}, append(le32(textBase+stubSyscall+9),
+		0x48, 0xcb,
+		0x0f, 0x34, // sysenter
+		0xcc)...), compatUnlink},
+	{"jmp to a syscall elsewhere", []byte{
+		0xeb, 0x00, // jmp to the next
+		0x0f, 0x05,
+		0xcc,
+	}, nativeUnlink},
+}
