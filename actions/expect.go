@@ -73,10 +73,13 @@ func about(st *Step) string {
 func checkResult(c *call) (finding, error) {
 	f := finding{got: "no command yet"}
 	f.want, _ = c.cmd.Word("result")
-	f.want = sameErrno(f.want)
 	if st := c.s.lastCommand(); st != nil {
 		signal, _, _ := strings.Cut(st.Result, "/")
-		f.got, f.evidence, f.holds = st.Result, about(st), st.Result == f.want || signal == f.want
+		f.got, f.evidence = st.Result, about(st)
+		for want := range strings.SplitSeq(f.want, "|") {
+			want = sameErrno(want)
+			f.holds = f.holds || st.Result == want || signal == want
+		}
 	}
 	return f, nil
 }

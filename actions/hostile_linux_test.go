@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"os"
+	"path/filepath"
 	"runtime"
 	"strconv"
 	"strings"
@@ -139,6 +141,59 @@ func TestHostileText(t *testing.T) {
 			l.all("restart", "mmap 1p rw private file=data", "write a 1", "fork")
 		})
 	}
+}
+
+// Instructions in the place of the one that makes the system calls: whatever would be a call when it is stepped over deletes no
+// file, and is not run at all. Each script ends with a command whose registers are the arguments of that call.
+func TestNothingIsSteppedOver(t *testing.T) {
+	if runtime.GOARCH != "amd64" {
+		t.Skip("needs amd64: these are its instructions")
+	}
+	// mprotect is call 10, and so is i386's unlink, which takes its path from ebx: 0.
+	for name, code := range map[string]string{
+		"int 0x80":          `write text+0x30 "\xcd\x80"`,
+		"prefixed":          `write text+0x30 "\x66\xcd\x80\xcc"`,
+		"a byte at a time":  "write text+0x30 0xcd\nwrite text+0x31 0x80",
+		"sysenter":          `write text+0x30 "\x0f\x34"`,
+		"xbegin":            "write text+0x100 \"\\x0f\\x05\\xcc\"\nwrite text+0x30 \"\\xc7\\xf8\\xca\\x00\\x00\\x00\\xcc\"",
+		"mov ss":            `write text+0x30 "\x8c\xd2\x8e\xd2\xcd\x80\xcc"`,
+		"retf to 32 bits":   `write text+0x30 "\x6a\x23\x68\x39\x00\x40\x00\x48\xcb\xcd\x80\xcc"`,
+		"another page":      "file stubs 1p\nfwrite stubs 0x30 \"\\xcd\\x80\"\nmmap 1p rwx private fixed addr=text file=stubs",
+		"a shared page":     "file stubs 1p\nmmap 1p rwx shared fixed addr=text file=stubs\nfwrite stubs 0x30 \"\\xcd\\x80\"",
+		"moved over it":     "b = mmap 1p rwx private anon\nwrite b+0x30 \"\\xcd\\x80\"\nmremap b 1p maymove fixed=0x400000",
+		"fill, then a call": "fill text 1p 0xcd",
+	} {
+		t.Run(name, func(t *testing.T) {
+			victim := filepath.Join(t.TempDir(), "victim")
+			if err := os.WriteFile(victim, nil, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			l := open(t)
+			l.do("mmap 1p rw private anon fixed addr=0x0") // EPERM for an ordinary user
+			l.do("write 0x0 " + strconv.Quote(victim+"\x00"))
+			l.all("mprotect text rwx")
+			for line := range strings.SplitSeq(code, "\n") {
+				l.do(line)
+			}
+			for _, line := range []string{"mprotect 0x0 1p r", "munmap 0x0 1p", "fork", "mmap 1p r private anon"} {
+				if st := l.do(line); st.Result != ResultExited || !strings.Contains(st.Why, "no longer in its memory") {
+					t.Errorf("%s: %s, %s", line, st.Result, st.Why)
+				}
+			}
+			if _, err := os.Stat(victim); err != nil {
+				t.Error("the file is gone:", err)
+			}
+			l.all("restart", "mmap 1p rw private anon", "write a 1")
+		})
+	}
+}
+
+// The page of stubs stays what lessons are about: it may be made writable, written and made executable again.
+func TestTextIsALesson(t *testing.T) {
+	l := open(t)
+	l.all("mprotect text rwx", "write text+0x200 1", "mprotect text rx")
+	l.want("SIGSEGV/ACCERR", "write text 1")
+	l.all("fork", "@p2 mprotect text rw", "restart")
 }
 
 // The descriptors that a subject has lead nowhere.

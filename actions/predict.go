@@ -43,7 +43,7 @@ func (st *Step) FileOf(m vmspace.Mapping) (scratch.Entry, bool) {
 // facts are what the session knows beside a snapshot.
 func (s *Session) facts() vmspace.Facts {
 	f := vmspace.NoFacts
-	f.Arch, f.NeverForked, f.StackLimit = runtime.GOARCH, s.born == 1, s.stackLimit
+	f.Arch, f.NeverForked, f.StackLimit, f.ExecOnly = runtime.GOARCH, s.born == 1, s.stackLimit, execOnly()
 	f.OnlyStack = f.OnlyStack || s.glanced // plain memory does not grow
 	return f
 }

@@ -84,7 +84,7 @@ var signalReasons = []reason{
 
 	{"SIGSEGV/PKUERR", "protection key", "pkeys(7)", nil, func(e *evidence) string {
 		m, _ := e.faulty()
-		return fmt.Sprintf("%s is mapped %s, and the processor has protection keys: what may only be executed cannot be read.",
+		return fmt.Sprintf("%s is mapped %s, and the processor has protection keys: what may only be executed can be neither read nor written.",
 			e.at(e.st.Fault), m.Perms)
 	}},
 	{"SIGSEGV/KERNEL", "non-canonical", "Documentation/arch/x86/x86_64/mm.rst", func(e *evidence) bool { return e.wild() != 0 },

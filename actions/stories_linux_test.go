@@ -20,7 +20,13 @@ type lab struct {
 
 func open(t *testing.T) *lab {
 	t.Helper()
-	s, err := Open(Options{})
+	return opened(t, systemCalls())
+}
+
+// opened is a lab whose subjects may make these system calls.
+func opened(t *testing.T, calls []uintptr) *lab {
+	t.Helper()
+	s, err := openWith(Options{}, calls)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,6 +3,7 @@ package actions
 import (
 	"fmt"
 	"os"
+	"runtime"
 	"strings"
 	"sync"
 	"syscall"
@@ -101,6 +102,29 @@ var userTop = sync.OnceValue(func() uint64 {
 		}
 	}
 	return hi * ps
+})
+
+// execOnly is what a load from memory with PROT_EXEC alone leads to here. It is tried on a page of this
+// process: the kernel reads a path from it with the rights of this thread.
+var execOnly = sync.OnceValue(func() vmspace.Happening {
+	runtime.LockOSThread() // a protection key's rights are the thread's own
+	defer runtime.UnlockOSThread()
+	size := uintptr(os.Getpagesize())
+	page, _, e := unix.Syscall6(unix.SYS_MMAP, 0, size, unix.PROT_EXEC, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS, ^uintptr(0), 0)
+	if e != 0 {
+		return ""
+	}
+	defer func() { _, _, _ = unix.Syscall(unix.SYS_MUNMAP, page, size, 0) }()
+	cwd := unix.AT_FDCWD
+	switch _, _, e = unix.Syscall6(unix.SYS_FACCESSAT, uintptr(cwd), page, unix.F_OK, 0, 0, 0); {
+	case e == unix.ENOENT: // the empty path was read
+		return vmspace.NoFault
+	case e != unix.EFAULT:
+		return ""
+	case runtime.GOARCH == "amd64":
+		return vmspace.PkuErr
+	}
+	return vmspace.AccErr
 })
 
 // sameFile says whether a file is the one that m maps.

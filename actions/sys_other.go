@@ -39,6 +39,8 @@ func sameFile(os.FileInfo, vmspace.Mapping) bool { return false }
 
 func errnoName(e syscall.Errno) string { return fmt.Sprintf("E%d", int(e)) }
 
+func execOnly() vmspace.Happening { return "" }
+
 func stackLimit(int) uint64 { return 0 }
 
 func machine(*vmspace.Snapshot) Info { return Info{Kernel: runtime.GOOS} }

@@ -31,7 +31,7 @@ const (
 	SwapIn   Happening = "swap-in"
 	MapErr   Happening = "SIGSEGV/MAPERR"
 	AccErr   Happening = "SIGSEGV/ACCERR"
-	PkuErr   Happening = "SIGSEGV/PKUERR" // reading what may only be executed, on a processor with protection keys
+	PkuErr   Happening = "SIGSEGV/PKUERR" // reading or writing what may only be executed, on a processor with protection keys
 	BusErr   Happening = "SIGBUS/ADRERR"
 	Grow     Happening = "grow"
 )
@@ -50,7 +50,7 @@ var Happenings = [...]struct {
 	{SwapIn, "a fault brings the page back from swap"},
 	{MapErr, "SIGSEGV: there is nothing mapped that the access could reach"},
 	{AccErr, "SIGSEGV: the mapping does not allow it"},
-	{PkuErr, "SIGSEGV: a protection key forbids reading what may only be executed"},
+	{PkuErr, "SIGSEGV: a protection key forbids reading and writing what may only be executed"},
 	{BusErr, "SIGBUS: the file ends before this page"},
 	{Grow, "the stack grows down to the address"},
 }
@@ -62,6 +62,10 @@ type Facts struct {
 	OnlyStack   bool   // no mapping but the stack grows downwards
 	NeverForked bool   // neither this process nor one it came from has forked since its exec: nothing is write-protected for that
 	Arch        string // as GOARCH; "" for amd64
+	// ExecOnly is what a load from memory with PROT_EXEC alone leads to on this machine: NoFault, where
+	// nothing forbids it; PkuErr, with protection keys (x86, pkeys(7)), which then forbid stores before
+	// the letters do; AccErr, where page tables can say it (arm64). "" where that is not known.
+	ExecOnly Happening
 }
 
 // NoFacts are the Facts of someone who knows only the snapshot.

@@ -21,8 +21,23 @@ func Predict(p *Process, addr uint64, access Access, f Facts) Prediction {
 	if m.Perms&(Read|Write|Exec) == 0 {
 		return Prediction{[]Happening{AccErr}, "the mapping allows no access at all"}
 	}
+	if m.Path == "[vsyscall]" && access != Fetch && m.Perms&(Read|Write) == 0 {
+		return Prediction{[]Happening{MapErr}, "it lies above the addresses of processes, and is there to be called only"}
+	}
+	onlyExec := m.Perms&(Read|Write|Exec) == Exec && access != Fetch
+	if onlyExec && f.ExecOnly == PkuErr {
+		return Prediction{[]Happening{PkuErr}, "the mapping may only be executed, and a protection key forbids the rest"}
+	}
 	if access == Store && m.Perms&Write == 0 {
-		return Prediction{[]Happening{AccErr}, "the mapping may not be written"}
+		out := Prediction{[]Happening{AccErr}, "the mapping may not be written"}
+		if onlyExec && f.ExecOnly == "" {
+			out.Can = append(out.Can, PkuErr)
+			out.Why += "; a protection key, where the processor has them, says so first"
+		}
+		return out
+	}
+	if onlyExec && f.ExecOnly == AccErr {
+		return Prediction{[]Happening{AccErr}, "the mapping may only be executed"}
 	}
 	page := p.PageAt(addr, p.pageSize())
 	if access == Fetch && m.Perms&Exec == 0 {
@@ -39,8 +54,7 @@ func Predict(p *Process, addr uint64, access Access, f Facts) Prediction {
 	default:
 		out = Prediction{[]Happening{NoFault}, "the page is present and may be read"}
 	}
-	// With protection keys a mapping of PROT_EXEC alone cannot be read (mmap(2), pkeys(7)); without them it can.
-	if access == Load && m.Perms&(Read|Write) == 0 {
+	if onlyExec && f.ExecOnly == "" {
 		out.Can = append(out.Can, PkuErr, AccErr)
 		out.Why += "; or the processor can forbid reading what may only be executed"
 	}

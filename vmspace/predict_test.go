@@ -50,6 +50,8 @@ func TestPredict(t *testing.T) {
 	sized.FileSize, stack.StackLimit, stack.OnlyStack, calm.NeverForked = pg4k+1, 80*pg4k, true, true
 	arm := NoFacts
 	arm.Arch = "arm64"
+	keys := NoFacts
+	keys.ExecOnly = PkuErr
 	for _, c := range []struct {
 		what   string
 		page   uint64
@@ -98,6 +100,16 @@ func TestPredict(t *testing.T) {
 		{"read-only", 42, Store, NoFacts, "SIGSEGV/ACCERR"},
 		{"no access", 44, Load, NoFacts, "SIGSEGV/ACCERR"},
 		{"execute only", 46, Load, NoFacts, "none SIGSEGV/PKUERR SIGSEGV/ACCERR"},
+		{"execute only", 46, Store, NoFacts, "SIGSEGV/ACCERR SIGSEGV/PKUERR"},
+		{"execute only, keys", 46, Load, keys, "SIGSEGV/PKUERR"},
+		{"execute only, keys", 46, Store, keys, "SIGSEGV/PKUERR"},
+		{"execute only, keys", 46, Fetch, keys, "none"},
+		{"execute only, no keys", 46, Load, Facts{ExecOnly: NoFault}, "none"},
+		{"execute only, no keys", 46, Store, Facts{ExecOnly: NoFault}, "SIGSEGV/ACCERR"},
+		{"execute only, page tables", 46, Load, Facts{ExecOnly: AccErr}, "SIGSEGV/ACCERR"},
+		{"execute only, page tables", 46, Store, Facts{ExecOnly: AccErr}, "SIGSEGV/ACCERR"},
+		{"read-only, keys", 42, Store, keys, "SIGSEGV/ACCERR"},
+		{"no access, keys", 44, Load, keys, "SIGSEGV/ACCERR"},
 		{"execute only", 46, Fetch, NoFacts, "none"},
 		{"vdso", 48, Fetch, NoFacts, "none"},
 		{"vdso, absent", 49, Load, NoFacts, "map"},

@@ -237,15 +237,17 @@ func (c *completer) places(p *Param, k Kind) {
 }
 
 func (c *completer) results() {
-	if head, _, ok := strings.Cut(c.cur.raw[c.skip:], "/"); ok {
+	word := c.cur.raw[c.skip:]
+	before := word[:strings.LastIndexByte(word, '|')+1] // alternatives that are there already
+	if head, _, ok := strings.Cut(word[len(before):], "/"); ok {
 		if _, known := SignalNamed(head); known {
 			for _, s := range codesOf(head) {
-				c.offer(head+"/"+s, "")
+				c.offer(before+head+"/"+s, "")
 			}
 		}
 		return
 	}
 	for _, s := range slices.Concat(endings, errnos, signals[1:]) {
-		c.offer(s, "")
+		c.offer(before+s, "")
 	}
 }

@@ -80,23 +80,35 @@ func parseSignal(t token) (Signal, *fault) {
 	return 0, t.fault("no signal "+say(t.raw), guess(name, signals[1:], fits))
 }
 
-// parseResult checks what `expect result` compares with.
+// parseResult checks what `expect result` compares with: a result, or several with | between them.
 func parseResult(t token) (string, *fault) {
-	head, code, coded := strings.Cut(t.raw, "/")
+	at := 0
+	for one := range strings.SplitSeq(t.raw, "|") {
+		if f := oneResult(t, at, one); f != nil {
+			return "", f
+		}
+		at += len(one) + 1
+	}
+	return t.raw, nil
+}
+
+// oneResult checks a result that stands in t at the offset at.
+func oneResult(t token, at int, one string) *fault {
+	head, code, coded := strings.Cut(one, "/")
 	if !coded && (slices.Contains(endings, head) || slices.Contains(errnos, head)) {
-		return head, nil
+		return nil
 	}
 	if !slices.Contains(signals[1:], head) || t.quoted() {
 		known := slices.Concat(endings, errnos, signals[1:])
 		if coded {
 			known = signals[1:]
 		}
-		return "", t.part(0, len(head), "no result "+say(head), guess(head, known, kinds[KindResult].fits))
+		return t.part(at, at+len(head), "no result "+say(head), guess(head, known, kinds[KindResult].fits))
 	}
 	if coded && !slices.Contains(codesOf(head), code) {
 		known := codesOf(head)
-		return "", t.part(len(head)+1, len(t.raw), head+" has no code "+say(code),
+		return t.part(at+len(head)+1, at+len(one), head+" has no code "+say(code),
 			guess(code, known, "its codes are "+oneOf(known)))
 	}
-	return t.raw, nil
+	return nil
 }

@@ -104,6 +104,9 @@ var errorCases = []struct{ line, at, msg string }{
 	{"expect result einval", "einval", "did you mean EINVAL?"},
 	{"expect result SIGSEGV/ACERR", "ACERR", "did you mean ACCERR?"},
 	{"expect result EINVAL/X", "EINVAL", "no result"},
+	{"expect result ok|SIGSEGV/ACERR", "ACERR", "did you mean ACCERR?"},
+	{"expect result EINVAL|EINVAX", "EINVAX", "no result"},
+	{"expect result EINVAL|", "", "no result"},
 	{"expect perms a rw", "rw", "such as rw-p"},
 	// strings and characters
 	{`write a "x`, `"x`, "no end"},

@@ -25,7 +25,7 @@ const (
 	KindByte          // BYTE: 0 to 255
 	KindNumber        // N: a whole number
 	KindSignal        // SIGNAL: SIGTERM, TERM, term or 15
-	KindResult        // RESULT: ok, EINVAL, SIGSEGV/ACCERR, timeout, exited, refused
+	KindResult        // RESULT: ok, EINVAL, SIGSEGV/ACCERR, timeout, exited, refused; alternatives with |
 	KindProcess       // PROCESS: p2
 	KindFile          // NAME: a bare word or a string
 	KindOption        // KEY=VALUE, the value being of kind Param.Of
@@ -68,7 +68,7 @@ var kinds = [kindEnd]kindInfo{
 	KindByte:     {"byte", "BYTE", "0 to 255, or 0x00 to 0xff", shDigit},
 	KindNumber:   {"number", "N", "a whole number, such as 3 or 0x10", shDigit | shMinus},
 	KindSignal:   {"signal", "SIGNAL", "SIGTERM, TERM or 15", shLetter | shDigit},
-	KindResult:   {"result", "RESULT", "ok, an errno (EINVAL), a signal (SIGSEGV, SIGSEGV/ACCERR), timeout, exited or refused", shLetter},
+	KindResult:   {"result", "RESULT", "ok, an errno (EINVAL), a signal (SIGSEGV, SIGSEGV/ACCERR), timeout, exited or refused; alternatives with | between them", shLetter},
 	KindProcess:  {"process", "PROCESS", "p1 for the first process, p2, p3… for its children", shLetter},
 	KindFile:     {"file name", "NAME", "a file name, in double quotes if it holds blanks", shAny},
 	KindOption:   {"option", "KEY=VALUE", "KEY=VALUE", shOption},

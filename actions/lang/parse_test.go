@@ -78,6 +78,8 @@ var canonicalCases = []struct{ line, want string }{
 	{"expect result ok", ""},
 	{"expect  result  SIGSEGV/ACCERR", "expect result SIGSEGV/ACCERR"},
 	{"expect result SIGBUS", ""},
+	{"expect result EINVAL|ENOMEM", ""},
+	{"expect result ok|SIGSEGV/ACCERR|timeout", ""},
 	{"expect result timeout", ""},
 	{"expect page a none", ""},
 	{"expect page a+1p 2p cow locked huge", "expect page a+1p 2p cow huge locked"},

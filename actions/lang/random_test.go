@@ -94,7 +94,7 @@ func drawValue(k Kind, p *Param) *rapid.Generator[string] {
 	case KindSignal:
 		return rapid.OneOf(rapid.SampledFrom(signals[1:]), rapid.SampledFrom([]string{"term", "TERM", "9", "40"}))
 	case KindResult:
-		return rapid.OneOf(rapid.SampledFrom(errnos), rapid.SampledFrom(endings), rapid.SampledFrom([]string{"SIGBUS", "SIGSEGV/MAPERR"}))
+		return rapid.OneOf(rapid.SampledFrom(errnos), rapid.SampledFrom(endings), rapid.SampledFrom([]string{"SIGBUS", "SIGSEGV/MAPERR", "EINVAL|ENOMEM", "ok|SIGSEGV/ACCERR|timeout"}))
 	case KindProcess:
 		return drawProcess()
 	case KindFile:

@@ -91,9 +91,10 @@ func (f fileJSON) check() error {
 }
 
 type factsJSON struct {
-	StackLimit  hex  `json:"stack_limit,omitempty"`
-	OnlyStack   bool `json:"only_stack,omitempty"`
-	NeverForked bool `json:"never_forked,omitempty"`
+	StackLimit  hex    `json:"stack_limit,omitempty"`
+	OnlyStack   bool   `json:"only_stack,omitempty"`
+	NeverForked bool   `json:"never_forked,omitempty"`
+	ExecOnly    string `json:"exec_only,omitempty"`
 }
 
 // lineOf is st as a line; before is the step that the line before it holds, nil at the first one.
@@ -115,7 +116,7 @@ func lineOf(st, before *actions.Step, line int) stepJSON {
 		}
 	}
 	if f := st.Facts; f != before.Facts {
-		out.Facts = &factsJSON{hex(f.StackLimit), f.OnlyStack, f.NeverForked}
+		out.Facts = &factsJSON{hex(f.StackLimit), f.OnlyStack, f.NeverForked, string(f.ExecOnly)}
 	}
 	return out
 }
@@ -146,6 +147,7 @@ func (r *reader) step(j *stepJSON, before *actions.Step) (*actions.Step, error) 
 	st.Facts = before.Facts
 	if f := j.Facts; f != nil {
 		st.Facts.StackLimit, st.Facts.OnlyStack, st.Facts.NeverForked = uint64(f.StackLimit), f.OnlyStack, f.NeverForked
+		st.Facts.ExecOnly = vmspace.Happening(r.intern(f.ExecOnly))
 	}
 	var err error
 	st.Before = before.After
