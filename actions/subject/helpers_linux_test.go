@@ -138,6 +138,19 @@ func peek(t testing.TB, p *Process, addr uint64, n int) []byte {
 	return b
 }
 
+// poke writes from outside, whatever the protection.
+func poke(t *testing.T, p *Process, addr uint64, data []byte) {
+	t.Helper()
+	f, err := os.OpenFile(fmt.Sprintf("/proc/%d/mem", p.PID()), os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if _, err := f.WriteAt(data, int64(addr)); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func maps(t testing.TB, p *Process) string {
 	t.Helper()
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/maps", p.PID()))

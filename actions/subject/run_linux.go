@@ -106,7 +106,7 @@ func (p *Process) await(s *stub, request int) (verdict, cause, error) {
 			if err != nil || v != undecided {
 				return v, c, err
 			}
-			if c.code <= 0 {
+			if c.code <= 0 && !overtaken(c) {
 				deliver = syscall.Signal(c.signo)
 			}
 		case (sig == unix.SIGSTOP || sig == unix.SIGURG) && t.watch.now().fired > 0:
@@ -149,6 +149,14 @@ func (p *Process) judge(s *stub, sig syscall.Signal) (verdict, cause, error) {
 		return finished, cause{}, nil
 	}
 	return raised, info, nil
+}
+
+// overtaken reports whether a signal is the report of a single step before which another signal came. Where a step goes over a
+// system call arm64 sends it as a SIGTRAP from nobody (user_single_step_report in include/linux/ptrace.h), and what the filter
+// raises is taken first.
+func overtaken(c cause) bool {
+	const siUser = 0
+	return c.signo == int32(unix.SIGTRAP) && c.code == siUser && c.addr == 0 // the sender's pid and uid
 }
 
 // raisable are the signals that an instruction can raise, SIGTRAP aside.

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"os"
 	"testing"
 	"time"
 
@@ -74,19 +73,6 @@ func TestFillOverItself(t *testing.T) {
 			_, err := p.Syscall(unix.SYS_GETPID)
 			wantGone(t, "getpid", err)
 		})
-	}
-}
-
-// poke writes from outside, whatever the protection.
-func poke(t *testing.T, p *Process, addr uint64, data []byte) {
-	t.Helper()
-	f, err := os.OpenFile(fmt.Sprintf("/proc/%d/mem", p.PID()), os.O_RDWR, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	if _, err := f.WriteAt(data, int64(addr)); err != nil {
-		t.Fatal(err)
 	}
 }
 
