@@ -38,28 +38,21 @@ var ways = []way{
 		0xcd, 0x80, // int 0x80
 		0xcc,
 	}, compatUnlink},
-	// The far jump to the 32-bit code segment, and a call from there.
-	{"a far jump into 32-bit mode; int 0x80", append([]byte{
-		0x6a, 0x23, // push 0x23: __USER32_CS
-		0x68}, append(le32(textBase+stubSyscall+9), // push the int's address
-		0x48, 0xcb, // retfq
-		0xcd, 0x80, // int 0x80
-		0xcc)...), compatUnlink},
-	{"a far jump into 32-bit mode; syscall", append([]byte{
-		0x6a, 0x23,
-		0x68}, append(le32(textBase+stubSyscall+9),
-		0x48, 0xcb,
-		0x0f, 0x05, // syscall
-		0xcc)...), compatUnlink},
-	{"a far jump into 32-bit mode; sysenter", append([]byte{
-		0x6a, 0x23,
-		0x68}, append(le32(textBase+stubSyscall+9),
-		0x48, 0xcb,
-		0x0f, 0x34, // sysenter
-		0xcc)...), compatUnlink},
+	{"a far jump into 32-bit mode; int 0x80", farJump(0xcd, 0x80), compatUnlink},
+	{"a far jump into 32-bit mode; syscall", farJump(0x0f, 0x05), compatUnlink},
+	{"a far jump into 32-bit mode; sysenter", farJump(0x0f, 0x34), compatUnlink},
 	{"jmp to a syscall elsewhere", []byte{
 		0xeb, 0x00, // jmp to the next
 		0x0f, 0x05,
 		0xcc,
 	}, nativeUnlink},
+}
+
+// farJump goes to an instruction behind it in the segment of 32-bit code. A far return would do it too, but
+// QEMU 7.2 reads its operands from the stack with the rights of the kernel.
+func farJump(code ...byte) []byte {
+	jump := []byte{0xff, 0x2d, 0, 0, 0, 0} // ljmp [rip]: four bytes of address, two of selector
+	jump = append(jump, le32(textBase+stubSyscall+12)...)
+	jump = append(jump, 0x23, 0) // __USER32_CS
+	return append(append(jump, code...), 0xcc)
 }
