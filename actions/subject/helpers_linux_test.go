@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"strings"
 	"syscall"
 	"testing"
@@ -18,8 +19,8 @@ import (
 // inside Do leaves it by Goexit, which the tracer is built to survive.
 
 func TestMain(m *testing.M) {
-	if os.Getenv(victimEnv) != "" {
-		victim()
+	if role := roles[os.Getenv(roleEnv)]; role != nil {
+		role()
 		return
 	}
 	code := m.Run()
@@ -29,6 +30,23 @@ func TestMain(m *testing.M) {
 		code = 1
 	}
 	os.Exit(code)
+}
+
+// roles are what the test program does when a test starts it anew, by the value of roleEnv.
+var roles = map[string]func(){"victim": victim, "infant": infant, "refused": refused, "starter": starter}
+
+const roleEnv = "COWSCOPE_TEST_ROLE"
+
+// as is the test program in a role.
+func as(t *testing.T, role string, env ...string) *exec.Cmd {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(self)
+	cmd.Env = append(append(os.Environ(), roleEnv+"="+role), env...)
+	return cmd
 }
 
 // inTracer runs f on the thread of a new tracer and closes it.

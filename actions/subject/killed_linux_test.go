@@ -6,7 +6,6 @@ import (
 	"bufio"
 	"fmt"
 	"os"
-	"os/exec"
 	"strings"
 	"testing"
 
@@ -14,8 +13,6 @@ import (
 )
 
 // kill -9 of the tracer: the test program runs itself as the one to be killed.
-
-const victimEnv = "COWSCOPE_TEST_VICTIM"
 
 // victim starts a family of three, one of them inside an endless wait, tells the
 // pids, and waits to be killed.
@@ -40,12 +37,7 @@ func victim() {
 }
 
 func TestNothingSurvivesKillNine(t *testing.T) {
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command(self)
-	cmd.Env = append(os.Environ(), victimEnv+"=1")
+	cmd := as(t, "victim")
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)

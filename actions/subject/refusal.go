@@ -11,6 +11,9 @@ import (
 // setting it was. surroundings are the facts, explainRefusal decides, and the
 // two are apart so that the decision can be tested without such a system.
 
+// errForeignProc says that /proc belongs to another PID namespace.
+var errForeignProc = errors.New("/proc shows another PID namespace than the one cowscope runs in")
+
 // surroundings are the settings that can refuse ptrace or the start of a process.
 type surroundings struct {
 	yama        int  // kernel.yama.ptrace_scope, -1 when there is none
@@ -34,6 +37,9 @@ func explainRefusal(err error, s surroundings) error {
 		return say("the system is out of memory")
 	case !s.procMounted:
 		return say("/proc is not mounted; mount it (mount -t proc proc /proc)")
+	case errors.Is(err, errForeignProc):
+		return say("/proc shows another PID namespace, in which the numbers of processes mean others; " +
+			"mount this one's (mount -t proc proc /proc), or start it with unshare --mount-proc")
 	case is(syscall.EPERM):
 		return say(whoForbidsPtrace(s))
 	case is(syscall.ENOSYS):

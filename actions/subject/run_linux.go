@@ -237,6 +237,19 @@ func (p *Process) lost(what string, e syscall.Errno) error {
 	return fmt.Errorf("subject: process %d: cannot %s: %w", p.pid, what, e)
 }
 
+// end kills the process and waits until it is gone. Where that is refused the process is left to the
+// kernel, which kills it when cowscope ends: waiting for it would never end.
+func (p *Process) end() error {
+	err := unix.Kill(p.pid, unix.SIGKILL)
+	if err == nil || err == unix.ESRCH {
+		err = p.reap()
+	}
+	if err != nil {
+		p.forget()
+	}
+	return err
+}
+
 // reap waits until the process, which has been killed, is gone.
 func (p *Process) reap() error {
 	for p.dead == nil {

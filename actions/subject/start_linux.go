@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"sync"
 	"syscall"
 	"time"
 	"unsafe"
@@ -100,6 +101,9 @@ func (t *Tracer) start(cfg Config, from []source) (*Process, error) {
 	if t.closed() {
 		return nil, ErrClosed
 	}
+	if err := ownProc(); err != nil {
+		return nil, explainRefusal(err, lookAround())
+	}
 	p, err := t.spawn(cfg, from)
 	if err != nil {
 		return nil, err
@@ -107,8 +111,7 @@ func (t *Tracer) start(cfg Config, from []source) (*Process, error) {
 	p.tracer, p.family, p.cfg = t, p.pid, cfg.withDefaults()
 	t.procs[p.pid] = p
 	if err := p.prepare(); err != nil {
-		_ = unix.Kill(p.pid, unix.SIGKILL)
-		_ = p.reap()
+		_ = p.end()
 		return nil, fmt.Errorf("subject: first steps of process %d: %w", p.pid, err)
 	}
 	return p, nil
@@ -150,8 +153,10 @@ func (s source) exec(image []byte, g *gate) (int, error) {
 	defer f.Close()
 	attr := &syscall.ProcAttr{
 		Dir: "/", Files: []uintptr{g.Fd(), g.Fd(), g.Fd()},
-		Sys: &syscall.SysProcAttr{Ptrace: true, Setsid: true},
+		// The signal is for the moment in which PTRACE_O_EXITKILL is not set yet.
+		Sys: &syscall.SysProcAttr{Ptrace: true, Setsid: true, Pdeathsig: unix.SIGKILL},
 	}
+	defer dumpNothing()()
 	for try := 0; ; try++ {
 		pid, err := syscall.ForkExec(fdPath(f), []string{"cowscope-subject"}, attr)
 		// Another goroutine may have forked while the file was open for writing,
@@ -201,6 +206,9 @@ func (p *Process) prepare() error {
 	if e := setOptions(p.pid); e != 0 {
 		return fmt.Errorf("PTRACE_SETOPTIONS: %w", e)
 	}
+	if err := signalable(p.pid); err != nil {
+		return err
+	}
 	t := p.tracer
 	defer func(wanted time.Duration) { p.cfg.Deadline = wanted }(p.cfg.Deadline)
 	p.cfg.Deadline = startLimit
@@ -229,12 +237,30 @@ func (p *Process) prepare() error {
 	return p.confine()
 }
 
-// beModest keeps the subject's accidents small. Out of memory, it is the first to
-// go. Dying, it dumps no core: a limit of 0 would still feed a core dump
-// handler, only 1 stops both (fs/coredump.c). Neither is essential.
+// beModest keeps the subject's accidents small. Out of memory, it is the first to go. It is born
+// with the limit of dumpNothing, and cannot raise it again. Neither is essential.
 func (p *Process) beModest() {
 	_ = os.WriteFile(fmt.Sprintf("/proc/%d/oom_score_adj", p.pid), []byte("1000"), 0)
 	_ = unix.Prlimit(p.pid, unix.RLIMIT_CORE, &unix.Rlimit{Cur: 1, Max: 1}, nil)
+}
+
+// cores is held while the limit of dumpNothing is that of the whole program.
+var cores sync.Mutex
+
+// dumpNothing lets what is started until restore be born with a core limit of one byte: a subject that
+// dies in its first moment leaves no core. A limit of 0 would still feed a core dump handler, only
+// 1 stops both (fs/coredump.c).
+func dumpNothing() (restore func()) {
+	cores.Lock()
+	var before unix.Rlimit
+	if err := unix.Prlimit(0, unix.RLIMIT_CORE, nil, &before); err != nil || before.Max == 0 {
+		return cores.Unlock
+	}
+	_ = unix.Prlimit(0, unix.RLIMIT_CORE, &unix.Rlimit{Cur: 1, Max: before.Max}, nil)
+	return func() {
+		_ = unix.Prlimit(0, unix.RLIMIT_CORE, &before, nil)
+		cores.Unlock()
+	}
 }
 
 func subreaper() (int32, error) {

@@ -3,9 +3,11 @@
 package subject
 
 import (
+	"fmt"
 	"os"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // lookAround reads the settings. It is called only after a refusal; what cannot be
@@ -25,6 +27,21 @@ func lookAround() surroundings {
 		procMounted: err == nil,
 	}
 }
+
+// ownProc says whether /proc/PID is what cowscope takes it for. After unshare(1) with --pid and
+// without --mount-proc it shows the processes of the namespace around: their numbers mean others here. The
+// line NSpid (proc_pid_status(5)) lists the numbers of a process from the namespace of /proc down to
+// its own; where the two are one there is one number.
+var ownProc = sync.OnceValue(func() error {
+	text, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		return fmt.Errorf("/proc/self/status: %w", err)
+	}
+	if pids := strings.Fields(field(string(text), "NSpid")); len(pids) > 0 && (len(pids) > 1 || atoi(pids[0]) != os.Getpid()) {
+		return errForeignProc
+	}
+	return nil
+})
 
 // field is the value of a "Key:\tvalue" line, "" without one.
 func field(text, key string) string {

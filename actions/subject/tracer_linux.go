@@ -189,7 +189,7 @@ func (t *Tracer) killAll() error {
 		for _, p := range t.procs {
 			if p.dead == nil {
 				progress = true
-				if err := p.reap(); err != nil {
+				if err := p.end(); err != nil {
 					stuck = err
 				}
 			} else if t.bury(p) {
