@@ -16,7 +16,7 @@ func BenchmarkSyscall(b *testing.B) {
 	inSubject(b, Config{}, func(p *Process) {
 		b.ReportAllocs()
 		for b.Loop() {
-			if e, err := p.Syscall(unix.SYS_GETPPID); err != nil || !e.OK() {
+			if e, err := p.Syscall(unix.SYS_GETPID); err != nil || !e.OK() {
 				b.Fatal(e, err)
 			}
 		}
@@ -31,7 +31,7 @@ func BenchmarkBareRoundTrip(b *testing.B) {
 		for b.Loop() {
 			regs = p.idle
 			setIP(&regs, syscallStub.start)
-			setCall(&regs, unix.SYS_GETPPID, nil)
+			setCall(&regs, unix.SYS_GETPID, nil)
 			_ = unix.PtraceSetRegs(p.pid, &regs)
 			_ = unix.PtraceCont(p.pid, 0)
 			_, _ = unix.Wait4(p.pid, &ws, unix.WALL, nil)
