@@ -69,6 +69,7 @@ func Classify(m Mapping, e Evidence) (State, Attrs) {
 // class is what of a mapping matters to the state of its pages, worked out once for a mapping and not once a page.
 type class struct {
 	special, shared, file, locked, hugetlb, noLazy, noSwap bool
+	merged                                                 bool // smaps counts all of its pages as merged (KSM)
 }
 
 func (m *Mapping) class() class {
@@ -81,6 +82,7 @@ func (m *Mapping) class() class {
 	}
 	if m.Smaps != nil {
 		c.noLazy, c.noSwap = m.Smaps.LazyFree == 0, m.Smaps.Swap == 0
+		c.merged = m.Smaps.KSM > 0 && m.Smaps.KSM == m.Smaps.Rss
 		for _, f := range m.Smaps.VMFlags {
 			switch f {
 			case "pf", "io", "mm": // VM_PFNMAP, VM_IO, VM_MIXEDMAP: pages without the usual bookkeeping
@@ -118,7 +120,7 @@ func classify(c class, e Evidence) (State, Attrs) {
 		return File, a
 	// A merged page is never written, though it may be mapped only once. And of a huge page that one entry maps, all the words have the bit
 	// of the first small page, though the others may be mapped elsewhere too (pagemap_pmd_range in fs/proc/task_mmu.c).
-	case e.Word&WordExclusive != 0 && e.KFlags&KKSM == 0 && (e.Scan&ScanHuge == 0 || e.Mapcount < 2):
+	case e.Word&WordExclusive != 0 && a&KSM == 0 && (e.Scan&ScanHuge == 0 || e.Mapcount < 2):
 		return Anon, a
 	// The zero page, too, is present, not of a file and not exclusive. The scan tells it, the frame and kpageflags tell it;
 	// without any of them a page of plain memory may be either. No private file mapping maps the zero page.
@@ -139,7 +141,7 @@ func (e Evidence) attrs(c class) Attrs {
 	if present && (e.Scan&ScanHuge != 0 || c.hugetlb || !e.HaveScan && e.KFlags&(KTHP|KHuge) != 0) {
 		a |= Huge
 	}
-	if e.KFlags&KKSM != 0 {
+	if e.KFlags&KKSM != 0 || present && c.merged && e.Scan&ScanPFNZero == 0 && !e.ZeroFrame && e.KFlags&KZeroPage == 0 {
 		a |= KSM
 	}
 	if present && (c.locked || e.KFlags&KMlocked != 0) {

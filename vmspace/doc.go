@@ -42,6 +42,7 @@
 //	cow         pagemap       0-54 a relative's frame at the same address   2.6.25  TestStateCOW
 //	cow         pagemap       63 present, 61 and 56 clear                   4.2     TestStateCOW
 //	cow         kpageflags    21 KSM                                        2.6.32  TestAttrKSM
+//	cow         smaps         KSM counts all that is resident               6.6     TestAttrKSM
 //	cow         kpagecount    above 1, of a huge page                       2.6.25  TestHugePageOfAStranger
 //	cow         PAGEMAP_SCAN  HUGE, and a relative's page there is cow      6.7     TestHugePageOfAFamily
 //	file        pagemap       63 present, 61 file; maps p                   3.5     TestStateFile
@@ -55,6 +56,7 @@
 //	huge        smaps         VmFlags ht                                    3.8     TestStateHugetlb
 //	huge        kpageflags    17 HUGE or 22 THP                             3.4     TestFastAndSlowSayTheSame
 //	ksm         kpageflags    21 KSM                                        2.6.32  TestAttrKSM
+//	ksm         smaps         KSM counts all that is resident               6.6     TestAttrKSM
 //	locked      smaps         VmFlags lo                                    3.8     TestAttrLocked
 //	locked      kpageflags    33 MLOCKED, not for ever                      2.6.31  TestAttrLocked
 //	lazyfree    kpageflags    12 ANON, 14 SWAPBACKED clear                  4.12    TestAttrLazyFree
@@ -65,6 +67,9 @@
 //	referenced  kpageflags    2 REFERENCED, which looking sets: not shown   2.6.25  TestAttrReferenced
 //	mapcount    kpagecount    the word                                      2.6.25  TestStateCOW
 //	frame       pagemap       0-54, for CAP_SYS_ADMIN                       2.6.25  TestStateCOW
+//
+// Not every kernel keeps to this: a bit is believed only where it means on pages of this program what it should, and
+// Features.Distrusted names those that do not.
 //
 // Grounds tells the rows that a page rests on, and what is inferred and not read. What bit 56 leaves open: it is set where one process maps
 // the page once, but of a huge page that one entry maps every word has the bit of the first small page. MADV_FREE leaves the words as

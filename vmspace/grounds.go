@@ -47,7 +47,7 @@ func say(text string) func(*view) string { return func(*view) string { return te
 
 // doubts are tried in order; the first that holds for the state is told.
 var doubts = []doubt{
-	{COW, func(v *view) bool { return v.flags(KKSM) }, nil},
+	{COW, func(v *view) bool { return v.flags(KKSM) || v.merged() }, nil},
 	{COW, func(v *view) bool { _, ok := v.partner(); return ok }, nil},
 	{COW, func(v *view) bool { return v.counted() && v.r.Mapcount > 1 && (!v.flags(KTHP) || v.scan(ScanHuge)) }, nil},
 	{COW, func(v *view) bool { return v.word(WordExclusive) }, func(v *view) string {
@@ -101,9 +101,23 @@ type tally struct {
 var tallies = []tally{
 	{LazyFree, "freed lazily (MADV_FREE)", func(c *Counters) uint64 { return c.LazyFree }, "one that was written to since looks the same",
 		(*view).counted, isAnon},
-	{KSM, "merged (KSM)", func(c *Counters) uint64 { return c.KSM }, "", (*view).counted, func(v *view) bool { return v.r.State == COW }},
+	{KSM, "merged (KSM)", func(c *Counters) uint64 { return c.KSM }, "", (*view).showsMerged, isAnon},
 	{Huge, "mapped huge", func(c *Counters) uint64 { return c.AnonHuge }, "",
 		func(v *view) bool { return v.counted() || v.scan(ScanPresent) || v.r.Attrs&Huge != 0 }, isAnon},
+}
+
+// showsMerged says whether the merged pages of the mapping are known, all of them or by their flags: of those that smaps counts
+// at least one has the flag, where the kernel can be believed.
+func (v *view) showsMerged() bool {
+	if v.merged() {
+		return true
+	}
+	for run := range v.p.PagesIn(v.m.Range) {
+		if run.KFlags&KKSM != 0 {
+			return true
+		}
+	}
+	return false
 }
 
 func isAnon(v *view) bool { return v.r.State == Anon || v.r.State == COW }
@@ -115,7 +129,11 @@ func (t *tally) doubt(v *view) string {
 	}
 	counted := t.bytes(v.m.Smaps)
 	if !t.known(v) {
-		return fmt.Sprintf("smaps counts %s of this mapping as %s; which pages, only root can read (kpageflags)", kib(counted), t.what)
+		who := "only root can read (kpageflags)"
+		if v.counted() {
+			who = "this kernel does not tell"
+		}
+		return fmt.Sprintf("smaps counts %s of this mapping as %s; which pages, %s", kib(counted), t.what, who)
 	}
 	if t.alike == "" || v.r.Attrs&t.attr == 0 {
 		return ""

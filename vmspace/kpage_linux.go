@@ -14,13 +14,14 @@ import (
 // kpage holds the two files; nil where they may not be read.
 type kpage struct {
 	count, flags int
+	kept         uint64    // the bits of the flags that are kept: lasting, and believed
 	words        [2][]byte // scratch
 	out          []Run     // scratch
 	begin        uint64    // where the current mapping begins: no run reaches over that
 }
 
 func openKPage() *kpage {
-	k := &kpage{count: -1, flags: -1}
+	k := &kpage{count: -1, flags: -1, kept: kpageKept}
 	for path, fd := range map[string]*int{"/proc/kpagecount": &k.count, "/proc/kpageflags": &k.flags} {
 		n, err := retry(func() (int, error) { return unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0) })
 		if err != nil {
@@ -132,7 +133,7 @@ func (k *kpage) read(r Run, c class, budget *int, haveScan bool) {
 			one = r
 		}
 		one.Mapcount = int32(min(binary.NativeEndian.Uint64(counts[i*8:]), math.MaxInt32))
-		one.KFlags = binary.NativeEndian.Uint64(flags[i*8:]) & kpageKept
+		one.KFlags = binary.NativeEndian.Uint64(flags[i*8:]) & k.kept
 		k.emit(one, c, haveScan)
 		if one.Pages == r.Pages {
 			return

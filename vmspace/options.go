@@ -67,4 +67,7 @@ type Features struct {
 	Frames bool // frame numbers in pagemap: CAP_SYS_ADMIN in the first user namespace
 	KPage  bool // kpagecount and kpageflags: root
 	Guard  bool // the scan knows guard markers; the pagemap word may know them without
+	// Distrusted are bits of the kernel's words that do not mean here what they should, each in a phrase: they
+	// decide nothing.
+	Distrusted []string
 }

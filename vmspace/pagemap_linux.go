@@ -16,6 +16,7 @@ type pageReader struct {
 	size      uint64 // of a page
 	shift     uint8
 	mask      uint64 // categories to scan for; 0 without the scan
+	lies      uint64 // bits of a pagemap word that are not believed
 	frames    bool
 	zeroFrame uint64 // the frame of the zero page; 0 where not known
 	lean      bool   // keep of the scan only what decides something (scanKept)
@@ -31,7 +32,7 @@ type pageReader struct {
 
 // crewman gives a reader with the same settings, for a goroutine beside that of p.
 func (p *pageReader) crewman() *pageReader {
-	return &pageReader{size: p.size, shift: p.shift, mask: p.mask, frames: p.frames, zeroFrame: p.zeroFrame, slice: make([]region, scanSlice)}
+	return &pageReader{size: p.size, shift: p.shift, mask: p.mask, lies: p.lies, frames: p.frames, zeroFrame: p.zeroFrame, slice: make([]region, scanSlice)}
 }
 
 // read gives the runs of the pages of maps that lie in the windows, in order. The slice is good until the next call.
@@ -196,9 +197,9 @@ func (b *runBuilder) region(r Range, categories uint64, words []byte) {
 
 // part makes the runs of pages of one mapping and one set of categories. It is the loop that runs for every page.
 func (b *runBuilder) part(addr uint64, categories uint16, words []byte) {
-	keep := ^uint64(0)
+	keep := ^b.lies
 	if !b.frames {
-		keep = ^uint64(wordFrame)
+		keep &^= wordFrame
 	}
 	var run *Run
 	var last, step uint64 // the word that would go on with the run is last+step

@@ -26,6 +26,7 @@ func (v *view) word(bits uint64) bool   { return v.r.Word&bits != 0 }
 func (v *view) scan(bits uint16) bool   { return v.r.Scan&bits != 0 }
 func (v *view) flags(bits uint64) bool  { return v.r.KFlags&bits != 0 }
 func (v *view) vmFlag(word string) bool { return v.m.Smaps.HasFlag(word) }
+func (v *view) merged() bool            { return v.c.merged }
 func (v *view) counted() bool           { return v.r.Mapcount >= 0 }
 func (v *view) partner() (string, bool) {
 	return v.relative(func(o Run) bool { return o.Frame != 0 && o.Frame == v.r.Frame })
@@ -57,6 +58,7 @@ var Proofs = [...]Proof{
 		func(v *view) bool { _, ok := v.partner(); return ok }},
 	{"cow", "pagemap", "63 present, 61 and 56 clear", "4.2", "TestStateCOW", func(v *view) bool { return !v.word(WordExclusive) }},
 	{"cow", "kpageflags", "21 KSM", "2.6.32", "TestAttrKSM", kflags(KKSM)},
+	{"cow", "smaps", "KSM counts all that is resident", "6.6", "TestAttrKSM", (*view).merged},
 	{"cow", "kpagecount", "above 1, of a huge page", "2.6.25", "TestHugePageOfAStranger", (*view).counted},
 	{"cow", "PAGEMAP_SCAN", "HUGE, and a relative's page there is cow", "6.7", "TestHugePageOfAFamily", always},
 	{"file", "pagemap", "63 present, 61 file; maps p", "3.5", "TestStateFile", always},
@@ -71,7 +73,8 @@ var Proofs = [...]Proof{
 	{"huge", "PAGEMAP_SCAN", "HUGE: one entry maps it", "6.7", "TestHugePageOfAFamily", func(v *view) bool { return v.scan(ScanHuge) }},
 	{"huge", "smaps", "VmFlags ht", "3.8", "TestStateHugetlb", func(v *view) bool { return v.vmFlag("ht") }},
 	{"huge", "kpageflags", "17 HUGE or 22 THP", "3.4", "TestFastAndSlowSayTheSame", always},
-	{"ksm", "kpageflags", "21 KSM", "2.6.32", "TestAttrKSM", always},
+	{"ksm", "kpageflags", "21 KSM", "2.6.32", "TestAttrKSM", kflags(KKSM)},
+	{"ksm", "smaps", "KSM counts all that is resident", "6.6", "TestAttrKSM", always},
 	{"locked", "smaps", "VmFlags lo", "3.8", "TestAttrLocked", func(v *view) bool { return v.vmFlag("lo") }},
 	{"locked", "kpageflags", "33 MLOCKED, not for ever", "2.6.31", "TestAttrLocked", always},
 	{"lazyfree", "kpageflags", "12 ANON, 14 SWAPBACKED clear", "4.12", "TestAttrLazyFree", always},

@@ -64,8 +64,18 @@ func NewReader(o Options) (*Reader, error) {
 	if r.pages.frames && !o.NoKPage {
 		r.kpage = openKPage()
 	}
+	t, err := believe(self.pagemap, size, r.pages.mask, r.pages.slice, r.pages.frames, r.kpage)
+	if err != nil {
+		r.kpage.close()
+		return nil, err
+	}
+	r.pages.lies, r.pages.mask = ^t.word, t.scan
+	if r.kpage != nil {
+		r.kpage.kept = t.kflags
+	}
 	r.features = Features{
-		Scan: r.pages.mask != 0, Query: !o.NoQuery && r.query.probe(self.maps), Frames: r.pages.frames,
+		Distrusted: t.distrust,
+		Scan:       r.pages.mask != 0, Query: !o.NoQuery && r.query.probe(self.maps), Frames: r.pages.frames,
 		KPage: r.kpage != nil, Guard: r.pages.mask&ScanGuard != 0,
 	}
 	return r, nil
