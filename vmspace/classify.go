@@ -28,6 +28,12 @@ const (
 	ScanGuard     = 1 << 8
 )
 
+// What move_pages(2) answered about a page is kept beside the categories: it is asked only where there is no scan.
+const (
+	NodeNone = 1 << 14 // present, and on no node: the zero page
+	NodeSome = 1 << 15 // on a node
+)
+
 // The bits of a kpageflags word that say something lasting of a page (include/uapi/linux/kernel-page-flags.h). The others,
 // such as being locked or on a list this instant, come and go without anybody's doing and are not kept.
 const (
@@ -112,7 +118,7 @@ func classify(c class, e Evidence) (State, Attrs) {
 		return Special, a
 	case c.shared:
 		return Shared, a
-	case e.Scan&ScanPFNZero != 0 || e.ZeroFrame || e.KFlags&KZeroPage != 0:
+	case e.Scan&(ScanPFNZero|NodeNone) != 0 || e.ZeroFrame || e.KFlags&KZeroPage != 0:
 		return Zero, a
 	case e.Word&WordFile != 0 && !c.file:
 		return Unknown, a // a page of a file that the mapping does not have: the one or the other was read too late
@@ -124,7 +130,7 @@ func classify(c class, e Evidence) (State, Attrs) {
 		return Anon, a
 	// The zero page, too, is present, not of a file and not exclusive. The scan tells it, the frame and kpageflags tell it;
 	// without any of them a page of plain memory may be either. No private file mapping maps the zero page.
-	case e.HaveScan || e.HaveKFlags || e.OtherFrame || c.file:
+	case e.HaveScan || e.HaveKFlags || e.OtherFrame || c.file || e.Scan&NodeSome != 0:
 		return COW, a
 	}
 	return Unknown, a
@@ -132,7 +138,7 @@ func classify(c class, e Evidence) (State, Attrs) {
 
 // UnknownWhy is the reason for a page in state Unknown in a process that could be read.
 const UnknownWhy = "present, but its mapping changed while it was read, or the zero page and a page shared copy-on-write look alike here: " +
-	"telling those apart needs PAGEMAP_SCAN (Linux 6.7) or root"
+	"telling those apart needs PAGEMAP_SCAN (Linux 6.7), move_pages or root"
 
 // attrs are the attributes that e shows; they are dropped where there is no page.
 func (e Evidence) attrs(c class) Attrs {
@@ -141,7 +147,7 @@ func (e Evidence) attrs(c class) Attrs {
 	if present && (e.Scan&ScanHuge != 0 || c.hugetlb || !e.HaveScan && e.KFlags&(KTHP|KHuge) != 0) {
 		a |= Huge
 	}
-	if e.KFlags&KKSM != 0 || present && c.merged && e.Scan&ScanPFNZero == 0 && !e.ZeroFrame && e.KFlags&KZeroPage == 0 {
+	if e.KFlags&KKSM != 0 || present && c.merged && e.Scan&(ScanPFNZero|NodeNone) == 0 && !e.ZeroFrame && e.KFlags&KZeroPage == 0 {
 		a |= KSM
 	}
 	if present && (c.locked || e.KFlags&KMlocked != 0) {

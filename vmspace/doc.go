@@ -19,7 +19,7 @@
 //	swapped   no       –     –          bit 62
 //	special   –        –     –          [vdso], or VmFlags pf, io, mm; of [vvar] and all of VmFlags pf, pagemap says nothing
 //	shared    yes      –     –          the mapping is shared
-//	zero      yes      no    no         PAGEMAP_SCAN says PFNZERO, or kpageflags ZERO_PAGE, or it is the zero page's frame
+//	zero      yes      no    no         PAGEMAP_SCAN says PFNZERO, or move_pages EFAULT, or kpageflags ZERO_PAGE, or it is the zero page's frame
 //	file      yes      yes   –          the mapping is private
 //	anon      yes      no    yes        no relative maps the same frame at the same address
 //	cow       yes      no    no         known not to be the zero page, or such a frame of a relative
@@ -29,7 +29,8 @@
 //	unknown   any      any   any        the mapping changed while it was read, or holds no file and the page is of one
 //
 // Frames, counts and flags of frames need root. Without it, and without PAGEMAP_SCAN (before Linux 6.7), zero and cow look alike in
-// plain memory, and unknown is the answer: the zero page is never exclusive, and no count says how often it is mapped.
+// plain memory: the zero page is never exclusive, and no count says how often it is mapped. There move_pages(2) tells them apart,
+// which answers EFAULT for the zero page and a node for any other. Where that may not be asked either, unknown is the answer.
 //
 // Each of these rests on a word that the kernel gave, since the Linux named, and on a test that saw it on a live process:
 //
@@ -37,6 +38,7 @@
 //	none        pagemap       63 and 62 clear                               2.6.25  TestStateNone
 //	zero        PAGEMAP_SCAN  PFNZERO                                       6.7     TestStateZero
 //	zero        kpageflags    24 ZERO_PAGE                                  4.0     TestStateZero
+//	zero        move_pages    EFAULT for a present page                     2.6.18  TestStateZero
 //	zero        pagemap       0-54 the zero page's frame                    2.6.25  TestStateZero
 //	anon        pagemap       63 present, 56 exclusive, 61 clear            4.2     TestStateAnon
 //	cow         pagemap       0-54 a relative's frame at the same address   2.6.25  TestStateCOW

@@ -21,8 +21,8 @@ func hugeState(p *puppet) (r Range, ok bool) {
 
 // everyway are all ways of reading.
 func everyWay() (all []Options) {
-	for i := range 32 {
-		o := Options{NoScan: i&1 != 0, NoQuery: i&2 != 0, NoFrames: i&4 != 0, NoKPage: i&8 != 0, KPageBudget: 1 << 20}
+	for i := range 48 {
+		o := Options{NoScan: i&1 != 0, NoQuery: i&2 != 0, NoFrames: i&4 != 0, NoKPage: i&8 != 0, NoNodes: i&32 != 0, KPageBudget: 1 << 20}
 		if i&16 != 0 {
 			o.SmallMappings = -1
 		}
@@ -90,9 +90,9 @@ func (w *way) compare(t *testing.T, want, got Run, label string) {
 	}
 }
 
-// unknowns holds that only who has neither scan nor frames knows less of small pages, and that this one does.
+// unknowns holds that only who has neither scan nor frames, and may not ask move_pages, knows less of small pages, and that this one does.
 func (w *way) unknowns(t *testing.T) {
-	if blind := !w.Scan && !w.Frames; blind != (w.unknown > 0) && !(w.unknown > 0 && !w.Scan && !w.KPage) {
+	if blind := !w.Scan && !w.Frames && !w.Nodes; blind != (w.unknown > 0) && !(w.unknown > 0 && !w.Scan && !w.KPage) {
 		t.Errorf("%d pages are unknown with %+v", w.unknown, w.Features)
 	}
 	if os.Geteuid() == 0 && !w.o.NoFrames && !w.Frames {

@@ -75,7 +75,7 @@ var doubts = []doubt{
 		"or it is the huge zero page; PAGEMAP_SCAN (Linux 6.7) or root would tell")},
 	{Unknown, func(v *view) bool { return v.word(WordExclusive) }, say("bit 56 says exclusive, but a relative has a page here that is not: " +
 		"if this is a huge page they have one frame; PAGEMAP_SCAN (Linux 6.7) or root would tell")},
-	{Unknown, always, say("the zero page and a page shared copy-on-write look alike here; PAGEMAP_SCAN (Linux 6.7) or root would tell")},
+	{Unknown, always, say("the zero page and a page shared copy-on-write look alike here; PAGEMAP_SCAN (Linux 6.7), move_pages or root would tell")},
 }
 
 // changed says whether the mappings changed there while they were read.

@@ -124,15 +124,15 @@ func TestOddWords(t *testing.T) {
 		{"guard without its bit", Evidence{Word: WordSwapped}, Swapped, 0},
 		{"bits 59 and 60", Evidence{Word: WordPresent | WordExclusive | 3<<59}, Anon, 0},
 		{"all flags that have no name", Evidence{Word: WordPresent | WordExclusive, KFlags: 1<<63 | 1<<45 | 1<<27 | KAnon | KSwapBacked, HaveKFlags: true}, Anon, 0},
-		{"a category that is new", Evidence{Word: WordPresent | WordExclusive, Scan: ScanPresent | 1<<15, HaveScan: true}, Anon, 0},
+		{"a category that is new", Evidence{Word: WordPresent | WordExclusive, Scan: ScanPresent | 1<<13, HaveScan: true}, Anon, 0},
 		{"present and swapped", Evidence{Word: WordPresent | WordSwapped | WordExclusive}, Anon, 0},
 	} {
 		if s, a := Classify(anon, c.e); s != c.state || a != c.attrs {
 			t.Errorf("%s: %s %q, want %s %q", c.name, s, a.Names(), c.state, c.attrs.Names())
 		}
 	}
-	if got := fmt.Sprint(PagemapBits(WordPresent|1<<60|1<<59), KPageBits(1<<27|1<<45|1<<24), ScanBits(1<<15|ScanHuge)); got !=
-		"[present bit 60 bit 59] [ZERO_PAGE bit 27 bit 45] [HUGE bit 15]" {
+	if got := fmt.Sprint(PagemapBits(WordPresent|1<<60|1<<59), KPageBits(1<<27|1<<45|1<<24), ScanBits(1<<13|ScanHuge)); got !=
+		"[present bit 60 bit 59] [ZERO_PAGE bit 27 bit 45] [HUGE bit 13]" {
 		t.Error(got)
 	}
 }

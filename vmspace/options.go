@@ -7,6 +7,7 @@ import "errors"
 type Options struct {
 	NoScan   bool // do without PAGEMAP_SCAN
 	NoQuery  bool // do without PROCMAP_QUERY
+	NoNodes  bool // do without move_pages, which stands in for PAGEMAP_SCAN where frames are hidden
 	NoFrames bool // do without frame numbers, and so without counts and flags of frames
 	NoKPage  bool // do without kpagecount and kpageflags
 
@@ -66,6 +67,7 @@ type Features struct {
 	Query  bool // PROCMAP_QUERY (Linux 6.11): finds one mapping among many
 	Frames bool // frame numbers in pagemap: CAP_SYS_ADMIN in the first user namespace
 	KPage  bool // kpagecount and kpageflags: root
+	Nodes  bool // move_pages(2) tells the zero page, where there is neither scan nor frames
 	Guard  bool // the scan knows guard markers; the pagemap word may know them without
 	// Distrusted are bits of the kernel's words that do not mean here what they should, each in a phrase: they
 	// decide nothing.

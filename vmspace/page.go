@@ -79,7 +79,7 @@ type Run struct {
 	Word     uint64 // the pagemap word without its frame bits 0-54
 	Frame    uint64 // frame number of the first page; 0 where hidden or not present
 	KFlags   uint64 // the kpageflags word without the bits that come and go by themselves; 0 where not read
-	Scan     uint16 // PAGEMAP_SCAN categories; 0 where the kernel has no scan
+	Scan     uint16 // PAGEMAP_SCAN categories, or what move_pages answered; 0 where neither was asked
 	Attrs    Attrs
 	Mapcount int32 // from kpagecount; -1 where not read
 	State    State

@@ -16,6 +16,7 @@ type pageReader struct {
 	size      uint64 // of a page
 	shift     uint8
 	mask      uint64 // categories to scan for; 0 without the scan
+	nodes     bool   // ask move_pages where words leave the zero page open
 	lies      uint64 // bits of a pagemap word that are not believed
 	frames    bool
 	zeroFrame uint64 // the frame of the zero page; 0 where not known
@@ -28,24 +29,25 @@ type pageReader struct {
 	cursor cursor // of read
 	batch  batch  // of read
 	runs   []Run
+	open   []Run // of tellZero
 }
 
 // crewman gives a reader with the same settings, for a goroutine beside that of p.
 func (p *pageReader) crewman() *pageReader {
-	return &pageReader{size: p.size, shift: p.shift, mask: p.mask, lies: p.lies, frames: p.frames, zeroFrame: p.zeroFrame, slice: make([]region, scanSlice)}
+	return &pageReader{size: p.size, shift: p.shift, mask: p.mask, nodes: p.nodes, lies: p.lies, frames: p.frames, zeroFrame: p.zeroFrame, slice: make([]region, scanSlice)}
 }
 
 // read gives the runs of the pages of maps that lie in the windows, in order. The slice is good until the next call.
-func (p *pageReader) read(pagemap int, maps List[Mapping], windows []Range) ([]Run, error) {
+func (p *pageReader) read(f *procFiles, maps List[Mapping], windows []Range) ([]Run, error) {
 	p.lean = true
 	p.runs = p.runs[:0]
 	for _, w := range windows {
 		c := &p.cursor
-		c.begin(pagemap, maps, w)
+		c.begin(f.pagemap, maps, w)
 		for {
 			more, err := c.take(p, &p.batch)
 			if err == nil && more {
-				err = p.fill(pagemap, maps, &p.batch)
+				err = p.fill(f, maps, &p.batch)
 			}
 			if err != nil {
 				return nil, err
@@ -59,17 +61,20 @@ func (p *pageReader) read(pagemap int, maps List[Mapping], windows []Range) ([]R
 }
 
 // fill appends the runs of a batch to p.runs.
-func (p *pageReader) fill(pagemap int, maps List[Mapping], b *batch) error {
+func (p *pageReader) fill(f *procFiles, maps List[Mapping], b *batch) error {
 	first := len(p.runs)
-	if err := p.fillRegions(pagemap, maps, b); err != nil || !b.plain || !p.undecided(first) {
-		return err
+	err := p.fillRegions(f.pagemap, maps, b)
+	if err == nil && b.plain && p.undecided(first) {
+		// Read without a scan, and words alone do not tell: now the scan is worth its time.
+		p.runs = p.runs[:first]
+		if err = p.scanAll(f.pagemap, b); err == nil {
+			err = p.fillRegions(f.pagemap, maps, b)
+		}
 	}
-	// Read without a scan, and words alone do not tell: now the scan is worth its time.
-	p.runs = p.runs[:first]
-	if err := p.scanAll(pagemap, b); err != nil {
-		return err
+	if err == nil {
+		p.tellZero(f, maps, first)
 	}
-	return p.fillRegions(pagemap, maps, b)
+	return err
 }
 
 // undecided says whether a run from index first is Unknown.
@@ -140,9 +145,7 @@ func (b *runBuilder) regions(pagemap int, regions []region) error {
 	for len(regions) > 0 {
 		at = max(at, regions[0].start)
 		n := min((end-at)/b.size, b.wordsAtOnce())
-		if uint64(cap(b.words)) < n*8 {
-			b.words = make([]byte, n*8)
-		}
+		b.words = resize(b.words, n*8)
 		start := time.Now()
 		got, err := preadFull(pagemap, b.words[:n*8], int64(at/b.size*8))
 		b.pace.took(start)

@@ -66,7 +66,7 @@ func (o *oddSpace) set(t *testing.T, addr, word uint64) {
 func (o *oddSpace) process(t *testing.T, windows ...Range) *Process {
 	t.Helper()
 	r := pageReader{size: o.size, shift: shiftOf(o.size), frames: true, zeroFrame: 0x77}
-	runs, err := r.read(int(o.file.Fd()), o.maps, windows)
+	runs, err := r.read(&procFiles{pagemap: int(o.file.Fd())}, o.maps, windows)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -52,6 +52,7 @@ var Proofs = [...]Proof{
 	{"none", "pagemap", "63 and 62 clear", "2.6.25", "TestStateNone", always},
 	{"zero", "PAGEMAP_SCAN", "PFNZERO", "6.7", "TestStateZero", func(v *view) bool { return v.scan(ScanPFNZero) }},
 	{"zero", "kpageflags", "24 ZERO_PAGE", "4.0", "TestStateZero", kflags(KZeroPage)},
+	{"zero", "move_pages", "EFAULT for a present page", "2.6.18", "TestStateZero", func(v *view) bool { return v.scan(NodeNone) }},
 	{"zero", "pagemap", "0-54 the zero page's frame", "2.6.25", "TestStateZero", always},
 	{"anon", "pagemap", "63 present, 56 exclusive, 61 clear", "4.2", "TestStateAnon", always},
 	{"cow", "pagemap", "0-54 a relative's frame at the same address", "2.6.25", "TestStateCOW",

@@ -73,7 +73,9 @@ func NewReader(o Options) (*Reader, error) {
 	if r.kpage != nil {
 		r.kpage.kept = t.kflags
 	}
+	r.pages.nodes = r.pages.mask == 0 && !r.pages.frames && !o.NoNodes && probeNodes(size)
 	r.features = Features{
+		Nodes:      r.pages.nodes,
 		Distrusted: t.distrust,
 		Scan:       r.pages.mask != 0, Query: !o.NoQuery && r.query.probe(self.maps), Frames: r.pages.frames,
 		KPage: r.kpage != nil, Guard: r.pages.mask&ScanGuard != 0,

@@ -148,7 +148,7 @@ func (r *Reader) mend(g *reading) error {
 			}
 		}
 		windows := blocks(g.unsure, r.pages.size)
-		runs, err := r.pages.read(g.files.pagemap, g.maps, windows)
+		runs, err := r.pages.read(g.files, g.maps, windows)
 		if err != nil {
 			return err
 		}

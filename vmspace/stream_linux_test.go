@@ -215,7 +215,7 @@ func TestReserved(t *testing.T) {
 	r := newReader(t, Options{SmallMappings: -1, KPageBudget: -1})
 	q := read(t, r, p.family()).Processes[0]
 	r.startCost()
-	runs, err := r.pages.read(r.procs[q.PID].pagemap, q.Mappings, []Range{{addr, addr + 1<<40}})
+	runs, err := r.pages.read(r.procs[q.PID], q.Mappings, []Range{{addr, addr + 1<<40}})
 	if c := r.Cost(); err != nil || len(runs) != 3 || c.Calls > 4 {
 		t.Errorf("1 TiB with three pages in it: %d runs, %+v, %v", len(runs), c, err)
 	}
@@ -294,7 +294,7 @@ func TestNothingPerPage(t *testing.T) {
 		most float64
 		do   func() error
 	}{
-		{"pages", 60, func() error { _, err := r.pages.read(f.pagemap, q.Mappings, []Range{Everything}); return err }},
+		{"pages", 60, func() error { _, err := r.pages.read(f, q.Mappings, []Range{Everything}); return err }},
 		{"comparing", 4, func() error {
 			_, err := r.query.differences(f.maps, q.Mappings, Range{0, userEnd(q.Mappings)}, nil)
 			return err

@@ -171,7 +171,7 @@ func (r *Reader) readWindows(g *reading, windows []Range) error {
 	if g.full || g.err != nil {
 		return nil
 	}
-	runs, err := r.pages.read(g.files.pagemap, g.maps, windows)
+	runs, err := r.pages.read(g.files, g.maps, windows)
 	g.fresh, g.windows = slices.Clone(runs), windows
 	return err
 }

@@ -98,7 +98,7 @@ func (w *walk) step(k *worker, b *batch) bool {
 	}
 	if err == nil {
 		k.pages.runs = b.runs[:0]
-		err = k.pages.fill(w.files.pagemap, w.list, b)
+		err = k.pages.fill(w.files, w.list, b)
 		b.runs = k.pages.runs
 	}
 	if err == nil && w.check && !w.unmoved(b.span) {

@@ -27,8 +27,17 @@ func PagemapBits(word uint64) []string {
 	return out
 }
 
-// ScanBits names the categories of PAGEMAP_SCAN that are set.
-func ScanBits(word uint16) []string { return bitNames(uint64(word), scanBits) }
+// ScanBits names the categories of PAGEMAP_SCAN that are set, and what move_pages answered instead.
+func ScanBits(word uint16) []string {
+	out := bitNames(uint64(word&^(NodeNone|NodeSome)), scanBits)
+	if word&NodeNone != 0 {
+		out = append(out, "move_pages: on no node")
+	}
+	if word&NodeSome != 0 {
+		out = append(out, "move_pages: on a node")
+	}
+	return out
+}
 
 // KPageBits names the bits that are set in a kpageflags word; those above 31 are the kernel's own and may change.
 func KPageBits(word uint64) []string { return bitNames(word, kpageBits) }
