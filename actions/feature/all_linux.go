@@ -6,7 +6,7 @@ const elsewhere = ""
 // All lists the features: what the subject needs, what may be looked at, what may be called, and what the machine is set up for. The
 // versions are those of the man pages and of Documentation/ in the kernel.
 var All = []Feature{
-	{"ptrace", "a subject can be started and driven", "", (*machine).ptrace},
+	{"ptrace", "a subject can be started, driven and confined", "", (*machine).ptrace},
 	{"memfd-exec", "the subject starts from memory and needs no folder", "3.17", (*machine).memfdExec},
 	{"no-aslr", "addresses repeat from run to run", "2.6.12", (*machine).noASLR},
 	{"amd64", "machine code is that of x86-64", "", onArch("amd64")},
@@ -15,6 +15,8 @@ var All = []Feature{
 	{"frames", "frame numbers in pagemap: which pages are one", "4.2", (*machine).frames},
 	{"kpage", "how often a frame is mapped, and its flags", "2.6.25", (*machine).kpage},
 	{"scan", "PAGEMAP_SCAN: tells the zero page and huge pages", "6.7", (*machine).scan},
+	{"zero-page", "the zero page and a shared page look different", "2.6.18", (*machine).zeroPage},
+	{"true-words", "the kernel's words about pages mean what they should", "", (*machine).trueWords},
 	{"query", "PROCMAP_QUERY: finds one mapping among many", "6.11", (*machine).query},
 	{"soft-dirty", "pagemap marks the pages that were written to", "3.11", softDirty},
 	{"uffd-wp", "userfaultfd write-protects a page, pagemap shows it", "5.13", uffdWP},

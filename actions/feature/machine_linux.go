@@ -146,6 +146,19 @@ func (m *machine) scan() string {
 	return m.readerSays(func(f vmspace.Features) bool { return f.Scan }, "the ioctl PAGEMAP_SCAN fails")
 }
 
+func (m *machine) zeroPage() string {
+	return m.readerSays(func(f vmspace.Features) bool { return f.Scan || f.Frames || f.Nodes },
+		"there is no PAGEMAP_SCAN (Linux 6.7), frames are hidden, and move_pages does not tell")
+}
+
+func (m *machine) trueWords() string {
+	f, err := m.reader()
+	if err != nil {
+		return oneLine(err)
+	}
+	return strings.Join(f.Distrusted, "; ")
+}
+
 func (m *machine) query() string {
 	return m.readerSays(func(f vmspace.Features) bool { return f.Query }, "the ioctl PROCMAP_QUERY fails")
 }
