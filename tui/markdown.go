@@ -88,10 +88,10 @@ func prose(text string, w int) []textLine {
 		return out
 	}
 	var out []textLine
-	st := roleText
+	st, p := roleText, ansi.NewParser() // which is large: one for all lines
 	for l := range strings.Lines(strings.Trim(text, "\n")) {
 		var line textLine
-		line, st = styled(strings.TrimRight(l, "\n"), st)
+		line, st = styled(p, strings.TrimRight(l, "\n"), st)
 		out = append(out, line)
 	}
 	for len(out) > 0 && out[len(out)-1].blank() {
@@ -113,9 +113,8 @@ func (l textLine) blank() bool {
 }
 
 // styled parts a line with escape sequences into spans, beginning in style st, and gives the style that it ends in.
-func styled(s string, st Style) (textLine, Style) {
+func styled(p *ansi.Parser, s string, st Style) (textLine, Style) {
 	var out textLine
-	p := ansi.NewParser()
 	state := byte(ansi.NormalState)
 	for len(s) > 0 {
 		seq, w, n, next := ansi.DecodeSequence(s, state, p)

@@ -159,11 +159,7 @@ func (p *parser) lastGoal(b block, name string) *Item {
 }
 
 func (p *parser) hint(b block) {
-	var lines []string
-	for _, s := range b.body {
-		lines = append(lines, s.text)
-	}
-	text := strings.Trim(strings.Join(lines, "\n"), " \t\n")
+	text := p.markdown(unindented(b.body))
 	if text == "" {
 		p.fail(b.line, 0, "the hint is empty", "write what helps")
 	}

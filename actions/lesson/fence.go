@@ -1,6 +1,7 @@
 package lesson
 
 import (
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -45,19 +46,24 @@ func (f fence) closes(line string) bool {
 type Part struct {
 	Code bool
 	Text string
+	at   int // in bytes, where it begins
 }
 
 // Parts divides Markdown into prose and code.
 func Parts(text string) []Part {
 	var out []Part
 	var in *fence
+	end := 0 // of the line, in bytes
+	begin := func(code bool, at int) { out = append(out, Part{Code: code, at: at}) }
 	add := func(code bool, line string) {
-		if n := len(out); n == 0 || out[n-1].Code != code {
-			out = append(out, Part{Code: code})
+		if last := len(out) - 1; last < 0 || out[last].Code != code {
+			begin(code, end-len(line))
 		}
-		out[len(out)-1].Text += line
+		p := &out[len(out)-1]
+		p.Text = text[p.at:end]
 	}
 	for line := range strings.Lines(text) {
+		end += len(line)
 		bare := strings.TrimRight(line, "\r\n")
 		if in == nil {
 			f, opens := openFence(bare)
@@ -67,7 +73,7 @@ func Parts(text string) []Part {
 			if !opens || f.indent > 0 {
 				add(false, line)
 			} else {
-				out = append(out, Part{Code: true})
+				begin(true, end)
 			}
 			continue
 		}
@@ -77,7 +83,7 @@ func Parts(text string) []Part {
 		} else if !closes {
 			add(true, line)
 		} else {
-			out = append(out, Part{}) // what comes now is prose, or a block of its own
+			begin(false, end) // what comes now is prose, or a block of its own
 		}
 		if closes {
 			in = nil
@@ -107,6 +113,15 @@ func (s source) behind(n int) source {
 	s.col += utf8.RuneCountInString(s.text[:len(s.text)-len(rest)])
 	s.text = rest
 	return s
+}
+
+// unindented is the lines from the first that is not blank on, that one without the blanks before its text.
+func unindented(lines []source) []source {
+	i := slices.IndexFunc(lines, func(s source) bool { return !s.blank() })
+	if i < 0 {
+		return nil
+	}
+	return append([]source{lines[i].behind(0)}, lines[i+1:]...)
 }
 
 func (s source) blank() bool { return strings.TrimSpace(s.text) == "" }

@@ -56,8 +56,8 @@ type parser struct {
 	begun  bool     // the first step behind the introduction
 	step   *Step    // the one that is read
 	before int      // how many mistakes had been found when it began
-	prose  []string // read and not yet an item
-	from   int      // line of the first of them
+	prose  []source // read and not yet an item
+	held   amount   // of text, by the step
 }
 
 func (p *parser) all() {
@@ -125,7 +125,7 @@ func (p *parser) begin(n int, text string) {
 	if text == "" {
 		p.fail(n, 1, "the step has no heading", "write ## and what the step is about")
 	}
-	p.step, p.begun, p.before = &Step{Heading: text, Line: n}, true, len(p.errs)
+	p.step, p.begun, p.before, p.held = &Step{Heading: text, Line: n}, true, len(p.errs), amount{}
 }
 
 func (p *parser) endStep() {
@@ -138,19 +138,15 @@ func (p *parser) endStep() {
 }
 
 func (p *parser) addProse(n int, line string) {
-	if len(p.prose) == 0 {
-		if strings.TrimSpace(line) == "" {
-			return
-		}
-		p.from = n
+	if s := (source{n, 1, line}); len(p.prose) > 0 || !s.blank() {
+		p.prose = append(p.prose, s)
 	}
-	p.prose = append(p.prose, line)
 }
 
 // flush makes an item of the prose that was read.
 func (p *parser) flush() {
-	if text := strings.TrimRight(strings.Join(p.prose, "\n"), " \t\n"); text != "" {
-		p.step.Items = append(p.step.Items, Item{Kind: Prose, Line: p.from, Text: text})
+	if len(p.prose) > 0 {
+		p.step.Items = append(p.step.Items, Item{Kind: Prose, Line: p.prose[0].line, Text: p.markdown(p.prose)})
 	}
 	p.prose = nil
 }

@@ -24,10 +24,10 @@ import (
 type predicting struct {
 	*parser
 	item     Item
-	question strings.Builder
-	because  strings.Builder
-	text     *strings.Builder // what a line without a word of the table continues; nil under an answer or a command
-	under    bool             // the lines belong to the last answer
+	question []source
+	because  []source
+	text     *[]source // what a line without a word of the table continues; nil under an answer or a command
+	under    bool      // the lines belong to the last answer
 }
 
 var predictWords = []struct {
@@ -48,7 +48,7 @@ func (p *parser) predict(b block) {
 	for _, s := range b.body {
 		q.line(s)
 	}
-	q.item.Text, q.item.Why = strings.TrimSpace(q.question.String()), strings.TrimSpace(q.because.String())
+	q.item.Text, q.item.Why = p.markdown(unindented(q.question)), p.markdown(unindented(q.because))
 	if !p.anyWrong(b) {
 		q.whole(b)
 	}
@@ -65,7 +65,7 @@ func (q *predicting) line(s source) {
 	}
 	switch {
 	case q.text != nil:
-		q.text.WriteString(s.text + "\n")
+		*q.text = append(*q.text, s)
 	case s.blank():
 	case q.under:
 		q.claim(s.behind(0))
@@ -132,10 +132,10 @@ func (q *predicting) then(s source) {
 }
 
 func (q *predicting) why(s source) {
-	if q.because.Len() > 0 {
+	if len(q.because) > 0 {
 		q.fail(s.line, 1, "why: is there twice", "write more lines under the first")
 	}
-	q.because.WriteString(s.text + "\n")
+	q.because = append(q.because, s)
 	q.text = &q.because
 }
 
