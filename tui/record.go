@@ -31,16 +31,19 @@ func (o Output) check() error {
 	if o.Record != "" && !slices.Contains(cast.Versions, o.Cast) {
 		return fmt.Errorf("--cast-version %d: there are versions %v", o.Cast, cast.Versions)
 	}
-	if o.Still != "" {
-		_, err := stillKind(o.Still)
-		return err
+	if o.Still == "" {
+		return nil
 	}
-	return nil
+	k, err := stillKind(o.Still)
+	if err == nil {
+		err = k.file("--still").Check(o.Still)
+	}
+	return err
 }
 
 // open makes the file of the recording, nil where nothing is recorded.
 func (o Output) open() (*cast.File, error) {
-	if err := o.check(); err != nil || o.Record == "" {
+	if err := o.check(); err != nil {
 		return nil, err
 	}
 	return cast.Create(o.Record)

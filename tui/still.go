@@ -1,5 +1,6 @@
 // Stills: the canvas as a picture. SVG has the theme's colours, text that can be selected, and no font files; ANSI is what a terminal
-// shows of it; plain text is the characters.
+// shows of it; plain text is the characters. A picture is recognised by how it begins, which for the last two is the screen's header:
+// so the same command can be run again, and a file of somebody's own that has such an ending is not lost.
 
 package tui
 
@@ -7,44 +8,61 @@ import (
 	"errors"
 	"fmt"
 	"html"
+	"io"
 	"io/fs"
-	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
+
+	"cowscope/actions/output"
 
 	tea "charm.land/bubbletea/v2"
 )
 
-// stills are the kinds of pictures, by the ending of a file's name.
-var stills = []struct {
-	ending string
+// still is a kind of picture.
+type still struct {
+	ending string // of the file's name
 	draw   func(*canvas, *theme) string
-}{
-	{".svg", func(c *canvas, t *theme) string { return c.svg(t, "cowscope") }},
-	{".ansi", func(c *canvas, t *theme) string { return c.render(t) + "\n" }},
-	{".txt", (*canvas).plain},
+	begins *regexp.Regexp // such a picture
 }
 
-// stillKind is how the picture of a file is drawn.
-func stillKind(path string) (func(*canvas, *theme) string, error) {
+var stills = []still{
+	{".svg", func(c *canvas, t *theme) string { return c.svg(t, "cowscope") },
+		regexp.MustCompile(`^<svg xmlns="http://www\.w3\.org/2000/svg" viewBox="[0-9 ]+" [^\n]*>\n<title>cowscope</title>\n`)},
+	{".ansi", func(c *canvas, t *theme) string { return c.render(t) + "\n" },
+		regexp.MustCompile(`^(\x1b\[[0-9;]*m)* (\x1b\[[0-9;]*m)*cowscope[^\n]* (\x1b\[[0-9;]*m)*step [0-9]+/[0-9]+`)},
+	{".txt", (*canvas).plain,
+		regexp.MustCompile(`^ cowscope [^\n]* step [0-9]+/[0-9]+  `)},
+}
+
+// file is the kind of file that the picture goes to; by is what asked for it.
+func (k still) file(by string) output.Kind {
+	return output.Kind{By: by, What: "a picture of cowscope", Mine: func(head io.Reader) bool {
+		b, err := io.ReadAll(head)
+		return err == nil && k.begins.Match(b)
+	}}
+}
+
+// stillKind is the kind of picture that a file's name asks for.
+func stillKind(path string) (still, error) {
 	var endings []string
 	for _, k := range stills {
 		if strings.EqualFold(filepath.Ext(path), k.ending) {
-			return k.draw, nil
+			return k, nil
 		}
 		endings = append(endings, k.ending)
 	}
-	return nil, fmt.Errorf("--still %s: the ending of the name says what the picture is to be: %s", path, strings.Join(endings, ", "))
+	return still{}, fmt.Errorf("--still %s: the ending of the name says what the picture is to be: %s", path, strings.Join(endings, ", "))
 }
 
 // writeStill draws the screen as it is now into a file.
 func (m *App) writeStill(path string) error {
-	draw, err := stillKind(path)
+	k, err := stillKind(path)
 	if err != nil {
 		return err
 	}
 	m.View()
-	return os.WriteFile(path, []byte(draw(m.canvas, m.theme)), 0o644)
+	return k.file("--still").Write(path, []byte(k.draw(m.canvas, m.theme)))
 }
 
 // WriteStill draws the last screen of a lab, as it would be on a terminal of that size, into a file.
@@ -83,19 +101,14 @@ func (m *App) takeStill() tea.Cmd {
 	if m.canvas == nil {
 		return nil
 	}
-	picture := m.canvas.svg(m.theme, "cowscope")
+	k := stills[0]
+	picture := []byte(k.draw(m.canvas, m.theme))
 	return func() tea.Msg {
 		for n := 1; n <= maxStills; n++ {
-			name := fmt.Sprintf("cowscope-%d.svg", n)
-			f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
-			if errors.Is(err, fs.ErrExist) {
-				continue
+			name := fmt.Sprintf("cowscope-%d%s", n, k.ending)
+			if err := k.file("").New(name, picture); !errors.Is(err, fs.ErrExist) {
+				return stillMsg{name, err}
 			}
-			if err == nil {
-				_, err = f.WriteString(picture)
-				err = errors.Join(err, f.Close())
-			}
-			return stillMsg{name, err}
 		}
 		return stillMsg{err: errors.New("there are too many in this directory")}
 	}

@@ -2,7 +2,6 @@ package lesson
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -12,6 +11,7 @@ import (
 	"strings"
 
 	"cowscope/actions"
+	"cowscope/actions/output"
 )
 
 // Finding a lesson by what a person calls it, and the list as a person reads it.
@@ -154,10 +154,6 @@ func CheckAll(ctx context.Context, w io.Writer, language string, names []string)
 // Create writes a lesson to begin with into NAME.md, which must not be there yet.
 func Create(name string) (file string, err error) {
 	name = strings.TrimSuffix(name, ".md")
-	f, err := os.OpenFile(name+".md", os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
-	if err != nil {
-		return "", err
-	}
-	_, err = f.WriteString(Template(filepath.Base(name)))
-	return f.Name(), errors.Join(err, f.Close())
+	file = name + ".md"
+	return file, output.Kind{By: "lesson new"}.New(file, []byte(Template(filepath.Base(name))))
 }

@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+
+	"cowscope/actions/output"
 )
 
 // Rules of this file: the file is replaced as a whole, so that a reader finds the old one or the new one. Who writes holds a lock from
@@ -119,7 +121,7 @@ func (p *Progress) change(f func(record)) (told string, err error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return "", err
 	}
-	unlock, err := lock(p.path + ".lock")
+	unlock, err := output.Lock(p.path + ".lock")
 	if err != nil {
 		return "", err
 	}
@@ -135,27 +137,12 @@ func (p *Progress) change(f func(record)) (told string, err error) {
 		told += " It is kept as " + filepath.Base(p.path) + ".damaged."
 	}
 	f(r)
-	return told, replace(p.path, r)
-}
-
-// replace writes a record beside the file and puts it in the file's place.
-func replace(path string, r record) (err error) {
 	b, err := json.MarshalIndent(r, "", "  ")
 	if err != nil {
-		return err
+		return told, err
 	}
-	t, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*")
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			_ = os.Remove(t.Name())
-		}
-	}()
-	_, err = t.Write(append(b, '\n'))
-	if err = errors.Join(err, t.Sync(), t.Close()); err != nil {
-		return err
-	}
-	return os.Rename(t.Name(), path)
+	return told, progressKind.Write(p.path, append(b, '\n'))
 }
+
+// progressKind is any file in its place: one that is damaged was put aside.
+var progressKind = output.Kind{By: "progress", What: "progress", Mine: func(io.Reader) bool { return true }}

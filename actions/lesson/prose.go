@@ -23,8 +23,8 @@ import (
 // What the texts of a step may hold: its prose, hints, questions and reasons.
 const (
 	maxText    = 8 << 10 // bytes, beside fenced code
-	maxBlocks  = 500      // paragraphs, headings, items, cells of tables
-	maxNesting = 8        // block quotes and lists in each other
+	maxBlocks  = 500     // paragraphs, headings, items, cells of tables
+	maxNesting = 8       // block quotes and lists in each other
 )
 
 // amount is how much text there is.

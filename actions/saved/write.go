@@ -15,7 +15,7 @@ func (f *File) Begin(info actions.Info, first *actions.Step, aslr bool, program 
 	if f == nil {
 		return nil, nil
 	}
-	f.again()
+	f.Again()
 	w, err := NewWriter(f, NewHeader(info, first, aslr, program))
 	if err != nil {
 		return nil, err

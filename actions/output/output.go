@@ -1,0 +1,308 @@
+// Package output makes every file that cowscope leaves behind.
+//
+//	Kind.Open   ──► a File that is written as things happen, locked for as long
+//	Kind.Write  ──► a file that is written at once: the old one or the new one, never half of either
+//	Kind.New    ──► the same, where nothing may be there yet
+//	Lock        ──► what several programs write in turn
+//
+// Rules, in this order. What breaks one is refused, and stays as it is.
+//   - No link is followed in the last component of a path. Links to its folder are.
+//   - Nothing is opened that could wait for somebody (fifo(7)), or that does something by being opened: only regular
+//     files are. So neither - nor a device is written to: standard output has the screen or the transcript.
+//   - What is there belongs to this user and has one name only: through a second (link(2)) its content would be lost.
+//   - What is there is empty, or is recognised as what cowscope writes in that place.
+//   - What is new is for this user alone (0600). What is there keeps its mode, which is its owner's choice, but
+//     that others may write to it: they could change what cowscope says.
+//   - What is checked is what is written: the folder is held open, and what a new file has replaced is looked at
+//     again before it goes; if it is not what may be overwritten, it is put back.
+//   - At any time, a kill included, a file that is written at once is whole. A disk that is full loses nothing.
+//
+// Windows knows no owner and no mode here, and there a name is replaced without the exchange that shows what went.
+package output
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+)
+
+// Kind is a kind of file that cowscope writes.
+type Kind struct {
+	By   string                    // what errors begin with: the flag or the command that names the file, "" for nothing
+	What string                    // what such a file is, for errors: a recording
+	Mine func(head io.Reader) bool // recognises one by how it begins; nil recognises none
+}
+
+// maxHead is how much of a file Mine may read.
+const maxHead = 64 << 10
+
+// Refusal says why a file is not written.
+type Refusal struct {
+	By, Path, Why string
+	err           error
+}
+
+func (r *Refusal) Error() string {
+	s := r.Path
+	if q := strconv.Quote(s); q != `"`+s+`"` { // nothing that a terminal would obey
+		s = q
+	}
+	if r.By != "" {
+		s = r.By + " " + s
+	}
+	return s + ": " + r.Why
+}
+
+func (r *Refusal) Unwrap() error { return r.err }
+
+// unfit says that something may not be written to.
+type unfit string
+
+func (u unfit) Error() string { return string(u) }
+
+const (
+	isLink    unfit = "it is a symbolic link, and where it leads is not touched: name the file itself"
+	isFolder  unfit = "it is a folder: name a file in it"
+	isSpecial unfit = "it is a pipe, a device or a socket: name a file"
+	isStdout  unfit = "standard output is taken: name a file, ./- for one that is called so"
+	isTheirs  unfit = "it belongs to another user: choose another name"
+	isLinked  unfit = "it has another name too, a hard link, which would lose its content: remove this one, or choose another name"
+	isBusy    unfit = "another cowscope is writing to it: choose another name, or end that one"
+	isMoving  unfit = "something else keeps changing it: choose another name"
+)
+
+// errAgain says that what was looked at is not there any more.
+var errAgain = errors.New("the file has changed")
+
+// attempts is how often a file is looked at that somebody changes at the same time.
+const attempts = 100
+
+// do calls f with the folder of a path until that is not disturbed, and words its error.
+func (k Kind) do(path string, f func(*folder) error) error {
+	err := errAgain
+	for n := 0; n < attempts && errors.Is(err, errAgain); n++ {
+		var d *folder
+		if d, err = openFolder(path); err == nil {
+			err = f(d)
+			d.done()
+		}
+	}
+	var named *fs.PathError
+	var linked *os.LinkError
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, errAgain):
+		err = isMoving
+	case errors.As(err, &named):
+		err = named.Err
+	case errors.As(err, &linked):
+		err = linked.Err
+	}
+	return &Refusal{k.By, path, err.Error(), err}
+}
+
+// Check says why a file could not be written, without touching it; nil where it could.
+func (k Kind) Check(path string) error {
+	return k.do(path, func(d *folder) error {
+		old, err := k.existing(d, false)
+		if err != nil {
+			return err
+		}
+		old.close()
+		t, err := d.draft()
+		if err == nil {
+			t.drop()
+		}
+		return err
+	})
+}
+
+// New makes a file. Where there is something of that name, whatever it is, the error is fs.ErrExist.
+func (k Kind) New(path string, content []byte) error {
+	return k.do(path, func(d *folder) error {
+		if _, err := d.root.Lstat(d.name); err == nil {
+			return taken{}
+		}
+		err := k.put(d, content, nil)
+		if errors.Is(err, fs.ErrExist) {
+			return taken{}
+		}
+		return err
+	})
+}
+
+// taken is fs.ErrExist in plain words.
+type taken struct{}
+
+func (taken) Error() string        { return "it is there already: choose another name" }
+func (taken) Is(target error) bool { return target == fs.ErrExist }
+
+// Write makes a file, or replaces one of the same kind as a whole.
+func (k Kind) Write(path string, content []byte) error {
+	return k.do(path, func(d *folder) error {
+		old, err := k.existing(d, false)
+		if err != nil {
+			return err
+		}
+		defer old.close()
+		err = k.put(d, content, old)
+		if old == nil && errors.Is(err, fs.ErrExist) {
+			return errAgain
+		}
+		return err
+	})
+}
+
+// found is a file that is there and may be overwritten.
+type found struct {
+	*os.File
+	info fs.FileInfo
+}
+
+func (f *found) close() {
+	if f != nil {
+		f.Close()
+	}
+}
+
+// existing opens what is there and may be overwritten, nil where nothing is. It is locked first where that is asked for.
+func (k Kind) existing(d *folder, locked bool) (*found, error) {
+	before, err := d.root.Lstat(d.name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err == nil {
+		err = fit(before)
+	}
+	if err != nil {
+		return nil, err
+	}
+	file, err := d.root.OpenFile(d.name, os.O_RDWR|nonblock, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, errAgain
+	}
+	if err != nil {
+		return nil, err
+	}
+	f := &found{File: file}
+	if err = k.recognise(d, f, before, locked); err != nil {
+		file.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+// recognise looks at an open file that was found as before.
+func (k Kind) recognise(d *folder, f *found, before fs.FileInfo, locked bool) (err error) {
+	if err := block(f.File); err != nil {
+		return err
+	}
+	if locked {
+		if err := lock(f.File, false); err != nil {
+			return err
+		}
+	}
+	if f.info, err = f.Stat(); err != nil {
+		return err
+	}
+	if !os.SameFile(before, f.info) {
+		return errAgain
+	}
+	if now, err := d.root.Lstat(d.name); locked && (err != nil || !os.SameFile(now, f.info)) { // who had it before has removed it
+		return errAgain
+	}
+	if err := fit(f.info); err != nil {
+		return err
+	}
+	if f.info.Size() > 0 && (k.Mine == nil || !k.Mine(io.LimitReader(f, maxHead))) {
+		return unfit("it is there already and is not " + k.What + ": remove it, or choose another name")
+	}
+	return nil
+}
+
+// fit says why something may not be written to, whatever it holds.
+func fit(st fs.FileInfo) error {
+	owned, links := owner(st)
+	switch mode := st.Mode(); {
+	case mode&fs.ModeSymlink != 0:
+		return isLink
+	case mode.IsDir():
+		return isFolder
+	case !mode.IsRegular():
+		return isSpecial
+	case !owned:
+		return isTheirs
+	case links > 1:
+		return isLinked
+	}
+	return nil
+}
+
+// kept is the mode of a file that is overwritten.
+func kept(st fs.FileInfo) fs.FileMode { return st.Mode().Perm() &^ 0o022 }
+
+// openFolder opens the folder of a path.
+func openFolder(path string) (*folder, error) {
+	dir, name := filepath.Split(path)
+	switch {
+	case path == "-":
+		return nil, isStdout
+	case name == "" || name == "." || name == "..":
+		return nil, isFolder
+	case dir == "":
+		dir = "."
+	}
+	root, err := os.OpenRoot(dir + string(filepath.Separator) + ".") // nothing but a folder has a . in it, a pipe for one
+	if err != nil {
+		return nil, err
+	}
+	return &folder{root: root, name: name}, nil
+}
+
+// Lock waits until nobody else holds the lock that a file stands for, and takes it. It is free again when it is given
+// back, or its holder dies. The file stays.
+func Lock(path string) (unlock func(), err error) {
+	k := Kind{What: "a lock", Mine: func(io.Reader) bool { return true }}
+	err = k.do(path, func(d *folder) error {
+		f, err := d.root.OpenFile(d.name, os.O_RDWR|os.O_CREATE|os.O_EXCL, private)
+		if errors.Is(err, fs.ErrExist) {
+			var old *found
+			if old, err = k.existing(d, false); old != nil {
+				f = old.File
+			} else if err == nil {
+				return errAgain
+			}
+		}
+		if err != nil {
+			return err
+		}
+		if err := lock(f, true); err != nil {
+			f.Close()
+			return err
+		}
+		unlock = func() { f.Close() }
+		return nil
+	})
+	return unlock, err
+}
+
+// private is the mode of what is new.
+const private = 0o600
+
+func nothingCanBeMade(err error) error {
+	return fmt.Errorf("no file can be made in its folder: %w", plain(err))
+}
+
+// plain is the error of a call without the path that it names.
+func plain(err error) error {
+	var named *fs.PathError
+	if errors.As(err, &named) {
+		return named.Err
+	}
+	return err
+}

@@ -1,0 +1,99 @@
+package output
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// makers are the calls that make, fill or rename a file, and those that do with some flags.
+var (
+	makers    = []string{"Create", "CreateTemp", "WriteFile", "Rename", "Renameat", "Renameat2", "Link", "Linkat", "Symlink", "Truncate", "Creat", "Mknod", "Mkdir", "MkdirAll", "MkdirTemp"}
+	openers   = []string{"OpenFile", "Open", "Openat", "Openat2"}
+	onlyReads = []string{"O_RDONLY", "O_CLOEXEC", "O_NOFOLLOW", "O_NONBLOCK", "O_DIRECTORY", "O_PATH"}
+)
+
+// elsewhere is what may write beside this package, and why.
+var elsewhere = map[string]string{
+	"actions/subject/gate_linux.go OpenFile":    "/dev/null, to probe with",
+	"actions/subject/start_linux.go CreateTemp": "the subject's executable, removed before it runs",
+	"actions/subject/start_linux.go WriteFile":  "/proc",
+	"actions/scratch/calls_linux.go Open":       "scratch files, which have no name",
+	"actions/lesson/progress.go MkdirAll":       "a folder of cowscope's own",
+	"actions/lesson/progress.go Rename":         "puts a damaged file aside",
+	"tui/run_demo.go MkdirAll":                  "a folder that is asked for",
+}
+
+// Nothing else in the program makes files.
+func TestOnlyDoor(t *testing.T) {
+	root := filepath.Join("..", "..")
+	used := map[string]bool{}
+	err := filepath.WalkDir(root, func(path string, e fs.DirEntry, err error) error {
+		rel, _ := filepath.Rel(root, path)
+		rel = filepath.ToSlash(rel)
+		if err != nil || e.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") || filepath.ToSlash(filepath.Dir(rel)) == "actions/output" {
+			return err
+		}
+		f, err := parser.ParseFile(token.NewFileSet(), path, nil, 0)
+		if err != nil {
+			return err
+		}
+		ast.Inspect(f, func(n ast.Node) bool {
+			call, ok := n.(*ast.CallExpr)
+			if !ok {
+				return true
+			}
+			sel, ok := call.Fun.(*ast.SelectorExpr)
+			if !ok {
+				return true
+			}
+			pkg, ok := sel.X.(*ast.Ident)
+			if !ok || pkg.Name != "os" && pkg.Name != "unix" && pkg.Name != "syscall" {
+				return true
+			}
+			if makes(sel.Sel.Name, call.Args) {
+				used[rel+" "+sel.Sel.Name] = true
+			}
+			return true
+		})
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for at := range used {
+		if elsewhere[at] == "" {
+			t.Errorf("%s: files are made by package output, whose rules say how", at)
+		}
+	}
+	for at := range elsewhere {
+		if !used[at] {
+			t.Errorf("%s is an exception that nothing needs", at)
+		}
+	}
+}
+
+func makes(name string, args []ast.Expr) bool {
+	if slices.Contains(makers, name) {
+		return true
+	}
+	if !slices.Contains(openers, name) {
+		return false
+	}
+	writes := false
+	for _, a := range args[1:] { // the path stands first
+		ast.Inspect(a, func(n ast.Node) bool {
+			id, ok := n.(*ast.Ident)
+			if ok && strings.HasPrefix(id.Name, "O_") && !slices.Contains(onlyReads, id.Name) {
+				writes = true
+			}
+			return true
+		})
+	}
+	return writes
+}

@@ -1,0 +1,34 @@
+package output
+
+import (
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+func (d *folder) unnamed() *os.File { return nil }
+
+func (*draft) link(string) error { return unix.ENOTSUP } // every draft has a name
+
+// rename renames within the folder; can is false where the file system cannot do it with that flag (renameatx_np(2)).
+func (d *folder) rename(from, to string, flag uint32) (can bool, err error) {
+	dir, err := d.root.Open(".")
+	if err != nil {
+		return false, err
+	}
+	defer dir.Close()
+	err = unix.RenameatxNp(int(dir.Fd()), from, int(dir.Fd()), to, flag)
+	if err == unix.EINVAL || err == unix.ENOTSUP {
+		return false, nil
+	}
+	return true, err
+}
+
+// exchange has two names change places, in one step.
+func (d *folder) exchange(a, b string) (can bool, err error) { return d.rename(a, b, unix.RENAME_SWAP) }
+
+// move renames, but not over anything.
+func (d *folder) move(from, to string) bool {
+	can, err := d.rename(from, to, unix.RENAME_EXCL)
+	return can && err == nil
+}
