@@ -2,6 +2,7 @@ package lesson
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -165,6 +166,29 @@ func TestProgressConcurrent(t *testing.T) {
 	for id, done := range all {
 		if id != "both" && len(done) != steps {
 			t.Errorf("%s: %v", id, done)
+		}
+	}
+}
+
+// What is no file of cowscope's own in the place of the progress, or of its lock, is not written to and not waited for.
+func TestProgressElsewhere(t *testing.T) {
+	for name, make := range map[string]func(path, mine string) error{
+		"link": func(path, mine string) error { return os.Symlink(mine, path) },
+		"hard": func(path, mine string) error { return os.Link(mine, path) },
+	} {
+		for _, ending := range []string{"", ".lock"} {
+			p, file := progressFile(t)
+			mine := filepath.Join(t.TempDir(), "mine.json")
+			const text = `{"version":1,"lessons":{"mine":[1]}}`
+			if err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o700), os.WriteFile(mine, []byte(text), 0o600), make(file+ending, mine)); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := p.Mark("x", 1); err == nil {
+				t.Errorf("%s%s: no error", name, ending)
+			}
+			if b, _ := os.ReadFile(mine); string(b) != text {
+				t.Errorf("%s%s: the file is %q", name, ending, b)
+			}
 		}
 	}
 }

@@ -14,8 +14,8 @@ import (
 // makers are the calls that make, fill or rename a file, and those that do with some flags.
 var (
 	makers    = []string{"Create", "CreateTemp", "WriteFile", "Rename", "Renameat", "Renameat2", "Link", "Linkat", "Symlink", "Truncate", "Creat", "Mknod", "Mkdir", "MkdirAll", "MkdirTemp"}
-	openers   = []string{"OpenFile", "Open", "Openat", "Openat2"}
-	onlyReads = []string{"O_RDONLY", "O_CLOEXEC", "O_NOFOLLOW", "O_NONBLOCK", "O_DIRECTORY", "O_PATH"}
+	openers   = map[string]int{"OpenFile": 1, "Open": 1, "Openat": 2} // which argument has the flags
+	onlyReads = []string{"os", "unix", "syscall", "O_RDONLY", "O_CLOEXEC", "O_NOFOLLOW", "O_NONBLOCK", "O_DIRECTORY", "O_PATH"}
 )
 
 // elsewhere is what may write beside this package, and why.
@@ -82,18 +82,16 @@ func makes(name string, args []ast.Expr) bool {
 	if slices.Contains(makers, name) {
 		return true
 	}
-	if !slices.Contains(openers, name) {
+	at, opens := openers[name]
+	if !opens || at >= len(args) { // os.Open has none
 		return false
 	}
 	writes := false
-	for _, a := range args[1:] { // the path stands first
-		ast.Inspect(a, func(n ast.Node) bool {
-			id, ok := n.(*ast.Ident)
-			if ok && strings.HasPrefix(id.Name, "O_") && !slices.Contains(onlyReads, id.Name) {
-				writes = true
-			}
-			return true
-		})
-	}
+	ast.Inspect(args[at], func(n ast.Node) bool {
+		if id, ok := n.(*ast.Ident); ok && !slices.Contains(onlyReads, id.Name) {
+			writes = true
+		}
+		return true
+	})
 	return writes
 }
