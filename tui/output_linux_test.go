@@ -376,6 +376,7 @@ func TestTwoAtOnce(t *testing.T) {
 		first := start(t, 80, 24, nil, flag, path)
 		first.sees("step 0/0").keys("m\r").sees("step 1/1")
 		second := start(t, 80, 24, nil, flag, path)
+		<-second.over
 		if code := second.ends(); code != 2 || !strings.Contains(second.wrote(), "another cowscope is writing") {
 			t.Errorf("%s: the second ended with %d:\n%s", flag, code, second.text())
 		}

@@ -17,7 +17,8 @@
 //     again before it goes; if it is not what may be overwritten, it is put back.
 //   - At any time, a kill included, a file that is written at once is whole. A disk that is full loses nothing.
 //
-// Windows knows no owner and no mode here, and there a name is replaced without the exchange that shows what went.
+// On Windows owners, modes, other names and locks are not looked at. There, and where a file system cannot exchange two
+// names, looking at what is replaced and replacing it are two steps.
 package output
 
 import (

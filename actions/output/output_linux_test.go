@@ -147,7 +147,7 @@ func TestSwapped(t *testing.T) {
 			done <- err
 		}()
 		wrote, tried := 0, 0
-		for ; wrote < times && tried < 100*times; tried++ {
+		for ; wrote < times && tried < 30*times; tried++ {
 			if write(at("a"), []byte(ours+"new")) == nil {
 				wrote++
 			}
@@ -219,13 +219,15 @@ func TestReadOnlyFolder(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer os.Chmod(dir, 0o700)
-	for way, want := range map[string]string{"Write": "no file can be made in its folder: permission denied", "Open": ""} {
-		if err := ways[way](path, []byte(ours+"new")); (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
-			t.Errorf("%s: %v", way, err)
-		}
-		if want != "" {
-			holds(t, path, ours)
-		}
+	if err := kind.Write(path, []byte(ours+"new")); err == nil || !strings.Contains(err.Error(), "no file can be made in its folder: permission denied") {
+		t.Error(err)
+	}
+	holds(t, path, ours)
+	if err := opened(path, []byte(ours+"new")); err != nil {
+		t.Error(err)
+	}
+	holds(t, path, ours+"new")
+	for way := range ways {
 		if err := ways[way](path+"new", []byte(ours)); err == nil || !strings.Contains(err.Error(), "permission denied") {
 			t.Errorf("%s, a new one: %v", way, err)
 		}

@@ -8,7 +8,7 @@ import (
 	"os"
 )
 
-// Where neither owners nor locks nor an exchange of names are known here, the other rules hold.
+// Here the rules hold but for those about owners, other names and locks.
 
 const nonblock = 0
 
