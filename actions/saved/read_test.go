@@ -274,7 +274,7 @@ func TestNothingIsForgotten(t *testing.T) {
 		{vmspace.Mapping{}, "Range Perms Offset Major Minor Inode Path Smaps"},
 		{vmspace.Counters{}, "Rss Pss Swap Locked LazyFree AnonHuge KSM VMFlags"},
 		{vmspace.Run{}, "Start Pages Word Frame KFlags Scan Attrs Mapcount State Shift"},
-		{vmspace.Facts{}, "FileSize StackLimit OnlyStack NeverForked Arch"},
+		{vmspace.Facts{}, "FileSize StackLimit OnlyStack NeverForked Arch ExecOnly"},
 	} {
 		var names []string
 		for _, f := range reflect.VisibleFields(reflect.TypeOf(c.of)) {
