@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"runtime/debug"
@@ -22,6 +23,7 @@ import (
 	"cowscope/tui"
 	"cowscope/tui/cast"
 	"cowscope/vmspace"
+	"cowscope/vmspace/printable"
 
 	"github.com/charmbracelet/x/term"
 	"github.com/spf13/cobra"
@@ -37,9 +39,19 @@ const (
 	exitStart  = 3 // the subject cannot be started
 )
 
+// All that is written goes through these two, but for the screen, which draws cells of its own.
+var (
+	stdout = printable.NewWriter(os.Stdout)
+	stderr = printable.NewWriter(os.Stderr)
+)
+
 func main() {
-	if err := command().Execute(); err != nil {
-		fmt.Fprintln(os.Stderr, "cowscope:", err)
+	err := command().Execute()
+	if err != nil {
+		fmt.Fprintln(stderr, "cowscope:", err)
+	}
+	err = errors.Join(err, stdout.Flush(), stderr.Flush())
+	if err != nil {
 		os.Exit(status(err))
 	}
 }
@@ -49,6 +61,12 @@ type statusError struct {
 	status int
 	error
 }
+
+// flagError is a mistake on the command line, in one line whatever was given there.
+type flagError struct{ error }
+
+func (e flagError) Error() string { return printable.Line(e.error.Error()) }
+func (e flagError) Unwrap() error { return e.error }
 
 // status is the exit status that an error calls for.
 func status(err error) int {
@@ -67,6 +85,9 @@ func command() *cobra.Command {
 	c := labCommand("cowscope")
 	c.Version = version
 	c.SilenceErrors = true
+	c.SetOut(stdout)
+	c.SetErr(stderr)
+	c.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return flagError{err} })
 	c.CompletionOptions.DisableDefaultCmd = true
 	c.AddCommand(labCommand("lab"), lessonCommand(), demoCommand(), execCommand(), snapshotCommand(), doctorCommand(), replayCommand())
 	return c
@@ -90,7 +111,7 @@ func labCommand(use string) *cobra.Command {
 	f.StringVar(&o.Save, "save", "", saveHelp)
 	f.StringVar(&o.From, "from", "", "first run the commands of this saved session again, and say where the kernel answers differently")
 	f.IntVar(&o.Until, "until", -1, "with --from: up to this step; left out, all of them")
-	o.Program = version
+	o.Program, o.Out = version, stdout
 	return c
 }
 
@@ -195,7 +216,7 @@ func runScript(name string, o actions.Options, json bool, save string, after fun
 		return err
 	}
 	if why, err := script.Missing(); err != nil || why != "" {
-		fmt.Fprintln(os.Stderr, "cowscope:", why)
+		fmt.Fprintln(stderr, "cowscope:", why)
 		return err
 	}
 	file, err := saved.Create(save)
@@ -216,7 +237,7 @@ func runScript(name string, o actions.Options, json bool, save string, after fun
 	if err != nil {
 		return err
 	}
-	out := bufio.NewWriterSize(os.Stdout, 64<<10)
+	out := bufio.NewWriterSize(stdout, 64<<10)
 	show := progress(script.Len())
 	rep, err := script.Run(ctx, s, func(st *actions.Step, line int) error {
 		show(line)
@@ -249,7 +270,7 @@ func readScript(name string) (*actions.Script, error) {
 	}
 	f, err := os.Open(name)
 	if err != nil {
-		return nil, err
+		return nil, printable.Error(err)
 	}
 	defer f.Close()
 	return actions.ReadScript(name, f)
@@ -266,10 +287,10 @@ func progress(steps int) func(line int) {
 	return func(line int) {
 		switch done++; {
 		case line == 0 && shown:
-			fmt.Fprint(os.Stderr, "\r\x1b[K")
+			stderr.Control("\r\x1b[K")
 		case line > 0 && time.Now().After(next):
 			next, shown = time.Now().Add(200*time.Millisecond), true
-			fmt.Fprintf(os.Stderr, "\r%d of %d steps, line %d\x1b[K", done, steps, line)
+			stderr.Control(fmt.Sprintf("\r%d of %d steps, line %d\x1b[K", done, steps, line))
 		}
 	}
 }
@@ -304,11 +325,11 @@ func snapshot(pid int, json bool) error {
 	if json {
 		write = r.WriteProcessJSON
 	}
-	if err := write(os.Stdout, vmspace.Member{Label: "p1", PID: pid}); err != nil {
+	if err := write(stdout, vmspace.Member{Label: "p1", PID: pid}); err != nil {
 		return statusError{exitFailed, fmt.Errorf("process %d cannot be read: %w", pid, err)}
 	}
 	if !json {
-		fmt.Println(r.Cost())
+		fmt.Fprintln(stdout, r.Cost())
 	}
 	return nil
 }
@@ -334,7 +355,7 @@ func doctor(json bool) error {
 	if json {
 		write = r.WriteJSON
 	}
-	if err := write(os.Stdout); err != nil {
+	if err := write(stdout); err != nil {
 		return statusError{exitFailed, err}
 	}
 	if err := r.Startable(); err != nil {
@@ -372,7 +393,7 @@ func lessonCommand() *cobra.Command {
 	c.AddCommand(
 		&cobra.Command{Use: "list", Short: "the lessons in the order in which they build on each other", Args: cobra.NoArgs,
 			RunE: func(*cobra.Command, []string) error {
-				return lesson.WriteList(os.Stdout, language, progressOrNone(), term.IsTerminal(os.Stdout.Fd()))
+				return lesson.WriteList(stdout, language, progressOrNone(), term.IsTerminal(os.Stdout.Fd()))
 			}},
 		&cobra.Command{Use: "check [NAME|FILE.md…]", Short: "run lessons headless on this kernel and prove every step",
 			RunE: func(_ *cobra.Command, args []string) error { return checkLessons(language, args) }},
@@ -380,7 +401,7 @@ func lessonCommand() *cobra.Command {
 			RunE: func(_ *cobra.Command, args []string) error { return newLesson(args[0]) }},
 		&cobra.Command{Use: "format", Short: "how a lesson is written, for authors", Args: cobra.NoArgs,
 			RunE: func(*cobra.Command, []string) error {
-				_, err := os.Stdout.WriteString(lesson.Format)
+				_, err := io.WriteString(stdout, lesson.Format)
 				return err
 			}})
 	return c
@@ -410,7 +431,7 @@ func openLesson(language string, args []string) (*lesson.Lesson, *lesson.Progres
 		return nil, nil, err
 	}
 	if why, err := l.Missing(); err != nil || why != "" {
-		return nil, nil, errors.Join(err, fmt.Errorf("%s cannot run here: %s", args[0], why))
+		return nil, nil, errors.Join(err, fmt.Errorf("%s cannot run here: %s", printable.Name(args[0]), why))
 	}
 	return l, progress, nil
 }
@@ -418,7 +439,7 @@ func openLesson(language string, args []string) (*lesson.Lesson, *lesson.Progres
 func checkLessons(language string, names []string) error {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
-	problems, err := lesson.CheckAll(ctx, os.Stdout, language, names)
+	problems, err := lesson.CheckAll(ctx, stdout, language, names)
 	if err == nil && problems > 0 {
 		err = statusError{exitFailed, fmt.Errorf("%d of what the lessons say does not hold here", problems)}
 	}
@@ -428,7 +449,8 @@ func checkLessons(language string, names []string) error {
 func newLesson(name string) error {
 	file, err := lesson.Create(name)
 	if err == nil {
-		fmt.Printf("%s is a lesson that holds: cowscope lesson %s shows it, cowscope lesson check %s proves it\n", file, file, file)
+		file = printable.Name(file)
+		fmt.Fprintf(stdout, "%s is a lesson that holds: cowscope lesson %s shows it, cowscope lesson check %s proves it\n", file, file, file)
 	}
 	return err
 }
@@ -457,7 +479,7 @@ func demoCommand() *cobra.Command {
 			case !all && dir != "":
 				return errors.New("--record-dir goes with --all; --record FILE is for one demo")
 			case all:
-				return demoStatus(tui.RecordDemos(dir, o, func(line string) { fmt.Println(line) }))
+				return demoStatus(tui.RecordDemos(dir, o, func(line string) { fmt.Fprintln(stdout, line) }))
 			case len(args) == 0:
 				return errors.New("demo needs a NAME or a FILE: cowscope demo list tells what there is")
 			}
@@ -477,7 +499,7 @@ func demoCommand() *cobra.Command {
 	f.StringVar(&dir, "record-dir", "", "directory for the recordings of --all")
 	c.AddCommand(&cobra.Command{Use: "list", Short: "the demos that cowscope brings along", Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			return tui.WriteDemos(os.Stdout, term.IsTerminal(os.Stdout.Fd()))
+			return tui.WriteDemos(stdout, term.IsTerminal(os.Stdout.Fd()))
 		}})
 	return c
 }
@@ -488,7 +510,7 @@ func runDemo(name string, o tui.DemoOptions) error {
 		return err
 	}
 	if why, err := d.Missing(); err != nil || why != "" {
-		fmt.Fprintln(os.Stderr, "cowscope:", why)
+		fmt.Fprintln(stderr, "cowscope:", why)
 		return err
 	}
 	return demoStatus(tui.RunDemo(d, o))
@@ -518,7 +540,7 @@ func replayCommand() *cobra.Command {
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			if format {
-				_, err := os.Stdout.WriteString(saved.Format)
+				_, err := io.WriteString(stdout, saved.Format)
 				return err
 			}
 			if len(args) == 0 {
@@ -542,9 +564,9 @@ func replay(name string, o tui.ScreenOptions, list, json bool) error {
 	var err error
 	switch {
 	case json:
-		err = rec.WriteJSON(os.Stdout)
+		err = rec.WriteJSON(stdout)
 	case list:
-		err = rec.WriteList(os.Stdout)
+		err = rec.WriteList(stdout)
 	case damage != nil:
 		return tui.RunReplay(rec, o, damage.Error())
 	default:

@@ -9,6 +9,7 @@ import (
 	"strconv"
 
 	"cowscope/vmspace"
+	"cowscope/vmspace/printable"
 )
 
 // What the rows of several calls ask of the evidence, and the rows that several calls share.
@@ -42,7 +43,7 @@ func (e *evidence) called(m vmspace.Mapping, addr uint64) string {
 	case fixedName(m) != "":
 		return fixedName(m)
 	case m.Path != "":
-		return readable(m.Path)
+		return printable.Name(m.Path)
 	}
 	return fmt.Sprintf("0x%x", m.Start)
 }
@@ -54,14 +55,6 @@ func (e *evidence) inside(m vmspace.Mapping, r vmspace.Range) string {
 		return offsetPlace(name, at-b.Start, e.pageSize()) // only from here on
 	}
 	return e.called(m, at)
-}
-
-// readable is a path without what a terminal would obey.
-func readable(path string) string {
-	if q := strconv.Quote(path); len(q) != len(path)+2 {
-		return q
-	}
-	return path
 }
 
 // some finds the first mapping of r that bad is true of.
@@ -229,7 +222,7 @@ func openFileFacts(pid int, c *call) *fileFacts {
 		return nil
 	}
 	r, w := parseAccessMode(string(text))
-	return &fileFacts{name: readable(name), dir: info.IsDir(), readable: r, writable: w}
+	return &fileFacts{name: printable.Name(name), dir: info.IsDir(), readable: r, writable: w}
 }
 
 // parseAccessMode reads the access mode from the flags of /proc/PID/fdinfo/N, which are octal (proc_pid_fdinfo(5), open(2)).

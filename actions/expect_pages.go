@@ -8,6 +8,7 @@ import (
 
 	"cowscope/actions/lang"
 	"cowscope/vmspace"
+	"cowscope/vmspace/printable"
 )
 
 // Expectations about mappings, pages and what is in them.
@@ -55,8 +56,7 @@ func (c *call) mapping(addr uint64) (vmspace.Mapping, bool) {
 
 // mapsLine is a mapping as /proc/PID/maps has it, its path quoted where it needs to be.
 func mapsLine(m vmspace.Mapping) string {
-	path := fmt.Sprintf("%q", m.Path)
-	return strings.TrimSpace(fmt.Sprintf("maps: %x-%x %s %s", m.Start, m.End, m.Perms, path[1:len(path)-1]))
+	return strings.TrimSpace(fmt.Sprintf("maps: %x-%x %s %s", m.Start, m.End, m.Perms, printable.Name(m.Path)))
 }
 
 func checkPage(c *call) (finding, error) {

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"cowscope/vmspace"
+	"cowscope/vmspace/printable"
 )
 
 // Explanations: one or two sentences of what happened and why, from the outcome and the changes together.
@@ -75,7 +76,7 @@ func explainMmap(st *Step, c *call) string {
 		text += fmt.Sprintf(" %s were asked for: a mapping is whole pages, the rest of the last one can be used too.", bytesCount(asked))
 	}
 	if name, ok := c.cmd.Word("file"); ok {
-		text += fmt.Sprintf(" %s was opened (%s) and is closed again: the mapping itself keeps the file.", name, c.mode)
+		text += fmt.Sprintf(" %s was opened (%s) and is closed again: the mapping itself keeps the file.", printable.Name(name), c.mode)
 	}
 	return text
 }

@@ -7,6 +7,7 @@ import (
 
 	"cowscope/actions/lang"
 	"cowscope/vmspace"
+	"cowscope/vmspace/printable"
 )
 
 // The files of the scratch folder. What is done to them is done from outside, by cowscope's own system calls: it is what another
@@ -191,7 +192,7 @@ var expectFile = expectation("file", "a file holds this text, as read(2) sees it
 			return f, err
 		}
 		size, err := c.s.files.Size(name)
-		f.got, f.holds, f.evidence = readText(got), bytes.Equal(got, want), fmt.Sprintf("pread at %d; %s has %s", offset, name, bytesCount(size))
+		f.got, f.holds, f.evidence = readText(got), bytes.Equal(got, want), fmt.Sprintf("pread at %d; %s has %s", offset, printable.Name(name), bytesCount(size))
 		if len(got) < len(want) {
 			f.got = strings.TrimSpace(f.got + " and then the file ends")
 		}

@@ -8,6 +8,7 @@ import (
 	"syscall"
 
 	"cowscope/actions/scratch"
+	"cowscope/vmspace/printable"
 )
 
 // Opening a file for mmap: the subject opens it itself, maps it, and closes it again.
@@ -28,7 +29,7 @@ func (c *call) descriptor() (fd uint64, shown string, ok bool, err error) {
 		return 0, "", false, c.cmd.ErrorIn("fd", "file= opens a descriptor of its own", "give one of file= and fd=")
 	case file:
 		fd, err = c.openFile(name)
-		return fd, fmt.Sprintf("%d<%s>", fd, name), c.Result == ResultOK, err
+		return fd, fmt.Sprintf("%d<%s>", fd, printable.Name(name)), c.Result == ResultOK, err
 	case !given:
 		n = -1
 	}
@@ -61,12 +62,12 @@ func (c *call) open(f *os.File, name string, mode uint64, shown string) (uint64,
 	}
 	c.settle(e)
 	if c.Result != ResultOK {
-		c.note = fmt.Sprintf("%s: %s cannot be opened so: %s. Nothing was mapped.", c.Result, name, e.Errno)
+		c.note = fmt.Sprintf("%s: %s cannot be opened so: %s. Nothing was mapped.", c.Result, printable.Name(name), e.Errno)
 		return 0, nil
 	}
 	info, err := f.Stat()
 	c.note, c.mode = "", shown
-	c.opened = &fileFacts{name: name, dir: err == nil && info.IsDir(), readable: mode != syscall.O_WRONLY, writable: mode != syscall.O_RDONLY}
+	c.opened = &fileFacts{name: printable.Name(name), dir: err == nil && info.IsDir(), readable: mode != syscall.O_WRONLY, writable: mode != syscall.O_RDONLY}
 	return e.Value, nil
 }
 

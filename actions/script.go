@@ -8,6 +8,7 @@ import (
 	"io"
 
 	"cowscope/actions/lang"
+	"cowscope/vmspace/printable"
 )
 
 // Scripts: the language without a screen. The whole script is read and parsed before its first line runs.
@@ -55,6 +56,7 @@ func ReadScript(file string, r io.Reader) (*Script, error) {
 	if err != nil {
 		return nil, err
 	}
+	file = printable.Name(file)
 	s := &Script{file: file}
 	in := bufio.NewScanner(r)
 	in.Buffer(nil, maxLine)
@@ -73,7 +75,7 @@ func ReadScript(file string, r io.Reader) (*Script, error) {
 		return nil, &ScriptError{file, n + 1, fmt.Errorf("the line is longer than %d bytes", maxLine)}
 	}
 	if err := in.Err(); err != nil {
-		return nil, fmt.Errorf("%s: %w", file, err)
+		return nil, fmt.Errorf("%s: %w", file, printable.Error(err))
 	}
 	return s, nil
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"cowscope/vmspace"
+	"cowscope/vmspace/printable"
 )
 
 // What an instruction was stopped for. The kernel tells a tracer the signal, its code and an address (sigaction(2)), not whether the
@@ -121,7 +122,7 @@ var signalReasons = []reason{
 	{"SIGBUS/ADRERR", "lent by the kernel", "vdso(7)", func(e *evidence) bool { m, ok := e.faulty(); return ok && lent(m) },
 		func(e *evidence) string {
 			m, _ := e.faulty()
-			return fmt.Sprintf("%s is mapped, but the kernel has no page for this place of %s.", e.at(e.st.Fault), m.Path)
+			return fmt.Sprintf("%s is mapped, but the kernel has no page for this place of %s.", e.at(e.st.Fault), printable.Name(m.Path))
 		}},
 	{"SIGBUS/ADRERR", "past some end", "mmap(2)", nil, func(e *evidence) string {
 		return fmt.Sprintf("%s is mapped, but there is no page behind it: its file or shared memory ends before it, or could not be read.",

@@ -6,10 +6,11 @@
 package tui
 
 import (
-	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"cowscope/vmspace/printable"
 
 	"github.com/charmbracelet/x/ansi"
 )
@@ -169,7 +170,7 @@ func nextGlyph(s string) (glyph string, width int, rest string) {
 	if r >= 0x2190 && r < 0x2200 || r >= 0x2500 && r < 0x25fb { // arrows, borders, blocks: what the screen itself draws, all one column
 		return s[:n], 1, s[n:]
 	}
-	if r == utf8.RuneError && n == 1 || !unicode.IsPrint(r) || joins(s[:n]) {
+	if _, ok := printable.First(s); !ok || joins(s[:n]) {
 		return escapeFirst(s, n)
 	}
 	w := ansi.StringWidth(s[:n])
@@ -181,8 +182,7 @@ func nextGlyph(s string) (glyph string, width int, rest string) {
 
 // escapeFirst replaces the first n bytes of s by their Go escape and hands back its first character.
 func escapeFirst(s string, n int) (string, int, string) {
-	q := strconv.QuoteToASCII(s[:n])
-	q = q[1 : len(q)-1]
+	q := printable.Escape(s[:n])
 	return q[:1], 1, q[1:] + s[n:]
 }
 

@@ -25,6 +25,7 @@ import (
 
 	"cowscope/actions"
 	"cowscope/assets"
+	"cowscope/vmspace/printable"
 
 	tea "charm.land/bubbletea/v2"
 )
@@ -96,9 +97,9 @@ type demoReader struct {
 func ReadDemo(file string, in io.Reader) (*Demo, error) {
 	text, err := io.ReadAll(in)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", file, err)
+		return nil, fmt.Errorf("%s: %w", printable.Name(file), printable.Error(err))
 	}
-	r := &demoReader{d: &Demo{file: file, Name: strings.TrimSuffix(path.Base(file), demoSuffix)}}
+	r := &demoReader{d: &Demo{file: printable.Name(file), Name: strings.TrimSuffix(path.Base(file), demoSuffix)}}
 	lines := strings.Split(string(text), "\n")
 	if title, ok := strings.CutPrefix(lines[0], "#"); ok {
 		r.d.Title = strings.TrimSpace(title)
@@ -134,7 +135,7 @@ func ReadDemo(file string, in io.Reader) (*Demo, error) {
 		}
 	}
 	if len(r.d.beats) == 0 {
-		return nil, fmt.Errorf("%s: the demo does nothing", file)
+		return nil, fmt.Errorf("%s: the demo does nothing", r.d.file)
 	}
 	r.add(atEnd, nil) // what the last beat leaves to be looked at
 	return r.d, nil
@@ -257,7 +258,7 @@ func FindDemo(name string) (*Demo, error) {
 		return nil, fmt.Errorf("no demo is called %q, nor is there such a file: cowscope demo list tells what there is", name)
 	}
 	if err != nil {
-		return nil, err
+		return nil, printable.Error(err)
 	}
 	defer f.Close()
 	return ReadDemo(name, f)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"runtime"
@@ -30,10 +31,11 @@ type LabOptions struct {
 	actions.Options
 	ScreenOptions
 	Output
-	Save    string // file that the session is saved to, "" for none
-	Program string // version of cowscope, for that file
-	From    string // saved session whose commands are run first, "" for none
-	Until   int    // the last step of it, -1 for all
+	Save    string    // file that the session is saved to, "" for none
+	Program string    // version of cowscope, for that file
+	From    string    // saved session whose commands are run first, "" for none
+	Until   int       // the last step of it, -1 for all
+	Out     io.Writer // is told of it when the screen is gone
 }
 
 // RunLab runs the lab in the terminal until the user quits. Whatever ends it, the subjects are gone and the terminal is as it was.
@@ -93,7 +95,7 @@ func rerunAndShow(l Lab, o LabOptions, tape *cast.File) error {
 	}
 	err = o.show(l, tape, note, len(differ) > 0)
 	for _, d := range differ {
-		fmt.Println(d)
+		fmt.Fprintln(o.Out, d)
 	}
 	return err
 }

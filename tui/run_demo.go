@@ -12,6 +12,7 @@ import (
 	"cowscope/actions"
 	"cowscope/actions/saved"
 	"cowscope/tui/cast"
+	"cowscope/vmspace/printable"
 )
 
 // DemoOptions are the flags of a demo.
@@ -139,7 +140,7 @@ func RecordDemos(dir string, o DemoOptions, told func(string)) error {
 		return err
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return err
+		return printable.Error(err)
 	}
 	for _, d := range all {
 		if why, err := d.Missing(); err != nil || why != "" {
@@ -153,7 +154,7 @@ func RecordDemos(dir string, o DemoOptions, told func(string)) error {
 		if err := RunDemo(d, o); err != nil {
 			return err
 		}
-		told(o.Record)
+		told(printable.Name(o.Record))
 	}
 	return nil
 }

@@ -15,6 +15,7 @@ import (
 	"strings"
 
 	"cowscope/actions/output"
+	"cowscope/vmspace/printable"
 
 	tea "charm.land/bubbletea/v2"
 )
@@ -52,7 +53,7 @@ func stillKind(path string) (still, error) {
 		}
 		endings = append(endings, k.ending)
 	}
-	return still{}, fmt.Errorf("--still %s: the ending of the name says what the picture is to be: %s", path, strings.Join(endings, ", "))
+	return still{}, fmt.Errorf("--still %s: the ending of the name says what the picture is to be: %s", printable.Name(path), strings.Join(endings, ", "))
 }
 
 // writeStill draws the screen as it is now into a file.

@@ -6,11 +6,13 @@ import (
 	"io"
 	"strconv"
 	"strings"
+
+	"cowscope/vmspace/printable"
 )
 
 // WriteText writes the snapshot for people, one fact a line: a line a process, a line a mapping as in /proc/PID/maps, and under it a
-// line for each run of pages that are there. Addresses are hexadecimal, sizes in bytes. What the kernel prints raw, file names above
-// all, is written with Go's escapes where it is not printable, so that no terminal obeys it.
+// line for each run of pages that are there. Addresses are hexadecimal, sizes in bytes. Paths, which the kernel prints raw, are quoted
+// where they are not printable.
 func (s *Snapshot) WriteText(w io.Writer) error {
 	out := newTextWriter(w, s.PageSize)
 	for _, p := range s.Processes {
@@ -39,7 +41,7 @@ func newTextWriter(w io.Writer, pageSize uint64) textWriter {
 func (o textWriter) head(p *Process) {
 	fmt.Fprintf(o, "%s pid %d %s, rss %d, faults %d minor %d major\n", p.Label, p.PID, p.State, p.RSS, p.MinorFlt, p.MajorFlt)
 	if p.Err != "" {
-		fmt.Fprintf(o, "  %s\n", p.Err)
+		fmt.Fprintf(o, "  %s\n", printable.Line(p.Err))
 	}
 }
 
@@ -79,6 +81,5 @@ func pathText(path string) string {
 	if path == "" {
 		return ""
 	}
-	q := strconv.Quote(path)
-	return " " + q[1:len(q)-1]
+	return " " + printable.Name(path)
 }

@@ -18,7 +18,7 @@ func TestWriteText(t *testing.T) {
 		t.Fatal(err)
 	}
 	const want = `p1 pid 12 stopped, rss 4096, faults 3 minor 0 major
-1000-4000 rw-p file 3 pages /tmp/\x1b[2Jevil\nname
+1000-4000 rw-p file 3 pages "/tmp/\x1b[2Jevil\nname"
     2000 1 anon locked frame 0x99 mapped 1 times
 `
 	if b.String() != want {

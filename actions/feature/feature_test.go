@@ -98,8 +98,8 @@ func checkText(t *testing.T, r Report) {
 func TestText(t *testing.T) {
 	checkText(t, report)
 	out := text(t, report.WriteText)
-	for _, want := range []string{"Linux 5.15.0 on arm64, pages of 16384 bytes, user mal\ufffd[31mory\n", "it came with Linux 6.11",
-		"1 of 3 are available; no subject can be started", "cannot start the subject: no\ufffd]0;title\ufffd\n"} {
+	for _, want := range []string{"Linux 5.15.0 on arm64, pages of 16384 bytes, user mal\\x1b[31mory\n", "it came with Linux 6.11",
+		"1 of 3 are available; no subject can be started", "cannot start the subject: no\\x1b]0;title\\a\n"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("%q is missing in:\n%s", want, out)
 		}

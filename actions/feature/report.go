@@ -8,11 +8,12 @@ import (
 	"io"
 	"slices"
 	"strings"
-	"unicode"
 	"unicode/utf8"
+
+	"cowscope/vmspace/printable"
 )
 
-// Rules of this file: the text fits a terminal of 80 columns, reads without colour, and holds nothing that a terminal would obey.
+// Rules of this file: the text fits a terminal of 80 columns, reads without colour, and holds printable characters only.
 
 const columns = 79
 
@@ -83,7 +84,8 @@ func indent(lines []string) []string {
 func wrap(text string, width int) []string {
 	var lines []string
 	line := ""
-	for _, word := range strings.Fields(strings.Map(shown, text)) {
+	for _, word := range strings.Fields(text) {
+		word = printable.Line(word) // a reason may hold a path, and a user's name may be anything
 		if line != "" && utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) <= width {
 			line += " " + word
 			continue
@@ -101,12 +103,4 @@ func wrap(text string, width int) []string {
 		lines = append(lines, line)
 	}
 	return lines
-}
-
-// shown replaces what a terminal would obey: a reason may hold a path, and a user's name may be anything.
-func shown(r rune) rune {
-	if unicode.IsPrint(r) || unicode.IsSpace(r) {
-		return r
-	}
-	return utf8.RuneError
 }

@@ -5,12 +5,13 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"cowscope/vmspace/printable"
 )
 
 // Errors. Every one says what is wrong, where, and what would be right. Inside the package a complaint is a fault in
 // byte offsets; it leaves as a SyntaxError in columns. A column counts characters (runes) from 1, and an invalid byte
-// counts as one, so a column fits a cursor in an input field. Text of a line is never echoed raw: what a terminal
-// would obey is replaced.
+// counts as one, so a column fits a cursor in an input field. Text of a line is echoed as package printable writes it.
 
 // Span is a stretch of a line: its first column, from 1, and its length in characters.
 type Span struct{ Col, Len int }
@@ -51,14 +52,14 @@ func (e *SyntaxError) Caret() string {
 		mark.WriteByte(' ')
 	}
 	for i := from; i < to; i++ {
-		r := shown(rs[i])
-		line.WriteRune(r)
+		text, width := shown(rs[i])
+		line.WriteString(text)
 		sign := " "
 		if i >= at && i < at+max(e.Len, 1) {
 			sign = "^"
 		}
-		mark.WriteString(strings.Repeat(sign, cells(r)))
-		if i == at && cells(r) == 0 { // a combining mark has no cell of its own
+		mark.WriteString(strings.Repeat(sign, width))
+		if i == at && width == 0 { // a combining mark has no cell of its own
 			mark.WriteByte('^')
 		}
 	}
@@ -71,15 +72,16 @@ func (e *SyntaxError) Caret() string {
 	return line.String() + "\n" + strings.TrimRight(mark.String(), " ")
 }
 
-// shown replaces what a terminal would obey or not show.
-func shown(r rune) rune {
-	switch {
-	case r == '\t':
-		return ' '
-	case r != ' ' && !unicode.IsPrint(r):
-		return utf8.RuneError
+// shown is a character as Caret shows it, and its width in cells.
+func shown(r rune) (text string, width int) {
+	if r == '\t' {
+		return " ", 1
 	}
-	return r
+	text = printable.Line(string(r))
+	if len(text) > utf8.RuneLen(r) { // an escape
+		return text, len(text)
+	}
+	return text, cells(r)
 }
 
 // cells is the width of a printable character on a terminal, near enough to put a caret below it.
@@ -128,14 +130,12 @@ func say(s string) string {
 	n := 0
 	for i := range s {
 		if n == most {
-			return printable(s[:i]) + "…"
+			return printable.Line(s[:i]) + "…"
 		}
 		n++
 	}
 	if s == "" {
 		return `""`
 	}
-	return printable(s)
+	return printable.Line(s)
 }
-
-func printable(s string) string { return strings.Map(shown, s) }

@@ -166,9 +166,9 @@ func TestCaret(t *testing.T) {
 		"mprotect a  # x":           "mprotect a  # x\n          ^",
 		"\tmprotect a zz":           " mprotect a zz\n            ^^",
 		`fwrite "漢字" 0 zz`:          "fwrite \"漢字\" 0 zz\n                ^^",
-		"a\x1b[2J":                  "a\ufffd[2J\n ^",
+		"a\x1b[2J":                  "a\\x1b[2J\n ^^^^",
 		"rm \"e\u0301\" x":          "rm \"e\u0301\" x\n       ^",
-		"mprotect a # \x1b]0;x\x07": "mprotect a # \ufffd]0;x\ufffd\n          ^",
+		"mprotect a # \x1b]0;x\x07": "mprotect a # \\x1b]0;x\\a\n          ^",
 	} {
 		_, err := g.Parse(line)
 		if err == nil {

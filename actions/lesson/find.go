@@ -12,6 +12,7 @@ import (
 
 	"cowscope/actions"
 	"cowscope/actions/output"
+	"cowscope/vmspace/printable"
 )
 
 // Finding a lesson by what a person calls it, and the list as a person reads it.
@@ -39,7 +40,7 @@ func Find(language, name string) (*Lesson, error) {
 	}
 	f, err := os.Open(name)
 	if err != nil {
-		return nil, err
+		return nil, printable.Error(err)
 	}
 	defer f.Close()
 	l, err := Parse(name, f)
@@ -116,6 +117,7 @@ func WriteList(w io.Writer, language string, p *Progress, people bool) error {
 
 // Line says in one line what a check found of the lesson called name.
 func (v Verdict) Line(name string) string {
+	name = printable.Name(name)
 	switch {
 	case v.Skipped != "":
 		return fmt.Sprintf("%s: skipped: %s", name, v.Skipped)

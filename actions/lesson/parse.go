@@ -11,6 +11,7 @@ import (
 
 	"cowscope/actions"
 	"cowscope/actions/lang"
+	"cowscope/vmspace/printable"
 )
 
 // From a file to a lesson. All of it is read and held against the language before anything runs, and every mistake is told.
@@ -21,7 +22,7 @@ func Parse(file string, r io.Reader) (*Lesson, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &parser{g: g, l: &Lesson{ID: file, File: printable(file)}, wrong: map[int]bool{}}
+	p := &parser{g: g, l: &Lesson{ID: file, File: printable.Name(file)}, wrong: map[int]bool{}}
 	if abs, err := filepath.Abs(file); err == nil {
 		p.l.ID = abs
 	}
@@ -30,7 +31,7 @@ func Parse(file string, r io.Reader) (*Lesson, error) {
 	case errors.Is(err, errTooLarge):
 		p.fail(1, 0, "the file is too large for a lesson", fmt.Sprintf("it holds at most %d bytes", maxFile))
 	case err != nil:
-		return nil, fmt.Errorf("%s: %w", p.l.File, err)
+		return nil, fmt.Errorf("%s: %w", p.l.File, printable.Error(err))
 	default:
 		p.all()
 	}

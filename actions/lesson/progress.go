@@ -11,6 +11,7 @@ import (
 	"slices"
 
 	"cowscope/actions/output"
+	"cowscope/vmspace/printable"
 )
 
 // Rules of this file: the file is replaced as a whole, so that a reader finds the old one or the new one. Who writes holds a lock from
@@ -76,6 +77,7 @@ func (p *Progress) Forget(id string) (told string, err error) {
 
 // read gives what the file holds; nothing, where there is none or it is damaged.
 func (p *Progress) read() (r record, told string, err error) {
+	defer func() { err = printable.Error(err) }()
 	r = record{progressVersion, map[string][]int{}}
 	f, err := os.Open(p.path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -91,7 +93,7 @@ func (p *Progress) read() (r record, told string, err error) {
 	}
 	var got record
 	if why := got.parse(b); why != "" {
-		return r, fmt.Sprintf("What was done before is not known: %s %s.", printable(p.path), why), nil
+		return r, fmt.Sprintf("What was done before is not known: %s %s.", printable.Name(p.path), why), nil
 	}
 	return got, "", nil
 }
@@ -117,6 +119,7 @@ func (r *record) parse(b []byte) (why string) {
 
 // change reads, changes and replaces the file while nobody else does.
 func (p *Progress) change(f func(record)) (told string, err error) {
+	defer func() { err = printable.Error(err) }()
 	dir := filepath.Dir(p.path)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return "", err

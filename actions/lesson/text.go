@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -57,13 +56,4 @@ func (p *parser) clean(n int, line string) {
 			p.fail(n, col, fmt.Sprintf("invisible character U+%04X", r), "it changes the order or the lines of the text; leave it out")
 		}
 	}
-}
-
-// printable is a file's name as errors show it.
-func printable(name string) string {
-	q := strconv.Quote(name)
-	if q == `"`+name+`"` {
-		return name
-	}
-	return q
 }

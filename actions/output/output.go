@@ -28,7 +28,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strconv"
+
+	"cowscope/vmspace/printable"
 )
 
 // Kind is a kind of file that cowscope writes.
@@ -48,10 +49,7 @@ type Refusal struct {
 }
 
 func (r *Refusal) Error() string {
-	s := r.Path
-	if q := strconv.Quote(s); q != `"`+s+`"` { // nothing that a terminal would obey
-		s = q
-	}
+	s := printable.Name(r.Path)
 	if r.By != "" {
 		s = r.By + " " + s
 	}

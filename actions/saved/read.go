@@ -9,6 +9,7 @@ import (
 	"os"
 
 	"cowscope/actions"
+	"cowscope/vmspace/printable"
 )
 
 // Rules of this file: the first thing that is wrong ends the reading, and what came before it is kept. What is kept in memory is
@@ -54,12 +55,12 @@ const (
 func Open(path string) (*Recording, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, err
+		return nil, printable.Error(err)
 	}
 	defer f.Close()
 	rec, err := Read(f)
 	if err != nil {
-		err = fmt.Errorf("%s: %w", path, err)
+		err = fmt.Errorf("%s: %w", printable.Name(path), err)
 	}
 	return rec, err
 }
@@ -80,7 +81,7 @@ func read(from io.Reader, lim limits) (*Recording, error) {
 		err = errors.New("there is no step in it")
 	}
 	if err != nil {
-		err = &Error{max(r.line, 1), err}
+		err = &Error{max(r.line, 1), printable.Error(err)}
 	}
 	if len(rec.Steps) == 0 {
 		rec = nil

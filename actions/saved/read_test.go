@@ -14,6 +14,7 @@ import (
 	"cowscope/actions"
 	"cowscope/actions/scratch"
 	"cowscope/vmspace"
+	"cowscope/vmspace/printable"
 )
 
 // story is a session that was recorded on Linux 6.18, as root.
@@ -206,7 +207,7 @@ func TestReadLenient(t *testing.T) {
 			continue
 		}
 		var b bytes.Buffer
-		if err := errors.Join(rec.WriteList(&b), rec.WriteJSON(&b)); err != nil {
+		if err := errors.Join(rec.WriteList(&b), rec.WriteJSON(printable.NewWriter(&b))); err != nil {
 			t.Error(err)
 		}
 		if i := bytes.IndexFunc(b.Bytes(), func(r rune) bool { return r != '\n' && (r < ' ' || r >= 0x7f && r < 0xa0) }); i >= 0 {

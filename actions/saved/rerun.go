@@ -10,6 +10,7 @@ import (
 	"cowscope/actions"
 	"cowscope/actions/lang"
 	"cowscope/vmspace"
+	"cowscope/vmspace/printable"
 )
 
 // Running a recording again, on a kernel that may be another one.
@@ -27,7 +28,7 @@ func (d Difference) String() string {
 	if d.What == "bytes" {
 		was, is = "were", "are"
 	}
-	return fmt.Sprintf("step %d, %s: the %s %s %s, and %s %s", d.Step, d.Command, d.What, was, d.Was, is, d.Is)
+	return fmt.Sprintf("step %d, %s: the %s %s %s, and %s %s", d.Step, printable.Line(d.Command), d.What, was, printable.Line(d.Was), is, printable.Line(d.Is))
 }
 
 // Doer is what runs commands: a fresh session.
@@ -56,7 +57,7 @@ func Rerun(ctx context.Context, rec *Recording, s Doer, upTo int) ([]Difference,
 			continue
 		}
 		if err != nil {
-			return out, fmt.Errorf("step %d, %s: %w", was.N, was.Command, err)
+			return out, fmt.Errorf("step %d, %s: %w", was.N, printable.Line(was.Command), err)
 		}
 		out = append(out, compare(was, is, fixed)...)
 	}

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"os"
 
+	"cowscope/vmspace/printable"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -28,7 +30,7 @@ func nameless(name string) (*os.File, error) {
 		if err == nil {
 			return os.NewFile(uintptr(fd), name), nil
 		}
-		errs = append(errs, fmt.Errorf("%s: %v", dir, err)) // no errno of a command: there is nowhere to put a file
+		errs = append(errs, fmt.Errorf("%s: %v", printable.Name(dir), err)) // no errno of a command: there is nowhere to put a file
 	}
 	fd, err := unix.MemfdCreate(name, unix.MFD_CLOEXEC)
 	if err != nil {

@@ -14,6 +14,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"cowscope/vmspace/printable"
 )
 
 // Folder is the scratch folder of one session. It is not for several goroutines at once.
@@ -50,7 +52,7 @@ func New(allowed []string) (*Folder, error) {
 			real, err = filepath.Abs(real)
 		}
 		if err != nil {
-			return nil, fmt.Errorf("--allow-path: %w", err)
+			return nil, fmt.Errorf("--allow-path: %w", printable.Error(err))
 		}
 		f.allowed = append(f.allowed, real)
 	}
@@ -96,18 +98,21 @@ func (f *Folder) own(name string) (*file, error) {
 	if err := bare(name); err != nil {
 		return nil, err
 	}
-	hint := "file " + name + " 4p makes it"
+	hint := "file " + printable.Name(name) + " 4p makes it"
 	if names := f.Names(); len(names) > 0 {
+		for i, n := range names {
+			names[i] = printable.Name(n)
+		}
 		hint += "; there are: " + strings.Join(names, ", ")
 	}
-	return nil, &NameError{"there is no file " + name, hint}
+	return nil, &NameError{"there is no file " + printable.Name(name), hint}
 }
 
 // bare says what is wrong with a name that is to lie in the folder.
 func bare(name string) error {
 	switch {
 	case filepath.IsAbs(name):
-		return &NameError{name + " is not in the scratch folder", "only mmap opens other files, where --allow-path names them"}
+		return &NameError{printable.Name(name) + " is not in the scratch folder", "only mmap opens other files, where --allow-path names them"}
 	case name == Dot || name == ".." || strings.Contains(name, "/"):
 		return &NameError{fmt.Sprintf("%q is no name of a file in the scratch folder", name), "it has no folders in it, and nothing leads out of it: use a bare name, such as data"}
 	}
@@ -215,7 +220,8 @@ func (f *Folder) Open(name string) (x *os.File, done func(), err error) {
 
 // openAllowed opens a path first and asks then where it led: no link can be changed in between.
 func (f *Folder) openAllowed(path string) (*os.File, func(), error) {
-	refused := &NameError{path + " lies outside the scratch folder", "a file there is opened only where --allow-path " + path + " allows it"}
+	shown := printable.Name(path)
+	refused := &NameError{shown + " lies outside the scratch folder", "a file there is opened only where --allow-path " + shown + " allows it"}
 	if !f.allows(filepath.Clean(path)) {
 		if real, err := filepath.EvalSymlinks(path); err != nil || !f.allows(real) {
 			return nil, nil, refused

@@ -145,7 +145,7 @@ func TestBadBytes(t *testing.T) {
 	w.Output(time.Second, []byte("c"))
 	w.Flush()
 	_, events := l.read(t)
-	if len(events) != 3 || events[0].Data != "a\uFFFDb" || events[1].Data != "\uFFFD" || events[2].Data != "\uFFFDc" {
+	if len(events) != 3 || events[0].Data != "a\uFFFDb" || events[1].Data != `\xfe` || events[2].Data != "\uFFFDc" {
 		t.Errorf("%q", events)
 	}
 }

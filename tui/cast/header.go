@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"cowscope/vmspace/printable"
 )
 
 // Versions are the versions of the format that are written.
@@ -54,22 +56,22 @@ type (
 
 // line is the header as the first line of a file.
 func (h Header) line() ([]byte, error) {
-	j := jsonHeader{Version: h.Version, Timestamp: h.Timestamp, Title: h.Title, Env: map[string]string{}}
+	j := jsonHeader{Version: h.Version, Timestamp: h.Timestamp, Title: printable.Line(h.Title), Env: map[string]string{}}
 	var theme *jsonTheme
 	if t := h.Theme; t != nil {
 		theme = &jsonTheme{t.Foreground, t.Background, strings.Join(t.Palette[:], ":")}
 	}
 	if h.Shell != "" {
-		j.Env["SHELL"] = h.Shell
+		j.Env["SHELL"] = printable.Line(h.Shell)
 	}
 	switch h.Version {
 	case 2:
 		j.Width, j.Height, j.Theme = h.Width, h.Height, theme
 		if h.Term != "" {
-			j.Env["TERM"] = h.Term
+			j.Env["TERM"] = printable.Line(h.Term)
 		}
 	case 3:
-		j.Terminal = &jsonTerm{h.Width, h.Height, h.Term, theme}
+		j.Terminal = &jsonTerm{h.Width, h.Height, printable.Line(h.Term), theme}
 	default:
 		return nil, fmt.Errorf("no version %d of a cast is written: 2 and 3 are", h.Version)
 	}
@@ -99,11 +101,12 @@ func parseHeader(line []byte) (Header, error) {
 	return h, nil
 }
 
-// encode is v as one line of JSON that keeps <, > and & as they are.
+// encode is v as one line of JSON that keeps <, > and & as they are, and holds printable characters only.
 func encode(v any) ([]byte, error) {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
 	err := e.Encode(v)
-	return b.Bytes(), err
+	line, _ := printable.Append(nil, b.Bytes())
+	return line, err
 }

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"cowscope/vmspace/printable"
 )
 
 // The kinds of events.
@@ -67,7 +69,7 @@ func (w *Writer) Input(at time.Duration, b []byte) error {
 // Marker begins a chapter.
 func (w *Writer) Marker(at time.Duration, label string) error {
 	w.Flush()
-	return w.event(at, Marker, strings.ToValidUTF8(label, "\uFFFD"))
+	return w.event(at, Marker, printable.Line(label))
 }
 
 // Resize records that the terminal has another size.

@@ -10,6 +10,7 @@ package printable
 
 import (
 	"io/fs"
+	"os"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -63,10 +64,13 @@ func Escape(s string) string {
 	return q[1 : len(q)-1]
 }
 
-// Error is an error of package os with its path as Name writes it. Others come back as they are.
+// Error is an error of package os with its paths as Name writes them. Others come back as they are.
 func Error(err error) error {
-	if e, ok := err.(*fs.PathError); ok {
+	switch e := err.(type) {
+	case *fs.PathError:
 		return &fs.PathError{Op: e.Op, Path: Name(e.Path), Err: e.Err}
+	case *os.LinkError:
+		return &os.LinkError{Op: e.Op, Old: Name(e.Old), New: Name(e.New), Err: e.Err}
 	}
 	return err
 }

@@ -176,6 +176,10 @@ func TestError(t *testing.T) {
 	if got := Error(err); got.Error() != `open "/nonexistent/a\nb": no such file or directory` || !errors.Is(got, fs.ErrNotExist) {
 		t.Error(got)
 	}
+	err = os.Rename("/nonexistent/a\nb", "/nonexistent/\x1b")
+	if got := Error(err); got.Error() != `rename "/nonexistent/a\nb" "/nonexistent/\x1b": no such file or directory` || !errors.Is(got, fs.ErrNotExist) {
+		t.Error(got)
+	}
 	if Error(nil) != nil || Error(io.EOF) != io.EOF {
 		t.Error("another error is changed")
 	}
