@@ -96,8 +96,12 @@ func (p *parser) failCommand(s source, err error) {
 // quoted writes a piece of the file, cut if long, in a way that no terminal obeys.
 func quoted(s string) string {
 	const most = 40
-	if rs := []rune(s); len(rs) > most {
-		s = string(rs[:most]) + "…"
+	n := 0
+	for i := range s {
+		if n == most {
+			return strconv.Quote(s[:i] + "…")
+		}
+		n++
 	}
 	return strconv.Quote(s)
 }

@@ -1,0 +1,302 @@
+//go:build linux
+
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// As a process of its own, this test program is cowscope.
+func TestMain(m *testing.M) {
+	if os.Getenv("COWSCOPE_ROLE") == "cowscope" {
+		main()
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+// hostile is everything that a terminal obeys, reorders, hides or shows as the beginning of a line. No NUL: arguments and names of files
+// cannot hold one.
+const hostile = "A\nFORGED\r\tB\x1b]0;PWN\x07\x1b[66666t\x9b66666t\u009b66666t\x7f\u202e\u2066\u2028\u200b\ue000\U000e0041\xff"
+
+// harmless says where a text holds what a terminal would obey, or a line that a stranger wrote; "" where it is well.
+func harmless(out string) string {
+	for line := range strings.SplitSeq(out, "\n") {
+		if strings.HasPrefix(strings.TrimSpace(line), "FORGED") {
+			return fmt.Sprintf("a line of a stranger's: %q", line)
+		}
+		for i, r := range line {
+			if r != '\t' && (!unicode.IsPrint(r) || r == utf8.RuneError && !strings.HasPrefix(line[i:], "\ufffd")) {
+				return fmt.Sprintf("%U in %q", r, line[max(0, i-40):min(len(line), i+10)])
+			}
+		}
+	}
+	return ""
+}
+
+// said runs cowscope in dir and gives all that it wrote.
+func said(t *testing.T, dir string, env []string, args ...string) string {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithTimeout(context.Background(), time.Minute)
+	defer stop()
+	cmd := exec.CommandContext(ctx, self, args...)
+	cmd.Dir = dir
+	cmd.Env = append(append(os.Environ(), "COWSCOPE_ROLE=cowscope"), env...)
+	cmd.Stdin = strings.NewReader("file f 1p\nmmap 1p r private file=f\n")
+	out, err := cmd.CombinedOutput()
+	var exit *exec.ExitError
+	if ctx.Err() != nil || err != nil && !errors.As(err, &exit) {
+		t.Errorf("%q: %v %v", args, err, ctx.Err())
+	}
+	return string(out)
+}
+
+// commands are the command and all below it, with the words that lead there.
+func commands(c *cobra.Command, words []string) map[*cobra.Command][]string {
+	all := map[*cobra.Command][]string{c: words}
+	for _, sub := range c.Commands() {
+		for k, v := range commands(sub, append(words[:len(words):len(words)], sub.Name())) {
+			all[k] = v
+		}
+	}
+	return all
+}
+
+// Whatever stands on the command line: every argument and every flag of every command, a flag that there is not, as names of files of every
+// kind and of none. What is said of it is printable, and in lines of cowscope's own.
+func TestHostileArguments(t *testing.T) {
+	root := command()
+	root.InitDefaultHelpCmd()
+	var lines [][]string
+	for c, words := range commands(root, nil) {
+		line := func(more ...string) { lines = append(lines, append(words[:len(words):len(words)], more...)) }
+		for _, name := range []string{hostile, "file" + hostile, "file" + hostile + ".md", "folder" + hostile, "closed" + hostile, "./file" + hostile + "/x"} {
+			line(name)
+			line("--", name)
+			each := func(f *pflag.Flag) {
+				line("--"+f.Name+"="+name, "file"+hostile) // with an argument, since some flags are looked at only then
+				if name == hostile {
+					line("--" + f.Name + "=" + name)
+				}
+			}
+			c.InheritedFlags().VisitAll(each)
+			c.LocalFlags().VisitAll(each)
+		}
+		line("--" + hostile)
+		line("--=" + hostile)
+		line("-" + hostile)
+		line("-\x9b")
+		line("one"+hostile, "two"+hostile)
+	}
+	lines = append(lines, []string{"__complete", hostile, ""}, []string{"demo", "--all", "--steady", "--record-dir", "file" + hostile})
+	if len(lines) < 500 {
+		t.Fatalf("only %d command lines", len(lines))
+	}
+	inTurn(t, lines, func(line []string) {
+		dir := t.TempDir()
+		litter(t, dir)
+		if why := harmless(said(t, dir, nil, line...)); why != "" {
+			t.Errorf("%q: %s", line, why)
+		}
+	})
+}
+
+// litter makes files whose names and contents are hostile.
+func litter(t *testing.T, dir string) {
+	t.Helper()
+	if err := errors.Join(os.WriteFile(filepath.Join(dir, "file"+hostile), []byte(hostile), 0o600),
+		os.WriteFile(filepath.Join(dir, "file"+hostile+".md"), []byte(hostile), 0o600),
+		os.WriteFile(filepath.Join(dir, "closed"+hostile), nil, 0), os.Mkdir(filepath.Join(dir, "folder"+hostile), 0o700)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// inTurn runs do for each, two at a time.
+func inTurn[T any](t *testing.T, all []T, do func(T)) {
+	t.Helper()
+	var g sync.WaitGroup
+	next := make(chan T)
+	for range 2 {
+		g.Go(func() {
+			for x := range next {
+				do(x)
+			}
+		})
+	}
+	for _, x := range all {
+		next <- x
+	}
+	close(next)
+	g.Wait()
+}
+
+// Whatever stands in the environment.
+func TestHostileEnvironment(t *testing.T) {
+	dir := t.TempDir()
+	litter(t, dir)
+	place := filepath.Join(dir, "folder"+hostile)
+	state := filepath.Join(place, "cowscope")
+	values := []string{hostile, place, filepath.Join(place, "none"), filepath.Join(dir, "file"+hostile), "zh" + hostile}
+	names := []string{"HOME", "XDG_STATE_HOME", "TMPDIR", "XDG_RUNTIME_DIR", "TERM", "SHELL", "LANG", "LC_ALL", "NO_COLOR", "USER"}
+	damaged := []func() error{
+		func() error { return nil },
+		func() error { return os.Mkdir(state, 0o700) },
+		func() error { return os.WriteFile(filepath.Join(state, "progress.json"), []byte(hostile), 0o600) },
+		func() error {
+			return os.WriteFile(filepath.Join(state, "progress.json"), []byte(`{"version":1,"lessons":{"`+`\u202e`+`":[-1]}}`), 0o600)
+		},
+		func() error { return os.Remove(filepath.Join(state, "progress.json")) },
+		func() error { return os.Mkdir(filepath.Join(state, "progress.json"), 0o700) },
+	}
+	for _, damage := range damaged {
+		if err := damage(); err != nil {
+			t.Fatal(err)
+		}
+		var lines [][2]string
+		for _, name := range names {
+			for _, v := range values {
+				lines = append(lines, [2]string{name, v})
+			}
+		}
+		inTurn(t, lines, func(v [2]string) {
+			for _, line := range [][]string{{"exec"}, {"lesson", "list"}, {"lesson"}, {"lab"}, {"doctor"}} {
+				if line[0] == "doctor" && v[0] != "TMPDIR" && v[0] != "USER" {
+					continue // it tries every feature, which takes its time
+				}
+				env := []string{v[0] + "=" + v[1]}
+				if v[0] == "HOME" {
+					env = append(env, "XDG_STATE_HOME=")
+				}
+				if why := harmless(said(t, dir, env, line...)); why != "" {
+					t.Errorf("%q %q: %s", v, line, why)
+				}
+			}
+		})
+		names, values = []string{"XDG_STATE_HOME"}, []string{place} // where the damage is
+	}
+}
+
+// Only main makes a way to standard output and standard error, and the screen has its own.
+func TestNothingElsePrints(t *testing.T) {
+	allowed := map[string]int{
+		"main.go: os.Stdout":       1, // the two writers
+		"main.go: os.Stderr":       1,
+		"tui/record.go: os.Stdout": 1, // the screen, which the tape listens to
+	}
+	set := token.NewFileSet()
+	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		f, err := parser.ParseFile(set, path, nil, 0)
+		if err != nil {
+			return err
+		}
+		for _, way := range waysOut(f) {
+			way.name = path + ": " + way.name
+			if allowed[way.name]--; allowed[way.name] < 0 {
+				t.Errorf("%s: %s: what a stranger wrote may go there; print through the writers of main.go", set.Position(way.at), way.name)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, n := range allowed {
+		if n > 0 {
+			t.Errorf("%s is allowed and not there", name)
+		}
+	}
+}
+
+// way is a place in the source that leads to the terminal.
+type way struct {
+	name string
+	at   token.Pos
+}
+
+// waysOut finds them. Asking a file for its descriptor is none.
+func waysOut(f *ast.File) (ways []way) {
+	asked := map[ast.Node]bool{}
+	ast.Inspect(f, func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.ImportSpec:
+			if n.Path.Value == `"log"` || n.Path.Value == `"log/slog"` {
+				ways = append(ways, way{n.Path.Value, n.Pos()})
+			}
+		case *ast.CallExpr:
+			if f, ok := n.Fun.(*ast.Ident); ok && (f.Name == "print" || f.Name == "println") {
+				ways = append(ways, way{f.Name, n.Pos()})
+			}
+		case *ast.SelectorExpr:
+			if n.Sel.Name == "Fd" {
+				asked[n.X] = true
+			}
+			x, ok := n.X.(*ast.Ident)
+			if !ok || asked[n] {
+				break
+			}
+			name := x.Name + "." + n.Sel.Name
+			switch name {
+			case "os.Stdout", "os.Stderr", "fmt.Print", "fmt.Printf", "fmt.Println", "syscall.Stdout", "syscall.Stderr", "tea.Println", "tea.Printf", "tea.Raw":
+				ways = append(ways, way{name, n.Pos()})
+			}
+		}
+		return true
+	})
+	return ways
+}
+
+// What the check above looks for, it finds.
+func TestWaysOut(t *testing.T) {
+	for body, want := range map[string]int{
+		`os.Stdout.WriteString("")`: 1, `fmt.Fprintln(os.Stderr)`: 1, `fmt.Println()`: 1, `println()`: 1, `_ = os.Stdout.Fd()`: 0, `fmt.Fprintln(w)`: 0, `o.println()`: 0,
+	} {
+		f, err := parser.ParseFile(token.NewFileSet(), "", "package p\nfunc f() {\n"+body+"\n}\n", 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := len(waysOut(f)); got != want {
+			t.Errorf("%s: %d", body, got)
+		}
+	}
+}
+
+// The cursor sequences of the progress, and nothing else, pass as they are.
+func TestWritersOfMain(t *testing.T) {
+	root := command()
+	if root.OutOrStdout() != stdout || root.ErrOrStderr() != stderr {
+		t.Error("cobra writes somewhere else")
+	}
+	var out bytes.Buffer
+	root.SetOut(&out)
+	root.SetErr(&out)
+	root.SetArgs([]string{"exec", "--" + hostile})
+	if err := root.Execute(); err == nil || harmless(err.Error()) != "" || strings.Contains(err.Error(), "\n") || status(err) != exitUsage {
+		t.Errorf("%q", err)
+	}
+}
