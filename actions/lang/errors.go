@@ -37,6 +37,9 @@ func (e *SyntaxError) Error() string {
 // caretWidth is how many cells of a long line Caret shows.
 const caretWidth = 100
 
+// gutter stands before what Caret quotes: a line of the file is not to be taken for one of the program's.
+const gutter = "| "
+
 // Caret gives the line and under it a second one with ^^^^ below the mistake. Of a long line it shows the part around it.
 func (e *SyntaxError) Caret() string {
 	rs := []rune(strings.TrimRight(e.Line, "\r\n"))
@@ -69,7 +72,7 @@ func (e *SyntaxError) Caret() string {
 	if at >= to { // something is missing at the end
 		mark.WriteByte('^')
 	}
-	return line.String() + "\n" + strings.TrimRight(mark.String(), " ")
+	return gutter + line.String() + "\n" + gutter + strings.TrimRight(mark.String(), " ")
 }
 
 // shown is a character as Caret shows it, and its width in cells.

@@ -173,13 +173,13 @@ func TestCaret(t *testing.T) {
 		_, err := g.Parse(line)
 		if err == nil {
 			t.Errorf("%q: no error", line)
-		} else if got := err.(*SyntaxError).Caret(); got != want {
+		} else if got := err.(*SyntaxError).Caret(); got != "| "+strings.Replace(want, "\n", "\n| ", 1) {
 			t.Errorf("%q\n got %q\nwant %q", line, got, want)
 		}
 	}
 	_, err := g.Parse("mmap 4p rw private " + strings.Repeat("x", 500) + " anon")
 	for s := range strings.SplitSeq(err.(*SyntaxError).Caret(), "\n") {
-		if n := utf8.RuneCountInString(s); n > caretWidth+2 {
+		if n := utf8.RuneCountInString(s); n > caretWidth+2+len("| ") {
 			t.Errorf("%d cells wide", n)
 		}
 	}

@@ -57,8 +57,8 @@ func TestMistakes(t *testing.T) {
 		"early block":  {head + "```cow\nfork\n```\n## A\nb\n", "f:8:1: a cow block stands before the first step; begin a step with ## above it"},
 		"empty blocks": {head + "## A\n```cow\n# nothing\n```\n```goal\n```\n```hint\n\n```\n```solution\nexpect page a anon\n```\n", "f:9: the cow block is empty; write commands into it, one a line\nf:12: the goal expects nothing; write what has to hold: expect page a anon\nf:14: the hint is empty; write what helps\nf:17: the solution does nothing; write the commands that reach the goal"},
 		"commands": {head + "## A\n```cow\nmmap 4p rw private anon\n  mmpa 4p\nneeds frames\n```\n",
-			"f:11:3: no verb mmpa; did you mean mmap?\n  mmpa 4p\n  ^^^^\n" +
-				"f:12:1: needs stands in the head of a lesson; write needs: and the features between the lines of ---\nneeds frames\n^^^^^"},
+			"f:11:3: no verb mmpa; did you mean mmap?\n|   mmpa 4p\n|   ^^^^\n" +
+				"f:12:1: needs stands in the head of a lesson; write needs: and the features between the lines of ---\n| needs frames\n| ^^^^^"},
 		"goals": {head + "## A\n```hint\nh\n```\n```solution\nfork\n```\n```goal\nfork\n```\n```solution\nfork\nuse p2\n```\n```solution\nfork\n```\n",
 			"f:9: a hint without a goal; it stands behind the goal, in the same step\n" +
 				"f:12: a solution without a goal; it stands behind the goal, in the same step\n" +
@@ -67,12 +67,12 @@ func TestMistakes(t *testing.T) {
 				"f:22: the goal has a solution already; one is enough"},
 		"another's goal": {head + "## A\n```goal\nexpect result ok\n```\n## B\n```hint\nh\n```\n", "f:13: a hint without a goal; it stands behind the goal, in the same step"},
 		"predict lines": {head + "## A\n```predict\nQ\nrun: forc\nstray\nrun: expect result ok\n- \n  fork\n- b\n  expect page\nwhy: x\nmore\nwhy: y\n```\n",
-			"f:11:6: no verb forc; did you mean fork?\nrun: forc\n     ^^^^\n" +
+			"f:11:6: no verb forc; did you mean fork?\n| run: forc\n|      ^^^^\n" +
 				"f:12:1: \"stray\" belongs to nothing here; the question stands first; then run:, access:, happens:, then:, why: and answers that begin with - \n" +
 				"f:13:6: an expectation is no command to run; it stands under the answer that it decides\n" +
 				"f:14:3: the answer has no text; write what can be chosen behind - \n" +
 				"f:15:3: fork is a command, and only expectations decide an answer; commands stand behind run:\n" +
-				"f:17:14: expect page needs RANGE; a place, then how much of it if not all: a, a+1p 2p, 0x7f0000 1p\n  expect page\n             ^\n" +
+				"f:17:14: expect page needs RANGE; a place, then how much of it if not all: a, a+1p 2p, 0x7f0000 1p\n|   expect page\n|              ^\n" +
 				"f:20:1: why: is there twice; write more lines under the first"},
 		"predict accesses": {head + "## A\n```predict\nQ\naccess: fork\nhappens: magic\nhappens:\nrun: # x\naccess: read a\n```\n",
 			"f:11:9: fork is no access; read, write, touch, fill and exec are; other commands stand behind run:\n" +
@@ -83,7 +83,7 @@ func TestMistakes(t *testing.T) {
 		"then": {head + "## A\n```predict\nQ\naccess: read a\nthen: fork\nthen:\nthen: expect pag a none\n```\n",
 			"f:12:7: fork is a command, and only expectations stand behind then:; commands stand behind run:, or in a cow block below\n" +
 				"f:13:6: then: has no command; write then: expect faults minor=1\n" +
-				"f:14:14: no verb expect pag; did you mean page?\nthen: expect pag a none\n             ^^^"},
+				"f:14:14: no verb expect pag; did you mean page?\n| then: expect pag a none\n|              ^^^"},
 		"headless": {head + "## A\n```cow\nexpect page text file\nexpect faults minor=1\nfork\nexpect result ok\n```\n```goal\nexpect result ok\n```\n```solution\nexpect result ok\nfork\n```\n",
 			"f:11:1: expect faults before any command of the block; the last command may be one of the learner's; write it behind the command that it is about, or in a predict block behind then:\n" +
 				"f:19:1: expect result before any command"},
