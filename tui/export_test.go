@@ -11,3 +11,11 @@ func RunWith(lab Lab) error {
 
 // FramesPerSecond is how often the screen is drawn at most.
 const FramesPerSecond = framesPerSecond
+
+// DemoWords are the words that a demo has beside the language.
+func DemoWords() (words []string) {
+	for _, w := range demoWords {
+		words = append(words, w.word)
+	}
+	return words
+}
