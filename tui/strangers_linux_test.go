@@ -494,7 +494,7 @@ func TestStrangersSessions(t *testing.T) {
 	})
 	inTurn(all, func(s spoiltSession) {
 		path := fileOf(t, "s.jsonl", s.text)
-		steps := len(must(saved.Read(strings.NewReader(s.text))).Steps) - 1
+		steps := len(unfailing(saved.Read(strings.NewReader(s.text))).Steps) - 1
 		c := start(t, 120, 36, nil, "replay", path)
 		c.sees(fmt.Sprintf("step 0/%d", steps))
 		for i := range steps {
@@ -572,8 +572,8 @@ func TestStrangersInTheLab(t *testing.T) {
 	harmlessFile(t, filepath.Join(dir, "x.cast"))
 }
 
-// must is a recording, damaged or not.
-func must(rec *saved.Recording, _ error) *saved.Recording { return rec }
+// unfailing is a recording, damaged or not.
+func unfailing(rec *saved.Recording, _ error) *saved.Recording { return rec }
 
 // appears waits until the screen holds what is wanted, or the program ends before.
 func (c *console) appears(want string) bool {

@@ -18,27 +18,13 @@ func Predict(p *Process, addr uint64, access Access, f Facts) Prediction {
 	if !ok {
 		return predictHole(p, addr, access, f)
 	}
-	if m.Perms&(Read|Write|Exec) == 0 {
-		return Prediction{[]Happening{AccErr}, "the mapping allows no access at all"}
-	}
 	if m.Path == "[vsyscall]" && access != Fetch && m.Perms&(Read|Write) == 0 {
 		return Prediction{[]Happening{MapErr}, "it lies above the addresses of processes, and is there to be called only"}
 	}
-	onlyExec := m.Perms&(Read|Write|Exec) == Exec && access != Fetch
-	if onlyExec && f.ExecOnly == PkuErr {
-		return Prediction{[]Happening{PkuErr}, "the mapping may only be executed, and a protection key forbids the rest"}
-	}
-	if access == Store && m.Perms&Write == 0 {
-		out := Prediction{[]Happening{AccErr}, "the mapping may not be written"}
-		if onlyExec && f.ExecOnly == "" {
-			out.Can = append(out.Can, PkuErr)
-			out.Why += "; a protection key, where the processor has them, says so first"
-		}
+	if out := refused(m, access, f); len(out.Can) > 0 {
 		return out
 	}
-	if onlyExec && f.ExecOnly == AccErr {
-		return Prediction{[]Happening{AccErr}, "the mapping may only be executed"}
-	}
+	onlyExec := m.Perms&(Read|Write|Exec) == Exec && access != Fetch
 	page := p.PageAt(addr, p.pageSize())
 	if access == Fetch && m.Perms&Exec == 0 {
 		return predictForbiddenFetch(m, page, f)
@@ -59,6 +45,24 @@ func Predict(p *Process, addr uint64, access Access, f Facts) Prediction {
 		out.Why += "; or the processor can forbid reading what may only be executed"
 	}
 	return out
+}
+
+// refused is for an access that the letters of m do not allow, but for fetches; nothing can happen where they do.
+func refused(m Mapping, access Access, f Facts) Prediction {
+	onlyExec := m.Perms&(Read|Write|Exec) == Exec && access != Fetch
+	switch {
+	case m.Perms&(Read|Write|Exec) == 0:
+		return Prediction{[]Happening{AccErr}, "the mapping allows no access at all"}
+	case onlyExec && f.ExecOnly == PkuErr:
+		return Prediction{[]Happening{PkuErr}, "the mapping may only be executed, and a protection key forbids the rest"}
+	case onlyExec && access == Store && f.ExecOnly == "":
+		return Prediction{[]Happening{AccErr, PkuErr}, "the mapping may not be written; a protection key, where the processor has them, says so first"}
+	case access == Store && m.Perms&Write == 0:
+		return Prediction{[]Happening{AccErr}, "the mapping may not be written"}
+	case onlyExec && f.ExecOnly == AccErr:
+		return Prediction{[]Happening{AccErr}, "the mapping may only be executed"}
+	}
+	return Prediction{}
 }
 
 // predictHole is for an address in no mapping: nothing, or the stack above it grows.
@@ -87,19 +91,24 @@ func predictHole(p *Process, addr uint64, access Access, f Facts) Prediction {
 		return Prediction{[]Happening{MapErr}, "beyond the limit of the stack's size"}
 	}
 	// The stack grows before the access is checked against its permissions.
-	grow := Grow
-	if access == Fetch && m.Perms&Exec == 0 || access == Store && m.Perms&Write == 0 || m.Perms&(Read|Write|Exec) == 0 {
-		grow = AccErr
+	grow := refused(m, access, f).Can
+	switch {
+	case access == Fetch && m.Perms&Exec == 0:
+		grow = []Happening{AccErr}
+	case len(grow) == 0 && m.Perms&(Read|Write|Exec) == Exec && access == Load && f.ExecOnly == "":
+		grow = []Happening{Grow, PkuErr, AccErr}
+	case len(grow) == 0:
+		grow = []Happening{Grow}
 	}
 	switch {
 	case !sure && m.Kind() == KindStack:
-		return Prediction{[]Happening{grow, MapErr}, "the stack grows down to it, if it is the stack still and its limit allows"}
+		return Prediction{append(grow, MapErr), "the stack grows down to it, if it is the stack still and its limit allows"}
 	case !sure:
-		return Prediction{[]Happening{MapErr, grow}, "nothing is mapped there, unless the mapping above grows downwards"}
+		return Prediction{append([]Happening{MapErr}, grow...), "nothing is mapped there, unless the mapping above grows downwards"}
 	case f.StackLimit == 0:
-		return Prediction{[]Happening{grow, MapErr}, "the stack grows down to it, if its limit allows"}
+		return Prediction{append(grow, MapErr), "the stack grows down to it, if its limit allows"}
 	}
-	return Prediction{[]Happening{grow}, "the stack grows down to it"}
+	return Prediction{grow, "the stack grows down to it"}
 }
 
 // predictForbiddenFetch is for executing what may not be executed. On x86-64 the fault handler takes the first fault for a read
