@@ -211,10 +211,11 @@ func execCommand() *cobra.Command {
 
 // runScript runs a script; after is called when its last line has run.
 func runScript(name string, o actions.Options, json bool, save string, after func(*actions.Session) error) error {
-	script, err := readScript(name)
+	script, err := openScript(name)
 	if err != nil {
 		return err
 	}
+	defer script.Close()
 	if why, err := script.Missing(); err != nil || why != "" {
 		fmt.Fprintln(stderr, "cowscope:", why)
 		return err
@@ -264,7 +265,8 @@ func runScript(name string, o actions.Options, json bool, save string, after fun
 	return nil
 }
 
-func readScript(name string) (*actions.Script, error) {
+// openScript reads a script, which stays open until cowscope ends: a long one is read again as it runs.
+func openScript(name string) (*actions.Script, error) {
 	if name == "-" {
 		return actions.ReadScript("-", os.Stdin)
 	}
@@ -272,7 +274,6 @@ func readScript(name string) (*actions.Script, error) {
 	if err != nil {
 		return nil, printable.Error(err)
 	}
-	defer f.Close()
 	return actions.ReadScript(name, f)
 }
 

@@ -1,7 +1,6 @@
 package actions
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -11,7 +10,7 @@ import (
 	"cowscope/vmspace/printable"
 )
 
-// Scripts: the language without a screen. The whole script is read and parsed before its first line runs.
+// Scripts: the language without a screen. The whole script is read, and found free of mistakes, before its first line runs.
 
 // ScriptError is a mistake in a script: nothing ran, or nothing after the line.
 type ScriptError struct {
@@ -22,8 +21,7 @@ type ScriptError struct {
 
 func (e *ScriptError) Error() string {
 	s := fmt.Sprintf("%s:%d: %v", e.File, e.Line, e.Err)
-	var syn *lang.SyntaxError
-	if errors.As(e.Err, &syn) {
+	if syn, ok := e.Err.(*lang.SyntaxError); ok {
 		s = fmt.Sprintf("%s:%d:%d: %s", e.File, e.Line, syn.Col, syn.Msg)
 		if syn.Hint != "" {
 			s += "; " + syn.Hint
@@ -35,61 +33,71 @@ func (e *ScriptError) Error() string {
 
 func (e *ScriptError) Unwrap() error { return e.Err }
 
-// Script is a parsed script.
+// Script is a script without a mistake. Close lets go of its text.
 type Script struct {
-	file  string
-	needs []need
-	lines []scriptLine
+	file    string
+	grammar *lang.Grammar
+	needs   []need
+	text    scriptText
+	parsed  parsedLines
+	count   int // commands
 }
 
-type scriptLine struct {
-	n   int // from 1
-	cmd *lang.Command
-}
-
-// maxLine bounds a line of a script, in bytes.
-const maxLine = 1 << 20
-
-// ReadScript reads and parses a script; file is what errors call it.
+// ReadScript reads a script and finds its mistakes; file is what errors call it. What r reads from must stay open, and as it is, until
+// the script has run.
 func ReadScript(file string, r io.Reader) (*Script, error) {
 	g, err := Grammar()
 	if err != nil {
 		return nil, err
 	}
 	file = printable.Name(file)
-	s := &Script{file: file}
-	in := bufio.NewScanner(r)
-	in.Buffer(nil, maxLine)
-	n := 0
-	for in.Scan() {
-		n++
-		cmd, err := g.Parse(in.Text())
-		if err == nil && cmd != nil {
-			err = s.add(n, cmd)
+	s := &Script{file: file, grammar: g, text: textOf(r)}
+	if err := s.lines(s.check); err != nil {
+		s.Close()
+		var at *ScriptError
+		if !errors.As(err, &at) {
+			err = fmt.Errorf("%s: %w", file, printable.Error(err))
 		}
-		if err != nil {
-			return nil, &ScriptError{file, n, err}
-		}
-	}
-	if errors.Is(in.Err(), bufio.ErrTooLong) {
-		return nil, &ScriptError{file, n + 1, fmt.Errorf("the line is longer than %d bytes", maxLine)}
-	}
-	if err := in.Err(); err != nil {
-		return nil, fmt.Errorf("%s: %w", file, printable.Error(err))
+		return nil, err
 	}
 	return s, nil
 }
 
-// add appends a command; what a script needs is said before it does anything.
-func (s *Script) add(n int, cmd *lang.Command) error {
+// Close lets go of what the script keeps of its text.
+func (sc *Script) Close() { sc.text.close() }
+
+// lines calls yield with the commands and their lines, until it gives an error.
+func (sc *Script) lines(yield func(n int, cmd *lang.Command) error) error {
+	again := sc.text.read
+	err := sc.text.lines(func(n int, line []byte) error {
+		cmd, err := sc.parsed.parse(sc.grammar, line)
+		switch {
+		case err != nil && again:
+			return lineError{n, fmt.Errorf("the script was changed while it ran: %w", err)}
+		case err != nil:
+			return lineError{n, err}
+		case cmd == nil:
+			return nil
+		}
+		return yield(n, cmd)
+	})
+	var at lineError
+	if errors.As(err, &at) {
+		return &ScriptError{sc.file, at.n, at.error}
+	}
+	return err
+}
+
+// check counts a command; what a script needs is said before it does anything.
+func (sc *Script) check(n int, cmd *lang.Command) error {
 	if cmd.Verb.Name != needsAction.Name {
-		s.lines = append(s.lines, scriptLine{n, cmd})
+		sc.count++
 		return nil
 	}
-	if len(s.lines) > 0 {
-		return cmd.ErrorAt(cmd.VerbSpan, "needs comes too late", "it stands at the head of a script, before the first command")
+	if sc.count > 0 {
+		return lineError{n, cmd.ErrorAt(cmd.VerbSpan, "needs comes too late", "it stands at the head of a script, before the first command")}
 	}
-	s.needs = append(s.needs, need{n, cmd.Flags("feature")})
+	sc.needs = append(sc.needs, need{n, cmd.Flags("feature")})
 	return nil
 }
 
@@ -112,32 +120,38 @@ func (sc *Script) Run(ctx context.Context, s *Session, out func(st *Step, line i
 	defer s.takeTurn()()
 	// All of it on the tracing thread: handing each command over to it would cost more than the command.
 	err := s.do(func() error {
-		for _, l := range sc.lines {
-			if err := rep.line(ctx, s, sc, l, out); err != nil || rep.Ended != "" {
-				return err
+		return sc.lines(func(n int, cmd *lang.Command) error {
+			if cmd.Verb.Name == needsAction.Name {
+				return nil
 			}
-		}
-		return nil
+			return rep.line(ctx, s, sc, n, cmd, out)
+		})
 	})
+	if rep.Ended != "" {
+		err = nil
+	}
 	return rep, err
 }
 
+// errEnded ends a run early, with the reason in the report.
+var errEnded = errors.New("ended")
+
 // line runs one line of the script.
-func (rep *Report) line(ctx context.Context, s *Session, sc *Script, l scriptLine, out func(*Step, int) error) error {
-	st, err := s.put(ctx, func() (*Step, error) { return s.perform(l.cmd) })
+func (rep *Report) line(ctx context.Context, s *Session, sc *Script, n int, cmd *lang.Command, out func(*Step, int) error) error {
+	st, err := s.put(ctx, func() (*Step, error) { return s.perform(cmd) })
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		rep.Ended = fmt.Sprintf("%s:%d: the limit of time, %v, was reached here; --max-time raises it", sc.file, l.n, s.opts.Limits.Time)
-		return nil
+		rep.Ended = fmt.Sprintf("%s:%d: the limit of time, %v, was reached here; --max-time raises it", sc.file, n, s.opts.Limits.Time)
+		return errEnded
 	}
 	if err != nil {
-		return &ScriptError{sc.file, l.n, err}
+		return lineError{n, err}
 	}
 	rep.Steps++
 	if st.Result == ResultFailed {
 		rep.Failed++
 	}
-	return out(st, l.n)
+	return out(st, n)
 }
 
 // Len is how many commands the script has.
-func (sc *Script) Len() int { return len(sc.lines) }
+func (sc *Script) Len() int { return sc.count }

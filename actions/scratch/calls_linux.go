@@ -22,8 +22,8 @@ func places() []string {
 	return all
 }
 
-// nameless makes a file that no folder lists (open(2), O_TMPFILE). Where no file system can, it is made in memory.
-func nameless(name string) (*os.File, error) {
+// Nameless makes a file that no folder lists (open(2), O_TMPFILE). Where no file system can, it is made in memory.
+func Nameless(name string) (*os.File, error) {
 	var errs []error
 	for _, dir := range places() {
 		fd, err := unix.Open(dir, unix.O_TMPFILE|unix.O_RDWR|unix.O_CLOEXEC, 0o600)

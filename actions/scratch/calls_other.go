@@ -9,7 +9,8 @@ import (
 
 // Sessions need Linux; elsewhere the package only compiles.
 
-func nameless(string) (*os.File, error)            { return nil, errors.ErrUnsupported }
+// Nameless is for Linux.
+func Nameless(string) (*os.File, error)            { return nil, errors.ErrUnsupported }
 func openPath(string) (*os.File, func(), error)    { return nil, nil, errors.ErrUnsupported }
 func realPath(*os.File) (string, error)            { return "", errors.ErrUnsupported }
 func truncate(*os.File, uint64) error              { return errors.ErrUnsupported }

@@ -126,7 +126,7 @@ func (f *Folder) Make(name string, size uint64) error {
 		if err := bare(name); err != nil {
 			return err
 		}
-		made, err := nameless(name)
+		made, err := Nameless(name)
 		if err != nil {
 			return err
 		}
