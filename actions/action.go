@@ -129,6 +129,12 @@ func (c *call) touch(r vmspace.Range) {
 	c.touched = append(c.touched, vmspace.Touched{Label: c.p.Label, Range: r})
 }
 
+// bind names a range in the process that acts.
+func (c *call) bind(name string, b Binding) {
+	c.names = c.names.With(c.p.Label, name, b)
+	c.s.bound++
+}
+
 // focus notes what the action was about, for the cursor, and that it may have changed it.
 func (c *call) focus(r vmspace.Range) {
 	c.Focus = r

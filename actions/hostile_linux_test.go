@@ -50,7 +50,7 @@ func TestNoSystemCallOfOnesOwn(t *testing.T) {
 			l.all("write a 1")
 		}
 	}
-	if n := l.s.living(); n != 2 {
+	if n, _ := l.s.count(); n != 2 {
 		t.Errorf("%d processes live", n)
 	}
 }

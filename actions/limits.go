@@ -33,26 +33,43 @@ func (l Limits) withDefaults() Limits {
 	return l
 }
 
-// living counts the processes that have not ended.
-func (s *Session) living() int {
-	n := 0
+// unwaitedFor is how many processes may have ended, for each that may live, without anybody having waited for them: each still holds its
+// pid, and is looked at after every command.
+const unwaitedFor = 4
+
+// count says how many processes live, and how many are zombies.
+func (s *Session) count() (living, zombies int) {
 	for _, m := range s.members {
-		if m.gone == "" {
-			n++
+		switch {
+		case m.gone == "":
+			living++
+		case !m.dead:
+			zombies++
 		}
 	}
-	return n
+	return living, zombies
 }
 
 // mayFork says whether another process fits; otherwise the outcome tells.
 func (c *call) mayFork() bool {
 	limit := c.s.opts.Limits.Processes
-	if c.s.living() < limit {
+	living, zombies := c.s.count()
+	switch {
+	case living >= limit:
+		c.refuse("%s live, and that is cowscope's limit. --max-processes raises it.", plural(uint64(living), "process"))
+	case zombies >= unwaitedFor*limit:
+		c.refuse("%s ended and nobody waited for them, and that is cowscope's limit: wait takes notice of one of them, and --max-processes raises the limit.",
+			plural(uint64(zombies), "process"))
+	default:
 		return true
 	}
-	c.Result = ResultRefused
-	c.note = fmt.Sprintf("Not asked of the kernel: %s live, and that is cowscope's limit. --max-processes raises it.", plural(uint64(limit), "process"))
 	return false
+}
+
+// refuse makes the outcome that cowscope did not ask the kernel, and why.
+func (c *call) refuse(format string, args ...any) {
+	c.Result = ResultRefused
+	c.note = "Not asked of the kernel: " + fmt.Sprintf(format, args...)
 }
 
 // overMemory says whether the family takes more than it may. It is asked by the tracer's guard too, while the subject runs: what it

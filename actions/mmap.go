@@ -91,7 +91,7 @@ func runMmap(c *call) error {
 	if name == "" {
 		name = c.names.NextFree()
 	}
-	c.names = c.names.With(c.p.Label, name, Binding{r, c.s.last().N + 1})
+	c.bind(name, Binding{r, c.s.last().N + 1})
 	c.focus(r)
 	return nil
 }

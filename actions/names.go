@@ -61,6 +61,32 @@ func (n Names) Inherit(parent, child string) Names {
 	return n.put(n.table(parent).copyFor(child))
 }
 
+// Without is n without the names of the process label.
+func (n Names) Without(label string) Names {
+	if i, ok := n.find(label); ok {
+		n.of = slices.Concat(n.of[:i], n.of[i+1:])
+	}
+	return n
+}
+
+// Newest is n with no more than most names in each process: those that were bound last, and of the older ones those that still say what
+// is where. mapped tells of an address whether the process label has anything there.
+func (n Names) Newest(most int, mapped func(label string, addr uint64) bool) Names {
+	out := Names{free: n.free}
+	for _, t := range n.of {
+		if t.count > most {
+			t = t.keep(most, func(addr uint64) bool { return mapped(t.label, addr) })
+		}
+		out.of = append(out.of, t)
+	}
+	for _, t := range out.of {
+		for b := range t.since(nil) {
+			out.use(b.Name)
+		}
+	}
+	return out
+}
+
 func (n Names) find(label string) (int, bool) {
 	return slices.BinarySearchFunc(n.of, label, func(t *table, label string) int { return strings.Compare(t.label, label) })
 }

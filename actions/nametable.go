@@ -98,6 +98,29 @@ func (t *table) flush() {
 	t.newest, t.chain = nil, 0
 }
 
+// keep is a table of the most names that count most: half of it those that were bound last, then those by which what is mapped is called.
+func (t *table) keep(most int, mapped func(addr uint64) bool) *table {
+	var bounds []*Bound
+	for b := range t.since(nil) {
+		if t.get(b.Name) == b {
+			bounds = append(bounds, b)
+		}
+	}
+	slices.SortFunc(bounds, func(a, b *Bound) int { return cmp.Compare(b.Step, a.Step) })
+	newest, older := bounds[:most/2], bounds[most/2:]
+	var called, rest []*Bound
+	for _, b := range older {
+		if mapped(b.Start) && t.at(b.Start) == b {
+			called = append(called, b)
+		} else {
+			rest = append(rest, b)
+		}
+	}
+	bounds = slices.Concat(newest, called, rest)[:most]
+	slices.SortFunc(bounds, byName)
+	return &table{label: t.label, layers: []*layer{layerOf(bounds)}, count: most}
+}
+
 func byName(a, b *Bound) int { return strings.Compare(a.Name, b.Name) }
 
 func byStart(a, b *Bound) int { return cmp.Compare(a.Start, b.Start) }

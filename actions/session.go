@@ -53,8 +53,9 @@ type Session struct {
 	files      *scratch.Folder
 	entries    []scratch.Entry // what files holds
 	stackLimit uint64          // RLIMIT_STACK of the first subject, which its children inherit; in bytes
-	members    []*member       // in order of birth, the dead ones too
+	members    []*member       // in order of birth, the last of the dead ones too
 	born       int             // processes so far, for their labels
+	bound      int             // names bound since there were last too many
 	takers     int             // commands so far that can have taken memory
 	names      Names
 	current    string
@@ -67,6 +68,7 @@ type Session struct {
 	waiting atomic.Int32 // those who want the turn: a poll makes way for them
 	mu      sync.Mutex   // guards what follows
 	history []*Step
+	weight  int   // of it
 	steps   int   // made so far
 	command *Step // the last one that was a command and no expectation, nil before the first
 }
@@ -143,7 +145,7 @@ func (s *Session) fresh() (*vmspace.Snapshot, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.members, s.born, s.names = nil, 0, Names{}
+	s.members, s.born, s.names, s.bound = nil, 0, Names{}, 0
 	s.files.Forget()
 	s.entries, s.stackLimit = s.files.Entries(), stackLimit(proc.PID())
 	m := s.adopt(proc, "")
@@ -240,6 +242,7 @@ func (s *Session) perform(cmd *lang.Command) (*Step, error) {
 		c.Predicted = s.last().Predict(c.p.Label, c.Focus.Start, c.action.access(cmd)).Can
 	}
 	s.names, s.current = c.names, c.current
+	s.holdNames()
 	after, err := s.after(c, before)
 	if err != nil {
 		return nil, err
@@ -255,13 +258,51 @@ func (s *Session) perform(cmd *lang.Command) (*Step, error) {
 	return step, nil
 }
 
-// forget leaves processes out of later snapshots that left nothing behind, not even a zombie.
+// mostDead is of how many processes that left nothing behind it is kept how they ended.
+const mostDead = 256
+
+// forget leaves processes out of later snapshots that left nothing behind, not even a zombie, and in the end forgets them.
 func (s *Session) forget(after *vmspace.Snapshot) {
+	dead := 0
 	for _, m := range s.members {
 		if p := after.Process(m.Label); m.gone != "" && p != nil && p.State == vmspace.Gone {
 			m.dead = true
 		}
+		if m.dead {
+			dead++
+		}
 	}
+	if dead <= mostDead {
+		return
+	}
+	s.members = slices.DeleteFunc(slices.Clone(s.members), func(m *member) bool {
+		if !m.dead || m.Label == s.current || dead <= mostDead {
+			return false
+		}
+		dead--
+		s.names = s.names.Without(m.Label)
+		return true
+	})
+}
+
+// mostNames is how many names are kept, of all processes together about.
+const mostNames = 1 << 15
+
+// holdNames forgets names when there are too many: mmap makes a new one each time.
+func (s *Session) holdNames() {
+	if s.bound <= mostNames/2 {
+		return
+	}
+	s.bound = 0
+	snap := s.last().After
+	s.names = s.names.Newest(mostNames/2/s.names.Processes(), func(label string, addr uint64) bool {
+		p := snap.Process(label)
+		if p == nil {
+			return false
+		}
+		_, ok := p.MappingAt(addr)
+		return ok
+	})
 }
 
 // attempt runs the action and sorts its endings: what the kernel answered stays in c, a process that is gone becomes the result
@@ -334,7 +375,10 @@ func (s *Session) last() *Step {
 }
 
 // briefSteps is how far back explanations look for what a step may have to do with, where not all of the history is kept.
-const briefSteps = 256
+const (
+	briefSteps  = 256
+	briefWeight = 8 << 20 // bytes of them
+)
 
 func (s *Session) append(st *Step) {
 	s.mu.Lock()
@@ -345,10 +389,18 @@ func (s *Session) append(st *Step) {
 		s.command = st
 	}
 	s.history = append(s.history, st)
-	if n := len(s.history); s.opts.Brief && n == 2*briefSteps {
-		s.history = slices.Clone(s.history[n-briefSteps:])
+	s.weight += st.weight()
+	if n := len(s.history); s.opts.Brief && (n >= 2*briefSteps || s.weight > briefWeight) {
+		s.history = slices.Clone(s.history[max(n-briefSteps, n/2):])
+		s.weight = 0
+		for _, st := range s.history {
+			s.weight += st.weight()
+		}
 	}
 }
+
+// weight is about how many bytes a step adds to a history: what it changed is in two lists, and its text in two lines.
+func (st *Step) weight() int { return 2*len(st.Command) + len(st.Bytes) + 512*(1+len(st.Changes)) }
 
 // Grammar is the language that Do understands.
 func (s *Session) Grammar() *lang.Grammar { return s.grammar }

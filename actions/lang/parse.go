@@ -116,7 +116,7 @@ func splitAssign(toks []token) []token {
 }
 
 func (p *parser) bind(t, assign token) *fault {
-	const rule = "a name is a letter, then letters, digits and _"
+	rule := fmt.Sprintf("a name is a letter, then letters, digits and _, at most %d", MaxName)
 	switch {
 	case IsProcess(t.raw):
 		return t.fault(say(t.raw)+" reads as a process and names no range", rule)

@@ -94,8 +94,13 @@ func (s Shift) String() string {
 	return s.Offset.String()
 }
 
-// IsName says whether a word can name a range: a letter, then letters, digits and '_', and not the form of a process.
-func IsName(s string) bool { return nameLen(s) == len(s) && s != "" && !IsProcess(s) }
+// MaxName is the longest name of a range, in bytes.
+const MaxName = 64
+
+// IsName says whether a word can name a range: a letter, then letters, digits and '_', not too many, and not the form of a process.
+func IsName(s string) bool {
+	return nameLen(s) == len(s) && s != "" && len(s) <= MaxName && !IsProcess(s)
+}
 
 // IsProcess says whether a word has the form of a process: p1, p2, p13.
 func IsProcess(s string) bool {

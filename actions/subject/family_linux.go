@@ -4,6 +4,7 @@ package subject
 
 import (
 	"fmt"
+	"slices"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -110,6 +111,17 @@ func (t *Tracer) bury(p *Process) bool {
 	}
 	p.forget()
 	return true
+}
+
+// waitedFor takes a child off the books that its parent has taken notice of: nothing of it is left.
+func (p *Process) waitedFor(pid int) {
+	p.children = slices.DeleteFunc(p.children, func(c *Process) bool {
+		if c.pid != pid || c.dead == nil {
+			return false
+		}
+		c.forget()
+		return true
+	})
 }
 
 // forget takes the process off the books, unless its pid already names another.

@@ -112,6 +112,8 @@ func (p *Process) Syscall(nr uintptr, args ...uint64) (Ending, error) {
 	if e.Value > ^uint64(4095) {
 		e.Errno = syscall.Errno(-e.Value)
 		e.TimedOut = e.Errno == unix.EINTR && p.fired
+	} else if nr == unix.SYS_WAIT4 {
+		p.waitedFor(int(e.Value))
 	}
 	return e, nil
 }
