@@ -2,10 +2,12 @@ package actions
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"strings"
 
 	"cowscope/actions/lang"
+	"cowscope/actions/scratch"
 	"cowscope/vmspace"
 	"cowscope/vmspace/printable"
 )
@@ -44,10 +46,10 @@ var fileAction = fileVerb(lang.Verb{Name: "file", Summary: "make a file in the s
 				return err
 			}
 			c.Call = fmt.Sprintf("creat(%q) + ftruncate(%d)", name, size)
-			return c.s.files.Make(name, size)
+			return c.s.makeFile(name, size)
 		}
 		c.Call = fmt.Sprintf("creat(%q) + write(%s)", name, quoted(text))
-		if err := c.s.files.Make(name, 0); err != nil {
+		if err := c.s.makeFile(name, 0); err != nil {
 			return err
 		}
 		return c.counted(c.s.files.Write(name, 0, text))
@@ -98,8 +100,38 @@ var catAction = fileVerb(lang.Verb{Name: "cat", Summary: "read a file from outsi
 var rmAction = fileVerb(lang.Verb{Name: "rm", Summary: "take a file's name away; what is mapped lives on", Params: []lang.Param{paramFile}},
 	func(c *call, name string) error {
 		c.Call = fmt.Sprintf("unlink(%q)", name)
-		return c.s.files.Remove(name)
+		err := c.s.files.Remove(name)
+		c.s.releaseFiles()
+		return err
 	})
+
+// makeFile makes a file; where there are too many, those go first that are held for nobody.
+func (s *Session) makeFile(name string, size uint64) error {
+	err := s.files.Make(name, size)
+	var full *scratch.FullError
+	if errors.As(err, &full) {
+		s.releaseFiles()
+		err = s.files.Make(name, size)
+	}
+	return err
+}
+
+// releaseFiles lets go of the files that were removed and that no process maps.
+func (s *Session) releaseFiles() {
+	type inode struct {
+		major, minor uint32
+		number       uint64
+	}
+	mapped := map[inode]bool{}
+	for _, p := range s.last().After.Processes {
+		for _, m := range p.Mappings.All() {
+			if m.Inode != 0 {
+				mapped[inode{m.Major, m.Minor, m.Inode}] = true
+			}
+		}
+	}
+	s.files.Release(func(e scratch.Entry) bool { return mapped[inode{e.Major, e.Minor, e.Inode}] })
+}
 
 // counted notes how many bytes a call wrote or read.
 func (c *call) counted(n int, err error) error {

@@ -80,8 +80,12 @@ func (c *call) closeFile(fd uint64) error {
 // fileError sorts the errors of the scratch folder: a bad name is a mistake in the line, an errno is an outcome.
 func (c *call) fileError(param string, err error) error {
 	var name *scratch.NameError
+	var full *scratch.FullError
 	var errno syscall.Errno
 	switch {
+	case errors.As(err, &full):
+		c.refuse("%s are in the scratch folder or mapped of it, and that is cowscope's limit: rm takes one away.", plural(uint64(full.Files), "file"))
+		return nil
 	case errors.As(err, &name):
 		return c.cmd.ErrorIn(param, name.Why, name.Hint)
 	case errors.As(err, &errno):

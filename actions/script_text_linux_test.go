@@ -126,3 +126,20 @@ func TestScriptChanged(t *testing.T) {
 		t.Errorf("%+v, %v", rep, err)
 	}
 }
+
+// script runs a script in which every command ends well.
+func (l *lab) script(text string) {
+	l.Helper()
+	sc, err := ReadScript("script", strings.NewReader(text))
+	if err != nil {
+		l.Fatal(err)
+	}
+	if _, err := sc.Run(context.Background(), l.s, func(st *Step, line int) error {
+		if !st.OK() {
+			return fmt.Errorf("line %d: %s: %s: %s", line, st.Command, st.Result, st.Why)
+		}
+		return nil
+	}); err != nil {
+		l.Fatal(err)
+	}
+}

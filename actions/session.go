@@ -146,7 +146,7 @@ func (s *Session) fresh() (*vmspace.Snapshot, error) {
 		return nil, err
 	}
 	s.members, s.born, s.names, s.bound = nil, 0, Names{}, 0
-	s.files.Forget()
+	s.files.Release(func(scratch.Entry) bool { return false })
 	s.entries, s.stackLimit = s.files.Entries(), stackLimit(proc.PID())
 	m := s.adopt(proc, "")
 	text, size := subject.Text()
@@ -294,8 +294,13 @@ func (s *Session) holdNames() {
 		return
 	}
 	s.bound = 0
+	for _, m := range s.members {
+		if m.dead {
+			s.names = s.names.Without(m.Label)
+		}
+	}
 	snap := s.last().After
-	s.names = s.names.Newest(mostNames/2/s.names.Processes(), func(label string, addr uint64) bool {
+	s.names = s.names.Newest(mostNames/2/max(s.names.Processes(), 1), func(label string, addr uint64) bool {
 		p := snap.Process(label)
 		if p == nil {
 			return false

@@ -4,12 +4,14 @@
 // mapped. So nothing is left behind however cowscope ends, kill -9 included. The names exist in this package alone. The subject gets
 // at a file through a descriptor that is lent to it.
 //
-// A *NameError says that a name leads to nothing that may be used, and that nothing was done; any other error is the kernel's errno.
+// A *NameError says that a name leads to nothing that may be used, a *FullError that there are too many files, and both that nothing was
+// done; any other error is the kernel's errno.
 package scratch
 
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -21,15 +23,29 @@ import (
 // Folder is the scratch folder of one session. It is not for several goroutines at once.
 type Folder struct {
 	allowed []string // real paths that may be opened beside what the folder holds
-	files   []*file
+	named   map[string]*file
+	files   []*file // in the order in which they were made, also those that were removed
+	entries []Entry // of files; what was given out is not written to
 }
 
-// file is an open file. One that was removed is held until Forget or Close, since what is mapped of it still takes room.
+// file is an open file. One that was removed is held as long as somebody maps it, since it still takes room.
 type file struct {
 	*os.File
 	name    string
 	removed bool
 }
+
+const (
+	// MostFiles is how many files a folder holds: each is an open descriptor.
+	MostFiles = 256
+	// MaxName is the longest name, in bytes, as most file systems have it.
+	MaxName = 255
+)
+
+// FullError says that the folder holds as many files as it may.
+type FullError struct{ Files int }
+
+func (e *FullError) Error() string { return fmt.Sprintf("the scratch folder holds %d files", e.Files) }
 
 const (
 	// Zero is the path that everyone may open.
@@ -45,7 +61,7 @@ func (e *NameError) Error() string { return e.Why + "; " + e.Hint }
 
 // New makes an empty folder. allowed are paths outside of it that may be opened: files, or folders with all that lies in them.
 func New(allowed []string) (*Folder, error) {
-	f := &Folder{}
+	f := &Folder{named: map[string]*file{}}
 	for _, a := range allowed {
 		real, err := filepath.EvalSymlinks(a)
 		if err == nil {
@@ -65,34 +81,16 @@ func (f *Folder) Close() error {
 	for _, x := range f.files {
 		errs = append(errs, x.Close())
 	}
-	f.files = nil
+	f.files, f.entries, f.named = nil, nil, map[string]*file{}
 	return errors.Join(errs...)
 }
 
 // Names are the names in the folder, sorted.
-func (f *Folder) Names() []string {
-	var out []string
-	for _, x := range f.files {
-		if !x.removed {
-			out = append(out, x.name)
-		}
-	}
-	slices.Sort(out)
-	return out
-}
-
-func (f *Folder) find(name string) *file {
-	for _, x := range f.files {
-		if x.name == name && !x.removed {
-			return x
-		}
-	}
-	return nil
-}
+func (f *Folder) Names() []string { return slices.Sorted(maps.Keys(f.named)) }
 
 // own is the file of that name in the folder.
 func (f *Folder) own(name string) (*file, error) {
-	if x := f.find(name); x != nil {
+	if x := f.named[name]; x != nil {
 		return x, nil
 	}
 	if err := bare(name); err != nil {
@@ -100,6 +98,7 @@ func (f *Folder) own(name string) (*file, error) {
 	}
 	hint := "file " + printable.Name(name) + " 4p makes it"
 	if names := f.Names(); len(names) > 0 {
+		names = names[:min(len(names), 12)]
 		for i, n := range names {
 			names[i] = printable.Name(n)
 		}
@@ -111,6 +110,8 @@ func (f *Folder) own(name string) (*file, error) {
 // bare says what is wrong with a name that is to lie in the folder.
 func bare(name string) error {
 	switch {
+	case len(name) > MaxName:
+		return &NameError{fmt.Sprintf("the name of the file has %d bytes", len(name)), fmt.Sprintf("it holds at most %d", MaxName)}
 	case filepath.IsAbs(name):
 		return &NameError{printable.Name(name) + " is not in the scratch folder", "only mmap opens other files, where --allow-path names them"}
 	case name == Dot || name == ".." || strings.Contains(name, "/"):
@@ -121,18 +122,24 @@ func bare(name string) error {
 
 // Make makes a file of the given size in bytes, full of zeros. A file of that name is emptied first, as creat(2) does.
 func (f *Folder) Make(name string, size uint64) error {
-	x := f.find(name)
+	x := f.named[name]
 	if x == nil {
 		if err := bare(name); err != nil {
 			return err
+		}
+		if len(f.files) >= MostFiles {
+			return &FullError{len(f.files)}
 		}
 		made, err := Nameless(name)
 		if err != nil {
 			return err
 		}
 		x = &file{File: made, name: name}
+		f.named[name] = x
 		f.files = append(f.files, x)
+		f.entries = append(slices.Clone(f.entries), Entry{})
 	}
+	defer f.changed(x)
 	if err := truncate(x.File, 0); err != nil {
 		return err
 	}
@@ -144,18 +151,34 @@ func (f *Folder) Remove(name string) error {
 	x, err := f.own(name)
 	if err == nil {
 		x.removed = true
+		delete(f.named, name)
+		f.changed(x)
 	}
 	return err
 }
 
-// Forget lets go of the files that were removed: nobody maps them any more.
-func (f *Folder) Forget() {
-	f.files = slices.DeleteFunc(f.files, func(x *file) bool {
-		if x.removed {
+// changed brings the entry of a file up to date.
+func (f *Folder) changed(x *file) {
+	i := slices.Index(f.files, x)
+	e, err := identify(x.File)
+	if e.Name, e.Removed = x.name, x.removed; err == nil && e != f.entries[i] {
+		f.entries = slices.Clone(f.entries)
+		f.entries[i] = e
+	}
+}
+
+// Release lets go of the files that were removed and that nobody maps.
+func (f *Folder) Release(mapped func(Entry) bool) {
+	var files []*file
+	var entries []Entry
+	for i, x := range f.files {
+		if x.removed && !mapped(f.entries[i]) {
 			x.Close()
+			continue
 		}
-		return x.removed
-	})
+		files, entries = append(files, x), append(entries, f.entries[i])
+	}
+	f.files, f.entries = files, entries
 }
 
 // Write writes text at an offset in bytes, as pwrite(2) does, and says how much was written.
@@ -164,6 +187,7 @@ func (f *Folder) Write(name string, offset uint64, text []byte) (int, error) {
 	if err != nil {
 		return 0, err
 	}
+	defer f.changed(x)
 	return pwrite(x.File, text, offset)
 }
 
@@ -184,6 +208,7 @@ func (f *Folder) Truncate(name string, size uint64) error {
 	if err != nil {
 		return err
 	}
+	defer f.changed(x)
 	return truncate(x.File, size)
 }
 
@@ -262,14 +287,5 @@ type Entry struct {
 	Size         uint64 // in bytes
 }
 
-// Entries lists the files of the folder, also those that were removed and may still be mapped.
-func (f *Folder) Entries() []Entry {
-	var out []Entry
-	for _, x := range f.files {
-		if e, err := identify(x.File); err == nil {
-			e.Name, e.Removed = x.name, x.removed
-			out = append(out, e)
-		}
-	}
-	return out
-}
+// Entries lists the files of the folder, also those that were removed and may still be mapped. It is the same list until one changes.
+func (f *Folder) Entries() []Entry { return f.entries }

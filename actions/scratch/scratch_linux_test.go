@@ -2,6 +2,7 @@ package scratch
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -66,9 +67,46 @@ func TestFiles(t *testing.T) {
 	if len(f.Names()) != 0 || f.Used() != used {
 		t.Error("after rm:", f.Names(), f.Used())
 	}
+	f.Release(func(e Entry) bool { return e.Inode == before.Inode })
 	must(f.Make("data", 0))
 	if e := f.Entries(); len(e) != 2 || e[1].Inode == before.Inode {
 		t.Error("a new file of the name is another file:", e)
+	}
+	f.Release(func(Entry) bool { return false })
+	if e := f.Entries(); len(e) != 1 || e[0].Removed || f.Used() != 0 {
+		t.Error("after all are let go of:", e, f.Used())
+	}
+}
+
+// The number of files has a limit, those that are removed and mapped included.
+func TestFull(t *testing.T) {
+	f := folder(t)
+	for i := range MostFiles {
+		if err := f.Make(fmt.Sprint(i), 10); err != nil {
+			t.Fatal(err)
+		}
+	}
+	list := f.Entries()
+	if err := f.Remove("7"); err != nil {
+		t.Fatal(err)
+	}
+	if list[7].Removed || !f.Entries()[7].Removed {
+		t.Error("a list that was given out has changed, or the new one has not")
+	}
+	var full *FullError
+	if err := f.Make("more", 0); !errors.As(err, &full) || full.Files != MostFiles {
+		t.Error("one more:", err)
+	}
+	if err := f.Make("8", 20); err != nil || f.Entries()[8].Size != 20 {
+		t.Error("one that is there is made anew:", err)
+	}
+	f.Release(func(Entry) bool { return false })
+	if err := f.Make("more", 0); err != nil {
+		t.Error("after one has gone:", err)
+	}
+	var bad *NameError
+	if err := f.Make(strings.Repeat("x", MaxName+1), 0); !errors.As(err, &bad) {
+		t.Error("a long name:", err)
 	}
 }
 
