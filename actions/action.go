@@ -111,17 +111,18 @@ type call struct {
 	cmd    *lang.Command
 	action *Action
 	Outcome
-	ending  subject.Ending // of the last instruction that was injected
-	names   Names          // after the action
-	current string
-	touched []vmspace.Touched
-	minor   uint64 // faults of the process before the action
-	major   uint64
-	opened  *fileFacts // the file that an mmap opened
-	mode    string     // and how: O_RDWR
-	child   string     // the label of a new child
-	from    uint64     // where an mremap found its range: its name may have moved on
-	note    string     // what the action itself has to say beside the changes
+	ending     subject.Ending // of the last instruction that was injected
+	names      Names          // after the action
+	current    string
+	touched    []vmspace.Touched
+	minor      uint64 // faults of the process before the action
+	major      uint64
+	opened     *fileFacts // the file that an mmap opened
+	mode       string     // and how: O_RDWR
+	child      string     // the label of a new child
+	mapsShared uint64     // bytes of shared memory that an mmap can bring in
+	from       uint64     // where an mremap found its range: its name may have moved on
+	note       string     // what the action itself has to say beside the changes
 }
 
 // touch notes that the action may have changed what lies in r, for the snapshot after it.

@@ -49,6 +49,9 @@ var fileAction = fileVerb(lang.Verb{Name: "file", Summary: "make a file in the s
 			return c.s.makeFile(name, size)
 		}
 		c.Call = fmt.Sprintf("creat(%q) + write(%s)", name, quoted(text))
+		if !c.mayWrite(text) {
+			return nil
+		}
 		if err := c.s.makeFile(name, 0); err != nil {
 			return err
 		}
@@ -64,6 +67,9 @@ var fwriteAction = fileVerb(lang.Verb{Name: "fwrite", Summary: "write into a fil
 		}
 		text, _ := c.cmd.Bytes("text")
 		c.Call = fmt.Sprintf("pwrite(%q, %s, %d)", name, quoted(text), offset)
+		if !c.mayWrite(text) {
+			return nil
+		}
 		return c.counted(c.s.files.Write(name, offset, text))
 	})
 

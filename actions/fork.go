@@ -9,7 +9,7 @@ var forkAction = Action{
 	failed:  "There is no child.",
 	run: func(c *call) error {
 		c.Call = "fork()"
-		if !c.mayFork() {
+		if !c.mayFork() || !c.mayCopy() {
 			return nil
 		}
 		c.everything() // the parent's pages become copy-on-write too

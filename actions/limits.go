@@ -7,11 +7,13 @@ import (
 	"time"
 
 	"cowscope/actions/subject"
-	"cowscope/vmspace"
 )
 
 // Limits keep a script's accidents, or a stranger's ill will, from the machine. They are cowscope's own, not the kernel's: what they
 // refuse is told as such.
+//
+// A cgroup with memory.max would have the kernel hold the limit. It is not made: it needs root or a delegated hierarchy, and a kill -9 of
+// cowscope leaves an empty cgroup behind, which nothing removes. (Only version 1 had a release_agent, for the whole machine.)
 
 // Limits are what a session may take.
 type Limits struct {
@@ -72,20 +74,6 @@ func (c *call) refuse(format string, args ...any) {
 	c.note = "Not asked of the kernel: " + fmt.Sprintf(format, args...)
 }
 
-// overMemory says whether the family takes more than it may. It is asked by the tracer's guard too, while the subject runs: what it
-// reads is not changed then.
-func (s *Session) overMemory() bool {
-	pids := make([]int, 0, len(s.members))
-	for _, m := range s.members {
-		if m.gone == "" {
-			pids = append(pids, m.PID)
-		}
-	}
-	limit := s.opts.Limits.Memory
-	files := s.files.Used()
-	return files+vmspace.Footprint(pids, false) > limit && files+vmspace.Footprint(pids, true) > limit
-}
-
 // memoryCheck is how long a command must have taken for its memory to be looked at when it is over; below that, only every
 // memoryEvery-th is of those that can have taken any.
 const (
@@ -98,7 +86,7 @@ func (s *Session) holdMemory(c *call, took time.Duration) error {
 	if c.action.Check || took < memoryCheck && c.tookNothing() {
 		return nil
 	}
-	if s.takers++; took < memoryCheck && s.takers%memoryEvery != 0 || !s.overMemory() {
+	if s.takers++; took < memoryCheck && s.takers%memoryEvery != 0 || !s.over(0) {
 		return nil
 	}
 	c.note = s.overText(c.p.Label)

@@ -8,6 +8,12 @@ import (
 	"cowscope/vmspace"
 )
 
+// Advice that can take much memory at once.
+const (
+	adviceCollapse     = 25
+	adviceGuardInstall = 102
+)
+
 // advices are the MADV_ values of madvise(2), with the kernel's numbers (include/uapi/asm-generic/mman-common.h). hwpoison and
 // soft_offline are left out: they harm the machine.
 var advices = []constant{
@@ -33,8 +39,8 @@ var advices = []constant{
 	{"populate_read", "MADV_POPULATE_READ", 22, "fault all pages in for reading"},
 	{"populate_write", "MADV_POPULATE_WRITE", 23, "fault all pages in for writing"},
 	{"dontneed_locked", "MADV_DONTNEED_LOCKED", 24, "dontneed, locked pages too"},
-	{"collapse", "MADV_COLLAPSE", 25, "make huge pages of it now"},
-	{"guard_install", "MADV_GUARD_INSTALL", 102, "any touch is SIGSEGV from now on"},
+	{"collapse", "MADV_COLLAPSE", adviceCollapse, "make huge pages of it now"},
+	{"guard_install", "MADV_GUARD_INSTALL", adviceGuardInstall, "any touch is SIGSEGV from now on"},
 	{"guard_remove", "MADV_GUARD_REMOVE", 103, "undo guard_install"},
 }
 
@@ -54,6 +60,9 @@ func runMadvise(c *call) error {
 	}
 	advice, name := c.bits(advices) // one word, by the grammar
 	c.Call = fmt.Sprintf("madvise(0x%x, %d, %s)", r.Start, r.Len(), name)
+	if advice == adviceGuardInstall && !c.mayMarkGuard(r) || advice == adviceCollapse && !c.mayCollapse(r) {
+		return nil
+	}
 	c.focus(r)
 	_, _, err = c.syscall(sysMadvise, r.Start, r.Len(), advice)
 	return err

@@ -66,6 +66,9 @@ func runMmap(c *call) error {
 	if err != nil {
 		return err
 	}
+	if !c.mayMap() || !c.mayPool(length) {
+		return nil
+	}
 	fd, shown, ok, err := c.descriptor()
 	if err != nil || !ok {
 		return err
@@ -77,6 +80,7 @@ func runMmap(c *call) error {
 		at = fmt.Sprintf("0x%x", addr)
 	}
 	c.Call = fmt.Sprintf("mmap(%s, %d, %s, %s, %s, %d)", at, length, protText(prot), names, shown, offset)
+	c.mapsShared = c.bringsShared(length)
 	ret, ok, err := c.syscall(sysMmap, addr, length, uint64(prot), flags, fd, offset)
 	if err == nil && c.cmd.Given("file") {
 		err = c.closeFile(fd)

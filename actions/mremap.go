@@ -45,6 +45,9 @@ func runMremap(c *call) error {
 		c.Call += fmt.Sprintf(", 0x%x", to)
 	}
 	c.Call += ")"
+	if !c.mayMove(r) {
+		return nil
+	}
 	c.from = r.Start
 	c.focus(r)
 	ret, ok, err := c.syscall(sysMremap, r.Start, r.Len(), size, flags, to)

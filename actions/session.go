@@ -57,6 +57,9 @@ type Session struct {
 	born       int             // processes so far, for their labels
 	bound      int             // names bound since there were last too many
 	takers     int             // commands so far that can have taken memory
+	unasked    uint64          // bytes that commands can have taken since it was last asked how much there is
+	running    *call           // under way, nil between commands
+	shared     sharedPages     // what shared memory was seen to hold
 	names      Names
 	current    string
 
@@ -76,9 +79,10 @@ type Session struct {
 // member is a process of the family.
 type member struct {
 	vmspace.Member
-	proc *subject.Process
-	gone string // how it ended, "" while it lives
-	dead bool   // it left no zombie any more
+	proc       *subject.Process
+	gone       string // how it ended, "" while it lives
+	dead       bool   // it left no zombie any more
+	generation int    // how many ancestors it has
 	// locksFuture says that mlockall future holds: new mappings are locked. No file of /proc tells.
 	locksFuture bool
 }
@@ -107,11 +111,11 @@ func openWith(opts Options, calls []uintptr) (*Session, error) {
 	}
 	opts.Limits = opts.Limits.withDefaults()
 	s := &Session{opts: opts, grammar: g, calls: calls, tracer: tracer, reader: reader, files: files}
-	tracer.Guard(s.overMemory)
 	if err := s.begin(); err != nil {
 		s.Close()
 		return nil, &StartError{err}
 	}
+	tracer.Guard(func() bool { return s.over(0) }) // which needs the first snapshot
 	return s, nil
 }
 
@@ -145,7 +149,7 @@ func (s *Session) fresh() (*vmspace.Snapshot, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.members, s.born, s.names, s.bound = nil, 0, Names{}, 0
+	s.members, s.born, s.names, s.bound, s.shared = nil, 0, Names{}, 0, sharedPages{}
 	s.files.Release(func(scratch.Entry) bool { return false })
 	s.entries, s.stackLimit = s.files.Entries(), stackLimit(proc.PID())
 	m := s.adopt(proc, "")
@@ -169,6 +173,9 @@ func (s *Session) endAll() {
 func (s *Session) adopt(proc *subject.Process, parent string) *member {
 	s.born++
 	m := &member{Member: vmspace.Member{Label: fmt.Sprintf("p%d", s.born), Parent: parent, PID: proc.PID()}, proc: proc}
+	if p := s.member(parent); p != nil {
+		m.generation = p.generation + 1
+	}
 	s.members = append(s.members, m)
 	return m
 }
@@ -250,6 +257,7 @@ func (s *Session) perform(cmd *lang.Command) (*Step, error) {
 	step := &Step{Check: c.action.Check, Process: c.p.Label, PID: c.p.PID, Command: canonical(cmd, s.last().Current), Outcome: c.Outcome,
 		Before: before, After: after, Names: s.names, Current: s.current, Changes: vmspace.Diff(before, after)}
 	s.forget(after)
+	s.see(step, c)
 	step.Minor, step.Major = faultsBetween(before, after, c.p.Label)
 	if len(step.Predicted) > 0 {
 		step.Happened = happened(step, c)
@@ -314,6 +322,8 @@ func (s *Session) holdNames() {
 // "exited", everything else is an error of cowscope.
 func (s *Session) attempt(c *call) error {
 	began := time.Now()
+	s.running = c
+	defer func() { s.running = nil }()
 	err := c.action.run(c)
 	if err == nil {
 		err = s.holdMemory(c, time.Since(began))

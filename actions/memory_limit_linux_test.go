@@ -1,0 +1,255 @@
+package actions
+
+import (
+	"fmt"
+	"os"
+	"runtime"
+	"strings"
+	"testing"
+
+	"cowscope/vmspace"
+)
+
+// What a script can take, beside what the kernel calls resident, and what is refused before it is taken.
+
+func limited(t *testing.T, limits Limits) *lab {
+	t.Helper()
+	s, err := Open(Options{Limits: limits, Brief: true, Glance: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	return &lab{t, s}
+}
+
+// shmem is how much shared memory the machine holds, in bytes.
+func shmem(t *testing.T) uint64 {
+	t.Helper()
+	text, err := os.ReadFile("/proc/meminfo")
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, ok := parseField(string(text), "Shmem")
+	if !ok {
+		t.Fatal("meminfo says nothing of Shmem")
+	}
+	return n
+}
+
+// Shared memory counts as long as its file lives, also where no page table has it.
+func TestSharedMemoryCounts(t *testing.T) {
+	for name, drop := range map[string]string{
+		"dontneed":  "madvise a dontneed",
+		"unmapped":  "munmap a+1p",
+		"elsewhere": "b = mmap 1p r private anon\nmremap a+1p 1p 1p maymove\nmunmap a+2p",
+		"child":     "fork\n@p1 madvise a dontneed\n@p2 munmap a+1p",
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := limited(t, Limits{Memory: 64 << 20})
+			before := shmem(t)
+			var last *Step
+			for i := range 4 {
+				l.all("@p1 a = mmap 20m rw shared anon")
+				if last = l.do("@p1 fill a 1"); !last.OK() {
+					if i != 3 {
+						t.Fatalf("round %d: %s: %s", i, last.Result, last.Why)
+					}
+					break
+				}
+				for _, line := range strings.Split(drop, "\n") {
+					l.do(line)
+				}
+			}
+			if last.Result != ResultExited || !strings.Contains(last.Why, "--max-memory") {
+				t.Errorf("%s: %s", last.Result, last.Why)
+			}
+			if took := shmem(t) - before; int64(took) > 100<<20 {
+				t.Errorf("%d MiB of shared memory are taken", took>>20)
+			}
+		})
+	}
+}
+
+// What comes back into the page tables is no new memory, and what is given back does not count.
+func TestSharedMemoryIsCountedOnce(t *testing.T) {
+	l := limited(t, Limits{Memory: 16 << 20})
+	l.all("a = mmap 12m rw shared anon", "fill a 1")
+	for range 4 {
+		l.all("madvise a dontneed", "touch a read", "madvise a dontneed", "touch a write", "mprotect a r", "mprotect a rw")
+	}
+	l.all("b = mmap 256m rw shared anon", "mprotect b r", "mprotect b rw", "touch b 100p", "fork", "@p2 touch a", "@p2 fill a 2", "@p2 exit", "wait")
+	for range 3 {
+		l.all("madvise a remove", "fill a 3")
+	}
+	l.all("madvise a 5m remove", "c = mmap 4m rw shared anon populate", "munmap a", "a = mmap 10m rw shared anon populate")
+	if got := l.s.shared.count * 4096; got != 14<<20+100*4096 && os.Getpagesize() == 4096 {
+		t.Errorf("%d bytes of shared memory are counted", got)
+	}
+	for range 200 { // small ones come and go
+		l.all("c = mmap 256k rw shared anon", "fill c 1", "munmap c")
+	}
+	l.all("munmap b")
+	l.s.shared.sweep(l.s.last().After)
+	if n := len(l.s.shared.files); n != 2 {
+		t.Errorf("%d files of shared memory are known", n)
+	}
+}
+
+// What no signal can stop is refused before it begins.
+func TestRefusedBeforehand(t *testing.T) {
+	forks := strings.Repeat("fork\n", 8)
+	texts := ""
+	for i := range 300 {
+		texts += fmt.Sprintf("fwrite f %dk \"%s\"\n", 64*i, strings.Repeat("x", 30000))
+	}
+	for name, c := range map[string]struct{ before, refused, allowed string }{
+		"guard pages": {"a = mmap 4g rw private anon noreserve\nmadvise a nohugepage", "madvise a guard_install", "madvise a 256m guard_install"},
+		"guard pages, step by step": {"a = mmap 4g rw private anon noreserve\nmadvise a 512m guard_install\nmadvise a+512m 512m guard_install\n" +
+			"madvise a+1g 512m guard_install", "madvise a+1536m 2560m guard_install", "madvise a 512m guard_install"},
+		"page tables of a copy": {"a = mmap 2g rw private anon noreserve\nmadvise a nohugepage\nwrite a 1\nmadvise a 1g populate_read", forks, "fork"},
+		"page tables of a move": {"a = mmap 4g rw private anon noreserve\nmadvise a nohugepage\nmadvise a 3g populate_read",
+			"mremap a 4g maymove fixed=0x100000001000", ""},
+		"huge pages": {"", "mmap 1g rw private anon hugetlb_2m", ""},
+		"text":       {"file f \"x\"", texts, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			provideGuard(t, c.refused)
+			l := limited(t, Limits{Memory: 8 << 20})
+			for line := range strings.Lines(c.before + "\n" + c.allowed) {
+				if line = strings.TrimSpace(line); line != "" {
+					l.all(line)
+				}
+			}
+			var last *Step
+			for line := range strings.Lines(c.refused) {
+				if last = l.do(strings.TrimSpace(line)); !last.OK() {
+					break
+				}
+			}
+			if last.Result != ResultRefused || !strings.Contains(last.Why, "--max-memory") || !strings.Contains(last.Why, "8 MiB") {
+				t.Errorf("%s: %s: %s", last.Command[:min(len(last.Command), 40)], last.Result, last.Why)
+			}
+			if tables := vmspace.PageTables(l.s.members[0].PID); tables > 8<<20 {
+				t.Errorf("%d KiB of page tables", tables>>10)
+			}
+			if name == "text" {
+				l.want(ResultRefused, last.Command)
+				l.all("rm f")
+			}
+			l.all("restart", "mmap 4p rw private anon", "write a 1")
+		})
+	}
+}
+
+func provideGuard(t *testing.T, lines string) {
+	t.Helper()
+	if strings.Contains(lines, "guard") {
+		require(t, "guard")
+	}
+}
+
+// The records of mappings are memory too, in each process anew.
+func TestMappingsCount(t *testing.T) {
+	l := limited(t, Limits{Memory: 32 << 20})
+	var text strings.Builder
+	text.WriteString("mmap 4000p rw private anon\n")
+	for i := range 2000 {
+		fmt.Fprintf(&text, "mprotect a+%dp 1p r\n", 2*i)
+	}
+	l.script(text.String())
+	n := 0
+	for ; n < 8; n++ {
+		st := l.do("fork")
+		if st.Result == ResultRefused {
+			if !strings.Contains(st.Why, "mappings") || !strings.Contains(st.Why, "--max-memory") {
+				t.Error(st.Why)
+			}
+			break
+		}
+	}
+	if n < 1 || n > 4 {
+		t.Errorf("%d copies of %d mappings fit", n, 4000)
+	}
+	l = limited(t, Limits{Memory: 2 << 20})
+	for n = 0; n < 2000; n++ {
+		if st := l.do("mmap 1p " + []string{"r", "rw"}[n%2] + " private anon"); st.Result == ResultRefused {
+			if !strings.Contains(st.Why, "the records of all mappings") || !strings.Contains(st.Why, "--max-memory") {
+				t.Error(st.Why)
+			}
+			break
+		}
+	}
+	if n < 500 || n == 2000 {
+		t.Errorf("%d mappings fit", n)
+	}
+}
+
+// A collapse makes a huge page of each that is touched.
+func TestCollapseIsRefused(t *testing.T) {
+	require(t, "thp")
+	if runtime.GOARCH == "arm64" && os.Getpagesize() > 4096 {
+		t.Skip("huge pages of more than 2 MiB")
+	}
+	l := limited(t, Limits{Memory: 32 << 20})
+	l.all("a = mmap 64m rw private anon", "madvise a nohugepage")
+	var text strings.Builder
+	for i := range 32 {
+		fmt.Fprintf(&text, "write a+%dm 1\n", 2*i)
+	}
+	l.script(text.String())
+	l.all("madvise a hugepage")
+	if st := l.want(ResultRefused, "madvise a collapse"); !strings.Contains(st.Why, "--max-memory") {
+		t.Error(st.Why)
+	}
+	l.do("madvise a 4m collapse") // the kernel may have no huge page
+	l.all("write a 2")
+}
+
+// Growth of page tables is stopped while a call runs.
+func TestPageTablesWhileACallRuns(t *testing.T) {
+	for name, lines := range map[string]string{
+		"populate": "a = mmap 1t r private anon noreserve\nmadvise a nohugepage\nmadvise a populate_read",
+		"touch":    "a = mmap 1t r private anon noreserve\nmadvise a nohugepage\ntouch a read",
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := limited(t, Limits{Memory: 4 << 20})
+			var last *Step
+			for _, line := range strings.Split(lines, "\n") {
+				last = l.do(line)
+			}
+			if last.Result != ResultExited || !strings.Contains(last.Why, "--max-memory") {
+				t.Errorf("%s: %s", last.Result, last.Why)
+			}
+		})
+	}
+}
+
+// sharedPages in numbers.
+func TestSharedPages(t *testing.T) {
+	var s sharedPages
+	f, g := sharedFile{0, 1, 5}, sharedFile{0, 1, 6}
+	for _, c := range []struct {
+		what       string
+		f          sharedFile
+		first, end uint64
+		count      uint64
+	}{
+		{"add", f, 3, 10, 7}, {"add", f, 0, 4, 10}, {"add", g, 500, 1100, 610}, {"add", f, 5, 6, 610}, {"remove", f, 0, 1 << 40, 600},
+		{"remove", g, 511, 513, 598}, {"add", g, 512, 512, 598}, {"remove", sharedFile{}, 0, 9, 598}, {"add", f, 63, 65, 600}, {"add", f, 64, 128, 663},
+	} {
+		if c.what == "add" {
+			s.add(c.f, c.first, c.end)
+		} else {
+			s.remove(c.f, c.first, c.end)
+		}
+		if s.count != c.count {
+			t.Errorf("%s %v: %d pages, want %d", c.what, c, s.count, c.count)
+		}
+	}
+	if n := s.held(g, 0, 1<<50); n != 598 {
+		t.Errorf("%d pages of the second file", n)
+	}
+	if n := s.held(g, 510, 514); n != 2 {
+		t.Errorf("%d pages around the hole", n)
+	}
+}

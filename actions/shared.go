@@ -1,0 +1,177 @@
+package actions
+
+import (
+	"math/bits"
+	"strings"
+
+	"cowscope/vmspace"
+)
+
+// Rules of this file: a page of shared memory stays when it leaves the page tables, by madvise or munmap, as long as anything of its file
+// is mapped, and no file of /proc tells an ordinary user so. But every page came in through a page table, and the snapshots after the
+// commands have seen it there. So what a file holds is what was ever seen of it, less what MADV_REMOVE took out.
+
+// sharedFile is the inode of shared memory; the kernel gives no number twice.
+type sharedFile struct {
+	major, minor uint32
+	inode        uint64
+}
+
+// sharedBlock is a piece of sharedBits pages of a file.
+type sharedBlock [sharedBits / 64]uint64
+
+const sharedBits = 512
+
+// sharedPages are the pages that files of shared memory hold, by page number.
+type sharedPages struct {
+	files map[sharedFile]map[uint64]*sharedBlock
+	count uint64 // of all pages
+	swept int    // how many files were left when sweep was last done
+}
+
+// sharedMemory gives the file of a mapping of shared memory that has no name: the pages of other files are counted by the file itself.
+func sharedMemory(m *vmspace.Mapping) (sharedFile, bool) {
+	return sharedFile{m.Major, m.Minor, m.Inode}, m.Perms&vmspace.SharedMap != 0 && m.Inode != 0 &&
+		(strings.HasPrefix(m.Path, "/dev/zero") || strings.HasPrefix(m.Path, "/anon_hugepage"))
+}
+
+// each yields the blocks of the pages [first, end) that are known, or all of them where add is set, with a mask of the pages in each.
+func (s *sharedPages) each(f sharedFile, first, end uint64, add bool, yield func(b *sharedBlock, word int, mask uint64)) {
+	blocks := s.files[f]
+	if blocks == nil && add {
+		if s.files == nil {
+			s.files = map[sharedFile]map[uint64]*sharedBlock{}
+		}
+		blocks = map[uint64]*sharedBlock{}
+		s.files[f] = blocks
+	}
+	within := func(n uint64, b *sharedBlock) {
+		for w := range b {
+			lo := max(n*sharedBits+uint64(w)*64, first)
+			hi := min(n*sharedBits+uint64(w)*64+64, end)
+			if lo < hi {
+				yield(b, w, ^uint64(0)>>(64-(hi-lo))<<(lo%64))
+			}
+		}
+	}
+	if lo, hi := first/sharedBits, (end+sharedBits-1)/sharedBits; add || hi-lo < uint64(len(blocks)) {
+		for n := lo; n < hi; n++ {
+			b := blocks[n]
+			if b == nil && add {
+				b = new(sharedBlock)
+				blocks[n] = b
+			}
+			if b != nil {
+				within(n, b)
+			}
+		}
+		return
+	}
+	for n, b := range blocks {
+		within(n, b)
+	}
+}
+
+func (s *sharedPages) add(f sharedFile, first, end uint64) {
+	s.each(f, first, end, true, func(b *sharedBlock, w int, mask uint64) {
+		s.count += uint64(bits.OnesCount64(mask &^ b[w]))
+		b[w] |= mask
+	})
+}
+
+func (s *sharedPages) remove(f sharedFile, first, end uint64) {
+	s.each(f, first, end, false, func(b *sharedBlock, w int, mask uint64) {
+		s.count -= uint64(bits.OnesCount64(mask & b[w]))
+		b[w] &^= mask
+	})
+}
+
+// held is how many of the pages [first, end) the file holds.
+func (s *sharedPages) held(f sharedFile, first, end uint64) (n uint64) {
+	s.each(f, first, end, false, func(b *sharedBlock, w int, mask uint64) { n += uint64(bits.OnesCount64(mask & b[w])) })
+	return n
+}
+
+// see notes what the ranges of a process show. removed says that MADV_REMOVE has emptied them before.
+func (s *sharedPages) see(p *vmspace.Process, ranges []vmspace.Touched, removed bool, pageSize uint64) {
+	if p == nil {
+		return
+	}
+	for _, t := range ranges {
+		if t.Label != p.Label {
+			continue
+		}
+		for _, m := range p.Mappings.From(t.Range.Start) {
+			if m.Start >= t.Range.End {
+				break
+			}
+			f, ok := sharedMemory(&m)
+			if !ok {
+				continue
+			}
+			part := m.Intersect(pagesOf(t.Range, pageSize))
+			number := func(addr uint64) uint64 { return (addr - m.Start + m.Offset) / pageSize }
+			if removed {
+				s.remove(f, number(part.Start), number(part.End))
+			}
+			for run := range p.PagesIn(part) {
+				if run.State == vmspace.Shared {
+					s.add(f, number(run.Start), number(run.Start)+run.Pages)
+				}
+			}
+		}
+	}
+}
+
+// sweep forgets the files that no process of the snapshot maps: they are gone.
+func (s *sharedPages) sweep(snap *vmspace.Snapshot) {
+	mapped := map[sharedFile]bool{}
+	for _, p := range snap.Processes {
+		for _, m := range p.Mappings.All() {
+			if f, ok := sharedMemory(&m); ok {
+				mapped[f] = true
+			}
+		}
+	}
+	for f, blocks := range s.files {
+		if mapped[f] {
+			continue
+		}
+		for _, b := range blocks {
+			for _, w := range b {
+				s.count -= uint64(bits.OnesCount64(w))
+			}
+		}
+		delete(s.files, f)
+	}
+	s.swept = len(s.files)
+}
+
+// fresh is how many bytes of shared memory the ranges of a process could still come to hold.
+func (s *sharedPages) fresh(p *vmspace.Process, ranges []vmspace.Touched, pageSize uint64) (n uint64) {
+	if p == nil {
+		return 0
+	}
+	for _, t := range ranges {
+		if t.Label != p.Label {
+			continue
+		}
+		for _, m := range p.Mappings.From(t.Range.Start) {
+			if m.Start >= t.Range.End {
+				break
+			}
+			if f, ok := sharedMemory(&m); ok {
+				part := m.Intersect(pagesOf(t.Range, pageSize))
+				first, pages := (part.Start-m.Start+m.Offset)/pageSize, part.Len()/pageSize
+				n += (pages - s.held(f, first, first+pages)) * pageSize
+			}
+		}
+	}
+	return n
+}
+
+// pagesOf is r in whole pages.
+func pagesOf(r vmspace.Range, pageSize uint64) vmspace.Range {
+	end := (r.End + pageSize - 1) &^ (pageSize - 1)
+	return vmspace.Range{Start: r.Start &^ (pageSize - 1), End: max(end, r.End)}
+}
