@@ -118,19 +118,74 @@ func (sc *Script) Run(ctx context.Context, s *Session, out func(st *Step, line i
 		defer context.AfterFunc(ctx, func() { s.tracer.Close() })() // cuts short what is running
 	}
 	defer s.takeTurn()()
+	ahead := sc.readAhead()
+	defer ahead.stop()
 	// All of it on the tracing thread: handing each command over to it would cost more than the command.
 	err := s.do(func() error {
-		return sc.lines(func(n int, cmd *lang.Command) error {
-			if cmd.Verb.Name == needsAction.Name {
-				return nil
+		for batch := range ahead.batches {
+			for _, l := range batch {
+				if err := rep.line(ctx, s, sc, l.n, l.cmd, out); err != nil {
+					return err
+				}
 			}
-			return rep.line(ctx, s, sc, n, cmd, out)
-		})
+		}
+		return ahead.err
 	})
 	if rep.Ended != "" {
 		err = nil
 	}
 	return rep, err
+}
+
+// readAhead reads the script again while its commands run, some lines ahead of them.
+func (sc *Script) readAhead() *ahead {
+	a := &ahead{batches: make(chan []parsedLine, 4), quit: make(chan struct{})}
+	go func() {
+		defer close(a.batches)
+		const size = 64
+		batch := make([]parsedLine, 0, size)
+		hand := func() error {
+			select {
+			case a.batches <- batch:
+				batch = make([]parsedLine, 0, size)
+				return nil
+			case <-a.quit:
+				return errEnded
+			}
+		}
+		a.err = sc.lines(func(n int, cmd *lang.Command) error {
+			if cmd.Verb.Name == needsAction.Name {
+				return nil
+			}
+			if batch = append(batch, parsedLine{n, cmd}); len(batch) < size {
+				return nil
+			}
+			return hand()
+		})
+		if err := hand(); a.err == nil {
+			a.err = err
+		}
+	}()
+	return a
+}
+
+// ahead is a script that is being read. err is for when batches has come to its end.
+type ahead struct {
+	batches chan []parsedLine
+	err     error
+	quit    chan struct{}
+}
+
+type parsedLine struct {
+	n   int // from 1
+	cmd *lang.Command
+}
+
+// stop ends the reading, and waits for its end.
+func (a *ahead) stop() {
+	close(a.quit)
+	for range a.batches {
+	}
 }
 
 // errEnded ends a run early, with the reason in the report.
