@@ -199,7 +199,7 @@ func (rep *Report) line(ctx context.Context, s *Session, sc *Script, n int, cmd 
 		return errEnded
 	}
 	if err != nil {
-		return lineError{n, err}
+		return &ScriptError{sc.file, n, err}
 	}
 	rep.Steps++
 	if st.Result == ResultFailed {
