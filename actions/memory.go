@@ -1,6 +1,9 @@
 package actions
 
 import (
+	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 
 	"cowscope/actions/scratch"
@@ -167,14 +170,30 @@ func (c *call) mayCopy() bool {
 	return c.mayTake(more, "a copy of the page tables and of the records of "+plural(uint64(p.Mappings.Len()), "mapping"))
 }
 
-// mayPool says whether what a mapping of huge pages reserves fits: no other process can have it.
+// mayPool says whether what a mapping of huge pages reserves fits: no other process of the machine has it then. What the pool does not
+// have, the kernel itself refuses.
 func (c *call) mayPool(length uint64) bool {
-	for _, f := range c.cmd.Flags("flags") {
-		if strings.HasPrefix(f, "hugetlb") {
-			return c.mayTake(length, "huge pages from the pool")
-		}
+	pooled := slices.ContainsFunc(c.cmd.Flags("flags"), func(f string) bool { return strings.HasPrefix(f, "hugetlb") })
+	if !pooled || c.cmd.Has("noreserve") || length > poolLeft() {
+		return true
 	}
-	return true
+	return c.mayTake(length, "huge pages from the pool")
+}
+
+// poolLeft is how much the pools of huge pages have for a new mapping, in bytes, those of all sizes together.
+func poolLeft() (n uint64) {
+	pools, _ := filepath.Glob("/sys/kernel/mm/hugepages/hugepages-*kB")
+	var l settings
+	for _, dir := range pools {
+		kib, err := strconv.ParseUint(strings.TrimSuffix(strings.TrimPrefix(filepath.Base(dir), "hugepages-"), "kB"), 10, 64)
+		if err != nil {
+			continue
+		}
+		free, _ := l.setting(dir + "/free_hugepages")
+		more, _ := l.setting(dir + "/nr_overcommit_hugepages")
+		n += (free + more) * kib << 10
+	}
+	return n
 }
 
 // mayWrite says whether a text fits into a file.

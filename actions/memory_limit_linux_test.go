@@ -109,8 +109,7 @@ func TestRefusedBeforehand(t *testing.T) {
 		"page tables of a copy": {"a = mmap 2g rw private anon noreserve\nmadvise a nohugepage\nwrite a 1\nmadvise a 1g populate_read", forks, "fork"},
 		"page tables of a move": {"a = mmap 4g rw private anon noreserve\nmadvise a nohugepage\nmadvise a 3g populate_read",
 			"mremap a 4g maymove fixed=0x100000001000", ""},
-		"huge pages": {"", "mmap 1g rw private anon hugetlb_2m", ""},
-		"text":       {"file f \"x\"", texts, ""},
+		"text": {"file f \"x\"", texts, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			provideGuard(t, c.refused)
@@ -138,6 +137,20 @@ func TestRefusedBeforehand(t *testing.T) {
 			}
 			l.all("restart", "mmap 4p rw private anon", "write a 1")
 		})
+	}
+}
+
+// What the pool of huge pages has is taken by a mapping, and not first by its pages.
+func TestPoolIsRefused(t *testing.T) {
+	require(t, "hugetlb")
+	l := limited(t, Limits{Memory: 3 << 20})
+	if st := l.want(ResultRefused, "mmap 4m rw private anon hugetlb_2m"); !strings.Contains(st.Why, "--max-memory") {
+		t.Error(st.Why)
+	}
+	l.want("ENOMEM", "mmap 1t rw private anon hugetlb_2m")
+	l.all("a = mmap 2m rw private anon hugetlb_2m", "munmap a", "a = mmap 4m rw private anon noreserve hugetlb_2m")
+	if st := l.do("touch a write"); st.OK() && !l.s.over(0) { // it may be too quick to be killed
+		t.Error("two huge pages are not counted")
 	}
 }
 
