@@ -1,6 +1,7 @@
 package actions
 
 import (
+	"iter"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -126,13 +127,22 @@ func (c *call) mayMarkGuard(r vmspace.Range) bool {
 	if p == nil {
 		return true
 	}
-	missing := uint64(0)
-	for run := range p.PagesIn(r) {
-		if run.State == vmspace.None {
-			missing += run.Pages * c.pageSize()
+	return c.mayTake(missingTables(p.PagesIn(r), c.pageSize()), "the page tables for that many guard pages")
+}
+
+// missingTables is at most how many bytes of page tables pages lack, which come as runs in order. A table with any page in it is there;
+// where the first of its pages is not, it may be there too.
+func missingTables(runs iter.Seq[vmspace.Run], pageSize uint64) (n uint64) {
+	next := uint64(0) // the first table that was not looked at
+	for run := range runs {
+		r := run.Bounds()
+		first, end := max(r.Start/hugeBytes(pageSize), next), (r.End-1)/hugeBytes(pageSize)+1
+		if end > first && run.State == vmspace.None {
+			n += (end - first) * pageSize
 		}
+		next = max(next, end)
 	}
-	return c.mayTake(c.tableOf(missing), "the page tables for that many guard pages")
+	return n
 }
 
 // mayCollapse says whether the huge pages fit that a collapse makes: one for each block that has a page table, full or not.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
@@ -264,5 +265,29 @@ func TestSharedPages(t *testing.T) {
 	}
 	if n := s.held(g, 510, 514); n != 2 {
 		t.Errorf("%d pages around the hole", n)
+	}
+}
+
+func TestMissingTables(t *testing.T) {
+	const table = 512 // pages
+	at := func(page, pages uint64, s vmspace.State) vmspace.Run {
+		return vmspace.Run{Start: page * 4096, Pages: pages, State: s}
+	}
+	for name, c := range map[string]struct {
+		runs []vmspace.Run
+		want uint64 // tables
+	}{
+		"nothing":       {nil, 0},
+		"one page":      {[]vmspace.Run{at(5, 1, vmspace.None)}, 1},
+		"over an edge":  {[]vmspace.Run{at(table-1, 2, vmspace.None)}, 2},
+		"2 TiB":         {[]vmspace.Run{at(0, 1<<29, vmspace.None)}, 1 << 20},
+		"there":         {[]vmspace.Run{at(0, 1<<20, vmspace.Guard)}, 0},
+		"behind a page": {[]vmspace.Run{at(3, 1, vmspace.Anon), at(4, table, vmspace.None)}, 1},
+		"far apart":     {[]vmspace.Run{at(0, 1, vmspace.None), at(table, 1, vmspace.None), at(9*table, 1, vmspace.None)}, 3},
+		"side by side":  {[]vmspace.Run{at(0, 1, vmspace.None), at(1, 1, vmspace.Anon), at(2, 1, vmspace.None), at(3, 1, vmspace.None)}, 1},
+	} {
+		if got := missingTables(slices.Values(c.runs), 4096); got != c.want*4096 {
+			t.Errorf("%s: %d bytes, want %d tables", name, got, c.want)
+		}
 	}
 }

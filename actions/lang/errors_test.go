@@ -23,6 +23,7 @@ var errorCases = []struct{ line, at, msg string }{
 	{"a = @p2 mmap 4p rw", "@p2", "the process comes first"},
 	{"p1 = mmap 4p rw", "p1", "reads as a process"},
 	{"9a = mmap 4p rw", "9a", "is not a name"},
+	{strings.Repeat("a", MaxName+1) + " = mmap 4p rw", strings.Repeat("a", MaxName+1), "is not a name"},
 	{"a = read b", "a =", "read makes no range"},
 	{"buf mmap 4p rw", "buf", "did you mean buf = mmap?"},
 	{"expect", "", "expect needs a second word; result, page"},
