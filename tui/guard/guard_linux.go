@@ -1,0 +1,172 @@
+package guard
+
+import (
+	"errors"
+	"io"
+	"os"
+	"strconv"
+	"syscall"
+	"time"
+	"unsafe"
+)
+
+// name is the guard's first argument, by which it knows its part. It does not hold the program's name: who kills the program by that
+// does not mean the guard.
+const name = "terminal-guard"
+
+// The guard's files.
+const (
+	fdPipe = iota // the terminal's state, then what the runtime says last, then the program's end
+	fdOut
+	fdErr
+	fdIn
+)
+
+func init() {
+	if len(os.Args) == 1 && os.Args[0] == name {
+		os.Exit(watch())
+	}
+}
+
+// Guard is a process that waits for this one's end. A nil Guard is none.
+type Guard struct {
+	pipe    *os.File
+	started chan *os.Process // nil where none could be started
+}
+
+// Start starts a guard of the terminal that is read from in and written to out, whose state is what it is now. errs is where the
+// program's last words are read, nil where that is no terminal. It does not wait for the guard, which takes 2 ms to be there; from now on
+// the program's end is waited for all the same.
+func Start(in, out, errs *os.File) (*Guard, error) {
+	state, err := getState(in.Fd())
+	if err != nil {
+		return nil, err
+	}
+	r, w, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	if _, err := w.Write(raw(state)); err != nil {
+		return nil, errors.Join(err, r.Close(), w.Close())
+	}
+	g := &Guard{w, make(chan *os.Process, 1)}
+	go func() {
+		defer r.Close()
+		p, _ := os.StartProcess("/proc/self/exe", []string{name}, &os.ProcAttr{
+			Files: []*os.File{fdPipe: r, fdOut: out, fdErr: errs, fdIn: in},
+			Env:   []string{"GOTRACEBACK=none", "GOMAXPROCS=1"},
+			Sys:   &syscall.SysProcAttr{Setsid: true},
+		})
+		g.started <- p
+	}()
+	return g, nil
+}
+
+// Words is where the last words of the program go, for debug.SetCrashOutput; nil where nobody reads them.
+func (g *Guard) Words() *os.File {
+	if g == nil {
+		return nil
+	}
+	return g.pipe
+}
+
+// Stop ends the guard when the terminal has been given back.
+func (g *Guard) Stop() {
+	if g == nil {
+		return
+	}
+	if p := <-g.started; p != nil {
+		p.Kill()
+		p.Wait()
+	}
+	g.pipe.Close()
+}
+
+// lastWords is how much of what the runtime says is kept: its beginning, which tells what happened and where.
+const lastWords = 256 << 10
+
+// watch is the guard's part.
+func watch() int {
+	pipe := os.NewFile(fdPipe, "pipe")
+	var state syscall.Termios
+	if _, err := io.ReadFull(pipe, raw(&state)); err != nil {
+		return 1
+	}
+	said, _ := io.ReadAll(io.LimitReader(pipe, lastWords))
+	io.Copy(io.Discard, pipe)
+	time.AfterFunc(2*patience+time.Second, func() { os.Exit(1) })
+	// A shell that was faster has the terminal as it wants it.
+	if now, err := getState(fdIn); err == nil && now.Oflag&syscall.OPOST == 0 {
+		setState(fdIn, &state)
+	}
+	if GiveBack(Open(os.NewFile(fdOut, "terminal")), true) == nil && len(said) > 0 {
+		os.NewFile(fdErr, "stderr").Write(said)
+	}
+	return 0
+}
+
+// patience is how long a terminal has to take what is written to it.
+const patience = 200 * time.Millisecond
+
+// Open opens a terminal again, so that writes to it do not block while nobody else's do. Where that cannot be, it is f itself.
+func Open(f *os.File) *os.File {
+	again, err := os.OpenFile("/proc/self/fd/"+strconv.Itoa(int(f.Fd())), os.O_WRONLY|syscall.O_NONBLOCK|syscall.O_NOCTTY, 0)
+	if err != nil {
+		return f
+	}
+	return again
+}
+
+// GiveBack takes back all that a screen turned on, at a terminal that Open gave. One that is stalled is rid of the rest of what it was to
+// show, and set going again. cut says that the terminal may have seen a part of a sequence.
+func GiveBack(out *os.File, cut bool) error {
+	err := write(out, cut)
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		if c, err := out.SyscallConn(); err == nil {
+			c.Control(func(fd uintptr) {
+				ioctl(fd, tcFlush, syscall.TCOFLUSH)
+				ioctl(fd, tcXONC, tcOOn)
+			})
+		}
+		err = write(out, true)
+	}
+	return err
+}
+
+func write(out *os.File, cut bool) error {
+	text := leave
+	if cut {
+		text = cutOff + leave
+	}
+	out.SetWriteDeadline(time.Now().Add(patience))
+	_, err := out.WriteString(text)
+	return err
+}
+
+// Of ioctl_tty(2), the same on all architectures that Go's list has not.
+const (
+	tcXONC  = 0x540a
+	tcFlush = 0x540b
+	tcOOn   = 1
+)
+
+// raw is the bytes of a state: both ends are one program.
+func raw(s *syscall.Termios) []byte {
+	return unsafe.Slice((*byte)(unsafe.Pointer(s)), unsafe.Sizeof(*s))
+}
+
+func getState(fd uintptr) (*syscall.Termios, error) {
+	var s syscall.Termios
+	return &s, ioctl(fd, syscall.TCGETS, uintptr(unsafe.Pointer(&s)))
+}
+
+func setState(fd uintptr, s *syscall.Termios) error {
+	return ioctl(fd, syscall.TCSETS, uintptr(unsafe.Pointer(s)))
+}
+
+func ioctl(fd, request, arg uintptr) error {
+	if _, _, errno := syscall.Syscall(syscall.SYS_IOCTL, fd, request, arg); errno != 0 {
+		return errno
+	}
+	return nil
+}
