@@ -72,11 +72,14 @@ func (e flagError) Unwrap() error { return e.error }
 func status(err error) int {
 	var start *actions.StartError
 	var own statusError
+	var ended tui.SignalError
 	switch {
 	case errors.As(err, &start):
 		return exitStart
 	case errors.As(err, &own):
 		return own.status
+	case errors.As(err, &ended):
+		return ended.Status()
 	}
 	return exitUsage
 }

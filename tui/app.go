@@ -7,6 +7,7 @@ package tui
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"cowscope/actions"
@@ -189,6 +190,8 @@ func (m *App) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		return m, tea.Batch(m.done(msg), m.play.follow(m, msg))
 	case stillMsg:
 		m.say(msg.told())
+	case noteMsg:
+		m.say(string(msg), true)
 	case courseMsg:
 		return m, m.courseDone(msg)
 	case slowMsg:
@@ -220,13 +223,20 @@ func (m *App) background(dark bool) {
 	}
 }
 
+// maxWaiting is how many keys wait for a command that is running.
+const maxWaiting = 1000
+
 // press handles a key now, or later when a command is running.
 func (m *App) press(k tea.KeyPressMsg) tea.Cmd {
 	if k.String() == "ctrl+c" {
 		return m.quit()
 	}
 	if m.busy != "" {
-		m.waiting = append(m.waiting, k)
+		if len(m.waiting) < maxWaiting {
+			m.waiting = append(m.waiting, k)
+		} else {
+			m.say(fmt.Sprintf("more than %d keys wait for what is running: the rest was dropped", maxWaiting), true)
+		}
 		return nil
 	}
 	m.fresh = false

@@ -274,9 +274,11 @@ func (c *console) ends() int {
 	}
 }
 
-// subjects lists the processes that the program controls, by the tracer that /proc/PID/status names, oldest first.
-func (c *console) subjects() []int {
-	c.t.Helper()
+// subjects lists the processes that the program controls, by the tracer that /proc/PID/status names.
+func (c *console) subjects() []int { return tracees(c.cmd.Process.Pid) }
+
+// tracees lists the processes that a process traces, oldest first.
+func tracees(by int) []int {
 	var out []int
 	dirs, _ := filepath.Glob("/proc/[0-9]*/status")
 	for _, d := range dirs {
@@ -286,7 +288,7 @@ func (c *console) subjects() []int {
 			continue
 		}
 		tracer, _ := strconv.Atoi(string(m[1]))
-		if _, err := os.Stat(fmt.Sprintf("/proc/%d/task/%d", c.cmd.Process.Pid, tracer)); err == nil {
+		if _, err := os.Stat(fmt.Sprintf("/proc/%d/task/%d", by, tracer)); err == nil {
 			pid, _ := strconv.Atoi(strings.Split(d, "/")[2])
 			out = append(out, pid)
 		}
@@ -397,9 +399,7 @@ func TestWaysToDie(t *testing.T) {
 			unix.Kill(c.cmd.Process.Pid, sig)
 			c.ends()
 			allGone(t, gone)
-			if sig != unix.SIGKILL { // which leaves nobody to give it back
-				c.restored()
-			}
+			c.restored()
 		})
 	}
 }

@@ -1,12 +1,18 @@
 package tui
 
+import (
+	"time"
+
+	tea "charm.land/bubbletea/v2"
+)
+
 // RunWith runs the screen on any lab in the terminal, for tests in a process of their own.
 func RunWith(lab Lab) error {
 	m, err := New(lab, Options{})
 	if err != nil {
 		return err
 	}
-	return runProgram(m, false)
+	return runProgram(m, false, nil, nil)
 }
 
 // FramesPerSecond is how often the screen is drawn at most.
@@ -18,4 +24,27 @@ func DemoWords() (words []string) {
 		words = append(words, w.word)
 	}
 	return words
+}
+
+// RunBroken runs the screen on a lab, in a terminal, with a part of it that does something else when a fork is sent.
+func RunBroken(lab Lab, part string) error {
+	m, err := New(lab, Options{})
+	if err != nil {
+		return err
+	}
+	was := m.later
+	m.later = func(d time.Duration, msg tea.Msg) tea.Cmd {
+		if m.busy == "fork" {
+			switch part {
+			case "update":
+				panic("something broke")
+			case "view":
+				m.theme = nil
+			case "suspend":
+				return tea.Suspend
+			}
+		}
+		return was(d, msg)
+	}
+	return runProgram(m, false, nil, nil)
 }

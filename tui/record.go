@@ -11,7 +11,6 @@ import (
 
 	"cowscope/tui/cast"
 
-	tea "charm.land/bubbletea/v2"
 	"github.com/charmbracelet/x/term"
 )
 
@@ -95,48 +94,25 @@ func terminalSize() Size {
 	if err != nil || w <= 0 || h <= 0 {
 		return Size{80, 24}
 	}
+	w, h = fitSize(w, h)
 	return Size{w, h}
 }
 
 // run runs the model in the terminal, and leaves the files behind that were asked for.
 func (o LabOptions) run(m *App, file *cast.File, title string) (err error) {
-	var more []tea.ProgramOption
+	var typed, shown func([]byte)
 	if file != nil {
 		if m.tape, err = cast.NewTape(file, m.header(o.Cast, terminalSize(), title)); err != nil {
 			return err
 		}
 		m.chapter = m.steps[len(m.steps)-1] // what was before it is not on it
-		more = append(more, tea.WithOutput(tap{os.Stdout, m.tape.Output}))
-		if o.Input {
-			more = append(more, tea.WithInput(tap{os.Stdin, m.tape.Input}))
+		if shown = m.tape.Output; o.Input {
+			typed = m.tape.Input
 		}
 	}
-	err = errors.Join(runProgram(m, o.plain(), more...), m.tape.Close())
+	err = errors.Join(runProgram(m, o.plain(), typed, shown), m.tape.Close())
 	if o.Still != "" {
 		err = errors.Join(err, m.writeStill(o.Still))
 	}
 	return err
-}
-
-// tap is one end of the terminal, listened to by a tape. Bubble Tea knows a terminal by these methods.
-type tap struct {
-	file  *os.File
-	heard func([]byte)
-}
-
-func (t tap) Fd() uintptr  { return t.file.Fd() }
-func (t tap) Name() string { return t.file.Name() }
-func (t tap) Close() error { return t.file.Close() }
-
-func (t tap) Read(b []byte) (int, error) {
-	n, err := t.file.Read(b)
-	if n > 0 {
-		t.heard(b[:n])
-	}
-	return n, err
-}
-
-func (t tap) Write(b []byte) (int, error) {
-	t.heard(b)
-	return t.file.Write(b)
 }

@@ -6,9 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"runtime"
-	"syscall"
 
 	"cowscope/actions"
 	"cowscope/actions/lesson"
@@ -206,19 +204,34 @@ func orDefault(theme string) string {
 // framesPerSecond is half of Bubble Tea's own: its renderer ticks also when nothing changes, and that is most of what an idle lab costs.
 const framesPerSecond = 30
 
-// runProgram runs the model in the terminal. SIGTERM, SIGINT and SIGHUP quit as the key does.
-func runProgram(m *App, plain bool, more ...tea.ProgramOption) error {
-	opts := append(more, tea.WithoutSignalHandler(), tea.WithFPS(framesPerSecond))
+// runProgram runs the model in the terminal. typed and shown are told what is typed and what is shown, nil for nobody.
+func runProgram(m *App, plain bool, typed, shown func([]byte)) error {
+	t, err := openTerminal()
+	if err != nil {
+		return err
+	}
+	defer t.giveBack(false) // where Run does not return
+	t.typed, t.shown = typed, shown
+	f := &fence{m: m}
+	opts := append(t.options(m), tea.WithoutSignalHandler(), tea.WithFPS(framesPerSecond), tea.WithFilter(filterMsg(m)))
 	if plain {
 		opts = append(opts, tea.WithColorProfile(colorprofile.ASCII))
 	}
-	p := tea.NewProgram(m, opts...)
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
-	defer stop()
-	go func() {
-		<-ctx.Done()
-		p.Quit()
-	}()
-	_, err := p.Run()
-	return err
+	p := tea.NewProgram(f, opts...)
+	f.quit, t.note = p.Quit, func(text string) { p.Send(noteMsg(text)) }
+	done := make(chan struct{})
+	defer close(done)
+	t.watchSize(p.Send, done)
+	ended := t.watch(p.Quit, done)
+	_, err = p.Run()
+	t.giveBack(true)
+	if e := f.broken(); e != nil {
+		return e
+	}
+	select {
+	case e := <-ended:
+		return e
+	default:
+		return err
+	}
 }

@@ -100,9 +100,19 @@ func watch() int {
 		setState(fdIn, &state)
 	}
 	if GiveBack(Open(os.NewFile(fdOut, "terminal")), true) == nil && len(said) > 0 {
-		os.NewFile(fdErr, "stderr").Write(said)
+		os.NewFile(fdErr, "stderr").Write(printable(said))
 	}
 	return 0
+}
+
+// printable takes out what a terminal would obey: a panic may quote a stranger.
+func printable(b []byte) []byte {
+	for i, c := range b {
+		if c < ' ' && c != '\n' && c != '\t' || c == 0x7f || i > 0 && b[i-1] == 0xc2 && c < 0xa0 {
+			b[i] = '?'
+		}
+	}
+	return b
 }
 
 // patience is how long a terminal has to take what is written to it.
