@@ -413,11 +413,11 @@ func peak(t *testing.T, pid int) int {
 // A terminal may say that it has any size, at the start and later, by its driver or in a report: the memory is bounded, and the screen
 // answers and quits.
 func TestSizes(t *testing.T) {
-	const most, mostLater = 64, 128 // MB; what one size leaves is there until the next collection
+	const most, mostLater = 128, 128 // MB; what one size leaves is there until the next collection
 	for _, x := range []struct {
 		w, h  uint16
 		shows string
-	}{{0, 0, `step`}, {20000, 20000, `this terminal has 20000x20000 cells`}, {65535, 65535, `this terminal has 65535x65535 cells`}, {65535, 12, `this terminal has 65535x12 cells`}, {384, 108, `step`}} {
+	}{{0, 0, `step`}, {20000, 20000, `this terminal has 20000x20000 cells`}, {65535, 65535, `this terminal has 65535x65535 cells`}, {65535, 12, `this terminal has 65535x12 cells`}, {640, 180, `step`}} {
 		t.Run(fmt.Sprintf("%dx%d", x.w, x.h), func(t *testing.T) {
 			l := newLine(t, x.w, x.h)
 			a := l.run(exec.Command(program(t)))

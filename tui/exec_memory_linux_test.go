@@ -38,8 +38,8 @@ expect result ok
 	return b.String()
 }
 
-// peak is the most memory that cowscope had while it ran a script, in bytes. At the script's end it waits for its output to be read.
-func peak(t *testing.T, script string) uint64 {
+// peakOfScript is the most memory that cowscope had while it ran a script, in bytes. At the script's end it waits for its output to be read.
+func peakOfScript(t *testing.T, script string) uint64 {
 	t.Helper()
 	name := filepath.Join(t.TempDir(), "long.cow")
 	if err := os.WriteFile(name, []byte(script+"fork\n"+strings.Repeat("snapshot\n", 200)), 0o600); err != nil {
@@ -78,7 +78,7 @@ func peak(t *testing.T, script string) uint64 {
 
 // A script takes as much memory as its subject is large, however long it is.
 func TestExecMemory(t *testing.T) {
-	short, long := peak(t, longScript(15000)), peak(t, longScript(45000))
+	short, long := peakOfScript(t, longScript(15000)), peakOfScript(t, longScript(45000))
 	t.Logf("peak of 15000 commands: %d KiB, of 45000: %d KiB", short>>10, long>>10)
 	if long > short+short/4 || long > 80<<20 {
 		t.Errorf("15000 commands took %d KiB at most, 45000 took %d KiB", short>>10, long>>10)

@@ -35,13 +35,12 @@ import (
 	"github.com/charmbracelet/x/term"
 )
 
-// The largest screen that is drawn takes the program to 55 MB, and to 90 while one size follows another: the library keeps some 150 bytes
-// of each cell, twice, and more while it draws. It is what a 4K monitor shows with a font of 10 by 20 pixels. From largeScreen on,
-// garbage is collected sooner.
+// The library keeps some 150 bytes of each cell, twice, and more while it draws: the largest screen that is drawn takes the program to
+// about 100 MB. It is what a 4K monitor shows with a font of 6 by 12 pixels. From largeScreen on, garbage is collected sooner.
 const (
-	maxWidth    = 640
-	maxCells    = 384 * 108
-	largeScreen = maxCells / 4
+	maxWidth    = 800
+	maxCells    = 640 * 180
+	largeScreen = 20_000
 )
 
 // fitSize bounds a size that a terminal says it has.

@@ -33,8 +33,8 @@ func TestHostileEvents(t *testing.T) {
 func TestFitSize(t *testing.T) {
 	for _, x := range []struct{ in, out Size }{
 		{Size{80, 24}, Size{80, 24}}, {Size{0, 0}, Size{0, 0}}, {Size{-1, -1}, Size{0, 0}}, {Size{1, 1}, Size{1, 1}}, {Size{384, 108}, Size{384, 108}},
-		{Size{384, 109}, Size{384, 108}}, {Size{641, 24}, Size{640, 24}}, {Size{80, 519}, Size{80, 518}}, {Size{65535, 65535}, Size{640, 64}},
-		{Size{0, 65535}, Size{0, maxCells}}, {Size{65535, 1}, Size{640, 1}},
+		{Size{640, 181}, Size{640, 180}}, {Size{801, 24}, Size{800, 24}}, {Size{80, 1441}, Size{80, 1440}}, {Size{65535, 65535}, Size{800, 144}},
+		{Size{0, 1 << 20}, Size{0, maxCells}}, {Size{65535, 1}, Size{800, 1}},
 	} {
 		if w, h := fitSize(x.in.W, x.in.H); (Size{w, h}) != x.out {
 			t.Errorf("%v became %dx%d", x.in, w, h)

@@ -43,7 +43,7 @@ func probeNodes(size uint64) bool {
 		}
 		return status[0]
 	}
-	read := func(b []byte) { touched = b[0] }
+	read := func(b []byte) { keep(b[0]) }
 	write := func(b []byte) { b[0] = 1 }
 	return ask(read) == -int32(unix.EFAULT) && ask(write) >= 0
 }
