@@ -102,7 +102,7 @@ func TestLimits(t *testing.T) {
 
 // Page tables count as memory: reading a terabyte of zeros takes little else.
 func TestPageTablesCount(t *testing.T) {
-	s, err := Open(Options{Limits: Limits{Memory: 4 << 20}})
+	s, err := Open(Options{Limits: Limits{Memory: 1 << 20}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -46,6 +46,9 @@ func TestNewest(t *testing.T) {
 
 // A name of something that is mapped outlives many that are not.
 func TestNamesOfALongSession(t *testing.T) {
+	if testing.Short() {
+		t.Skip("needs time: 32,000 commands")
+	}
 	s, err := Open(Options{Brief: true, Glance: true})
 	if err != nil {
 		t.Fatal(err)

@@ -132,7 +132,7 @@ func (p *Process) judge(s *stub, sig syscall.Signal) (verdict, cause, error) {
 	if e := getRegs(p.pid, r); e != 0 {
 		return 0, cause{}, p.lost("read the registers", e)
 	}
-	again := interrupted(r, s)
+	again := sig == unix.SIGTRAP && interrupted(r, s)
 	arrived := sig == unix.SIGTRAP && getIP(r) == s.end && !again
 	if arrived && s.start != s.end {
 		return finished, cause{}, nil
