@@ -124,3 +124,24 @@ func untraced() error {
 	bin := os.Getenv("COWSCOPE_BIN")
 	return syscall.Exec(bin, append([]string{bin}, os.Args[1:]...), os.Environ())
 }
+
+// In a PID namespace that has no /proc of its own the numbers there mean strangers: nothing is started, and why is told in one line.
+func TestAnotherProc(t *testing.T) {
+	cmd := exec.Command(program(t), "exec", "-")
+	cmd.Stdin = strings.NewReader("mmap 1p rw private anon\n")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWPID}
+	if uid := os.Getuid(); uid != 0 {
+		cmd.SysProcAttr.Cloneflags |= unix.CLONE_NEWUSER
+		cmd.SysProcAttr.UidMappings = []syscall.SysProcIDMap{{HostID: uid, Size: 1}}
+	}
+	var says strings.Builder
+	cmd.Stdout, cmd.Stderr = &says, &says
+	err := cmd.Run()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		t.Skip("needs userns: this user cannot make a PID namespace:", err)
+	}
+	if status := cmd.ProcessState.ExitCode(); status != 3 || strings.Count(says.String(), "\n") != 1 || !strings.Contains(says.String(), "mount -t proc proc /proc") {
+		t.Errorf("status %d: %s", status, says.String())
+	}
+}

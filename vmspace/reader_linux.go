@@ -2,8 +2,11 @@ package vmspace
 
 import (
 	"errors"
+	"fmt"
 	"math/bits"
+	"os"
 	"slices"
+	"strconv"
 	"sync"
 
 	"golang.org/x/sys/unix"
@@ -45,13 +48,16 @@ func NewReader(o Options) (*Reader, error) {
 	size := uint64(unix.Getpagesize())
 	r.pages = pageReader{size: size, shift: uint8(bits.TrailingZeros64(size)), slice: make([]region, scanSlice)}
 	r.pages.pace.gentle = o.Gentle
-	self, err := openProc(unix.Getpid())
+	self, err := openProc(selfPID())
 	if err == nil {
-		err = errors.Join(self.need(&self.maps, "maps"), self.need(&self.pagemap, "pagemap"))
+		err = self.need(&self.maps, "maps")
+	}
+	if err == nil {
+		err = self.need(&self.pagemap, "pagemap")
 	}
 	if err != nil {
 		self.close()
-		return nil, errors.Join(errors.New("reading our own address space"), err)
+		return nil, fmt.Errorf("cowscope cannot read its own address space in /proc: %w", err)
 	}
 	defer self.close()
 	if !o.NoScan {
@@ -81,6 +87,16 @@ func NewReader(o Options) (*Reader, error) {
 		KPage: r.kpage != nil, Guard: r.pages.mask&ScanGuard != 0,
 	}
 	return r, nil
+}
+
+// selfPID is the number of this process in /proc, which may be that of another PID namespace.
+func selfPID() int {
+	if to, err := os.Readlink("/proc/self"); err == nil {
+		if pid, err := strconv.Atoi(to); err == nil {
+			return pid
+		}
+	}
+	return os.Getpid()
 }
 
 // findZeroFrame reads a fresh page of our own, which maps the zero page, and looks up its frame: 0 where frames are hidden.
