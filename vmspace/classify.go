@@ -76,6 +76,7 @@ func Classify(m Mapping, e Evidence) (State, Attrs) {
 type class struct {
 	special, shared, file, locked, hugetlb, noLazy, noSwap bool
 	merged                                                 bool // smaps counts all of its pages as merged (KSM)
+	allHuge                                                bool // and as huge, and nothing else tells
 }
 
 func (m *Mapping) class() class {
@@ -101,6 +102,11 @@ func (m *Mapping) class() class {
 		}
 	}
 	return c
+}
+
+// allHuge says whether smaps counts all that is resident of the mapping as huge. The huge zero page is in neither number.
+func (m *Mapping) allHuge() bool {
+	return m.Smaps != nil && m.Smaps.AnonHuge > 0 && m.Smaps.AnonHuge == m.Smaps.Rss
 }
 
 func classify(c class, e Evidence) (State, Attrs) {
@@ -144,7 +150,7 @@ const UnknownWhy = "present, but its mapping changed while it was read, or the z
 func (e Evidence) attrs(c class) Attrs {
 	var a Attrs
 	present := e.Word&WordPresent != 0
-	if present && (e.Scan&ScanHuge != 0 || c.hugetlb || !e.HaveScan && e.KFlags&(KTHP|KHuge) != 0) {
+	if present && (e.Scan&ScanHuge != 0 || c.hugetlb || c.allHuge && (e.Word&WordExclusive != 0 || e.Scan&NodeSome != 0) || !e.HaveScan && e.KFlags&(KTHP|KHuge) != 0) {
 		a |= Huge
 	}
 	if e.KFlags&KKSM != 0 || present && c.merged && e.Scan&(ScanPFNZero|NodeNone) == 0 && !e.ZeroFrame && e.KFlags&KZeroPage == 0 {

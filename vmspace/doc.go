@@ -56,6 +56,7 @@
 //	unknown     pagemap       63 present, and nothing decides               2.6.25  TestFastAndSlowSayTheSame
 //	huge        PAGEMAP_SCAN  HUGE: one entry maps it                       6.7     TestHugePageOfAFamily
 //	huge        smaps         VmFlags ht                                    3.8     TestStateHugetlb
+//	huge        smaps         AnonHugePages counts all that is resident     2.6.38  TestHugeWithoutScan
 //	huge        kpageflags    17 HUGE or 22 THP                             3.4     TestFastAndSlowSayTheSame
 //	ksm         kpageflags    21 KSM                                        2.6.32  TestAttrKSM
 //	ksm         smaps         KSM counts all that is resident               6.6     TestAttrKSM

@@ -141,3 +141,27 @@ func TestUpdateOfAHugePage(t *testing.T) {
 		})
 	}
 }
+
+// Without the scan and without root smaps says that pages are huge, where all of a mapping are.
+func TestHugeWithoutScan(t *testing.T) {
+	p := startPuppet(t)
+	at := uint64(arena + 16<<20)
+	p.mmap(at, 2<<20, rw, private)
+	p.must("call %d %d %d %d", unix.SYS_MADVISE, at, uint64(2<<20), unix.MADV_HUGEPAGE)
+	p.store(at, 1)
+	if errno, _ := p.ask("call %d %d %d %d", unix.SYS_MADVISE, at, uint64(2<<20), unix.MADV_COLLAPSE); errno != 0 {
+		t.Skip("needs thp: the kernel had no huge page to give")
+	}
+	r := newReader(t, Options{NoScan: true, NoFrames: true, SmallMappings: 1 << 20, SmallPages: 1 << 30})
+	for _, want := range []Attrs{Huge, 0} {
+		q := read(t, r, p.family()).Processes[0]
+		for page := range uint64(512) {
+			if run := q.PageAt(at+page*pg, pg); run.State != Anon || run.Attrs&Huge != want {
+				t.Fatalf("page %d: %s %q, want %q", page, run.State, run.Attrs.Names(), want.Names())
+			}
+		}
+		// The letters of one page change and come back: the entry was split for it, and nothing is huge any more.
+		p.must("call %d %d %d %d", unix.SYS_MPROTECT, at+pg, pg, unix.PROT_READ)
+		p.must("call %d %d %d %d", unix.SYS_MPROTECT, at+pg, pg, unix.PROT_READ|unix.PROT_WRITE)
+	}
+}

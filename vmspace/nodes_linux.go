@@ -57,12 +57,12 @@ func (p *pageReader) tellZero(f *procFiles, maps List[Mapping], first int) {
 	p.open, p.runs = open, p.runs[:first]
 	for _, r := range open {
 		at, found := maps.Find(r.Start)
-		if !found || r.State != Unknown || r.Word&(WordPresent|WordFile|WordExclusive) != WordPresent {
+		if !found || r.State != Unknown || r.Word&(WordPresent|WordExclusive) != WordPresent { // the huge zero page has the bit of a file
 			p.runs = append(p.runs, r)
 			continue
 		}
 		m := maps.At(at)
-		p.splitByNode(f, m.class(), r, m.Start)
+		p.splitByNode(f, p.classOf(&m), r, m.Start)
 	}
 }
 

@@ -180,7 +180,7 @@ func (b *runBuilder) region(r Range, categories uint64, words []byte) {
 				return
 			}
 			b.at.next()
-			b.class = b.m.class()
+			b.class = b.classOf(b.m)
 			b.seen = [3]seen{}
 		}
 		part := Range{at, r.End}.Intersect(b.m.Range)
@@ -238,6 +238,13 @@ func (b *runBuilder) part(addr uint64, categories uint16, words []byte) {
 		run.Start, run.Frame = addr, word&wordFrame
 		last, step = word, run.FrameOf(1)-run.Frame
 	}
+}
+
+// classOf is the class of a mapping. Where nothing tells which pages are huge, smaps does if all are.
+func (p *pageReader) classOf(m *Mapping) class {
+	c := m.class()
+	c.allHuge = p.mask == 0 && m.allHuge()
+	return c
 }
 
 // decide classifies one page, which is the zero page by its frame or not.

@@ -73,6 +73,7 @@ var Proofs = [...]Proof{
 
 	{"huge", "PAGEMAP_SCAN", "HUGE: one entry maps it", "6.7", "TestHugePageOfAFamily", func(v *view) bool { return v.scan(ScanHuge) }},
 	{"huge", "smaps", "VmFlags ht", "3.8", "TestStateHugetlb", func(v *view) bool { return v.vmFlag("ht") }},
+	{"huge", "smaps", "AnonHugePages counts all that is resident", "2.6.38", "TestHugeWithoutScan", func(v *view) bool { return !v.scan(ScanPresent) && v.m.allHuge() }},
 	{"huge", "kpageflags", "17 HUGE or 22 THP", "3.4", "TestFastAndSlowSayTheSame", always},
 	{"ksm", "kpageflags", "21 KSM", "2.6.32", "TestAttrKSM", kflags(KKSM)},
 	{"ksm", "smaps", "KSM counts all that is resident", "6.6", "TestAttrKSM", always},
