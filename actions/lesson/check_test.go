@@ -61,7 +61,7 @@ func TestUntrueLessons(t *testing.T) {
 			}
 			got := ""
 			for _, p := range v.Problems {
-				got += p.String() + "\n"
+				got += strings.ReplaceAll(p.String(), " soft-dirty", "") + "\n" // where the kernel has it, it goes with every write
 			}
 			if *update {
 				if err := os.WriteFile(name, []byte(text+mark+got+"```\n"), 0o644); err != nil {

@@ -26,6 +26,7 @@ var elsewhere = map[string]string{
 	"actions/scratch/calls_linux.go Open":       "scratch files, which have no name",
 	"actions/lesson/progress.go MkdirAll":       "a folder of cowscope's own",
 	"actions/lesson/progress.go Rename":         "puts a damaged file aside",
+	"tui/guard/guard_linux.go OpenFile":         "the terminal, opened again",
 	"tui/run_demo.go MkdirAll":                  "a folder that is asked for",
 }
 
