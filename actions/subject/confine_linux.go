@@ -30,6 +30,7 @@ var ownCalls = []uintptr{
 	unix.SYS_CLONE, unix.SYS_EXIT_GROUP, // Fork, Exit
 	unix.SYS_OPENAT, unix.SYS_CLOSE, // Open, and what it opened
 	unix.SYS_MMAP, unix.SYS_MUNMAP, // Lend, Return
+	unix.SYS_RESTART_SYSCALL, // what the kernel itself makes of a call that a signal interrupted
 }
 
 // unlisted is a harmless call that no list has: the filter must refuse it.

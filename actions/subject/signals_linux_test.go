@@ -33,22 +33,36 @@ func minorFaults(t testing.TB, p *Process) int64 {
 // block makes a call that does not come back by itself.
 func block(p *Process) (Ending, error) { return p.Syscall(unix.SYS_PPOLL, 0, 0, 0, 0, 0) }
 
+// hurry gives a call a short deadline. What prepares it keeps the long one: a busy machine may not run the process for that long.
+func hurry(t *testing.T, p *Process, nr uintptr, args ...uint64) Ending {
+	t.Helper()
+	defer func(d time.Duration) { p.cfg.Deadline = d }(p.cfg.Deadline)
+	p.cfg.Deadline = 20 * time.Millisecond
+	return call(t, p, nr, args...)
+}
+
 func TestBlockedCallTimesOut(t *testing.T) {
-	inSubject(t, Config{Deadline: 20 * time.Millisecond}, func(p *Process) {
+	inSubject(t, Config{}, func(p *Process) {
 		a := mmap(t, p, 1, readWrite)
 		ok(t)(p.Store(a, []byte{100})) // a timespec of 100 seconds
 		for range 3 {
-			if e := must(t)(block(p)); !e.TimedOut {
+			if e := hurry(t, p, unix.SYS_PPOLL, 0, 0, 0, 0, 0); !e.TimedOut {
 				t.Fatal(describe(e))
 			}
 			// The one call that the kernel restarts through restart_syscall(2).
-			if e := must(t)(p.Syscall(unix.SYS_NANOSLEEP, a, 0)); !e.TimedOut {
+			if e := hurry(t, p, unix.SYS_NANOSLEEP, a, 0); !e.TimedOut {
 				t.Fatal(describe(e))
 			}
 			// And one that returns EINTR.
 			fd := call(t, p, unix.SYS_EPOLL_CREATE1, 0).Value
-			if e := must(t)(p.Syscall(unix.SYS_EPOLL_PWAIT, fd, a, 1, none, 0, 0)); !e.TimedOut || e.Errno != unix.EINTR {
-				t.Fatal(describe(e))
+			for tries := 0; ; tries++ { // the deadline may come before the call has begun
+				e := hurry(t, p, unix.SYS_EPOLL_PWAIT, fd, a, 1, none, 0, 0)
+				if !e.TimedOut || tries == 100 {
+					t.Fatal(describe(e))
+				}
+				if e.Errno == unix.EINTR {
+					break
+				}
 			}
 			call(t, p, unix.SYS_CLOSE, fd)
 			var r registers
@@ -62,8 +76,8 @@ func TestBlockedCallTimesOut(t *testing.T) {
 
 // After a deadline the registers are back in the process itself.
 func TestRegistersAfterDeadline(t *testing.T) {
-	inSubject(t, Config{Deadline: 10 * time.Millisecond}, func(p *Process) {
-		if e := must(t)(p.Syscall(unix.SYS_PPOLL)); !e.TimedOut {
+	inSubject(t, Config{}, func(p *Process) {
+		if e := hurry(t, p, unix.SYS_PPOLL); !e.TimedOut {
 			t.Fatal(describe(e))
 		}
 		var r registers
@@ -107,7 +121,7 @@ func TestDeadlineAtTheEdge(t *testing.T) {
 
 // Somebody sends signals all the time, stop signals too.
 func TestWorkUnderSignals(t *testing.T) {
-	inSubject(t, Config{}, func(p *Process) {
+	inSubject(t, Config{Deadline: time.Minute, JumpDeadline: time.Minute}, func(p *Process) {
 		a := mmap(t, p, 4, readWrite)
 		stop, stopped := make(chan struct{}), make(chan struct{})
 		pid := p.PID()
@@ -141,7 +155,7 @@ func TestWorkUnderSignals(t *testing.T) {
 
 // SIGCONT takes pending stop signals away, also ours.
 func TestDeadlineAgainstSIGCONT(t *testing.T) {
-	inSubject(t, Config{Deadline: 20 * time.Millisecond}, func(p *Process) {
+	inSubject(t, Config{}, func(p *Process) {
 		stop, stopped := make(chan struct{}), make(chan struct{})
 		go func() {
 			defer close(stopped)
@@ -154,11 +168,11 @@ func TestDeadlineAgainstSIGCONT(t *testing.T) {
 				}
 			}
 		}()
-		e, err := block(p)
+		e := hurry(t, p, unix.SYS_PPOLL, 0, 0, 0, 0, 0)
 		close(stop)
 		<-stopped
-		if err != nil || !e.TimedOut {
-			t.Errorf("%s, %v", describe(e), err)
+		if !e.TimedOut {
+			t.Error(describe(e))
 		}
 		alive(t, p)
 	})

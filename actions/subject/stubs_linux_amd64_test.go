@@ -32,7 +32,7 @@ func TestTextTakenAway(t *testing.T) {
 		{"munmap of everything", unix.SYS_MUNMAP, []uint64{0, 1<<47 - pageSize}},
 	}
 	for _, tt := range tests {
-		inSubject(t, Config{Deadline: 100 * time.Millisecond}, func(p *Process) {
+		inSubject(t, Config{Deadline: 2 * time.Second}, func(p *Process) {
 			if e := call(t, p, tt.nr, tt.args...); !e.OK() {
 				t.Errorf("%s ended with %s", tt.name, describe(e))
 			}
@@ -53,7 +53,7 @@ func TestTextTakenAway(t *testing.T) {
 
 func TestTextOverwritten(t *testing.T) {
 	for _, b := range []byte{0x90 /* nop */, 0xcc, 0x00, 0xc3 /* ret */, 0xf4 /* hlt */, 0xf0 /* lock */} {
-		inSubject(t, Config{Deadline: 100 * time.Millisecond}, func(p *Process) {
+		inSubject(t, Config{Deadline: 2 * time.Second}, func(p *Process) {
 			poke(t, p, textBase, bytes.Repeat([]byte{b}, int(pageSize)))
 			wantAllGone(t, fmt.Sprintf("filled with %#x", b), p)
 		})
@@ -63,7 +63,7 @@ func TestTextOverwritten(t *testing.T) {
 // The fill stub can be sent over itself. How far it gets is the CPU's affair.
 func TestFillOverItself(t *testing.T) {
 	for _, b := range []byte{0x90, 0xcc, 0x00, 0xc3, 0xf4} {
-		inSubject(t, Config{Deadline: 100 * time.Millisecond}, func(p *Process) {
+		inSubject(t, Config{Deadline: 2 * time.Second}, func(p *Process) {
 			call(t, p, unix.SYS_MPROTECT, textBase, pageSize, rwx)
 			for range 2 {
 				if _, err := p.Fill(textBase, pageSize, b); err != nil {
@@ -100,7 +100,7 @@ func wantGone(t *testing.T, what string, err error) {
 // its own.
 func TestTextCannotBeTurnedIntoAWayOut(t *testing.T) {
 	exit := []byte{0xb8, 231, 0, 0, 0, 0x0f, 0x05} // mov eax, exit_group; syscall
-	inSubject(t, Config{Deadline: 50 * time.Millisecond}, func(p *Process) {
+	inSubject(t, Config{}, func(p *Process) {
 		a := mmap(t, p, 1, readWrite)
 		call(t, p, unix.SYS_MPROTECT, textBase, pageSize, rwx)
 		// Behind our own system call.
@@ -111,9 +111,11 @@ func TestTextCannotBeTurnedIntoAWayOut(t *testing.T) {
 		_, err := p.Load(a, 1)
 		wantGone(t, "load", err)
 		ok(t)(p.Store(textBase+stubRead, []byte{0xeb, 0xfe}))
+		p.cfg.Deadline = 50 * time.Millisecond
 		if e := must(t)(p.Touch(a, 1, pageSize, false)); !e.TimedOut {
 			t.Error(describe(e))
 		}
+		p.cfg.Deadline = time.Minute
 		alive(t, p)
 		// In place of the system call: one instruction of the same length.
 		ok(t)(p.Store(textBase+stubSyscall, []byte{0x31, 0xc0})) // xor eax, eax

@@ -3,6 +3,9 @@
 package subject
 
 import (
+	"fmt"
+	"os"
+	"strings"
 	"sync"
 	"time"
 
@@ -24,7 +27,8 @@ import (
 
 const (
 	graceStep  = 100 * time.Millisecond // between one signal and the next
-	graceTries = 10                     // then SIGKILL
+	graceTries = 10                     // then SIGKILL, unless waiting will do
+	busyTries  = 10 * graceTries        // where it is waiting for a CPU, or has one
 	guardStep  = 5 * time.Millisecond   // between one look of the guard and the next
 )
 
@@ -109,6 +113,23 @@ func (w *watchdog) arm(after time.Duration) {
 	w.timer.Reset(after)
 }
 
+// stuck says whether only death will end the run. One that has stopped, or waits for a CPU to take the signal on, as on a busy
+// machine, is not: there waiting will do, for a while.
+func (w *watchdog) stuck() bool {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", w.pid))
+	_, rest, ok := strings.Cut(string(text), ") ")
+	if err != nil || !ok {
+		return true
+	}
+	switch rest[0] {
+	case 't', 'T': // the tracer has only to look
+		return false
+	case 'R':
+		return w.fired >= busyTries
+	}
+	return true
+}
+
 // expire runs on a goroutine of the timer. It tries more than once, and with two
 // signals: SIGSTOP cannot be blocked, but a SIGCONT from outside takes it away
 // again (signal(7)); SIGURG can be blocked, but nothing takes it away, and the
@@ -132,7 +153,7 @@ func (w *watchdog) expire() {
 		return
 	}
 	sig := unix.SIGSTOP
-	if w.fired == graceTries {
+	if w.fired >= graceTries && w.stuck() {
 		sig, w.killed = unix.SIGKILL, true
 	} else {
 		if w.fired%2 == 1 {
