@@ -84,7 +84,7 @@ var mmapCases = []reasonCase{
 	}, line: "mmap 1p rw shared fd=3", says: "F_SEAL_WRITE"},
 	{row: "mmap EPERM noexec", prepare: func(l *lab) { l.opens("/proc/self/maps", unix.O_RDONLY) }, line: "mmap 1p rx private fd=3", says: "noexec"},
 	{row: "mmap ENOMEM length wraps", line: "mmap 0xffffffffffffffff rw private anon", says: "64 bits"},
-	{row: "mmap ENOMEM longer than the address space", line: "mmap 200t rw private anon noreserve", says: "200 TiB do not fit below 0x"},
+	{row: "mmap ENOMEM longer than the address space", line: "mmap 300t rw private anon noreserve", says: "300 TiB do not fit below 0x"},
 	{row: "mmap ENOMEM past the end", line: "mmap 1g rw private anon fixed addr=0x7fffffff0000", says: "the end of the user's addresses"},
 	{row: "mmap ENOMEM no hole", setup: "mmap 1p rw private anon fixed addr=0x300000000000", line: "mmap 127t rw private anon noreserve", says: "the largest between the mappings has 80.0 TiB"},
 	{row: "mmap ENOMEM RLIMIT_AS", limit: func(l *lab) { l.limits(unix.RLIMIT_AS, 1<<20) }, line: "mmap 1m rw private anon", says: "RLIMIT_AS allows 1 MiB"},
@@ -140,7 +140,7 @@ var rangeCases = []reasonCase{
 var mremapCases = []reasonCase{
 	{row: "mremap EINVAL misaligned", setup: "a = mmap 4p rw private anon", line: "mremap a+1 4096 2p", says: "a+1 is 0x"},
 	{row: "mremap EINVAL new size 0", setup: "a = mmap 4p rw private anon", line: "mremap a 0", says: "the new size is 0"},
-	{row: "mremap EINVAL too large", setup: "a = mmap 4p rw private anon", line: "mremap a 200t maymove", says: "200 TiB do not fit"},
+	{row: "mremap EINVAL too large", setup: "a = mmap 4p rw private anon", line: "mremap a 300t maymove", says: "300 TiB do not fit"},
 	{row: "mremap EINVAL past the end", setup: "a = mmap 4p rw private anon", line: "mremap a 4p maymove fixed=0x7ffffffff000", says: "0x7ffffffff000 and 16 KiB more"},
 	{row: "mremap EINVAL fixed address", setup: "a = mmap 4p rw private anon", line: "mremap a 4p maymove fixed=0x10000001", says: "0x10000001"},
 	{row: "mremap EINVAL without maymove", setup: "a = mmap 4p rw private anon", line: "mremap a 4p fixed=0x10000000", says: "maymove"},
