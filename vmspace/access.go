@@ -31,7 +31,7 @@ const (
 	SwapIn   Happening = "swap-in"
 	MapErr   Happening = "SIGSEGV/MAPERR"
 	AccErr   Happening = "SIGSEGV/ACCERR"
-	PkuErr   Happening = "SIGSEGV/PKUERR" // reading or writing what may only be executed, on a processor with protection keys
+	PkuErr   Happening = "SIGSEGV/PKUERR" // a protection key forbids it (pkeys(7)); memory that may only be executed has one
 	BusErr   Happening = "SIGBUS/ADRERR"
 	Grow     Happening = "grow"
 )
@@ -50,7 +50,7 @@ var Happenings = [...]struct {
 	{SwapIn, "a fault brings the page back from swap"},
 	{MapErr, "SIGSEGV: there is nothing mapped that the access could reach"},
 	{AccErr, "SIGSEGV: the mapping does not allow it"},
-	{PkuErr, "SIGSEGV: a protection key forbids reading and writing what may only be executed"},
+	{PkuErr, "SIGSEGV: the mapping's protection key forbids it"},
 	{BusErr, "SIGBUS: the file ends before this page"},
 	{Grow, "the stack grows down to the address"},
 }
@@ -66,6 +66,43 @@ type Facts struct {
 	// nothing forbids it; PkuErr, with protection keys (x86, pkeys(7)), which then forbid stores before
 	// the letters do; AccErr, where page tables can say it (arm64). "" where that is not known.
 	ExecOnly Happening
+	Keys     Keys
+}
+
+// Keys are the rights that a process's own instructions have to memory with a protection key (pkeys(7)).
+// Which key a mapping has, smaps tells.
+type Keys struct {
+	PKRU  uint32 // of x86, two bits a key: the lower one forbids loads and stores, the upper one stores
+	Known bool   // PKRU was read
+	// Used says that the process has dealt with keys by itself: the letters of a mapping do not tell any
+	// more whether it has one.
+	Used bool
+}
+
+// The two bits that PKRU has for each key. They are those of pkey_alloc(2).
+const (
+	KeyDisableAccess = 1 // PKEY_DISABLE_ACCESS: neither loads nor stores
+	KeyDisableWrite  = 2 // PKEY_DISABLE_WRITE: no stores
+	KeyCount         = 16
+)
+
+// Of gives the two bits of a key.
+func (k Keys) Of(key uint32) uint32 {
+	if key >= KeyCount {
+		return 0
+	}
+	return k.PKRU >> (2 * key) & (KeyDisableAccess | KeyDisableWrite)
+}
+
+// Forbid says whether an access to memory with that key is refused. Instructions are always fetched.
+func (k Keys) Forbid(key uint32, access Access) bool {
+	switch access {
+	case Load:
+		return k.Of(key)&KeyDisableAccess != 0
+	case Store:
+		return k.Of(key) != 0
+	}
+	return false
 }
 
 // NoFacts are the Facts of someone who knows only the snapshot.

@@ -28,6 +28,7 @@ const (
 	ChangePerms    ChangeKind = "perms"    // the letters, From and To
 	ChangeRenamed  ChangeKind = "renamed"  // the path, From and To: a name given, a file deleted
 	ChangeFlags    ChangeKind = "flags"    // the VmFlags, From and To
+	ChangeKey      ChangeKind = "key"      // the protection key, From and To
 	ChangePage     ChangeKind = "page"     // the state of pages, From and To
 	ChangeFrame    ChangeKind = "frame"    // another frame in the same state
 	ChangeAttrs    ChangeKind = "attrs"    // the attributes of pages, From and To

@@ -101,6 +101,41 @@ func TestDiff(t *testing.T) {
 	}
 }
 
+// A mapping's key can change alone; where smaps was not read on either side, nothing is said of it.
+func TestDiffKeys(t *testing.T) {
+	plain := space(t, []string{"10-14 rw-p"}, nil)
+	zero, one := keyed(plain, 10, 0), keyed(plain, 10, 1)
+	for _, c := range []struct {
+		a, b *Process
+		want string
+	}{{zero, one, "key 10-14 0>1"}, {one, zero, "key 10-14 1>0"}, {one, one, ""}, {plain, one, ""}, {one, plain, ""}} {
+		got := ""
+		for _, x := range Diff(&Snapshot{PageSize: pg4k, Processes: []*Process{c.a}}, &Snapshot{PageSize: pg4k, Processes: []*Process{c.b}}) {
+			got += show(x)
+		}
+		if got != c.want {
+			t.Errorf("%q, want %q", got, c.want)
+		}
+	}
+	if x, y := zero.Mappings.At(0), one.Mappings.At(0); sameMapping(&x, &y) {
+		t.Error("two keys are the same")
+	}
+}
+
+// A key that says something is in the JSON.
+func TestJSONKeys(t *testing.T) {
+	plain := space(t, []string{"10-14 rw-p"}, nil)
+	for key, want := range map[int]bool{0: false, 1: true, 15: true} {
+		var out strings.Builder
+		if err := (&Snapshot{PageSize: pg4k, Processes: []*Process{keyed(plain, 10, key)}}).WriteJSON(&out, nil); err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(out.String(), fmt.Sprintf(`"protection_key":%d,`, key)) != want || strings.Contains(out.String(), "protection_key") != want {
+			t.Errorf("key %d: %s", key, out.String())
+		}
+	}
+}
+
 func TestDiffProcesses(t *testing.T) {
 	p := space(t, []string{"10-14 rw-p"}, nil)
 	a := &Snapshot{PageSize: pg4k, Processes: []*Process{p}}

@@ -77,12 +77,17 @@ func (d *differ) old(a *Mapping, now []Mapping) {
 		if a.Path != b.Path {
 			d.span(ChangeRenamed, both, b.Perms, a.Path, b.Path)
 		}
+		if a.Smaps != nil && b.Smaps != nil && a.Smaps.ProtectionKey != b.Smaps.ProtectionKey {
+			d.span(ChangeKey, both, b.Perms, keyText(a), keyText(b))
+		}
 		if a.Smaps != nil && b.Smaps != nil && !sameFlags(a.Smaps.VMFlags, b.Smaps.VMFlags) {
 			d.span(ChangeFlags, both, b.Perms, strings.Join(a.Smaps.VMFlags, " "), strings.Join(b.Smaps.VMFlags, " "))
 		}
 	}
 	gap(a.End)
 }
+
+func keyText(m *Mapping) string { return strconv.FormatUint(uint64(m.Smaps.ProtectionKey), 10) }
 
 // implied are the VmFlags that follow from the letters: rd, wr and ex are the letters themselves, and ac says that the
 // mapping may be written privately, or could be once, and so counts as promised (VM_ACCOUNT; mm/mmap.c, accountable_mapping).

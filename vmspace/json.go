@@ -221,6 +221,9 @@ func (o *jsonWriter) mapping(m *Mapping, name string, rss uint64, first bool) {
 		o.number("anon_huge", c.AnonHuge)
 		o.number("ksm", c.KSM)
 		o.words("vm_flags", c.VMFlags)
+		if c.ProtectionKey != 0 {
+			o.number("protection_key", uint64(c.ProtectionKey))
+		}
 	} else {
 		o.number("rss", rss)
 	}

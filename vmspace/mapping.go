@@ -96,10 +96,12 @@ func (m *Mapping) blind() bool {
 
 const kernelHalf = 1 << 63
 
-// Counters are what /proc/PID/smaps adds to a mapping, in bytes, and its VmFlags as two-letter words.
+// Counters are what /proc/PID/smaps adds to a mapping, in bytes, its VmFlags as two-letter words, and its
+// protection key.
 type Counters struct {
 	Rss, Pss, Swap, Locked, LazyFree, AnonHuge, KSM uint64
 	VMFlags                                         []string
+	ProtectionKey                                   uint32 // pkeys(7); 0 is every mapping's own, and that of machines without keys
 }
 
 // HasFlag says whether the VmFlags hold the two-letter word f.

@@ -93,6 +93,7 @@ func TestOddSmaps(t *testing.T) {
 		"empty":      {"VmFlags:\nRss: 0 kB\n", Counters{}, Anon, 0},
 		"unknown":    {"Glitter: many\nRss: 4 kB\nVmFlags: rd wr zz ?? lo 7\nHue:12 nm\n:\n", Counters{Rss: 4096, VMFlags: []string{"rd", "wr", "zz", "??", "lo", "7"}}, Anon, Locked},
 		"device":     {"VmFlags: rd pf\n", Counters{VMFlags: []string{"rd", "pf"}}, Special, 0},
+		"keys":       {"Rss: 0 kB\nProtectionKey:        15\n", Counters{ProtectionKey: 15}, Anon, 0},
 		"wide":       {"Rss:      9007199254740992 kB\n", Counters{Rss: 9007199254740992 << 10}, Anon, 0},
 	} {
 		maps, err := parseSmaps(nil, []byte(head+c.text))

@@ -102,6 +102,9 @@ func TestParseSmaps(t *testing.T) {
 		"1-2 rw-p 0 0:0 0\nRss: x kB\n":                   "line 2: bad number",
 		"1-2 rw-p 0 0:0 0\nRss: 1 MB\n":                   "line 2: bad number",
 		"1-2 rw-p 0 0:0 0\nRss: 99999999999999999 kB\n":   "line 2: bad number",
+		"1-2 rw-p 0 0:0 0\nProtectionKey: x\n":            "line 2: bad number",
+		"1-2 rw-p 0 0:0 0\nProtectionKey: 65536\n":        "line 2: bad number",
+		"1-2 rw-p 0 0:0 0\nProtectionKey: 1 kB\n":         "line 2: bad number",
 		"1-2 rw-p 0 0:0 0\nRss: 1 kB\n1-2 rw-p 0 0:0 0\n": "line 3: overlaps",
 	} {
 		if _, err := parseSmaps(nil, []byte(text)); err == nil || !strings.Contains(err.Error(), want) {

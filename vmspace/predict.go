@@ -1,6 +1,6 @@
 package vmspace
 
-// Rules of this file: pure. A prediction follows the kernel's own order: is there a mapping, does it allow the access, is there
+// Rules of this file: pure. A prediction follows the kernel's own order: is there a mapping, does its protection key allow the access, do its letters, is there
 // a page, may it be written. The set is as small as what is known allows, and where two things can happen both are in it.
 
 // guardGap is the distance that a growing stack keeps from the mapping below it, in pages (stack_guard_gap in mm/mmap.c).
@@ -24,7 +24,6 @@ func Predict(p *Process, addr uint64, access Access, f Facts) Prediction {
 	if out := refused(m, access, f); len(out.Can) > 0 {
 		return out
 	}
-	onlyExec := m.Perms&(Read|Write|Exec) == Exec && access != Fetch
 	page := p.PageAt(addr, p.pageSize())
 	if access == Fetch && m.Perms&Exec == 0 {
 		return predictForbiddenFetch(m, page, f)
@@ -40,29 +39,71 @@ func Predict(p *Process, addr uint64, access Access, f Facts) Prediction {
 	default:
 		out = Prediction{[]Happening{NoFault}, "the page is present and may be read"}
 	}
-	if onlyExec && f.ExecOnly == "" {
-		out.Can = append(out.Can, PkuErr, AccErr)
-		out.Why += "; or the processor can forbid reading what may only be executed"
+	if doubts := doubted(m, access, f); len(doubts) > 0 {
+		out.Can = append(out.Can, doubts...)
+		out.Why += "; or a protection key forbids it, where the mapping has one"
 	}
 	return out
 }
 
-// refused is for an access that the letters of m do not allow, but for fetches; nothing can happen where they do.
+// refused is for an access that the key or the letters of m do not allow, but for fetches; nothing can
+// happen where they do. The kernel looks at the key first, then at the letters, and then for the page
+// (access_error and bad_area_access_from_pkeys in arch/x86/mm/fault.c).
 func refused(m Mapping, access Access, f Facts) Prediction {
-	onlyExec := m.Perms&(Read|Write|Exec) == Exec && access != Fetch
+	keyed, maybe := keyForbids(m, access, f)
+	if keyed {
+		return Prediction{[]Happening{PkuErr}, "the mapping's protection key forbids it, whatever its letters are"}
+	}
+	var out Prediction
 	switch {
 	case m.Perms&(Read|Write|Exec) == 0:
-		return Prediction{[]Happening{AccErr}, "the mapping allows no access at all"}
-	case onlyExec && f.ExecOnly == PkuErr:
-		return Prediction{[]Happening{PkuErr}, "the mapping may only be executed, and a protection key forbids the rest"}
-	case onlyExec && access == Store && f.ExecOnly == "":
-		return Prediction{[]Happening{AccErr, PkuErr}, "the mapping may not be written; a protection key, where the processor has them, says so first"}
+		out = Prediction{[]Happening{AccErr}, "the mapping allows no access at all"}
 	case access == Store && m.Perms&Write == 0:
-		return Prediction{[]Happening{AccErr}, "the mapping may not be written"}
-	case onlyExec && f.ExecOnly == AccErr:
-		return Prediction{[]Happening{AccErr}, "the mapping may only be executed"}
+		out = Prediction{[]Happening{AccErr}, "the mapping may not be written"}
+	case access == Load && onlyExec(m) && f.ExecOnly == AccErr:
+		out = Prediction{[]Happening{AccErr}, "the mapping may only be executed"}
+	default:
+		return out
 	}
-	return Prediction{}
+	if maybe {
+		out.Can = append(out.Can, PkuErr)
+		out.Why += "; a protection key, where the mapping has one, says so first"
+	}
+	return out
+}
+
+// onlyExec says whether m may be executed and nothing else: with protection keys the kernel then gives it
+// one that nobody may read or write with.
+func onlyExec(m Mapping) bool { return m.Perms&(Read|Write|Exec) == Exec }
+
+// keyForbids says whether the protection key of m forbids the access, or, where that is not known,
+// whether it can.
+func keyForbids(m Mapping, access Access, f Facts) (certain, maybe bool) {
+	switch c := m.Smaps; {
+	case access == Fetch:
+		return false, false
+	case c != nil && f.Keys.Known:
+		return f.Keys.Forbid(c.ProtectionKey, access), false
+	case f.Keys.Known && f.Keys.PKRU == 0:
+		return false, false
+	case c == nil && f.Keys.Used, onlyExec(m) && f.ExecOnly == "":
+		return false, true
+	case onlyExec(m) && f.ExecOnly == PkuErr:
+		return true, false
+	}
+	return false, m.Smaps != nil && m.Smaps.ProtectionKey != 0
+}
+
+// doubted is what else can come of an access that is not refused for certain.
+func doubted(m Mapping, access Access, f Facts) []Happening {
+	_, maybe := keyForbids(m, access, f)
+	switch {
+	case !maybe:
+		return nil
+	case access == Load && onlyExec(m) && f.ExecOnly == "": // page tables can forbid it too, as on arm64
+		return []Happening{PkuErr, AccErr}
+	}
+	return []Happening{PkuErr}
 }
 
 // predictHole is for an address in no mapping: nothing, or the stack above it grows.
@@ -90,15 +131,13 @@ func predictHole(p *Process, addr uint64, access Access, f Facts) Prediction {
 	if f.StackLimit != 0 && m.End-page > f.StackLimit {
 		return Prediction{[]Happening{MapErr}, "beyond the limit of the stack's size"}
 	}
-	// The stack grows before the access is checked against its permissions.
+	// The stack grows before the access is checked against its key and its letters.
 	grow := refused(m, access, f).Can
 	switch {
 	case access == Fetch && m.Perms&Exec == 0:
 		grow = []Happening{AccErr}
-	case len(grow) == 0 && m.Perms&(Read|Write|Exec) == Exec && access == Load && f.ExecOnly == "":
-		grow = []Happening{Grow, PkuErr, AccErr}
 	case len(grow) == 0:
-		grow = []Happening{Grow}
+		grow = append([]Happening{Grow}, doubted(m, access, f)...)
 	}
 	switch {
 	case !sure && m.Kind() == KindStack:

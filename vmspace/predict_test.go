@@ -1,10 +1,104 @@
 package vmspace
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 )
+
+// keyed is a mapping of the space with a protection key, or, where key is negative, one of which smaps was
+// not read.
+func keyed(p *Process, page uint64, key int) *Process {
+	q := *p
+	q.Mappings = NewList(slices.Collect(func(yield func(Mapping) bool) {
+		for _, m := range p.Mappings.All() {
+			switch {
+			case !m.Contains(page * pg4k):
+			case key < 0:
+				m.Smaps = nil
+			default:
+				c := *cmp.Or(m.Smaps, &Counters{})
+				c.ProtectionKey = uint32(key)
+				m.Smaps = &c
+			}
+			if !yield(m) {
+				return
+			}
+		}
+	}))
+	return &q
+}
+
+// TestPredictKeys holds the order in which x86 looks: a mapping, its key, its letters, its pages.
+func TestPredictKeys(t *testing.T) {
+	const no, readOnly = KeyDisableAccess << 2, KeyDisableWrite << 2 // of key 1
+	rights := func(pkru uint32) Facts {
+		f := NoFacts
+		f.ExecOnly, f.Keys = PkuErr, Keys{PKRU: pkru, Known: true, Used: true}
+		return f
+	}
+	unread := NoFacts
+	unread.Keys.Used = true
+	unused := rights(no)
+	unused.Keys.Used = false
+	for _, c := range []struct {
+		what  string
+		page  uint64
+		key   int
+		facts Facts
+		want  string // of a load, of a store, of a fetch
+	}{
+		{"allowed", 20, 1, rights(0), "none/reuse copy/SIGSEGV/ACCERR"},
+		{"no access", 20, 1, rights(no), "SIGSEGV/PKUERR/SIGSEGV/PKUERR/SIGSEGV/ACCERR"},
+		{"no write", 20, 1, rights(readOnly), "none/SIGSEGV/PKUERR/SIGSEGV/ACCERR"},
+		{"another key", 20, 2, rights(no), "none/reuse copy/SIGSEGV/ACCERR"},
+		{"the last key", 20, 15, rights(KeyDisableWrite << 30), "none/SIGSEGV/PKUERR/SIGSEGV/ACCERR"},
+		{"everybody's key", 20, 0, rights(KeyDisableAccess), "SIGSEGV/PKUERR/SIGSEGV/PKUERR/SIGSEGV/ACCERR"},
+		{"a key that no processor has", 20, 77, rights(1<<32 - 1), "none/reuse copy/SIGSEGV/ACCERR"},
+		{"untouched", 16, 1, rights(no), "SIGSEGV/PKUERR/SIGSEGV/PKUERR/SIGSEGV/ACCERR"},
+		{"swapped", 24, 1, rights(no), "SIGSEGV/PKUERR/SIGSEGV/PKUERR/SIGSEGV/ACCERR"},
+		{"guard", 25, 1, rights(no), "SIGSEGV/PKUERR/SIGSEGV/PKUERR/SIGSEGV/MAPERR"},
+		{"guard, no write", 25, 1, rights(readOnly), "SIGSEGV/MAPERR/SIGSEGV/PKUERR/SIGSEGV/MAPERR"},
+		{"past the end", 39, 1, rights(no), "SIGSEGV/PKUERR/SIGSEGV/PKUERR/SIGBUS/ADRERR"},
+		{"read-only", 42, 1, rights(readOnly), "zero-map/SIGSEGV/PKUERR/SIGSEGV/ACCERR"},
+		{"no letters", 44, 1, rights(readOnly), "SIGSEGV/ACCERR/SIGSEGV/PKUERR/SIGSEGV/ACCERR"},
+		{"no letters, no access", 44, 1, rights(no), "SIGSEGV/PKUERR/SIGSEGV/PKUERR/SIGSEGV/ACCERR"},
+		{"execute only", 46, 1, rights(no), "SIGSEGV/PKUERR/SIGSEGV/PKUERR/none"},
+		{"execute only, its key opened", 46, 1, rights(0), "none/SIGSEGV/ACCERR/none"},
+		{"execute only, no key was left", 46, 0, rights(no), "none/SIGSEGV/ACCERR/none"},
+		{"execute only, smaps not read", 46, -1, unused, "SIGSEGV/PKUERR/SIGSEGV/PKUERR/none"},
+		{"execute only, smaps not read, keys used", 46, -1, rights(no), "none SIGSEGV/PKUERR/SIGSEGV/ACCERR SIGSEGV/PKUERR/none"},
+		{"smaps not read", 20, -1, unused, "none/reuse copy/SIGSEGV/ACCERR"},
+		{"smaps not read, keys used", 20, -1, rights(no), "none SIGSEGV/PKUERR/reuse copy SIGSEGV/PKUERR/SIGSEGV/ACCERR"},
+		{"smaps not read, nothing forbidden", 20, -1, rights(0), "none/reuse copy/SIGSEGV/ACCERR"},
+		{"rights not read", 20, 1, unread, "none SIGSEGV/PKUERR/reuse copy SIGSEGV/PKUERR/SIGSEGV/ACCERR"},
+		{"rights not read, key 0", 20, 0, unread, "none/reuse copy/SIGSEGV/ACCERR"},
+		{"nothing is mapped", 1, 1, rights(1<<32 - 1), "SIGSEGV/MAPERR/SIGSEGV/MAPERR/SIGSEGV/MAPERR"},
+	} {
+		c.facts.FileSize = pg4k
+		var got []string
+		for _, a := range []Access{Load, Store, Fetch} {
+			got = append(got, strings.Trim(fmt.Sprint(Predict(keyed(predictSpace(), c.page, c.key), c.page*pg4k, a, c.facts).Can), "[]"))
+		}
+		if s := strings.Join(got, "/"); s != c.want {
+			t.Errorf("%s: %s, want %s", c.what, s, c.want)
+		}
+	}
+	// A stack grows before its key is looked at.
+	stack := rights(KeyDisableAccess << 2)
+	stack.StackLimit, stack.OnlyStack = 80*pg4k, true
+	p := keyed(predictSpace(), 400, 1)
+	m, _ := p.MappingAt(400 * pg4k)
+	m.Smaps.VMFlags = []string{"gd"}
+	if got := Predict(p, 399*pg4k, Load, stack); fmt.Sprint(got.Can) != "[SIGSEGV/PKUERR]" {
+		t.Error(got)
+	}
+	if allocs := testing.AllocsPerRun(100, func() { keyForbids(m, Load, stack) }); allocs > 0 {
+		t.Errorf("%v allocations", allocs)
+	}
+}
 
 // predictSpace has one mapping of each sort and one page of each state.
 func predictSpace() *Process {

@@ -16,7 +16,7 @@ func sameMapping(a, b *Mapping) bool {
 
 func (c *Counters) same(o *Counters) bool {
 	return c.Rss == o.Rss && c.Pss == o.Pss && c.Swap == o.Swap && c.Locked == o.Locked && c.LazyFree == o.LazyFree &&
-		c.AnonHuge == o.AnonHuge && c.KSM == o.KSM && slices.Equal(c.VMFlags, o.VMFlags)
+		c.AnonHuge == o.AnonHuge && c.KSM == o.KSM && c.ProtectionKey == o.ProtectionKey && slices.Equal(c.VMFlags, o.VMFlags)
 }
 
 func sameRun(a, b *Run) bool { return *a == *b }

@@ -117,6 +117,10 @@ func (p *smapsParser) count(key, value []byte) bool {
 	case "VmFlags":
 		c.VMFlags = p.flagsOf(value)
 		return true
+	case "ProtectionKey":
+		n, rest, ok := decimal(bytes.TrimLeft(value, " "))
+		c.ProtectionKey = uint32(n)
+		return ok && n <= mostKey && len(bytes.TrimSpace(rest)) == 0
 	default:
 		return true
 	}
@@ -127,6 +131,9 @@ func (p *smapsParser) count(key, value []byte) bool {
 	*to = n << 10
 	return true
 }
+
+// mostKey is more than any processor has: x86 has 16 keys, arm64 8, powerpc 32.
+const mostKey = 1<<16 - 1
 
 // flagsOf splits the words of VmFlags.
 func (p *smapsParser) flagsOf(value []byte) []string {

@@ -39,6 +39,7 @@ type countersJSON struct {
 	AnonHuge uint64     `json:"anon_huge"`
 	KSM      uint64     `json:"ksm"`
 	VMFlags  list[word] `json:"vm_flags"`
+	Key      uint32     `json:"protection_key,omitempty"`
 }
 
 func (mappingJSON) most() int { return mostItems }
@@ -59,7 +60,7 @@ func mappingOf(m vmspace.Mapping) mappingJSON {
 		Device: deviceText(m.Major, m.Minor), Inode: m.Inode}
 	out.Path, out.PathHex = pathOf(m.Path)
 	if c := m.Smaps; c != nil {
-		out.Smaps = &countersJSON{c.Rss, c.Pss, c.Swap, c.Locked, c.LazyFree, c.AnonHuge, c.KSM, wordsOf(c.VMFlags)}
+		out.Smaps = &countersJSON{c.Rss, c.Pss, c.Swap, c.Locked, c.LazyFree, c.AnonHuge, c.KSM, wordsOf(c.VMFlags), c.ProtectionKey}
 	}
 	return out
 }
@@ -79,7 +80,8 @@ func (r *reader) mapping(m mappingJSON) (vmspace.Mapping, error) {
 		return out, err
 	}
 	if c := m.Smaps; c != nil {
-		out.Smaps = &vmspace.Counters{Rss: c.Rss, Pss: c.Pss, Swap: c.Swap, Locked: c.Locked, LazyFree: c.LazyFree, AnonHuge: c.AnonHuge, KSM: c.KSM}
+		out.Smaps = &vmspace.Counters{Rss: c.Rss, Pss: c.Pss, Swap: c.Swap, Locked: c.Locked, LazyFree: c.LazyFree, AnonHuge: c.AnonHuge,
+			KSM: c.KSM, ProtectionKey: c.Key}
 		for _, f := range c.VMFlags {
 			out.Smaps.VMFlags = append(out.Smaps.VMFlags, r.intern(string(f)))
 		}

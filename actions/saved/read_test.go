@@ -273,7 +273,7 @@ func TestNothingIsForgotten(t *testing.T) {
 		{vmspace.Process{}, "Member State MinorFlt MajorFlt RSS Started Mappings Pages Changed Shift Err"},
 		{vmspace.Member{}, "Label Parent PID"},
 		{vmspace.Mapping{}, "Range Perms Offset Major Minor Inode Path Smaps"},
-		{vmspace.Counters{}, "Rss Pss Swap Locked LazyFree AnonHuge KSM VMFlags"},
+		{vmspace.Counters{}, "Rss Pss Swap Locked LazyFree AnonHuge KSM VMFlags ProtectionKey"},
 		{vmspace.Run{}, "Start Pages Word Frame KFlags Scan Attrs Mapcount State Shift"},
 		{vmspace.Facts{}, "FileSize StackLimit OnlyStack NeverForked Arch ExecOnly"},
 	} {
