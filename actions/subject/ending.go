@@ -19,6 +19,9 @@ var ErrUnsupported = errors.New("cowscope needs Linux on amd64 or arm64: it driv
 // except a signal can be done with it.
 var ErrStubs = errors.New("the instructions cowscope runs in this process are gone: text was unmapped, protected or overwritten")
 
+// ErrNoRights says that the rights to protection keys are not driven on this architecture.
+var ErrNoRights = errors.New("cowscope reads and writes the rights to protection keys of x86-64 (PKRU) only")
+
 // ErrClosed is returned by Do after Close.
 var ErrClosed = errors.New("subject: the tracer is closed")
 

@@ -86,7 +86,8 @@ func start(t testing.TB, tr *Tracer, cfg Config) *Process {
 var testCalls = []uintptr{
 	unix.SYS_GETPID, unix.SYS_MADVISE, unix.SYS_MPROTECT, unix.SYS_MLOCK2, unix.SYS_MSEAL, unix.SYS_NANOSLEEP,
 	unix.SYS_PPOLL, unix.SYS_PIPE2, unix.SYS_READ, unix.SYS_WAIT4, unix.SYS_MEMFD_CREATE, unix.SYS_FTRUNCATE, unix.SYS_EPOLL_CREATE1,
-	unix.SYS_EPOLL_PWAIT, unix.SYS_IOCTL, unix.SYS_USERFAULTFD, 9999, // no call
+	unix.SYS_EPOLL_PWAIT, unix.SYS_IOCTL, unix.SYS_USERFAULTFD,
+	unix.SYS_PKEY_ALLOC, unix.SYS_PKEY_MPROTECT, 9999, // no call
 }
 
 // must returns the ending of something that did not fail.

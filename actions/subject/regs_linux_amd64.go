@@ -44,6 +44,11 @@ func setOperands(r *registers, addr, count, value uint64) {
 // address 0.
 func setJump(r *registers, target uint64) { r.R11 = target }
 
+// setRights sets what the stubs for PKRU want: its new value, and 0 in the registers that must hold it.
+func setRights(r *registers, pkru uint32) { r.Rax, r.Rcx, r.Rdx = uint64(pkru), 0, 0 }
+
+func rights(r *registers) uint32 { return uint32(r.Rax) }
+
 func remaining(r *registers) uint64  { return r.Rcx }
 func loadedByte(r *registers) uint64 { return r.Rax & 0xff }
 

@@ -42,6 +42,10 @@ func setOperands(r *registers, addr, count, value uint64) {
 
 func setJump(r *registers, target uint64) { r.Regs[2] = target }
 
+func setRights(*registers, uint32) {}
+
+func rights(*registers) uint32 { return 0 }
+
 func remaining(r *registers) uint64  { return r.Regs[1] }
 func loadedByte(r *registers) uint64 { return r.Regs[3] & 0xff }
 

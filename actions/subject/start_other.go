@@ -72,6 +72,12 @@ func (p *Process) Touch(addr, pages, pageSize uint64, write bool) (Ending, error
 // Jump returns ErrUnsupported.
 func (p *Process) Jump(addr uint64) (Ending, error) { return Ending{}, ErrUnsupported }
 
+// Rights returns ErrUnsupported.
+func (p *Process) Rights() (uint32, Ending, error) { return 0, Ending{}, ErrUnsupported }
+
+// SetRights returns ErrUnsupported.
+func (p *Process) SetRights(uint32) (Ending, error) { return Ending{}, ErrUnsupported }
+
 // Fork returns ErrUnsupported.
 func (p *Process) Fork() (*Process, Ending, error) { return nil, Ending{}, ErrUnsupported }
 

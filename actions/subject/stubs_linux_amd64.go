@@ -24,6 +24,8 @@ const (
 	stubRead       = 0x080
 	stubWrite      = 0x090
 	stubJump       = 0x0a0
+	stubRights     = 0x0b0
+	stubSetRights  = 0x0c0
 )
 
 var trapBytes = []byte{0xcc} // int3
@@ -81,6 +83,14 @@ var code = []piece{
 		0x41, 0xff, 0xe3, // jmp r11
 		0xcc,
 	}},
+	{stubRights, []byte{
+		0x0f, 0x01, 0xee, // rdpkru: eax = PKRU, edx = 0; ecx must be 0
+		0xcc,
+	}},
+	{stubSetRights, []byte{
+		0x0f, 0x01, 0xef, // wrpkru: PKRU = eax; ecx and edx must be 0
+		0xcc,
+	}},
 }
 
 // at describes a stub of n bytes whose instruction at its start is the one that
@@ -98,6 +108,9 @@ var (
 	fillStub   = at(stubFill, 2)
 	readStub   = at(stubRead, 10)
 	writeStub  = at(stubWrite, 12)
+
+	rightsStub    = at(stubRights, 3)
+	setRightsStub = at(stubSetRights, 3)
 
 	// The system call is one step: it ends behind the instruction, not at the trap.
 	syscallStub = &stub{start: textBase + stubSyscall, end: textBase + stubSyscallEnd}
