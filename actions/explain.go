@@ -72,6 +72,7 @@ func explainMmap(st *Step, c *call) string {
 	if m, ok := p.MappingAt(st.Focus.Start); ok && m.Range != st.Focus && m.Range.Covers(st.Focus) {
 		text += " It has the same letters and backing as its neighbour, so the kernel made them one mapping."
 	}
+	text += execOnlyText(st)
 	if asked, _ := c.quantity("length", 0); asked%st.After.PageSize != 0 {
 		text += fmt.Sprintf(" %s were asked for: a mapping is whole pages, the rest of the last one can be used too.", bytesCount(asked))
 	}
@@ -99,11 +100,14 @@ func explainMunmap(st *Step, c *call) string {
 
 func explainMprotect(st *Step, c *call) string {
 	ch := changesOf(st.Changes, st.Process, vmspace.ChangePerms)
-	if len(ch) == 0 {
+	switch key := keyChanges(st); {
+	case len(ch) == 0 && key != "":
+		return "The letters were these already. " + key + execOnlyText(st)
+	case len(ch) == 0:
 		return "The letters were these already."
 	}
 	text := fmt.Sprintf("%s: %s → %s. The frames stay where they are; only what is allowed has changed.", place(st, ch[0].Range.Start), ch[0].From, ch[0].To)
-	return text + splitText(st)
+	return text + execOnlyText(st) + splitText(st)
 }
 
 // splitText says what became of the mappings around the range.

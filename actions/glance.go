@@ -22,6 +22,15 @@ const (
 	reachMappings              // and the mappings there
 )
 
+// reachUnlessKeyed is for a call that gives memory these letters: with PROT_EXEC alone it gets a protection
+// key too, which only smaps tells.
+func reachUnlessKeyed(cmd *lang.Command) reach {
+	if prot, _ := cmd.Prot("prot"); prot == lang.ProtExec {
+		return reachAll
+	}
+	return reachMappings
+}
+
 func reaches(r reach) func(*lang.Command) reach {
 	return func(*lang.Command) reach { return r }
 }
@@ -35,13 +44,13 @@ func plain(m *vmspace.Mapping) bool {
 		return false
 	}
 	c := m.Smaps
-	return c == nil || c.Swap+c.Locked+c.LazyFree+c.KSM == 0 &&
+	return c == nil || c.Swap+c.Locked+c.LazyFree+c.KSM == 0 && c.ProtectionKey == 0 &&
 		!slices.ContainsFunc(c.VMFlags, func(f string) bool { return !slices.Contains(plainFlags, f) })
 }
 
 // mayReach is how far the command can go if it ends well.
 func (c *call) mayReach() reach {
-	if c.action.reach == nil || c.p.locksFuture {
+	if c.action.reach == nil || c.p.locksFuture || c.p.keys.Used {
 		return reachAll
 	}
 	return c.action.reach(c.cmd)

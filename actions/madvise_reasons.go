@@ -52,6 +52,13 @@ var madviseReasons = []reason{
 	}},
 	unfit("not readable", "madvise(2)", "populate_read", without(vmspace.Read), "does not have the letter r"),
 	unfit("not writable", "madvise(2)", "populate_write", without(vmspace.Write), "does not have the letter w"),
+	{"EINVAL", "protection key", "mm/gup.c, check_vma_flags", func(e *evidence) bool {
+		_, ok := e.forbidden(e.whole, e.populated)
+		return ok && e.populates()
+	}, func(e *evidence) string {
+		m, _ := e.forbidden(e.whole, e.populated)
+		return e.keyedText(m, e.whole)
+	}},
 	otherwise("EINVAL", "madvise(2)", "the advice is not for a mapping of this kind."),
 
 	{"EFAULT", "guarded", "madvise(2)", func(e *evidence) bool { _, ok := e.guarded(); return ok && e.populates() },
@@ -122,6 +129,14 @@ func (e *evidence) adviceValue() uint64 {
 }
 
 func (e *evidence) populates() bool { return e.cmd.Has("populate_read") || e.cmd.Has("populate_write") }
+
+// populated is how an advice brings pages in.
+func (e *evidence) populated(vmspace.Mapping) vmspace.Access {
+	if e.cmd.Has("populate_write") {
+		return vmspace.Store
+	}
+	return vmspace.Load
+}
 
 // anonymous says whether m is private memory without a file.
 func anonymous(m vmspace.Mapping) bool {

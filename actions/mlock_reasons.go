@@ -23,6 +23,13 @@ var mlockReasons = []reason{
 		m, _ := e.some(e.lockedPages(), closed)
 		return fmt.Sprintf("%s allows no access, so its pages cannot be brought in.", e.inside(m, e.lockedPages()))
 	}},
+	{"ENOMEM", "protection key", "mm/gup.c, check_vma_flags", func(e *evidence) bool {
+		_, ok := e.forbidden(e.lockedPages(), broughtInBy)
+		return ok
+	}, func(e *evidence) string {
+		m, _ := e.forbidden(e.lockedPages(), broughtInBy)
+		return e.keyedText(m, e.lockedPages())
+	}},
 	{"ENOMEM", "past the file", "mm/mlock.c, __mlock_posix_error_return", func(e *evidence) bool {
 		_, _, ok := e.pastFile(e.lockedPages())
 		return ok
@@ -93,6 +100,15 @@ func (e *evidence) lockedPages() vmspace.Range {
 func (e *evidence) unlocked() uint64 {
 	r := e.lockedPages()
 	return r.Len() - e.locked(r)
+}
+
+// broughtInBy is how a page of m is brought in for mlock: private memory that may be written, as if it were
+// (populate_vma_page_range in mm/gup.c).
+func broughtInBy(m vmspace.Mapping) vmspace.Access {
+	if m.Private() && m.Perms&vmspace.Write != 0 {
+		return vmspace.Store
+	}
+	return vmspace.Load
 }
 
 // closed says whether m allows no access, and has pages to be brought in (__mm_populate in mm/gup.c).

@@ -85,6 +85,9 @@ func runMmap(c *call) error {
 	if err == nil && c.cmd.Given("file") {
 		err = c.closeFile(fd)
 	}
+	if prot == lang.ProtExec {
+		c.s.reread(c.p)
+	}
 	if err != nil || !ok {
 		return err
 	}
@@ -110,7 +113,7 @@ func reachOfMmap(cmd *lang.Command) reach {
 			return reachAll
 		}
 	}
-	return reachMappings
+	return reachUnlessKeyed(cmd)
 }
 
 // protText writes a protection as the man pages do.

@@ -8,7 +8,7 @@ import (
 
 var mprotectAction = Action{
 	Verb:    lang.Verb{Name: "mprotect", Summary: "change what is allowed in a range", Params: []lang.Param{paramRange, paramProt}},
-	reach:   reaches(reachMappings),
+	reach:   reachUnlessKeyed,
 	why:     explainMprotect,
 	reasons: mprotectReasons,
 	calls:   []uintptr{sysMprotect},
@@ -21,6 +21,9 @@ var mprotectAction = Action{
 		c.Call = fmt.Sprintf("mprotect(0x%x, %d, %s)", r.Start, r.Len(), protText(prot))
 		c.focus(r)
 		_, _, err = c.syscall(sysMprotect, r.Start, r.Len(), uint64(prot))
+		if prot == lang.ProtExec {
+			c.s.reread(c.p)
+		}
 		return err
 	},
 }

@@ -20,6 +20,7 @@ func (st *Step) Predict(label string, addr uint64, a vmspace.Access) vmspace.Pre
 		return vmspace.Prediction{Why: label + " is gone"}
 	}
 	f := st.Facts
+	f.Keys = st.KeysOf(label)
 	if m, ok := p.MappingAt(addr); ok {
 		if e, ok := st.FileOf(m); ok {
 			f.FileSize = int64(e.Size)

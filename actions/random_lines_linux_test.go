@@ -47,7 +47,8 @@ type drawer struct {
 
 func (d drawer) command() string {
 	verb := pick(d.T, "verb", "mmap", "mmap", "mmap", "write", "write", "write", "read", "read", "touch", "touch", "fill", "exec", "munmap", "mprotect", "mprotect",
-		"mremap", "madvise", "madvise", "madvise", "mlock", "munlock", "mincore", "msync", "brk", "fork", "fork", "exit", "kill", "wait", "use", "file", "fwrite", "truncate", "rm", "mlockall", "munlockall", "mseal", "snapshot")
+		"mremap", "madvise", "madvise", "madvise", "mlock", "munlock", "mincore", "msync", "brk", "fork", "fork", "exit", "kill", "wait", "use", "file", "fwrite", "truncate", "rm", "mlockall", "munlockall", "mseal", "snapshot",
+		"pkey_mprotect", "pkey_mprotect", "pkey_set", "pkey_set", "pkey_alloc", "pkey_free")
 	switch verb {
 	case "mmap":
 		return d.mmap()
@@ -97,6 +98,14 @@ func (d drawer) command() string {
 		return "truncate " + d.file() + " " + pick(d.T, "size", "0", "100", "5000", "2p", "8p")
 	case "rm":
 		return "rm " + d.file()
+	case "pkey_alloc":
+		return "pkey_alloc" + d.keyRights()
+	case "pkey_free":
+		return "pkey_free " + d.key()
+	case "pkey_mprotect":
+		return "pkey_mprotect " + d.span() + " " + d.prot() + " " + d.key()
+	case "pkey_set":
+		return "pkey_set " + strings.TrimPrefix(d.key(), "-") + d.keyRights()
 	case "mlockall":
 		return "mlockall " + pick(d.T, "what", "current", "current onfault", "future onfault", "future")
 	}
@@ -138,6 +147,15 @@ func (d drawer) mremap() string {
 
 func (d drawer) prot() string {
 	return pick(d.T, "prot", "rw", "rw", "rw", "r", "rwx", "rx", "w", "x", "none")
+}
+
+// key is mostly one that is there, now and then everybody's, the kernel's own, or none.
+func (d drawer) key() string {
+	return pick(d.T, "key", "1", "1", "1", "2", "2", "3", "0", "15", "-1")
+}
+
+func (d drawer) keyRights() string {
+	return pick(d.T, "rights", "", "", " access", " write", " write", " access write")
 }
 
 func (d drawer) file() string { return pick(d.T, "file", "x", "x", "y") }

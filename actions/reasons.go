@@ -94,11 +94,16 @@ var anyReasons = []reason{
 		}
 		return fmt.Sprintf("this kernel does not know %s, or a filter around it hides it.", name)
 	}},
+	{"EFAULT", "own memory", "pkeys(7)", (*evidence).shutOut,
+		func(e *evidence) string {
+			return fmt.Sprintf("the kernel goes to the caller's memory with the caller's rights, and those of %s (PKRU 0x%08x) forbid "+
+				"what this call needs: memory with key 0, or the program's text.", e.st.Process, e.p.keys.PKRU)
+		}},
 	{"EINTR", "interrupted", "signal(7)", nil, func(*evidence) string { return "a signal came before it was done." }},
 }
 
 // callSince is the Linux that brought a call, where it is younger than the oldest kernel that still runs (syscalls(2)).
-var callSince = map[string]string{"mlock2": "4.4", "mseal": "6.10"}
+var callSince = map[string]string{"mlock2": "4.4", "pkey_alloc": "4.9", "pkey_free": "4.9", "pkey_mprotect": "4.9", "mseal": "6.10"}
 
 // leftBehind says what a call that failed has changed all the same.
 func (e *evidence) leftBehind() string {
@@ -126,7 +131,7 @@ func (e *evidence) leftBehind() string {
 
 // lasting are the changes that a call makes; what the kernel does by itself beside it is not among them.
 var lasting = []vmspace.ChangeKind{vmspace.ChangePerms, vmspace.ChangeUnmapped, vmspace.ChangeMapped, vmspace.ChangeGrown,
-	vmspace.ChangeShrunk, vmspace.ChangeFlags, vmspace.ChangeSplit, vmspace.ChangeMerged, vmspace.ChangePage}
+	vmspace.ChangeShrunk, vmspace.ChangeFlags, vmspace.ChangeKey, vmspace.ChangeSplit, vmspace.ChangeMerged, vmspace.ChangePage}
 
 // follows says whether a change only follows from another: mappings are split or merged because their letters or flags changed.
 func follows(ch vmspace.Change) bool {
@@ -137,6 +142,8 @@ func changeText(ch vmspace.Change) string {
 	switch ch.Kind {
 	case vmspace.ChangePerms, vmspace.ChangePage:
 		return ch.From + " → " + ch.To
+	case vmspace.ChangeKey:
+		return "protection key " + ch.From + " → " + ch.To
 	case vmspace.ChangeFlags:
 		return flagsText(strings.Fields(ch.From), strings.Fields(ch.To))
 	case vmspace.ChangeSplit:

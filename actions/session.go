@@ -63,6 +63,7 @@ type Session struct {
 	names      Names
 	current    string
 
+	keyless  bool      // this processor has no rights to protection keys, as far as cowscope can read them
 	fullLook time.Time // when a poll may next read everything
 	glanced  bool      // the last snapshot lacks what a glance leaves out
 
@@ -80,9 +81,11 @@ type Session struct {
 type member struct {
 	vmspace.Member
 	proc       *subject.Process
-	gone       string // how it ended, "" while it lives
-	dead       bool   // it left no zombie any more
-	generation int    // how many ancestors it has
+	gone       string       // how it ended, "" while it lives
+	dead       bool         // it left no zombie any more
+	generation int          // how many ancestors it has
+	keys       vmspace.Keys // its rights to protection keys
+	allocated  uint32       // the keys that it has, a bit each
 	// locksFuture says that mlockall future holds: new mappings are locked. No file of /proc tells.
 	locksFuture bool
 }
@@ -172,10 +175,11 @@ func (s *Session) endAll() {
 // adopt gives a new process its label.
 func (s *Session) adopt(proc *subject.Process, parent string) *member {
 	s.born++
-	m := &member{Member: vmspace.Member{Label: fmt.Sprintf("p%d", s.born), Parent: parent, PID: proc.PID()}, proc: proc}
+	m := &member{Member: vmspace.Member{Label: fmt.Sprintf("p%d", s.born), Parent: parent, PID: proc.PID()}, proc: proc, allocated: 1}
 	if p := s.member(parent); p != nil {
-		m.generation = p.generation + 1
+		m.generation, m.keys, m.allocated = p.generation+1, p.keys, p.allocated
 	}
+	s.readKeys(m)
 	s.members = append(s.members, m)
 	return m
 }
@@ -398,7 +402,10 @@ const (
 func (s *Session) append(st *Step) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	st.N, st.Files, st.Facts = s.steps, s.entries, s.facts()
+	if n := len(s.history); n > 0 {
+		st.Keys = s.history[n-1].Keys
+	}
+	st.N, st.Files, st.Facts, st.Keys = s.steps, s.entries, s.facts(), s.rights(st.Keys)
 	s.steps++
 	if st.Command != "" && !st.Check {
 		s.command = st

@@ -83,11 +83,29 @@ var signalReasons = []reason{
 	}},
 	otherwise("SIGSEGV/ACCERR", "sigaction(2)", "the mapping there does not allow the access."),
 
-	{"SIGSEGV/PKUERR", "protection key", "pkeys(7)", nil, func(e *evidence) string {
-		m, _ := e.faulty()
-		return fmt.Sprintf("%s is mapped %s, and the processor has protection keys: what may only be executed can be neither read nor written.",
-			e.at(e.st.Fault), m.Perms)
+	{"SIGSEGV/PKUERR", "execute only", "pkeys(7)", func(e *evidence) bool {
+		m := e.keyed()
+		return m.Perms&allLetters == vmspace.Exec && !e.p.has(int32(keyIn(m)))
+	}, func(e *evidence) string {
+		m := e.keyed()
+		key := "a protection key"
+		if k := keyIn(m); k != 0 {
+			key = fmt.Sprintf("protection key %d", k)
+		}
+		return fmt.Sprintf("%s is mapped %s. What may only be executed can be neither read nor written: the kernel gave it %s, with which "+
+			"nobody may. The letter r would allow it.", e.at(e.st.Fault), m.Perms, key)
 	}},
+	{"SIGSEGV/PKUERR", "protection key", "pkeys(7)", func(e *evidence) bool {
+		m := e.keyed()
+		return m.Smaps != nil && e.p.keys.Known && e.p.keys.Forbid(keyIn(m), vmspace.Store)
+	}, func(e *evidence) string {
+		key := keyIn(e.keyed())
+		return fmt.Sprintf("%s has protection key %d, and with the rights of %s (PKRU 0x%08x) memory that has it may be %s, whatever its letters "+
+			"are. `pkey_set %d` would allow it, or pkey_mprotect with another key.",
+			e.at(e.st.Fault), key, e.st.Process, e.p.keys.PKRU, KeyText(e.p.keys, key), key)
+	}},
+	otherwise("SIGSEGV/PKUERR", "pkeys(7)", "the rights of the process to the protection key of that memory forbid the access."),
+
 	{"SIGSEGV/KERNEL", "non-canonical", "Documentation/arch/x86/x86_64/mm.rst", func(e *evidence) bool { return e.wild() != 0 },
 		func(e *evidence) string {
 			return fmt.Sprintf("0x%x is no address at all: the upper %d bits of one are all equal (canonical). The CPU refuses it at once, and names no address.",
@@ -137,6 +155,10 @@ var signalReasons = []reason{
 	otherwise("SIGBUS/OBJERR", "sigaction(2)", "the device behind the mapping failed."),
 	otherwise("SIGBUS/MCEERR_AR", "sigaction(2)", "the memory itself is broken: the CPU read what cannot be corrected."),
 
+	{"SIGILL/ILLOPN", "no protection keys", "pkeys(7)", func(e *evidence) bool { return e.cmd.Verb.Name == pkeySetAction.Name },
+		func(*evidence) string {
+			return "this processor has no protection keys, or the kernel does not use them: RDPKRU is no instruction here."
+		}},
 	opcode("ILLOPC", "is none that this CPU knows"),
 	opcode("ILLOPN", "is none that this CPU knows, or has an operand that it does not take"),
 	opcode("ILLTRP", "is a trap that nobody asked for"),
@@ -193,6 +215,15 @@ func explainSignal(st *Step, c *call) string {
 
 // faulty is the mapping that the signal's address was in.
 func (e *evidence) faulty() (vmspace.Mapping, bool) { return e.before.MappingAt(e.st.Fault) }
+
+// keyed is the mapping at the fault, or the one that has grown to it.
+func (e *evidence) keyed() vmspace.Mapping {
+	m, ok := e.faulty()
+	if now := e.st.After.Process(e.st.Process); !ok && now != nil {
+		m, _ = now.MappingAt(e.st.Fault)
+	}
+	return m
+}
 
 func (e *evidence) faultPage() vmspace.Run { return e.before.PageAt(e.st.Fault, e.pageSize()) }
 

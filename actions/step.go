@@ -26,6 +26,7 @@ type Step struct {
 	Check         bool          // an expectation: it touched nothing
 	Why           string        // what happened and why, in one or two sentences
 	Facts         vmspace.Facts // what the session knows for predictions, after the step
+	Keys          []KeyRights   // the rights of each process to protection keys, after the step
 
 	reason *reason // the row that Why is from, where there is one
 }

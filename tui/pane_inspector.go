@@ -102,7 +102,7 @@ func inspectorFacts(s *scene) []fact {
 	} else {
 		rest = append(rest, frame...) // that it is hidden can wait
 	}
-	facts = append(append(facts, fileFact(s, m)...), rest...)
+	facts = append(append(append(facts, fileFact(s, m)...), keyFact(s, m)...), rest...)
 	return append(facts, fact{"evidence", roleDim, strings.Join(g.Seen, "; "), ""})
 }
 
@@ -178,6 +178,19 @@ func fileFact(s *scene, m vmspace.Mapping) []fact {
 	return []fact{{"file", roleText, fmt.Sprintf("%s%s, from byte %d on", name, size, s.cursor-m.Start+m.Offset), "maps"}}
 }
 
+// keyFact says which protection key the mapping has, where it has one.
+func keyFact(s *scene, m vmspace.Mapping) []fact {
+	if m.Smaps == nil || m.Smaps.ProtectionKey == 0 {
+		return nil
+	}
+	key, keys := m.Smaps.ProtectionKey, s.step.KeysOf(s.current)
+	text := fmt.Sprintf("%d: %s", key, actions.KeyText(keys, key))
+	if keys.Known {
+		text += fmt.Sprintf(" (PKRU 0x%08x)", keys.PKRU)
+	}
+	return []fact{{"key", roleText, text, "smaps"}}
+}
+
 // predictionText says what an access would lead to, likeliest first.
 func predictionText(s *scene, pr *vmspace.Process, a vmspace.Access) string {
 	var words []string
@@ -211,7 +224,7 @@ func rawFacts(s *scene, m vmspace.Mapping, run vmspace.Run) []fact {
 		facts = append(facts, fact{"VmFlags", roleText, strings.Join(m.Smaps.VMFlags, " "), "smaps"},
 			fact{"rss", roleText, fmt.Sprintf("%s · pss %s · locked %s", bytesText(m.Smaps.Rss), bytesText(m.Smaps.Pss), bytesText(m.Smaps.Locked)), "smaps"})
 	}
-	return facts
+	return append(facts, keyFact(s, m)...)
 }
 
 // drawBytes shows the bytes of the page, sixteen a line, where they were read.

@@ -31,7 +31,7 @@ var All = []Feature{
 	{"populate-advice", "MADV_POPULATE_READ and _WRITE: fault in now", "5.14", populateAdvice},
 	{"mlock", "mlock: 64 KiB may be kept in memory", "", lockable},
 	{"mlock2", "MLOCK_ONFAULT: lock pages as they are touched", "4.4", lockableOnFault},
-	{"pkeys", "execute-only memory really cannot be read", "4.6", executeOnly},
+	{"pkeys", "protection keys: pkey_alloc, execute-only memory", "4.9", protectionKeys},
 
 	{"overcommit", "1 TiB can be reserved, far more than there is", "", reservable},
 	{"disk", "scratch files lie on a disk, not in memory", "", disk},

@@ -164,9 +164,27 @@ func memlockLimit() string {
 	return fmt.Sprintf(": RLIMIT_MEMLOCK is %d bytes; raise it with ulimit -l, or run as root", r.Cur)
 }
 
+// protectionKeys takes a key and gives it back, and looks at what memory with PROT_EXEC alone allows.
+func protectionKeys(*machine) string {
+	if runtime.GOARCH != "amd64" {
+		return "cowscope knows those of x86-64 only: this is " + runtime.GOARCH
+	}
+	runtime.LockOSThread() // the rights that go with a key are the thread's
+	defer runtime.UnlockOSThread()
+	const disableAccess = 1 // PKEY_DISABLE_ACCESS: what a thread begins with
+	key, _, errno := unix.Syscall(unix.SYS_PKEY_ALLOC, 0, disableAccess, 0)
+	if errno != 0 {
+		return answers("pkey_alloc", errno) + ": the processor has no protection keys, or the kernel does not use them"
+	}
+	if _, _, errno := unix.Syscall(unix.SYS_PKEY_FREE, key, 0, 0); errno != 0 {
+		return answers("pkey_free", errno)
+	}
+	return executeOnly()
+}
+
 // executeOnly reads memory that may only be executed. x86 without protection keys cannot forbid that (arch/x86/mm/pkeys.c). With them
 // the kernel sets one key aside for the process for good, as it does for every program that maps such memory.
-func executeOnly(*machine) string {
+func executeOnly() string {
 	return borrow(pageSize, unix.PROT_EXEC, anon, func(a area) string {
 		if _, ok := load(a.at); ok {
 			return "memory with PROT_EXEC alone can be read: the CPU has no protection keys, or the kernel does not use them"

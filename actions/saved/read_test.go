@@ -264,7 +264,7 @@ func TestNothingIsForgotten(t *testing.T) {
 		of     any
 		fields string
 	}{
-		{actions.Step{}, "N Process PID Command Event Outcome Before After Names Current Files Changes Check Why Facts"},
+		{actions.Step{}, "N Process PID Command Event Outcome Before After Names Current Files Changes Check Why Facts Keys"},
 		{actions.Outcome{}, "Call Result Value Want Got Evidence HasValue Fault Minor Major Done Bytes Focus Predicted Happened"},
 		{actions.Binding{}, "Range Step"},
 		{actions.Info{}, "Kernel Rights Recorded"},
@@ -275,7 +275,9 @@ func TestNothingIsForgotten(t *testing.T) {
 		{vmspace.Mapping{}, "Range Perms Offset Major Minor Inode Path Smaps"},
 		{vmspace.Counters{}, "Rss Pss Swap Locked LazyFree AnonHuge KSM VMFlags ProtectionKey"},
 		{vmspace.Run{}, "Start Pages Word Frame KFlags Scan Attrs Mapcount State Shift"},
-		{vmspace.Facts{}, "FileSize StackLimit OnlyStack NeverForked Arch ExecOnly"},
+		{vmspace.Facts{}, "FileSize StackLimit OnlyStack NeverForked Arch ExecOnly Keys"}, // the keys of a step's processes
+		{actions.KeyRights{}, "Process Keys"},
+		{vmspace.Keys{}, "PKRU Known Used"},
 	} {
 		var names []string
 		for _, f := range reflect.VisibleFields(reflect.TypeOf(c.of)) {

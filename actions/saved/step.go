@@ -2,6 +2,7 @@ package saved
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -26,6 +27,7 @@ type stepJSON struct {
 	Names     list[nameJSON] `json:"names,omitempty"`        // that came, or were bound anew
 	Files     list[fileJSON] `json:"files,omitzero"`
 	Facts     *factsJSON     `json:"facts,omitempty"`
+	Keys      list[keysJSON] `json:"keys,omitzero"`
 	Snapshot  *snapshotJSON  `json:"snapshot,omitempty"`
 }
 
@@ -97,6 +99,55 @@ type factsJSON struct {
 	ExecOnly    string `json:"exec_only,omitempty"`
 }
 
+// keysJSON are the rights of a process to protection keys.
+type keysJSON struct {
+	Process labelJSON `json:"process"`
+	PKRU    *hex      `json:"pkru,omitempty"` // left out where it was not read
+	Used    bool      `json:"used,omitempty"`
+}
+
+func (keysJSON) most() int { return mostProcesses }
+
+func (k keysJSON) check() error {
+	if k.PKRU != nil && *k.PKRU > math.MaxUint32 {
+		return fmt.Errorf("the PKRU of %.40q has more than 32 bits", string(k.Process))
+	}
+	return k.Process.check()
+}
+
+// keysOf are the rights after st where they are not those of before, else nil.
+func keysOf(before, st *actions.Step) list[keysJSON] {
+	if slices.Equal(before.Keys, st.Keys) {
+		return nil
+	}
+	out := list[keysJSON]{}
+	for _, k := range st.Keys {
+		j := keysJSON{Process: labelJSON(k.Process), Used: k.Used}
+		if k.Known {
+			pkru := hex(k.PKRU)
+			j.PKRU = &pkru
+		}
+		out = append(out, j)
+	}
+	return out
+}
+
+// keys are the rights to protection keys after the step.
+func (r *reader) keys(st, before *actions.Step, j *stepJSON) {
+	st.Keys = before.Keys
+	if j.Keys == nil {
+		return
+	}
+	st.Keys = nil
+	for _, k := range j.Keys {
+		out := actions.KeyRights{Process: r.intern(string(k.Process)), Keys: vmspace.Keys{Known: k.PKRU != nil, Used: k.Used}}
+		if k.PKRU != nil {
+			out.PKRU = uint32(*k.PKRU)
+		}
+		st.Keys = append(st.Keys, out)
+	}
+}
+
 // lineOf is st as a line; before is the step that the line before it holds, nil at the first one.
 func lineOf(st, before *actions.Step, line int) stepJSON {
 	out := stepJSON{StepJSON: st.JSON(line), Predicted: wordsOf(st.Predicted), Done: st.Done, Check: st.Check, Current: labelJSON(st.Current)}
@@ -107,6 +158,7 @@ func lineOf(st, before *actions.Step, line int) stepJSON {
 		focus := rangeOf(st.Focus)
 		out.Focus = &focus
 	}
+	out.Keys = keysOf(before, st)
 	out.Forget, out.Names = namesChanged(before.Names, st.Names)
 	if !slices.Equal(before.Files, st.Files) {
 		out.Files = list[fileJSON]{}
@@ -144,6 +196,7 @@ func (r *reader) step(j *stepJSON, before *actions.Step) (*actions.Step, error) 
 			return nil, err
 		}
 	}
+	r.keys(st, before, j)
 	st.Facts = before.Facts
 	if f := j.Facts; f != nil {
 		st.Facts.StackLimit, st.Facts.OnlyStack, st.Facts.NeverForked = uint64(f.StackLimit), f.OnlyStack, f.NeverForked

@@ -1,0 +1,42 @@
+package actions
+
+import (
+	"fmt"
+
+	"cowscope/actions/lang"
+	"cowscope/vmspace"
+)
+
+var pkeyAllocAction = Action{
+	Verb:  lang.Verb{Name: "pkey_alloc", Summary: "get a protection key, and the rights that go with it", Params: []lang.Param{paramKeyRights}},
+	calls: []uintptr{sysPkeyAlloc},
+	run: func(c *call) error {
+		rights, names := c.bits(keyRights)
+		c.Call = fmt.Sprintf("pkey_alloc(0, %s)", names)
+		key, ok, err := c.syscall(sysPkeyAlloc, 0, rights)
+		if err != nil || !ok {
+			return err
+		}
+		c.Value, c.HasValue = key, true
+		c.p.allocated |= 1 << key
+		c.p.keys.Used = true
+		c.s.readKeys(c.p)
+		return nil
+	},
+	why: func(st *Step, c *call) string {
+		key := uint32(st.Value)
+		text := fmt.Sprintf("Key %d is %s's: memory that has it may be %s.", key, st.Process, KeyText(c.p.keys, key))
+		m, left := newEvidence(st, c).some(vmspace.Everything, func(m vmspace.Mapping) bool { return key != 0 && keyIn(m) == key })
+		if left {
+			return text + fmt.Sprintf(" %s has it already, from before it was freed.", place(st, m.Start))
+		}
+		return text + " None has it yet: pkey_mprotect gives it to a range."
+	},
+	reasons: []reason{
+		noKeys("EINVAL", "arch/x86/kernel/fpu/xstate.c, arch_set_user_pkey_access"),
+		noKeys("ENOSPC", "pkey_alloc(2)"),
+		{"ENOSPC", "none left", "pkey_alloc(2)", nil, func(e *evidence) string {
+			return fmt.Sprintf("no key is left. The processor has %d, and key 0 is that of all memory without another; %s", vmspace.KeyCount, e.keysText())
+		}},
+	},
+}

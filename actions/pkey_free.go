@@ -1,0 +1,31 @@
+package actions
+
+import (
+	"fmt"
+
+	"cowscope/actions/lang"
+)
+
+var pkeyFreeAction = Action{
+	Verb:  lang.Verb{Name: "pkey_free", Summary: "give a protection key back", Params: []lang.Param{paramKey}},
+	calls: []uintptr{sysPkeyFree},
+	run: func(c *call) error {
+		key := c.keyOf()
+		c.Call = fmt.Sprintf("pkey_free(%d)", key)
+		_, ok, err := c.syscall(sysPkeyFree, uint64(key))
+		if ok {
+			c.p.allocated &^= 1 << key
+			c.p.keys.Used = true
+		}
+		return err
+	},
+	why: func(_ *Step, c *call) string {
+		return fmt.Sprintf("pkey_alloc may hand key %d out again. Memory that has it keeps it, and the rights stay as they are.", c.keyOf())
+	},
+	reasons: []reason{
+		noKeys("EINVAL", "pkeys(7)"),
+		{"EINVAL", "not allocated", "pkey_free(2)", nil, func(e *evidence) string {
+			return fmt.Sprintf("key %d is not its own to give back: %s", e.keyOf(), e.keysText())
+		}},
+	},
+}

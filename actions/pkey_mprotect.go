@@ -1,0 +1,51 @@
+package actions
+
+import (
+	"fmt"
+	"slices"
+
+	"cowscope/actions/lang"
+	"cowscope/vmspace"
+)
+
+var pkeyMprotectAction = Action{
+	Verb: lang.Verb{Name: "pkey_mprotect", Summary: "change what is allowed in a range, and its protection key",
+		Params: []lang.Param{paramRange, paramProt, paramKey}},
+	calls: []uintptr{sysPkeyMprotect},
+	run: func(c *call) error {
+		r, err := c.rangeOf("range")
+		if err != nil {
+			return err
+		}
+		prot, _ := c.cmd.Prot("prot")
+		key := c.keyOf()
+		c.Call = fmt.Sprintf("pkey_mprotect(0x%x, %d, %s, %d)", r.Start, r.Len(), protText(prot), key)
+		c.focus(r)
+		c.p.keys.Used = true // a call that is refused can have come to a part of the range
+		_, _, err = c.syscall(sysPkeyMprotect, r.Start, r.Len(), uint64(prot), uint64(key))
+		c.s.readKeys(c.p)
+		return err
+	},
+	why: func(st *Step, c *call) string {
+		text := keyChanges(st)
+		if text == "" {
+			text = "The key was this one already."
+		}
+		if key := c.keyOf(); key >= 0 {
+			text += fmt.Sprintf(" With the rights that %s has now, memory with key %d may be %s, as far as its letters allow.",
+				st.Process, key, KeyText(c.p.keys, uint32(key)))
+		}
+		if len(changesOf(st.Changes, st.Process, vmspace.ChangePerms)) > 0 {
+			return text + " " + explainMprotect(st, c)
+		}
+		return text + splitText(st)
+	},
+	reasons: slices.Concat([]reason{
+		misaligned("pkey_mprotect(2)"),
+		noKeys("EINVAL", "pkeys(7)"),
+		{"EINVAL", "not allocated", "pkey_mprotect(2)", func(e *evidence) bool { return e.keyOf() != -1 && !e.p.has(e.keyOf()) },
+			func(e *evidence) string {
+				return fmt.Sprintf("key %d is not one to give to memory: %s", e.keyOf(), e.keysText())
+			}},
+	}, mprotectReasons[1:]), // all that mprotect refuses, but for what is misaligned
+}

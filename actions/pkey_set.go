@@ -1,0 +1,45 @@
+package actions
+
+import (
+	"errors"
+	"fmt"
+
+	"cowscope/actions/lang"
+	"cowscope/actions/subject"
+	"cowscope/vmspace"
+)
+
+// pkey_set is the C library's pkey_set(3), and no system call: the subject reads PKRU, changes the two bits
+// of one key, and writes it.
+var pkeySetAction = Action{
+	Verb: lang.Verb{Name: "pkey_set", Summary: "change the rights that go with a protection key", Params: []lang.Param{
+		{Name: "key", Kind: lang.KindNumber, Show: "KEY", Default: "1", Max: vmspace.KeyCount - 1, Help: "a protection key, allocated or not"},
+		paramKeyRights}},
+	run: runPkeySet,
+	why: func(st *Step, c *call) string {
+		key := uint32(c.keyOf())
+		return fmt.Sprintf("In %s, memory with key %d may be %s from now on. The rights are in a register of the processor: "+
+			"no call of the kernel was needed, and no page table has changed.", st.Process, key, KeyText(c.p.keys, key))
+	},
+}
+
+func runPkeySet(c *call) error {
+	bits, _ := c.bits(keyRights)
+	shift := 2 * c.keyOf()
+	c.Call = "RDPKRU"
+	was, e, err := c.p.proc.Rights()
+	if errors.Is(err, subject.ErrNoRights) {
+		c.Result, c.note = ResultRefused, "cowscope sets the rights to protection keys of x86-64 (PKRU) only, and this is another architecture."
+		return nil
+	}
+	if err != nil || !e.OK() {
+		return c.ended(e, err)
+	}
+	want := was&^(3<<shift) | uint32(bits)<<shift
+	c.Call = fmt.Sprintf("WRPKRU 0x%08x → 0x%08x", was, want)
+	e, err = c.p.proc.SetRights(want)
+	if err == nil && e.OK() {
+		c.p.keys = vmspace.Keys{PKRU: want, Known: true, Used: true}
+	}
+	return c.ended(e, err)
+}
