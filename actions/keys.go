@@ -155,9 +155,11 @@ func (e *evidence) keyless() bool {
 
 // noKeys is the row of a call on a machine without protection keys.
 func noKeys(result, source string) reason {
-	return reason{result, "no keys", source, (*evidence).keyless, func(*evidence) string {
-		return "this processor has no protection keys, or the kernel does not use them; `cowscope doctor` says more (pkeys)."
-	}}
+	return reason{result, "no keys", source, (*evidence).keyless, sayNoKeys}
+}
+
+func sayNoKeys(*evidence) string {
+	return "this processor has no protection keys, or the kernel does not use them."
 }
 
 // keysText lists the keys of the process that pkey_alloc gave it.

@@ -42,10 +42,14 @@ var pkeyMprotectAction = Action{
 	},
 	reasons: slices.Concat([]reason{
 		misaligned("pkey_mprotect(2)"),
-		noKeys("EINVAL", "pkeys(7)"),
-		{"EINVAL", "not allocated", "pkey_mprotect(2)", func(e *evidence) bool { return e.keyOf() != -1 && !e.p.has(e.keyOf()) },
+		{"EINVAL", "no keys", "pkeys(7)", func(e *evidence) bool { return e.givesKey() && e.keyless() }, sayNoKeys},
+		{"EINVAL", "not allocated", "pkey_mprotect(2)", func(e *evidence) bool { return e.givesKey() && !e.p.has(e.keyOf()) },
 			func(e *evidence) string {
 				return fmt.Sprintf("key %d is not one to give to memory: %s", e.keyOf(), e.keysText())
 			}},
 	}, mprotectReasons[1:]), // all that mprotect refuses, but for what is misaligned
 }
+
+// givesKey says whether the kernel looks at the key: not where there is nothing to change, nor at -1, which leaves
+// the keys as they are (do_mprotect_pkey in mm/mprotect.c).
+func (e *evidence) givesKey() bool { return e.keyOf() != -1 && !e.given.Empty() }

@@ -1,14 +1,85 @@
 package actions
 
 import (
+	"fmt"
 	"os"
+	"runtime"
 	"slices"
+	"strings"
 
 	"golang.org/x/sys/unix"
 )
 
 func allReasonCases() []reasonCase {
-	return slices.Concat(mmapCases, rangeCases, mremapCases, madviseCases, lockCases, processCases, signalCases, codeCases())
+	return slices.Concat(mmapCases, rangeCases, mremapCases, madviseCases, lockCases, processCases, signalCases, codeCases(), keyCases())
+}
+
+// keyCases are those of protection keys. pkey_mprotect refuses all that mprotect does, with the key that all memory has.
+func keyCases() []reasonCase {
+	keys, none := hasFeature("pkeys"), hasNoKeys
+	const keyed = "a = mmap 2p rw private anon; pkey_alloc access; pkey_mprotect a rw 1"
+	out := []reasonCase{
+		{row: "pkey_alloc ENOSPC none left", needs: keys, setup: "a = mmap 1p x private anon" + strings.Repeat("; pkey_alloc", 14), line: "pkey_alloc",
+			says: "p1 has 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15 from pkey_alloc; key 1 is the kernel's own, for execute-only memory. Nothing has changed."},
+		{row: "pkey_alloc EINVAL no keys", needs: none, line: "pkey_alloc", says: "no protection keys"},
+		{row: "pkey_free EINVAL no keys", needs: none, line: "pkey_free 1", says: "no protection keys"},
+		{row: "pkey_mprotect EINVAL no keys", needs: none, setup: "a = mmap 1p rw private anon", line: "pkey_mprotect a r 0", says: "no protection keys"},
+		{row: "signal SIGILL/ILLOPN no protection keys", needs: none, line: "pkey_set 1 write", says: "RDPKRU is no instruction here"},
+		{row: "pkey_free EINVAL not allocated", needs: keys, line: "pkey_free 1", says: "key 1 is not its own to give back: p1 has no key from pkey_alloc."},
+		{row: "pkey_free EINVAL not allocated", needs: keys, setup: "pkey_alloc; a = mmap 1p x private anon", line: "pkey_free 2", says: "key 2 is the kernel's own"},
+		{row: "pkey_mprotect EINVAL not allocated", needs: keys, setup: "a = mmap 1p rw private anon; pkey_alloc; pkey_free 1", line: "pkey_mprotect a rw 1",
+			says: "key 1 is not one to give to memory"},
+		{row: "pkey_mprotect EINVAL not allocated", needs: keys, setup: "a = mmap 1p rw private anon", line: "pkey_mprotect a rw -2", says: "key -2"},
+		{row: "any EFAULT own memory", needs: keys, setup: "a = mmap 1p rw private anon; pkey_set 0 access", line: "mincore a", says: "(PKRU 0x55555555) forbid"},
+		{row: "mlock ENOMEM protection key", needs: keys, setup: keyed, line: "mlock a", says: "a has protection key 1, and with the rights of p1 (PKRU 0x55555554)"},
+		{row: "mlock ENOMEM protection key", needs: keys, setup: keyed + "; pkey_set 1 write", line: "mlock a+1p", says: "a has protection key 1"},
+		{row: "madvise EINVAL protection key", needs: keys, setup: keyed, line: "madvise a populate_read", says: "neither read nor written"},
+		{row: "madvise EINVAL protection key", needs: keys, setup: keyed + "; pkey_set 1 write", line: "madvise a populate_write", says: "read, and not written"},
+		{row: "signal SIGSEGV/PKUERR execute only", needs: keys, setup: "a = mmap 1p x private anon", line: "read a", says: "the kernel gave it protection key 1"},
+		{row: "signal SIGSEGV/PKUERR protection key", needs: keys, setup: keyed, line: "write a 1",
+			says: "a has protection key 1, and with the rights of p1 (PKRU 0x55555554) memory that has it may be neither read nor written"},
+		{row: "signal SIGSEGV/PKUERR protection key", needs: keys, setup: keyed + "; pkey_set 1 write; mprotect a none", line: "write a 1",
+			says: "`pkey_set 1` would allow it"},
+		{row: "signal SIGSEGV/PKUERR protection key", needs: keys, setup: keyed + "; madvise a guard_install", line: "read a", says: "key 1"},
+		{row: "signal SIGSEGV/PKUERR protection key", needs: keys, setup: "pkey_alloc access; pkey_mprotect stack rw 1", line: "read stack-4p", says: "key 1"},
+	}
+	for _, c := range rangeCases {
+		if strings.HasPrefix(c.row, "mprotect ") {
+			c.row, c.line, c.needs = "pkey_"+c.row, "pkey_"+c.line+" 0", both(c.needs, keys)
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+// hasFeature is why a feature is missing.
+func hasFeature(name string) func() error {
+	return func() error {
+		why, err := missing([]string{name})
+		if why != "" {
+			err = fmt.Errorf("needs %s: %s", name, why)
+		}
+		return err
+	}
+}
+
+func hasNoKeys() error {
+	if runtime.GOARCH != "amd64" || hasFeature("pkeys")() == nil {
+		return fmt.Errorf("needs x86-64 without protection keys")
+	}
+	return nil
+}
+
+// both asks two needs, the first one if there is one.
+func both(a, b func() error) func() error {
+	return func() error {
+		if a != nil {
+			if err := a(); err != nil {
+				return err
+			}
+		}
+		return b()
+	}
 }
 
 func readOnly(l *lab)  { l.file(8192, unix.O_RDONLY) }

@@ -120,7 +120,8 @@ func TestEveryReasonIsAccountedFor(t *testing.T) {
 // Every row has a result that the language knows, a source, and a place after the rows that the kernel comes to first.
 func TestReasonTables(t *testing.T) {
 	for _, table := range [][]reason{mmapReasons, munmapReasons, mprotectReasons, mremapReasons, madviseReasons, msyncReasons,
-		mlockReasons, munlockReasons, mlockallReasons, msealReasons, mincoreAction.reasons, brkReasons, forkReasons, signalReasons, anyReasons} {
+		mlockReasons, munlockReasons, mlockallReasons, msealReasons, mincoreAction.reasons,
+		pkeyAllocAction.reasons, pkeyFreeAction.reasons, pkeyMprotectAction.reasons, brkReasons, forkReasons, signalReasons, anyReasons} {
 		last := map[string]string{}
 		for _, r := range table {
 			if r.result == "" || r.name == "" || r.source == "" || r.say == nil {

@@ -17,26 +17,28 @@ import (
 // byElimination are the rows that speak only because the kernel has refused and nothing else can be the cause: their predicates may hold
 // of a call that is well.
 var byElimination = map[string]string{
-	"mmap EACCES not readable":             "the kernel looks at the file only if everything else is well",
-	"mmap EEXIST taken":                    "a mere hint may lie in a mapping",
-	"mmap ENODEV unmappable":               "only the driver knows",
-	"mmap EPERM file sealed":               "seals are not read",
-	"mmap EPERM noexec":                    "not every noexec file system can be told",
-	"mmap EOPNOTSUPP sync":                 "only the file knows",
-	"madvise EFAULT pool empty":            "the page may be there",
-	"mlock ENOMEM pool empty":              "the page may be there",
-	"madvise EAGAIN pages in use":          "only the kernel knows",
-	"madvise ENOMEM no huge page":          "only the kernel knows",
-	"mremap EINVAL huge pages of the pool": "whole huge pages are well",
-	"madvise EINVAL no whole huge page":    "where the range touches the edge of a block, the kernel finds nothing to do",
-	"madvise EINVAL splits a huge page":    "most advice does not split",
-	"madvise EINVAL splits what is lent":   "advice that changes no flag does not split",
-	"mprotect EINVAL splits what is lent":  "letters that are there already do not split",
-	"munmap EINVAL splits a huge page":     "between two of them is well",
-	"mremap EINVAL splits a huge page":     "between two of them is well",
-	"mmap EINVAL splits a huge page":       "between two of them is well",
-	"mprotect EINVAL splits a huge page":   "between two of them is well",
-	"mseal EINVAL splits a huge page":      "between two of them is well",
+	"mmap EACCES not readable":                 "the kernel looks at the file only if everything else is well",
+	"mmap EEXIST taken":                        "a mere hint may lie in a mapping",
+	"mmap ENODEV unmappable":                   "only the driver knows",
+	"mmap EPERM file sealed":                   "seals are not read",
+	"mmap EPERM noexec":                        "not every noexec file system can be told",
+	"mmap EOPNOTSUPP sync":                     "only the file knows",
+	"madvise EFAULT pool empty":                "the page may be there",
+	"mlock ENOMEM pool empty":                  "the page may be there",
+	"madvise EAGAIN pages in use":              "only the kernel knows",
+	"madvise ENOMEM no huge page":              "only the kernel knows",
+	"mremap EINVAL huge pages of the pool":     "whole huge pages are well",
+	"madvise EINVAL no whole huge page":        "where the range touches the edge of a block, the kernel finds nothing to do",
+	"madvise EINVAL splits a huge page":        "most advice does not split",
+	"madvise EINVAL splits what is lent":       "advice that changes no flag does not split",
+	"mprotect EINVAL splits what is lent":      "letters that are there already do not split",
+	"munmap EINVAL splits a huge page":         "between two of them is well",
+	"mremap EINVAL splits a huge page":         "between two of them is well",
+	"mmap EINVAL splits a huge page":           "between two of them is well",
+	"mprotect EINVAL splits a huge page":       "between two of them is well",
+	"pkey_mprotect EINVAL splits what is lent": "letters and a key that are there already do not split",
+	"pkey_mprotect EINVAL splits a huge page":  "between two of them is well",
+	"mseal EINVAL splits a huge page":          "between two of them is well",
 }
 
 // foreseen are the rows that hold of a line before it runs.
@@ -86,6 +88,9 @@ func (r life) rng() string {
 	return r.of(r.place(), r.place(), r.place(), r.of("0x0", "0x10000", "0x10000000", "0xfffffffffffff000")) + r.of("", "", " 0", " 1p", " 2p", " 100", " 8p", " 4095")
 }
 
+// key is seldom everybody's: without it next to nothing can be done.
+func (r life) key() string { return r.of("1", "1", "1", "2", "2", "3", "9") }
+
 // size is never so large that bringing it in would hurt the machine.
 func (r life) size() string {
 	return r.of("0", "1", "1p", "2p", "4p", "8p", "5000", "2m", "200t", "0xffffffffffffffff")
@@ -105,7 +110,9 @@ func (r life) line() string {
 	case 5:
 		return fmt.Sprintf("mremap %s %s %s %s", r.rng(), r.size(), strings.TrimSpace(r.of("", "maymove", "maymove ")+r.of("", "", " dontunmap")), r.of("", "", "", "fixed=0x20000000", "fixed=0x20000001"))
 	case 6:
-		return r.of("msync "+r.rng()+" "+r.some("sync async invalidate"), "mlock "+r.rng(), "munlock "+r.rng(), "mlockall", "munlockall", "mseal "+r.of("e", "e+1p", "e 1p"))
+		return r.of("msync "+r.rng()+" "+r.some("sync async invalidate"), "mlock "+r.rng(), "munlock "+r.rng(), "mlockall", "munlockall",
+			"pkey_alloc"+r.of("", " access", " write"), "pkey_free "+r.key(), "pkey_set "+r.key()+r.of("", " access", " write"),
+			"pkey_mprotect "+r.rng()+" "+r.prot()+" "+r.key(), "mseal "+r.of("e", "e+1p", "e 1p"))
 	case 7:
 		return "brk " + r.of("+1p", "-1p", "+100", "+64k", "0x1000", "heap+1p")
 	case 8:
