@@ -93,7 +93,7 @@ func drawPlainLine(t *rapid.T, s *Session) string {
 	st := s.last()
 	d := drawer{t, st, drawProcess(t, st)}
 	at := "@" + d.label + " "
-	switch pick(t, "plain", "mmap", "mmap", "write", "write", "read", "touch", "fill", "mprotect", "munmap", "dontneed", "fork") {
+	switch pick(t, "plain", "mmap", "mmap", "write", "write", "read", "touch", "fill", "mprotect", "munmap", "dontneed", "fork", "keys") {
 	case "mmap":
 		return at + "mmap " + pick(t, "size", "1p", "3p", "8p", "20p", "4m") + " " + d.prot() + " private anon" + pick(t, "place", "", "", "", " fixed addr="+d.place())
 	case "write":
@@ -108,6 +108,11 @@ func drawPlainLine(t *rapid.T, s *Session) string {
 		return at + "mprotect " + d.span() + " " + d.prot()
 	case "dontneed":
 		return at + "madvise " + d.span() + " dontneed"
+	case "keys": // now and then: who has dealt with keys is not glanced at any more
+		if rapid.IntRange(0, 9).Draw(t, "now") == 0 {
+			return at + pick(t, "keys", "pkey_alloc", "pkey_mprotect "+d.span()+" rw 1", "pkey_set 1", "pkey_set 0 write")
+		}
+		return at + "mprotect " + d.span() + " x"
 	case "fork":
 		if len(st.After.Processes) < maxFamily {
 			return at + "fork"

@@ -27,8 +27,8 @@ type KeyRights struct {
 
 // keyRights are the rights that can be taken from a key (pkey_alloc(2)); PKRU has the same two bits.
 var keyRights = []constant{
-	{"access", "PKEY_DISABLE_ACCESS", vmspace.KeyDisableAccess, "neither loads nor stores"},
-	{"write", "PKEY_DISABLE_WRITE", vmspace.KeyDisableWrite, "no stores"},
+	{"access", "PKEY_DISABLE_ACCESS", vmspace.KeyDisableAccess, "forbid loads and stores"},
+	{"write", "PKEY_DISABLE_WRITE", vmspace.KeyDisableWrite, "forbid stores"},
 }
 
 var (

@@ -55,7 +55,8 @@ func drawHugeLine(t *rapid.T, s *Session) string {
 	st := s.last()
 	at := pick(t, "at", "a", "a+1p", "a+5p", "a+511p", "a+512p", "a+513p", "a+700p")
 	n := pick(t, "n", "1p", "1p", "8p", "600p")
-	verb := pick(t, "verb", "write", "write", "write", "read", "fork", "exit", "munmap", "mprotect", "madvise", "madvise", "mlock", "munlock", "mremap")
+	verb := pick(t, "verb", "write", "write", "write", "read", "fork", "exit", "munmap", "mprotect", "madvise", "madvise", "mlock", "munlock", "mremap",
+		"pkey_alloc", "pkey_set", "pkey_mprotect")
 	line := verb
 	switch verb {
 	case "write":
@@ -72,6 +73,12 @@ func drawHugeLine(t *rapid.T, s *Session) string {
 		}
 	case "mprotect":
 		line = fmt.Sprintf("mprotect %s %s %s", at, n, pick(t, "prot", "rw", "rw", "r", "none"))
+	case "pkey_alloc":
+		line = verb
+	case "pkey_set":
+		line = "pkey_set 1" + pick(t, "rights", "", "", " write", " access")
+	case "pkey_mprotect":
+		line = fmt.Sprintf("pkey_mprotect %s %s rw %s", at, n, pick(t, "key", "1", "1", "0"))
 	case "madvise":
 		line = fmt.Sprintf("madvise %s %s %s", at, n, pick(t, "advice", "dontneed", "free", "collapse", "hugepage", "nohugepage", "populate_read",
 			"populate_write", "cold", "guard_install"))
