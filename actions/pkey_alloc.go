@@ -33,8 +33,8 @@ var pkeyAllocAction = Action{
 		return text + " None has it yet: pkey_mprotect gives it to a range."
 	},
 	reasons: []reason{
-		noKeys("EINVAL", "arch/x86/kernel/fpu/xstate.c, arch_set_user_pkey_access"),
 		noKeys("ENOSPC", "pkey_alloc(2)"),
+		noKeys("EINVAL", "pkey_alloc(2)"), // its flags and rights are well
 		{"ENOSPC", "none left", "pkey_alloc(2)", nil, func(e *evidence) string {
 			return fmt.Sprintf("no key is left. The processor has %d, and key 0 is that of all memory without another; %s", vmspace.KeyCount, e.keysText())
 		}},
