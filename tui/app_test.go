@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"cowscope/actions"
+	"cowscope/actions/feature"
 
 	tea "charm.land/bubbletea/v2"
 	"charm.land/lipgloss/v2"
@@ -205,6 +206,21 @@ func TestHelpAndInspector(t *testing.T) {
 	d.press("?").sees("States of a page", "copy-on-write", "Keys").press("esc")
 	d.press("m", "enter", "w").sees("01 00")
 	d.press("i").sees("pagemap", "present").press("i").press("i")
+}
+
+// A protection key is shown where the mapping has one, with what the process may do; a child has rights of its own.
+func TestInspectorShowsKeys(t *testing.T) {
+	if ok, why, err := feature.Available("pkeys"); err != nil || !ok {
+		t.Skip("needs pkeys: ", why, err)
+	}
+	d := drive(t, 120, 50, Options{})
+	d.press("m", "enter", "w").seesNot("PKRU")
+	d.press(":", "type:pkey_alloc write", "enter", ":", "type:pkey_mprotect a rw 1", "enter")
+	d.sees("1: read, and not written (PKRU 0x55555558)", "the mapping's protection key forbids it")
+	d.press("i").sees("VmFlags", "1: read, and not written").press("i", "i")
+	d.press("f", ":", "type:pkey_set 1 access", "enter").sees("1: neither read nor written (PKRU 0x55555554)")
+	d.press("tab").sees("1: read, and not written (PKRU 0x55555558)")
+	d.press(":", "type:pkey_mprotect a rw 0", "enter").seesNot("1: read, and")
 }
 
 // Keys that come while a command runs are meant for what comes after it.
