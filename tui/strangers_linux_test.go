@@ -23,6 +23,7 @@ import (
 	"unicode/utf8"
 
 	"cowscope/actions"
+	"cowscope/actions/feature"
 	"cowscope/actions/lang"
 	"cowscope/actions/lesson"
 	"cowscope/actions/saved"
@@ -446,7 +447,7 @@ func sessions(t *testing.T) (out []spoiltSession) {
 	seen := map[string]bool{}
 	out = spoiltSessions(t, string(b), seen)
 	path := filepath.Join(t.TempDir(), "s.jsonl")
-	script := "file \"\\xff\" 1p\nmmap 1p rw shared file=\"\\xff\"\nfile data 1p\nmmap 1p rw private file=data\nwrite b 1\nread b 4\nexpect page b none\nrestart\nkill SIGSTOP\nread 0x0\nmmap 0 rw anon\nsnapshot\n"
+	script := "file \"\\xff\" 1p\nmmap 1p rw shared file=\"\\xff\"\nfile data 1p\nmmap 1p rw private file=data\nwrite b 1\nread b 4\nexpect page b none\npkey_alloc\npkey_mprotect b rw 1\nrestart\nkill SIGSTOP\nread 0x0\nmmap 0 rw anon\nsnapshot\n"
 	if _, complaint, status := ran(t, script, "exec", "--save", path); status != 1 {
 		t.Fatal(status, complaint)
 	}
@@ -454,10 +455,14 @@ func sessions(t *testing.T) (out []spoiltSession) {
 		t.Fatal(err)
 	}
 	out = append(out, spoiltSessions(t, string(b), seen)...)
+	absent := []string{"path_hex", "changes", "error", "changed", "never_forked", "only_stack", "removed", "check"}
+	if ok, _, err := feature.Available("pkeys"); err != nil || !ok {
+		absent = append(absent, "pkru", "protection_key")
+	}
 	kinds := strings.Join(slices.Collect(maps.Keys(seen)), "\n") + "\n"
 	// A mapping of a file whose path is no UTF-8 is nowhere to be had without one: the scratch folder's files have no names there.
 	for _, m := range regexp.MustCompile("`([a-z_]+)`").FindAllStringSubmatch(saved.Format, -1) {
-		if f := m[1]; !strings.Contains(kinds, "."+f+"\n") && !slices.Contains([]string{"path_hex", "changes", "error", "changed", "never_forked", "only_stack", "removed", "check"}, f) {
+		if f := m[1]; !strings.Contains(kinds, "."+f+"\n") && !slices.Contains(absent, f) {
 			t.Errorf("no field %s was tried", f)
 		}
 	}
