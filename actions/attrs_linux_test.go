@@ -155,7 +155,7 @@ func TestAttrKSM(t *testing.T) {
 		}
 		return true
 	}
-	l.soon("merged", merged, func() { _ = os.WriteFile("/sys/kernel/mm/ksm/run", []byte("1"), 0) })
+	l.soon("merged", merged)
 	l.states("p1", "a", "cow cow cow")
 	bit := "21 KSM"
 	if why := strings.Join(l.s.reader.Features().Distrusted, "; "); strings.Contains(why, "KSM") {

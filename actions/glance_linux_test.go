@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"cowscope/actions/feature/machinetest"
 	"cowscope/actions/lang"
 	"cowscope/vmspace"
 
@@ -21,6 +22,7 @@ import (
 func TestGlancesMissNothing(t *testing.T) {
 	glances, commands := 0, 0
 	defer func() { t.Logf("%d commands, %d glances", commands, glances) }()
+	machinetest.Hold(t)
 	rapid.Check(t, func(t *rapid.T) {
 		var both [2]*Session
 		for i, brief := range []bool{false, true} {

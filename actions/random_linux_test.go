@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"cowscope/actions/feature/machinetest"
 	"cowscope/actions/lang"
 	"cowscope/vmspace"
 
@@ -23,6 +24,7 @@ const maxFamily = 4
 func TestRandomCommands(t *testing.T) {
 	ran := 0
 	defer func() { t.Log(ran, "commands") }()
+	machinetest.Hold(t) // commands advise that pages be merged and swapped out
 	rapid.Check(t, func(t *rapid.T) {
 		draw, brief := drawLine, rapid.Bool().Draw(t, "brief")
 		if brief {

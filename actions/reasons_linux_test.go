@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"cowscope/actions/feature/machinetest"
 	"cowscope/actions/subject"
 
 	"golang.org/x/sys/unix"
@@ -30,6 +31,7 @@ func TestReasons(t *testing.T) {
 	rows := rowNames()
 	for _, c := range allReasonCases() {
 		t.Run(c.row, func(t *testing.T) {
+			machinetest.Hold(t)
 			if c.needs != nil {
 				if err := c.needs(); err != nil {
 					t.Skip(err)
@@ -247,6 +249,14 @@ func hasBTF() error {
 		return fmt.Errorf("needs a kernel that maps %s (6.16): %w", btf, err)
 	}
 	return syscall.Munmap(b)
+}
+
+// emptyPool wants no huge page in the pool: with one, what is refused there may go well.
+func emptyPool() error {
+	if n, known := (&settings{}).meminfo("HugePages_Free"); known && n > 0 {
+		return fmt.Errorf("needs an empty pool of huge pages: HugePages_Free is %d", n)
+	}
+	return nil
 }
 
 func noSharedHugePages() error {

@@ -66,7 +66,7 @@ func (l *lab) doubted(label, name string, n uint64, why string) {
 }
 
 // soon looks again and again until the pages are as wanted: what the kernel does in its own time.
-func (l *lab) soon(what string, holds func() bool, meanwhile func()) {
+func (l *lab) soon(what string, holds func() bool) {
 	l.Helper()
 	ctx, stop := context.WithTimeout(context.Background(), 60*time.Second)
 	defer stop()
@@ -74,7 +74,6 @@ func (l *lab) soon(what string, holds func() bool, meanwhile func()) {
 		if ctx.Err() != nil {
 			l.Fatalf("after a minute, not %s", what)
 		}
-		meanwhile()
 		if _, err := l.s.Poll(ctx); err != nil && ctx.Err() == nil {
 			l.Fatal(err)
 		}
@@ -259,9 +258,6 @@ func TestStateSwappedShared(t *testing.T) {
 	l.states("p1", "a", "shared")
 	l.sure("expect bytes a 0x55")
 }
-
-// hugetlbOn lends the pool two huge pages.
-func hugetlbOn(t *testing.T) error { return set(t, "/proc/sys/vm/nr_hugepages", "2") }
 
 func TestStateHugetlb(t *testing.T) {
 	require(t, "hugetlb")

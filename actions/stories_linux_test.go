@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"cowscope/actions/feature/machinetest"
 	"cowscope/vmspace"
 )
 
@@ -23,9 +24,10 @@ func open(t *testing.T) *lab {
 	return opened(t, systemCalls())
 }
 
-// opened is a lab whose subjects may make these system calls.
+// opened is a lab whose subjects may make these system calls. Nobody changes the machine's settings as long as it is there.
 func opened(t *testing.T, calls []uintptr) *lab {
 	t.Helper()
+	machinetest.Hold(t)
 	s, err := openWith(Options{}, calls)
 	if err != nil {
 		t.Fatal(err)

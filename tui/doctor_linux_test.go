@@ -11,6 +11,8 @@ import (
 	"testing"
 	"unsafe"
 
+	"cowscope/actions/feature/machinetest"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -53,6 +55,7 @@ func decode(t *testing.T, out string) (r doctorReport) {
 }
 
 func TestDoctor(t *testing.T) {
+	machinetest.Hold(t) // two reports are compared
 	text, stderr, status := doctorSays(t, exec.Command(program(t), "doctor"))
 	if status != 0 || stderr != "" {
 		t.Errorf("status %d, %s", status, stderr)

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"testing"
 
+	"cowscope/actions/feature/machinetest"
 	"cowscope/vmspace"
 
 	"golang.org/x/sys/unix"
@@ -105,6 +106,7 @@ func openFiles(t *testing.T) int {
 
 // Every probe gives the same twice, and leaves no memory, no file and no process.
 func TestProbesLeaveNothing(t *testing.T) {
+	machinetest.Hold(t)
 	m := newMachine()
 	m.start() // the runtime opens files of its own for the first child
 	files, before := openFiles(t), leaks(t)
@@ -129,6 +131,7 @@ func TestProbesLeaveNothing(t *testing.T) {
 }
 
 func TestProbesTogether(t *testing.T) {
+	machinetest.Hold(t)
 	var all [4]Report
 	var wg sync.WaitGroup
 	for i := range all {
@@ -143,6 +146,7 @@ func TestProbesTogether(t *testing.T) {
 }
 
 func TestAvailable(t *testing.T) {
+	machinetest.Hold(t)
 	r := Probe()
 	for _, f := range r.Features {
 		for range 2 {
