@@ -46,14 +46,23 @@ var (
 )
 
 func main() {
-	err := command().Execute()
+	if status := run(os.Args[1:]); status != 0 {
+		os.Exit(status)
+	}
+}
+
+// run runs a command line, and gives its exit status.
+func run(args []string) int {
+	c := command()
+	c.SetArgs(args)
+	err := c.Execute()
 	if err != nil {
 		fmt.Fprintln(stderr, "cowscope:", err)
 	}
-	err = errors.Join(err, stdout.Flush(), stderr.Flush())
-	if err != nil {
-		os.Exit(status(err))
+	if err = errors.Join(err, stdout.Flush(), stderr.Flush()); err != nil {
+		return status(err)
 	}
+	return 0
 }
 
 // statusError is an error with an exit status of its own.

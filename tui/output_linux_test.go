@@ -262,61 +262,73 @@ func TestLoseAFile(t *testing.T) {
 				continue
 			}
 			for _, w := range writers {
-				dir := u.home(t)
-				folder := filepath.Join(dir, "in")
-				must(t, os.Mkdir(folder, 0o700))
-				u.owns(t, folder)
-				path := filepath.Join(folder, "a"+w.ending)
-				keep := o.make(t, u, path)
-				before := names(t, folder)
-				out, status := u.run(t, w, dir, path)
-				says := o.says
-				if w.name == "lesson new" && says != "" && says != "permission denied" {
-					says = "already"
-				}
-				if status != 2 || !strings.Contains(out, "cowscope: "+w.says+" "+path+": ") || !strings.Contains(out, says) {
-					t.Errorf("user %d, %s%s over %s: status %d, want 2 and %q:\n%.600s", u.uid, w.name, w.ending, o.name, status, says, out)
-				}
-				if after := names(t, folder); after != before {
-					t.Errorf("user %d, %s%s over %s: the folder held\n%s\nand holds\n%s", u.uid, w.name, w.ending, o.name, before, after)
-				}
-				for _, k := range keep {
-					os.Chmod(k, 0o600)
-					if b, err := os.ReadFile(k); string(b) != thesis {
-						t.Errorf("user %d, %s%s over %s: %s holds %.40q, %v", u.uid, w.name, w.ending, o.name, k, b, err)
-					}
-				}
-				os.Chmod(folder, 0o700)
+				t.Run(fmt.Sprintf("user %d, %s%s over %s", u.uid, w.name, w.ending, o.name), func(t *testing.T) {
+					t.Parallel()
+					meets(t, u, w, o)
+				})
 			}
 		}
 	}
+}
+
+// meets has a writer meet an obstacle.
+func meets(t *testing.T, u user, w writer, o obstacle) {
+	t.Helper()
+	dir := u.home(t)
+	folder := filepath.Join(dir, "in")
+	must(t, os.Mkdir(folder, 0o700))
+	u.owns(t, folder)
+	path := filepath.Join(folder, "a"+w.ending)
+	keep := o.make(t, u, path)
+	before := names(t, folder)
+	out, status := u.run(t, w, dir, path)
+	says := o.says
+	if w.name == "lesson new" && says != "" && says != "permission denied" {
+		says = "already"
+	}
+	if status != 2 || !strings.Contains(out, "cowscope: "+w.says+" "+path+": ") || !strings.Contains(out, says) {
+		t.Errorf("status %d, want 2 and %q:\n%.600s", status, says, out)
+	}
+	if after := names(t, folder); after != before {
+		t.Errorf("the folder held\n%s\nand holds\n%s", before, after)
+	}
+	for _, k := range keep {
+		os.Chmod(k, 0o600)
+		if b, err := os.ReadFile(k); string(b) != thesis {
+			t.Errorf("%s holds %.40q, %v", k, b, err)
+		}
+	}
+	os.Chmod(folder, 0o700)
 }
 
 // The same command can be run again, and leaves one private file.
 func TestWriteTwice(t *testing.T) {
 	for _, u := range users(t) {
 		for _, w := range writers {
-			dir := u.home(t)
-			path := filepath.Join(dir, "in", "a"+w.ending)
-			must(t, os.Mkdir(filepath.Dir(path), 0o700))
-			u.owns(t, filepath.Dir(path))
-			for n := range 2 {
-				want := 0
-				if n == 1 && w.name == "lesson new" {
-					want = 2
+			t.Run(fmt.Sprintf("user %d, %s%s", u.uid, w.name, w.ending), func(t *testing.T) {
+				t.Parallel()
+				dir := u.home(t)
+				path := filepath.Join(dir, "in", "a"+w.ending)
+				must(t, os.Mkdir(filepath.Dir(path), 0o700))
+				u.owns(t, filepath.Dir(path))
+				for n := range 2 {
+					want := 0
+					if n == 1 && w.name == "lesson new" {
+						want = 2
+					}
+					if out, status := u.run(t, w, dir, path); status != want {
+						t.Errorf("run %d: status %d\n%.600s", n+1, status, out)
+					}
 				}
-				if out, status := u.run(t, w, dir, path); status != want {
-					t.Errorf("user %d, %s%s, run %d: status %d\n%.600s", u.uid, w.name, w.ending, n+1, status, out)
+				st, err := os.Stat(path)
+				must(t, err)
+				if st.Mode() != 0o600 || st.Size() == 0 || int(st.Sys().(*syscall.Stat_t).Uid) != u.uid {
+					t.Errorf("%v, %d bytes", st.Mode(), st.Size())
 				}
-			}
-			st, err := os.Stat(path)
-			must(t, err)
-			if st.Mode() != 0o600 || st.Size() == 0 || int(st.Sys().(*syscall.Stat_t).Uid) != u.uid {
-				t.Errorf("user %d, %s%s: %v, %d bytes", u.uid, w.name, w.ending, st.Mode(), st.Size())
-			}
-			if got := names(t, filepath.Dir(path)); got != "a"+w.ending+" ----------" {
-				t.Errorf("user %d, %s%s left\n%s", u.uid, w.name, w.ending, got)
-			}
+				if got := names(t, filepath.Dir(path)); got != "a"+w.ending+" ----------" {
+					t.Errorf("left\n%s", got)
+				}
+			})
 		}
 	}
 }

@@ -30,6 +30,7 @@ import (
 	"cowscope/assets"
 	"cowscope/tui"
 	"cowscope/tui/cast"
+	"cowscope/tui/runtest"
 	"cowscope/vmspace/printable"
 
 	"golang.org/x/sys/unix"
@@ -174,20 +175,20 @@ func TestStrangersScripts(t *testing.T) {
 		}
 	}
 	var began atomic.Int32
-	inTurn(scripts, func(script string) {
-		out, complaint, _ := ran(t, script, "exec")
-		if why := harmless(out) + harmless(complaint); why != "" {
+	runtest.Each(t, server(t), scripts, func(script string, run func(runtest.Line) runtest.Result) {
+		r := run(runtest.Line{Args: []string{"exec"}, Stdin: script})
+		if why := harmless(r.Out) + harmless(r.Err); why != "" {
 			t.Errorf("%q: %s", script, why)
 		}
-		if out == "" { // a mistake, before anything ran
+		if r.Out == "" { // a mistake, before anything ran
 			return
 		}
 		began.Add(1)
-		out, complaint, _ = ran(t, script, "exec", "--json")
-		if why := harmless(out) + harmless(complaint); why != "" {
+		r = run(runtest.Line{Args: []string{"exec", "--json"}, Stdin: script})
+		if why := harmless(r.Out) + harmless(r.Err); why != "" {
 			t.Errorf("%q: %s", script, why)
 		}
-		for line := range strings.Lines(out) {
+		for line := range strings.Lines(r.Out) {
 			if !json.Valid([]byte(line)) {
 				t.Errorf("%q: %q is not JSON", script, line)
 			}
@@ -263,10 +264,10 @@ func TestStrangersLessons(t *testing.T) {
 			t.Errorf("no line of the kind %s%s was tried", m[1], m[2])
 		}
 	}
-	inTurn(texts, func(text string) {
+	runtest.Each(t, server(t), texts, func(text string, run func(runtest.Line) runtest.Result) {
 		path := fileOf(t, "l.md", text)
-		out, complaint, _ := ran(t, "", "lesson", "check", path)
-		if why := harmless(out) + harmless(complaint); why != "" {
+		r := run(runtest.Line{Args: []string{"lesson", "check", path}})
+		if why := harmless(r.Out) + harmless(r.Err); why != "" || r.Out+r.Err == "" {
 			t.Errorf("%q: %s", text, why)
 		}
 	})
@@ -475,14 +476,14 @@ func TestStrangersSessions(t *testing.T) {
 	if len(all) < 150 {
 		t.Fatalf("only %d sessions", len(all))
 	}
-	inTurn(all, func(s spoiltSession) {
+	runtest.Each(t, server(t), all, func(s spoiltSession, run func(runtest.Line) runtest.Result) {
 		path := fileOf(t, "s"+hostile+".jsonl", s.text)
 		for _, flag := range []string{"--list", "--json"} {
-			out, complaint, _ := ran(t, "", "replay", flag, path)
-			if why := harmless(out) + harmless(complaint); why != "" {
+			r := run(runtest.Line{Args: []string{"replay", flag, path}})
+			if why := harmless(r.Out) + harmless(r.Err); why != "" || r.Out+r.Err == "" {
 				t.Errorf("%s: %s: %s", s.kind, flag, why)
 			}
-			for line := range strings.Lines(out) {
+			for line := range strings.Lines(r.Out) {
 				if flag == "--json" && !json.Valid([]byte(line)) {
 					t.Errorf("%s: %q is not JSON", s.kind, line)
 				}
