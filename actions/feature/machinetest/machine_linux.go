@@ -24,7 +24,7 @@ const Variable = "COWSCOPE_TEST_MACHINE"
 
 // What is locked are folders that are always there, that everybody may open and nobody can replace. Who waits for the lock has the gate,
 // so that one who wants it alone gets it although others share it all the time.
-const (
+var (
 	gateFile = "/proc/sys/fs"
 	lockFile = "/proc/sys/vm"
 )

@@ -16,12 +16,32 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A file in a folder of the test's own stands for a setting, so that all users can try every ending.
+// A file in a folder of the test's own stands for a setting, and two more are the gate and the lock: so all users can try every ending, and
+// wait for nobody.
 
 const (
 	victimVariable = "COWSCOPE_VICTIM" // how the victim ends, and its setting
+	locksVariable  = "COWSCOPE_LOCKS"  // the folder of its gate and its lock, where they are its own
 	before         = "before\n"
 )
+
+func init() {
+	if dir := os.Getenv(locksVariable); dir != "" {
+		gateFile, lockFile = filepath.Join(dir, "gate"), filepath.Join(dir, "lock")
+	}
+}
+
+// ownLocks gives a test, and its victims, a gate and a lock of their own.
+func ownLocks(t *testing.T) {
+	t.Helper()
+	dir, gate, lock := t.TempDir(), gateFile, lockFile
+	t.Setenv(locksVariable, dir)
+	t.Cleanup(func() { gateFile, lockFile = gate, lock })
+	gateFile, lockFile = filepath.Join(dir, "gate"), filepath.Join(dir, "lock")
+	if err := errors.Join(os.Mkdir(gateFile, 0o700), os.Mkdir(lockFile, 0o700)); err != nil {
+		t.Fatal(err)
+	}
+}
 
 // endings are those of a test that has changed a setting: what it does, and what is done to it.
 var endings = map[string]struct {
@@ -123,6 +143,7 @@ func free(t *testing.T) bool {
 func TestEveryEnding(t *testing.T) {
 	for how, e := range endings {
 		t.Run(how, func(t *testing.T) {
+			ownLocks(t)
 			path := setting(t)
 			cmd, out := victim(t, how, path, "1")
 			changed(t, cmd, out)
@@ -150,6 +171,7 @@ func TestEveryEnding(t *testing.T) {
 // kept is a keeper of the test's own.
 func kept(t *testing.T) *keeper {
 	t.Helper()
+	ownLocks(t)
 	lock, err := os.Open(lockFile)
 	if err != nil {
 		t.Fatal(err)
@@ -260,6 +282,7 @@ func TestNotPutBack(t *testing.T) {
 
 // Without the variable nothing is changed, and the reason names it.
 func TestNotAllowed(t *testing.T) {
+	ownLocks(t)
 	for _, variable := range []string{"", "0", "yes"} {
 		path := setting(t)
 		cmd, out := victim(t, "passes", path, variable)
@@ -275,6 +298,7 @@ func TestNotAllowed(t *testing.T) {
 
 // Those that only rely on settings do not wait for each other; who changes one waits for them.
 func TestHold(t *testing.T) {
+	ownLocks(t)
 	lock, err := os.Open(lockFile)
 	if err != nil {
 		t.Fatal(err)
@@ -285,6 +309,43 @@ func TestHold(t *testing.T) {
 		t.Error("one who changes settings would not wait")
 	}
 	if err := unix.Flock(int(lock.Fd()), unix.LOCK_SH|unix.LOCK_NB); err != nil {
+		t.Error(err)
+	}
+}
+
+// One who wants the lock alone waits for those who share it, and those who come later wait for him: otherwise his turn might never come.
+func TestTurns(t *testing.T) {
+	ownLocks(t)
+	first := locked(t, lockFile, unix.LOCK_SH)
+	path := setting(t)
+	cmd, out := victim(t, "passes", path, "1")
+	for free := true; free; { // until the victim waits at the gate
+		gate, err := os.Open(gateFile)
+		if err != nil {
+			t.Fatal(err)
+		}
+		free = unix.Flock(int(gate.Fd()), unix.LOCK_SH|unix.LOCK_NB) == nil
+		gate.Close()
+	}
+	later := make(chan string)
+	go func() {
+		gate := locked(t, gateFile, unix.LOCK_EX)
+		defer gate.Close()
+		defer locked(t, lockFile, unix.LOCK_SH).Close()
+		now, _ := os.ReadFile(path)
+		later <- string(now)
+	}()
+	if now, err := os.ReadFile(path); string(now) != before || err != nil {
+		t.Errorf("it is changed to %q while another has the lock, %v", now, err)
+	}
+	first.Close()
+	if said, err := io.ReadAll(out); err != nil || !strings.Contains(string(said), "changed") {
+		t.Errorf("his turn did not come: %v\n%s", err, said)
+	}
+	if now := <-later; now != before {
+		t.Errorf("one who came later found %q", now)
+	}
+	if err := cmd.Wait(); err != nil {
 		t.Error(err)
 	}
 }
