@@ -231,6 +231,10 @@ func TestPageTablesWhileACallRuns(t *testing.T) {
 			for _, line := range strings.Split(lines, "\n") {
 				last = l.do(line)
 			}
+			// On a machine with much to do the deadline of a line may come first. What was touched stays, so that the next line goes on.
+			for last.Result == ResultTimeout && vmspace.PageTables(last.PID) < 8<<20 {
+				last = l.do(last.Command)
+			}
 			if last.Result != ResultExited || !strings.Contains(last.Why, "--max-memory") {
 				t.Errorf("%s: %s", last.Result, last.Why)
 			}
