@@ -109,7 +109,9 @@ func TestPageTablesCount(t *testing.T) {
 	defer s.Close()
 	l := &lab{t, s}
 	l.all("mmap 1t r private anon noreserve", "madvise a nohugepage")
-	l.want(ResultExited, "touch a read")
+	if st := l.further(l.do("touch a read")); st.Result != ResultExited {
+		t.Errorf("%s: %s", st.Result, st.Why)
+	}
 }
 
 // The stubs, the gate and the low addresses in hostile hands.

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"cowscope/vmspace"
 )
@@ -64,7 +65,12 @@ func TestSharedMemoryCounts(t *testing.T) {
 			if last.Result != ResultExited || !strings.Contains(last.Why, "--max-memory") {
 				t.Errorf("%s: %s", last.Result, last.Why)
 			}
-			if took := shmem(t) - before; int64(took) > 100<<20 {
+			// Others take shared memory too, and give it back; what the session has taken stays.
+			const most = 100 << 20
+			for last := time.Now().Add(time.Minute); int64(shmem(t)-before) > most && time.Now().Before(last); {
+				time.Sleep(10 * time.Millisecond)
+			}
+			if took := int64(shmem(t) - before); took > most {
 				t.Errorf("%d MiB of shared memory are taken", took>>20)
 			}
 		})
@@ -231,15 +237,21 @@ func TestPageTablesWhileACallRuns(t *testing.T) {
 			for _, line := range strings.Split(lines, "\n") {
 				last = l.do(line)
 			}
-			// On a machine with much to do the deadline of a line may come first. What was touched stays, so that the next line goes on.
-			for last.Result == ResultTimeout && vmspace.PageTables(last.PID) < 8<<20 {
-				last = l.do(last.Command)
-			}
-			if last.Result != ResultExited || !strings.Contains(last.Why, "--max-memory") {
+			if last = l.further(last); last.Result != ResultExited || !strings.Contains(last.Why, "--max-memory") {
 				t.Errorf("%s: %s", last.Result, last.Why)
 			}
 		})
 	}
+}
+
+// further runs a line again that met its deadline, as it may on a machine with much to do before it has met the limit of 4 MiB. What was
+// touched stays, so that it goes on from there.
+func (l *lab) further(st *Step) *Step {
+	l.Helper()
+	for st.Result == ResultTimeout && vmspace.PageTables(st.PID) < 8<<20 {
+		st = l.do(st.Command)
+	}
+	return st
 }
 
 // sharedPages in numbers.
