@@ -58,7 +58,7 @@ func explainMmap(st *Step, c *call) string {
 	text := fmt.Sprintf("%s reserved, no memory yet: each page gets its frame when it is first touched.", plural(pages, "page"))
 	n := uint64(0)
 	for _, g := range changesOf(st.Changes, st.Process, vmspace.ChangePage) {
-		if g.To != vmspace.None.String() { // a page that was replaced
+		if g.To != vmspace.None.String() && g.Range.Overlaps(st.Focus) { // not a page that was replaced, nor the subject's own text, which came back
 			n += g.Pages
 		}
 	}

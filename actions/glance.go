@@ -66,7 +66,7 @@ func (s *Session) reachOf(c *call, before *vmspace.Snapshot) reach {
 	if p == nil || p.Mappings.Len() == 0 || !s.glanced && p.Mappings.At(0).Smaps == nil {
 		return reachAll
 	}
-	if c.faulted() && stubsAway(p, before.PageSize) {
+	if stubsAway(p, before.PageSize) {
 		return reachAll // running the command brought its own instructions back
 	}
 	r := c.touched[0].Range

@@ -11,6 +11,7 @@ import (
 
 	"cowscope/actions/feature/machinetest"
 	"cowscope/actions/lang"
+	"cowscope/actions/subject"
 	"cowscope/vmspace"
 
 	"pgregory.net/rapid"
@@ -197,3 +198,24 @@ func saidOf(t *rapid.T, s *Session, line string) string {
 
 // ownNumbers are frames, which are shorter than addresses, and inodes.
 var ownNumbers = regexp.MustCompile(`\b0x[0-9a-f]{3,8}\b|#[0-9]+|"inode":[0-9]+`)
+
+// The page with the subject's own instructions comes back with the next command, whatever it is about, and without a fault of the command's.
+func TestInstructionsComeBack(t *testing.T) {
+	for _, glance := range []bool{false, true} {
+		s, err := Open(Options{Brief: glance, Glance: glance})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		l := &lab{t, s}
+		l.all("fork", "@p2 madvise text 1p dontneed")
+		st := l.want(ResultOK, "@p2 a = mmap 2p rw private anon")
+		if !strings.Contains(st.Why, "no memory yet") {
+			t.Errorf("glance %v: %s", glance, st.Why)
+		}
+		text, _ := subject.Text()
+		if st.After.Process("p2").PageAt(text, st.After.PageSize).State != vmspace.File {
+			t.Errorf("glance %v: the page of the instructions is not seen", glance)
+		}
+	}
+}
