@@ -53,7 +53,7 @@ var endings = map[string]struct {
 	"skipped":   {does: func(t *testing.T) { t.Skip() }},
 	"fails":     {does: func(t *testing.T) { t.Fatal() }},
 	"panics":    {does: func(t *testing.T) { panic("a test panics") }},
-	"elsewhere": {does: func(t *testing.T) { go panic("another goroutine panics"); select {} }},
+	"elsewhere": {does: func(t *testing.T) { go panic("another goroutine panics"); wait(t) }},
 	"goexit":    {does: func(t *testing.T) { runtime.Goexit() }},
 	"exit":      {does: func(t *testing.T) { os.Exit(3) }},
 	"exec":      {does: func(t *testing.T) { t.Error(unix.Exec("/bin/true", []string{"true"}, nil)) }},
@@ -68,7 +68,12 @@ var endings = map[string]struct {
 	}},
 }
 
-func wait(*testing.T) { select {} }
+// wait lasts until the process ends. In a mere select the runtime would find that no goroutine can go on, and end it.
+func wait(*testing.T) {
+	for {
+		_ = unix.Pause()
+	}
+}
 
 // TestVictim changes its setting and ends as it is told. Without an order there is nothing to be done.
 func TestVictim(t *testing.T) {
@@ -158,6 +163,9 @@ func TestEveryEnding(t *testing.T) {
 			err := cmd.Wait()
 			if wrong := err != nil; wrong != (how != "passes" && how != "skipped" && how != "exec" && how != "has a part") {
 				t.Errorf("the victim ends with %v", err)
+			}
+			if died := cmd.ProcessState.Sys().(syscall.WaitStatus); e.sent != 0 && e.sent != unix.SIGQUIT && died.Signal() != e.sent {
+				t.Errorf("the victim ends with %v, not by %v", err, e.sent)
 			}
 			Hold(t)
 			now, err := os.ReadFile(path)
