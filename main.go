@@ -12,6 +12,7 @@ import (
 	"os/signal"
 	"runtime/debug"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -55,7 +56,13 @@ func main() {
 func run(args []string) int {
 	c := command()
 	c.SetArgs(args)
-	err := c.Execute()
+	var err error
+	if len(args) > 0 && strings.HasPrefix(args[0], cobra.ShellCompRequestCmd) {
+		// Completion is off, and cobra's hidden command for it writes to standard error past our writer.
+		err = fmt.Errorf("unknown command %q for %q", args[0], c.Name())
+	} else {
+		err = c.Execute()
+	}
 	if err != nil {
 		fmt.Fprintln(stderr, "cowscope:", err)
 	}

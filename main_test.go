@@ -129,7 +129,7 @@ func TestHostileArguments(t *testing.T) {
 		line("-\x9b")
 		line("one"+hostile, "two"+hostile)
 	}
-	lines = append(lines, []string{"__complete", hostile, ""}, []string{"demo", "--all", "--steady", "--record-dir", "file" + hostile})
+	lines = append(lines, []string{"__complete", hostile, ""}, []string{"__complete", "--" + hostile}, []string{"demo", "--all", "--steady", "--record-dir", "file" + hostile})
 	if len(lines) < 500 {
 		t.Fatalf("only %d command lines", len(lines))
 	}

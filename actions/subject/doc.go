@@ -29,7 +29,9 @@
 // itself failed, or (ErrStubs) that the user took the stubs away.
 //
 // What the stubs cannot do: everything except the system call itself runs
-// under PTRACE_SYSEMU, and the system call is a single step of one instruction.
-// Whatever machine code a user writes, into a page of his own or over the stubs,
-// it cannot make a system call that was not asked for.
+// under PTRACE_SYSEMU, and the system call is a single step of one instruction,
+// which is made only where that instruction still stands. Behind both is a
+// seccomp filter (confine_linux.go). Whatever machine code a user writes, into a
+// page of his own or over the stubs, it cannot make a system call that was not
+// asked for.
 package subject
