@@ -497,6 +497,25 @@ func TestInputEnds(t *testing.T) {
 	}
 }
 
+// onlyChild is the child of a process, whichever of its threads made it.
+func onlyChild(t *testing.T, pid int) int {
+	t.Helper()
+	var all []string
+	lists, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
+	for _, list := range lists {
+		b, _ := os.ReadFile(list)
+		all = append(all, strings.Fields(string(b))...)
+	}
+	if len(all) != 1 {
+		t.Fatalf("process %d has the children %q", pid, all)
+	}
+	child, err := strconv.Atoi(all[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return child
+}
+
 // A screen that is suspended gives the terminal back, and takes it again with the size that it has then.
 func TestSuspend(t *testing.T) {
 	l := newLine(t, 80, 24)
@@ -506,11 +525,7 @@ func TestSuspend(t *testing.T) {
 	}
 	a := l.run(exec.Command(self), "COWSCOPE_ROLE=shell")
 	l.shows(`step`)
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%[1]d/children", a.cmd.Process.Pid))
-	child, err2 := strconv.Atoi(strings.TrimSpace(string(b)))
-	if err != nil || err2 != nil {
-		t.Fatal(err, err2)
-	}
+	child := onlyChild(t, a.cmd.Process.Pid)
 	a.keys("m\r")
 	l.shows(`1/1`)
 	a.keys("f")
