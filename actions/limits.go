@@ -12,8 +12,8 @@ import (
 // Limits keep a script's accidents, or a stranger's ill will, from the machine. They are cowscope's own, not the kernel's: what they
 // refuse is told as such.
 //
-// A cgroup with memory.max would have the kernel hold the limit. It is not made: it needs root or a delegated hierarchy, and a kill -9 of
-// cowscope leaves an empty cgroup behind, which nothing removes. (Only version 1 had a release_agent, for the whole machine.)
+// Where a memory cgroup can be made the kernel holds a limit too, for what was not counted. A kill -9 of cowscope leaves the cgroup
+// behind, empty; the next start removes it.
 
 // Limits are what a session may take.
 type Limits struct {
@@ -33,6 +33,13 @@ func (l Limits) withDefaults() Limits {
 		l.Memory = DefaultLimits.Memory
 	}
 	return l
+}
+
+// cgroup is the limit that the kernel holds, by its own count. It lies above the one that is told in words, which comes first: the kernel
+// counts its stacks and the pages of files, too.
+func (l Limits) cgroup() uint64 {
+	const most = 1 << 62 // no machine has it
+	return min(l.Memory, most) + min(l.Memory, most)/8 + 64<<20
 }
 
 // unwaitedFor is how many processes may have ended, for each that may live, without anybody having waited for them: each still holds its

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"cowscope/actions/feature"
 	"cowscope/vmspace"
 )
 
@@ -306,4 +307,19 @@ func TestMissingTables(t *testing.T) {
 			t.Errorf("%s: %d bytes, want %d tables", name, got, c.want)
 		}
 	}
+}
+
+// Where a memory cgroup can be made the kernel holds the limit, also if nobody counts.
+func TestKernelHoldsTheLimit(t *testing.T) {
+	if ok, reason, _ := feature.Available("memory-cgroup"); !ok {
+		t.Skip("needs memory-cgroup:", reason)
+	}
+	l := limited(t, Limits{Memory: 64 << 20})
+	l.s.tracer.Guard(nil)
+	l.all("fork", "@p2 a = mmap 1g rw private anon")
+	st := l.do("@p2 fill a 1")
+	if st.Result != ResultExited || !strings.Contains(st.Why, "its memory cgroup was full") || !strings.Contains(st.Why, "--max-memory") {
+		t.Errorf("%s: %s", st.Result, st.Why)
+	}
+	l.all("@p1 b = mmap 1m rw private anon", "fill b 1")
 }

@@ -148,7 +148,7 @@ func (s *Session) begin() error {
 
 // fresh starts a subject as p1 of a new family and reads it.
 func (s *Session) fresh() (*vmspace.Snapshot, error) {
-	proc, err := s.tracer.Start(subject.Config{ASLR: s.opts.ASLR, Calls: s.calls})
+	proc, err := s.tracer.Start(subject.Config{ASLR: s.opts.ASLR, Memory: s.opts.Limits.cgroup(), Calls: s.calls})
 	if err != nil {
 		return nil, err
 	}
@@ -339,8 +339,11 @@ func (s *Session) attempt(c *call) error {
 	if errors.As(err, &exited) {
 		c.p.gone = describeExit(exited)
 		c.Result, c.note = ResultExited, c.p.Label+" "+c.p.gone+"."
-		if exited.Over {
+		switch {
+		case exited.Over:
 			c.note = s.overText(c.p.Label)
+		case exited.Full:
+			c.note += " It holds a little more than cowscope's limit. --max-memory raises both."
 		}
 		return nil
 	}

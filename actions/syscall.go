@@ -61,6 +61,8 @@ func describeExit(e *subject.ExitedError) string {
 		return "is gone"
 	case e.Hung:
 		return "hung in the kernel past its deadline and had to be killed"
+	case e.Full:
+		return "was killed by the kernel, because its memory cgroup was full"
 	case e.Signal != 0:
 		return "was killed by " + lang.Signal(e.Signal).String()
 	}

@@ -9,6 +9,7 @@ var All = []Feature{
 	{"ptrace", "a subject can be started, driven and confined", "", (*machine).ptrace},
 	{"memfd-exec", "the subject starts from memory and needs no folder", "3.17", (*machine).memfdExec},
 	{"no-aslr", "addresses repeat from run to run", "2.6.12", (*machine).noASLR},
+	{"memory-cgroup", "the kernel holds --max-memory too", "5.7", (*machine).memoryCgroup},
 	{"amd64", "machine code is that of x86-64", "", onArch("amd64")},
 	{"arm64", "machine code is that of AArch64", "", onArch("arm64")},
 

@@ -45,6 +45,7 @@ func readerFeatures() (vmspace.Features, error) {
 type started struct {
 	err        error
 	refused    error // why not from memory
+	unbounded  error // why not in a memory cgroup
 	randomized bool
 }
 
@@ -56,10 +57,10 @@ func startOne() (s started) {
 	}
 	err = t.Do(func() {
 		var p *subject.Process
-		if p, s.err = t.Start(subject.Config{Calls: []uintptr{unix.SYS_GETPID}}); s.err != nil {
+		if p, s.err = t.Start(subject.Config{Memory: 64 << 20, Calls: []uintptr{unix.SYS_GETPID}}); s.err != nil {
 			return
 		}
-		s.refused, s.randomized = p.Refused(), p.Randomized()
+		s.refused, s.unbounded, s.randomized = p.Refused(), p.Unbounded(), p.Randomized()
 		var e subject.Ending
 		if e, s.err = p.Syscall(unix.SYS_GETPID); s.err == nil && e.Value != uint64(p.PID()) {
 			s.err = fmt.Errorf("the subject %d answers getpid with %d", p.PID(), int64(e.Value))
@@ -95,6 +96,17 @@ func (m *machine) noASLR() string {
 		return noSubject
 	case s.randomized:
 		return "personality(ADDR_NO_RANDOMIZE) is refused, as by a container's seccomp filter"
+	}
+	return ""
+}
+
+func (m *machine) memoryCgroup() string {
+	s := m.start()
+	switch {
+	case s.err != nil:
+		return noSubject
+	case s.unbounded != nil:
+		return "cowscope counts alone: " + oneLine(s.unbounded)
 	}
 	return ""
 }

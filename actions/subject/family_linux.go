@@ -82,6 +82,7 @@ func (p *Process) adopt(pid int) error {
 // died records the end of a process and reaps what it left behind.
 func (p *Process) died(how *ExitedError) *ExitedError {
 	p.dead = how
+	how.Full = how.Signal == unix.SIGKILL && p.tracer.cgroup.killed()
 	for _, c := range p.children {
 		c.parent = nil
 		if c.dead != nil {

@@ -23,7 +23,7 @@ func victim() {
 		os.Exit(1)
 	}
 	_ = t.Do(func() {
-		p, err := t.Start(Config{Calls: testCalls})
+		p, err := t.Start(Config{Memory: 64 << 20, Calls: testCalls})
 		if err != nil {
 			fmt.Println(err)
 			os.Exit(1)
@@ -31,6 +31,9 @@ func victim() {
 		c, _, _ := p.Fork()
 		g, _, _ := c.Fork()
 		fmt.Println(p.PID(), c.PID(), g.PID())
+		if t.cgroup != nil {
+			fmt.Println(t.cgroup.dir.Name())
+		}
 		_, _ = p.Syscall(unix.SYS_PPOLL, 0, 0, 0, 0, 0) // runs when we die; the others stand
 		select {}
 	})

@@ -52,6 +52,9 @@ func (p *Process) Randomized() bool { return p.randomized }
 // not know.
 func (p *Process) Refused() error { return p.refused }
 
+// Unbounded is why the kernel does not hold Config.Memory for this family, nil where it does.
+func (p *Process) Unbounded() error { return p.tracer.unbounded }
+
 // ready is the check before every run. It must be cheap; a call from the wrong
 // thread is found out by the kernel's refusal, see lost.
 func (p *Process) ready() error {

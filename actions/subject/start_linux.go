@@ -104,6 +104,9 @@ func (t *Tracer) start(cfg Config, from []source) (*Process, error) {
 	if err := ownProc(); err != nil {
 		return nil, explainRefusal(err, lookAround())
 	}
+	if cfg.Memory > 0 {
+		t.bound(cfg.Memory)
+	}
 	p, err := t.spawn(cfg, from)
 	if err != nil {
 		return nil, err
@@ -129,7 +132,12 @@ func (t *Tracer) spawn(cfg Config, from []source) (*Process, error) {
 	image := program(t.gate.path, allowed)
 	var tried []error
 	for _, s := range from {
-		pid, err := s.exec(image, t.gate)
+		pid, err := s.exec(image, t.gate, t.cgroup)
+		if err != nil && t.cgroup != nil { // clone3 or this cgroup may be forbidden
+			t.unbounded = err
+			_ = t.leaveCgroup()
+			pid, err = s.exec(image, t.gate, nil)
+		}
 		if err == nil {
 			return &Process{pid: pid, randomized: randomized, refused: errors.Join(tried...)}, nil
 		}
@@ -145,7 +153,7 @@ func (t *Tracer) spawn(cfg Config, from []source) (*Process, error) {
 // its own session, so that Ctrl+C in the terminal is not for it; no environment,
 // no open files but /dev/null as the three that every program expects, and no
 // directory that it would keep busy.
-func (s source) exec(image []byte, g *gate) (int, error) {
+func (s source) exec(image []byte, g *gate, in *cgroup) (int, error) {
 	f, err := s.open(image)
 	if err != nil {
 		return 0, err
@@ -155,6 +163,9 @@ func (s source) exec(image []byte, g *gate) (int, error) {
 		Dir: "/", Files: []uintptr{g.Fd(), g.Fd(), g.Fd()},
 		// The signal is for the moment in which PTRACE_O_EXITKILL is not set yet.
 		Sys: &syscall.SysProcAttr{Ptrace: true, Setsid: true, Pdeathsig: unix.SIGKILL},
+	}
+	if in != nil {
+		attr.Sys.UseCgroupFD, attr.Sys.CgroupFD = true, int(in.dir.Fd())
 	}
 	defer dumpNothing()()
 	for try := 0; ; try++ {

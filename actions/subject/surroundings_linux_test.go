@@ -156,7 +156,7 @@ func infant() {
 	}
 	_ = t.Do(func() {
 		allowed, _ := filter(nil)
-		pid, err := sources()[0].exec(program(t.gate.path, allowed), t.gate)
+		pid, err := sources()[0].exec(program(t.gate.path, allowed), t.gate, nil)
 		if err != nil {
 			fmt.Println(err)
 			return

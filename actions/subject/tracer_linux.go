@@ -30,8 +30,11 @@ type Tracer struct {
 	procs map[int]*Process // not yet reaped for good, by pid
 	gate  *gate
 	watch watchdog
-	regs  registers   // of the run under way, and of the last one
-	usage unix.Rusage // of the process that stopped last
+
+	cgroup    *cgroup     // of all processes, nil for none
+	unbounded error       // why there is none
+	regs      registers   // of the run under way, and of the last one
+	usage     unix.Rusage // of the process that stopped last
 }
 
 type job struct {
@@ -174,7 +177,7 @@ func (t *Tracer) Close() error {
 	return err
 }
 
-// killAll leaves neither a process nor a zombie. All are killed before any is
+// killAll leaves neither a process nor a zombie, nor their cgroup. All are killed before any is
 // waited for. A child that is reaped before its parent becomes the parent's
 // zombie, and ours when the parent is gone; bury then takes it.
 func (t *Tracer) killAll() error {
@@ -200,7 +203,7 @@ func (t *Tracer) killAll() error {
 			return fmt.Errorf("subject: %d processes could not be reaped", len(t.procs))
 		}
 	}
-	return stuck
+	return errors.Join(stuck, t.leaveCgroup())
 }
 
 // abandon kills a process that a panic left running: the others are idle.
