@@ -210,6 +210,19 @@ func (e *evidence) widest(r vmspace.Range) uint64 {
 	return max(best, max(r.End, at)-at)
 }
 
+// tooWide says whether no hole below top is so large.
+func (e *evidence) tooWide(size, top uint64) bool {
+	return top > 0 && size > e.widest(vmspace.Range{End: top})
+}
+
+func (e *evidence) widestText(top uint64) string {
+	hole := "the largest between the mappings has " + sizeOf(e.widest(vmspace.Range{End: top}))
+	if top == userTop() {
+		return fmt.Sprintf("no hole is so large: %s.", hole)
+	}
+	return fmt.Sprintf("no hole is so large: below 0x%x %s. The kernel looks above it only when the address that it is asked for lies there.", top, hole)
+}
+
 // openFileFacts says what is known of the descriptor that an mmap names.
 func openFileFacts(pid int, c *call) *fileFacts {
 	fd, _ := c.cmd.Number("fd")

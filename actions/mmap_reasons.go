@@ -177,10 +177,8 @@ var mmapReasons = []reason{
 			low32.Start, low32.End, sizeOf(e.widest(low32)))
 	}},
 	{"ENOMEM", "no hole", "mmap(2)", func(e *evidence) bool {
-		return !e.fixed() && userTop() > 0 && e.asked().Len() > e.widest(vmspace.Range{End: userTop()})
-	}, func(e *evidence) string {
-		return fmt.Sprintf("no hole is so large: the largest between the mappings has %s.", sizeOf(e.widest(vmspace.Range{End: userTop()})))
-	}},
+		return !e.fixed() && e.tooWide(e.asked().Len(), e.lookedBelow())
+	}, func(e *evidence) string { return e.widestText(e.lookedBelow()) }},
 	{"ENOMEM", "RLIMIT_AS", "getrlimit(2)", func(e *evidence) bool { return e.over(rlimitAS, "VmSize", e.added()) },
 		func(e *evidence) string { return e.overText(rlimitAS, "VmSize", e.added()) }},
 	{"ENOMEM", "RLIMIT_DATA", "getrlimit(2)", func(e *evidence) bool {
@@ -204,6 +202,14 @@ const minAddr = "/proc/sys/vm/mmap_min_addr"
 
 // low32 is where x86 puts what is asked for with MAP_32BIT.
 var low32 = vmspace.Range{Start: 0x40000000, End: 0x80000000}
+
+// lookedBelow is where the kernel stops to look for room.
+func (e *evidence) lookedBelow() uint64 {
+	if e.address("addr") > mapWindow() {
+		return userTop()
+	}
+	return mapWindow()
+}
 
 func anything(vmspace.Mapping) bool { return true }
 

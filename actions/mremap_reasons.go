@@ -37,6 +37,11 @@ var mremapReasons = []reason{
 		func(e *evidence) string {
 			return fmt.Sprintf("dontunmap keeps the size: %s cannot become %s.", sizeOf(e.whole.Len()), sizeOf(e.target().Len()))
 		}},
+	{"EINVAL", "dontunmap rounds", "mm/mremap.c of Linux 6.16", func(e *evidence) bool {
+		return e.cmd.Has("dontunmap") && e.given.Len() != e.size("size") && !comparesRounded()
+	}, func(e *evidence) string {
+		return fmt.Sprintf("dontunmap keeps the size, and this kernel compares before it rounds: %d bytes are not %d.", e.given.Len(), e.size("size"))
+	}},
 	{"EINVAL", "overlap", "mremap(2)", func(e *evidence) bool { return e.placed() && e.target().Overlaps(e.whole) },
 		func(*evidence) string { return "the new range overlaps the old one." }},
 	{"EINVAL", "duplicate of private", "mremap(2)", func(e *evidence) bool {
@@ -115,10 +120,8 @@ var mremapReasons = []reason{
 	}},
 	noRoomToMove("no room to move", "mm/mremap.c, prep_move_vma", 3, func(e *evidence) bool { return e.cmd.Has("maymove") }),
 	{"ENOMEM", "no hole", "mremap(2)", func(e *evidence) bool {
-		return userTop() > 0 && !e.cmd.Given("fixed") && e.target().Len() > e.widest(vmspace.Range{End: userTop()})
-	}, func(e *evidence) string {
-		return fmt.Sprintf("no hole is so large: the largest between the mappings has %s.", sizeOf(e.widest(vmspace.Range{End: userTop()})))
-	}},
+		return !e.cmd.Given("fixed") && e.tooWide(e.target().Len(), mapWindow())
+	}, func(e *evidence) string { return e.widestText(mapWindow()) }},
 	otherwise("ENOMEM", "mremap(2)", "there is no room: the address space, a limit, or the kernel's own memory."),
 }
 

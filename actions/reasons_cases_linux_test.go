@@ -40,7 +40,7 @@ func keyCases() []reasonCase {
 			says: "a has protection key 1, and with the rights of p1 (PKRU 0x55555554) memory that has it may be neither read nor written"},
 		{row: "signal SIGSEGV/PKUERR protection key", needs: keys, setup: keyed + "; pkey_set 1 write; mprotect a none", line: "write a 1",
 			says: "`pkey_set 1` would allow it"},
-		{row: "signal SIGSEGV/PKUERR protection key", needs: keys, setup: keyed + "; madvise a guard_install", line: "read a", says: "key 1"},
+		{row: "signal SIGSEGV/PKUERR protection key", needs: both(keys, hasFeature("guard")), setup: keyed + "; madvise a guard_install", line: "read a", says: "key 1"},
 		{row: "signal SIGSEGV/PKUERR protection key", needs: keys, setup: "pkey_alloc access; pkey_mprotect stack rw 1", line: "read stack-4p", says: "key 1"},
 	}
 	for _, c := range rangeCases {
@@ -66,6 +66,20 @@ func hasFeature(name string) func() error {
 func hasNoKeys() error {
 	if runtime.GOARCH != "amd64" || hasFeature("pkeys")() == nil {
 		return fmt.Errorf("needs x86-64 without protection keys")
+	}
+	return nil
+}
+
+func longAddresses() error {
+	if userTop() <= mapWindow() {
+		return fmt.Errorf("needs page tables of five levels: the user's addresses end at 0x%x", userTop())
+	}
+	return nil
+}
+
+func comparesBytes() error {
+	if comparesRounded() {
+		return fmt.Errorf("needs Linux 6.16 or older: this mremap compares rounded sizes")
 	}
 	return nil
 }
@@ -155,8 +169,9 @@ var mmapCases = []reasonCase{
 	}, line: "mmap 1p rw shared fd=3", says: "F_SEAL_WRITE"},
 	{row: "mmap EPERM noexec", prepare: func(l *lab) { l.opens("/proc/self/maps", unix.O_RDONLY) }, line: "mmap 1p rx private fd=3", says: "noexec"},
 	{row: "mmap ENOMEM length wraps", line: "mmap 0xffffffffffffffff rw private anon", says: "64 bits"},
-	{row: "mmap ENOMEM longer than the address space", line: "mmap 300t rw private anon noreserve", says: "300 TiB do not fit below 0x"},
-	{row: "mmap ENOMEM past the end", line: "mmap 1g rw private anon fixed addr=0x7fffffff0000", says: "the end of the user's addresses"},
+	{row: "mmap ENOMEM longer than the address space", line: "mmap 100000t rw private anon noreserve", says: "97.7 PiB do not fit below 0x"},
+	{row: "mmap ENOMEM past the end", line: fmt.Sprintf("mmap 1g rw private anon fixed addr=0x%x", userTop()-1<<16), says: "the end of the user's addresses"},
+	{row: "mmap ENOMEM no hole", needs: longAddresses, line: "mmap 200t rw private anon noreserve", says: "The kernel looks above it only when"},
 	{row: "mmap ENOMEM no hole", setup: "mmap 1p rw private anon fixed addr=0x300000000000", line: "mmap 127t rw private anon noreserve", says: "the largest between the mappings has 80.0 TiB"},
 	{row: "mmap ENOMEM RLIMIT_AS", limit: func(l *lab) { l.limits(unix.RLIMIT_AS, 1<<20) }, line: "mmap 1m rw private anon", says: "RLIMIT_AS allows 1 MiB"},
 	{row: "mmap ENOMEM RLIMIT_DATA", limit: func(l *lab) { l.limits(unix.RLIMIT_DATA, 64<<10) }, line: "mmap 1m rw private anon", says: "RLIMIT_DATA allows 64 KiB"},
@@ -200,7 +215,7 @@ var rangeCases = []reasonCase{
 	{row: "brk ENOMEM below the heap", setup: "brk +1p", line: "brk 0x1000", says: "0x1000 lies below 0x"},
 	{row: "brk ENOMEM RLIMIT_DATA", setup: "brk +1p", limit: func(l *lab) { l.limits(unix.RLIMIT_DATA, 64<<10) }, line: "brk +1m", says: "RLIMIT_DATA allows 64 KiB. The end of the heap stays where it is."},
 	{row: "brk ENOMEM sealed", setup: "brk +4p; mseal heap", line: "brk -1p", says: "the heap is sealed"},
-	{row: "brk ENOMEM past the end", line: "brk 0x800000000000", says: "lies past 0x"},
+	{row: "brk ENOMEM past the end", line: "brk 0x100000000000000", says: "lies past 0x"},
 	{row: "brk ENOMEM locked memory", setup: "mlockall future; brk +2p", limit: fourLocks, line: "brk +4p", says: "16 KiB more would be locked, 8 KiB are"},
 	{row: "brk ENOMEM in the way", setup: "brk +1p; a = mmap 1p r private anon fixed addr=heap+16p", line: "brk +15p", says: "a at 0x"},
 	{row: "brk ENOMEM RLIMIT_AS", limit: func(l *lab) { l.limits(unix.RLIMIT_AS, 1<<20) }, line: "brk +1m", says: "RLIMIT_AS allows 1 MiB"},
@@ -211,10 +226,11 @@ var rangeCases = []reasonCase{
 var mremapCases = []reasonCase{
 	{row: "mremap EINVAL misaligned", setup: "a = mmap 4p rw private anon", line: "mremap a+1 4096 2p", says: "a+1 is 0x"},
 	{row: "mremap EINVAL new size 0", setup: "a = mmap 4p rw private anon", line: "mremap a 0", says: "the new size is 0"},
-	{row: "mremap EINVAL too large", setup: "a = mmap 4p rw private anon", line: "mremap a 300t maymove", says: "300 TiB do not fit"},
-	{row: "mremap EINVAL past the end", setup: "a = mmap 4p rw private anon", line: "mremap a 4p maymove fixed=0x7ffffffff000", says: "0x7ffffffff000 and 16 KiB more"},
+	{row: "mremap EINVAL too large", setup: "a = mmap 4p rw private anon", line: "mremap a 100000t maymove", says: "97.7 PiB do not fit"},
+	{row: "mremap EINVAL past the end", setup: "a = mmap 4p rw private anon", line: fmt.Sprintf("mremap a 4p maymove fixed=0x%x", userTop()), says: fmt.Sprintf("0x%x and 16 KiB more", userTop())},
 	{row: "mremap EINVAL fixed address", setup: "a = mmap 4p rw private anon", line: "mremap a 4p maymove fixed=0x10000001", says: "0x10000001"},
 	{row: "mremap EINVAL without maymove", setup: "a = mmap 4p rw private anon", line: "mremap a 4p fixed=0x10000000", says: "maymove"},
+	{row: "mremap EINVAL dontunmap rounds", needs: comparesBytes, setup: "a = mmap 1p rw private anon", line: "mremap a 1p 100 maymove dontunmap", says: "this kernel compares before it rounds"},
 	{row: "mremap EINVAL dontunmap resizes", setup: "a = mmap 4p rw private anon", line: "mremap a 8p maymove dontunmap", says: "16 KiB cannot become 32 KiB"},
 	{row: "mremap EINVAL overlap", setup: "a = mmap 4p rw private anon", line: "mremap a 4p maymove fixed=a+1p", says: "overlaps"},
 	{row: "mremap EINVAL duplicate of private", setup: "a = mmap 4p rw private anon", line: "mremap a 0 4p maymove", says: "only shared memory"},
@@ -246,7 +262,7 @@ var madviseCases = []reasonCase{
 	{row: "madvise EINVAL misaligned", setup: "a = mmap 4p rw private anon", line: "madvise a+1 4096 dontneed", says: "a+1 is 0x"},
 	{row: "madvise EINVAL wraps", line: "madvise 0xfffffffffffff000 4095 dontneed", says: "past the last address"},
 	{row: "madvise EINVAL locked", setup: "a = mmap 4p rw private anon; mlock a", line: "madvise a dontneed", says: "a is locked"},
-	{row: "madvise EINVAL locked", setup: "a = mmap 4p rw private anon; mlock a", line: "madvise a guard_install", says: "a is locked"},
+	{row: "madvise EINVAL locked", needs: hasFeature("guard"), setup: "a = mmap 4p rw private anon; mlock a", line: "madvise a guard_install", says: "a is locked"},
 	{row: "madvise EINVAL huge pages of the pool", setup: "a = mmap 2m rw private anon noreserve hugetlb_2m", line: "madvise a cold", says: "hugetlb"},
 	{row: "madvise EINVAL lent by the kernel", line: "madvise vvar dontneed", says: "vvar is lent"},
 	{row: "madvise EINVAL special", line: "madvise vdso dodump", says: "vdso is lent"},
@@ -262,7 +278,7 @@ var madviseCases = []reasonCase{
 	{row: "madvise EINVAL splits a huge page", setup: "a = mmap 4m rw private anon hugetlb_2m noreserve", line: "madvise a+1p 2m dontneed", says: "between two of them"},
 	{row: "madvise EINVAL not readable", setup: "a = mmap 4p none private anon", line: "madvise a populate_read", says: "a does not have the letter r"},
 	{row: "madvise EINVAL not writable", setup: "a = mmap 4p r private anon", line: "madvise a populate_write", says: "a does not have the letter w"},
-	{row: "madvise EFAULT guarded", setup: "a = mmap 4p rw private anon; madvise a+2p 1p guard_install", line: "madvise a populate_read", says: "a+2p is a guard page"},
+	{row: "madvise EFAULT guarded", needs: hasFeature("guard"), setup: "a = mmap 4p rw private anon; madvise a+2p 1p guard_install", line: "madvise a populate_read", says: "a+2p is a guard page"},
 	{row: "madvise EFAULT past the file", prepare: readOnly, setup: "a = mmap 4p r private fd=3", line: "madvise a populate_read", says: "the file has 8 KiB and ends before a+2p"},
 	{row: "madvise EFAULT otherwise", needs: asUser, setup: "a = mmap 1p rw shared anon; mremap a 4p maymove", line: "madvise a populate_read", says: "past the end of its file"},
 	{row: "madvise EACCES not shared and writable", prepare: readOnly, setup: "a = mmap 1p r shared fd=3", line: "madvise a remove", says: "a hole is a write"},
@@ -283,7 +299,7 @@ var lockCases = []reasonCase{
 	{row: "mlock ENOMEM hole", setup: "a = mmap 4p rw private anon; munmap a+2p 1p", line: "mlock a", says: "nothing is mapped at a+2p. Yet a+0 (2 pages) changed already: VmFlags gained lo."},
 	{row: "mlock ENOMEM no access", setup: "a = mmap 1p none private anon", line: "mlock a", says: "a allows no access, so its pages cannot be brought in. Yet a+0 changed already: VmFlags gained lo."},
 	{row: "mlock ENOMEM past the file", prepare: readOnly, setup: "a = mmap 4p r private fd=3", line: "mlock a", says: "ends before a+2p"},
-	{row: "mlock ENOMEM guarded", setup: "a = mmap 2p rw private anon; madvise a+1p 1p guard_install", line: "mlock a", says: "a+1p is a guard page"},
+	{row: "mlock ENOMEM guarded", needs: hasFeature("guard"), setup: "a = mmap 2p rw private anon; madvise a+1p 1p guard_install", line: "mlock a", says: "a+1p is a guard page"},
 	{row: "mlock ENOMEM pool empty", needs: emptyPool, setup: "a = mmap 2m rw private anon hugetlb_2m noreserve", line: "mlock a", says: "the pool gave none"},
 	{row: "mlock ENOMEM otherwise", needs: asUser, setup: "a = mmap 1p rw shared anon; mremap a 4p maymove", line: "mlock a", says: "cannot be brought in"},
 	{row: "munlock EINVAL wraps", line: "munlock 0xfffffffffffff000 4095", says: "past the last address"},
@@ -303,7 +319,7 @@ var processCases = []reasonCase{
 }
 
 var signalCases = []reasonCase{
-	{row: "signal SIGSEGV/MAPERR guard", setup: "a = mmap 2p rw private anon; madvise a+1p 1p guard_install", line: "read a+1p", says: "a+1p is a guard page"},
+	{row: "signal SIGSEGV/MAPERR guard", needs: hasFeature("guard"), setup: "a = mmap 2p rw private anon; madvise a+1p 1p guard_install", line: "read a+1p", says: "a+1p is a guard page"},
 	{row: "signal SIGSEGV/MAPERR NULL", line: "read 0x8", says: "0x8 is a NULL pointer"},
 	{row: "signal SIGSEGV/MAPERR kernel's half", line: "read 0xffff800000000000", says: "the kernel's"},
 	{row: "signal SIGSEGV/MAPERR unmapped before", setup: "a = mmap 4p rw private anon; munmap a+1p 1p", line: "write a+1p 1", says: "Nothing is mapped at a+1p any more: step 2 (munmap a+1p 1p) took it away."},

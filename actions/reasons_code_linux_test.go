@@ -51,7 +51,7 @@ func codeCases() []reasonCase {
 	}
 	if runtime.GOARCH == "amd64" {
 		out = append(out,
-			reasonCase{row: "signal SIGSEGV/KERNEL non-canonical", line: "read 0x800000000000", says: "0x800000000000 is no address at all: the upper 17 bits"},
+			reasonCase{row: "signal SIGSEGV/KERNEL non-canonical", line: "read 0x100000000000000", says: fmt.Sprintf("0x100000000000000 is no address at all: the upper %d bits", 64-addressBits())},
 			reasonCase{row: "signal SIGSEGV/KERNEL non-canonical", line: "exec 0x1234567800000000", says: "canonical"},
 			reasonCase{row: "signal SIGSEGV/ACCERR foreign access", says: "whether to read", line: "exec a+4095", // the instruction reaches into b
 				setup: `a = mmap 2p rw private anon; write a+4095 "\xb8"; mprotect a 1p rx`},

@@ -93,7 +93,7 @@ func (r life) key() string { return r.of("1", "1", "1", "2", "2", "3", "9") }
 
 // size is never so large that bringing it in would hurt the machine.
 func (r life) size() string {
-	return r.of("0", "1", "1p", "2p", "4p", "8p", "5000", "2m", "200t", "0xffffffffffffffff")
+	return r.of("0", "1", "1p", "2p", "4p", "8p", "5000", "2m", "100000t", "0xffffffffffffffff")
 }
 
 func (r life) line() string {

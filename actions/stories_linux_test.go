@@ -218,7 +218,7 @@ func TestErrnos(t *testing.T) {
 	l.want("EINVAL", "mmap 4p rw anon")
 	l.want("EBADF", "mmap 4p rw private fd=99")
 	l.want("EINVAL", "mmap 4p rw private anon offset=1")
-	l.want("ENOMEM", "mmap 300t rw private anon noreserve")
+	l.want("ENOMEM", "mmap 100000t rw private anon noreserve")
 	l.all("mmap 4p rw private anon")
 	l.want("EEXIST", "mmap 1p rw private anon fixed_noreplace addr=a")
 	l.all("b = mmap 1p r private anon fixed addr=a+1p")

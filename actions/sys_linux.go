@@ -107,6 +107,34 @@ var userTop = sync.OnceValue(func() uint64 {
 	return hi * ps
 })
 
+// mapWindow is the end of the addresses in which the kernel looks for room unless it is asked for one that lies beyond: programs
+// may use the high bits of shorter addresses for themselves. 0 where it cannot be told. It is DEFAULT_MAP_WINDOW of
+// arch/x86/include/asm/page_64_types.h and of arch/arm64/include/asm/processor.h.
+func mapWindow() uint64 {
+	const amd64, arm64 = 1<<47 - 4096, 1 << 48
+	if runtime.GOARCH == "arm64" {
+		return min(userTop(), arm64)
+	}
+	return min(userTop(), amd64)
+}
+
+// comparesRounded says whether mremap compares an old and a new size after it has rounded them up to whole pages, as kernels do since
+// mm/mremap.c was written anew in Linux 6.17. It is tried on a page of this process.
+var comparesRounded = sync.OnceValue(func() bool {
+	size := uintptr(os.Getpagesize())
+	page, _, e := unix.Syscall6(unix.SYS_MMAP, 0, size, unix.PROT_NONE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS, ^uintptr(0), 0)
+	if e != 0 {
+		return true
+	}
+	defer func() { _, _, _ = unix.Syscall(unix.SYS_MUNMAP, page, size, 0) }()
+	moved, _, e := unix.Syscall6(unix.SYS_MREMAP, page, size, size-1, unix.MREMAP_MAYMOVE|unix.MREMAP_DONTUNMAP, 0, 0)
+	if e != 0 {
+		return false
+	}
+	_, _, _ = unix.Syscall(unix.SYS_MUNMAP, moved, size, 0)
+	return true
+})
+
 // execOnly is what a load from memory with PROT_EXEC alone leads to here. It is tried on a page of this
 // process: the kernel reads a path from it with the rights of this thread.
 var execOnly = sync.OnceValue(func() vmspace.Happening {

@@ -36,7 +36,10 @@ const (
 
 func knowsAdvice(uint64) bool { return true }
 
-func userTop() uint64 { return 0 }
+func userTop() uint64   { return 0 }
+func mapWindow() uint64 { return 0 }
+
+func comparesRounded() bool { return true }
 
 func sameFile(os.FileInfo, vmspace.Mapping) bool { return false }
 
