@@ -48,11 +48,14 @@ var ways = []way{
 	}, nativeUnlink},
 }
 
-// farJump goes to an instruction behind it in the segment of 32-bit code. A far return would do it too, but
-// QEMU 7.2 reads its operands from the stack with the rights of the kernel.
+// farJump is placed at the instruction of system calls and goes to what is behind it, as 32-bit code.
 func farJump(code ...byte) []byte {
+	return append(append(toThirtyTwo(textBase+stubSyscall), code...), 0xcc)
+}
+
+// toThirtyTwo, at address at, goes on behind itself in the segment of 32-bit code.
+func toThirtyTwo(at uint32) []byte {
 	jump := []byte{0xff, 0x2d, 0, 0, 0, 0} // ljmp [rip]: four bytes of address, two of selector
-	jump = append(jump, le32(textBase+stubSyscall+12)...)
-	jump = append(jump, 0x23, 0) // __USER32_CS
-	return append(append(jump, code...), 0xcc)
+	jump = append(jump, le32(at+12)...)
+	return append(jump, 0x23, 0) // __USER32_CS
 }

@@ -40,33 +40,35 @@ func TestForeignCode(t *testing.T) {
 		{"our own call, entered from outside: jmp to it", append([]byte{0x68}, append(le32(textBase+stubSyscall), 0xc3)...),
 			func(a uint64, e Ending) bool { return e.Attempt != nil }},
 	}
-	inSubject(t, Config{JumpDeadline: time.Minute}, func(p *Process) {
-		probe := machine(t, p, 0xcc)
-		look := func() registers {
-			t.Helper()
-			if e := ok(t)(p.Jump(probe)); !e.Trap {
-				t.Fatal(describe(e))
-			}
-			return p.tracer.regs
-		}
-		before := look()
-		for _, tt := range tests {
-			a := machine(t, p, tt.code...)
-			if tt.name == "loop" {
-				p.cfg.JumpDeadline = 20 * time.Millisecond
-			}
-			e := must(t)(p.Jump(a))
-			p.cfg.JumpDeadline = time.Minute
-			if !tt.want(a, e) {
-				t.Errorf("%s at %#x ended with %s", tt.name, a, describe(e))
-			}
-			if after := look(); after != before {
-				t.Errorf("registers after %s:\n%+v\nbefore:\n%+v", tt.name, after, before)
-			}
-			ok(t)(p.Fill(a, 64, 0)) // runs backwards if the direction flag stayed
-			alive(t, p)
-		}
-	})
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			inSubject(t, Config{JumpDeadline: time.Minute}, func(p *Process) {
+				probe := machine(t, p, 0xcc)
+				look := func() registers {
+					t.Helper()
+					if e := ok(t)(p.Jump(probe)); !e.Trap {
+						t.Fatal(describe(e))
+					}
+					return p.tracer.regs
+				}
+				before := look()
+				a := machine(t, p, tt.code...)
+				if tt.name == "loop" {
+					p.cfg.JumpDeadline = 20 * time.Millisecond
+				}
+				e := must(t)(p.Jump(a))
+				p.cfg.JumpDeadline = time.Minute
+				if !tt.want(a, e) {
+					t.Errorf("at %#x it ended with %s", a, describe(e))
+				}
+				if after := look(); after != before {
+					t.Errorf("registers afterwards:\n%+v\nbefore:\n%+v", after, before)
+				}
+				ok(t)(p.Fill(a, 64, 0)) // runs backwards if the direction flag stayed
+				alive(t, p)
+			})
+		})
+	}
 }
 
 func raises(signo syscall.Signal, code string) func(uint64, Ending) bool {
@@ -93,13 +95,12 @@ func TestThirtyTwoBitMode(t *testing.T) {
 			t.Fatal(describe(e))
 		}
 		a := e.Value
-		enter := append([]byte{0x6a, 0x23, 0x68}, le32(uint32(a)+9)...) // push 0x23; push a+9
-		enter = append(enter, 0x48, 0xcb)                               // retfq
+		enter := toThirtyTwo(uint32(a))
 		for name, tt := range map[string]struct {
 			code []byte
 			want func(Ending) bool
 		}{
-			"int3":     {[]byte{0xcc}, func(e Ending) bool { return e.Trap && e.IP == a+9 }},
+			"int3":     {[]byte{0xcc}, func(e Ending) bool { return e.Trap && e.IP == a+uint64(len(enter)) }},
 			"int 0x80": {[]byte{0xb8, 1, 0, 0, 0, 0xcd, 0x80}, func(e Ending) bool { return tries(1, true)(0, e) }},
 			"sysenter": {[]byte{0xb8, 1, 0, 0, 0, 0x0f, 0x34}, func(e Ending) bool { return e.Attempt != nil || e.Signal != nil }},
 			"ud2":      {[]byte{0x0f, 0x0b}, func(e Ending) bool { return e.Signal != nil && e.Signal.Signo == unix.SIGILL }},
