@@ -106,6 +106,9 @@ func commands(c *cobra.Command, words []string) map[*cobra.Command][]string {
 // Whatever stands on the command line: every argument and every flag of every command, a flag that there is not, as names of files of every
 // kind and of none. What is said of it is printable, and in lines of cowscope's own.
 func TestHostileArguments(t *testing.T) {
+	if testing.Short() {
+		t.Skip("needs more time than -short gives")
+	}
 	root := command()
 	root.InitDefaultHelpCmd()
 	var lines [][]string
@@ -178,6 +181,9 @@ func inTurn[T any](t *testing.T, all []T, do func(T)) {
 
 // Whatever stands in the environment.
 func TestHostileEnvironment(t *testing.T) {
+	if testing.Short() {
+		t.Skip("needs more time than -short gives")
+	}
 	dir := t.TempDir()
 	litter(t, dir)
 	place := filepath.Join(dir, "folder"+hostile)

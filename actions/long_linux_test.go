@@ -74,6 +74,9 @@ func TestNamesOfALongSession(t *testing.T) {
 
 // Processes that ended, and that somebody waited for, are remembered for a while.
 func TestManyChildren(t *testing.T) {
+	if testing.Short() {
+		t.Skip("needs more time than -short gives")
+	}
 	s, err := Open(Options{Limits: Limits{Processes: 2}, Brief: true, Glance: true})
 	if err != nil {
 		t.Fatal(err)

@@ -171,6 +171,9 @@ func provideGuard(t *testing.T, lines string) {
 
 // The records of mappings are memory too, in each process anew.
 func TestMappingsCount(t *testing.T) {
+	if testing.Short() {
+		t.Skip("needs more time than -short gives")
+	}
 	l := limited(t, Limits{Memory: 32 << 20})
 	var text strings.Builder
 	text.WriteString("mmap 4000p rw private anon\n")

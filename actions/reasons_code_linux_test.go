@@ -155,6 +155,9 @@ var crowdedCases = map[string]struct {
 }
 
 func TestReasonsOfACrowd(t *testing.T) {
+	if testing.Short() {
+		t.Skip("needs more time than -short gives")
+	}
 	rows := rowNames()
 	l := open(t)
 	most, known := (&settings{}).setting("/proc/sys/vm/max_map_count")

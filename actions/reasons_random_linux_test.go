@@ -123,7 +123,11 @@ func (r life) line() string {
 
 func TestReasonsInRandomLives(t *testing.T) {
 	rows := rowNames()
-	for seed := range uint64(16) {
+	lives := uint64(16)
+	if testing.Short() {
+		lives = 4
+	}
+	for seed := range lives {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			r := life{rand.New(rand.NewPCG(seed, 1))}
 			l := open(t)

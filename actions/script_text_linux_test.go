@@ -24,6 +24,9 @@ func (e endless) Read(b []byte) (int, error) {
 
 // A script that cannot be read twice has a bound, and the mistake says which; not so a file.
 func TestScriptTooLong(t *testing.T) {
+	if testing.Short() {
+		t.Skip("needs more time than -short gives")
+	}
 	const line = "write a 1\n"
 	_, err := ReadScript("-", endless{line})
 	var at *ScriptError
@@ -52,6 +55,9 @@ func (f failing) Read([]byte) (int, error) { return 0, f.error }
 
 // A script is the same whatever it is read from, and of whatever length.
 func TestScriptReadTwice(t *testing.T) {
+	if testing.Short() {
+		t.Skip("needs more time than -short gives")
+	}
 	var long strings.Builder
 	long.WriteString("mmap 4p rw private anon\n\n# a comment\n")
 	for i := range 3000 { // more lines than are remembered, and more bytes than are kept in memory

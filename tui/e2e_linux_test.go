@@ -590,6 +590,9 @@ func TestNoColor(t *testing.T) {
 
 // Two labs at once do not disturb each other.
 func TestTwice(t *testing.T) {
+	if testing.Short() {
+		t.Skip("needs more time than -short gives")
+	}
 	a, b := start(t, 120, 36, nil), start(t, 120, 36, nil)
 	a.sees("step 0/0").keys("m\rwf").sees("step 3/3")
 	b.sees("step 0/0").keys("m\rw").sees("step 2/2")

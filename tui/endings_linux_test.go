@@ -413,6 +413,9 @@ func peak(t *testing.T, pid int) int {
 // A terminal may say that it has any size, at the start and later, by its driver or in a report: the memory is bounded, and the screen
 // answers and quits.
 func TestSizes(t *testing.T) {
+	if testing.Short() {
+		t.Skip("needs more time than -short gives")
+	}
 	const most, mostLater = 128, 128 // MB; what one size leaves is there until the next collection
 	for _, x := range []struct {
 		w, h  uint16

@@ -241,6 +241,9 @@ func TestExecEndings(t *testing.T) {
 
 // Every example that the help gives runs.
 func TestHelpExamples(t *testing.T) {
+	if testing.Short() {
+		t.Skip("needs more time than -short gives")
+	}
 	dir := t.TempDir()
 	for name, text := range map[string]string{"story.cow": "mmap 4p rw private anon\nwrite a 1\nexpect page a 1p anon\n"} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {

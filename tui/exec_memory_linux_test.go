@@ -78,6 +78,9 @@ func peakOfScript(t *testing.T, script string) uint64 {
 
 // A script takes as much memory as its subject is large, however long it is.
 func TestExecMemory(t *testing.T) {
+	if testing.Short() {
+		t.Skip("needs more time than -short gives")
+	}
 	short, long := peakOfScript(t, longScript(15000)), peakOfScript(t, longScript(45000))
 	t.Logf("peak of 15000 commands: %d KiB, of 45000: %d KiB", short>>10, long>>10)
 	if long > short+short/4 || long > 80<<20 {

@@ -54,6 +54,9 @@ func drawn(t interface{ Fatalf(string, ...any) }, text string) (bytes uint64, re
 
 // What stands in a lesson is laid out at once, or it is no lesson.
 func TestHostileMarkdown(t *testing.T) {
+	if testing.Short() {
+		t.Skip("needs more time than -short gives")
+	}
 	texts := map[string]string{
 		"short rows": strings.Repeat("|a", 400) + "\n" + strings.Repeat("|-", 400) + "\n" + strings.Repeat("b\n", 400),
 		"rows":       "|a|\n|-|\n" + strings.Repeat("|b|\n", 2500),

@@ -335,6 +335,9 @@ func TestWriteTwice(t *testing.T) {
 
 // On a disk that is full the old picture stays whole, and the error is told.
 func TestStillOnAFullDisk(t *testing.T) {
+	if testing.Short() {
+		t.Skip("needs more time than -short gives")
+	}
 	for _, u := range users(t) {
 		for _, ending := range []string{".svg", ".ansi", ".txt"} {
 			dir := u.home(t)

@@ -172,6 +172,9 @@ func TestRecordALesson(t *testing.T) {
 
 // All demos, twice: the same files, byte for byte.
 func TestDemosAreSteady(t *testing.T) {
+	if testing.Short() {
+		t.Skip("needs more time than -short gives")
+	}
 	var made []map[string]string
 	for range 2 {
 		dir := t.TempDir()

@@ -11,6 +11,9 @@ import (
 // Every picture is recognised by how it begins, whatever is on the screen: so it can be drawn again. A text that only
 // speaks of cowscope is none.
 func TestStillsAreRecognised(t *testing.T) {
+	if testing.Short() {
+		t.Skip("needs more time than -short gives")
+	}
 	dir := t.TempDir()
 	for _, size := range []Size{{minWidth, minHeight}, {120, 36}, {300, 100}} {
 		for name, o := range map[string]Options{"dark": {Theme: "dark"}, "light": {Theme: "light"}, "ASCII": {Theme: "dark", ASCII: true}, "plain": {Theme: "dark", Plain: true}} {

@@ -145,6 +145,9 @@ func fitting(p lang.Param) string {
 // Every parameter of every verb, spelled raw, raw in quotes, and as the language wants it: then it runs, and the name or text is in the
 // call, in the explanation, the evidence and the hints.
 func TestStrangersScripts(t *testing.T) {
+	if testing.Short() {
+		t.Skip("needs more time than -short gives")
+	}
 	var scripts []string
 	for _, a := range actions.All {
 		for i, p := range append(a.Params, lang.Param{Name: "the name"}) {
@@ -241,6 +244,9 @@ func fileOf(t *testing.T, name, text string) string {
 
 // Every kind of line of a lesson.
 func TestStrangersLessons(t *testing.T) {
+	if testing.Short() {
+		t.Skip("needs more time than -short gives")
+	}
 	seen := map[string]bool{}
 	_, example, _ := strings.Cut(lesson.Format, "~~~~markdown\n")
 	example, _, _ = strings.Cut(example, "~~~~")
@@ -336,6 +342,9 @@ func harmlessFile(t *testing.T, path string) {
 
 // Every kind of line of a demo, drawn unseen, with all files that it can leave behind.
 func TestStrangersDemos(t *testing.T) {
+	if testing.Short() {
+		t.Skip("needs more time than -short gives")
+	}
 	const demo = "# A title\nneeds ptrace\nsize 100x30\nsay \"A caption.\"\npause 0.1\nkey m\nkey Enter\nwrite a \"hello\"\nfile data \"text\"\nmmap 1p r shared file=data\nexpect page a 1p anon\n"
 	seen := map[string]bool{}
 	texts := spoilt(demo, seen, hostile, subtle, "\u202e")
@@ -472,6 +481,9 @@ func sessions(t *testing.T) (out []spoiltSession) {
 
 // Every field of a saved session: in the list, as JSON, on the screen from its first step to its last, and when it runs again.
 func TestStrangersSessions(t *testing.T) {
+	if testing.Short() {
+		t.Skip("needs more time than -short gives")
+	}
 	all := sessions(t)
 	if len(all) < 150 {
 		t.Fatalf("only %d sessions", len(all))
@@ -563,6 +575,9 @@ func TestStrangersMappings(t *testing.T) {
 
 // What is typed into the lab, pasted into it, and called by a stranger's name there.
 func TestStrangersInTheLab(t *testing.T) {
+	if testing.Short() {
+		t.Skip("needs more time than -short gives")
+	}
 	dir := t.TempDir()
 	still := filepath.Join(dir, "x.svg")
 	c := start(t, 160, 40, []string{"TMPDIR=" + dir + "/" + hostile, "SHELL=" + hostile}, "--still", still, "--record", filepath.Join(dir, "x.cast"))

@@ -132,6 +132,9 @@ func TestManyMistakes(t *testing.T) {
 
 // A long file is read in a moment, whatever is repeated in it.
 func TestLongFiles(t *testing.T) {
+	if testing.Short() {
+		t.Skip("needs more time than -short gives")
+	}
 	const room = maxFile / 4
 	for before, c := range map[string]struct{ again, after, want string }{
 		"```predict\n": {"x\n", "run: fork\n- a\n  expect result ok\n- b\n  expect result EAGAIN\nwhy: z\n```\n", "bytes"},

@@ -27,6 +27,8 @@ var elsewhere = map[string]string{
 	"actions/lesson/progress.go MkdirAll":       "a folder of cowscope's own",
 	"actions/lesson/progress.go Rename":         "puts a damaged file aside",
 	"tui/guard/guard_linux.go OpenFile":         "the terminal, opened again",
+	"actions/subject/cgroup_linux.go MkdirTemp": "a cgroup, which the kernel makes of a directory",
+	"actions/subject/cgroup_linux.go WriteFile": "the limits of a cgroup",
 	"tui/run_demo.go MkdirAll":                  "a folder that is asked for",
 }
 

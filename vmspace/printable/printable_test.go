@@ -63,6 +63,9 @@ func TestForms(t *testing.T) {
 
 // All characters there are: each is either printable or escaped, and in JSON it stays the character that it was.
 func TestEveryCharacter(t *testing.T) {
+	if testing.Short() {
+		t.Skip("needs more time than -short gives")
+	}
 	var b bytes.Buffer
 	w := NewWriter(&b)
 	for r := range unicode.MaxRune + 1 {
