@@ -51,6 +51,10 @@ var churned = map[string]map[State]bool{
 
 // TestChanging reads a process while it changes: what stands still is read right, and what does not is never read wrong.
 func TestChanging(t *testing.T) {
+	rounds, atLeast := 8000, 30
+	if testing.Short() {
+		rounds, atLeast = 1000, 10
+	}
 	for name, o := range map[string]Options{"small": {}, "large": {SmallMappings: -1}, "gentle": {SmallMappings: -1, Gentle: true},
 		"no query": {NoQuery: true, SmallMappings: -1}} {
 		t.Run(name, func(t *testing.T) {
@@ -60,7 +64,7 @@ func TestChanging(t *testing.T) {
 			p.must("churn %d", busy.Start)
 			r := newReader(t, o)
 			reads, sure := 0, 0
-			for p.must("churn %d", busy.Start) < 8000 || reads < 30 {
+			for p.must("churn %d", busy.Start) < rounds || reads < atLeast {
 				s, err := r.Read(p.family())
 				if err != nil {
 					t.Fatal(err)
