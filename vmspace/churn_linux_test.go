@@ -51,7 +51,7 @@ var churned = map[string]map[State]bool{
 
 // TestChanging reads a process while it changes: what stands still is read right, and what does not is never read wrong.
 func TestChanging(t *testing.T) {
-	rounds, atLeast := 8000, 30
+	rounds, atLeast := uint64(8000), 30
 	if testing.Short() {
 		rounds, atLeast = 1000, 10
 	}
