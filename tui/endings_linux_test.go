@@ -345,6 +345,9 @@ func TestEndings(t *testing.T) {
 		{name: "output stopped, SIGKILL", before: stopped, end: kill(unix.SIGKILL), status: -9},
 	} {
 		t.Run(x.name, func(t *testing.T) {
+			if testing.Short() && x.role != "" {
+				t.Skip("needs more time than -short gives")
+			}
 			l := newLine(t, 80, 24)
 			var a *attached
 			if x.role == "" {

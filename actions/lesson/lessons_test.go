@@ -8,6 +8,9 @@ import (
 
 // Every lesson that comes along is true on this kernel, and asks something.
 func TestLessons(t *testing.T) {
+	if testing.Short() {
+		t.Skip("needs more time than -short gives")
+	}
 	list, err := List()
 	if err != nil {
 		t.Fatal(err)
@@ -44,6 +47,9 @@ func TestLessons(t *testing.T) {
 
 // Learners may look around and try things between any two blocks; the lessons do not stumble over it.
 func TestLessonsAmongFreePlay(t *testing.T) {
+	if testing.Short() {
+		t.Skip("needs more time than -short gives")
+	}
 	list, err := List()
 	if err != nil {
 		t.Fatal(err)
