@@ -1,6 +1,7 @@
 package lesson
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -60,6 +61,7 @@ func (p *parser) block(i int, f fence) int {
 	for n := i + 1; n < end; n++ {
 		b.body = append(b.body, f.within(n+1, p.lines[n]))
 	}
+	p.unmarked(b)
 	blocks[row].read(p, b)
 	return end + 1
 }
@@ -133,7 +135,7 @@ func (p *parser) cow(b block) {
 		p.fail(b.line, 0, "the cow block is empty", "write commands into it, one a line")
 	}
 	p.headless(cs)
-	p.step.Items = append(p.step.Items, Item{Kind: Cow, Line: b.line, Commands: cs})
+	p.add(Item{Kind: Cow, Line: b.line, Commands: cs})
 }
 
 func (p *parser) goal(b block) {
@@ -144,14 +146,17 @@ func (p *parser) goal(b block) {
 		}
 	}
 	p.some(b, cs, true, "the goal expects nothing", "write what has to hold: expect page a anon")
-	p.step.Items = append(p.step.Items, Item{Kind: Goal, Line: b.line, Commands: cs})
+	p.add(Item{Kind: Goal, Line: b.line, Commands: cs})
 }
 
 // lastGoal is the goal of the step that hints and solutions belong to.
 func (p *parser) lastGoal(b block, name string) *Item {
 	for i := len(p.step.Items) - 1; i >= 0; i-- {
-		if p.step.Items[i].Kind == Goal {
-			return &p.step.Items[i]
+		if it := &p.step.Items[i]; it.Kind == Goal && p.besides(it) {
+			return it
+		} else if it.Kind == Goal {
+			p.fail(b.line, 0, fmt.Sprintf("the goal of this %s, in line %d, is not there for the same machines", name, it.Line), "write both inside one passage, or both outside")
+			return nil
 		}
 	}
 	p.fail(b.line, 0, "a "+name+" without a goal", "it stands behind the goal, in the same step")

@@ -26,7 +26,8 @@ func (p Problem) String() string { return place(p.File, p.Line, p.Col) + ": " + 
 
 // Verdict is what a check found.
 type Verdict struct {
-	Skipped  string // why it cannot be held against this kernel and this user, "" where it was
+	Skipped  string   // why it cannot be held against this kernel and this user, "" where it was
+	Without  []string // the features for want of which passages were left out
 	Problems []Problem
 	Commands int // that ran
 	Claims   int // that were asked
@@ -51,6 +52,9 @@ func Check(ctx context.Context, l *Lesson, open Opener) (Verdict, error) {
 	c := &checker{l: l}
 	var err error
 	if c.v.Skipped, err = l.Missing(); err != nil || c.v.Skipped != "" {
+		return c.v, err
+	}
+	if l, c.v.Without, err = l.here(); err != nil {
 		return c.v, err
 	}
 	s, err := open()

@@ -118,13 +118,17 @@ func WriteList(w io.Writer, language string, p *Progress, people bool) error {
 // Line says in one line what a check found of the lesson called name.
 func (v Verdict) Line(name string) string {
 	name = printable.Name(name)
+	without := ""
+	if len(v.Without) > 0 {
+		without = "; left out: what needs " + strings.Join(v.Without, ", ")
+	}
 	switch {
 	case v.Skipped != "":
 		return fmt.Sprintf("%s: skipped: %s", name, v.Skipped)
 	case len(v.Problems) > 0:
-		return fmt.Sprintf("%s: %d problems in %d commands and %d claims", name, len(v.Problems), v.Commands, v.Claims)
+		return fmt.Sprintf("%s: %d problems in %d commands and %d claims%s", name, len(v.Problems), v.Commands, v.Claims, without)
 	}
-	return fmt.Sprintf("%s: ok: %d commands, %d claims", name, v.Commands, v.Claims)
+	return fmt.Sprintf("%s: ok: %d commands, %d claims%s", name, v.Commands, v.Claims, without)
 }
 
 // CheckAll proves the lessons that are named, or all that cowscope brings along where none is, and writes of each what was found. It gives

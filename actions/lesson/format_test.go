@@ -23,7 +23,7 @@ func TestTemplate(t *testing.T) {
 
 // The example of the description is a lesson, and true.
 func TestFormat(t *testing.T) {
-	_, rest, ok := strings.Cut(Format, "~~~~markdown\n")
+	_, rest, ok := strings.Cut(Format, "## An example\n\n~~~~markdown\n")
 	example, _, end := strings.Cut(rest, "~~~~\n")
 	if !ok || !end {
 		t.Fatal("the description has no example")
@@ -33,6 +33,17 @@ func TestFormat(t *testing.T) {
 		t.Fatal(err)
 	}
 	proves(t, l)
+	_, rest, ok = strings.Cut(Format, "~~~~markdown\n")
+	passages, _, end := strings.Cut(rest, "~~~~\n")
+	if !ok || !end {
+		t.Fatal("the description has no passages")
+	}
+	l = parse(t, head+"## A\n"+passages)
+	for _, arch := range []string{"amd64", "arm64"} {
+		if here, without := l.On(has(arch)); len(here.Steps[0].Items) != 3 || len(without) != 1 {
+			t.Errorf("on %s: %+v, without %v", arch, here.Steps[0], without)
+		}
+	}
 	for _, b := range blocks {
 		if !strings.Contains(Format, "**"+b.name+"**") {
 			t.Errorf("nothing is said of %s", b.name)

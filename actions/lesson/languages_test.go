@@ -89,6 +89,9 @@ func bones(l *Lesson) []string {
 		out = append(out, fmt.Sprintf("step %d", i))
 		for _, it := range st.Items {
 			out = append(out, string(it.Kind))
+			if len(it.Needs) > 0 {
+				out = append(out, "only with "+strings.Join(it.Needs, " "))
+			}
 			if it.Kind == Prose {
 				_, code := parted(it.Text)
 				out = append(out, code...)
@@ -169,17 +172,23 @@ Look.
 ` + "```cow\na = mmap 1p rw private anon\nexpect page a none\n```\n" + `
 ` + "```predict\nWhat?\nrun: read a\n- zero\n  expect page a zero\n- anon\n  expect page a anon\nthen: expect faults minor=1\nwhy: So.\n```\n" + `
 ` + "```predict\nAnd now?\naccess: write a 1\nhappens: zero-fill\nwhy: Thus.\n```\n" + `
+<!-- needs arm64 -->
+On Arm.
+<!-- end -->
+
 ## Two
 
 ` + "```goal\nexpect bytes a 2\n```\n```hint\nTry.\n```\n```solution\nwrite a 2\n```\n"
 	foreign := strings.NewReplacer("title: T", "title: 标题", "Two words.", "两个字。", "language: en", "language: zh-CN", "Hello.", "你好。",
 		"## One", "## 一", "Look.", "请看。", "What?", "什么？", "- zero", "- 零", "- anon", "- 匿名", "So.", "所以。", "And now?", "现在呢？",
-		"Thus.", "因此。", "## Two", "## 二", "Try.", "试试。").Replace(lesson)
+		"Thus.", "因此。", "On Arm.", "在 Arm 上。", "## Two", "## 二", "Try.", "试试。").Replace(lesson)
 	en := parse(t, lesson)
 	if d := differences(en, parse(t, foreign)); len(d) > 0 {
 		t.Errorf("%q", d)
 	}
 	for _, c := range []struct{ from, to, want string }{
+		{"<!-- needs arm64 -->", "<!-- needs frames -->", "only with frames"},
+		{"<!-- needs arm64 -->\n在 Arm 上。\n<!-- end -->", "在 Arm 上。", `"only with arm64"`},
 		{"level: beginner", "level: advanced", "level advanced"},
 		{"minutes: 5", "minutes: 6", "6 minutes"},
 		{"needs: amd64\n", "", "needs []"},

@@ -4,7 +4,7 @@ import (
 	"cowscope/vmspace"
 )
 
-// Lesson is a lesson that was read whole and found well formed. It is never changed.
+// Lesson is a lesson that was read whole and found well formed, with all that it holds for any machine: see On. It is never changed.
 type Lesson struct {
 	ID   string // what progress is kept under: the name of a lesson that cowscope brings along, the path of any other
 	File string // what errors and problems call it
@@ -46,6 +46,7 @@ const (
 // Item is a stretch of prose or a block that does something.
 type Item struct {
 	Kind     Kind
+	Needs    []string  // features without which it is left out
 	Line     int       // the first of the prose, or the fence that opens the block
 	Text     string    // Markdown of prose; the question of a predict
 	Commands []Command // of a cow or predict block; the expectations of a goal
@@ -61,6 +62,8 @@ type Item struct {
 	Hints        []string // Markdown, to be shown one at a time
 	Solution     []Command
 	SolutionLine int // 0 where there is none
+
+	passage int // the line where the passage begins that it stands in, 0 outside of any
 }
 
 // Answer is one of those to choose from. It is right if all its claims hold after the commands of its block.

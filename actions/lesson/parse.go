@@ -59,6 +59,8 @@ type parser struct {
 	before int      // how many mistakes had been found when it began
 	prose  []source // read and not yet an item
 	held   amount   // of text, by the step
+
+	passage *passage // the one that is read, nil outside of any
 }
 
 func (p *parser) all() {
@@ -71,6 +73,7 @@ func (p *parser) all() {
 		i = p.next(i)
 	}
 	p.endStep()
+	p.unended()
 	if !p.begun {
 		p.fail(max(len(p.lines), 1), 0, "the lesson has no step", "## and a heading begin one")
 	}
@@ -81,6 +84,9 @@ func (p *parser) next(i int) int {
 	line := p.lines[i]
 	if f, ok := openFence(line); ok {
 		return p.block(i, f)
+	}
+	if p.mark(i+1, line) {
+		return i + 1
 	}
 	level, text := heading(line)
 	switch level {
@@ -109,6 +115,7 @@ func heading(line string) (level int, text string) {
 }
 
 func (p *parser) title(n int, text string) {
+	p.outside(n)
 	switch {
 	case p.begun:
 		p.fail(n, 1, "the title stands behind the first step", "# stands once, before all else; steps begin with ##")
@@ -123,6 +130,7 @@ func (p *parser) title(n int, text string) {
 // begin begins a step.
 func (p *parser) begin(n int, text string) {
 	p.endStep()
+	p.outside(n)
 	if text == "" {
 		p.fail(n, 1, "the step has no heading", "write ## and what the step is about")
 	}
@@ -131,9 +139,13 @@ func (p *parser) begin(n int, text string) {
 
 func (p *parser) endStep() {
 	p.flush()
-	if len(p.step.Items) > 0 {
+	everywhere := slices.ContainsFunc(p.step.Items, func(it Item) bool { return len(it.Needs) == 0 })
+	switch {
+	case len(p.step.Items) > 0 && !everywhere && p.before == len(p.errs):
+		p.fail(p.step.Line, 0, "the step "+quoted(p.step.Heading)+" holds passages for some machines only", "write something for all of them outside")
+	case len(p.step.Items) > 0:
 		p.l.Steps = append(p.l.Steps, *p.step)
-	} else if p.begun && p.before == len(p.errs) {
+	case p.begun && p.before == len(p.errs):
 		p.fail(p.step.Line, 0, "the step "+quoted(p.step.Heading)+" is empty", "write what it is about, or leave it out")
 	}
 }
@@ -147,7 +159,7 @@ func (p *parser) addProse(n int, line string) {
 // flush makes an item of the prose that was read.
 func (p *parser) flush() {
 	if len(p.prose) > 0 {
-		p.step.Items = append(p.step.Items, Item{Kind: Prose, Line: p.prose[0].line, Text: p.markdown(p.prose)})
+		p.add(Item{Kind: Prose, Line: p.prose[0].line, Text: p.markdown(p.prose)})
 	}
 	p.prose = nil
 }

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -284,7 +285,9 @@ func FuzzParse(f *testing.F) {
 		}
 		f.Add(string(b))
 	}
-	for _, s := range []string{"", "---", "---\n---\n##", head + "## \x1b\n```cow\n\xff", head + "## A\n~~~predict\n- \nwhy:\nrun:\n~~~", "\ufeff---\r\n---\r\n"} {
+	for _, s := range []string{"", "---", "---\n---\n##", head + "## \x1b\n```cow\n\xff", head + "## A\n~~~predict\n- \nwhy:\nrun:\n~~~", "\ufeff---\r\n---\r\n",
+		head + "a\n## A\nb\n<!-- needs arm64 -->\n~~~cow\nfork\n~~~\n<!-- end -->\n<!-- needs amd64 frames -->\nc\n<!-- end -->\n## B\nb\n",
+		head + "<!-- needs -->\n<!-- needs x\n<!-- end y -->\n# T\n## A\n<!--END-->\n"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
@@ -322,6 +325,9 @@ func checkWhole(t *testing.T, l *Lesson, text string) {
 	for _, st := range l.Steps {
 		if st.Heading == "" || len(st.Items) == 0 {
 			t.Fatalf("%+v", st)
+		}
+		if !slices.ContainsFunc(st.Items, func(it Item) bool { return len(it.Needs) == 0 }) {
+			t.Fatalf("a step is empty on some machines: %+v", st)
 		}
 		for _, it := range st.Items {
 			if it.Kind == Prose && (it.Text == "" || strings.ContainsAny(it.Text, "\x00\x1b\r\u009b")) {

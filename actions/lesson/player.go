@@ -51,6 +51,9 @@ func NewPlayer(ctx context.Context, l *Lesson, open Opener, progress *Progress) 
 	if why != "" {
 		err = fmt.Errorf("%s: the lesson cannot run here: %s", l.File, why)
 	}
+	if err == nil {
+		l, _, err = l.here()
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -52,7 +52,7 @@ func (p *parser) predict(b block) {
 	if !p.anyWrong(b) {
 		q.whole(b)
 	}
-	p.step.Items = append(p.step.Items, q.item)
+	p.add(q.item)
 }
 
 func (q *predicting) line(s source) {
