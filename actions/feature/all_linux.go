@@ -39,6 +39,7 @@ var All = []Feature{
 	{"swap", "pages can be swapped out", "", swap},
 	{"zram", "swap in memory can be set up", "4.2", (*machine).zram},
 	{"thp", "transparent huge pages are given", "2.6.38", thp},
+	{"thp-2m", "they have 2 MiB, as where pages have 4 KiB", "", thp2m},
 	{"collapse", "MADV_COLLAPSE: make a huge page now", "6.1", collapse},
 	{"hugetlb", "MAP_HUGETLB: huge pages are free in the pool", "2.6.32", hugetlb},
 	{"ksm", "equal pages are merged into one", "2.6.32", ksm},
