@@ -31,15 +31,19 @@ func syscallCode(nr int) string {
 }
 
 func TestNoSystemCallOfOnesOwn(t *testing.T) {
+	const calls, room = 480, 16
 	l := open(t)
-	l.all("mmap 1p rwx private anon")
-	for nr := range 480 {
-		l.do("write a " + syscallCode(nr))
-		if st := l.want(ResultRefused, "exec a"); !strings.Contains(st.Why, fmt.Sprintf("system call %d", nr)) {
+	l.all(fmt.Sprintf("mmap %d rw private anon", calls*room))
+	for nr := range calls {
+		l.all(fmt.Sprintf("write a+%d %s", nr*room, syscallCode(nr)))
+	}
+	l.all("mprotect a rx")
+	for nr := range calls {
+		if st := l.want(ResultRefused, fmt.Sprintf("exec a+%d", nr*room)); !strings.Contains(st.Why, fmt.Sprintf("system call %d", nr)) {
 			t.Fatalf("call %d: %s", nr, st.Why)
 		}
 	}
-	l.all("fork", "write a 1")
+	l.all("mprotect a rwx", "fork", "write a 1")
 	if runtime.GOARCH == "amd64" {
 		// The gates of 32-bit programs: int 0x80 and sysenter.
 		for _, code := range []string{`"\xb8\x05\x00\x00\x00\xcd\x80\xc3"`, `"\xb8\x05\x00\x00\x00\x0f\x34\xc3"`} {
@@ -148,23 +152,7 @@ func TestHostileText(t *testing.T) {
 // Instructions in the place of the one that makes the system calls: whatever would be a call when it is stepped over deletes no
 // file, and is not run at all. Each script ends with a command whose registers are the arguments of that call.
 func TestNothingIsSteppedOver(t *testing.T) {
-	if runtime.GOARCH != "amd64" {
-		t.Skip("needs amd64: these are its instructions")
-	}
-	// mprotect is call 10, and so is i386's unlink, which takes its path from ebx: 0.
-	for name, code := range map[string]string{
-		"int 0x80":          `write text+0x30 "\xcd\x80"`,
-		"prefixed":          `write text+0x30 "\x66\xcd\x80\xcc"`,
-		"a byte at a time":  "write text+0x30 0xcd\nwrite text+0x31 0x80",
-		"sysenter":          `write text+0x30 "\x0f\x34"`,
-		"xbegin":            "write text+0x100 \"\\x0f\\x05\\xcc\"\nwrite text+0x30 \"\\xc7\\xf8\\xca\\x00\\x00\\x00\\xcc\"",
-		"mov ss":            `write text+0x30 "\x8c\xd2\x8e\xd2\xcd\x80\xcc"`,
-		"retf to 32 bits":   `write text+0x30 "\x6a\x23\x68\x39\x00\x40\x00\x48\xcb\xcd\x80\xcc"`,
-		"another page":      "file stubs 1p\nfwrite stubs 0x30 \"\\xcd\\x80\"\nmmap 1p rwx private fixed addr=text file=stubs",
-		"a shared page":     "file stubs 1p\nmmap 1p rwx shared fixed addr=text file=stubs\nfwrite stubs 0x30 \"\\xcd\\x80\"",
-		"moved over it":     "b = mmap 1p rwx private anon\nwrite b+0x30 \"\\xcd\\x80\"\nmremap b 1p maymove fixed=0x400000",
-		"fill, then a call": "fill text 1p 0xcd",
-	} {
+	for name, code := range steppedOver[runtime.GOARCH] {
 		t.Run(name, func(t *testing.T) {
 			victim := filepath.Join(t.TempDir(), "victim")
 			if err := os.WriteFile(victim, nil, 0o600); err != nil {
@@ -188,6 +176,38 @@ func TestNothingIsSteppedOver(t *testing.T) {
 			l.all("restart", "mmap 1p rw private anon", "write a 1")
 		})
 	}
+}
+
+// steppedOver are the instructions, by architecture.
+var steppedOver = map[string]map[string]string{
+	// mprotect is call 10, and so is i386's unlink, which takes its path from ebx: 0.
+	"amd64": {
+		"int 0x80":          `write text+0x30 "\xcd\x80"`,
+		"prefixed":          `write text+0x30 "\x66\xcd\x80\xcc"`,
+		"a byte at a time":  "write text+0x30 0xcd\nwrite text+0x31 0x80",
+		"sysenter":          `write text+0x30 "\x0f\x34"`,
+		"xbegin":            "write text+0x100 \"\\x0f\\x05\\xcc\"\nwrite text+0x30 \"\\xc7\\xf8\\xca\\x00\\x00\\x00\\xcc\"",
+		"mov ss":            `write text+0x30 "\x8c\xd2\x8e\xd2\xcd\x80\xcc"`,
+		"retf to 32 bits":   `write text+0x30 "\x6a\x23\x68\x39\x00\x40\x00\x48\xcb\xcd\x80\xcc"`,
+		"another page":      "file stubs 1p\nfwrite stubs 0x30 \"\\xcd\\x80\"\nmmap 1p rwx private fixed addr=text file=stubs",
+		"a shared page":     "file stubs 1p\nmmap 1p rwx shared fixed addr=text file=stubs\nfwrite stubs 0x30 \"\\xcd\\x80\"",
+		"moved over it":     "b = mmap 1p rwx private anon\nwrite b+0x30 \"\\xcd\\x80\"\nmremap b 1p maymove fixed=0x400000",
+		"fill, then a call": "fill text 1p 0xcd",
+	},
+	// svc #1 is a call like svc #0, and unlinkat(AT_FDCWD, 0, 0) stands behind a branch.
+	"arm64": {
+		"svc with a number": `write text+0x30 "\x21\x00\x00\xd4"`,
+		"a byte at a time":  "write text+0x30 0x21\nwrite text+0x31 0x10",
+		"hvc":               `write text+0x30 "\x02\x00\x00\xd4"`,
+		"smc":               `write text+0x30 "\x03\x00\x00\xd4"`,
+		"eret":              `write text+0x30 "\xe0\x03\x9f\xd6"`,
+		"branch": `write text+0x200 "\x60\x0c\x80\x92\x01\x00\x80\xd2\x02\x00\x80\xd2\x68\x04\x80\xd2\x01\x00\x00\xd4"` + "\n" +
+			`write text+0x30 "\x74\x00\x00\x14"`,
+		"another page":      "file stubs 1p\nfwrite stubs 0x30 \"\\x21\\x00\\x00\\xd4\"\nmmap 1p rwx private fixed addr=text file=stubs",
+		"a shared page":     "file stubs 1p\nmmap 1p rwx shared fixed addr=text file=stubs\nfwrite stubs 0x30 \"\\x21\\x00\\x00\\xd4\"",
+		"moved over it":     "b = mmap 1p rwx private anon\nwrite b+0x30 \"\\x21\\x00\\x00\\xd4\"\nmremap b 1p maymove fixed=0x400000",
+		"fill, then a call": "fill text 1p 0xd4",
+	},
 }
 
 // The page of stubs stays what lessons are about: it may be made writable, written and made executable again.

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"cowscope/vmspace"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -39,8 +41,9 @@ var faultyCode = map[string]map[string]string{
 		"signal SIGSEGV/ACCERR not writable": `"\xc6\x05\x00\x01\x00\x00\x01"`,                         // a store to a+0x107
 	},
 	"arm64": {
-		"signal SIGILL/ILLOPC instruction": `"\x00\x00\x00\x00"`,                                 // udf #0
-		"signal SIGBUS/ADRALN alignment":   `"\xe0\x03\x00\x91\x1f\x04\x00\x91\xe1\x03\x40\xf9"`, // mov x0, sp; add sp, x0, #1; ldr x1, [sp]
+		"signal SIGILL/ILLOPC instruction":   `"\x00\x00\x00\x00"`,                                 // udf #0
+		"signal SIGBUS/ADRALN alignment":     `"\xe0\x03\x00\x91\x00\x30\x00\x91\x01\x7c\x5f\xc8"`, // mov x0, sp; add x0, x0, #12; ldxr x1, [x0]
+		"signal SIGSEGV/ACCERR not writable": `"\x00\x08\x00\x10\x00\x00\x00\x39"`,                 // adr x0, 0x100 bytes further on; strb w0, [x0]
 	},
 }[runtime.GOARCH]
 
@@ -58,7 +61,19 @@ func codeCases() []reasonCase {
 			reasonCase{row: "mmap ENOMEM 32bit", line: "mmap 2g rw private anon 32bit noreserve", says: "the largest hole there has 1 GiB"},
 		)
 	}
+	if runtime.GOARCH == "arm64" {
+		out = append(out, reasonCase{row: "signal SIGSEGV/ACCERR not readable", setup: "a = mmap 1p x private anon", line: "read a",
+			says: "a is mapped --xp, which does not allow reading.", needs: hasExecuteOnly})
+	}
 	return out
+}
+
+// hasExecuteOnly is why page tables cannot forbid to read what may be executed.
+func hasExecuteOnly() error {
+	if can := execOnly(); can != vmspace.AccErr {
+		return fmt.Errorf("needs page tables that forbid to read what may only be executed, as those of arm64 with FEAT_PAN3: here it is %s", can)
+	}
+	return nil
 }
 
 // unreachable are the rows that this machine cannot be brought to, and why.

@@ -2,85 +2,46 @@ package subject
 
 import (
 	"encoding/binary"
-	"syscall"
 	"testing"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
 
-// Foreign machine code, as a user may write it.
+// Foreign machine code of x86-64.
 
-func TestForeignCode(t *testing.T) {
-	tests := []struct {
-		name string
-		code []byte
-		want func(a uint64, e Ending) bool
-	}{
-		{"ret", []byte{0xc3}, func(a uint64, e Ending) bool { return e == Ending{} }},
-		{"int3", []byte{0x90, 0xcc}, func(a uint64, e Ending) bool { return e == Ending{Trap: true, IP: a + 1} }},
-		{"icebp", []byte{0xf1}, func(a uint64, e Ending) bool { return e.Trap }},
-		{"ud2", []byte{0x0f, 0x0b}, raises(unix.SIGILL, "ILLOPN")},
-		{"hlt", []byte{0xf4}, raises(unix.SIGSEGV, "KERNEL")},
-		{"division by zero", []byte{0x31, 0xc9, 0xf7, 0xf1}, raises(unix.SIGFPE, "INTDIV")},
-		{"trap flag: pushf; or [rsp], 0x100; popf; nop", []byte{0x9c, 0x48, 0x81, 0x0c, 0x24, 0, 1, 0, 0, 0x9d, 0x90, 0xc3},
-			func(a uint64, e Ending) bool { return e.Trap }},
-		{"loop", []byte{0xeb, 0xfe}, func(a uint64, e Ending) bool { return e == Ending{TimedOut: true, IP: a} }},
-		{"getpid", []byte{0xb8, 39, 0, 0, 0, 0x0f, 0x05, 0xc3}, tries(39, false)},
-		{"kill(1, 9)", []byte{0xbf, 1, 0, 0, 0, 0xbe, 9, 0, 0, 0, 0xb8, 62, 0, 0, 0, 0x0f, 0x05, 0xc3},
-			func(a uint64, e Ending) bool {
-				return e.Attempt != nil && *e.Attempt == Attempt{Nr: 62, Args: [6]uint64{1, 9, 0, 0, 0, 0}}
-			}},
-		{"exit_group", []byte{0xb8, 231, 0, 0, 0, 0x0f, 0x05}, tries(231, false)},
-		{"execve through int 0x80", []byte{0xb8, 11, 0, 0, 0, 0xcd, 0x80}, tries(11, true)},
-		{"garbage in every register, direction backwards", []byte{
-			0x48, 0x83, 0xcb, 0xff, 0x48, 0x83, 0xcd, 0xff, 0x49, 0x83, 0xcc, 0xff, // rbx rbp r12
-			0x49, 0x83, 0xcf, 0xff, 0x48, 0x83, 0xcc, 0xff, 0xfd, 0xcc, // r15 rsp; std; int3
-		}, func(a uint64, e Ending) bool { return e.Trap }},
-		{"our own call, entered from outside: jmp to it", append([]byte{0x68}, append(le32(textBase+stubSyscall), 0xc3)...),
-			func(a uint64, e Ending) bool { return e.Attempt != nil }},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			inSubject(t, Config{JumpDeadline: time.Minute}, func(p *Process) {
-				probe := machine(t, p, 0xcc)
-				look := func() registers {
-					t.Helper()
-					if e := ok(t)(p.Jump(probe)); !e.Trap {
-						t.Fatal(describe(e))
-					}
-					return p.tracer.regs
-				}
-				before := look()
-				a := machine(t, p, tt.code...)
-				if tt.name == "loop" {
-					p.cfg.JumpDeadline = 20 * time.Millisecond
-				}
-				e := must(t)(p.Jump(a))
-				p.cfg.JumpDeadline = time.Minute
-				if !tt.want(a, e) {
-					t.Errorf("at %#x it ended with %s", a, describe(e))
-				}
-				if after := look(); after != before {
-					t.Errorf("registers afterwards:\n%+v\nbefore:\n%+v", after, before)
-				}
-				ok(t)(p.Fill(a, 64, 0)) // runs backwards if the direction flag stayed
-				alive(t, p)
-			})
-		})
-	}
-}
+var (
+	retCode  = []byte{0xc3}
+	loopCode = []byte{0xeb, 0xfe}
+	exitCode = []byte{0xb8, 231, 0, 0, 0, 0x0f, 0x05} // mov eax, exit_group; syscall
+	zeroCode = []byte{0x31, 0xc0}                     // xor eax, eax: as long as a system call
+)
 
-func raises(signo syscall.Signal, code string) func(uint64, Ending) bool {
-	return func(a uint64, e Ending) bool {
-		return e.Signal != nil && e.Signal.Signo == signo && e.Signal.CodeName() == code && e.Signal.IP >= a && e.Signal.IP < a+16
-	}
-}
+// nonsense are instructions to fill the stubs with: nop, trap, zeros, ret, hlt, lock.
+var nonsense = [][]byte{{0x90}, {0xcc}, {0x00}, {0xc3}, {0xf4}, {0xf0}}
 
-func tries(nr uint64, compat bool) func(uint64, Ending) bool {
-	return func(_ uint64, e Ending) bool {
-		return e.Attempt != nil && e.Attempt.Nr == nr && e.Attempt.Compat == compat
-	}
+var foreignCode = []foreign{
+	{"ret", []byte{0xc3}, func(a uint64, e Ending) bool { return e == Ending{} }},
+	{"int3", []byte{0x90, 0xcc}, func(a uint64, e Ending) bool { return e == Ending{Trap: true, IP: a + 1} }},
+	{"icebp", []byte{0xf1}, func(a uint64, e Ending) bool { return e.Trap }},
+	{"ud2", []byte{0x0f, 0x0b}, raises(unix.SIGILL, "ILLOPN")},
+	{"hlt", []byte{0xf4}, raises(unix.SIGSEGV, "KERNEL")},
+	{"division by zero", []byte{0x31, 0xc9, 0xf7, 0xf1}, raises(unix.SIGFPE, "INTDIV")},
+	{"trap flag: pushf; or [rsp], 0x100; popf; nop", []byte{0x9c, 0x48, 0x81, 0x0c, 0x24, 0, 1, 0, 0, 0x9d, 0x90, 0xc3},
+		func(a uint64, e Ending) bool { return e.Trap }},
+	{"loop", []byte{0xeb, 0xfe}, func(a uint64, e Ending) bool { return e == Ending{TimedOut: true, IP: a} }},
+	{"getpid", []byte{0xb8, 39, 0, 0, 0, 0x0f, 0x05, 0xc3}, tries(39, false)},
+	{"kill(1, 9)", []byte{0xbf, 1, 0, 0, 0, 0xbe, 9, 0, 0, 0, 0xb8, 62, 0, 0, 0, 0x0f, 0x05, 0xc3},
+		func(a uint64, e Ending) bool {
+			return e.Attempt != nil && *e.Attempt == Attempt{Nr: 62, Args: [6]uint64{1, 9, 0, 0, 0, 0}}
+		}},
+	{"exit_group", []byte{0xb8, 231, 0, 0, 0, 0x0f, 0x05}, tries(231, false)},
+	{"execve through int 0x80", []byte{0xb8, 11, 0, 0, 0, 0xcd, 0x80}, tries(11, true)},
+	{"garbage in every register, direction backwards", []byte{
+		0x48, 0x83, 0xcb, 0xff, 0x48, 0x83, 0xcd, 0xff, 0x49, 0x83, 0xcc, 0xff, // rbx rbp r12
+		0x49, 0x83, 0xcf, 0xff, 0x48, 0x83, 0xcc, 0xff, 0xfd, 0xcc, // r15 rsp; std; int3
+	}, func(a uint64, e Ending) bool { return e.Trap }},
+	{"our own call, entered from outside: jmp to it", append([]byte{0x68}, append(le32(textBase+stubSyscall), 0xc3)...),
+		func(a uint64, e Ending) bool { return e.Attempt != nil }},
 }
 
 func le32(x uint32) []byte { return binary.LittleEndian.AppendUint32(nil, x) }
@@ -111,41 +72,6 @@ func TestThirtyTwoBitMode(t *testing.T) {
 			}
 			alive(t, p)
 			ok(t)(p.Jump(textBase))
-		}
-	})
-}
-
-// Returning from foreign code works again and again, in the child too, and
-// nobody writes to the stack for it.
-func TestReturnLeavesTheStackShared(t *testing.T) {
-	inSubject(t, Config{}, func(p *Process) {
-		a := machine(t, p, 0xc3)
-		child, _, err := p.Fork()
-		if err != nil {
-			t.Fatal(err)
-		}
-		before := minorFaults(t, child)
-		for range 3 {
-			for _, who := range []*Process{p, child} {
-				if e := ok(t)(who.Jump(a)); e != (Ending{}) {
-					t.Fatal(describe(e))
-				}
-			}
-		}
-		if after := minorFaults(t, child); after != before {
-			t.Errorf("%d faults in the child", after-before)
-		}
-	})
-}
-
-func TestJumpIntoText(t *testing.T) {
-	inSubject(t, Config{}, func(p *Process) {
-		ok(t)(p.Jump(textBase))
-		if e := ok(t)(p.Jump(textBase + 0x700)); !e.Trap || e.IP != textBase+0x700 {
-			t.Error(describe(e))
-		}
-		if e := must(t)(p.Jump(textBase + stubSyscall)); e.Attempt == nil {
-			t.Error(describe(e))
 		}
 	})
 }

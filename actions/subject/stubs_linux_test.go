@@ -1,3 +1,5 @@
+//go:build amd64 || arm64
+
 package subject
 
 import (
@@ -52,21 +54,21 @@ func TestTextTakenAway(t *testing.T) {
 }
 
 func TestTextOverwritten(t *testing.T) {
-	for _, b := range []byte{0x90 /* nop */, 0xcc, 0x00, 0xc3 /* ret */, 0xf4 /* hlt */, 0xf0 /* lock */} {
+	for _, b := range nonsense {
 		inSubject(t, Config{Deadline: 2 * time.Second}, func(p *Process) {
-			poke(t, p, textBase, bytes.Repeat([]byte{b}, int(pageSize)))
-			wantAllGone(t, fmt.Sprintf("filled with %#x", b), p)
+			poke(t, p, textBase, bytes.Repeat(b, int(pageSize)/len(b)))
+			wantAllGone(t, fmt.Sprintf("filled with %x", b), p)
 		})
 	}
 }
 
 // The fill stub can be sent over itself. How far it gets is the CPU's affair.
 func TestFillOverItself(t *testing.T) {
-	for _, b := range []byte{0x90, 0xcc, 0x00, 0xc3, 0xf4} {
+	for _, b := range nonsense {
 		inSubject(t, Config{Deadline: 2 * time.Second}, func(p *Process) {
 			call(t, p, unix.SYS_MPROTECT, textBase, pageSize, rwx)
 			for range 2 {
-				if _, err := p.Fill(textBase, pageSize, b); err != nil {
+				if _, err := p.Fill(textBase, pageSize, b[0]); err != nil {
 					wantGone(t, "fill", err)
 				}
 			}
@@ -97,20 +99,18 @@ func wantGone(t *testing.T, what string, err error) {
 }
 
 // Machine code over a stub does not get further than machine code in a page of
-// its own.
+// its own. It is put there from outside, which makes the caches of instructions true, too.
 func TestTextCannotBeTurnedIntoAWayOut(t *testing.T) {
-	exit := []byte{0xb8, 231, 0, 0, 0, 0x0f, 0x05} // mov eax, exit_group; syscall
 	inSubject(t, Config{}, func(p *Process) {
 		a := mmap(t, p, 1, readWrite)
-		call(t, p, unix.SYS_MPROTECT, textBase, pageSize, rwx)
 		// Behind our own system call.
-		ok(t)(p.Store(textBase+stubSyscall+2, exit))
+		poke(t, p, textBase+stubSyscallEnd, exitCode)
 		alive(t, p)
 		// In place of other stubs.
-		ok(t)(p.Store(textBase+stubLoad, exit))
+		poke(t, p, textBase+stubLoad, exitCode)
 		_, err := p.Load(a, 1)
 		wantGone(t, "load", err)
-		ok(t)(p.Store(textBase+stubRead, []byte{0xeb, 0xfe}))
+		poke(t, p, textBase+stubRead, loopCode)
 		p.cfg.Deadline = 50 * time.Millisecond
 		if e := must(t)(p.Touch(a, 1, pageSize, false)); !e.TimedOut {
 			t.Error(describe(e))
@@ -118,10 +118,10 @@ func TestTextCannotBeTurnedIntoAWayOut(t *testing.T) {
 		p.cfg.Deadline = time.Minute
 		alive(t, p)
 		// In place of the system call: one instruction of the same length.
-		ok(t)(p.Store(textBase+stubSyscall, []byte{0x31, 0xc0})) // xor eax, eax
+		poke(t, p, textBase+stubSyscall, zeroCode)
 		_, err = p.Syscall(unix.SYS_GETPID)
 		wantGone(t, "syscall", err)
-		ok(t)(p.Store(textBase+stubSyscall, []byte{0xeb, 0xfe})) // jmp to itself
+		poke(t, p, textBase+stubSyscall, loopCode)
 		_, err = p.Syscall(unix.SYS_GETPID)
 		wantGone(t, "syscall", err)
 	})
