@@ -120,8 +120,8 @@ func (l *lab) reads(line string, want ...byte) {
 // frames says whether frame numbers are visible here.
 func (l *lab) frames() bool { return l.s.last().After.Frames }
 
-// code is machine code as strings of the language: return; exit(0) and return; jump to itself; a breakpoint; put a 1 at the address
-// 64 KiB behind the code, and return.
+// code is machine code as strings of the language: return; exit(0) and return; jump to itself; a
+// breakpoint; put a 1 at the address 64 KiB behind the code, and return.
 var code = map[string]struct{ ret, exit, loop, trap, store string }{
 	"amd64": {`"\xc3"`, `"\xb8\x3c\x00\x00\x00\x0f\x05\xc3"`, `"\xeb\xfe"`, `"\xcc"`, `"\xc6\x05\xf9\xff\x00\x00\x01\xc3"`},
 	"arm64": {`"\xc0\x03\x5f\xd6"`, `"\xa8\x0b\x80\xd2\x01\x00\x00\xd4\xc0\x03\x5f\xd6"`, `"\x00\x00\x00\x14"`, `"\x00\x00\x20\xd4"`,
@@ -134,7 +134,8 @@ func TestStoryS9MachineCode(t *testing.T) {
 	l.want("SIGSEGV/ACCERR", "exec a")
 	l.all("mprotect a rx", "exec a")
 	l.want("SIGSEGV/ACCERR", "write a "+code.ret)
-	// Code of one's own makes no system call, and a loop is stopped. Each has a page: on arm64 the caches need not notice that code changed.
+	// Code of one's own makes no system call, and a loop is stopped. Each has a page: on arm64
+	// the caches need not notice that code changed.
 	for name, text := range map[string]string{"exit": code.exit, "loop": code.loop, "trap": code.trap} {
 		l.all(name+" = mmap 1p rw private anon", "write "+name+" "+text, "mprotect "+name+" rx")
 	}

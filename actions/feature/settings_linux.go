@@ -102,7 +102,8 @@ func thp(*machine) string {
 	return thpOf(enabled, own, err == nil && off != 0)
 }
 
-// thp2m asks for one entry of the table above: it stands for as many pages as there are entries of 8 bytes in one.
+// thp2m asks for one entry of the table above: it stands for as many pages as there are entries
+// of 8 bytes in one.
 func thp2m(*machine) string {
 	if size := pageSize * pageSize / 8; size != 2<<20 {
 		return fmt.Sprintf("pages have %d KiB here, and huge ones %d MiB", pageSize>>10, size>>20)

@@ -4,7 +4,8 @@ import (
 	"cowscope/vmspace"
 )
 
-// Lesson is a lesson that was read whole and found well formed, with all that it holds for any machine: see On. It is never changed.
+// Lesson is a lesson that was read whole and found well formed, with all that it holds for any
+// machine: see On. It is never changed.
 type Lesson struct {
 	ID   string // what progress is kept under: the name of a lesson that cowscope brings along, the path of any other
 	File string // what errors and problems call it

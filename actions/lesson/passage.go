@@ -9,14 +9,16 @@ import (
 	"cowscope/actions/lang"
 )
 
-// Passages are for the machines that have a feature: whole lines between two comments, which Markdown does not show.
+// Passages are for the machines that have a feature: whole lines between two comments, which
+// Markdown does not show.
 //
 //	<!-- needs arm64 -->
 //	`ret` is `c0 03 5f d6`.
 //	<!-- end -->
 //
-// Rules of this file: every passage is read on every machine, so that the mistakes of a file are the same everywhere;
-// what a machine lacks is left out of what was read. Steps are the same everywhere, and with them what is remembered of them.
+// Rules of this file: every passage is read on every machine, so that the mistakes of a file are
+// the same everywhere; what a machine lacks is left out of what was read. Steps are the same
+// everywhere, and with them what is remembered of them.
 
 // passage is one that is being read.
 type passage struct {
@@ -35,7 +37,8 @@ const (
 	endMark   = "<!-- end -->"
 )
 
-// comment gives the words of a line that begins with a comment. alone says that the line holds nothing else.
+// comment gives the words of a line that begins with a comment. alone says that the line holds
+// nothing else.
 func comment(n int, line string) (words []source, alone bool) {
 	const opens, closes = "<!--", "-->"
 	indent := len(line) - len(strings.TrimLeft(line, " "))
@@ -74,7 +77,8 @@ func (p *parser) mark(n int, line string) bool {
 	return true
 }
 
-// nearMark is the mark that was meant by a word with more words behind it, "" for an ordinary comment.
+// nearMark is the mark that was meant by a word with more words behind it, "" for an ordinary
+// comment.
 func nearMark(word string, more int) string {
 	for _, m := range []string{"needs", "end"} {
 		if near := len(word) > 3 && lang.Nearest(word, []string{m}) != ""; (near || strings.EqualFold(word, m)) && (m == "needs") == (more > 0) {
@@ -149,7 +153,8 @@ func (p *parser) besides(it *Item) bool {
 	return p.passage == nil && it.passage == 0 || p.passage != nil && it.passage == p.passage.line
 }
 
-// On gives the lesson as it is where a machine has these features, and names those for want of which something was left out.
+// On gives the lesson as it is where a machine has these features, and names those for want of
+// which something was left out.
 func (l *Lesson) On(has func(feature string) bool) (here *Lesson, without []string) {
 	out := *l
 	out.Steps = slices.Clone(l.Steps)

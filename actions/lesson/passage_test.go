@@ -156,7 +156,8 @@ func TestPassageMistakes(t *testing.T) {
 	}
 }
 
-// passages is a lesson with a passage for what is here and one for what is not: each would fail where it must not run.
+// passages is a lesson with a passage for what is here and one for what is not: each would fail
+// where it must not run.
 func passages(t *testing.T) (text, without string) {
 	here, without := "amd64", "arm64"
 	if ok, _, err := feature.Available(here); err != nil {
@@ -215,7 +216,8 @@ func TestPassagesArePlayed(t *testing.T) {
 	}
 }
 
-// The lessons that come along are whole for each architecture: the same steps, and something to do for both.
+// The lessons that come along are whole for each architecture: the same steps, and something to
+// do for both.
 func TestArchitectures(t *testing.T) {
 	list, err := List()
 	if err != nil {

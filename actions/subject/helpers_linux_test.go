@@ -134,8 +134,9 @@ func mmap(t testing.TB, p *Process, pages, prot uint64) uint64 {
 	return e.Value
 }
 
-// machine maps a page of code at an address of the kernel's choice. It becomes executable when it has been written:
-// then the kernel makes the caches of instructions true, where the processor does not.
+// machine maps a page of code at an address of the kernel's choice. It becomes executable when it
+// has been written: then the kernel makes the caches of instructions true, where the processor
+// does not.
 func machine(t testing.TB, p *Process, code ...byte) uint64 {
 	t.Helper()
 	addr := mmap(t, p, 1, readWrite)

@@ -11,7 +11,8 @@ var (
 	zeroCode = words(0xd2800000)             // mov x0, #0: as long as a system call
 )
 
-// nonsense are instructions to fill the stubs with: nop, trap, zeros, ret (from stub to stub for ever), hlt, hvc.
+// nonsense are instructions to fill the stubs with: nop, trap, zeros, ret (from stub to stub for
+// ever), hlt, hvc.
 var nonsense = [][]byte{words(0xd503201f), words(brk), words(0), retCode, words(0xd4400000), words(0xd4000002)}
 
 var foreignCode = []foreign{

@@ -8,7 +8,8 @@ import (
 	"time"
 )
 
-// Foreign machine code, as a user may write it. The code itself is in a table for each architecture.
+// Foreign machine code, as a user may write it. The code itself is in a table for each
+// architecture.
 
 // foreign is machine code, and how a jump to it ends.
 type foreign struct {
