@@ -53,7 +53,7 @@ func TestReadSpoiled(t *testing.T) {
 			whole++
 		}
 	})
-	if whole == 0 {
+	if whole == 0 && !testing.Short() { // which makes too few checks for it
 		t.Error("nothing was ever spoiled without an error")
 	}
 }
