@@ -5,6 +5,7 @@ package subject
 import (
 	"bytes"
 	"encoding/binary"
+	"os"
 )
 
 // The program, byte by byte: an ELF header, two program headers, and one page
@@ -25,7 +26,7 @@ const (
 	pfW        = 2
 	pfR        = 4
 
-	textSize = 4096 // of stubs; the mapping is one page whatever its size
+	textSize = 4096 // what stubs and data may take: the smallest page there is
 )
 
 type elfHeader struct {
@@ -59,21 +60,19 @@ func program(gate string, filter []byte) []byte {
 		Entry: textBase + stubEntry, Phoff: ehSize,
 		Ehsize: ehSize, Phentsize: phSize, Phnum: 2,
 	})
+	page := text(gate, filter)
 	put(progHeader{
 		Type: ptLoad, Flags: pfR | pfX, Offset: textOffset, Vaddr: textBase, Paddr: textBase,
-		Filesz: textSize, Memsz: textSize, Align: textOffset,
+		Filesz: uint64(len(page)), Memsz: uint64(len(page)), Align: textOffset,
 	})
 	put(progHeader{Type: ptGNUStack, Flags: pfR | pfW, Align: 16})
-	image := make([]byte, textOffset+textSize)
-	copy(image, b.Bytes())
-	copy(image[textOffset:], text(gate, filter))
-	return image
+	return append(append(b.Bytes(), make([]byte, textOffset-b.Len())...), page...)
 }
 
 // text is the page of stubs. What is not a stub is traps, so that a jump to any
 // instruction boundary of the page ends at once.
 func text(gate string, filter []byte) []byte {
-	page := bytes.Repeat(trapBytes, textSize/len(trapBytes))
+	page := bytes.Repeat(trapBytes, os.Getpagesize()/len(trapBytes))
 	for _, c := range code {
 		copy(page[c.at:], c.bytes)
 	}

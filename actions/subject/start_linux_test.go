@@ -181,3 +181,13 @@ func TestEverySource(t *testing.T) {
 		}
 	})
 }
+
+// Traps fill the text page to its end, whatever the size of a page.
+func TestTextEndsWithTraps(t *testing.T) {
+	inSubject(t, Config{}, func(p *Process) {
+		last := textBase + pageSize - uint64(len(trapBytes))
+		if e := must(t)(p.Jump(last)); !e.Trap || e.IP != last {
+			t.Error(describe(e))
+		}
+	})
+}
