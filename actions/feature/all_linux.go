@@ -30,7 +30,7 @@ var All = []Feature{
 	{"mseal", "mseal: nothing may change a mapping any more", "6.10", sealable},
 	{"lazyfree", "MADV_FREE: the kernel drops pages when it likes", "4.5", lazyfree},
 	{"populate-advice", "MADV_POPULATE_READ and _WRITE: fault in now", "5.14", populateAdvice},
-	{"mlock", "mlock: 64 KiB may be kept in memory", "", lockable},
+	{"mlock", "mlock: 16 pages may be kept in memory", "", lockable},
 	{"mlock2", "MLOCK_ONFAULT: lock pages as they are touched", "4.4", lockableOnFault},
 	{"pkeys", "protection keys: pkey_alloc, execute-only memory", "4.9", protectionKeys},
 

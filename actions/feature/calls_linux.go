@@ -131,8 +131,7 @@ func collapse(*machine) string {
 }
 
 func lockable(*machine) string {
-	const size = 64 << 10
-	return borrow(max(size, pageSize), rw, anon, func(a area) string {
+	return borrow(16*pageSize, rw, anon, func(a area) string {
 		if err := unix.Mlock(a.bytes()); err != nil {
 			return answers("mlock", err) + memlockLimit()
 		}
