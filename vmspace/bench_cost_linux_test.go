@@ -57,9 +57,9 @@ func (p *prober) run() {
 	runtime.LockOSThread()
 	for p.on.Load() {
 		start := time.Now()
-		at, _, errno := unix.Syscall6(unix.SYS_MMAP, 0, pg, rw, private, 1<<64-1, 0)
+		at, _, errno := unix.Syscall6(unix.SYS_MMAP, 0, uintptr(pg), rw, private, 1<<64-1, 0)
 		if errno == 0 {
-			unix.Syscall(unix.SYS_MUNMAP, at, pg, 0)
+			unix.Syscall(unix.SYS_MUNMAP, at, uintptr(pg), 0)
 		}
 		p.count[min(int(time.Since(start)/time.Microsecond), len(p.count)-1)]++
 	}

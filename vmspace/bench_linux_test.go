@@ -86,7 +86,7 @@ func BenchmarkRead(b *testing.B) {
 	}, func() {
 		text, err = readAll(maps, text)
 		check(b, err)
-		_, err := preadFull(pagemap, words, arena/pg*8)
+		_, err := preadFull(pagemap, words, int64(arena/pg*8))
 		check(b, err)
 	})
 }
@@ -162,7 +162,7 @@ func BenchmarkBarePread(b *testing.B) {
 	defer f.Close()
 	var w [8]byte
 	for b.Loop() {
-		_, err := unix.Pread(int(f.Fd()), w[:], arena/pg*8)
+		_, err := unix.Pread(int(f.Fd()), w[:], int64(arena/pg*8))
 		check(b, err)
 	}
 	_ = binary.NativeEndian.Uint64(w[:])

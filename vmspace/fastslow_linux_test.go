@@ -8,14 +8,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// hugeState adds 4 MiB behind the arena's first pages: a huge page that the child has split by a write, and a huge zero page.
+// hugeState adds two blocks behind the arena's first pages: a huge page that the child has split by a write, and a huge zero page.
 func hugeState(p *puppet) (r Range, ok bool) {
-	r = Range{arena + 4<<20, arena + 8<<20}
+	r = Range{arena + 2*block, arena + 4*block}
 	p.mmap(r.Start, r.Len(), rw, private)
 	p.must("call %d %d %d %d", unix.SYS_MADVISE, r.Start, r.Len(), 14) // hugepage
 	p.store(r.Start, 1)
-	p.load(r.Start + 2<<20)
-	errno, _ := p.ask("call %d %d %d %d", unix.SYS_MADVISE, r.Start, uint64(2<<20), 25) // collapse
+	p.load(r.Start + block)
+	errno, _ := p.ask("call %d %d %d %d", unix.SYS_MADVISE, r.Start, block, 25) // collapse
 	return r, errno == 0
 }
 
@@ -117,7 +117,7 @@ func TestUpdateOfAHugePage(t *testing.T) {
 			for _, step := range []struct {
 				child int
 				page  uint64
-			}{{0, 0}, {0, 7}, {1, 0}, {1, 511}, {-1, 9}, {0, 600}, {-1, 0}} {
+			}{{0, 0}, {0, 7}, {1, 0}, {1, block/pg - 1}, {-1, 9}, {0, block/pg + 88}, {-1, 0}} {
 				at := huge.Start + step.page*pg
 				label := fmt.Sprintf("p%d", step.child+2)
 				if step.child < 0 {
@@ -145,17 +145,17 @@ func TestUpdateOfAHugePage(t *testing.T) {
 // Without the scan and without root smaps says that pages are huge, where all of a mapping are.
 func TestHugeWithoutScan(t *testing.T) {
 	p := startPuppet(t)
-	at := uint64(arena + 16<<20)
-	p.mmap(at, 2<<20, rw, private)
-	p.must("call %d %d %d %d", unix.SYS_MADVISE, at, uint64(2<<20), unix.MADV_HUGEPAGE)
+	at := arena + 8*block
+	p.mmap(at, block, rw, private)
+	p.must("call %d %d %d %d", unix.SYS_MADVISE, at, block, unix.MADV_HUGEPAGE)
 	p.store(at, 1)
-	if errno, _ := p.ask("call %d %d %d %d", unix.SYS_MADVISE, at, uint64(2<<20), unix.MADV_COLLAPSE); errno != 0 {
+	if errno, _ := p.ask("call %d %d %d %d", unix.SYS_MADVISE, at, block, unix.MADV_COLLAPSE); errno != 0 {
 		t.Skip("needs thp: the kernel had no huge page to give")
 	}
 	r := newReader(t, Options{NoScan: true, NoFrames: true, SmallMappings: 1 << 20, SmallPages: 1 << 30})
 	for _, want := range []Attrs{Huge, 0} {
 		q := read(t, r, p.family()).Processes[0]
-		for page := range uint64(512) {
+		for page := range block / pg {
 			if run := q.PageAt(at+page*pg, pg); run.State != Anon || run.Attrs&Huge != want {
 				t.Fatalf("page %d: %s %q, want %q", page, run.State, run.Attrs.Names(), want.Names())
 			}

@@ -24,7 +24,12 @@ import (
 const (
 	puppetEnv = "VMSPACE_PUPPET"
 	arena     = 0x1000_0000_0000 // addresses that nothing else uses
-	pg        = 4096
+)
+
+// Sizes of this machine.
+var (
+	pg    = uint64(os.Getpagesize())
+	block = hugeBlock(pg)
 )
 
 func TestMain(m *testing.M) {
@@ -198,7 +203,7 @@ var orders = map[string]func(words []string, n [8]uint64) (uint64, unix.Errno){
 	},
 	"stripe": func(_ []string, n [8]uint64) (uint64, unix.Errno) { // takes writing from every other page, so that each is a mapping
 		for a := n[1] + pg; a < n[1]+n[2]; a += 2 * pg {
-			unix.Syscall(unix.SYS_MPROTECT, uintptr(a), pg, unix.PROT_READ)
+			unix.Syscall(unix.SYS_MPROTECT, uintptr(a), uintptr(pg), unix.PROT_READ)
 		}
 		return 0, 0
 	},

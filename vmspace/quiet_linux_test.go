@@ -167,8 +167,8 @@ func TestRefine(t *testing.T) {
 		t.Skip("needs frames: what is refined is what frames show")
 	}
 	p := startPuppet(t)
-	p.mmap(arena, 512*pg, rw, private)
-	p.must("call %d %d %d %d", unix.SYS_MADVISE, uint64(arena), 512*pg, unix.MADV_HUGEPAGE)
+	p.mmap(arena, block, rw, private)
+	p.must("call %d %d %d %d", unix.SYS_MADVISE, uint64(arena), block, unix.MADV_HUGEPAGE)
 	p.store(arena, 1)
 	p.fork()
 	p.inChild(0, 's', arena+5*pg, 1)

@@ -189,7 +189,7 @@ func buildMixed(addr, n uint64, file string) error {
 	}
 	for i := uint64(0); i < n; i += 16 {
 		const guardInstall = 102
-		if _, _, errno := unix.Syscall(unix.SYS_MADVISE, uintptr(addr+i*pg), pg, guardInstall); errno != 0 {
+		if _, _, errno := unix.Syscall(unix.SYS_MADVISE, uintptr(addr+i*pg), uintptr(pg), guardInstall); errno != 0 {
 			return errno
 		}
 	}

@@ -26,7 +26,7 @@ func writeProtected(t *testing.T, pages, touched int) (addr uint64) {
 		t.Skipf("needs uffd-wp: userfaultfd answers %v", errno)
 	}
 	t.Cleanup(func() { unix.Close(int(fd)) })
-	size := pages * pg
+	size := pages * int(pg)
 	b, err := unix.Mmap(-1, 0, size, rw, private)
 	if err != nil {
 		t.Fatal(err)
@@ -36,7 +36,7 @@ func writeProtected(t *testing.T, pages, touched int) (addr uint64) {
 		t.Fatal(err)
 	}
 	for i := range touched {
-		b[i*pg] = 1
+		b[i*int(pg)] = 1
 	}
 	api := [3]uint64{0xaa, 1 | uffdUnpopulated}
 	register := [4]uint64{addressOf(b), uint64(size), 2}

@@ -305,7 +305,7 @@ func TestUpdateFollowsAReplacedAlias(t *testing.T) {
 	p := startPuppet(t)
 	defer p.stop()
 	r, full := newReader(t, Options{SmallMappings: -1, KPageBudget: 1 << 20}), newReader(t, Options{SmallMappings: -1, KPageBudget: 1 << 20})
-	const far = arena + 700*pg
+	far := arena + 700*pg
 	p.mmapFile(arena, 8*pg, rw, unix.MAP_PRIVATE, file)
 	p.mmapFile(far, 8*pg, rw, unix.MAP_PRIVATE, file)
 	p.load(arena + 3*pg)
