@@ -73,8 +73,12 @@ func explainMmap(st *Step, c *call) string {
 		text += " It has the same letters and backing as its neighbour, so the kernel made them one mapping."
 	}
 	text += execOnlyText(st)
-	if asked, _ := c.quantity("length", 0); asked%st.After.PageSize != 0 {
-		text += fmt.Sprintf(" %s were asked for: a mapping is whole pages, the rest of the last one can be used too.", bytesCount(asked))
+	if asked, _ := c.quantity("length", 0); asked != st.Focus.Len() {
+		kind := "pages"
+		if huge := c.poolPage(&settings{}); huge > 0 {
+			kind = "huge pages of " + sizeOf(huge)
+		}
+		text += fmt.Sprintf(" %s were asked for: a mapping is whole %s, the rest of the last one can be used too.", bytesCount(asked), kind)
 	}
 	if name, ok := c.cmd.Word("file"); ok {
 		text += fmt.Sprintf(" %s was opened (%s) and is closed again: the mapping itself keeps the file.", printable.Name(name), c.mode)

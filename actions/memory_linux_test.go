@@ -40,7 +40,7 @@ func TestStoryS19Dontneed(t *testing.T) {
 	l.reads("read a", 0)
 	l.all("b = mmap 2p rw shared anon", "write b 5", "madvise b dontneed")
 	l.reads("read b", 5)
-	l.want("EINVAL", "madvise a+1 4096 dontneed")
+	l.want("EINVAL", "madvise a+1 1p dontneed")
 	l.all("mlock a")
 	l.want("EINVAL", "madvise a dontneed") // locked pages are not dropped
 	l.all("madvise a dontneed_locked")
@@ -55,7 +55,7 @@ func TestStoryS20Mremap(t *testing.T) {
 		t.Error(st.Why)
 	}
 	now := l.s.last().Names.bound("p1", "a")
-	if now.Start == before.Start || now.Pages(4096) != 4 {
+	if now.Start == before.Start || now.Pages(ps) != 4 {
 		t.Errorf("a went from %v to %v", before, now)
 	}
 	if l.frame("p1", "a", 0) != frame {
@@ -67,7 +67,7 @@ func TestStoryS20Mremap(t *testing.T) {
 	}
 	l.reads("read a", 5)
 	l.all("mremap a 1p")
-	if n := l.s.last().Names.bound("p1", "a").Pages(4096); n != 1 {
+	if n := l.s.last().Names.bound("p1", "a").Pages(ps); n != 1 {
 		t.Errorf("a has %d pages", n)
 	}
 	l.all("mremap a 1p maymove fixed=0x500000000000")
@@ -75,6 +75,20 @@ func TestStoryS20Mremap(t *testing.T) {
 		t.Error("it is not where it was put")
 	}
 	l.want("EINVAL", "mremap a 1p fixed=0x500000000000")
+}
+
+// Memory from a pool is whole huge pages, and so is what the name stands for, and what counts.
+func TestMmapOfThePool(t *testing.T) {
+	own, _ := (&settings{}).meminfo("Hugepagesize")
+	for flag, size := range map[string]uint64{"hugetlb": own, "hugetlb_2m": 2 << 20} {
+		l := open(t)
+		st := l.want(ResultOK, "a = mmap 1p rw private anon noreserve "+flag)
+		if n := st.Names.bound("p1", "a").Len(); n != size || !strings.Contains(st.Why, "a mapping is whole huge pages of "+sizeOf(size)) ||
+			strings.Contains(st.Why, "neighbour") {
+			t.Errorf("%s: %d bytes: %s", flag, n, st.Why)
+		}
+		l.want(ResultOK, "munmap a")
+	}
 }
 
 func TestStoryS21Brk(t *testing.T) {

@@ -66,7 +66,12 @@ func runMmap(c *call) error {
 	if err != nil {
 		return err
 	}
-	if !c.mayMap() || !c.mayPool(length) {
+	size := c.pageSize()
+	if huge := c.poolPage(&settings{}); huge > 0 {
+		size = huge
+	}
+	whole := (length + size - 1) &^ (size - 1) // 0 where it does not fit 64 bits: that is refused
+	if !c.mayMap() || !c.mayPool(whole) {
 		return nil
 	}
 	fd, shown, ok, err := c.descriptor()
@@ -80,7 +85,7 @@ func runMmap(c *call) error {
 		at = fmt.Sprintf("0x%x", addr)
 	}
 	c.Call = fmt.Sprintf("mmap(%s, %d, %s, %s, %s, %d)", at, length, protText(prot), names, shown, offset)
-	c.mapsShared = c.bringsShared(length)
+	c.mapsShared = c.bringsShared(whole)
 	ret, ok, err := c.syscall(sysMmap, addr, length, uint64(prot), flags, fd, offset)
 	if err == nil && c.cmd.Given("file") {
 		err = c.closeFile(fd)
@@ -91,8 +96,7 @@ func runMmap(c *call) error {
 	if err != nil || !ok {
 		return err
 	}
-	ps := c.pageSize()
-	r := vmspace.Range{Start: ret, End: ret + (length+ps-1)&^(ps-1)}
+	r := vmspace.Range{Start: ret, End: ret + whole}
 	c.Value, c.HasValue = ret, true
 	name := c.cmd.Bind
 	if name == "" {
@@ -101,6 +105,20 @@ func runMmap(c *call) error {
 	c.bind(name, Binding{r, c.s.last().N + 1})
 	c.focus(r)
 	return nil
+}
+
+// poolPage is the size of the pages that an mmap takes from a pool of huge pages, whole ones (mm/mmap.c, ksys_mmap_pgoff); 0 where it
+// takes none.
+func (c *call) poolPage(l *settings) uint64 {
+	flags, _ := c.bits(mmapFlags)
+	switch log := flags >> 26 & 0x3f; {
+	case flags&0x40000 == 0:
+		return 0
+	case log > 0:
+		return 1 << log
+	}
+	n, _ := l.meminfo("Hugepagesize")
+	return n
 }
 
 // reachOfMmap: memory that is not plain brings VmFlags, or a file, with it.

@@ -274,17 +274,7 @@ func (e *evidence) promised() bool {
 }
 
 // hugePage is the size of huge page that an mmap asks for, 0 if for none.
-func (e *evidence) hugePage() uint64 {
-	flags, _ := e.bits(mmapFlags)
-	switch log := flags >> 26 & 0x3f; {
-	case flags&0x40000 == 0:
-		return 0
-	case log > 0:
-		return 1 << log
-	}
-	n, _ := e.meminfo("Hugepagesize")
-	return n
-}
+func (e *evidence) hugePage() uint64 { return e.poolPage(&e.settings) }
 
 func (e *evidence) hugeKnown() bool { _, known := e.hugeFree(); return known }
 
