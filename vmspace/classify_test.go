@@ -128,3 +128,32 @@ func TestRefineRuns(t *testing.T) {
 }
 
 const pg4k = 4096
+
+// What may be a huge page is as large as one is with pages of that size.
+func TestPerhapsHalfSplit(t *testing.T) {
+	for size, table := range map[uint64]uint64{4 << 10: 512, 16 << 10: 2048, 64 << 10: 8192} {
+		run := func(page, n uint64, s State, word uint64) Run {
+			return Run{Start: page * size, Pages: n, Word: WordPresent | word, State: s, Mapcount: -1, Shift: shiftOf(size)}
+		}
+		for name, c := range map[string]struct {
+			mine, theirs Run
+			unsure       uint64 // pages
+		}{
+			"a whole block":         {run(table, table, Anon, WordExclusive), run(table+9, 3, COW, 0), 3},
+			"a page less":           {run(table, table-1, Anon, WordExclusive), run(table+9, 3, COW, 0), 0},
+			"as long, and crooked":  {run(table+1, table, Anon, WordExclusive), run(table+9, 3, COW, 0), 0},
+			"two blocks, one known": {run(table, 2*table, Anon, WordExclusive), run(2*table-1, 2, Anon, WordExclusive), 0},
+			"over an edge":          {run(table, 2*table, Anon, WordExclusive), run(2*table-1, 2, COW, 0), 2},
+		} {
+			n := uint64(0)
+			for _, r := range refine([]Run{c.mine}, NewList([]Run{c.theirs}), perhapsHalfSplit) {
+				if r.State == Unknown {
+					n += r.Pages
+				}
+			}
+			if n != c.unsure {
+				t.Errorf("%s, pages of %d: %d are not known, want %d", name, size, n, c.unsure)
+			}
+		}
+	}
+}

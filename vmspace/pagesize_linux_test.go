@@ -78,12 +78,6 @@ func (o *oddSpace) snapshot(p *Process) *Snapshot {
 	return &Snapshot{PageSize: o.size, Frames: true, Processes: []*Process{p}}
 }
 
-func eachPageSize(t *testing.T, test func(t *testing.T, size uint64)) {
-	for _, size := range []uint64{4 << 10, 16 << 10, 64 << 10} {
-		t.Run(fmt.Sprint(size), func(t *testing.T) { test(t, size) })
-	}
-}
-
 func TestPageSizesStates(t *testing.T) {
 	eachPageSize(t, func(t *testing.T, size uint64) {
 		o := newOddSpace(t, size)

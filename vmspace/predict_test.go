@@ -137,11 +137,43 @@ func predictSpace() *Process {
 	}
 }
 
+// eachPageSize runs a test with the sizes of pages that arm64 may have.
+func eachPageSize(t *testing.T, test func(t *testing.T, size uint64)) {
+	for _, size := range []uint64{4 << 10, 16 << 10, 64 << 10} {
+		t.Run(fmt.Sprint(size), func(t *testing.T) { test(t, size) })
+	}
+}
+
+// withPages is a process of 4 KiB pages with as many pages of another size.
+func withPages(p *Process, size uint64) *Process {
+	q, by := *p, size/pg4k
+	q.Shift = shiftOf(size)
+	q.Mappings = NewList(slices.Collect(func(yield func(Mapping) bool) {
+		for _, m := range p.Mappings.All() {
+			m.Start, m.End, m.Offset = m.Start*by, m.End*by, m.Offset*by
+			if !yield(m) {
+				return
+			}
+		}
+	}))
+	q.Pages = NewList(slices.Collect(func(yield func(Run) bool) {
+		for _, r := range p.Pages.All() {
+			r.Start, r.Shift = r.Start*by, q.Shift
+			if !yield(r) {
+				return
+			}
+		}
+	}))
+	return &q
+}
+
+func TestPredict(t *testing.T) { eachPageSize(t, testPredict) }
+
 // One table, long because it has a row for every case.
-func TestPredict(t *testing.T) {
-	p := predictSpace()
+func testPredict(t *testing.T, size uint64) {
+	p := withPages(predictSpace(), size)
 	sized, stack, calm := NoFacts, NoFacts, NoFacts
-	sized.FileSize, stack.StackLimit, stack.OnlyStack, calm.NeverForked = pg4k+1, 80*pg4k, true, true
+	sized.FileSize, stack.StackLimit, stack.OnlyStack, calm.NeverForked = int64(size)+1, 80*size, true, true
 	arm := NoFacts
 	arm.Arch = "arm64"
 	keys := NoFacts
@@ -214,7 +246,7 @@ func TestPredict(t *testing.T) {
 		{"beyond the limit", 329, Store, stack, "SIGSEGV/MAPERR"},
 		{"within the stack guard gap", 300, Store, Facts{StackLimit: 1 << 30}, "SIGSEGV/MAPERR"},
 	} {
-		got := Predict(p, c.page*pg4k+7, c.access, c.facts)
+		got := Predict(p, c.page*size+7, c.access, c.facts)
 		if s := strings.Trim(fmt.Sprint(got.Can), "[]"); s != c.want || got.Why == "" {
 			t.Errorf("%s %s: %s (%s), want %s", c.what, c.access, s, got.Why, c.want)
 		}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"reflect"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -47,6 +48,57 @@ func TestReadStory(t *testing.T) {
 	f := rec.Steps[10].Focus
 	if p := rec.Steps[11].Predict("p1", f.Start+4096, vmspace.Load); len(p.Can) != 1 || p.Can[0] != vmspace.BusErr {
 		t.Errorf("%+v", p)
+	}
+}
+
+var anyPlace = regexp.MustCompile(`"(start|end|stack_limit|fault_address)":"0x([0-9a-f]+)"|"(rss|pss|offset|page_size)":([0-9]+)`)
+
+// resized is a recording with pages of another size: all that lies in the user's half of the addresses is as many pages as it was.
+func resized(b []byte, size uint64) []byte {
+	by := size / 4096
+	return anyPlace.ReplaceAllFunc(b, func(field []byte) []byte {
+		m := anyPlace.FindSubmatch(field)
+		if len(m[3]) > 0 {
+			n, _ := strconv.ParseUint(string(m[4]), 10, 64)
+			return fmt.Appendf(nil, `"%s":%d`, m[3], n*by)
+		}
+		n, _ := strconv.ParseUint(string(m[2]), 16, 64)
+		if n < 1<<47 {
+			n *= by
+		} else { // the vsyscall page
+			n = n&^0x1000 + n&0x1000*by
+		}
+		return fmt.Appendf(nil, `"%s":"0x%x"`, m[1], n)
+	})
+}
+
+// A recording has the page size of its machine, whatever this one has.
+func TestReadOtherPageSizes(t *testing.T) {
+	was := stepsOf(must(Read(bytes.NewReader(story(t)))))
+	for _, size := range []uint64{16 << 10, 64 << 10} {
+		rec, err := Read(bytes.NewReader(resized(story(t), size)))
+		if err != nil {
+			t.Fatal(size, err)
+		}
+		for i, st := range rec.Steps {
+			if st.After.PageSize != size || len(st.Changes) != len(was[i].Changes) {
+				t.Errorf("step %d: pages of %d, changes %+v, want %+v", i, st.After.PageSize, st.Changes, was[i].Changes)
+			}
+			for j, c := range st.Changes {
+				if w := was[i].Changes[j]; c.Pages != w.Pages || c.From != w.From || c.To != w.To || c.Range.Len()*4096 != w.Range.Len()*size {
+					t.Errorf("step %d: %+v, want %+v", i, c, w)
+				}
+			}
+		}
+		if f := rec.Steps[1].Focus; f.Pages(size) != 4 || rec.Steps[3].After.Process("p1").Resident(f) != 1 {
+			t.Errorf("mapped %v", f)
+		}
+		f := rec.Steps[10].Focus
+		for at, want := range map[uint64]vmspace.Happening{size - 1: vmspace.NoFault, size: vmspace.BusErr} {
+			if p := rec.Steps[11].Predict("p1", f.Start+at, vmspace.Load); len(p.Can) != 1 || p.Can[0] != want {
+				t.Errorf("byte %d: %+v", at, p)
+			}
+		}
 	}
 }
 
