@@ -12,13 +12,13 @@ import (
 
 // Every attribute on a live process: vmspace.Proofs names the tests.
 
-// hugePage maps 4 MiB of which the first 2 are one huge page, written to, and the second untouched.
+// hugePage maps two huge pages, of which the first is written to, and the second untouched.
 func hugePage(t *testing.T) *lab {
 	l := open(t)
 	require(t, "thp", "collapse")
-	l.sure("a = mmap 4m rw private anon", "madvise a hugepage", "write a 1")
+	l.sure("a = mmap "+blocks(2)+" rw private anon", "madvise a hugepage", "write a 1")
 	if l.attrs("p1", "a", 0)&vmspace.Huge == 0 { // none was to be had at once: one is made
-		l.sure("madvise a 2m collapse")
+		l.sure("madvise a " + blocks(1) + " collapse")
 	}
 	if l.attrs("p1", "a", 0)&vmspace.Huge == 0 {
 		t.Fatal("there is no huge page")
@@ -26,7 +26,7 @@ func hugePage(t *testing.T) *lab {
 	return l
 }
 
-// whole wants all 512 pages in one state and huge, or not.
+// whole wants pages of a mapping in one state and huge, or not.
 func (l *lab) whole(label, name string, from, to uint64, state vmspace.State, huge bool) {
 	l.Helper()
 	for i := from; i < to; i++ {
@@ -41,15 +41,15 @@ func (l *lab) whole(label, name string, from, to uint64, state vmspace.State, hu
 // that both still have must not disagree.
 func TestHugePageOfAFamily(t *testing.T) {
 	l := hugePage(t)
-	l.whole("p1", "a", 0, 512, vmspace.Anon, true)
+	l.whole("p1", "a", 0, inBlock, vmspace.Anon, true)
 	l.certain("p1", "a", 0, "HUGE: one entry maps it")
 	l.sure("fork")
-	l.whole("p1", "a", 0, 512, vmspace.COW, true)
-	l.whole("p2", "a", 0, 512, vmspace.COW, true)
+	l.whole("p1", "a", 0, inBlock, vmspace.COW, true)
+	l.whole("p2", "a", 0, inBlock, vmspace.COW, true)
 	l.sure("@p2 write a 2")
 	l.states("p2", "a", "anon cow")
-	l.whole("p2", "a", 1, 512, vmspace.COW, false)
-	l.whole("p1", "a", 1, 512, vmspace.COW, true)
+	l.whole("p2", "a", 1, inBlock, vmspace.COW, false)
+	l.whole("p1", "a", 1, inBlock, vmspace.COW, true)
 	if l.frames() {
 		l.certain("p1", "a", 5, "a relative's frame")
 		if l.frame("p1", "a", 5) != l.frame("p2", "a", 5) || l.frame("p1", "a", 0) == l.frame("p2", "a", 0) {
@@ -67,11 +67,11 @@ func TestHugePageOfAFamily(t *testing.T) {
 // The words of a page that one entry maps all have the bit of the first small page. Whichever page the child copies, no page that it still
 // has copy-on-write is the parent's alone.
 func TestHugePageSpeaksOfItsFirst(t *testing.T) {
-	for _, first := range []string{"a", "a+5p", "a+511p"} {
+	for _, first := range []string{"a", "a+5p", fmt.Sprintf("a+%dp", inBlock-1)} {
 		l := hugePage(t)
 		l.sure("fork", "@p2 write "+first+" 2")
 		words := map[uint64]int{}
-		for i := range uint64(512) {
+		for i := range inBlock {
 			mine, theirs := l.page("p1", "a", i), l.page("p2", "a", i)
 			words[mine.Word&vmspace.WordExclusive>>56]++
 			if (theirs.State == vmspace.COW) && mine.State != vmspace.COW {
@@ -118,9 +118,9 @@ func TestHugePageAloneAgain(t *testing.T) {
 func TestHugePageCollapse(t *testing.T) {
 	l := open(t)
 	require(t, "collapse")
-	l.sure("a = mmap 2m rw private anon", "write a 1", "write a+9p 1", "read a+1p")
+	l.sure("a = mmap "+blocks(1)+" rw private anon", "write a 1", "write a+9p 1", "read a+1p")
 	l.sure("madvise a collapse")
-	l.whole("p1", "a", 0, 512, vmspace.Anon, true)
+	l.whole("p1", "a", 0, inBlock, vmspace.Anon, true)
 	l.sure("expect bytes a+9p 1")
 }
 
@@ -130,16 +130,16 @@ func TestHugeZeroPage(t *testing.T) {
 	if on, err := os.ReadFile("/sys/kernel/mm/transparent_hugepage/use_zero_page"); err != nil || on[0] != '1' {
 		t.Skip("needs use_zero_page: switched off in /sys/kernel/mm/transparent_hugepage")
 	}
-	l.happens(vmspace.ZeroMap, "read a+2m")
-	l.whole("p1", "a", 512, 1024, vmspace.Zero, true)
-	if l.page("p1", "a", 600).Word&vmspace.WordFile == 0 {
+	l.happens(vmspace.ZeroMap, "read a+"+blocks(1))
+	l.whole("p1", "a", inBlock, 2*inBlock, vmspace.Zero, true)
+	if l.page("p1", "a", inBlock+88).Word&vmspace.WordFile == 0 {
 		t.Log("bit 61 is clear: this kernel tells the huge zero page from a page of a file")
 	}
-	l.certain("p1", "a", 600, "PFNZERO")
+	l.certain("p1", "a", inBlock+88, "PFNZERO")
 	l.sure("fork")
-	l.whole("p2", "a", 512, 1024, vmspace.Zero, true)
-	l.happens(vmspace.ZeroFill, "@p1 write a+2m 1")
-	l.whole("p2", "a", 512, 1024, vmspace.Zero, true)
+	l.whole("p2", "a", inBlock, 2*inBlock, vmspace.Zero, true)
+	l.happens(vmspace.ZeroFill, "@p1 write a+"+blocks(1)+" 1")
+	l.whole("p2", "a", inBlock, 2*inBlock, vmspace.Zero, true)
 }
 
 func TestAttrKSM(t *testing.T) {
@@ -194,7 +194,7 @@ func TestAttrLazyFree(t *testing.T) {
 	l := open(t)
 	l.sure("a = mmap 4p rw private anon", "fill a 0x11", "madvise a+1p 2p free")
 	l.states("p1", "a", "anon anon anon anon")
-	l.sure("c = mmap 2m rw private anon", "write c 1", "madvise c collapse")
+	l.sure("c = mmap "+blocks(1)+" rw private anon", "write c 1", "madvise c collapse")
 	free := func() uint64 {
 		m, _ := l.s.last().After.Process("p1").MappingAt(l.page("p1", "a", 0).Start)
 		return m.Smaps.LazyFree / l.s.last().After.PageSize
@@ -208,7 +208,7 @@ func TestAttrLazyFree(t *testing.T) {
 		}
 		return out
 	}
-	want, doubt := ".ff.", "smaps counts 8 KiB of this mapping as freed lazily (MADV_FREE); which pages, only root"
+	want, doubt := ".ff.", "smaps counts "+pages(2)+" of this mapping as freed lazily (MADV_FREE); which pages, only root"
 	if l.frames() {
 		l.certain("p1", "a", 1, "14 SWAPBACKED clear")
 		l.certain("p1", "a", 0, "56 exclusive")
@@ -222,7 +222,7 @@ func TestAttrLazyFree(t *testing.T) {
 	l.happens(vmspace.NoFault, "write a+1p 9")
 	if l.frames() {
 		if free() == 1 && marked() == ".ff." {
-			l.doubted("p1", "a", 1, "8 KiB of this mapping are marked, and smaps counts 4 KiB")
+			l.doubted("p1", "a", 1, pages(2)+" of this mapping are marked, and smaps counts "+pages(1))
 			l.doubted("p1", "a", 2, "one that was written to since looks the same")
 			l.certain("p1", "a", 0, "56 exclusive")
 		} else {

@@ -2,8 +2,8 @@ package actions
 
 import (
 	"fmt"
+	"math/bits"
 	"os"
-	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -85,12 +85,12 @@ func TestSharedMemoryIsCountedOnce(t *testing.T) {
 	for range 4 {
 		l.all("madvise a dontneed", "touch a read", "madvise a dontneed", "touch a write", "mprotect a r", "mprotect a rw")
 	}
-	l.all("b = mmap 256m rw shared anon", "mprotect b r", "mprotect b rw", "touch b 100p", "fork", "@p2 touch a", "@p2 fill a 2", "@p2 exit", "wait")
+	l.all("b = mmap 256m rw shared anon", "mprotect b r", "mprotect b rw", "touch b 448k", "fork", "@p2 touch a", "@p2 fill a 2", "@p2 exit", "wait")
 	for range 3 {
 		l.all("madvise a remove", "fill a 3")
 	}
 	l.all("madvise a 5m remove", "c = mmap 4m rw shared anon populate", "munmap a", "a = mmap 10m rw shared anon populate")
-	if got := l.s.shared.count * 4096; got != 14<<20+100*4096 && os.Getpagesize() == 4096 {
+	if got := l.s.shared.count * ps; got != 14<<20+448<<10 {
 		t.Errorf("%d bytes of shared memory are counted", got)
 	}
 	for range 200 { // small ones come and go
@@ -103,7 +103,7 @@ func TestSharedMemoryIsCountedOnce(t *testing.T) {
 	}
 }
 
-// What no signal can stop is refused before it begins.
+// What no signal can stop is refused before it begins. A page has 8 bytes in a page table, whatever its size.
 func TestRefusedBeforehand(t *testing.T) {
 	forks := strings.Repeat("fork\n", 8)
 	texts := ""
@@ -111,12 +111,12 @@ func TestRefusedBeforehand(t *testing.T) {
 		texts += fmt.Sprintf("fwrite f %dk \"%s\"\n", 64*i, strings.Repeat("x", 30000))
 	}
 	for name, c := range map[string]struct{ before, refused, allowed string }{
-		"guard pages": {"a = mmap 4g rw private anon noreserve\nmadvise a nohugepage", "madvise a guard_install", "madvise a 256m guard_install"},
-		"guard pages, step by step": {"a = mmap 4g rw private anon noreserve\nmadvise a 512m guard_install\nmadvise a+512m 512m guard_install\n" +
-			"madvise a+1g 512m guard_install", "madvise a+1536m 2560m guard_install", "madvise a 512m guard_install"},
-		"page tables of a copy": {"a = mmap 2g rw private anon noreserve\nmadvise a nohugepage\nwrite a 1\nmadvise a 1g populate_read", forks, "fork"},
-		"page tables of a move": {"a = mmap 4g rw private anon noreserve\nmadvise a nohugepage\nmadvise a 3g populate_read",
-			"mremap a 4g maymove fixed=0x100000001000", ""},
+		"guard pages": {"a = mmap 1048576p rw private anon noreserve\nmadvise a nohugepage", "madvise a guard_install", "madvise a 65536p guard_install"},
+		"guard pages, step by step": {"a = mmap 1048576p rw private anon noreserve\nmadvise a 131072p guard_install\nmadvise a+131072p 131072p guard_install\n" +
+			"madvise a+262144p 131072p guard_install", "madvise a+393216p 655360p guard_install", "madvise a 131072p guard_install"},
+		"page tables of a copy": {"a = mmap 524288p rw private anon noreserve\nmadvise a nohugepage\nwrite a 1\nmadvise a 262144p populate_read", forks, "fork"},
+		"page tables of a move": {"a = mmap 1048576p rw private anon noreserve\nmadvise a nohugepage\nmadvise a 786432p populate_read",
+			"mremap a 1048576p maymove fixed=0x100000010000", ""},
 		"text": {"file f \"x\"", texts, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -211,21 +211,18 @@ func TestMappingsCount(t *testing.T) {
 // A collapse makes a huge page of each that is touched.
 func TestCollapseIsRefused(t *testing.T) {
 	require(t, "thp")
-	if runtime.GOARCH == "arm64" && os.Getpagesize() > 4096 {
-		t.Skip("huge pages of more than 2 MiB")
-	}
-	l := limited(t, Limits{Memory: 32 << 20})
-	l.all("a = mmap 64m rw private anon", "madvise a nohugepage")
+	l := limited(t, Limits{Memory: 16 * huge})
+	l.all("a = mmap "+blocks(32)+" rw private anon", "madvise a nohugepage")
 	var text strings.Builder
 	for i := range 32 {
-		fmt.Fprintf(&text, "write a+%dm 1\n", 2*i)
+		fmt.Fprintf(&text, "write a+%s 1\n", blocks(uint64(i)))
 	}
 	l.script(text.String())
 	l.all("madvise a hugepage")
 	if st := l.want(ResultRefused, "madvise a collapse"); !strings.Contains(st.Why, "--max-memory") {
 		t.Error(st.Why)
 	}
-	l.do("madvise a 4m collapse") // the kernel may have no huge page
+	l.do("madvise a " + blocks(2) + " collapse") // the kernel may have no huge page
 	l.all("write a 2")
 }
 
@@ -289,9 +286,15 @@ func TestSharedPages(t *testing.T) {
 }
 
 func TestMissingTables(t *testing.T) {
-	const table = 512 // pages
+	for _, size := range []uint64{4 << 10, 16 << 10, 64 << 10} {
+		missingTablesOf(t, size)
+	}
+}
+
+func missingTablesOf(t *testing.T, size uint64) {
+	table := size / 8 // pages
 	at := func(page, pages uint64, s vmspace.State) vmspace.Run {
-		return vmspace.Run{Start: page * 4096, Pages: pages, State: s}
+		return vmspace.Run{Start: page * size, Shift: uint8(bits.TrailingZeros64(size)), Pages: pages, State: s}
 	}
 	for name, c := range map[string]struct {
 		runs []vmspace.Run
@@ -300,14 +303,14 @@ func TestMissingTables(t *testing.T) {
 		"nothing":       {nil, 0},
 		"one page":      {[]vmspace.Run{at(5, 1, vmspace.None)}, 1},
 		"over an edge":  {[]vmspace.Run{at(table-1, 2, vmspace.None)}, 2},
-		"2 TiB":         {[]vmspace.Run{at(0, 1<<29, vmspace.None)}, 1 << 20},
+		"many":          {[]vmspace.Run{at(0, table<<20, vmspace.None)}, 1 << 20},
 		"there":         {[]vmspace.Run{at(0, 1<<20, vmspace.Guard)}, 0},
 		"behind a page": {[]vmspace.Run{at(3, 1, vmspace.Anon), at(4, table, vmspace.None)}, 1},
 		"far apart":     {[]vmspace.Run{at(0, 1, vmspace.None), at(table, 1, vmspace.None), at(9*table, 1, vmspace.None)}, 3},
 		"side by side":  {[]vmspace.Run{at(0, 1, vmspace.None), at(1, 1, vmspace.Anon), at(2, 1, vmspace.None), at(3, 1, vmspace.None)}, 1},
 	} {
-		if got := missingTables(slices.Values(c.runs), 4096); got != c.want*4096 {
-			t.Errorf("%s: %d bytes, want %d tables", name, got, c.want)
+		if got := missingTables(slices.Values(c.runs), size); got != c.want*size {
+			t.Errorf("%s, pages of %d: %d bytes, want %d tables", name, size, got, c.want)
 		}
 	}
 }

@@ -18,12 +18,12 @@ import (
 func TestRandomHugePages(t *testing.T) {
 	require(t, "thp")
 	rapid.Check(t, func(t *rapid.T) {
-		s, err := Open(Options{Limits: Limits{Memory: 256 << 20}})
+		s, err := Open(Options{Limits: Limits{Memory: 128 * huge}})
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer s.Close()
-		script := []string{"a = mmap 4m rw private anon", "madvise a hugepage"}
+		script := []string{"a = mmap " + blocks(2) + " rw private anon", "madvise a hugepage"}
 		for _, line := range script {
 			if st, err := s.Do(context.Background(), line); err != nil || st.Result != ResultOK {
 				t.Fatal(line, st, err)
@@ -53,8 +53,9 @@ func TestRandomHugePages(t *testing.T) {
 
 func drawHugeLine(t *rapid.T, s *Session) string {
 	st := s.last()
-	at := pick(t, "at", "a", "a+1p", "a+5p", "a+511p", "a+512p", "a+513p", "a+700p")
-	n := pick(t, "n", "1p", "1p", "8p", "600p")
+	edge := "a+" + blocks(1)
+	at := pick(t, "at", "a", "a+1p", "a+5p", edge+"-1p", edge, edge+"+1p", edge+"+188p")
+	n := pick(t, "n", "1p", "1p", "8p", blocks(1)+"+88p")
 	verb := pick(t, "verb", "write", "write", "write", "read", "fork", "exit", "munmap", "mprotect", "madvise", "madvise", "mlock", "munlock", "mremap",
 		"pkey_alloc", "pkey_set", "pkey_mprotect")
 	line := verb
@@ -83,7 +84,7 @@ func drawHugeLine(t *rapid.T, s *Session) string {
 		line = fmt.Sprintf("madvise %s %s %s", at, n, pick(t, "advice", "dontneed", "free", "collapse", "hugepage", "nohugepage", "populate_read",
 			"populate_write", "cold", "guard_install"))
 	case "mremap":
-		line = "mremap a+1p 3p 3p maymove fixed=a+520p"
+		line = "mremap a+1p 3p 3p maymove fixed=" + edge + "+8p"
 	default:
 		line = verb + " " + at + " " + n
 	}

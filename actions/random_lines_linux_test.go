@@ -55,7 +55,7 @@ func (d drawer) command() string {
 	case "write":
 		return fmt.Sprintf("write %s %s", d.place(), pick(d.T, "value", "1", "0xff", `"hello"`, `"across the edge"`))
 	case "read":
-		return "read " + d.place() + pick(d.T, "length", "", " 8", " 5000")
+		return "read " + d.place() + pick(d.T, "length", "", " 8", " 1p+900")
 	case "touch":
 		return "touch " + d.span() + pick(d.T, "access", "", " read", " write", " write")
 	case "fill":
@@ -91,11 +91,11 @@ func (d drawer) command() string {
 	case "use":
 		return "use " + d.label
 	case "file":
-		return "file " + d.file() + " " + pick(d.T, "content", "5000", "4p", "0", `"some text in a file"`, "2m")
+		return "file " + d.file() + " " + pick(d.T, "content", "1p+900", "4p", "0", `"some text in a file"`, "2m")
 	case "fwrite":
 		return "fwrite " + d.file() + " " + pick(d.T, "offset", "0", "1p", "4999", "3p+17") + ` "from outside"`
 	case "truncate":
-		return "truncate " + d.file() + " " + pick(d.T, "size", "0", "100", "5000", "2p", "8p")
+		return "truncate " + d.file() + " " + pick(d.T, "size", "0", "100", "1p+900", "2p", "8p")
 	case "rm":
 		return "rm " + d.file()
 	case "pkey_alloc":
@@ -113,7 +113,7 @@ func (d drawer) command() string {
 }
 
 func (d drawer) mmap() string {
-	size := pick(d.T, "size", "1p", "2p", "3p", "4p", "8p", "20p", "5000", "2m", "4m", "1g noreserve", "0")
+	size := pick(d.T, "size", "1p", "2p", "3p", "4p", "8p", "20p", "1p+900", "2m", "4m", "1g noreserve", "0")
 	size, extra, _ := strings.Cut(size, " ")
 	flags := pick(d.T, "kind", "private anon", "private anon", "private anon", "shared anon", "private file=x", "shared file=x", "private file=y", "shared file=y rdonly", "private file=/dev/zero", "shared file=/dev/zero", "anon", "private shared anon")
 	offset := ""
@@ -177,5 +177,5 @@ func (d drawer) place() string {
 }
 
 func (d drawer) span() string {
-	return strings.TrimSpace(d.place() + " " + pick(d.T, "span", "", "1p", "1p", "2p", "3p", "100", "5000"))
+	return strings.TrimSpace(d.place() + " " + pick(d.T, "span", "", "1p", "1p", "2p", "3p", "100", "1p+900"))
 }

@@ -104,27 +104,27 @@ func both(a, b func() error) func() error {
 	}
 }
 
-func readOnly(l *lab)  { l.file(8192, unix.O_RDONLY) }
-func readWrite(l *lab) { l.file(8192, unix.O_RDWR) }
+func readOnly(l *lab)  { l.file(2*int64(ps), unix.O_RDONLY) }
+func readWrite(l *lab) { l.file(2*int64(ps), unix.O_RDWR) }
 
 func noLocks(l *lab) {
 	l.limits(unix.RLIMIT_MEMLOCK, 0)
 	l.ordinary()
 }
 
-// fourLocks lets an ordinary user lock 16 KiB.
+// fourLocks lets an ordinary user lock four pages.
 func fourLocks(l *lab) {
-	l.limits(unix.RLIMIT_MEMLOCK, 16<<10)
+	l.limits(unix.RLIMIT_MEMLOCK, 4*ps)
 	l.ordinary()
 }
 
 var mmapCases = []reasonCase{
-	{row: "mmap EINVAL offset", line: "mmap 4p rw private anon offset=100", says: "EINVAL: the offset 100 is not a multiple of the page size, 4096. Nothing was mapped."},
+	{row: "mmap EINVAL offset", line: "mmap 4p rw private anon offset=100", says: fmt.Sprintf("EINVAL: the offset 100 is not a multiple of the page size, %d. Nothing was mapped.", ps)},
 	{row: "mmap EINVAL hugetlb with a file", prepare: readWrite, line: "mmap 2m rw private hugetlb fd=3", says: "hugetlb goes with anon"},
 	{row: "mmap EINVAL length", line: "mmap 0 rw private anon", says: "the length is 0"},
 	{row: "mmap EINVAL length wraps", line: "mmap 0xffffffffffffffff rw private anon hugetlb_2m", says: "whole huge pages"},
 	{row: "mmap EINVAL fixed address", line: "mmap 1p rw private anon fixed addr=0x10000001", says: "0x10000001"},
-	{row: "mmap EINVAL fixed huge address", line: "mmap 2m rw private anon noreserve hugetlb_2m fixed addr=0x10001000", says: "2 MiB"},
+	{row: "mmap EINVAL fixed huge address", line: "mmap 2m rw private anon noreserve hugetlb_2m fixed addr=0x10000000+1p", says: "2 MiB"},
 	{row: "mmap EINVAL no sharing", line: "mmap 4p rw anon", says: "neither was given"},
 	{row: "mmap EINVAL validate without file", line: "mmap 4p rw private shared anon", says: "the number 3"},
 	{row: "mmap EINVAL validate without file", line: "mmap 4p rw shared_validate anon", says: "for files"},
@@ -135,14 +135,14 @@ var mmapCases = []reasonCase{
 	{row: "mmap EINVAL splits a huge page", setup: "a = mmap 2m rw private anon hugetlb_2m noreserve", line: "mmap 1p rw private anon fixed addr=a", says: "between two of them"},
 	{row: "mmap EBADF no descriptor", line: "mmap 4p rw private", says: "file=NAME"},
 	{row: "mmap EBADF not open", line: "mmap 4p rw private fd=99", says: "descriptor 99 is not open in p1"},
-	{row: "mmap EBADF otherwise", prepare: func(l *lab) { l.file(8192, unix.O_PATH) }, line: "mmap 1p r private fd=3", says: "O_PATH"},
+	{row: "mmap EBADF otherwise", prepare: func(l *lab) { l.file(2*int64(ps), unix.O_PATH) }, line: "mmap 1p r private fd=3", says: "O_PATH"},
 	{row: "mmap EACCES not readable", setup: "file data 1p", line: "mmap 1p w shared file=data wronly", says: "data is not open for reading"},
 	{row: "mmap EACCES not writable", setup: "file data 1p", line: "mmap 1p rw shared file=data rdonly", says: "data is open for reading only"},
 	{row: "mmap ENODEV directory", line: "mmap 1p r private file=.", says: "is a directory"},
-	{row: "mmap EACCES not readable", prepare: func(l *lab) { l.file(8192, unix.O_WRONLY) }, line: "mmap 1p w shared fd=3", says: "not open for reading"},
+	{row: "mmap EACCES not readable", prepare: func(l *lab) { l.file(2*int64(ps), unix.O_WRONLY) }, line: "mmap 1p w shared fd=3", says: "not open for reading"},
 	{row: "mmap EACCES not writable", prepare: readOnly, line: "mmap 1p rw shared fd=3", says: "private would not"},
 	{row: "mmap EACCES otherwise", needs: asRoot, prepare: func(l *lab) {
-		name := l.file(8192, unix.O_RDWR)
+		name := l.file(2*int64(ps), unix.O_RDWR)
 		f, err := os.Open(name)
 		if err != nil {
 			l.Fatal(err)
@@ -161,18 +161,18 @@ var mmapCases = []reasonCase{
 	{row: "mmap ENODEV unmappable", prepare: func(l *lab) { l.opens("/dev/null", unix.O_RDWR) }, line: "mmap 1p r private fd=3", says: "/dev/null cannot be mapped"},
 	{row: "mmap EEXIST taken", setup: "a = mmap 4p rw private anon", line: "mmap 1p rw private anon fixed_noreplace addr=a+1p", says: "a is mapped there already, at 0x"},
 	{row: "mmap EEXIST taken", line: "mmap 8p rw private anon fixed_noreplace addr=stack", says: "stack is mapped there"},
-	{row: "mmap EOVERFLOW past the largest offset", prepare: readOnly, line: "mmap 1p r private fd=3 offset=0x7ffffffffffff000", says: "0x7ffffffffffff000 and 4 KiB"},
+	{row: "mmap EOVERFLOW past the largest offset", prepare: readOnly, line: "mmap 1p r private fd=3 offset=0x8000000000000000", says: "0x8000000000000000 and " + pages(1)},
 	{row: "mmap EOPNOTSUPP fixed_noreplace validated", prepare: readOnly, line: "mmap 1p r shared_validate fixed_noreplace addr=0x10000000 fd=3", says: "use shared"},
 	{row: "mmap EOPNOTSUPP sync", prepare: readOnly, line: "mmap 1p r shared_validate sync fd=3", says: "DAX"},
 	{row: "mmap EAGAIN locked memory", limit: fourLocks, setup: "a = mmap 1p rw private anon; mlock a", line: "mmap 4p rw private anon locked",
-		says: "16 KiB more would be locked, 4 KiB are already, and RLIMIT_MEMLOCK allows 16 KiB"},
+		says: pages(4) + " more would be locked, " + pages(1) + " are already, and RLIMIT_MEMLOCK allows " + pages(4)},
 	{row: "mmap EAGAIN locked memory", limit: fourLocks, setup: "mlockall future", line: "mmap 5p rw private anon", says: "mlockall future"},
 	{row: "mmap EPERM sealed", setup: "a = mmap 4p rw private anon; mseal a", line: "mmap 1p rw private anon fixed addr=a+1p", says: "a is sealed"},
 	{row: "mmap EPERM too low", limit: (*lab).ordinary, line: "mmap 1p rw private anon fixed addr=0x0", says: "mmap_min_addr, 0x"},
 	{row: "mmap EPERM may lock nothing", limit: noLocks, line: "mmap 1p rw private anon locked", says: "RLIMIT_MEMLOCK is 0"},
 	{row: "mmap EPERM file sealed", prepare: func(l *lab) {
 		l.lend([]byte("sealed\x00"), func(at uint64) { l.raw(unix.SYS_MEMFD_CREATE, at, unix.MFD_ALLOW_SEALING) })
-		l.raw(unix.SYS_FTRUNCATE, 3, 8192)
+		l.raw(unix.SYS_FTRUNCATE, 3, 2*ps)
 		l.raw(unix.SYS_FCNTL, 3, unix.F_ADD_SEALS, unix.F_SEAL_WRITE)
 	}, line: "mmap 1p rw shared fd=3", says: "F_SEAL_WRITE"},
 	{row: "mmap EPERM noexec", prepare: func(l *lab) { l.opens("/proc/self/maps", unix.O_RDONLY) }, line: "mmap 1p rx private fd=3", says: "noexec"},
@@ -190,11 +190,11 @@ var mmapCases = []reasonCase{
 }
 
 var rangeCases = []reasonCase{
-	{row: "mincore EINVAL misaligned", setup: "a = mmap 4p rw private anon", line: "mincore a+1 4096", says: "a+1 is 0x"},
+	{row: "mincore EINVAL misaligned", setup: "a = mmap 4p rw private anon", line: "mincore a+1 1p", says: "a+1 is 0x"},
 	{row: "mincore ENOMEM hole", setup: "a = mmap 4p rw private anon; munmap a+2p 1p", line: "mincore a", says: "nothing is mapped at a+2p"},
-	{row: "mincore ENOMEM wraps", line: "mincore 0xfffffffffffff000 4095", says: "past the last address"},
-	{row: "munmap EINVAL misaligned", setup: "a = mmap 4p rw private anon", line: "munmap a+1 4096", says: "a+1 is 0x"},
-	{row: "munmap EINVAL past the end", line: "munmap 0xfffffffffffff000 0", says: "past 0x"},
+	{row: "mincore ENOMEM wraps", line: "mincore 0xffffffffffff0000 65535", says: "past the last address"},
+	{row: "munmap EINVAL misaligned", setup: "a = mmap 4p rw private anon", line: "munmap a+1 1p", says: "a+1 is 0x"},
+	{row: "munmap EINVAL past the end", line: "munmap 0xffffffffffff0000 0", says: "past 0x"},
 	{row: "munmap EINVAL length", setup: "a = mmap 4p rw private anon", line: "munmap a 0", says: "the length is 0. Nothing has changed."},
 	{row: "munmap EINVAL splits what is lent", line: "munmap vdso+1p 1p", says: "vdso is lent by the kernel"},
 	{row: "munmap EINVAL splits a huge page", setup: "a = mmap 4m rw private anon hugetlb_2m noreserve", line: "munmap a+1p 2m", says: "between two of them"},
@@ -202,7 +202,7 @@ var rangeCases = []reasonCase{
 	{row: "mprotect EINVAL misaligned", setup: "a = mmap 4p rw private anon", line: "mprotect a+1p+7 1p r", says: "a+1p+7 is 0x"},
 	{row: "mprotect EINVAL splits what is lent", line: "mprotect vdso 1p r", says: "vdso is lent by the kernel"},
 	{row: "mprotect EINVAL splits a huge page", setup: "a = mmap 4m rw private anon hugetlb_2m noreserve", line: "mprotect a+1p 2m r", says: "between two of them"},
-	{row: "mprotect ENOMEM wraps", line: "mprotect 0xfffffffffffff000 4095 r", says: "past the last address"},
+	{row: "mprotect ENOMEM wraps", line: "mprotect 0xffffffffffff0000 65535 r", says: "past the last address"},
 	{row: "mprotect EACCES file not writable", prepare: readOnly, setup: "a = mmap 1p r shared fd=3", line: "mprotect a rw", says: "a is a shared mapping of a file that was not opened for writing"},
 	{row: "mprotect EACCES never executable", needs: hasBTF, prepare: func(l *lab) { l.opens(btf, unix.O_RDONLY) }, setup: "a = mmap 1p r private fd=3", line: "mprotect a rx", says: "no me"},
 	{row: "mprotect EPERM sealed", setup: "a = mmap 4p rw private anon; mseal a", line: "mprotect a r", says: "a is sealed"},
@@ -212,11 +212,11 @@ var rangeCases = []reasonCase{
 	{row: "mprotect ENOMEM hole", line: "mprotect 0x10000 1p rw", says: "nothing is mapped at 0x10000. Nothing has changed."},
 	{row: "msync EINVAL misaligned", setup: "a = mmap 4p rw private anon", line: "msync a+1", says: "a+1 is 0x"},
 	{row: "msync EINVAL sync and async", setup: "a = mmap 4p rw private anon", line: "msync a sync async", says: "only one"},
-	{row: "msync ENOMEM wraps", line: "msync 0xfffffffffffff000 4095", says: "past the last address"},
+	{row: "msync ENOMEM wraps", line: "msync 0xffffffffffff0000 65535", says: "past the last address"},
 	{row: "msync EBUSY locked", setup: "a = mmap 4p rw shared anon; mlock a", line: "msync a invalidate", says: "a is locked"},
 	{row: "msync ENOMEM hole", setup: "a = mmap 4p rw private anon; munmap a+2p 1p", line: "msync a", says: "nothing is mapped at a+2p"},
 	{row: "mseal EINVAL misaligned", setup: "a = mmap 4p rw private anon", line: "mseal a+1", says: "a+1 is 0x"},
-	{row: "mseal EINVAL wraps", line: "mseal 0xfffffffffffff000 4095", says: "past the last address"},
+	{row: "mseal EINVAL wraps", line: "mseal 0xffffffffffff0000 65535", says: "past the last address"},
 	{row: "mseal EINVAL splits what is lent", line: "mseal vdso 1p", says: "vdso is lent by the kernel"},
 	{row: "mseal EINVAL splits a huge page", setup: "a = mmap 4m rw private anon hugetlb_2m noreserve", line: "mseal a+1p 2m", says: "between two of them"},
 	{row: "mseal ENOMEM hole", setup: "a = mmap 4p rw private anon; munmap a+2p 1p", line: "mseal a", says: "nothing is mapped at a+2p. Nothing has changed."},
@@ -224,22 +224,22 @@ var rangeCases = []reasonCase{
 	{row: "brk ENOMEM RLIMIT_DATA", setup: "brk +1p", limit: func(l *lab) { l.limits(unix.RLIMIT_DATA, 64<<10) }, line: "brk +1m", says: "RLIMIT_DATA allows 64 KiB. The end of the heap stays where it is."},
 	{row: "brk ENOMEM sealed", setup: "brk +4p; mseal heap", line: "brk -1p", says: "the heap is sealed"},
 	{row: "brk ENOMEM past the end", line: "brk 0x100000000000000", says: "lies past 0x"},
-	{row: "brk ENOMEM locked memory", setup: "mlockall future; brk +2p", limit: fourLocks, line: "brk +4p", says: "16 KiB more would be locked, 8 KiB are"},
+	{row: "brk ENOMEM locked memory", setup: "mlockall future; brk +2p", limit: fourLocks, line: "brk +4p", says: pages(4) + " more would be locked, " + pages(2) + " are"},
 	{row: "brk ENOMEM in the way", setup: "brk +1p; a = mmap 1p r private anon fixed addr=heap+16p", line: "brk +15p", says: "a at 0x"},
 	{row: "brk ENOMEM RLIMIT_AS", limit: func(l *lab) { l.limits(unix.RLIMIT_AS, 1<<20) }, line: "brk +1m", says: "RLIMIT_AS allows 1 MiB"},
-	{row: "brk ENOMEM data", setup: "brk +1p; mmap 60k rw private anon", limit: func(l *lab) { l.limits(unix.RLIMIT_DATA, 64<<10) }, line: "brk +8p", says: "RLIMIT_DATA allows 64 KiB"},
+	{row: "brk ENOMEM data", setup: "brk +1p; mmap 15p rw private anon", limit: func(l *lab) { l.limits(unix.RLIMIT_DATA, 16*ps) }, line: "brk +8p", says: "RLIMIT_DATA allows " + pages(16)},
 	{row: "brk ENOMEM overcommit", line: "brk +100t", says: "100 TiB are more"},
 }
 
 var mremapCases = []reasonCase{
-	{row: "mremap EINVAL misaligned", setup: "a = mmap 4p rw private anon", line: "mremap a+1 4096 2p", says: "a+1 is 0x"},
+	{row: "mremap EINVAL misaligned", setup: "a = mmap 4p rw private anon", line: "mremap a+1 1p 2p", says: "a+1 is 0x"},
 	{row: "mremap EINVAL new size 0", setup: "a = mmap 4p rw private anon", line: "mremap a 0", says: "the new size is 0"},
 	{row: "mremap EINVAL too large", needs: looksFirst, setup: "a = mmap 4p rw private anon", line: "mremap a 100000t maymove", says: "97.7 PiB do not fit"},
-	{row: "mremap EINVAL past the end", setup: "a = mmap 4p rw private anon", line: fmt.Sprintf("mremap a 4p maymove fixed=0x%x", userTop()), says: fmt.Sprintf("0x%x and 16 KiB more", userTop())},
+	{row: "mremap EINVAL past the end", setup: "a = mmap 4p rw private anon", line: fmt.Sprintf("mremap a 4p maymove fixed=0x%x", userTop()), says: fmt.Sprintf("0x%x and %s more", userTop(), pages(4))},
 	{row: "mremap EINVAL fixed address", setup: "a = mmap 4p rw private anon", line: "mremap a 4p maymove fixed=0x10000001", says: "0x10000001"},
 	{row: "mremap EINVAL without maymove", setup: "a = mmap 4p rw private anon", line: "mremap a 4p fixed=0x10000000", says: "maymove"},
 	{row: "mremap EINVAL dontunmap rounds", needs: comparesBytes, setup: "a = mmap 1p rw private anon", line: "mremap a 1p 100 maymove dontunmap", says: "this kernel compares before it rounds"},
-	{row: "mremap EINVAL dontunmap resizes", setup: "a = mmap 4p rw private anon", line: "mremap a 8p maymove dontunmap", says: "16 KiB cannot become 32 KiB"},
+	{row: "mremap EINVAL dontunmap resizes", setup: "a = mmap 4p rw private anon", line: "mremap a 8p maymove dontunmap", says: pages(4) + " cannot become " + pages(8)},
 	{row: "mremap EINVAL overlap", setup: "a = mmap 4p rw private anon", line: "mremap a 4p maymove fixed=a+1p", says: "overlaps"},
 	{row: "mremap EINVAL duplicate of private", setup: "a = mmap 4p rw private anon", line: "mremap a 0 4p maymove", says: "only shared memory"},
 	{row: "mremap ENOMEM copy without maymove", setup: "a = mmap 4p rw shared anon", line: "mremap a 0 4p", says: "needs maymove"},
@@ -257,9 +257,9 @@ var mremapCases = []reasonCase{
 	{row: "mremap EFAULT nothing there", line: "mremap 0x10000 8p maymove", says: "nothing is mapped at 0x10000"},
 	{row: "mremap EFAULT past the mapping", setup: "a = mmap 4p rw private anon; mprotect a+2p r", line: "mremap a 8p maymove", says: "one mapping at a time"},
 	{row: "mremap EFAULT cannot grow", line: "mremap vdso 8p maymove", says: "vdso is lent by the kernel"},
-	{row: "mremap EAGAIN locked memory", setup: "a = mmap 2p rw private anon; mlock a", limit: fourLocks, line: "mremap a 6p maymove", says: "16 KiB more would be locked, 8 KiB are already"},
+	{row: "mremap EAGAIN locked memory", setup: "a = mmap 2p rw private anon; mlock a", limit: fourLocks, line: "mremap a 6p maymove", says: pages(4) + " more would be locked, " + pages(2) + " are already"},
 	{row: "mremap ENOMEM RLIMIT_AS", setup: "a = mmap 4p r private anon", limit: func(l *lab) { l.limits(unix.RLIMIT_AS, 1<<20) }, line: "mremap a 2m maymove", says: "RLIMIT_AS allows 1 MiB"},
-	{row: "mremap ENOMEM RLIMIT_AS", setup: "a = mmap 64p r private anon", limit: func(l *lab) { l.limits(unix.RLIMIT_AS, 512<<10) }, line: "mremap a 64p maymove dontunmap", says: "256 KiB more"},
+	{row: "mremap ENOMEM RLIMIT_AS", setup: "a = mmap 64p r private anon", limit: func(l *lab) { l.limits(unix.RLIMIT_AS, 128*ps) }, line: "mremap a 64p maymove dontunmap", says: pages(64) + " more"},
 	{row: "mremap ENOMEM RLIMIT_DATA", setup: "a = mmap 4p rw private anon", limit: func(l *lab) { l.limits(unix.RLIMIT_DATA, 64<<10) }, line: "mremap a 2m maymove", says: "RLIMIT_DATA allows 64 KiB"},
 	{row: "mremap ENOMEM overcommit", setup: "a = mmap 4p rw private anon", line: "mremap a 100t maymove", says: "more than all memory and swap"},
 	{row: "mremap ENOMEM may not move", setup: "b = mmap 4p r private anon; a = mmap 4p rw private anon", line: "mremap a 8p", says: "b follows at 0x"},
@@ -267,8 +267,8 @@ var mremapCases = []reasonCase{
 }
 
 var madviseCases = []reasonCase{
-	{row: "madvise EINVAL misaligned", setup: "a = mmap 4p rw private anon", line: "madvise a+1 4096 dontneed", says: "a+1 is 0x"},
-	{row: "madvise EINVAL wraps", line: "madvise 0xfffffffffffff000 4095 dontneed", says: "past the last address"},
+	{row: "madvise EINVAL misaligned", setup: "a = mmap 4p rw private anon", line: "madvise a+1 1p dontneed", says: "a+1 is 0x"},
+	{row: "madvise EINVAL wraps", line: "madvise 0xffffffffffff0000 65535 dontneed", says: "past the last address"},
 	{row: "madvise EINVAL locked", setup: "a = mmap 4p rw private anon; mlock a", line: "madvise a dontneed", says: "a is locked"},
 	{row: "madvise EINVAL locked", needs: hasFeature("guard"), setup: "a = mmap 4p rw private anon; mlock a", line: "madvise a guard_install", says: "a is locked"},
 	{row: "madvise EINVAL huge pages of the pool", setup: "a = mmap 2m rw private anon noreserve hugetlb_2m", line: "madvise a cold", says: "hugetlb"},
@@ -277,23 +277,23 @@ var madviseCases = []reasonCase{
 	{row: "madvise EINVAL not anonymous", setup: "a = mmap 4p rw shared anon", line: "madvise a free", says: "a is not private anonymous"},
 	{row: "madvise EINVAL not private anonymous", prepare: readOnly, setup: "a = mmap 1p r private fd=3", line: "madvise a wipeonfork", says: "wiped in a child"},
 	{row: "madvise EINVAL no file", setup: "a = mmap 4p rw private anon", line: "madvise a remove", says: "a has no file"},
-	{row: "madvise EINVAL no whole huge page", setup: "a = mmap 4p rw private anon", line: "madvise a collapse", says: "no aligned block of 2 MiB"},
-	{row: "madvise EINVAL no huge pages wanted", setup: "a = mmap 4m rw private anon; madvise a nohugepage", line: "madvise a collapse", says: "VmFlags nh"},
-	{row: "madvise EINVAL empty block", setup: "a = mmap 2m rw private anon fixed addr=0x20000000", line: "madvise a collapse", says: "the 2 MiB at a have no page yet"},
-	{row: "madvise EINVAL otherwise", needs: noSharedHugePages, setup: "a = mmap 4m rw shared anon", line: "madvise a collapse", says: "not for a mapping of this kind"},
+	{row: "madvise EINVAL no whole huge page", setup: "a = mmap 4p rw private anon", line: "madvise a collapse", says: "no aligned block of " + sizeOf(huge)},
+	{row: "madvise EINVAL no huge pages wanted", setup: "a = mmap " + blocks(2) + " rw private anon; madvise a nohugepage", line: "madvise a collapse", says: "VmFlags nh"},
+	{row: "madvise EINVAL empty block", setup: "a = mmap " + blocks(1) + " rw private anon fixed addr=0x20000000", line: "madvise a collapse", says: "the " + sizeOf(huge) + " at a have no page yet"},
+	{row: "madvise EINVAL otherwise", needs: noSharedHugePages, setup: "a = mmap " + blocks(2) + " rw shared anon", line: "madvise a collapse", says: "not for a mapping of this kind"},
 	{row: "madvise EINVAL splits what is lent", line: "madvise vdso 1p dontfork", says: "vdso is lent by the kernel"},
 	{row: "madvise EFAULT pool empty", needs: emptyPool, setup: "a = mmap 2m rw private anon hugetlb_2m noreserve", line: "madvise a populate_write", says: "the pool gave none"},
 	{row: "madvise EINVAL splits a huge page", setup: "a = mmap 4m rw private anon hugetlb_2m noreserve", line: "madvise a+1p 2m dontneed", says: "between two of them"},
 	{row: "madvise EINVAL not readable", setup: "a = mmap 4p none private anon", line: "madvise a populate_read", says: "a does not have the letter r"},
 	{row: "madvise EINVAL not writable", setup: "a = mmap 4p r private anon", line: "madvise a populate_write", says: "a does not have the letter w"},
 	{row: "madvise EFAULT guarded", needs: hasFeature("guard"), setup: "a = mmap 4p rw private anon; madvise a+2p 1p guard_install", line: "madvise a populate_read", says: "a+2p is a guard page"},
-	{row: "madvise EFAULT past the file", prepare: readOnly, setup: "a = mmap 4p r private fd=3", line: "madvise a populate_read", says: "the file has 8 KiB and ends before a+2p"},
+	{row: "madvise EFAULT past the file", prepare: readOnly, setup: "a = mmap 4p r private fd=3", line: "madvise a populate_read", says: "the file has " + pages(2) + " and ends before a+2p"},
 	{row: "madvise EFAULT otherwise", needs: asUser, setup: "a = mmap 1p rw shared anon; mremap a 4p maymove", line: "madvise a populate_read", says: "past the end of its file"},
 	{row: "madvise EACCES not shared and writable", prepare: readOnly, setup: "a = mmap 1p r shared fd=3", line: "madvise a remove", says: "a hole is a write"},
 	{row: "madvise EPERM sealed", setup: "a = mmap 4p r private anon; mseal a", line: "madvise a dontneed", says: "a is sealed"},
 	{row: "madvise EPERM otherwise", prepare: func(l *lab) {
 		l.lend([]byte("sealed\x00"), func(at uint64) { l.raw(unix.SYS_MEMFD_CREATE, at, unix.MFD_ALLOW_SEALING) })
-		l.raw(unix.SYS_FTRUNCATE, 3, 8192)
+		l.raw(unix.SYS_FTRUNCATE, 3, 2*ps)
 	}, setup: "a = mmap 2p rw shared fd=3", limit: func(l *lab) { l.raw(unix.SYS_FCNTL, 3, unix.F_ADD_SEALS, unix.F_SEAL_FUTURE_WRITE) },
 		line: "madvise a remove", says: "a seal"},
 	{row: "madvise ENOMEM hole", setup: "a = mmap 4p rw private anon; fill a 1; munmap a+2p 1p", line: "madvise a dontneed",
@@ -302,20 +302,20 @@ var madviseCases = []reasonCase{
 
 var lockCases = []reasonCase{
 	{row: "mlock EPERM may lock nothing", setup: "a = mmap 1p rw private anon", limit: noLocks, line: "mlock a", says: "RLIMIT_MEMLOCK is 0"},
-	{row: "mlock ENOMEM RLIMIT_MEMLOCK", setup: "a = mmap 16p rw private anon; mlock a 3p", limit: fourLocks, line: "mlock a+3p 2p", says: "8 KiB more would be locked, 12 KiB are already, and RLIMIT_MEMLOCK allows 16 KiB"},
-	{row: "mlock EINVAL wraps", line: "mlock 0xfffffffffffff000 4095", says: "past the last address"},
+	{row: "mlock ENOMEM RLIMIT_MEMLOCK", setup: "a = mmap 16p rw private anon; mlock a 3p", limit: fourLocks, line: "mlock a+3p 2p", says: pages(2) + " more would be locked, " + pages(3) + " are already, and RLIMIT_MEMLOCK allows " + pages(4)},
+	{row: "mlock EINVAL wraps", line: "mlock 0xffffffffffff0000 65535", says: "past the last address"},
 	{row: "mlock ENOMEM hole", setup: "a = mmap 4p rw private anon; munmap a+2p 1p", line: "mlock a", says: "nothing is mapped at a+2p. Yet a+0 (2 pages) changed already: VmFlags gained lo."},
 	{row: "mlock ENOMEM no access", setup: "a = mmap 1p none private anon", line: "mlock a", says: "a allows no access, so its pages cannot be brought in. Yet a+0 changed already: VmFlags gained lo."},
 	{row: "mlock ENOMEM past the file", prepare: readOnly, setup: "a = mmap 4p r private fd=3", line: "mlock a", says: "ends before a+2p"},
 	{row: "mlock ENOMEM guarded", needs: hasFeature("guard"), setup: "a = mmap 2p rw private anon; madvise a+1p 1p guard_install", line: "mlock a", says: "a+1p is a guard page"},
 	{row: "mlock ENOMEM pool empty", needs: emptyPool, setup: "a = mmap 2m rw private anon hugetlb_2m noreserve", line: "mlock a", says: "the pool gave none"},
 	{row: "mlock ENOMEM otherwise", needs: asUser, setup: "a = mmap 1p rw shared anon; mremap a 4p maymove", line: "mlock a", says: "cannot be brought in"},
-	{row: "munlock EINVAL wraps", line: "munlock 0xfffffffffffff000 4095", says: "past the last address"},
+	{row: "munlock EINVAL wraps", line: "munlock 0xffffffffffff0000 65535", says: "past the last address"},
 	{row: "munlock ENOMEM hole", setup: "a = mmap 4p rw private anon; munmap a+2p 1p", line: "munlock a", says: "nothing is mapped at a+2p"},
 	{row: "mlockall EINVAL no flags", line: "mlockall", says: "what to lock"},
 	{row: "mlockall EINVAL onfault alone", line: "mlockall onfault", says: "but not what"},
 	{row: "mlockall EPERM may lock nothing", limit: noLocks, line: "mlockall current", says: "RLIMIT_MEMLOCK is 0"},
-	{row: "mlockall ENOMEM RLIMIT_MEMLOCK", limit: fourLocks, line: "mlockall current", says: "and RLIMIT_MEMLOCK allows 16 KiB"},
+	{row: "mlockall ENOMEM RLIMIT_MEMLOCK", limit: fourLocks, line: "mlockall current", says: "and RLIMIT_MEMLOCK allows " + pages(4)},
 }
 
 var processCases = []reasonCase{
@@ -340,7 +340,7 @@ var signalCases = []reasonCase{
 	{row: "signal SIGSEGV/ACCERR not executable", setup: "a = mmap 1p rw private anon", line: "exec a", says: "a is mapped rw-p, which does not allow executing"},
 	{row: "signal SIGSEGV/ACCERR not writable", setup: "a = mmap 1p r private anon", line: "fill a 1", says: "a is mapped r--p, which does not allow writing."},
 	{row: "signal SIGBUS/ADRERR pool empty", needs: emptyPool, setup: "a = mmap 1t rw private anon noreserve hugetlb_2m", line: "write a 1", says: "HugePages_Free is 0"},
-	{row: "signal SIGBUS/ADRERR past the file", prepare: readOnly, setup: "a = mmap 4p r private fd=3", line: "read a+2p+5", says: "has 8192 bytes, and this is byte 8197"},
+	{row: "signal SIGBUS/ADRERR past the file", prepare: readOnly, setup: "a = mmap 4p r private fd=3", line: "read a+2p+5", says: fmt.Sprintf("has %d bytes, and this is byte %d", 2*ps, 2*ps+5)},
 	{row: "signal SIGBUS/ADRERR lent by the kernel", line: "touch vvar", says: "no page for this place of [vvar"},
 	{row: "signal SIGBUS/ADRERR past some end", needs: asUser, setup: "a = mmap 1p rw shared anon; mremap a 4p maymove", line: "read a+1p", says: "could not be read"},
 }

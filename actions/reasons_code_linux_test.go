@@ -189,11 +189,11 @@ func TestReasonsOfACrowd(t *testing.T) {
 	for _, below := range []int{5, 3, 0, -1} {
 		for ; have < int(most)-below; have++ {
 			if int(most)-below-have == 1 { // one alone makes two, three of one; a new mapping one
-				l.raw(unix.SYS_MMAP, 0x20000000+uint64(below+1)*0x100000, 4096, uint64(1+(below+5)&2), unix.MAP_PRIVATE|unix.MAP_ANONYMOUS|unix.MAP_FIXED_NOREPLACE, ^uint64(0), 0)
+				l.raw(unix.SYS_MMAP, 0x20000000+uint64(below+1)*0x100000, ps, uint64(1+(below+5)&2), unix.MAP_PRIVATE|unix.MAP_ANONYMOUS|unix.MAP_FIXED_NOREPLACE, ^uint64(0), 0)
 				continue
 			}
-			l.raw(unix.SYS_MPROTECT, at+4096, 4096, unix.PROT_NONE)
-			at, have = at+2*4096, have+1
+			l.raw(unix.SYS_MPROTECT, at+ps, ps, unix.PROT_NONE)
+			at, have = at+2*ps, have+1
 		}
 		l.look()
 		for row, c := range crowdedCases {

@@ -16,6 +16,19 @@ import (
 
 // Every row of every table of reasons is reached on the real kernel, or it is said here why this machine cannot reach it.
 
+// Sizes of this machine: a page, a huge page, and how many pages it has.
+var (
+	ps      = uint64(os.Getpagesize())
+	huge    = hugeBytes(ps)
+	inBlock = huge / ps
+)
+
+// pages is how a sentence writes n pages.
+func pages(n uint64) string { return sizeOf(n * ps) }
+
+// blocks is how a command line writes n huge pages.
+func blocks(n uint64) string { return fmt.Sprintf("%dp", n*inBlock) }
+
 // reasonCase leads to one row.
 type reasonCase struct {
 	row     string       // VERB RESULT NAME
@@ -156,7 +169,6 @@ func (l *lab) raw(nr uintptr, args ...uint64) uint64 {
 // store writes bytes into a page of the current process, lent for it, and runs f.
 func (l *lab) lend(b []byte, f func(at uint64)) {
 	l.Helper()
-	const ps = 1 << 16
 	at := l.raw(unix.SYS_MMAP, 0, ps, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS, ^uint64(0), 0)
 	err := l.s.do(func() error {
 		_, err := l.s.member(l.s.current).proc.Store(at, b)

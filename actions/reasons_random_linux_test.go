@@ -85,7 +85,7 @@ func (r life) place() string {
 }
 
 func (r life) rng() string {
-	return r.of(r.place(), r.place(), r.place(), r.of("0x0", "0x10000", "0x10000000", "0xfffffffffffff000")) + r.of("", "", " 0", " 1p", " 2p", " 100", " 8p", " 4095")
+	return r.of(r.place(), r.place(), r.place(), r.of("0x0", "0x10000", "0x10000000", "0xffffffffffff0000")) + r.of("", "", " 0", " 1p", " 2p", " 100", " 8p", " 65535")
 }
 
 // key is seldom everybody's: without it next to nothing can be done.
@@ -93,7 +93,7 @@ func (r life) key() string { return r.of("1", "1", "1", "2", "2", "3", "9") }
 
 // size is never so large that bringing it in would hurt the machine.
 func (r life) size() string {
-	return r.of("0", "1", "1p", "2p", "4p", "8p", "5000", "2m", "100000t", "0xffffffffffffffff")
+	return r.of("0", "1", "1p", "2p", "4p", "8p", "1p+900", "2m", "100000t", "0xffffffffffffffff")
 }
 
 func (r life) line() string {

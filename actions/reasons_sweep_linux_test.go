@@ -23,7 +23,7 @@ func TestReasonsOfEverySort(t *testing.T) {
 		"no letters":    {setup: "a = mmap 8p none private anon", at: "a"},
 		"guarded":       {needs: hasFeature("guard"), setup: "a = mmap 8p rw private anon; madvise a+1p 1p guard_install", at: "a"},
 		"growsdown":     {setup: "a = mmap 8p rw private anon growsdown", at: "a"},
-		"no huge pages": {setup: "a = mmap 4m rw private anon; madvise a nohugepage", at: "a"},
+		"no huge pages": {setup: "a = mmap " + blocks(2) + " rw private anon; madvise a nohugepage", at: "a"},
 		"nothing":       {at: "0x10000"},
 		"vdso":          {at: "vdso"},
 		"vvar":          {at: "vvar"},

@@ -230,7 +230,7 @@ func TestErrnos(t *testing.T) {
 	l.all("b = mmap 1p r private anon fixed addr=a+1p")
 	l.vmas("p1", "a", 3)
 	l.want("ENOMEM", "mprotect 0x10000 1p rw")
-	l.want("EINVAL", "munmap a+1 4096")
+	l.want("EINVAL", "munmap a+1 1p")
 }
 
 // What was done before a fault in the middle is told.
@@ -288,7 +288,7 @@ func TestPollIsQuiet(t *testing.T) {
 		if _, err := l.s.Peek(context.Background(), "p1", before.Names.bound("p1", "a").Start); err != nil {
 			t.Fatal(err)
 		}
-		if b, err := l.s.Peek(context.Background(), "p1", before.Names.bound("p1", "a").Start+4096); err != nil || len(b) != 0 {
+		if b, err := l.s.Peek(context.Background(), "p1", before.Names.bound("p1", "a").Start+ps); err != nil || len(b) != 0 {
 			t.Fatal("bytes of an absent page", b, err)
 		}
 	}
