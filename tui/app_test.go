@@ -376,7 +376,7 @@ func TestMouse(t *testing.T) {
 	d.press("m", "enter", "w", "f")
 	d.screen()
 	for i, h := range d.m.hits.hits {
-		if h.kind == hitPage && h.label == "p2" && h.addr == d.m.cursor+4096 {
+		if h.kind == hitPage && h.label == "p2" && h.addr == d.m.cursor+d.m.step().After.PageSize {
 			r := d.m.hits.rects[i]
 			d.send(tea.MouseClickMsg{X: r.x, Y: r.y, Button: tea.MouseLeft})
 			break

@@ -81,8 +81,9 @@
 //
 // # A process that runs
 //
-// No call reads an address space at one moment. The list of mappings comes in pieces of a page of text, page words in pieces of 2 MiB, and
-// a process that is not stopped goes on meanwhile. So words are read after the list, and the list is compared after the words:
+// No call reads an address space at one moment. The list of mappings comes in pieces of a page of text, page words in pieces of a page
+// table (2 MiB with pages of 4 KiB), and a process that is not stopped goes on meanwhile. So words are read after the list, and the list
+// is compared after the words:
 //
 //	list ──► batch of words ──► same mappings still? ─yes─► classified
 //	                                 │ no: read again, three times, then
