@@ -47,10 +47,22 @@ func driveReplay(t *testing.T, rec *saved.Recording, w, h int, opts Options) *dr
 
 // A recording is walked through both ways, from its beginning, and says what it is.
 func TestReplay(t *testing.T) {
-	rec := readStory(t, storyFile)
+	replayStory(t, storyFile, "Linux 6.18 · frames visible (root) · recorded 2026-11-21",
+		"rss 8K", "text           0000'0040'0000    1p", "7fff'f7ff'3000    4p", "33p │ rw-p stack", "mmap(NULL, 16384, ")
+}
+
+// A recording of pages of 16 KiB, made on arm64, tells the same in its own sizes.
+func TestReplayLargePages(t *testing.T) {
+	replayStory(t, "../actions/saved/testdata/story-16k.jsonl", "Linux 6.12 · frames visible (root) · recorded 2026-11-28",
+		"rss 32K", "text           0000'0040'0000    1p", "7fff'f7fe'4000    4p", "9p │ rw-p stack", "mmap(NULL, 65536, ")
+}
+
+// replayStory walks through a story, whose machine and sizes are shown.
+func replayStory(t *testing.T, file, head string, sizes ...string) {
+	rec := readStory(t, file)
 	d := driveReplay(t, rec, 160, 40, Options{})
-	d.sees("replay · Linux 6.18 · frames visible (root) · recorded 2026-11-21", "step 0/20", "[ ] history", "i inspect", "q quit").seesNot("live", "mmap  w")
-	d.press("]").sees("step 1/20", "reserved, no memory yet")
+	d.sees("replay · "+head, "step 0/20", "[ ] history", "i inspect", "q quit").seesNot("live", "mmap  w")
+	d.press("]").sees("step 1/20", "reserved, no memory yet").sees(sizes...)
 	d.press("]").sees("none → anon", "a · 4 pages")
 	d.press("]").sees("child of p1", "║", "one frame, mapped by p1 and p2")
 	d.press("]").sees(`@p2 write a "HELLO"`, "cow → anon", "≠")
