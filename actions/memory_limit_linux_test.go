@@ -151,12 +151,14 @@ func TestRefusedBeforehand(t *testing.T) {
 // What the pool of huge pages has is taken by a mapping, and not first by its pages.
 func TestPoolIsRefused(t *testing.T) {
 	require(t, "hugetlb")
-	l := limited(t, Limits{Memory: 3 << 20})
-	if st := l.want(ResultRefused, "mmap 4m rw private anon hugetlb_2m"); !strings.Contains(st.Why, "--max-memory") {
+	page, _ := (&settings{}).meminfo("Hugepagesize")
+	l := limited(t, Limits{Memory: page * 3 / 2})
+	two := fmt.Sprint(2 * page)
+	if st := l.want(ResultRefused, "mmap "+two+" rw private anon hugetlb"); !strings.Contains(st.Why, "--max-memory") {
 		t.Error(st.Why)
 	}
-	l.want("ENOMEM", "mmap 1t rw private anon hugetlb_2m")
-	l.all("a = mmap 2m rw private anon hugetlb_2m", "munmap a", "a = mmap 4m rw private anon noreserve hugetlb_2m")
+	l.want("ENOMEM", "mmap 1t rw private anon hugetlb")
+	l.all("a = mmap 1p rw private anon hugetlb", "munmap a", "a = mmap "+two+" rw private anon noreserve hugetlb")
 	if st := l.do("touch a write"); st.OK() && !l.s.over(0) { // it may be too quick to be killed
 		t.Error("two huge pages are not counted")
 	}
