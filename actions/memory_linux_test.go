@@ -104,6 +104,7 @@ func TestStoryS21Brk(t *testing.T) {
 }
 
 func TestStoryS22GuardAndSeal(t *testing.T) {
+	require(t, "guard", "mseal")
 	l := open(t)
 	l.all("a = mmap 4p rw private anon", "write a 5", "madvise a+1p 1p guard_install")
 	l.states("p1", "a", "anon guard none none")
