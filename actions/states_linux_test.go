@@ -78,6 +78,7 @@ func (l *lab) soon(what string, holds func() bool) {
 		if _, err := l.s.Poll(ctx); err != nil && ctx.Err() == nil {
 			l.Fatal(err)
 		}
+		time.Sleep(10 * time.Millisecond) // who brings it about, such as ksmd, may run at a lower priority
 	}
 }
 
