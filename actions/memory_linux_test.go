@@ -1,6 +1,7 @@
 package actions
 
 import (
+	"runtime"
 	"strings"
 	"testing"
 
@@ -118,6 +119,17 @@ func TestStoryS22GuardAndSeal(t *testing.T) {
 	l.want("EPERM", "mprotect a none")
 	l.want("EPERM", "mremap a 8p maymove")
 	l.all("write a 6")
+}
+
+// A touch that writes to what may not be written, past the end of a file: the store alone is refused for the letters, and on arm64 a load
+// comes first.
+func TestTouchPastTheEnd(t *testing.T) {
+	l := open(t)
+	l.all("file data 1p", "a = mmap 2p r private file=data")
+	want := map[string]string{"amd64": "SIGSEGV/ACCERR", "arm64": "SIGBUS/ADRERR"}[runtime.GOARCH]
+	if wrong := checkPrediction(l.want(want, "touch a+1p write")); wrong != "" {
+		t.Error(wrong)
+	}
 }
 
 func TestWait(t *testing.T) {

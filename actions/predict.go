@@ -29,6 +29,27 @@ func (st *Step) Predict(label string, addr uint64, a vmspace.Access) vmspace.Pre
 	return vmspace.Predict(p, addr, a, f)
 }
 
+// foretell is what a command's access to its first page can lead to. On arm64 a touch that writes loads the byte before it stores it: what
+// the load is refused for comes before what the store is.
+func (s *Session) foretell(c *call) []vmspace.Happening {
+	access := c.action.access(c.cmd)
+	can := s.last().Predict(c.p.Label, c.Focus.Start, access).Can
+	if runtime.GOARCH != "arm64" || c.action != &touchAction || access != vmspace.Store {
+		return can
+	}
+	load := s.last().Predict(c.p.Label, c.Focus.Start, vmspace.Load).Can
+	refused := slices.DeleteFunc(slices.Clone(load), func(h vmspace.Happening) bool { return !strings.HasPrefix(string(h), "SIG") })
+	if len(refused) == len(load) {
+		return load
+	}
+	for _, h := range refused {
+		if !slices.Contains(can, h) {
+			can = append(can, h)
+		}
+	}
+	return can
+}
+
 // FileOf is the scratch file that a mapping shows.
 func (st *Step) FileOf(m vmspace.Mapping) (scratch.Entry, bool) {
 	if m.Inode != 0 {

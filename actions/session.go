@@ -250,7 +250,7 @@ func (s *Session) perform(cmd *lang.Command) (*Step, error) {
 		return nil, err
 	}
 	if c.action.access != nil && !c.Focus.Empty() {
-		c.Predicted = s.last().Predict(c.p.Label, c.Focus.Start, c.action.access(cmd)).Can
+		c.Predicted = s.foretell(c)
 	}
 	s.names, s.current = c.names, c.current
 	s.holdNames()
