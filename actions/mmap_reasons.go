@@ -103,9 +103,10 @@ var mmapReasons = []reason{
 	}},
 
 	{"EOPNOTSUPP", "fixed_noreplace validated", "mm/mmap.c, LEGACY_MAP_MASK", func(e *evidence) bool {
-		return e.validated() && e.cmd.Has("fixed_noreplace") && !e.cmd.Has("sync")
-	}, func(*evidence) string {
-		return "shared_validate refuses every flag that is younger than itself unless the file supports it, and fixed_noreplace is one: use shared."
+		return e.validated() && e.unvalidated() != "" && !e.cmd.Has("sync")
+	}, func(e *evidence) string {
+		return "shared_validate refuses every flag that is younger than itself, or of another processor, unless the file supports it, and " +
+			e.unvalidated() + " is one: use shared."
 	}},
 	{"EOPNOTSUPP", "sync", "mmap(2)", func(e *evidence) bool { return e.cmd.Has("sync") },
 		func(*evidence) string {
@@ -225,6 +226,17 @@ func (e *evidence) sharing() uint64 {
 // validated says whether the kernel checks the flags against what the file supports.
 func (e *evidence) validated() bool {
 	return e.sharing() == 3 && (!e.cmd.Has("anon") || e.hugePage() > 0)
+}
+
+// unvalidated is a flag that shared_validate does not know (LEGACY_MAP_MASK), "" where there is none.
+func (e *evidence) unvalidated() string {
+	switch {
+	case e.cmd.Has("fixed_noreplace"):
+		return "fixed_noreplace"
+	case e.cmd.Has("32bit") && runtime.GOARCH != "amd64":
+		return "32bit"
+	}
+	return ""
 }
 
 // prot is a protection argument as letters.

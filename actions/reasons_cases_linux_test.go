@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	"cowscope/vmspace"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -107,6 +109,26 @@ func both(a, b func() error) func() error {
 func readOnly(l *lab)  { l.file(2*int64(ps), unix.O_RDONLY) }
 func readWrite(l *lab) { l.file(2*int64(ps), unix.O_RDWR) }
 
+// lentPages is how many pages the kernel lends to every process under a name.
+func lentPages(name string) uint64 {
+	text, _ := os.ReadFile("/proc/self/maps")
+	for line := range strings.Lines(string(text)) {
+		var r vmspace.Range
+		if n, _ := fmt.Sscanf(line, "%x-%x", &r.Start, &r.End); n == 2 && strings.HasSuffix(line, " "+name+"\n") {
+			return r.Pages(ps)
+		}
+	}
+	return 0
+}
+
+// vdsoHasPages wants a vdso that can be split.
+func vdsoHasPages() error {
+	if lentPages("[vdso]") < 2 {
+		return fmt.Errorf("needs a vdso of two pages: with pages of %s it is one", pages(1))
+	}
+	return nil
+}
+
 func noLocks(l *lab) {
 	l.limits(unix.RLIMIT_MEMLOCK, 0)
 	l.ordinary()
@@ -131,7 +153,7 @@ var mmapCases = []reasonCase{
 	{row: "mmap EINVAL growsdown", line: "mmap 4p rw shared anon growsdown", says: "grow downwards"},
 	{row: "mmap EINVAL growsdown", prepare: readWrite, line: "mmap 1p rw private growsdown fd=3", says: "grow downwards"},
 	{row: "mmap EINVAL huge offset", line: "mmap 2m rw private anon noreserve hugetlb_2m offset=1p", says: "2 MiB"},
-	{row: "mmap EINVAL splits what is lent", line: "mmap 1p rw private anon fixed addr=vdso", says: "vdso is lent by the kernel"},
+	{row: "mmap EINVAL splits what is lent", needs: vdsoHasPages, line: "mmap 1p rw private anon fixed addr=vdso", says: "vdso is lent by the kernel"},
 	{row: "mmap EINVAL splits a huge page", setup: "a = mmap 2m rw private anon hugetlb_2m noreserve", line: "mmap 1p rw private anon fixed addr=a", says: "between two of them"},
 	{row: "mmap EBADF no descriptor", line: "mmap 4p rw private", says: "file=NAME"},
 	{row: "mmap EBADF not open", line: "mmap 4p rw private fd=99", says: "descriptor 99 is not open in p1"},
@@ -196,11 +218,11 @@ var rangeCases = []reasonCase{
 	{row: "munmap EINVAL misaligned", setup: "a = mmap 4p rw private anon", line: "munmap a+1 1p", says: "a+1 is 0x"},
 	{row: "munmap EINVAL past the end", line: "munmap 0xffffffffffff0000 0", says: "past 0x"},
 	{row: "munmap EINVAL length", setup: "a = mmap 4p rw private anon", line: "munmap a 0", says: "the length is 0. Nothing has changed."},
-	{row: "munmap EINVAL splits what is lent", line: "munmap vdso+1p 1p", says: "vdso is lent by the kernel"},
+	{row: "munmap EINVAL splits what is lent", needs: vdsoHasPages, line: "munmap vdso+1p 1p", says: "vdso is lent by the kernel"},
 	{row: "munmap EINVAL splits a huge page", setup: "a = mmap 4m rw private anon hugetlb_2m noreserve", line: "munmap a+1p 2m", says: "between two of them"},
 	{row: "munmap EPERM sealed", setup: "a = mmap 4p rw private anon; b = mmap 4p r private anon; mseal b", line: "munmap b 8p", says: "b is sealed"},
 	{row: "mprotect EINVAL misaligned", setup: "a = mmap 4p rw private anon", line: "mprotect a+1p+7 1p r", says: "a+1p+7 is 0x"},
-	{row: "mprotect EINVAL splits what is lent", line: "mprotect vdso 1p r", says: "vdso is lent by the kernel"},
+	{row: "mprotect EINVAL splits what is lent", needs: vdsoHasPages, line: "mprotect vdso 1p r", says: "vdso is lent by the kernel"},
 	{row: "mprotect EINVAL splits a huge page", setup: "a = mmap 4m rw private anon hugetlb_2m noreserve", line: "mprotect a+1p 2m r", says: "between two of them"},
 	{row: "mprotect ENOMEM wraps", line: "mprotect 0xffffffffffff0000 65535 r", says: "past the last address"},
 	{row: "mprotect EACCES file not writable", prepare: readOnly, setup: "a = mmap 1p r shared fd=3", line: "mprotect a rw", says: "a is a shared mapping of a file that was not opened for writing"},
@@ -217,7 +239,7 @@ var rangeCases = []reasonCase{
 	{row: "msync ENOMEM hole", setup: "a = mmap 4p rw private anon; munmap a+2p 1p", line: "msync a", says: "nothing is mapped at a+2p"},
 	{row: "mseal EINVAL misaligned", setup: "a = mmap 4p rw private anon", line: "mseal a+1", says: "a+1 is 0x"},
 	{row: "mseal EINVAL wraps", line: "mseal 0xffffffffffff0000 65535", says: "past the last address"},
-	{row: "mseal EINVAL splits what is lent", line: "mseal vdso 1p", says: "vdso is lent by the kernel"},
+	{row: "mseal EINVAL splits what is lent", needs: vdsoHasPages, line: "mseal vdso 1p", says: "vdso is lent by the kernel"},
 	{row: "mseal EINVAL splits a huge page", setup: "a = mmap 4m rw private anon hugetlb_2m noreserve", line: "mseal a+1p 2m", says: "between two of them"},
 	{row: "mseal ENOMEM hole", setup: "a = mmap 4p rw private anon; munmap a+2p 1p", line: "mseal a", says: "nothing is mapped at a+2p. Nothing has changed."},
 	{row: "brk ENOMEM below the heap", setup: "brk +1p", line: "brk 0x1000", says: "0x1000 lies below 0x"},
@@ -243,11 +265,11 @@ var mremapCases = []reasonCase{
 	{row: "mremap EINVAL overlap", setup: "a = mmap 4p rw private anon", line: "mremap a 4p maymove fixed=a+1p", says: "overlaps"},
 	{row: "mremap EINVAL duplicate of private", setup: "a = mmap 4p rw private anon", line: "mremap a 0 4p maymove", says: "only shared memory"},
 	{row: "mremap ENOMEM copy without maymove", setup: "a = mmap 4p rw shared anon", line: "mremap a 0 4p", says: "needs maymove"},
-	{row: "mremap EINVAL lent by the kernel", line: "mremap vvar 4p maymove dontunmap", says: "vvar is lent"},
+	{row: "mremap EINVAL lent by the kernel", line: fmt.Sprintf("mremap vvar %dp maymove dontunmap", lentPages("[vvar]")), says: "vvar is lent"},
 	{row: "mremap EINVAL huge pages of the pool", setup: "a = mmap 2m rw private anon hugetlb_2m noreserve", line: "mremap a 8m maymove", says: "cannot grow"},
-	{row: "mremap EINVAL splits what is lent", line: "mremap vdso 1p", says: "vdso is lent by the kernel, which"},
-	{row: "mremap EINVAL moves part of what is lent", line: "mremap vdso 1p 1p maymove fixed=0x10000000", says: "vdso is lent by the kernel, which"},
-	{row: "mremap EINVAL replaces part of what is lent", setup: "a = mmap 1p rw private anon", line: "mremap a 1p maymove fixed=vdso", says: "vdso is lent by the kernel, which"},
+	{row: "mremap EINVAL splits what is lent", needs: vdsoHasPages, line: "mremap vdso 1p", says: "vdso is lent by the kernel, which"},
+	{row: "mremap EINVAL moves part of what is lent", needs: vdsoHasPages, line: "mremap vdso 1p 1p maymove fixed=0x10000000", says: "vdso is lent by the kernel, which"},
+	{row: "mremap EINVAL replaces part of what is lent", needs: vdsoHasPages, setup: "a = mmap 1p rw private anon", line: "mremap a 1p maymove fixed=vdso", says: "vdso is lent by the kernel, which"},
 	{row: "mremap EINVAL splits a huge page", setup: "a = mmap 2m rw private anon hugetlb_2m noreserve; b = mmap 1p rw private anon", line: "mremap b 1p maymove fixed=a", says: "a is made of huge pages"},
 	{row: "mremap EFAULT replaces itself", setup: "a = mmap 2p rw shared anon", line: "mremap a 0 2p maymove fixed=a", says: "replaces the very mapping"},
 	{row: "mremap EPERM sealed", setup: "a = mmap 4p rw private anon; mseal a", line: "mremap a 8p maymove", says: "a is sealed"},
@@ -281,7 +303,7 @@ var madviseCases = []reasonCase{
 	{row: "madvise EINVAL no huge pages wanted", setup: "a = mmap " + blocks(2) + " rw private anon; madvise a nohugepage", line: "madvise a collapse", says: "VmFlags nh"},
 	{row: "madvise EINVAL empty block", setup: "a = mmap " + blocks(1) + " rw private anon fixed addr=0x20000000", line: "madvise a collapse", says: "the " + sizeOf(huge) + " at a have no page yet"},
 	{row: "madvise EINVAL otherwise", needs: noSharedHugePages, setup: "a = mmap " + blocks(2) + " rw shared anon", line: "madvise a collapse", says: "not for a mapping of this kind"},
-	{row: "madvise EINVAL splits what is lent", line: "madvise vdso 1p dontfork", says: "vdso is lent by the kernel"},
+	{row: "madvise EINVAL splits what is lent", needs: vdsoHasPages, line: "madvise vdso 1p dontfork", says: "vdso is lent by the kernel"},
 	{row: "madvise EFAULT pool empty", needs: emptyPool, setup: "a = mmap 2m rw private anon hugetlb_2m noreserve", line: "madvise a populate_write", says: "the pool gave none"},
 	{row: "madvise EINVAL splits a huge page", setup: "a = mmap 4m rw private anon hugetlb_2m noreserve", line: "madvise a+1p 2m dontneed", says: "between two of them"},
 	{row: "madvise EINVAL not readable", setup: "a = mmap 4p none private anon", line: "madvise a populate_read", says: "a does not have the letter r"},

@@ -109,13 +109,17 @@ var userTop = sync.OnceValue(func() uint64 {
 
 // mapWindow is the end of the addresses in which the kernel looks for room unless it is asked for one that lies beyond: programs
 // may use the high bits of shorter addresses for themselves. 0 where it cannot be told. It is DEFAULT_MAP_WINDOW of
-// arch/x86/include/asm/page_64_types.h and of arch/arm64/include/asm/processor.h.
+// arch/x86/include/asm/page_64_types.h and of arch/arm64/include/asm/processor.h; on arm64 pages of 16 KiB with addresses of 52 bits
+// have it lower (VA_BITS_MIN of asm/memory.h).
 func mapWindow() uint64 {
 	const amd64, arm64 = 1<<47 - 4096, 1 << 48
-	if runtime.GOARCH == "arm64" {
-		return min(userTop(), arm64)
+	switch {
+	case runtime.GOARCH != "arm64":
+		return min(userTop(), amd64)
+	case userTop() > arm64 && os.Getpagesize() == 16<<10:
+		return arm64 / 2
 	}
-	return min(userTop(), amd64)
+	return min(userTop(), arm64)
 }
 
 // comparesRounded says whether mremap compares an old and a new size after it has rounded them up to whole pages, as kernels do since
