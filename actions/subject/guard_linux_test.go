@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -25,4 +26,34 @@ func TestGuard(t *testing.T) {
 		tr.Guard(nil)
 		ok(t)(start(t, tr, Config{}).Syscall(unix.SYS_GETPID))
 	})
+}
+
+// A run that comes to its end while it is killed has been killed.
+func TestGuardAtTheEdge(t *testing.T) {
+	killed, over := 0, false
+	rounds := 400
+	if testing.Short() {
+		rounds = 40
+	}
+	for i := range rounds {
+		inTracer(t, func(tr *Tracer) {
+			p := start(t, tr, Config{Deadline: time.Minute})
+			over = false
+			tr.Guard(func() bool { over = true; return true })
+			nap := unix.NsecToTimespec(int64(guardStep) + int64(i%20)*int64(20*time.Microsecond))
+			addr := mmap(t, p, 1, readWrite)
+			poke(t, p, addr, unsafe.Slice((*byte)(unsafe.Pointer(&nap)), unsafe.Sizeof(nap)))
+			_, err := p.Syscall(unix.SYS_NANOSLEEP, addr, 0)
+			var gone *ExitedError
+			switch errors.As(err, &gone); {
+			case over && (gone == nil || !gone.Over):
+				t.Fatalf("in round %d the guard said to kill it, and it ended with %v", i, err)
+			case !over && err != nil:
+				t.Fatal(err)
+			case over:
+				killed++
+			}
+		})
+	}
+	t.Logf("%d of %d were killed", killed, rounds)
 }

@@ -58,6 +58,11 @@ func (p *Process) run(s *stub, request int, limit time.Duration) (verdict, cause
 	v, c, err := p.await(s, request)
 	was := t.watch.end()
 	p.fired = was.fired > 0
+	if (was.over || was.killed) && p.dead == nil && err == nil { // it came to its end in the moment in which it was killed
+		if err = p.reap(); err == nil {
+			err = p.dead
+		}
+	}
 	if p.dead != nil && was.killed && p.dead.Signal == unix.SIGKILL {
 		p.dead.Hung = true
 	}
@@ -227,10 +232,11 @@ func (p *Process) lost(what string, e syscall.Errno) error {
 		if err := p.tracer.onThread(); err != nil {
 			return err
 		}
-		p.tracer.watch.begin(p.pid, time.Second) // in case it does run after all
-		_, err := p.wait()
-		p.tracer.watch.end()
-		if err != nil {
+		if w := &p.tracer.watch; w.now().pid == 0 { // else the run under way is watched, and what became of it is to be told
+			w.begin(p.pid, time.Second) // in case it does run after all
+			defer w.end()
+		}
+		if _, err := p.wait(); err != nil {
 			return err
 		}
 	}
