@@ -1,10 +1,10 @@
 package actions
 
 import (
+	"crypto/rand"
 	"fmt"
 	"os"
 	"strings"
-
 	"testing"
 
 	"cowscope/vmspace"
@@ -145,7 +145,8 @@ func TestHugeZeroPage(t *testing.T) {
 func TestAttrKSM(t *testing.T) {
 	require(t, "ksm", "kpage")
 	l := open(t)
-	l.sure("a = mmap 3p rw private anon", "fill a 0x77")
+	own := fmt.Sprintf(" %q", rand.Text()) // else a page of a stranger may be equal, and merged with them
+	l.sure("a = mmap 3p rw private anon", "write a"+own, "write a+1p"+own, "write a+2p"+own)
 	l.all("madvise a mergeable") // they may be merged before anybody looks
 	merged := func() bool {
 		for i := range uint64(3) {

@@ -337,6 +337,15 @@ func sentenceOf(cs []vmspace.Change, after *vmspace.Snapshot) string {
 		}
 	}
 	for _, c := range cs {
+		if c.Attrs&vmspace.KSM == 0 {
+			continue
+		}
+		if after.Process(c.Process).PageAt(c.Range.Start, after.PageSize).Attrs&vmspace.KSM != 0 {
+			return fmt.Sprintf("%s: the kernel merged %s at 0x%x with equal ones (KSM).", c.Process, plural(c.Pages, "page"), c.Range.Start)
+		}
+		return fmt.Sprintf("%s: the kernel has %s at 0x%x no longer merged with others (KSM).", c.Process, plural(c.Pages, "page"), c.Range.Start)
+	}
+	for _, c := range cs {
 		return fmt.Sprintf("%s: %s at 0x%x.", c.Process, c.Kind, c.Range.Start)
 	}
 	return ""

@@ -62,10 +62,13 @@ func (s *Session) look(before *vmspace.Snapshot, died bool) (*vmspace.Snapshot, 
 	return after, err
 }
 
-// worthTelling leaves out what changes all the time without meaning: a page referenced again, mapped once more elsewhere.
+// worthTelling leaves out what changes all the time without meaning: a page referenced again, mapped once more elsewhere. A page that is
+// found merged may have been seen with its new frame before it was known why.
 func worthTelling(c vmspace.Change) bool {
 	switch c.Kind {
-	case vmspace.ChangeAttrs, vmspace.ChangeCount, vmspace.ChangeWord, vmspace.ChangeFlags:
+	case vmspace.ChangeAttrs:
+		return c.Attrs&vmspace.KSM != 0
+	case vmspace.ChangeCount, vmspace.ChangeWord, vmspace.ChangeFlags:
 		return false
 	}
 	return true

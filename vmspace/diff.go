@@ -43,6 +43,7 @@ type Change struct {
 	Range     Range
 	Pages     uint64 // of Range; 0 for a change of a process
 	From, To  string
+	Attrs     Attrs  // of a change of attributes: those gained or lost
 	FromFrame uint64 // of the first page, where visible
 	ToFrame   uint64
 	Perms     Perms // of the mapping, now or, where it is gone, before
@@ -156,11 +157,14 @@ func (d *differ) pages(x, y Run, maps *walker[Mapping]) {
 		a, b := x.Clip(r), y.Clip(r)
 		c := Change{Process: d.label, Range: r, Pages: b.Pages, FromFrame: a.Frame, ToFrame: b.Frame, Perms: m.Perms}
 		c.Kind, c.From, c.To = pageChange(&a, &b)
+		if c.Kind == ChangeAttrs {
+			c.Attrs = a.Attrs ^ b.Attrs
+		}
 		if c.Kind != "" {
 			d.page(c)
 		}
 		if c.Kind != ChangeAttrs && c.Kind != ChangePage && a.Attrs != b.Attrs {
-			c.Kind, c.From, c.To = ChangeAttrs, attrString(a.Attrs), attrString(b.Attrs)
+			c.Kind, c.From, c.To, c.Attrs = ChangeAttrs, attrString(a.Attrs), attrString(b.Attrs), a.Attrs^b.Attrs
 			d.page(c)
 		}
 		if m.End > all.End {
