@@ -25,6 +25,18 @@ func drawn(t interface{ Fatalf(string, ...any) }, text string) (bytes uint64, re
 		refused error
 	}
 	done := make(chan answer, 1)
+	lay := func(s string) {
+		for _, line := range markdown(s, 40) {
+			for _, sp := range line {
+				if strings.ContainsAny(sp.text, "\n\x1b") {
+					t.Fatalf("%q is drawn", sp.text)
+				}
+			}
+			if line.width() > 40 {
+				t.Fatalf("a line of %d columns: %+v", line.width(), line)
+			}
+		}
+	}
 	go func() {
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
@@ -32,10 +44,10 @@ func drawn(t interface{ Fatalf(string, ...any) }, text string) (bytes uint64, re
 		if err == nil {
 			for _, st := range l.Steps {
 				for _, it := range st.Items {
-					markdown(it.Text, 40)
-					markdown(it.Why, 40)
+					lay(it.Text)
+					lay(it.Why)
 					for _, h := range it.Hints {
-						markdown(h, 40)
+						lay(h)
 					}
 				}
 			}
