@@ -187,8 +187,15 @@ func saidOf(t *rapid.T, s *Session, line string) string {
 		pid := regexp.MustCompile(fmt.Sprintf(`\b%d\b`, m.PID))
 		st.Call, st.Why = pid.ReplaceAllString(st.Call, m.Label), pid.ReplaceAllString(st.Why, m.Label)
 	}
-	// A new page can get the frame that the one in its place had.
-	st.Changes = slices.DeleteFunc(st.Changes, func(c vmspace.Change) bool { return c.Kind == vmspace.ChangeFrame })
+	// A new page can get the frame that the one in its place had, and what the kernel lends is lent to others too, who come and go.
+	st.Changes = slices.DeleteFunc(st.Changes, func(c vmspace.Change) bool {
+		p := st.After.Process(c.Process)
+		if p == nil || c.Kind != vmspace.ChangeCount {
+			return c.Kind == vmspace.ChangeFrame
+		}
+		m, _ := p.MappingAt(c.Range.Start)
+		return m.Kind() == vmspace.KindSpecial
+	})
 	b, err := encode([]any{st.JSON(0), jsonChanges(joined(st.Changes, st.After.PageSize))})
 	if err != nil {
 		t.Fatal(err)

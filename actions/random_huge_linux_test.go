@@ -23,7 +23,7 @@ func TestRandomHugePages(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer s.Close()
-		script := []string{"a = mmap " + blocks(2) + " rw private anon", "madvise a hugepage"}
+		script := []string{"a = mmap " + blocks(2) + " rw private anon" + onBlock, "madvise a hugepage"}
 		for _, line := range script {
 			if st, err := s.Do(context.Background(), line); err != nil || st.Result != ResultOK {
 				t.Fatal(line, st, err)

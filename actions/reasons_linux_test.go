@@ -29,6 +29,10 @@ func pages(n uint64) string { return sizeOf(n * ps) }
 // blocks is how a command line writes n huge pages.
 func blocks(n uint64) string { return fmt.Sprintf("%dp", n*inBlock) }
 
+// onBlock has an mmap begin where a huge page can, of whatever size: kernels before 6.7 look for no such place by themselves
+// (mm/huge_memory.c, thp_get_unmapped_area).
+const onBlock = " fixed addr=0x200000000"
+
 // reasonCase leads to one row.
 type reasonCase struct {
 	row     string       // VERB RESULT NAME
