@@ -72,6 +72,13 @@ func hasNoKeys() error {
 	return nil
 }
 
+// beyondMemory is more than the machine can promise, and no more than can be read page by page.
+func beyondMemory() string {
+	ram, _ := new(settings).meminfo("MemTotal")
+	swap, _ := new(settings).meminfo("SwapTotal")
+	return fmt.Sprintf("%dg", (ram+swap)>>29+1)
+}
+
 func longAddresses() error {
 	if userTop() <= mapWindow() {
 		return fmt.Errorf("needs page tables of five levels: the user's addresses end at 0x%x", userTop())
@@ -229,7 +236,7 @@ var rangeCases = []reasonCase{
 	{row: "mprotect EACCES never executable", needs: hasBTF, prepare: func(l *lab) { l.opens(btf, unix.O_RDONLY) }, setup: "a = mmap 1p r private fd=3", line: "mprotect a rx", says: "no me"},
 	{row: "mprotect EPERM sealed", setup: "a = mmap 4p rw private anon; mseal a", line: "mprotect a r", says: "a is sealed"},
 	{row: "mprotect ENOMEM RLIMIT_DATA", setup: "a = mmap 1m r private anon", limit: func(l *lab) { l.limits(unix.RLIMIT_DATA, 64<<10) }, line: "mprotect a rw", says: "RLIMIT_DATA allows 64 KiB"},
-	{row: "mprotect ENOMEM overcommit", setup: "a = mmap 100t r private anon", line: "mprotect a rw", says: "100 TiB are more"},
+	{row: "mprotect ENOMEM overcommit", setup: "a = mmap " + beyondMemory() + " r private anon", line: "mprotect a rw", says: "are more than all memory"},
 	{row: "mprotect ENOMEM hole", setup: "a = mmap 4p rw private anon; munmap a+2p 1p", line: "mprotect a r", says: "nothing is mapped at a+2p. Yet a+0 (2 pages) changed already: rw-p → r--p."},
 	{row: "mprotect ENOMEM hole", line: "mprotect 0x10000 1p rw", says: "nothing is mapped at 0x10000. Nothing has changed."},
 	{row: "msync EINVAL misaligned", setup: "a = mmap 4p rw private anon", line: "msync a+1", says: "a+1 is 0x"},
