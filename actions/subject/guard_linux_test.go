@@ -38,11 +38,11 @@ func TestGuardAtTheEdge(t *testing.T) {
 	for i := range rounds {
 		inTracer(t, func(tr *Tracer) {
 			p := start(t, tr, Config{Deadline: time.Minute})
-			over = false
-			tr.Guard(func() bool { over = true; return true })
 			nap := unix.NsecToTimespec(int64(guardStep) + int64(i%20)*int64(20*time.Microsecond))
 			addr := mmap(t, p, 1, readWrite)
 			poke(t, p, addr, unsafe.Slice((*byte)(unsafe.Pointer(&nap)), unsafe.Sizeof(nap)))
+			over = false
+			tr.Guard(func() bool { over = true; return true })
 			_, err := p.Syscall(unix.SYS_NANOSLEEP, addr, 0)
 			var gone *ExitedError
 			switch errors.As(err, &gone); {
