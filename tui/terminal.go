@@ -17,6 +17,7 @@
 package tui
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -117,8 +118,9 @@ func (t *terminal) Read(b []byte) (int, error) {
 	if len(t.ready) == 0 {
 		// What passes is at most twice as long. It must fit: Bubble Tea asks for more only when the terminal has more.
 		n, err := t.in.Read(t.raw[:min(len(t.raw), max(1, len(b)/2-16))])
-		if err == io.EOF {
+		if err == io.EOF || errors.Is(err, syscall.EIO) { // the latter of a terminal that is about to hang up (drivers/tty/n_tty.c)
 			t.hangUp()
+			err = io.EOF
 		}
 		if n <= 0 || err != nil {
 			return 0, err
