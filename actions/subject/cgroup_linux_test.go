@@ -3,7 +3,6 @@
 package subject
 
 import (
-	"bufio"
 	"errors"
 	"os"
 	"path/filepath"
@@ -84,15 +83,7 @@ func TestCgroupRefused(t *testing.T) {
 // A cgroup whose tracer was killed is removed by the next start, and one in use is not.
 func TestCgroupOfTheKilled(t *testing.T) {
 	inTracer(t, func(tr *Tracer) { bounded(t, tr, 64<<20) })
-	cmd := as(t, "victim")
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	lines := bufio.NewScanner(out)
+	cmd, lines := startVictim(t)
 	lines.Scan() // the pids
 	lines.Scan()
 	name := strings.TrimSpace(lines.Text())

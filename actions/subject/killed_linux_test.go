@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"fmt"
 	"os"
+	"os/exec"
 	"strings"
 	"testing"
 
@@ -39,7 +40,9 @@ func victim() {
 	})
 }
 
-func TestNothingSurvivesKillNine(t *testing.T) {
+// startVictim starts the one to be killed, and gives the lines that it says.
+func startVictim(t *testing.T) (*exec.Cmd, *bufio.Scanner) {
+	t.Helper()
 	cmd := as(t, "victim")
 	out, err := cmd.StdoutPipe()
 	if err != nil {
@@ -48,7 +51,13 @@ func TestNothingSurvivesKillNine(t *testing.T) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	line, _ := bufio.NewReader(out).ReadString('\n')
+	return cmd, bufio.NewScanner(out)
+}
+
+func TestNothingSurvivesKillNine(t *testing.T) {
+	cmd, lines := startVictim(t)
+	lines.Scan()
+	line := lines.Text()
 	var pids [3]int
 	if _, err := fmt.Sscan(strings.TrimSpace(line), &pids[0], &pids[1], &pids[2]); err != nil {
 		t.Fatalf("the victim says %q", line)
