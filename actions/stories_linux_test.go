@@ -237,11 +237,11 @@ func TestErrnos(t *testing.T) {
 func TestFaultInTheMiddle(t *testing.T) {
 	l := open(t)
 	l.all("mmap 2p rw private anon", "mprotect a+1p 1p r")
-	st := l.want("SIGSEGV/ACCERR", `write a+4090 "0123456789"`)
+	st := l.want("SIGSEGV/ACCERR", fmt.Sprintf(`write a+%d "0123456789"`, ps-6))
 	if st.Done != 6 || !strings.Contains(st.Why, "6 bytes") {
 		t.Errorf("done %d: %s", st.Done, st.Why)
 	}
-	l.reads("read a+4090 6", []byte("012345")...)
+	l.reads(fmt.Sprintf("read a+%d 6", ps-6), []byte("012345")...)
 	st = l.want("SIGSEGV/ACCERR", "touch a write")
 	if st.Done != 1 || !strings.Contains(st.Why, "1 page ") {
 		t.Errorf("done %d: %s", st.Done, st.Why)

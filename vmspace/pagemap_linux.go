@@ -1,6 +1,7 @@
 package vmspace
 
 import (
+	"bytes"
 	"encoding/binary"
 	"io"
 	"time"
@@ -224,6 +225,8 @@ func (b *runBuilder) part(addr uint64, categories uint16, words []byte) {
 		}
 		run = nil
 		if word&(WordPresent|WordSwapped|WordGuard) == 0 {
+			skip := sameWords(words) - 8
+			words, addr = words[skip:], addr+uint64(skip/8)*b.size
 			continue
 		}
 		k := &b.seen[word>>56&1] // exclusive pages and others often take turns
@@ -239,6 +242,18 @@ func (b *runBuilder) part(addr uint64, categories uint16, words []byte) {
 		last, step = word, run.FrameOf(1)-run.Frame
 	}
 }
+
+// sameWords gives how many bytes at the start of words are the first word again and again, in steps of sameStep: a stretch that is
+// compared with itself, one word further, costs less than its words do one by one. Where there is no scan, most of a mapping may be empty.
+func sameWords(words []byte) int {
+	n := 8
+	for len(words) >= n+sameStep && bytes.Equal(words[n:n+sameStep], words[n-8:n-8+sameStep]) {
+		n += sameStep
+	}
+	return n
+}
+
+const sameStep = 1024 // bytes
 
 // classOf is the class of a mapping. Where nothing tells which pages are huge, smaps does if all are.
 func (p *pageReader) classOf(m *Mapping) class {
