@@ -135,7 +135,7 @@ func TestHugeZeroPage(t *testing.T) {
 	if l.page("p1", "a", inBlock+88).Word&vmspace.WordFile == 0 {
 		t.Log("bit 61 is clear: this kernel tells the huge zero page from a page of a file")
 	}
-	l.certain("p1", "a", inBlock+88, "PFNZERO")
+	l.certain("p1", "a", inBlock+88, l.zeroProof())
 	l.sure("fork")
 	l.whole("p2", "a", inBlock, 2*inBlock, vmspace.Zero, true)
 	l.happens(vmspace.ZeroFill, "@p1 write a+"+blocks(1)+" 1")

@@ -316,6 +316,12 @@ func splits(name, source string, whole func(vmspace.Mapping) bool, where func(*e
 		}}
 }
 
+// answered is the same reason where the kernel answers something else.
+func (r reason) answered(result, source string) reason {
+	r.result, r.source = result, source
+	return r
+}
+
 func lent(m vmspace.Mapping) bool { return m.Kind() == vmspace.KindSpecial }
 
 // otherwise is the last row of a result.

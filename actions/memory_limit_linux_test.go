@@ -93,7 +93,11 @@ func TestSharedMemoryIsCountedOnce(t *testing.T) {
 	if got := l.s.shared.count * ps; got != 14<<20+448<<10 {
 		t.Errorf("%d bytes of shared memory are counted", got)
 	}
-	for range 200 { // small ones come and go
+	rounds := 200
+	if testing.Short() {
+		rounds = 50
+	}
+	for range rounds { // small ones come and go
 		l.all("c = mmap 256k rw shared anon", "fill c 1", "munmap c")
 	}
 	l.all("munmap b")
@@ -231,8 +235,8 @@ func TestCollapseIsRefused(t *testing.T) {
 // Growth of page tables is stopped while a call runs.
 func TestPageTablesWhileACallRuns(t *testing.T) {
 	for name, lines := range map[string]string{
-		"populate": "a = mmap 1t r private anon noreserve\nmadvise a nohugepage\nmadvise a populate_read",
-		"touch":    "a = mmap 1t r private anon noreserve\nmadvise a nohugepage\ntouch a read",
+		"populate": "a = mmap 2097152p r private anon noreserve\nmadvise a nohugepage\nmadvise a populate_read",
+		"touch":    "a = mmap 2097152p r private anon noreserve\nmadvise a nohugepage\ntouch a read",
 	} {
 		t.Run(name, func(t *testing.T) {
 			l := limited(t, Limits{Memory: 4 << 20})

@@ -185,6 +185,8 @@ var mmapReasons = []reason{
 	{"ENOMEM", "RLIMIT_DATA", "getrlimit(2)", func(e *evidence) bool {
 		return e.sharing() == 2 && e.writes() && !e.cmd.Has("growsdown") && e.over(rlimitData, "VmData", e.added())
 	}, func(e *evidence) string { return e.overText(rlimitData, "VmData", e.added()) }},
+	splitsLent((*evidence).replaced).answered("ENOMEM", "mm/mmap.c, mmap_region before Linux 6.12"),
+	splitsHuge((*evidence).replaced).answered("ENOMEM", "mm/mmap.c, mmap_region before Linux 6.12"),
 	{"ENOMEM", "overcommit", "proc_sys_vm(5), overcommit_memory", func(e *evidence) bool { return e.promised() && e.overcommit(e.added()) != "" },
 		func(e *evidence) string { return e.overcommit(e.added()) }},
 	{"ENOMEM", "no huge pages", "mmap(2)", func(e *evidence) bool {

@@ -42,7 +42,7 @@ func keyCases() []reasonCase {
 			says: "a has protection key 1, and with the rights of p1 (PKRU 0x55555554) memory that has it may be neither read nor written"},
 		{row: "signal SIGSEGV/PKUERR protection key", needs: keys, setup: keyed + "; pkey_set 1 write; mprotect a none", line: "write a 1",
 			says: "`pkey_set 1` would allow it"},
-		{row: "signal SIGSEGV/PKUERR protection key", needs: both(keys, hasFeature("guard")), setup: keyed + "; madvise a guard_install", line: "read a", says: "key 1"},
+		{row: "signal SIGSEGV/PKUERR protection key", needs: keys, setup: keyed + "; madvise a guard_install", line: "read a", says: "key 1"},
 		{row: "signal SIGSEGV/PKUERR protection key", needs: keys, setup: "pkey_alloc access; pkey_mprotect stack rw 1", line: "read stack-4p", says: "key 1"},
 	}
 	for _, c := range rangeCases {
@@ -97,6 +97,42 @@ func comparesBytes() error {
 func looksFirst() error {
 	if !comparesRounded() {
 		return fmt.Errorf("needs Linux 6.17: this mremap looks at the size after it has counted the memory")
+	}
+	return nil
+}
+
+// since and until are for what a version of Linux changed.
+func since(major, minor int) func() error {
+	return func() error {
+		var have [2]int
+		release, err := os.ReadFile("/proc/sys/kernel/osrelease")
+		if err != nil {
+			return err
+		}
+		if n, _ := fmt.Sscanf(string(release), "%d.%d", &have[0], &have[1]); n < 2 || slices.Compare(have[:], []int{major, minor}) < 0 {
+			return fmt.Errorf("needs Linux %d.%d", major, minor)
+		}
+		return nil
+	}
+}
+
+func until(major, minor int) func() error {
+	return func() error {
+		if since(major, minor)() == nil {
+			return fmt.Errorf("needs a Linux older than %d.%d", major, minor)
+		}
+		return nil
+	}
+}
+
+// ofLine is why the feature is missing that some word of the lines needs.
+func (c reasonCase) ofLine() error {
+	for word, name := range map[string]string{"mseal": "mseal", "guard_install": "guard"} {
+		if strings.Contains(c.setup+" "+c.line, word) {
+			if err := hasFeature(name)(); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
 }
@@ -160,8 +196,10 @@ var mmapCases = []reasonCase{
 	{row: "mmap EINVAL growsdown", line: "mmap 4p rw shared anon growsdown", says: "grow downwards"},
 	{row: "mmap EINVAL growsdown", prepare: readWrite, line: "mmap 1p rw private growsdown fd=3", says: "grow downwards"},
 	{row: "mmap EINVAL huge offset", line: "mmap 2m rw private anon noreserve hugetlb_2m offset=1p", says: "2 MiB"},
-	{row: "mmap EINVAL splits what is lent", needs: vdsoHasPages, line: "mmap 1p rw private anon fixed addr=vdso", says: "vdso is lent by the kernel"},
-	{row: "mmap EINVAL splits a huge page", setup: "a = mmap 2m rw private anon hugetlb_2m noreserve", line: "mmap 1p rw private anon fixed addr=a", says: "between two of them"},
+	{row: "mmap EINVAL splits what is lent", needs: both(vdsoHasPages, since(6, 12)), line: "mmap 1p rw private anon fixed addr=vdso", says: "vdso is lent by the kernel"},
+	{row: "mmap ENOMEM splits what is lent", needs: both(vdsoHasPages, until(6, 12)), line: "mmap 1p rw private anon fixed addr=vdso", says: "vdso is lent by the kernel"},
+	{row: "mmap ENOMEM splits a huge page", needs: until(6, 12), setup: "a = mmap 2m rw private anon hugetlb_2m noreserve", line: "mmap 1p rw private anon fixed addr=a", says: "between two of them"},
+	{row: "mmap EINVAL splits a huge page", needs: since(6, 12), setup: "a = mmap 2m rw private anon hugetlb_2m noreserve", line: "mmap 1p rw private anon fixed addr=a", says: "between two of them"},
 	{row: "mmap EBADF no descriptor", line: "mmap 4p rw private", says: "file=NAME"},
 	{row: "mmap EBADF not open", line: "mmap 4p rw private fd=99", says: "descriptor 99 is not open in p1"},
 	{row: "mmap EBADF otherwise", prepare: func(l *lab) { l.file(2*int64(ps), unix.O_PATH) }, line: "mmap 1p r private fd=3", says: "O_PATH"},
@@ -299,7 +337,7 @@ var madviseCases = []reasonCase{
 	{row: "madvise EINVAL misaligned", setup: "a = mmap 4p rw private anon", line: "madvise a+1 1p dontneed", says: "a+1 is 0x"},
 	{row: "madvise EINVAL wraps", line: "madvise 0xffffffffffff0000 65535 dontneed", says: "past the last address"},
 	{row: "madvise EINVAL locked", setup: "a = mmap 4p rw private anon; mlock a", line: "madvise a dontneed", says: "a is locked"},
-	{row: "madvise EINVAL locked", needs: hasFeature("guard"), setup: "a = mmap 4p rw private anon; mlock a", line: "madvise a guard_install", says: "a is locked"},
+	{row: "madvise EINVAL locked", setup: "a = mmap 4p rw private anon; mlock a", line: "madvise a guard_install", says: "a is locked"},
 	{row: "madvise EINVAL huge pages of the pool", setup: "a = mmap 2m rw private anon noreserve hugetlb_2m", line: "madvise a cold", says: "hugetlb"},
 	{row: "madvise EINVAL lent by the kernel", line: "madvise vvar dontneed", says: "vvar is lent"},
 	{row: "madvise EINVAL special", line: "madvise vdso dodump", says: "vdso is lent"},
@@ -315,7 +353,7 @@ var madviseCases = []reasonCase{
 	{row: "madvise EINVAL splits a huge page", setup: "a = mmap 4m rw private anon hugetlb_2m noreserve", line: "madvise a+1p 2m dontneed", says: "between two of them"},
 	{row: "madvise EINVAL not readable", setup: "a = mmap 4p none private anon", line: "madvise a populate_read", says: "a does not have the letter r"},
 	{row: "madvise EINVAL not writable", setup: "a = mmap 4p r private anon", line: "madvise a populate_write", says: "a does not have the letter w"},
-	{row: "madvise EFAULT guarded", needs: hasFeature("guard"), setup: "a = mmap 4p rw private anon; madvise a+2p 1p guard_install", line: "madvise a populate_read", says: "a+2p is a guard page"},
+	{row: "madvise EFAULT guarded", setup: "a = mmap 4p rw private anon; madvise a+2p 1p guard_install", line: "madvise a populate_read", says: "a+2p is a guard page"},
 	{row: "madvise EFAULT past the file", prepare: readOnly, setup: "a = mmap 4p r private fd=3", line: "madvise a populate_read", says: "the file has " + pages(2) + " and ends before a+2p"},
 	{row: "madvise EFAULT otherwise", needs: asUser, setup: "a = mmap 1p rw shared anon; mremap a 4p maymove", line: "madvise a populate_read", says: "past the end of its file"},
 	{row: "madvise EACCES not shared and writable", prepare: readOnly, setup: "a = mmap 1p r shared fd=3", line: "madvise a remove", says: "a hole is a write"},
@@ -336,7 +374,7 @@ var lockCases = []reasonCase{
 	{row: "mlock ENOMEM hole", setup: "a = mmap 4p rw private anon; munmap a+2p 1p", line: "mlock a", says: "nothing is mapped at a+2p. Yet a+0 (2 pages) changed already: VmFlags gained lo."},
 	{row: "mlock ENOMEM no access", setup: "a = mmap 1p none private anon", line: "mlock a", says: "a allows no access, so its pages cannot be brought in. Yet a+0 changed already: VmFlags gained lo."},
 	{row: "mlock ENOMEM past the file", prepare: readOnly, setup: "a = mmap 4p r private fd=3", line: "mlock a", says: "ends before a+2p"},
-	{row: "mlock ENOMEM guarded", needs: hasFeature("guard"), setup: "a = mmap 2p rw private anon; madvise a+1p 1p guard_install", line: "mlock a", says: "a+1p is a guard page"},
+	{row: "mlock ENOMEM guarded", setup: "a = mmap 2p rw private anon; madvise a+1p 1p guard_install", line: "mlock a", says: "a+1p is a guard page"},
 	{row: "mlock ENOMEM pool empty", needs: emptyPool, setup: "a = mmap 2m rw private anon hugetlb_2m noreserve", line: "mlock a", says: "the pool gave none"},
 	{row: "mlock ENOMEM otherwise", needs: asUser, setup: "a = mmap 1p rw shared anon; mremap a 4p maymove", line: "mlock a", says: "cannot be brought in"},
 	{row: "munlock EINVAL wraps", line: "munlock 0xffffffffffff0000 65535", says: "past the last address"},
@@ -356,7 +394,7 @@ var processCases = []reasonCase{
 }
 
 var signalCases = []reasonCase{
-	{row: "signal SIGSEGV/MAPERR guard", needs: hasFeature("guard"), setup: "a = mmap 2p rw private anon; madvise a+1p 1p guard_install", line: "read a+1p", says: "a+1p is a guard page"},
+	{row: "signal SIGSEGV/MAPERR guard", setup: "a = mmap 2p rw private anon; madvise a+1p 1p guard_install", line: "read a+1p", says: "a+1p is a guard page"},
 	{row: "signal SIGSEGV/MAPERR NULL", line: "read 0x8", says: "0x8 is a NULL pointer"},
 	{row: "signal SIGSEGV/MAPERR kernel's half", line: "read 0xffff800000000000", says: "the kernel's"},
 	{row: "signal SIGSEGV/MAPERR unmapped before", setup: "a = mmap 4p rw private anon; munmap a+1p 1p", line: "write a+1p 1", says: "Nothing is mapped at a+1p any more: step 2 (munmap a+1p 1p) took it away."},
@@ -368,7 +406,7 @@ var signalCases = []reasonCase{
 	{row: "signal SIGSEGV/ACCERR no letters", setup: "a = mmap 1p none private anon", line: "read a", says: "a is mapped ---p, which does not allow reading, nor"},
 	{row: "signal SIGSEGV/ACCERR not executable", setup: "a = mmap 1p rw private anon", line: "exec a", says: "a is mapped rw-p, which does not allow executing"},
 	{row: "signal SIGSEGV/ACCERR not writable", setup: "a = mmap 1p r private anon", line: "fill a 1", says: "a is mapped r--p, which does not allow writing."},
-	{row: "signal SIGBUS/ADRERR pool empty", needs: emptyPool, setup: "a = mmap 1t rw private anon noreserve hugetlb_2m", line: "write a 1", says: "HugePages_Free is 0"},
+	{row: "signal SIGBUS/ADRERR pool empty", needs: emptyPool, setup: "a = mmap 60g rw private anon noreserve hugetlb_2m", line: "write a 1", says: "HugePages_Free is 0"},
 	{row: "signal SIGBUS/ADRERR past the file", prepare: readOnly, setup: "a = mmap 4p r private fd=3", line: "read a+2p+5", says: fmt.Sprintf("has %d bytes, and this is byte %d", 2*ps, 2*ps+5)},
 	{row: "signal SIGBUS/ADRERR lent by the kernel", line: "touch vvar", says: "no page for this place of [vvar"},
 	{row: "signal SIGBUS/ADRERR past some end", needs: asUser, setup: "a = mmap 1p rw shared anon; mremap a 4p maymove", line: "read a+1p", says: "could not be read"},

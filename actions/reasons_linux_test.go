@@ -49,8 +49,11 @@ func TestReasons(t *testing.T) {
 	for _, c := range allReasonCases() {
 		t.Run(c.row, func(t *testing.T) {
 			machinetest.Hold(t)
-			if c.needs != nil {
-				if err := c.needs(); err != nil {
+			for _, needs := range []func() error{c.needs, c.ofLine} {
+				if needs == nil {
+					continue
+				}
+				if err := needs(); err != nil {
 					t.Skip(err)
 				}
 			}

@@ -35,6 +35,7 @@ var byElimination = map[string]string{
 	"munmap EINVAL splits a huge page":         "between two of them is well",
 	"mremap EINVAL splits a huge page":         "between two of them is well",
 	"mmap EINVAL splits a huge page":           "between two of them is well",
+	"mmap ENOMEM splits a huge page":           "between two of them is well",
 	"mprotect EINVAL splits a huge page":       "between two of them is well",
 	"pkey_mprotect EINVAL splits what is lent": "letters and a key that are there already do not split",
 	"pkey_mprotect EINVAL splits a huge page":  "between two of them is well",

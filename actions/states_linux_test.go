@@ -57,6 +57,17 @@ func (l *lab) certain(label, name string, n uint64, seen string) {
 	}
 }
 
+// zeroProof is the best word that this kernel gives this user for the zero page.
+func (l *lab) zeroProof() string {
+	switch f := l.s.reader.Features(); {
+	case f.Scan:
+		return "PFNZERO"
+	case f.KPage:
+		return "ZERO_PAGE"
+	}
+	return "EFAULT"
+}
+
 // doubted wants a doubt in the grounds of a page.
 func (l *lab) doubted(label, name string, n uint64, why string) {
 	l.Helper()
@@ -103,7 +114,7 @@ func TestStateZero(t *testing.T) {
 	l.sure("a = mmap 2p rw private anon")
 	l.happens(vmspace.ZeroMap, "read a")
 	l.states("p1", "a", "zero none")
-	l.certain("p1", "a", 0, "PFNZERO")
+	l.certain("p1", "a", 0, l.zeroProof())
 	if r := l.page("p1", "a", 0); r.Mapcount > 0 || r.Word&vmspace.WordExclusive != 0 {
 		t.Errorf("the zero page is counted: %+v", r)
 	}

@@ -132,7 +132,7 @@ func classify(c class, e Evidence) (State, Attrs) {
 		return File, a
 	// A merged page is never written, though it may be mapped only once. And of a huge page that one entry maps, all the words have the bit
 	// of the first small page, though the others may be mapped elsewhere too (pagemap_pmd_range in fs/proc/task_mmu.c).
-	case e.Word&WordExclusive != 0 && a&KSM == 0 && (e.Scan&ScanHuge == 0 || e.Mapcount < 2):
+	case e.Word&WordExclusive != 0 && a&KSM == 0 && (a&Huge == 0 || e.Mapcount < 2):
 		return Anon, a
 	// The zero page, too, is present, not of a file and not exclusive. The scan tells it, the frame and kpageflags tell it;
 	// without any of them a page of plain memory may be either. No private file mapping maps the zero page.

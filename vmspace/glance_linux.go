@@ -12,6 +12,9 @@ func (r *Reader) Glance(family []Member, look Glance) (*Snapshot, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	prev := r.last
+	if !r.features.Query {
+		return r.update(family, []Touched{look.Touched}), nil
+	}
 	all, ok := r.hold(prev, family, look)
 	if !ok || !r.glance(all, look) {
 		return r.readAll(family), nil
@@ -21,7 +24,7 @@ func (r *Reader) Glance(family []Member, look Glance) (*Snapshot, error) {
 
 // hold begins a reading of processes that stand still, without asking for their state.
 func (r *Reader) hold(prev *Snapshot, family []Member, look Glance) ([]*reading, bool) {
-	if prev == nil || !r.features.Query || !sameFamily(prev, family) {
+	if prev == nil || !sameFamily(prev, family) {
 		return nil, false
 	}
 	r.budget = r.opt.KPageBudget

@@ -49,13 +49,13 @@ func say(text string) func(*view) string { return func(*view) string { return te
 var doubts = []doubt{
 	{COW, func(v *view) bool { return v.flags(KKSM) || v.merged() }, nil},
 	{COW, func(v *view) bool { _, ok := v.partner(); return ok }, nil},
-	{COW, func(v *view) bool { return v.counted() && v.r.Mapcount > 1 && (!v.flags(KTHP) || v.scan(ScanHuge)) }, nil},
+	{COW, func(v *view) bool { return v.counted() && v.r.Mapcount > 1 && (!v.flags(KTHP) || v.r.Attrs&Huge != 0) }, nil},
 	{COW, func(v *view) bool { return v.word(WordExclusive) }, func(v *view) string {
 		who, _ := v.relative(func(o Run) bool { return o.State == COW })
 		return "bit 56 of a huge page is that of its first small page, and says exclusive; but " + who + " has a page here copy-on-write"
 	}},
 	{Anon, func(v *view) bool {
-		return v.scan(ScanHuge) && !v.counted() && v.r.Start%hugeBlock(v.r.PageSize()) != 0
+		return v.r.Attrs&Huge != 0 && !v.counted() && v.r.Start%hugeBlock(v.r.PageSize()) != 0
 	},
 		say("bit 56 of a huge page is that of its first small page; of this one, a count would tell, and needs root")},
 	{COW, func(v *view) bool { return v.r.Frame != 0 },

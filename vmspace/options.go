@@ -14,9 +14,10 @@ type Options struct {
 	Gentle  bool // read in short slices with rests between, for a process that is watched while it runs
 	Workers int  // goroutines that share the pages of a large space (0: two where there are two CPUs)
 
-	SmallMappings int // a space with at most this many mappings ... (0: 256, negative: none)
-	SmallPages    int // ... and this many resident pages is always read in full, with smaps (0: 16384)
-	KPageBudget   int // frames whose count and flags are read for one snapshot (0: 4096, negative: none)
+	SmallMappings int    // a space with at most this many mappings ... (0: 256, negative: none)
+	SmallPages    int    // ... and this many resident pages is always read in full, with smaps (0: 16384)
+	SparseSize    uint64 // bytes of a space that, where there is no scan, is read only where a command went (0: 64 GiB)
+	KPageBudget   int    // frames whose count and flags are read for one snapshot (0: 4096, negative: none)
 }
 
 func (o Options) withDefaults() Options {
@@ -28,8 +29,14 @@ func (o Options) withDefaults() Options {
 	set(&o.SmallMappings, 256)
 	set(&o.SmallPages, 16384)
 	set(&o.KPageBudget, 4096)
+	if o.SparseSize == 0 {
+		o.SparseSize = scattered
+	}
 	return o
 }
+
+// scattered is a size, in bytes, from which on resident pages may each be in a page table of their own, and few of them make smaps slow.
+const scattered = 64 << 30
 
 // Touched says that a command may have changed what lies in Range in the process Label. A command that may change everything, as
 // fork does, gives the whole of the address space: Everything.

@@ -25,7 +25,7 @@ func findLandmarks(l List[Mapping]) (k landmarks) {
 // patchMaps sets g.maps and g.changed from g.prev's list and what the kernel now has around the spans.
 func (r *Reader) patchMaps(g *reading, spans []Range) error {
 	g.maps = g.prev.Mappings
-	if !r.features.Query {
+	if !r.features.Query || r.sparse(g.stat) { // with their counters, if they are few
 		return r.rereadMaps(g)
 	}
 	spans = append(slices.Clone(spans), r.strays(g)...)

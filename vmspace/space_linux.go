@@ -282,10 +282,7 @@ func (r *Reader) readSmall(f *procFiles, old List[Mapping]) (List[Mapping], erro
 	return rebase(old, maps, sameMapping), nil
 }
 
-// scattered is a size from which on resident pages may each be in a page table of their own, and few of them make smaps slow.
-const scattered = 64 << 30
-
-// small says whether a space is always read in full.
+// small says whether a space is read with the counters of smaps and, unless it is sparse, always in full.
 func (r *Reader) small(mappings int, st stat) bool {
 	pages := uint64(max(r.opt.SmallPages, 0))
 	if st.Size > scattered {
@@ -293,3 +290,6 @@ func (r *Reader) small(mappings int, st stat) bool {
 	}
 	return mappings <= r.opt.SmallMappings && st.RSSPages <= pages
 }
+
+// sparse says whether the words of a space take long however little is resident: without PAGEMAP_SCAN they are read of all of it.
+func (r *Reader) sparse(st stat) bool { return r.pages.mask == 0 && st.Size > r.opt.SparseSize }

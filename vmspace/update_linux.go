@@ -30,15 +30,19 @@ var errTooMany = errors.New("too many mappings to ask for one by one")
 func (r *Reader) Update(family []Member, touched []Touched) (*Snapshot, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	return r.update(family, touched), nil
+}
+
+func (r *Reader) update(family []Member, touched []Touched) *Snapshot {
 	prev := r.last
 	if prev == nil || !sameFamily(prev, family) {
-		return r.readAll(family), nil
+		return r.readAll(family)
 	}
 	all := r.begin(prev, family)
 	if !r.partial(all, spansOf(touched, r.pages.size)) {
 		r.wholly(all)
 	}
-	return r.finish(prev, all), nil
+	return r.finish(prev, all)
 }
 
 // wholly reads everything, whatever was read so far.
@@ -97,7 +101,7 @@ func (r *Reader) partial(all []*reading, spans []Range) bool {
 		if err := r.patchMaps(g, spans); err != nil {
 			return false
 		}
-		g.full = r.small(g.maps.Len(), g.stat)
+		g.full = r.small(g.maps.Len(), g.stat) && !r.sparse(g.stat)
 	}
 	for _, g := range all {
 		spans = append(spans, g.changed...)
@@ -148,7 +152,7 @@ func (r *Reader) patchable(all []*reading, spans []Range) bool {
 		}
 		if g.err == nil {
 			n := g.prev.Mappings.Len()
-			g.full = r.small(n, g.stat) || n == 0 || g.prev.Mappings.At(0).Smaps != nil
+			g.full = n == 0 || !r.sparse(g.stat) && (r.small(n, g.stat) || g.prev.Mappings.At(0).Smaps != nil)
 			if g.files.pagemap < 0 || g.files.maps < 0 {
 				return false // opened anew since prev
 			}
