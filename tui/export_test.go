@@ -41,6 +41,7 @@ func RunBroken(lab Lab, part string) error {
 			case "view":
 				m.theme = nil
 			case "suspend":
+				part = "" // once
 				return tea.Suspend
 			}
 		}
