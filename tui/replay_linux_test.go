@@ -22,7 +22,7 @@ func TestReplayShowsTheSame(t *testing.T) {
 	}
 	defer s.Close()
 	for _, line := range []string{"mmap 4p rw private anon", "write a 1", "fork", "@p2 write a 2", "use p2", "mprotect a+1p 1p none", "write a+1p 1",
-		`file data "text"`, "f = mmap 2p rw shared file=data", "write f 1", "read f+1p", "big = mmap 1t rw private anon noreserve", "write big+512g 1",
+		`file data "text"`, "f = mmap 2p rw shared file=data", "write f 1", "read f+1p", "big = mmap 256g rw private anon noreserve", "write big+128g 1",
 		"mmap 0 rw private anon", "expect page a anon", "munmap a+3p", "use p1", "@p2 exit 3", "wait", "restart", "mmap 2p r shared anon", "kill SIGKILL", "snapshot"} {
 		if _, err := s.Do(context.Background(), line); err != nil {
 			t.Fatalf("%s: %v", line, err)

@@ -245,14 +245,14 @@ func predictStore(m Mapping, page Run, f Facts) Prediction {
 		switch {
 		case page.Attrs&UffdWP != 0:
 			return Prediction{[]Happening{Reuse, NoFault, Copy}, "write-protected by userfaultfd: its handler decides"}
-		case read && !page.wholeFolio() && !f.alone(m):
+		case f.alone(m):
+			return Prediction{[]Happening{NoFault}, "the frame is this process's alone and was never shared"}
+		case read && !page.wholeFolio():
 			return Prediction{[]Happening{NoFault, Reuse, Copy}, "a small part of a huge page, alone here: if a fork once shared it, it may still be write-protected"}
 		case read && page.KFlags&KAnonExclusive != 0:
 			return Prediction{[]Happening{NoFault}, "the frame is this process's alone: the write goes straight through"}
 		case read:
 			return Prediction{[]Happening{Reuse, Copy}, "alone again, but still write-protected from a fork: the kernel keeps the frame or copies it"}
-		case f.alone(m):
-			return Prediction{[]Happening{NoFault}, "the frame is this process's alone and was never shared"}
 		}
 		return Prediction{[]Happening{NoFault, Reuse, Copy}, "the frame is this process's alone; if a fork once shared it, it is still write-protected"}
 	case COW:
