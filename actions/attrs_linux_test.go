@@ -42,7 +42,11 @@ func (l *lab) whole(label, name string, from, to uint64, state vmspace.State, hu
 func TestHugePageOfAFamily(t *testing.T) {
 	l := hugePage(t)
 	l.whole("p1", "a", 0, inBlock, vmspace.Anon, true)
-	l.certain("p1", "a", 0, "HUGE: one entry maps it")
+	if l.s.reader.Features().Scan {
+		l.certain("p1", "a", 0, "HUGE: one entry maps it")
+	} else {
+		l.certain("p1", "a", 0, "AnonHugePages counts all that is resident")
+	}
 	l.sure("fork")
 	l.whole("p1", "a", 0, inBlock, vmspace.COW, true)
 	l.whole("p2", "a", 0, inBlock, vmspace.COW, true)
@@ -240,14 +244,15 @@ func TestAttrLazyFree(t *testing.T) {
 func TestAttrDirty(t *testing.T) {
 	require(t, "kpage")
 	l := hugePage(t)
-	if l.attrs("p1", "a", 5)&vmspace.Dirty != 0 {
+	// Of the small pages of a huge one, kernels before 6.12 tell the flag of the first one only (fs/proc/page.c).
+	if l.attrs("p1", "a", 0)&vmspace.Dirty != 0 {
 		t.Error("dirty before its time")
 	}
 	l.sure("mprotect a+4p 1p r")
-	if l.attrs("p1", "a", 5)&vmspace.Dirty == 0 {
+	if l.attrs("p1", "a", 0)&vmspace.Dirty == 0 {
 		t.Error("not dirty")
 	}
-	l.certain("p1", "a", 5, "4 DIRTY")
+	l.certain("p1", "a", 0, "4 DIRTY")
 }
 
 // Looking at a page's bytes sets the kernel's flag for "referenced", so it is not told: watching would show itself.

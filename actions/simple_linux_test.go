@@ -7,6 +7,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync"
 
 	"cowscope/vmspace"
 )
@@ -86,7 +87,8 @@ func checkMapping(p *vmspace.Process, m vmspace.Mapping, line string, words *os.
 		// A huge page that a relative shares may call itself exclusive; package vmspace holds the relatives against each other.
 		// And a page that was merged is copied when it is written to, also the last one that has the frame.
 		split := want == "anon" && run.State == vmspace.COW && run.Attrs&(vmspace.Huge|vmspace.KSM) != 0
-		if ok && run.State.String() != want && !zero && !split {
+		blind := want == "cow" && run.State == vmspace.Unknown && f[1][:3] == "---" && !s.Frames && blindToNone()
+		if ok && run.State.String() != want && !zero && !split && !blind {
 			return fmt.Sprintf("0x%x is %s by its word 0x%016x, the snapshot says %s (word 0x%016x)", at, want, w, run.State, run.Word)
 		}
 		if frame := w & (1<<55 - 1); s.Frames && w>>63 == 1 && run.State != vmspace.Zero && run.FrameOf((at-run.Start)/s.PageSize) != frame {
@@ -95,6 +97,10 @@ func checkMapping(p *vmspace.Process, m vmspace.Mapping, line string, words *os.
 	}
 	return ""
 }
+
+// blindToNone says whether pages of PROT_NONE cannot be told from the zero page by an ordinary user: without the scan there is move_pages(2),
+// which from Linux 6.1 to 6.5 says of them that they are absent (gup_can_follow_protnone in include/linux/mm.h).
+var blindToNone = sync.OnceValue(func() bool { return hasFeature("scan")() != nil })
 
 // simpleState is the state by the word alone; the zero page looks like a shared one there. Not ok: what is special is another's business.
 func simpleState(w uint64, perms, path string) (string, bool) {

@@ -77,6 +77,7 @@ type class struct {
 	special, shared, file, locked, hugetlb, noLazy, noSwap bool
 	merged                                                 bool // smaps counts all of its pages as merged (KSM)
 	allHuge                                                bool // and as huge, and nothing else tells
+	noHuge                                                 bool // smaps counts none of them as huge, which leaves the huge zero page
 }
 
 func (m *Mapping) class() class {
@@ -89,6 +90,7 @@ func (m *Mapping) class() class {
 	}
 	if m.Smaps != nil {
 		c.noLazy, c.noSwap = m.Smaps.LazyFree == 0, m.Smaps.Swap == 0
+		c.noHuge = m.Smaps.AnonHuge == 0 && !c.file
 		c.merged = m.Smaps.KSM > 0 && m.Smaps.KSM == m.Smaps.Rss
 		for _, f := range m.Smaps.VMFlags {
 			switch f {
@@ -150,7 +152,7 @@ const UnknownWhy = "present, but its mapping changed while it was read, or the z
 func (e Evidence) attrs(c class) Attrs {
 	var a Attrs
 	present := e.Word&WordPresent != 0
-	if present && (e.Scan&ScanHuge != 0 || c.hugetlb || c.allHuge && (e.Word&WordExclusive != 0 || e.Scan&NodeSome != 0) || !e.HaveScan && e.KFlags&(KTHP|KHuge) != 0) {
+	if present && (e.Scan&ScanHuge != 0 || c.hugetlb || c.allHuge && (e.Word&WordExclusive != 0 || e.Scan&NodeSome != 0) || !e.HaveScan && (!c.noHuge || e.KFlags&KZeroPage != 0) && e.KFlags&(KTHP|KHuge) != 0) {
 		a |= Huge
 	}
 	if e.KFlags&KKSM != 0 || present && c.merged && e.Scan&(ScanPFNZero|NodeNone) == 0 && !e.ZeroFrame && e.KFlags&KZeroPage == 0 {
@@ -192,6 +194,9 @@ func halfSplit(_, mine, other Run) (State, bool) {
 
 // perhapsHalfSplit is for kernels without PAGEMAP_SCAN: nothing says that a page is huge, but a run that holds a whole block may be one.
 func perhapsHalfSplit(run, mine, other Run) (State, bool) {
+	if mine.Attrs&Huge != 0 && other.State == COW { // smaps counts nothing there that is not huge
+		return COW, true
+	}
 	block := hugeBlock(mine.PageSize())
 	start := mine.Start / block * block
 	return Unknown, other.Word&(WordPresent|WordFile|WordExclusive) == WordPresent && run.Bounds().Covers(Range{start, start + block})
