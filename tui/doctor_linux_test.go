@@ -92,7 +92,7 @@ func TestDoctorWithoutPtrace(t *testing.T) {
 			t.Errorf("status %d, %s", status, stderr)
 		}
 		if len(args) == 1 {
-			if !strings.Contains(out, "\nno   ptrace") || !strings.Contains(out, "\nyes  mseal") || !strings.Contains(out, "no subject can be started") {
+			if !strings.Contains(out, "\nno   ptrace") || !strings.Contains(out, "\nyes  mlock2") || !strings.Contains(out, "no subject can be started") {
 				t.Errorf("the text is\n%s", out)
 			}
 			continue
