@@ -197,7 +197,11 @@ func tail(s string) string { return s[max(0, len(s)-2000):] }
 
 func (l *line) keys(s string) {
 	l.t.Helper()
-	if _, err := l.master.WriteString(s); err != nil {
+	err := l.master.SetWriteDeadline(time.Now().Add(patience)) // a program that does not read blocks who writes
+	if err == nil {
+		_, err = l.master.WriteString(s)
+	}
+	if err != nil {
 		l.t.Fatal(err)
 	}
 }
