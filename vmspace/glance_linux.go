@@ -68,7 +68,7 @@ func (r *Reader) glance(all []*reading, look Glance) bool {
 	r.pages.few = true
 	defer func() { r.pages.few = false }()
 	for _, g := range all {
-		if r.readWindows(g, windows) != nil {
+		if r.readWindows(g, windows, nil) != nil {
 			return false
 		}
 	}

@@ -303,7 +303,7 @@ func TestReadUnless(t *testing.T) {
 	r, full := newReader(t, o), newReader(t, o)
 	before := read(t, r, p.family())
 	p.store(arena+3*pg, 1)
-	for stops := range 8 { // at one place after the other, until it comes to its end
+	for stops := range 64 { // at one place after the other, until it comes to its end
 		asked := 0
 		s, err := r.ReadUnless(func() bool { asked++; return asked > stops }, p.family())
 		if asked <= stops {
@@ -312,7 +312,7 @@ func TestReadUnless(t *testing.T) {
 			}
 			break
 		}
-		if stops == 7 || s != nil || !errors.Is(err, ErrStopped) {
+		if stops == 63 || s != nil || !errors.Is(err, ErrStopped) {
 			t.Fatalf("stopped when asked %d times: %v, %v", asked, s, err)
 		}
 		next, err := r.Update(p.family(), []Touched{{"p1", Range{arena + 3*pg, arena + 4*pg}}})

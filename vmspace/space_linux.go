@@ -20,6 +20,10 @@ const (
 // errChanged says that no consistent answer was to be had.
 var errChanged = errors.New("changed while being read, again and again: stop it, or try once more")
 
+// errEmpty says that no mapping is listed: a process that is about to execve, or one without an address space, as kernel threads are; of those
+// the files can be opened before Linux 6.16, and are empty (proc_mem_open in fs/proc/base.c).
+var errEmpty error = unix.ESRCH
+
 // readSpace reads one address space in full. The pages are left in g.fresh, not yet compared with those of relatives.
 func (r *Reader) readSpace(g *reading) error {
 	var err error
@@ -33,6 +37,9 @@ func (r *Reader) readSpace(g *reading) error {
 			err = errChanged
 		case err != nil && gone(err) && r.stillThere(g) == nil, err == nil && g.maps.Len() == 0:
 			g.files.forget() // after an exec the open files speak of the memory before it
+			if err == nil {
+				err = errEmpty
+			}
 		case err != nil || len(g.unsure) == 0 || r.mendable(g):
 			return err
 		}
@@ -111,9 +118,18 @@ func (r *Reader) compareLists(g *reading) (changed []Range, err error) {
 		return nil, err
 	}
 	unshared(g.maps, now, func(alo, ahi, blo, bhi int) {
-		changed = append(changed, changedMappings(g.maps.Slice(alo, ahi), now.Slice(blo, bhi), r.pages.size)...)
+		was, is := uncounted(g.maps.Slice(alo, ahi)), uncounted(now.Slice(blo, bhi))
+		changed = append(changed, changedMappings(was, is, r.pages.size)...)
 	})
 	return changed, nil
+}
+
+// uncounted takes the counters from mappings: of two lists that are compared one may have none.
+func uncounted(maps []Mapping) []Mapping {
+	for i := range maps {
+		maps[i].Smaps = nil
+	}
+	return maps
 }
 
 // counted is runs with count and flags of their frames, as far as the budget goes.

@@ -100,6 +100,7 @@ func (r *Reader) listWithCounters(g *reading) error {
 			return nil
 		default:
 			f.forget()
+			err = errEmpty
 		}
 	}
 	return err

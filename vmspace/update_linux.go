@@ -111,7 +111,7 @@ func (r *Reader) partial(all []*reading, spans []Range) bool {
 		spans = mergeRanges(slices.Clone(spans))
 		windows := blocks(spans, r.pages.size)
 		for _, g := range all {
-			if err := r.readWindows(g, windows); err != nil {
+			if err := r.readWindows(g, windows, r.bare(g, spans)); err != nil {
 				return false
 			}
 		}
@@ -170,12 +170,27 @@ func blocks(spans []Range, pageSize uint64) []Range {
 	return mergeRanges(w)
 }
 
-// readWindows reads the page words of g in the windows.
-func (r *Reader) readWindows(g *reading, windows []Range) error {
+// bare are those of the spans that need not be read in a sparse space: no page was in any of them, so that none can have moved from one to
+// the other, and none came, since the process took no fault. Pages that the kernel brings in during a call are counted as faults too
+// (mm_account_fault in mm/memory.c).
+func (r *Reader) bare(g *reading, spans []Range) []Range {
+	if g.full || g.err != nil || !r.sparse(g.stat) || g.stat.MinorFlt != g.prev.MinorFlt || g.stat.MajorFlt != g.prev.MajorFlt {
+		return nil
+	}
+	for _, s := range spans {
+		if lo, hi := g.prev.Pages.Overlap(s); lo < hi {
+			return nil
+		}
+	}
+	return spans
+}
+
+// readWindows reads the page words of g in the windows, but for the bare parts.
+func (r *Reader) readWindows(g *reading, windows, bare []Range) error {
 	if g.full || g.err != nil {
 		return nil
 	}
-	runs, err := r.pages.read(g.files, g.maps, windows)
+	runs, err := r.pages.read(g.files, g.maps, without(windows, bare))
 	g.fresh, g.windows = slices.Clone(runs), windows
 	return err
 }
@@ -199,6 +214,28 @@ func (r *Reader) lookUp(all []*reading, spans, windows []Range) {
 			g.fresh = slices.Clone(r.kpage.fill(g.fresh, g.maps, &r.budget, r.pages.mask != 0, g.prev.Pages, core))
 		}
 	}
+}
+
+// without is what of ranges lies in none of the others; both are in order.
+func without(ranges, others []Range) []Range {
+	if len(others) == 0 {
+		return ranges
+	}
+	var out []Range
+	for _, x := range ranges {
+		for _, o := range others {
+			if both := x.Intersect(o); !both.Empty() {
+				if x.Start < both.Start {
+					out = append(out, Range{x.Start, both.Start})
+				}
+				x.Start = both.End
+			}
+		}
+		if !x.Empty() {
+			out = append(out, x)
+		}
+	}
+	return out
 }
 
 // eachChange yields the pages of the windows whose words or frames are not what they were.
