@@ -50,7 +50,28 @@ func (r *Reader) rereadMaps(g *reading) error {
 	unshared(old, g.maps, func(alo, ahi, blo, bhi int) {
 		g.changed = append(g.changed, changedMappings(old.Slice(alo, ahi), g.maps.Slice(blo, bhi), r.pages.size)...)
 	})
+	if r.sparse(g.stat) {
+		g.changed = g.withPages(g.changed)
+	}
 	return nil
+}
+
+// withPages are the parts of ranges where pages may be other than they were. Where a mapping is of the same backing as before, and only its
+// letters, flags or counters are others, those are the pages that were there: what else a command brought in is where it went.
+func (g *reading) withPages(ranges []Range) []Range {
+	var out []Range
+	for _, x := range ranges {
+		was, had := mappingAt(g.prev.Mappings, x.Start)
+		is, has := mappingAt(g.maps, x.Start)
+		if !had || !has || !sameBacking(&was, &is) || !was.Covers(x) || !is.Covers(x) {
+			out = append(out, x)
+			continue
+		}
+		for _, run := range runsIn(g.prev.Pages, x) {
+			out = append(out, run.Bounds())
+		}
+	}
+	return out
 }
 
 // strays are the places where stack and heap are not what they were.
