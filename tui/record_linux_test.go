@@ -131,8 +131,9 @@ func TestRecordKilled(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "lab.cast")
 	c := start(t, 80, 24, nil, "--record", path)
 	c.sees("step 0/0").keys("m\rw").sees("step 2/2")
-	last := c.text()
-	for deadline := time.Now().Add(patience); ; { // the end of the frame is at most a sixtieth of a second behind the screen; a poll redraws nothing
+	var last string
+	for deadline := time.Now().Add(patience); ; { // the frame may come in two pieces, and is on the tape a sixtieth of a second later; a poll redraws nothing
+		last = c.text()
 		h, events := readCast(t, path)
 		if screen, _ := replayed(h, events); screen == last {
 			break
