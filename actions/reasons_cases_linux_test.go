@@ -101,6 +101,12 @@ func looksFirst() error {
 	return nil
 }
 
+// A page that leaves no hole for nearly all of the addresses in which the kernel looks for one.
+var (
+	halfWay   = fmt.Sprintf("mmap 1p rw private anon fixed addr=0x%x", mapWindow()/8*3&^0xffffffff)
+	nearlyAll = fmt.Sprintf("%dt", mapWindow()>>40-1)
+)
+
 // since and until are for what a version of Linux changed.
 func since(major, minor int) func() error {
 	return func() error {
@@ -247,7 +253,7 @@ var mmapCases = []reasonCase{
 	{row: "mmap ENOMEM longer than the address space", line: "mmap 100000t rw private anon noreserve", says: "97.7 PiB do not fit below 0x"},
 	{row: "mmap ENOMEM past the end", line: fmt.Sprintf("mmap 1g rw private anon fixed addr=0x%x", userTop()-1<<16), says: "the end of the user's addresses"},
 	{row: "mmap ENOMEM no hole", needs: longAddresses, line: "mmap 200t rw private anon noreserve", says: "The kernel looks above it only when"},
-	{row: "mmap ENOMEM no hole", setup: "mmap 1p rw private anon fixed addr=0x300000000000", line: "mmap 127t rw private anon noreserve", says: "the largest between the mappings has 80.0 TiB"},
+	{row: "mmap ENOMEM no hole", setup: halfWay, line: "mmap " + nearlyAll + " rw private anon noreserve", says: "the largest between the mappings has " + sizeOf(mapWindow() - mapWindow()/8*3)[:3]},
 	{row: "mmap ENOMEM RLIMIT_AS", limit: func(l *lab) { l.limits(unix.RLIMIT_AS, 1<<20) }, line: "mmap 1m rw private anon", says: "RLIMIT_AS allows 1 MiB"},
 	{row: "mmap ENOMEM RLIMIT_DATA", limit: func(l *lab) { l.limits(unix.RLIMIT_DATA, 64<<10) }, line: "mmap 1m rw private anon", says: "RLIMIT_DATA allows 64 KiB"},
 	{row: "mmap ENOMEM overcommit", line: "mmap 100t rw private anon", says: "more than all memory and swap together"},
@@ -330,7 +336,7 @@ var mremapCases = []reasonCase{
 	{row: "mremap ENOMEM RLIMIT_DATA", setup: "a = mmap 4p rw private anon", limit: func(l *lab) { l.limits(unix.RLIMIT_DATA, 64<<10) }, line: "mremap a 2m maymove", says: "RLIMIT_DATA allows 64 KiB"},
 	{row: "mremap ENOMEM overcommit", setup: "a = mmap 4p rw private anon", line: "mremap a 100t maymove", says: "more than all memory and swap"},
 	{row: "mremap ENOMEM may not move", setup: "b = mmap 4p r private anon; a = mmap 4p rw private anon", line: "mremap a 8p", says: "b follows at 0x"},
-	{row: "mremap ENOMEM no hole", setup: "mmap 1p rw private anon fixed addr=0x300000000000; a = mmap 1p rw private anon noreserve", line: "mremap a 127t maymove", says: "the largest between the mappings has"},
+	{row: "mremap ENOMEM no hole", setup: halfWay + "; a = mmap 1p rw private anon noreserve", line: "mremap a " + nearlyAll + " maymove", says: "the largest between the mappings has"},
 }
 
 var madviseCases = []reasonCase{

@@ -1,5 +1,7 @@
 package feature
 
+import "runtime"
+
 // elsewhere is why there is no feature, on other systems.
 const elsewhere = ""
 
@@ -20,7 +22,7 @@ var All = []Feature{
 	{"true-words", "the kernel's words about pages mean what they should", "", (*machine).trueWords},
 	{"query", "PROCMAP_QUERY: finds one mapping among many", "6.11", (*machine).query},
 	{"soft-dirty", "pagemap marks the pages that were written to", "3.11", softDirty},
-	{"uffd-wp", "userfaultfd write-protects a page, pagemap shows it", "5.13", uffdWP},
+	{"uffd-wp", "userfaultfd write-protects a page, pagemap shows it", uffdWPSince[runtime.GOARCH], uffdWP},
 	{"guard", "MADV_GUARD_INSTALL: guard pages inside a mapping", "6.13", guard},
 	{"guard-bit", "pagemap shows guard pages", "6.15", guardBit},
 
