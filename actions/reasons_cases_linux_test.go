@@ -101,10 +101,11 @@ func looksFirst() error {
 	return nil
 }
 
-// A page that leaves no hole for nearly all of the addresses in which the kernel looks for one.
+// A page that leaves no hole for nearly all of the addresses in which the kernel looks for one, and more than all of them.
 var (
 	halfWay   = fmt.Sprintf("mmap 1p rw private anon fixed addr=0x%x", mapWindow()/8*3&^0xffffffff)
 	nearlyAll = fmt.Sprintf("%dt", mapWindow()>>40-1)
+	beyond    = fmt.Sprintf("%dt", mapWindow()>>40+64)
 )
 
 // since and until are for what a version of Linux changed.
@@ -252,7 +253,7 @@ var mmapCases = []reasonCase{
 	{row: "mmap ENOMEM length wraps", line: "mmap 0xffffffffffffffff rw private anon", says: "64 bits"},
 	{row: "mmap ENOMEM longer than the address space", line: "mmap 100000t rw private anon noreserve", says: "97.7 PiB do not fit below 0x"},
 	{row: "mmap ENOMEM past the end", line: fmt.Sprintf("mmap 1g rw private anon fixed addr=0x%x", userTop()-1<<16), says: "the end of the user's addresses"},
-	{row: "mmap ENOMEM no hole", needs: longAddresses, line: "mmap 200t rw private anon noreserve", says: "The kernel looks above it only when"},
+	{row: "mmap ENOMEM no hole", needs: longAddresses, line: "mmap " + beyond + " rw private anon noreserve", says: "The kernel looks above it only when"},
 	{row: "mmap ENOMEM no hole", setup: halfWay, line: "mmap " + nearlyAll + " rw private anon noreserve", says: "the largest between the mappings has " + sizeOf(mapWindow() - mapWindow()/8*3)[:3]},
 	{row: "mmap ENOMEM RLIMIT_AS", limit: func(l *lab) { l.limits(unix.RLIMIT_AS, 1<<20) }, line: "mmap 1m rw private anon", says: "RLIMIT_AS allows 1 MiB"},
 	{row: "mmap ENOMEM RLIMIT_DATA", limit: func(l *lab) { l.limits(unix.RLIMIT_DATA, 64<<10) }, line: "mmap 1m rw private anon", says: "RLIMIT_DATA allows 64 KiB"},
