@@ -125,7 +125,11 @@ func TestStream(t *testing.T) {
 		l := &layouts[i]
 		t.Run(l.name, func(t *testing.T) {
 			l.needs(t)
-			p, _ := l.start(t, littleSizes[l.name])
+			n := littleSizes[l.name]
+			if testing.Short() {
+				n /= 4
+			}
+			p, _ := l.start(t, n)
 			p.still(t)
 			m := p.family()[0]
 			for _, o := range []Options{{Workers: 1}, {Workers: 3}, {NoQuery: true}} {
