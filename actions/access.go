@@ -3,6 +3,7 @@ package actions
 import (
 	"fmt"
 
+	"cowscope/actions/history"
 	"cowscope/actions/lang"
 	"cowscope/actions/subject"
 	"cowscope/vmspace"
@@ -87,7 +88,7 @@ var touchAction = Action{
 		c.Call = fmt.Sprintf("%s 1 byte in each page, %s from 0x%x", word, plural(r.Pages(c.pageSize()), "page"), r.Start)
 		c.focus(r)
 		if r.Empty() {
-			c.Result = ResultOK
+			c.Result = history.OK
 			return nil
 		}
 		e, err := c.p.proc.Touch(r.Start, r.Pages(c.pageSize()), c.pageSize(), write)

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"cowscope/actions/history"
 	"cowscope/actions/lang"
 	"cowscope/vmspace"
 )
@@ -16,14 +17,14 @@ func TestAsk(t *testing.T) {
 	l := open(t)
 	l.all("mmap 2p rw private anon", "write a 1")
 	before := len(l.s.History())
-	for line, want := range map[string]string{
-		"expect page a 1p anon":    ResultOK,
-		"expect faults minor=1":    ResultOK,
-		"expect page a+1p 1p anon": ResultFailed,
-		"expect result EINVAL":     ResultFailed,
+	for line, want := range map[string]history.Result{
+		"expect page a 1p anon":    history.OK,
+		"expect faults minor=1":    history.OK,
+		"expect page a+1p 1p anon": history.Failed,
+		"expect result EINVAL":     history.Failed,
 	} {
 		st, err := l.s.Ask(context.Background(), line)
-		if err != nil || st.Result != want || want == ResultFailed && (st.Want == "" || st.Got == "") {
+		if err != nil || st.Result != want || want == history.Failed && (st.Want == "" || st.Got == "") {
 			t.Errorf("%s: %+v, %v", line, st, err)
 		}
 	}

@@ -3,6 +3,7 @@ package actions
 import (
 	"fmt"
 
+	"cowscope/actions/history"
 	"cowscope/actions/lang"
 	"cowscope/vmspace"
 )
@@ -58,7 +59,7 @@ func runBrk(c *call) error {
 	c.focus(vmspace.Range{Start: min(now, got) &^ (c.pageSize() - 1), End: max(now, got, min(now, got)+1)})
 	c.Value, c.HasValue = got, true
 	if got != want {
-		c.Result = "ENOMEM"
+		c.Result = history.Errno("ENOMEM")
 	}
 	return nil
 }

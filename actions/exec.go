@@ -3,6 +3,7 @@ package actions
 import (
 	"fmt"
 
+	"cowscope/actions/history"
 	"cowscope/actions/lang"
 	"cowscope/vmspace"
 )
@@ -26,7 +27,7 @@ var execAction = Action{
 		c.s.reread(c.p)
 		c.everything() // the code may have stored anywhere
 		if e.Attempt != nil {
-			c.Result = ResultRefused
+			c.Result = history.Refused
 			c.note = fmt.Sprintf("The code asked for system call %d. Code of your own may not call the kernel here: it was stopped before it happened.", e.Attempt.Nr)
 		}
 		return nil

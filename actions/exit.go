@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"syscall"
 
+	"cowscope/actions/history"
 	"cowscope/actions/lang"
 	"cowscope/actions/subject"
 )
@@ -52,6 +53,6 @@ func (c *call) died(err error) error {
 		return err
 	}
 	c.p.gone = describeExit(exited)
-	c.Result = ResultOK
+	c.Result = history.OK
 	return nil
 }

@@ -4,13 +4,11 @@ import (
 	"fmt"
 	"strings"
 
+	"cowscope/actions/history"
 	"cowscope/actions/lang"
 )
 
 // Expectations: what a script asserts of the last command and of the family as it was read after it. They touch nothing.
-
-// ResultFailed is the result of an expectation that does not hold.
-const ResultFailed = "failed"
 
 // finding is what an expectation wanted, what was found instead or as wanted, and what that rests on.
 type finding struct {
@@ -30,9 +28,9 @@ func expectation(form, summary string, params []lang.Param, check func(*call) (f
 				return err
 			}
 			c.Want, c.Got, c.Evidence = f.want, f.got, f.evidence
-			c.Result, c.note = ResultOK, "As expected: "+f.got+"."
+			c.Result, c.note = history.OK, "As expected: "+f.got+"."
 			if !f.holds {
-				c.Result, c.note = ResultFailed, "Wanted "+f.want+", found "+f.got+"."
+				c.Result, c.note = history.Failed, "Wanted "+f.want+", found "+f.got+"."
 			}
 			return nil
 		},
@@ -74,11 +72,9 @@ func checkResult(c *call) (finding, error) {
 	f := finding{got: "no command yet"}
 	f.want, _ = c.cmd.Word("result")
 	if st := c.s.lastCommand(); st != nil {
-		signal, _, _ := strings.Cut(st.Result, "/")
-		f.got, f.evidence = st.Result, about(st)
+		f.got, f.evidence = st.Result.String(), about(st)
 		for want := range strings.SplitSeq(f.want, "|") {
-			want = sameErrno(want)
-			f.holds = f.holds || st.Result == want || signal == want
+			f.holds = f.holds || st.Result.Is(sameErrno(want))
 		}
 	}
 	return f, nil

@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 
+	"cowscope/actions/history"
 	"cowscope/vmspace"
 	"cowscope/vmspace/printable"
 )
@@ -19,11 +20,11 @@ func explain(st *Step, c *call) string {
 		return c.note
 	}
 	switch {
-	case strings.HasPrefix(st.Result, "SIG"):
+	case st.Result.Ending == history.EndedSignal:
 		return explainSignal(st, c)
-	case st.Result == ResultTimeout:
+	case st.Result == history.Timeout:
 		return "It did not come back before its deadline: cowscope stopped it and put its registers back. The process lives."
-	case st.Result != ResultOK:
+	case st.Result != history.OK:
 		return explainErrno(st, c)
 	}
 	if c.action.why != nil {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	"cowscope/actions/history"
 	"cowscope/actions/lang"
 	"cowscope/actions/scratch"
 	"cowscope/vmspace"
@@ -26,7 +27,7 @@ func fileVerb(v lang.Verb, run func(c *call, name string) error) Action {
 	return Action{Verb: v, Dead: true, why: explainFile, run: func(c *call) error {
 		name, _ := c.cmd.Word("file")
 		c.touched = c.s.everywhere()
-		c.Result = ResultOK
+		c.Result = history.OK
 		err := run(c, name)
 		c.s.entries = c.s.files.Entries()
 		if err != nil {
@@ -226,7 +227,7 @@ var expectFile = expectation("file", "a file holds this text, as read(2) sees it
 		got, err := c.s.files.Read(name, offset, len(want))
 		if err != nil {
 			err = c.fileError("file", err)
-			f.got = c.Result
+			f.got = c.Result.String()
 			return f, err
 		}
 		size, err := c.s.files.Size(name)

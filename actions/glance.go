@@ -3,6 +3,7 @@ package actions
 import (
 	"slices"
 
+	"cowscope/actions/history"
 	"cowscope/actions/lang"
 	"cowscope/actions/subject"
 	"cowscope/vmspace"
@@ -59,7 +60,7 @@ func (c *call) mayReach() reach {
 // reachOf is how far the command has gone.
 func (s *Session) reachOf(c *call, before *vmspace.Snapshot) reach {
 	reach := c.mayReach()
-	if !s.opts.Glance || reach == reachAll || c.Result != ResultOK || c.note != "" || len(c.touched) != 1 {
+	if !s.opts.Glance || reach == reachAll || c.Result != history.OK || c.note != "" || len(c.touched) != 1 {
 		return reachAll
 	}
 	p := before.Process(c.p.Label)

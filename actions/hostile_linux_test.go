@@ -11,6 +11,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"cowscope/actions/history"
 )
 
 // Scripts from strangers. Whatever they make the subject execute, nothing happens but what the verbs do, and the session lives.
@@ -39,7 +41,7 @@ func TestNoSystemCallOfOnesOwn(t *testing.T) {
 	}
 	l.all("mprotect a rx")
 	for nr := range calls {
-		if st := l.want(ResultRefused, fmt.Sprintf("exec a+%d", nr*room)); !strings.Contains(st.Why, fmt.Sprintf("system call %d", nr)) {
+		if st := l.want("refused", fmt.Sprintf("exec a+%d", nr*room)); !strings.Contains(st.Why, fmt.Sprintf("system call %d", nr)) {
 			t.Fatalf("call %d: %s", nr, st.Why)
 		}
 	}
@@ -74,7 +76,7 @@ func TestLimits(t *testing.T) {
 		}
 	}
 	l.all("fork", "fork", "@p2 fork")
-	told(l.want(ResultRefused, "fork"), "--max-processes")
+	told(l.want("refused", "fork"), "--max-processes")
 	l.all("@p3 exit", "fork") // one that ended makes room
 	for _, taking := range []string{
 		"mmap 1g rw private anon populate",
@@ -91,10 +93,10 @@ func TestLimits(t *testing.T) {
 		for _, line := range strings.Split(taking, "\n") {
 			last = l.do(line)
 		}
-		if last.Result == "EAGAIN" || last.Result == "ENOMEM" { // the ordinary user's limit of locked memory came first
+		if last.Result.Is("EAGAIN") || last.Result.Is("ENOMEM") { // the ordinary user's limit of locked memory came first
 			continue
 		}
-		if last.Result != ResultExited {
+		if last.Result != history.Exited {
 			t.Fatalf("%s: %s", taking, last.Result)
 		}
 		told(last, "--max-memory")
@@ -113,7 +115,7 @@ func TestPageTablesCount(t *testing.T) {
 	defer s.Close()
 	l := &lab{t, s}
 	l.all("mmap 2097152p r private anon noreserve", "madvise a nohugepage")
-	if st := l.further(l.do("touch a read")); st.Result != ResultExited {
+	if st := l.further(l.do("touch a read")); st.Result != history.Exited {
 		t.Errorf("%s: %s", st.Result, st.Why)
 	}
 }
@@ -140,7 +142,7 @@ func TestHostileText(t *testing.T) {
 				_, _ = l.s.Do(context.Background(), line) // may be a mistake: a name that is gone
 			}
 			st := l.do("mmap 1p r private file=data")
-			if name == "gate" && st.Result != ResultExited {
+			if name == "gate" && st.Result != history.Exited {
 				t.Errorf("a foreign path was opened: %s, %s", st.Result, st.Why)
 			}
 			l.do("fork")
@@ -166,7 +168,7 @@ func TestNothingIsSteppedOver(t *testing.T) {
 				l.do(line)
 			}
 			for _, line := range []string{"mprotect 0x0 1p r", "munmap 0x0 1p", "fork", "mmap 1p r private anon"} {
-				if st := l.do(line); st.Result != ResultExited || !strings.Contains(st.Why, "no longer in its memory") {
+				if st := l.do(line); st.Result != history.Exited || !strings.Contains(st.Why, "no longer in its memory") {
 					t.Errorf("%s: %s, %s", line, st.Result, st.Why)
 				}
 			}
@@ -224,7 +226,7 @@ func TestDescriptors(t *testing.T) {
 	l.all("file data 1p", "mmap 1p rw shared file=data")
 	for fd := range 64 {
 		st := l.do(fmt.Sprintf("mmap 1p r private fd=%d", fd))
-		if want := map[bool]string{true: "ENODEV", false: "EBADF"}[fd < 3]; st.Result != want {
+		if want := map[bool]string{true: "ENODEV", false: "EBADF"}[fd < 3]; !st.Result.Is(want) {
 			t.Errorf("fd %d: %s, want %s", fd, st.Result, want)
 		}
 	}

@@ -5,8 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"strings"
 
+	"cowscope/actions/history"
 	"cowscope/vmspace"
 )
 
@@ -75,7 +75,7 @@ func (st *Step) WriteJSON(w io.Writer, line int) error {
 // JSON is the step in the form that becomes JSON.
 func (st *Step) JSON(line int) StepJSON {
 	o := StepJSON{
-		Step: st.N, Line: line, Process: st.Process, PID: st.PID, Command: st.Command, Event: st.Event, Call: st.Call, Result: st.Result,
+		Step: st.N, Line: line, Process: st.Process, PID: st.PID, Command: st.Command, Event: st.Event, Call: st.Call, Result: st.Result.String(),
 		Want: st.Want, Got: st.Got, Evidence: st.Evidence, Faults: FaultsJSON{st.Minor, st.Major},
 		Predicted: []string{}, Happened: string(st.Happened), Explanation: st.Why,
 	}
@@ -86,11 +86,11 @@ func (st *Step) JSON(line int) StepJSON {
 		o.Value = hex(st.Value)
 	}
 	switch {
-	case strings.HasPrefix(st.Result, "SIG"):
-		o.Signal, o.Code, _ = strings.Cut(st.Result, "/")
+	case st.Result.Ending == history.EndedSignal:
+		o.Signal, o.Code = st.Result.Name, st.Result.Code
 		o.FaultAddress = hex(st.Fault)
-	case strings.HasPrefix(st.Result, "E"):
-		o.Errno = st.Result
+	case st.Result.Ending == history.EndedErrno:
+		o.Errno = st.Result.Name
 	}
 	for _, p := range st.Predicted {
 		o.Predicted = append(o.Predicted, string(p))

@@ -6,6 +6,7 @@ import (
 	"syscall"
 	"time"
 
+	"cowscope/actions/history"
 	"cowscope/actions/subject"
 )
 
@@ -77,7 +78,7 @@ func (c *call) mayFork() bool {
 
 // refuse makes the outcome that cowscope did not ask the kernel, and why.
 func (c *call) refuse(format string, args ...any) {
-	c.Result = ResultRefused
+	c.Result = history.Refused
 	c.note = "Not asked of the kernel: " + fmt.Sprintf(format, args...)
 }
 
@@ -106,7 +107,7 @@ func (s *Session) holdMemory(c *call, took time.Duration) error {
 		return err
 	}
 	c.p.gone = describeExit(exited)
-	c.Result = ResultExited
+	c.Result = history.Exited
 	return nil
 }
 

@@ -98,7 +98,7 @@ func TestManyChildren(t *testing.T) {
 	for i := range 2 * unwaitedFor {
 		l.all("fork", fmt.Sprintf("@p%d exit", children+2+i))
 	}
-	if st := l.want(ResultRefused, "fork"); !strings.Contains(st.Why, "wait takes notice") || !strings.Contains(st.Why, "--max-processes") {
+	if st := l.want("refused", "fork"); !strings.Contains(st.Why, "wait takes notice") || !strings.Contains(st.Why, "--max-processes") {
 		t.Error(st.Why)
 	}
 	l.all("wait", "fork")
@@ -122,10 +122,10 @@ func TestManyFiles(t *testing.T) {
 		fmt.Fprintf(&text, "file g%d 1p\n", i)
 	}
 	l.script(text.String())
-	if st := l.want(ResultRefused, "file g255 1p"); !strings.Contains(st.Why, "256 files") || !strings.Contains(st.Why, "rm") {
+	if st := l.want("refused", "file g255 1p"); !strings.Contains(st.Why, "256 files") || !strings.Contains(st.Why, "rm") {
 		t.Error(st.Why)
 	}
 	l.all("munmap 0x10000000 1p", "file g255 1p")
-	l.want(ResultRefused, "file g256 1p")
+	l.want("refused", "file g256 1p")
 	l.all("file g3 2p", "rm g3", "file g256 1p")
 }

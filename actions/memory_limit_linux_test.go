@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"cowscope/actions/feature"
+	"cowscope/actions/history"
 	"cowscope/vmspace"
 )
 
@@ -63,7 +64,7 @@ func TestSharedMemoryCounts(t *testing.T) {
 					l.do(line)
 				}
 			}
-			if last.Result != ResultExited || !strings.Contains(last.Why, "--max-memory") {
+			if last.Result != history.Exited || !strings.Contains(last.Why, "--max-memory") {
 				t.Errorf("%s: %s", last.Result, last.Why)
 			}
 			// Others take shared memory too, and give it back; what the session has taken stays.
@@ -137,14 +138,14 @@ func TestRefusedBeforehand(t *testing.T) {
 					break
 				}
 			}
-			if last.Result != ResultRefused || !strings.Contains(last.Why, "--max-memory") || !strings.Contains(last.Why, "8 MiB") {
+			if last.Result != history.Refused || !strings.Contains(last.Why, "--max-memory") || !strings.Contains(last.Why, "8 MiB") {
 				t.Errorf("%s: %s: %s", last.Command[:min(len(last.Command), 40)], last.Result, last.Why)
 			}
 			if tables := vmspace.PageTables(l.s.members[0].PID); tables > 8<<20 {
 				t.Errorf("%d KiB of page tables", tables>>10)
 			}
 			if name == "text" {
-				l.want(ResultRefused, last.Command)
+				l.want("refused", last.Command)
 				l.all("rm f")
 			}
 			l.all("restart", "mmap 4p rw private anon", "write a 1")
@@ -158,7 +159,7 @@ func TestPoolIsRefused(t *testing.T) {
 	page, _ := (&settings{}).meminfo("Hugepagesize")
 	l := limited(t, Limits{Memory: page * 3 / 2})
 	two := fmt.Sprint(2 * page)
-	if st := l.want(ResultRefused, "mmap "+two+" rw private anon hugetlb"); !strings.Contains(st.Why, "--max-memory") {
+	if st := l.want("refused", "mmap "+two+" rw private anon hugetlb"); !strings.Contains(st.Why, "--max-memory") {
 		t.Error(st.Why)
 	}
 	l.want("ENOMEM", "mmap 1t rw private anon hugetlb")
@@ -190,7 +191,7 @@ func TestMappingsCount(t *testing.T) {
 	n := 0
 	for ; n < 8; n++ {
 		st := l.do("fork")
-		if st.Result == ResultRefused {
+		if st.Result == history.Refused {
 			if !strings.Contains(st.Why, "mappings") || !strings.Contains(st.Why, "--max-memory") {
 				t.Error(st.Why)
 			}
@@ -202,7 +203,7 @@ func TestMappingsCount(t *testing.T) {
 	}
 	l = limited(t, Limits{Memory: 2 << 20})
 	for n = 0; n < 2000; n++ {
-		if st := l.do("mmap 1p " + []string{"r", "rw"}[n%2] + " private anon"); st.Result == ResultRefused {
+		if st := l.do("mmap 1p " + []string{"r", "rw"}[n%2] + " private anon"); st.Result == history.Refused {
 			if !strings.Contains(st.Why, "the records of all mappings") || !strings.Contains(st.Why, "--max-memory") {
 				t.Error(st.Why)
 			}
@@ -225,7 +226,7 @@ func TestCollapseIsRefused(t *testing.T) {
 	}
 	l.script(text.String())
 	l.all("madvise a hugepage")
-	if st := l.want(ResultRefused, "madvise a collapse"); !strings.Contains(st.Why, "--max-memory") {
+	if st := l.want("refused", "madvise a collapse"); !strings.Contains(st.Why, "--max-memory") {
 		t.Error(st.Why)
 	}
 	l.do("madvise a " + blocks(2) + " collapse") // the kernel may have no huge page
@@ -244,7 +245,7 @@ func TestPageTablesWhileACallRuns(t *testing.T) {
 			for _, line := range strings.Split(lines, "\n") {
 				last = l.do(line)
 			}
-			if last = l.further(last); last.Result != ResultExited || !strings.Contains(last.Why, "--max-memory") {
+			if last = l.further(last); last.Result != history.Exited || !strings.Contains(last.Why, "--max-memory") {
 				t.Errorf("%s: %s", last.Result, last.Why)
 			}
 		})
@@ -255,7 +256,7 @@ func TestPageTablesWhileACallRuns(t *testing.T) {
 // touched stays, so that it goes on from there.
 func (l *lab) further(st *Step) *Step {
 	l.Helper()
-	for st.Result == ResultTimeout && vmspace.PageTables(st.PID) < 8<<20 {
+	for st.Result == history.Timeout && vmspace.PageTables(st.PID) < 8<<20 {
 		st = l.do(st.Command)
 	}
 	return st
@@ -330,7 +331,7 @@ func TestKernelHoldsTheLimit(t *testing.T) {
 	l.s.tracer.Guard(nil)
 	l.all("fork", "@p2 a = mmap 1g rw private anon")
 	st := l.do("@p2 fill a 1")
-	if st.Result != ResultExited || !strings.Contains(st.Why, "its memory cgroup was full") || !strings.Contains(st.Why, "--max-memory") {
+	if st.Result != history.Exited || !strings.Contains(st.Why, "its memory cgroup was full") || !strings.Contains(st.Why, "--max-memory") {
 		t.Errorf("%s: %s", st.Result, st.Why)
 	}
 	l.all("@p1 b = mmap 1m rw private anon", "fill b 1")

@@ -14,7 +14,7 @@ func TestStoryS13PopulateAndLock(t *testing.T) {
 	l := open(t)
 	l.all("a = mmap 8p rw private anon", "touch a+2p 3p write")
 	l.states("p1", "a", "none none anon anon anon none none none")
-	st := l.want(ResultOK, "b = mmap 8p rw private anon populate")
+	st := l.want("ok", "b = mmap 8p rw private anon populate")
 	l.states("p1", "b", "anon anon anon anon anon anon anon anon")
 	if !strings.Contains(st.Why, "8 of them") {
 		t.Error(st.Why)
@@ -52,7 +52,7 @@ func TestStoryS20Mremap(t *testing.T) {
 	l.all("b = mmap 1p r private anon", "a = mmap 2p rw private anon", "write a 5")
 	before, frame := l.s.last().Names.bound("p1", "a"), l.frame("p1", "a", 0)
 	l.want("ENOMEM", "mremap a 4p") // b lies right above it
-	if st := l.want(ResultOK, "mremap a 4p maymove"); !strings.Contains(st.Why, "moved to another address") {
+	if st := l.want("ok", "mremap a 4p maymove"); !strings.Contains(st.Why, "moved to another address") {
 		t.Error(st.Why)
 	}
 	now := l.s.last().Names.bound("p1", "a")
@@ -63,7 +63,7 @@ func TestStoryS20Mremap(t *testing.T) {
 		t.Error("the frame did not move along")
 	}
 	l.reads("read a", 5)
-	if st := l.want(ResultOK, "mremap a 4p maymove dontunmap"); !strings.Contains(st.Why, "still mapped, and empty") {
+	if st := l.want("ok", "mremap a 4p maymove dontunmap"); !strings.Contains(st.Why, "still mapped, and empty") {
 		t.Error(st.Why)
 	}
 	l.reads("read a", 5)
@@ -83,12 +83,12 @@ func TestMmapOfThePool(t *testing.T) {
 	own, _ := (&settings{}).meminfo("Hugepagesize")
 	for flag, size := range map[string]uint64{"hugetlb": own, "hugetlb_2m": 2 << 20} {
 		l := open(t)
-		st := l.want(ResultOK, "a = mmap 1p rw private anon noreserve "+flag)
+		st := l.want("ok", "a = mmap 1p rw private anon noreserve "+flag)
 		if n := st.Names.bound("p1", "a").Len(); n != size || !strings.Contains(st.Why, "a mapping is whole huge pages of "+sizeOf(size)) ||
 			strings.Contains(st.Why, "neighbour") {
 			t.Errorf("%s: %d bytes: %s", flag, n, st.Why)
 		}
-		l.want(ResultOK, "munmap a")
+		l.want("ok", "munmap a")
 	}
 }
 
@@ -96,7 +96,7 @@ func TestStoryS21Brk(t *testing.T) {
 	l := open(t)
 	l.all("brk +2p", "write heap 5")
 	l.reads("read heap", 5)
-	st := l.want(ResultOK, "brk +1p")
+	st := l.want("ok", "brk +1p")
 	if !strings.Contains(st.Why, "grew by 1 page") {
 		t.Error(st.Why)
 	}
@@ -136,11 +136,11 @@ func TestWait(t *testing.T) {
 	l := open(t)
 	l.want("ECHILD", "wait")
 	l.all("fork")
-	if st := l.want(ResultOK, "wait"); st.Value != 0 {
+	if st := l.want("ok", "wait"); st.Value != 0 {
 		t.Errorf("%+v", st.Outcome)
 	}
 	l.all("@p2 exit 3")
-	if st := l.want(ResultOK, "wait"); !strings.Contains(st.Why, "p2 exited with 3") {
+	if st := l.want("ok", "wait"); !strings.Contains(st.Why, "p2 exited with 3") {
 		t.Error(st.Why)
 	}
 	if p := l.s.last().After.Process("p2"); p != nil && p.State == vmspace.Zombie {

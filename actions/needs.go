@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"cowscope/actions/feature"
+	"cowscope/actions/history"
 	"cowscope/actions/lang"
 )
 
@@ -28,10 +29,10 @@ var needsAction = Action{
 	Dead: true, Check: true,
 	run: func(c *call) error {
 		why, err := missing(c.cmd.Flags("feature"))
-		c.Result, c.note = ResultOK, "This kernel and this user have it."
+		c.Result, c.note = history.OK, "This kernel and this user have it."
 		c.Want, c.Got = strings.Join(c.cmd.Flags("feature"), " "), "all of it"
 		if why != "" {
-			c.Result, c.note, c.Got = ResultFailed, why, why
+			c.Result, c.note, c.Got = history.Failed, why, why
 		}
 		return err
 	},

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"syscall"
 
+	"cowscope/actions/history"
 	"cowscope/actions/scratch"
 	"cowscope/vmspace/printable"
 )
@@ -29,7 +30,7 @@ func (c *call) descriptor() (fd uint64, shown string, ok bool, err error) {
 		return 0, "", false, c.cmd.ErrorIn("fd", "file= opens a descriptor of its own", "give one of file= and fd=")
 	case file:
 		fd, err = c.openFile(name)
-		return fd, fmt.Sprintf("%d<%s>", fd, printable.Name(name)), c.Result == ResultOK, err
+		return fd, fmt.Sprintf("%d<%s>", fd, printable.Name(name)), c.Result == history.OK, err
 	case !given:
 		n = -1
 	}
@@ -48,7 +49,7 @@ func (c *call) openFile(name string) (fd uint64, err error) {
 		return c.open(f, name, mode, names)
 	}
 	fd, err = c.open(f, name, syscall.O_RDWR, "O_RDWR")
-	if err == nil && slices.Contains([]string{"EACCES", "EISDIR", "EROFS", "EPERM", "ETXTBSY"}, c.Result) {
+	if err == nil && slices.Contains([]string{"EACCES", "EISDIR", "EROFS", "EPERM", "ETXTBSY"}, c.Result.Name) {
 		fd, err = c.open(f, name, syscall.O_RDONLY, "O_RDONLY")
 	}
 	return fd, err
@@ -61,7 +62,7 @@ func (c *call) open(f *os.File, name string, mode uint64, shown string) (uint64,
 		return 0, err
 	}
 	c.settle(e)
-	if c.Result != ResultOK {
+	if c.Result != history.OK {
 		c.note = fmt.Sprintf("%s: %s cannot be opened so: %s. Nothing was mapped.", c.Result, printable.Name(name), e.Errno)
 		return 0, nil
 	}
@@ -89,7 +90,7 @@ func (c *call) fileError(param string, err error) error {
 	case errors.As(err, &name):
 		return c.cmd.ErrorIn(param, name.Why, name.Hint)
 	case errors.As(err, &errno):
-		c.Result = errnoName(errno)
+		c.Result = history.Errno(errnoName(errno))
 		return nil
 	}
 	return err

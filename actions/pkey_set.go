@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"cowscope/actions/history"
 	"cowscope/actions/lang"
 	"cowscope/actions/subject"
 	"cowscope/vmspace"
@@ -29,7 +30,7 @@ func runPkeySet(c *call) error {
 	c.Call = "RDPKRU"
 	was, e, err := c.p.proc.Rights()
 	if errors.Is(err, subject.ErrNoRights) {
-		c.Result, c.note = ResultRefused, "cowscope sets the rights to protection keys of x86-64 (PKRU) only, and this is another architecture."
+		c.Result, c.note = history.Refused, "cowscope sets the rights to protection keys of x86-64 (PKRU) only, and this is another architecture."
 		return nil
 	}
 	if err != nil || !e.OK() {

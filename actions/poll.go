@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"cowscope/actions/history"
 	"cowscope/actions/subject"
 	"cowscope/vmspace"
 )
@@ -28,7 +29,7 @@ func (s *Session) notice() (*Step, error) {
 	if event == "" && !slices.ContainsFunc(changes, worthTelling) {
 		return nil, nil
 	}
-	step := &Step{Process: label, Event: event, Outcome: Outcome{Result: ResultOK}, Before: before, After: after,
+	step := &Step{Process: label, Event: event, Outcome: Outcome{Result: history.OK}, Before: before, After: after,
 		Names: s.names, Current: s.current, Changes: changes}
 	s.forget(after)
 	if event == "" {

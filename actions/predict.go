@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"cowscope/actions/history"
 	"cowscope/actions/lang"
 	"cowscope/actions/scratch"
 	"cowscope/vmspace"
@@ -79,11 +80,11 @@ func happened(st *Step, c *call) vmspace.Happening {
 	}
 	ps := st.After.PageSize
 	addr := st.Focus.Start
-	if strings.HasPrefix(st.Result, "SIG") && st.Fault&^(ps-1) == addr&^(ps-1) {
-		return vmspace.Happening(st.Result)
+	if st.Result.Ending == history.EndedSignal && st.Fault&^(ps-1) == addr&^(ps-1) {
+		return vmspace.Happening(st.Result.String())
 	}
 	p, q := st.Before.Process(st.Process), st.After.Process(st.Process)
-	if p == nil || q == nil || st.Done == 0 && (st.Result != ResultOK || access != vmspace.Fetch) {
+	if p == nil || q == nil || st.Done == 0 && (st.Result != history.OK || access != vmspace.Fetch) {
 		return "" // no byte was reached, or none was asked for
 	}
 	m, mapped := p.MappingAt(addr)
@@ -121,7 +122,7 @@ func fetched(st *Step, c *call) vmspace.Happening {
 	ps := st.After.PageSize
 	addr := st.Focus.Start
 	p, q := st.Before.Process(st.Process), st.After.Process(st.Process)
-	if p == nil || q == nil || st.Result == ResultExited {
+	if p == nil || q == nil || st.Result == history.Exited {
 		return ""
 	}
 	m, mapped := p.MappingAt(addr)
@@ -131,8 +132,8 @@ func fetched(st *Step, c *call) vmspace.Happening {
 	}
 	// Zeros, for instance, are an instruction that stores, and can store to where it stands: what may be executed, the fetch did not fail on.
 	may := m.Perms&vmspace.Exec != 0
-	if st.Fault == c.ending.IP && st.Fault == addr && slices.Contains(fetchSignals[may], st.Result) {
-		return vmspace.Happening(st.Result)
+	if st.Fault == c.ending.IP && st.Fault == addr && slices.Contains(fetchSignals[may], st.Result.String()) {
+		return vmspace.Happening(st.Result.String())
 	}
 	was, is := p.PageAt(addr, ps), q.PageAt(addr, ps)
 	switch {
@@ -195,7 +196,7 @@ func (st *Step) Foretold() string {
 		words[i] = string(p)
 	}
 	what := string(st.Happened) + ", "
-	if what == string(vmspace.NoFault)+", " || string(st.Happened) == st.Result {
+	if what == string(vmspace.NoFault)+", " || string(st.Happened) == st.Result.String() {
 		what = "" // the answer says it already
 	}
 	switch {

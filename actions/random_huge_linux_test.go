@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"cowscope/actions/history"
 	"cowscope/actions/lang"
 	"cowscope/vmspace"
 
@@ -25,7 +26,7 @@ func TestRandomHugePages(t *testing.T) {
 		defer s.Close()
 		script := []string{"a = mmap " + blocks(2) + " rw private anon" + onBlock, "madvise a hugepage"}
 		for _, line := range script {
-			if st, err := s.Do(context.Background(), line); err != nil || st.Result != ResultOK {
+			if st, err := s.Do(context.Background(), line); err != nil || st.Result != history.OK {
 				t.Fatal(line, st, err)
 			}
 		}

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"cowscope/actions/feature/machinetest"
+	"cowscope/actions/history"
 	"cowscope/actions/lang"
 	"cowscope/vmspace"
 
@@ -91,7 +92,7 @@ func checkStep(before, st *Step, brief bool) string {
 		return "it does not begin where the last step ended"
 	case st.Why == "" && !st.Check:
 		return "nothing is said of why"
-	case st.Result == "":
+	case st.Result == history.Result{}:
 		return "it has no result"
 	}
 	return ""

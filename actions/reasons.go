@@ -63,7 +63,7 @@ func newEvidence(st *Step, c *call) *evidence {
 // reasonFor finds the row that speaks.
 func reasonFor(e *evidence, table []reason) *reason {
 	for i := range table {
-		if r := &table[i]; r.result == e.st.Result && (r.when == nil || r.when(e)) {
+		if r := &table[i]; r.result == e.st.Result.String() && (r.when == nil || r.when(e)) {
 			return r
 		}
 	}
@@ -77,10 +77,10 @@ func explainErrno(st *Step, c *call) string {
 	if r == nil {
 		r = reasonFor(e, anyReasons)
 	}
-	text := "The kernel answered " + st.Result + "."
+	text := "The kernel answered " + st.Result.String() + "."
 	if r != nil {
 		st.reason = r
-		text = st.Result + ": " + r.say(e)
+		text = st.Result.String() + ": " + r.say(e)
 	}
 	return text + " " + e.leftBehind()
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"cowscope/actions/history"
 	"cowscope/vmspace"
 
 	"golang.org/x/sys/unix"
@@ -225,7 +226,7 @@ func TestUnknownCall(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := &call{s: l.s, p: l.s.member("p1"), cmd: cmd, action: &msealAction, names: l.s.names}
-	st := &Step{Process: "p1", Before: l.s.last().After, After: l.s.last().After, Names: l.s.names, Outcome: Outcome{Call: "mseal(0x1000, 4096, 0)", Result: "ENOSYS"}}
+	st := &Step{Process: "p1", Before: l.s.last().After, After: l.s.last().After, Names: l.s.names, Outcome: Outcome{Call: "mseal(0x1000, 4096, 0)", Result: history.Errno("ENOSYS")}}
 	if got := explain(st, c); !strings.HasPrefix(got, "ENOSYS: this kernel does not know mseal (it came with Linux 6.10)") {
 		t.Error(got)
 	}

@@ -63,7 +63,7 @@ func TestReasons(t *testing.T) {
 			}
 			for line := range strings.SplitSeq(c.setup, ";") {
 				if line != "" {
-					l.want(ResultOK, strings.TrimSpace(line))
+					l.want("ok", strings.TrimSpace(line))
 				}
 			}
 			if c.limit != nil {

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"cowscope/actions/history"
 	"cowscope/actions/lang"
 
 	"golang.org/x/sys/unix"
@@ -151,7 +152,7 @@ func TestReasonsInRandomLives(t *testing.T) {
 				case err != nil: // a name that is not there
 				case st.OK() && len(held) > 0:
 					l.Errorf("%s went well, and yet there was %s", line, held)
-				case st.OK(), st.Result == ResultRefused: // that was cowscope's, not the kernel's
+				case st.OK(), st.Result == history.Refused: // that was cowscope's, not the kernel's
 				case rows[st.reason] == "madvise EINVAL otherwise" && cmd.Has("collapse"): // of shared memory: its rules are many
 				case asUser() == nil && hidden[rows[st.reason]]:
 				case st.reason == nil || st.reason.name == "otherwise":

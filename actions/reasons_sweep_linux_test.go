@@ -3,6 +3,8 @@ package actions
 import (
 	"strings"
 	"testing"
+
+	"cowscope/actions/history"
 )
 
 // Every advice, and every other call, on every sort of mapping: whatever is refused has a row that names the reason.
@@ -57,11 +59,11 @@ func TestReasonsOfEverySort(t *testing.T) {
 				}
 				for line := range strings.SplitSeq(sort.setup, ";") {
 					if line != "" {
-						l.want(ResultOK, strings.TrimSpace(line))
+						l.want("ok", strings.TrimSpace(line))
 					}
 				}
 				st := l.do(strings.ReplaceAll(call, "%", sort.at))
-				if st.OK() || st.Result == ResultExited {
+				if st.OK() || st.Result == history.Exited {
 					continue
 				}
 				if st.reason == nil || st.reason.when == nil && st.reason.name == "otherwise" {

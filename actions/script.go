@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 
+	"cowscope/actions/history"
 	"cowscope/actions/lang"
 	"cowscope/vmspace/printable"
 )
@@ -202,7 +203,7 @@ func (rep *Report) line(ctx context.Context, s *Session, sc *Script, n int, cmd 
 		return &ScriptError{sc.file, n, err}
 	}
 	rep.Steps++
-	if st.Result == ResultFailed {
+	if st.Result == history.Failed {
 		rep.Failed++
 	}
 	return out(st, n)

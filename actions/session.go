@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"time"
 
+	"cowscope/actions/history"
 	"cowscope/actions/lang"
 	"cowscope/actions/scratch"
 	"cowscope/actions/subject"
@@ -136,7 +137,7 @@ func (s *Session) begin() error {
 			s.info.Rights += ", addresses vary: randomisation cannot be switched off here"
 		}
 		step = &Step{Process: m.Label, PID: m.PID, Event: "a fresh process: text, stack and what the kernel lends it",
-			Outcome: Outcome{Result: ResultOK}, After: snap, Names: s.names, Current: s.current,
+			Outcome: Outcome{Result: history.OK}, After: snap, Names: s.names, Current: s.current,
 			Why: "Nothing is mapped yet but the program itself. m maps memory, w writes to it, f forks."}
 		return nil
 	})
@@ -245,7 +246,7 @@ func (s *Session) perform(cmd *lang.Command) (*Step, error) {
 	}
 	c.minor, c.major = c.p.proc.Faults()
 	if c.p.gone != "" && !c.action.Dead {
-		c.Result, c.note = ResultExited, c.p.Label+" "+c.p.gone+"; nothing can run in it any more."
+		c.Result, c.note = history.Exited, c.p.Label+" "+c.p.gone+"; nothing can run in it any more."
 	} else if err := s.attempt(c); err != nil {
 		return nil, err
 	}
@@ -338,7 +339,7 @@ func (s *Session) attempt(c *call) error {
 	var exited *subject.ExitedError
 	if errors.As(err, &exited) {
 		c.p.gone = describeExit(exited)
-		c.Result, c.note = ResultExited, c.p.Label+" "+c.p.gone+"."
+		c.Result, c.note = history.Exited, c.p.Label+" "+c.p.gone+"."
 		switch {
 		case exited.Over:
 			c.note = s.overText(c.p.Label)
@@ -348,7 +349,7 @@ func (s *Session) attempt(c *call) error {
 		return nil
 	}
 	if errors.Is(err, subject.ErrStubs) {
-		c.Result = ResultExited
+		c.Result = history.Exited
 		c.note = "The instructions that cowscope runs in " + c.p.Label + " are no longer in its memory, so it cannot act any more. K kills it, n starts a fresh one."
 		return nil
 	}

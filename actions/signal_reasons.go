@@ -196,7 +196,7 @@ const stackGap = 256
 // explainSignal says what an instruction was stopped for, and that the process lives on.
 func explainSignal(st *Step, c *call) string {
 	e := newEvidence(st, c)
-	text := "the CPU raised " + st.Result + "."
+	text := "the CPU raised " + st.Result.String() + "."
 	if st.reason = reasonFor(e, signalReasons); st.reason != nil {
 		text = st.reason.say(e)
 	}

@@ -1,6 +1,7 @@
 package actions
 
 import (
+	"cowscope/actions/history"
 	"cowscope/actions/lang"
 	"cowscope/vmspace"
 )
@@ -10,7 +11,7 @@ var snapshotAction = Action{
 	Dead: true,
 	run: func(c *call) error {
 		c.touched = c.s.everywhere()
-		c.Result = ResultOK
+		c.Result = history.OK
 		return nil
 	},
 	why: func(st *Step, _ *call) string {

@@ -19,7 +19,7 @@ func (l *lab) sure(lines ...string) *Step {
 	l.Helper()
 	var st *Step
 	for _, line := range lines {
-		st = l.want(ResultOK, line)
+		st = l.want("ok", line)
 		for _, wrong := range []string{checkPrediction(st), checkSnapshot(st.After)} {
 			if wrong != "" {
 				l.Fatalf("%s: %s", line, wrong)
@@ -296,11 +296,11 @@ func TestStateHugetlb(t *testing.T) {
 func TestStateSpecial(t *testing.T) {
 	l := open(t)
 	l.all("expect page vvar special")
-	if st := l.want(ResultOK, "read vvar"); st.Minor == 0 {
+	if st := l.want("ok", "read vvar"); st.Minor == 0 {
 		t.Error("the first read took no fault")
 	}
 	l.all("expect page vvar special")
-	if st := l.want(ResultOK, "read vvar"); st.Minor != 0 {
+	if st := l.want("ok", "read vvar"); st.Minor != 0 {
 		t.Error("the page that was read was not there")
 	}
 	l.all("expect page vdso none", "read vdso", "expect page vdso 1p special")
@@ -310,7 +310,7 @@ func TestStateSpecial(t *testing.T) {
 func TestHiddenFramesAreNotSaidToBeKept(t *testing.T) {
 	l := open(t)
 	l.all("a = mmap 1p rw private anon", "write a 1", "fork", "@p2 write a 2")
-	st := l.want(ResultOK, "@p1 write a 3")
+	st := l.want("ok", "@p1 write a 3")
 	if kept := strings.Contains(st.Why, "and it was kept"); !l.frames() && (kept || st.Minor == 1 && !strings.Contains(st.Why, "hidden")) {
 		t.Error(st.Why)
 	} else if l.frames() && kept != (st.Happened == vmspace.Reuse) {

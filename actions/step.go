@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"cowscope/actions/history"
 	"cowscope/actions/scratch"
 	"cowscope/vmspace"
 )
@@ -34,7 +35,7 @@ type Step struct {
 // Outcome is how a command ended.
 type Outcome struct {
 	Call   string // strace style, without the result: mmap(NULL, 16384, …)
-	Result string // ok, EINVAL, SIGSEGV/ACCERR, timeout, exited
+	Result history.Result
 	Value  uint64 // what the call returned
 	// Want, Got and Evidence are what an expectation asked for, what it found, and what that rests on.
 	Want, Got, Evidence string
@@ -53,7 +54,7 @@ type Outcome struct {
 }
 
 // OK says whether the kernel did what was asked.
-func (o Outcome) OK() bool { return o.Result == ResultOK }
+func (o Outcome) OK() bool { return o.Result == history.OK }
 
 // Loaded are the bytes that the process itself read, from Focus on; none where the command was another. Only accesses are predicted.
 func (o Outcome) Loaded() []byte {
@@ -63,27 +64,19 @@ func (o Outcome) Loaded() []byte {
 	return o.Bytes
 }
 
-// The results that are neither an errno nor a signal.
-const (
-	ResultOK      = "ok"
-	ResultTimeout = "timeout"
-	ResultExited  = "exited"
-	ResultRefused = "refused" // foreign code asked for a system call
-)
-
 // Answer is the right-hand side of the call in the log: "= 0x7ffff7fb6000", "= -1 ENOMEM", "SIGSEGV/ACCERR at 0x…".
 func (o Outcome) Answer() string {
 	switch {
-	case strings.HasPrefix(o.Result, "SIG"):
+	case o.Result.Ending == history.EndedSignal:
 		return fmt.Sprintf("%s at 0x%x", o.Result, o.Fault)
-	case o.Result == ResultOK && o.HasValue:
+	case o.Result == history.OK && o.HasValue:
 		return fmt.Sprintf("= %s", formatValue(o.Value))
-	case o.Result == ResultOK && strings.HasSuffix(o.Call, ")"): // a system call
+	case o.Result == history.OK && strings.HasSuffix(o.Call, ")"): // a system call
 		return "= 0"
-	case strings.HasPrefix(o.Result, "E"):
-		return "= -1 " + o.Result
+	case o.Result.Ending == history.EndedErrno:
+		return "= -1 " + o.Result.Name
 	}
-	return o.Result
+	return o.Result.String()
 }
 
 func formatValue(v uint64) string {

@@ -55,7 +55,7 @@ func (l *lab) do(line string) *Step {
 func (l *lab) want(result, line string) *Step {
 	l.Helper()
 	st := l.do(line)
-	if st.Result != result {
+	if st.Result.String() != result {
 		l.Fatalf("%s: %s (%s), want %s", line, st.Result, st.Why, result)
 	}
 	if st.Why == "" {
@@ -68,7 +68,7 @@ func (l *lab) want(result, line string) *Step {
 func (l *lab) all(lines ...string) {
 	l.Helper()
 	for _, line := range lines {
-		l.want(ResultOK, line)
+		l.want("ok", line)
 	}
 }
 
@@ -112,7 +112,7 @@ func (l *lab) vmas(label, name string, want int) {
 
 func (l *lab) reads(line string, want ...byte) {
 	l.Helper()
-	if st := l.want(ResultOK, line); !bytes.Equal(st.Bytes, want) {
+	if st := l.want("ok", line); !bytes.Equal(st.Bytes, want) {
 		l.Errorf("%s: % x, want % x", line, st.Bytes, want)
 	}
 }
@@ -139,9 +139,9 @@ func TestStoryS9MachineCode(t *testing.T) {
 	for name, text := range map[string]string{"exit": code.exit, "loop": code.loop, "trap": code.trap} {
 		l.all(name+" = mmap 1p rw private anon", "write "+name+" "+text, "mprotect "+name+" rx")
 	}
-	l.want(ResultRefused, "exec exit")
-	l.want(ResultTimeout, "exec loop")
-	if st := l.want(ResultOK, "exec trap"); !strings.Contains(st.Why, "ran to a trap at trap,") {
+	l.want("refused", "exec exit")
+	l.want("timeout", "exec loop")
+	if st := l.want("ok", "exec trap"); !strings.Contains(st.Why, "ran to a trap at trap,") {
 		t.Error(st.Why)
 	}
 	l.all("mprotect a rw", "write a 1")
@@ -157,7 +157,7 @@ func TestStoryS16CopyOnWrite(t *testing.T) {
 		t.Error("three sharers, not one frame")
 	}
 	old := l.frame("p1", "a", 0)
-	st := l.want(ResultOK, "@p2 write a 2")
+	st := l.want("ok", "@p2 write a 2")
 	l.states("p2", "a", "anon")
 	l.states("p1", "a", "cow")
 	if l.frames() {
@@ -255,10 +255,10 @@ func TestDeaths(t *testing.T) {
 	if p := l.s.last().After.Process("p3"); p == nil || p.State != vmspace.Zombie {
 		t.Errorf("p3 is %+v, want a zombie", p)
 	}
-	l.want(ResultExited, "@p3 read a")
+	l.want("exited", "@p3 read a")
 	l.all("@p2 exit 3", "write a 2")
 	l.all("kill SIGTERM")
-	l.want(ResultExited, "write a 2")
+	l.want("exited", "write a 2")
 	l.all("restart", "mmap 1p rw private anon", "write a 9")
 	l.reads("read a", 9)
 }
@@ -272,7 +272,7 @@ func TestKilledFromOutside(t *testing.T) {
 	if err != nil || st == nil || !strings.Contains(st.Event, "SIGKILL") {
 		t.Fatalf("%+v, %v", st, err)
 	}
-	l.want(ResultExited, "fork")
+	l.want("exited", "fork")
 	l.all("restart", "fork")
 }
 
@@ -299,10 +299,10 @@ func TestPollIsQuiet(t *testing.T) {
 func TestStubsGone(t *testing.T) {
 	l := open(t)
 	l.all("munmap text")
-	l.want(ResultExited, "fork")
+	l.want("exited", "fork")
 	// Zeros in the place of the stubs are instructions: what they do is not what the jump led to.
 	l.all("restart", "mmap 1p x private anon fixed addr=text")
-	l.want(ResultExited, "exec stack+30p")
+	l.want("exited", "exec stack+30p")
 	l.all("restart", "mmap 1p rw private anon")
 }
 
@@ -323,12 +323,12 @@ func TestHostileLines(t *testing.T) {
 func TestExplanations(t *testing.T) {
 	l := open(t)
 	l.all("file data 1p", "own = mmap 1p rw private file=data")
-	if st := l.want(ResultOK, `write own "mine"`); !strings.Contains(st.Why, "copied the file's page") {
+	if st := l.want("ok", `write own "mine"`); !strings.Contains(st.Why, "copied the file's page") {
 		t.Error("a first write to a private file page:", st.Why)
 	}
 	l.all("jit = mmap 128k rw private anon", "write jit "+code.store, "mprotect jit 64k rx")
 	page := fmt.Sprintf("jit+%dp: none → anon", 64<<10/l.s.last().After.PageSize)
-	if st := l.want(ResultOK, "exec jit"); !strings.Contains(st.Why, page) || st.Minor != 1 {
+	if st := l.want("ok", "exec jit"); !strings.Contains(st.Why, page) || st.Minor != 1 {
 		t.Error("code that touches another page:", st.Minor, st.Why)
 	}
 }

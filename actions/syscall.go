@@ -3,6 +3,7 @@ package actions
 import (
 	"fmt"
 
+	"cowscope/actions/history"
 	"cowscope/actions/lang"
 	"cowscope/actions/subject"
 )
@@ -14,7 +15,7 @@ func (c *call) syscall(nr uintptr, args ...uint64) (ret uint64, ok bool, err err
 		return 0, false, err
 	}
 	c.settle(e)
-	return e.Value, c.Result == ResultOK, nil
+	return e.Value, c.Result == history.OK, nil
 }
 
 // sameErrno gives one name to errnos that have two, the one that the man pages of the memory calls use.
@@ -35,23 +36,15 @@ func (c *call) settle(e subject.Ending) {
 	c.ending, c.Done = e, e.Done
 	switch {
 	case e.TimedOut:
-		c.Result = ResultTimeout
+		c.Result = history.Timeout
 	case e.Signal != nil:
-		c.Result = signalText(e.Signal)
+		c.Result = history.Signal(e.Signal.Name(), e.Signal.CodeName())
 		c.Fault = e.Signal.Addr
 	case e.Errno != 0:
-		c.Result = errnoName(e.Errno)
+		c.Result = history.Errno(errnoName(e.Errno))
 	default:
-		c.Result = ResultOK
+		c.Result = history.OK
 	}
-}
-
-// signalText names a signal and its code: SIGSEGV/ACCERR.
-func signalText(s *subject.Signal) string {
-	if code := s.CodeName(); code != "" {
-		return s.Name() + "/" + code
-	}
-	return s.Name()
 }
 
 // describeExit says how a process ended.

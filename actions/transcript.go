@@ -75,7 +75,7 @@ func (st *Step) list(t *transcript) {
 	} else if st.Call != "" {
 		t.fact(st.Call)
 	} else if !st.OK() {
-		t.fact(st.Result)
+		t.fact(st.Result.String())
 	}
 	if f := st.Faulted(); f != "" {
 		t.fact(f)

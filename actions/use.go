@@ -1,6 +1,7 @@
 package actions
 
 import (
+	"cowscope/actions/history"
 	"cowscope/actions/lang"
 	"cowscope/actions/subject"
 	"cowscope/vmspace"
@@ -16,7 +17,7 @@ var useAction = Action{
 		if c.s.member(label) == nil {
 			return c.cmd.ErrorIn("process", "there is no process "+label, "there are: "+c.s.labels())
 		}
-		c.current, c.Result = label, ResultOK
+		c.current, c.Result = label, history.OK
 		c.p = c.s.member(label)
 		return nil
 	},
@@ -34,7 +35,7 @@ var restartAction = Action{
 		c.p, c.names, c.current = c.s.members[0], c.s.names, c.s.current
 		text, size := subject.Text()
 		c.Focus = vmspace.Range{Start: text, End: text + size}
-		c.Result = ResultOK
+		c.Result = history.OK
 		return nil
 	},
 }

@@ -1,8 +1,6 @@
 package tui
 
-import (
-	tea "charm.land/bubbletea/v2"
-)
+import tea "charm.land/bubbletea/v2"
 
 // click selects what lies under the mouse: a row, a page, a step of the log.
 func (m *App) click(c tea.MouseClickMsg) tea.Cmd {

@@ -5,9 +5,9 @@ package tui
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"cowscope/actions"
+	"cowscope/actions/history"
 )
 
 func drawLog(p pen, s *scene, hits *hitList) {
@@ -112,7 +112,7 @@ func answerRole(st *actions.Step) Style {
 	switch {
 	case st.OK():
 		return roleGood
-	case strings.HasPrefix(st.Result, "SIG"), st.Result == actions.ResultExited:
+	case st.Result.Ending == history.EndedSignal, st.Result == history.Exited:
 		return roleBad
 	}
 	return roleWarn

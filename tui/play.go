@@ -10,7 +10,7 @@ import (
 	"fmt"
 	"time"
 
-	"cowscope/actions"
+	"cowscope/actions/history"
 
 	tea "charm.land/bubbletea/v2"
 )
@@ -117,7 +117,7 @@ func (p *play) follow(m *App, d doneMsg) tea.Cmd {
 		return nil
 	case d.err != nil:
 		return p.fail(m, d.err)
-	case d.step != nil && d.step.Result == actions.ResultFailed:
+	case d.step != nil && d.step.Result == history.Failed:
 		return p.fail(m, fmt.Errorf("%s does not hold: it is %s, not %s", d.line, d.step.Got, d.step.Want))
 	}
 	p.held = false

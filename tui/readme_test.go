@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"cowscope/actions"
+	"cowscope/actions/history"
 	"cowscope/actions/lesson"
 	"cowscope/vmspace"
 
@@ -156,7 +157,7 @@ func TestReadmeScripts(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, err = sc.Run(context.Background(), s, func(st *actions.Step, line int) error {
-			if st.Result == actions.ResultFailed {
+			if st.Result == history.Failed {
 				t.Errorf("%s\nline %d: %s: %s", script, line, st.Command, st.Why)
 			}
 			return nil

@@ -6,9 +6,7 @@
 
 package tui
 
-import (
-	"cowscope/vmspace"
-)
+import "cowscope/vmspace"
 
 // row is one line of the map: a range that is mapped alike throughout in each process, or a gap in all of them.
 type row struct {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"cowscope/actions"
+	"cowscope/actions/history"
 	"cowscope/actions/lang"
 	"cowscope/vmspace"
 )
@@ -53,12 +54,12 @@ func (f *Failure) String() string {
 func judge(c Command, st *actions.Step, free, claimed bool) *Failure {
 	f := &Failure{Line: c.Line, Command: c.Text, Want: st.Want, Got: st.Got}
 	switch {
-	case c.Check && st.Result == actions.ResultFailed:
+	case c.Check && st.Result == history.Failed:
 		return f
-	case c.Check || st.OK() || claimed || free && st.Result != actions.ResultExited:
+	case c.Check || st.OK() || claimed || free && st.Result != history.Exited:
 		return nil
 	}
-	f.Want, f.Got, f.Lost = actions.ResultOK, st.Result, st.Result == actions.ResultExited
+	f.Want, f.Got, f.Lost = history.OK.String(), st.Result.String(), st.Result == history.Exited
 	if f.Lost {
 		f.Got = st.Why
 	}

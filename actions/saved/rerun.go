@@ -93,7 +93,7 @@ var values = map[string]valueKind{"fork": valuePID, "wait": valuePID, "mmap": va
 func compare(was, is *actions.Step, fixed bool) []Difference {
 	diff := func(what, a, b string) []Difference { return []Difference{{was.N, was.Command, what, a, b}} }
 	if was.Result != is.Result {
-		return diff("result", was.Result, is.Result)
+		return diff("result", was.Result.String(), is.Result.String())
 	}
 	kind := values[verb(was.Command)]
 	comparable := kind == valueCount || kind == valueAddress && fixed

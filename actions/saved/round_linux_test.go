@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"cowscope/actions"
+	"cowscope/actions/history"
 	"cowscope/actions/saved"
 	"cowscope/vmspace"
 )
@@ -190,7 +191,7 @@ func sameStep(t *testing.T, got, want *actions.Step) {
 	if !w.HasValue {
 		w.Value = 0 // not worth showing, and so not worth saving
 	}
-	if !strings.HasPrefix(w.Result, "SIG") {
+	if w.Result.Ending != history.EndedSignal {
 		w.Fault = 0
 	}
 	more, kept := g.Names.Since(w.Names)

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"cowscope/actions"
+	"cowscope/actions/history"
 	"cowscope/actions/scratch"
 	"cowscope/vmspace"
 )
@@ -177,7 +178,7 @@ func lineOf(st, before *actions.Step, line int) stepJSON {
 func (r *reader) step(j *stepJSON, before *actions.Step) (*actions.Step, error) {
 	st := &actions.Step{N: j.Step, Process: r.intern(j.Process), PID: j.PID, Command: j.Command, Event: j.Event, Current: r.intern(string(j.Current)),
 		Check: j.Check, Why: j.Explanation}
-	st.Outcome = actions.Outcome{Call: j.Call, Result: r.intern(j.Result), Want: j.Want, Got: j.Got, Evidence: j.Evidence,
+	st.Outcome = actions.Outcome{Call: j.Call, Want: j.Want, Got: j.Got, Evidence: j.Evidence,
 		Minor: j.Faults.Minor, Major: j.Faults.Major, Done: j.Done, Happened: vmspace.Happening(r.intern(j.Happened))}
 	if err := labelJSON(j.Process).check(); err != nil {
 		return nil, err
@@ -215,12 +216,15 @@ func (r *reader) step(j *stepJSON, before *actions.Step) (*actions.Step, error) 
 
 // outcome reads how the command ended.
 func (r *reader) outcome(st *actions.Step, j *stepJSON) (err error) {
+	if st.Result, err = history.ParseResult(r.intern(j.Result)); err != nil {
+		return err
+	}
 	if st.HasValue = j.Value != ""; st.HasValue {
 		if st.Value, err = number(j.Value); err != nil {
 			return err
 		}
 	}
-	if strings.HasPrefix(st.Result, "SIG") {
+	if st.Result.Ending == history.EndedSignal {
 		if st.Fault, err = number(j.FaultAddress); err != nil {
 			return err
 		}
