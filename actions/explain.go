@@ -273,8 +273,7 @@ func untouchedText(st *Step) string {
 		return ""
 	}
 	run := p.PageAt(st.Focus.Start, st.After.PageSize)
-	verb := strings.Fields(strings.TrimPrefix(st.Command, "@"+st.Process+" "))[0]
-	wrote := verb == "write" || verb == "fill"
+	wrote := st.Verb == "write" || st.Verb == "fill"
 	switch {
 	case st.Minor+st.Major > 0 && run.State == vmspace.Anon && wrote && !st.After.Frames:
 		return "The frame was still write-protected since the fork, but nobody else has it: one minor fault made it writable again. Whether the " +

@@ -137,7 +137,7 @@ func (s *Session) releaseFiles() {
 			}
 		}
 	}
-	s.files.Release(func(e scratch.Entry) bool { return mapped[inode{e.Major, e.Minor, e.Inode}] })
+	s.files.Release(func(e history.File) bool { return mapped[inode{e.Major, e.Minor, e.Inode}] })
 }
 
 // counted notes how many bytes a call wrote or read.

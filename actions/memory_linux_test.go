@@ -154,7 +154,7 @@ func TestEveryAdvice(t *testing.T) {
 	for _, a := range advices {
 		l.all("a = mmap 4p rw private anon", "write a 1")
 		st := l.do("madvise a " + a.word)
-		if !st.OK() && st.reason == nil {
+		if !st.OK() && st.Reason == "" {
 			t.Errorf("%s: %s has no sentence", a.word, st.Result)
 		}
 		l.all("munmap a")

@@ -8,7 +8,6 @@ import (
 
 	"cowscope/actions/history"
 	"cowscope/actions/lang"
-	"cowscope/actions/scratch"
 	"cowscope/vmspace"
 )
 
@@ -52,7 +51,7 @@ func (s *Session) foretell(c *call) []vmspace.Happening {
 }
 
 // FileOf is the scratch file that a mapping shows.
-func (st *Step) FileOf(m vmspace.Mapping) (scratch.Entry, bool) {
+func (st *Step) FileOf(m vmspace.Mapping) (history.File, bool) {
 	if m.Inode != 0 {
 		for _, e := range st.Files {
 			if e.Inode == m.Inode && e.Major == m.Major && e.Minor == m.Minor {
@@ -60,7 +59,7 @@ func (st *Step) FileOf(m vmspace.Mapping) (scratch.Entry, bool) {
 			}
 		}
 	}
-	return scratch.Entry{}, false
+	return history.File{}, false
 }
 
 // facts are what the session knows beside a snapshot.

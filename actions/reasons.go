@@ -60,27 +60,29 @@ func newEvidence(st *Step, c *call) *evidence {
 	return e
 }
 
-// reasonFor finds the row that speaks.
-func reasonFor(e *evidence, table []reason) *reason {
+// reason is what the row says that speaks, of one table or the other, each with its name; the step keeps which it was.
+func (e *evidence) reason(name string, table []reason, otherName string, other []reason) (string, bool) {
 	for i := range table {
 		if r := &table[i]; r.result == e.st.Result.String() && (r.when == nil || r.when(e)) {
-			return r
+			e.st.Reason = r.called(name)
+			return r.say(e), true
 		}
 	}
-	return nil
+	if other == nil {
+		return "", false
+	}
+	return e.reason(otherName, other, "", nil)
 }
+
+// called is the name of a row of a table.
+func (r *reason) called(table string) string { return table + " " + r.result + " " + r.name }
 
 // explainErrno says why the kernel refused, and what the call left behind.
 func explainErrno(st *Step, c *call) string {
 	e := newEvidence(st, c)
-	r := reasonFor(e, c.action.reasons)
-	if r == nil {
-		r = reasonFor(e, anyReasons)
-	}
 	text := "The kernel answered " + st.Result.String() + "."
-	if r != nil {
-		st.reason = r
-		text = st.Result.String() + ": " + r.say(e)
+	if why, ok := e.reason(c.action.Name, c.action.reasons, "any", anyReasons); ok {
+		text = st.Result.String() + ": " + why
 	}
 	return text + " " + e.leftBehind()
 }

@@ -174,7 +174,6 @@ func TestReasonsOfACrowd(t *testing.T) {
 	if testing.Short() {
 		t.Skip("needs more time than -short gives")
 	}
-	rows := rowNames()
 	l := open(t)
 	most, known := (&settings{}).setting("/proc/sys/vm/max_map_count")
 	if !known {
@@ -199,7 +198,7 @@ func TestReasonsOfACrowd(t *testing.T) {
 		l.look()
 		for row, c := range crowdedCases {
 			if c.below == below {
-				l.reaches(rows, row, c.line, c.says)
+				l.reaches(row, c.line, c.says)
 			}
 		}
 	}

@@ -52,15 +52,15 @@ type Session struct {
 	tracer     *subject.Tracer
 	reader     *vmspace.Reader
 	files      *scratch.Folder
-	entries    []scratch.Entry // what files holds
-	stackLimit uint64          // RLIMIT_STACK of the first subject, which its children inherit; in bytes
-	members    []*member       // in order of birth, the last of the dead ones too
-	born       int             // processes so far, for their labels
-	bound      int             // names bound since there were last too many
-	takers     int             // commands so far that can have taken memory
-	unasked    uint64          // bytes that commands can have taken since it was last asked how much there is
-	running    *call           // under way, nil between commands
-	shared     sharedPages     // what shared memory was seen to hold
+	entries    []history.File // what files holds
+	stackLimit uint64         // RLIMIT_STACK of the first subject, which its children inherit; in bytes
+	members    []*member      // in order of birth, the last of the dead ones too
+	born       int            // processes so far, for their labels
+	bound      int            // names bound since there were last too many
+	takers     int            // commands so far that can have taken memory
+	unasked    uint64         // bytes that commands can have taken since it was last asked how much there is
+	running    *call          // under way, nil between commands
+	shared     sharedPages    // what shared memory was seen to hold
 	names      Names
 	current    string
 
@@ -154,7 +154,7 @@ func (s *Session) fresh() (*vmspace.Snapshot, error) {
 		return nil, err
 	}
 	s.members, s.born, s.names, s.bound, s.shared = nil, 0, Names{}, 0, sharedPages{}
-	s.files.Release(func(scratch.Entry) bool { return false })
+	s.files.Release(func(history.File) bool { return false })
 	s.entries, s.stackLimit = s.files.Entries(), stackLimit(proc.PID())
 	m := s.adopt(proc, "")
 	text, size := subject.Text()
@@ -259,7 +259,7 @@ func (s *Session) perform(cmd *lang.Command) (*Step, error) {
 	if err != nil {
 		return nil, err
 	}
-	step := &Step{Check: c.action.Check, Process: c.p.Label, PID: c.p.PID, Command: canonical(cmd, s.last().Current), Outcome: c.Outcome,
+	step := &Step{Check: c.action.Check, Process: c.p.Label, PID: c.p.PID, Command: canonical(cmd, s.last().Current), Verb: cmd.Verb.Name, Outcome: c.Outcome,
 		Before: before, After: after, Names: s.names, Current: s.current, Changes: vmspace.Diff(before, after)}
 	s.forget(after)
 	s.see(step, c)

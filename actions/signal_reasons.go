@@ -197,8 +197,8 @@ const stackGap = 256
 func explainSignal(st *Step, c *call) string {
 	e := newEvidence(st, c)
 	text := "the CPU raised " + st.Result.String() + "."
-	if st.reason = reasonFor(e, signalReasons); st.reason != nil {
-		text = st.reason.say(e)
+	if why, ok := e.reason("signal", signalReasons, "", nil); ok {
+		text = why
 	}
 	if !strings.HasPrefix(text, e.at(st.Fault)+" ") { // a name stays as it is written
 		text = strings.ToUpper(text[:1]) + text[1:]

@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	"cowscope/actions/history"
-	"cowscope/actions/scratch"
 	"cowscope/vmspace"
 )
 
@@ -16,20 +15,20 @@ type Step struct {
 	Process string // label of the process that acted
 	PID     int
 	Command string // canonical command line; "" for something that happened by itself
+	Verb    string // of the command, as the language has it
 	Event   string // what happened by itself, "" for a command
 
 	Outcome
 	Before, After *vmspace.Snapshot
-	Names         Names           // after the step
-	Current       string          // label of the current process after the step
-	Files         []scratch.Entry // of the scratch folder, after the step
+	Names         Names          // after the step
+	Current       string         // label of the current process after the step
+	Files         []history.File // of the scratch folder, after the step
 	Changes       []vmspace.Change
 	Check         bool          // an expectation: it touched nothing
 	Why           string        // what happened and why, in one or two sentences
 	Facts         vmspace.Facts // what the session knows for predictions, after the step
 	Keys          []KeyRights   // the rights of each process to protection keys, after the step
-
-	reason *reason // the row that Why is from, where there is one
+	Reason        string        // the row of the tables of reasons that Why is from, as VERB RESULT NAME; "" where it is from none
 }
 
 // Outcome is how a command ended.

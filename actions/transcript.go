@@ -4,16 +4,13 @@ import (
 	"bytes"
 	"io"
 	"strconv"
-	"strings"
 	"sync"
 )
 
 // The transcript of a script, to be read, or read aloud: one fact a line, what belongs to a command indented under it.
 
 // prints says whether the step is one that shows the whole state.
-func (st *Step) prints() bool {
-	return st.Command == snapshotAction.Name || strings.HasSuffix(st.Command, " "+snapshotAction.Name)
-}
+func (st *Step) prints() bool { return st.Verb == "snapshot" }
 
 // transcript gathers the lines of a step.
 type transcript struct{ bytes.Buffer }

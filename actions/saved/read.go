@@ -9,6 +9,7 @@ import (
 	"os"
 
 	"cowscope/actions"
+	"cowscope/actions/lang"
 	"cowscope/vmspace/printable"
 )
 
@@ -70,9 +71,12 @@ func Open(path string) (*Recording, error) {
 func Read(from io.Reader) (*Recording, error) { return read(from, fileLimits) }
 
 func read(from io.Reader, lim limits) (*Recording, error) {
-	r := &reader{in: bufio.NewReaderSize(from, 64<<10), lim: lim, texts: map[string]string{}}
 	rec := &Recording{}
-	err := r.header()
+	g, err := actions.Grammar()
+	r := &reader{in: bufio.NewReaderSize(from, 64<<10), lim: lim, texts: map[string]string{}, grammar: g}
+	if err == nil {
+		err = r.header()
+	}
 	rec.Header = r.head
 	for more := true; more && err == nil; {
 		more, err = r.next(rec)
@@ -98,6 +102,8 @@ type reader struct {
 	buf   []byte
 	spent int
 	texts map[string]string
+
+	grammar *lang.Grammar
 }
 
 func (r *reader) header() error {

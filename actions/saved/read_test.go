@@ -13,7 +13,7 @@ import (
 	"testing"
 
 	"cowscope/actions"
-	"cowscope/actions/scratch"
+	"cowscope/actions/history"
 	"cowscope/vmspace"
 	"cowscope/vmspace/printable"
 )
@@ -320,7 +320,7 @@ func TestNothingIsForgotten(t *testing.T) {
 		{actions.Outcome{}, "Call Result Value Want Got Evidence HasValue Fault Minor Major Done Bytes Focus Predicted Happened"},
 		{actions.Binding{}, "Range Step"},
 		{actions.Info{}, "Kernel Rights Recorded"},
-		{scratch.Entry{}, "Name Removed Major Minor Inode Size"},
+		{history.File{}, "Name Removed Major Minor Inode Size"},
 		{vmspace.Snapshot{}, "PageSize Frames Processes"},
 		{vmspace.Process{}, "Member State MinorFlt MajorFlt RSS Started Mappings Pages Changed Shift Err"},
 		{vmspace.Member{}, "Label Parent PID"},

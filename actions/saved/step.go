@@ -9,7 +9,6 @@ import (
 
 	"cowscope/actions"
 	"cowscope/actions/history"
-	"cowscope/actions/scratch"
 	"cowscope/vmspace"
 )
 
@@ -180,6 +179,9 @@ func (r *reader) step(j *stepJSON, before *actions.Step) (*actions.Step, error) 
 		Check: j.Check, Why: j.Explanation}
 	st.Outcome = actions.Outcome{Call: j.Call, Want: j.Want, Got: j.Got, Evidence: j.Evidence,
 		Minor: j.Faults.Minor, Major: j.Faults.Major, Done: j.Done, Happened: vmspace.Happening(r.intern(j.Happened))}
+	if cmd, err := r.grammar.Parse(j.Command); err == nil && cmd != nil {
+		st.Verb = r.intern(cmd.Verb.Name)
+	}
 	if err := labelJSON(j.Process).check(); err != nil {
 		return nil, err
 	}
@@ -257,7 +259,7 @@ func (r *reader) files(st, before *actions.Step, j *stepJSON) error {
 	}
 	st.Files = nil
 	for _, f := range j.Files {
-		e := scratch.Entry{Removed: f.Removed, Inode: f.Inode, Size: f.Size}
+		e := history.File{Removed: f.Removed, Inode: f.Inode, Size: f.Size}
 		var err error
 		if e.Name, err = r.path(f.Name, f.NameHex); err != nil {
 			return err

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 
+	"cowscope/actions/history"
 	"cowscope/vmspace/printable"
 
 	"golang.org/x/sys/unix"
@@ -91,8 +92,8 @@ func used(x *os.File) uint64 {
 	return uint64(st.Blocks) * 512
 }
 
-func identify(x *os.File) (Entry, error) {
+func identify(x *os.File) (history.File, error) {
 	var st unix.Stat_t
 	err := unix.Fstat(int(x.Fd()), &st)
-	return Entry{Major: unix.Major(st.Dev), Minor: unix.Minor(st.Dev), Inode: st.Ino, Size: uint64(st.Size)}, err
+	return history.File{Major: unix.Major(st.Dev), Minor: unix.Minor(st.Dev), Inode: st.Ino, Size: uint64(st.Size)}, err
 }

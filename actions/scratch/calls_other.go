@@ -5,6 +5,8 @@ package scratch
 import (
 	"errors"
 	"os"
+
+	"cowscope/actions/history"
 )
 
 // Sessions need Linux; elsewhere the package only compiles.
@@ -17,4 +19,4 @@ func truncate(*os.File, uint64) error              { return errors.ErrUnsupporte
 func pwrite(*os.File, []byte, uint64) (int, error) { return 0, errors.ErrUnsupported }
 func pread(*os.File, []byte, uint64) (int, error)  { return 0, errors.ErrUnsupported }
 func used(*os.File) uint64                         { return 0 }
-func identify(*os.File) (Entry, error)             { return Entry{}, errors.ErrUnsupported }
+func identify(*os.File) (history.File, error)      { return history.File{}, errors.ErrUnsupported }

@@ -17,6 +17,7 @@ import (
 	"slices"
 	"strings"
 
+	"cowscope/actions/history"
 	"cowscope/vmspace/printable"
 )
 
@@ -24,8 +25,8 @@ import (
 type Folder struct {
 	allowed []string // real paths that may be opened beside what the folder holds
 	named   map[string]*file
-	files   []*file // in the order in which they were made, also those that were removed
-	entries []Entry // of files; what was given out is not written to
+	files   []*file        // in the order in which they were made, also those that were removed
+	entries []history.File // of files; what was given out is not written to
 }
 
 // file is an open file. One that was removed is held as long as somebody maps it, since it still takes room.
@@ -137,7 +138,7 @@ func (f *Folder) Make(name string, size uint64) error {
 		x = &file{File: made, name: name}
 		f.named[name] = x
 		f.files = append(f.files, x)
-		f.entries = append(slices.Clone(f.entries), Entry{})
+		f.entries = append(slices.Clone(f.entries), history.File{})
 	}
 	defer f.changed(x)
 	if err := truncate(x.File, 0); err != nil {
@@ -168,9 +169,9 @@ func (f *Folder) changed(x *file) {
 }
 
 // Release lets go of the files that were removed and that nobody maps.
-func (f *Folder) Release(mapped func(Entry) bool) {
+func (f *Folder) Release(mapped func(history.File) bool) {
 	var files []*file
-	var entries []Entry
+	var entries []history.File
 	for i, x := range f.files {
 		if x.removed && !mapped(f.entries[i]) {
 			x.Close()
@@ -278,14 +279,5 @@ func (f *Folder) Used() uint64 {
 	return total
 }
 
-// Entry is what a file is known by in /proc/PID/maps.
-type Entry struct {
-	Name         string
-	Removed      bool
-	Major, Minor uint32 // of the device
-	Inode        uint64
-	Size         uint64 // in bytes
-}
-
 // Entries lists the files of the folder, also those that were removed and may still be mapped. It is the same list until one changes.
-func (f *Folder) Entries() []Entry { return f.entries }
+func (f *Folder) Entries() []history.File { return f.entries }

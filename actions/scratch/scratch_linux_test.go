@@ -8,6 +8,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"cowscope/actions/history"
 )
 
 func folder(t *testing.T, allowed ...string) *Folder {
@@ -67,12 +69,12 @@ func TestFiles(t *testing.T) {
 	if len(f.Names()) != 0 || f.Used() != used {
 		t.Error("after rm:", f.Names(), f.Used())
 	}
-	f.Release(func(e Entry) bool { return e.Inode == before.Inode })
+	f.Release(func(e history.File) bool { return e.Inode == before.Inode })
 	must(f.Make("data", 0))
 	if e := f.Entries(); len(e) != 2 || e[1].Inode == before.Inode {
 		t.Error("a new file of the name is another file:", e)
 	}
-	f.Release(func(Entry) bool { return false })
+	f.Release(func(history.File) bool { return false })
 	if e := f.Entries(); len(e) != 1 || e[0].Removed || f.Used() != 0 {
 		t.Error("after all are let go of:", e, f.Used())
 	}
@@ -100,7 +102,7 @@ func TestFull(t *testing.T) {
 	if err := f.Make("8", 20); err != nil || f.Entries()[8].Size != 20 {
 		t.Error("one that is there is made anew:", err)
 	}
-	f.Release(func(Entry) bool { return false })
+	f.Release(func(history.File) bool { return false })
 	if err := f.Make("more", 0); err != nil {
 		t.Error("after one has gone:", err)
 	}
