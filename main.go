@@ -18,6 +18,7 @@ import (
 
 	"cowscope/actions"
 	"cowscope/actions/feature"
+	"cowscope/actions/history"
 	"cowscope/actions/lang"
 	"cowscope/actions/lesson"
 	"cowscope/actions/saved"
@@ -259,7 +260,7 @@ func runScript(name string, o actions.Options, json bool, save string, after fun
 	}
 	out := bufio.NewWriterSize(stdout, 64<<10)
 	show := progress(script.Len())
-	rep, err := script.Run(ctx, s, func(st *actions.Step, line int) error {
+	rep, err := script.Run(ctx, s, func(st *history.Step, line int) error {
 		show(line)
 		write := st.WriteText
 		if json {

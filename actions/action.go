@@ -1,6 +1,7 @@
 package actions
 
 import (
+	"cowscope/actions/history"
 	"cowscope/actions/lang"
 	"cowscope/actions/subject"
 	"cowscope/vmspace"
@@ -21,7 +22,7 @@ type Action struct {
 	// reach is how far the command goes where it ends well; left out, it may go anywhere.
 	reach func(*lang.Command) reach
 	// why explains a step that ended well; left out, the changes speak.
-	why func(*Step, *call) string
+	why func(*history.Step, *call) string
 	// reasons are what an errno of this call means.
 	reasons []reason
 	// failed says what holds after a failure that left no change; left out, it is that nothing has changed.
@@ -114,9 +115,9 @@ type call struct {
 	p      *member // the process that acts
 	cmd    *lang.Command
 	action *Action
-	Outcome
+	history.Outcome
 	ending     subject.Ending // of the last instruction that was injected
-	names      Names          // after the action
+	names      history.Names  // after the action
 	current    string
 	touched    []vmspace.Touched
 	minor      uint64 // faults of the process before the action
@@ -135,7 +136,7 @@ func (c *call) touch(r vmspace.Range) {
 }
 
 // bind names a range in the process that acts.
-func (c *call) bind(name string, b Binding) {
+func (c *call) bind(name string, b history.Binding) {
 	c.names = c.names.With(c.p.Label, name, b)
 	c.s.bound++
 }

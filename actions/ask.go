@@ -3,6 +3,7 @@ package actions
 import (
 	"context"
 
+	"cowscope/actions/history"
 	"cowscope/actions/lang"
 	"cowscope/vmspace"
 )
@@ -11,7 +12,7 @@ import (
 // does not grow, so they may be asked as often as one likes.
 
 // Ask judges an expectation after the last step and gives the step that Do would have made of it.
-func (s *Session) Ask(ctx context.Context, line string) (*Step, error) {
+func (s *Session) Ask(ctx context.Context, line string) (*history.Step, error) {
 	cmd, err := s.grammar.Parse(line)
 	if err != nil || cmd == nil {
 		return nil, err
@@ -23,7 +24,7 @@ func (s *Session) Ask(ctx context.Context, line string) (*Step, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	var step *Step
+	var step *history.Step
 	err = s.do(func() error {
 		step, err = s.perform(cmd)
 		return err

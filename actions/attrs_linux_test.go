@@ -103,7 +103,7 @@ func TestHugePageOfAStranger(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, at := s.Processes[0], st.Names.bound("p1", "a").Start+5*s.PageSize
+	p, at := s.Processes[0], bound(st.Names, "p1", "a").Start+5*s.PageSize
 	m, _ := p.MappingAt(at)
 	run := p.PageAt(at, s.PageSize)
 	g := s.Grounds(p, m, run)

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"cowscope/actions/history"
 	"cowscope/actions/subject"
 
 	"golang.org/x/sys/unix"
@@ -26,10 +27,10 @@ func BenchmarkScript(b *testing.B) {
 	}
 	for _, c := range []struct {
 		name  string
-		write func(*Step, int) error
+		write func(*history.Step, int) error
 	}{
-		{"text", func(st *Step, line int) error { return st.WriteText(io.Discard, line) }},
-		{"json", func(st *Step, line int) error { return st.WriteJSON(io.Discard, line) }},
+		{"text", func(st *history.Step, line int) error { return st.WriteText(io.Discard, line) }},
+		{"json", func(st *history.Step, line int) error { return st.WriteJSON(io.Discard, line) }},
 	} {
 		b.Run(c.name, func(b *testing.B) {
 			s, err := Open(Options{Brief: true, Glance: true})

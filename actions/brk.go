@@ -13,7 +13,7 @@ var brkAction = Action{
 		{Name: "to", Kind: lang.KindShift, Default: "+4p", Help: "+Q to grow, -Q to shrink, or where it should end"}}},
 	calls: []uintptr{sysBrk},
 	run:   runBrk,
-	why: func(st *Step, _ *call) string {
+	why: func(st *history.Step, _ *call) string {
 		for _, ch := range st.Changes {
 			if ch.Process == st.Process {
 				switch ch.Kind {

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 
+	"cowscope/actions/history"
 	"cowscope/vmspace"
 	"cowscope/vmspace/printable"
 )
@@ -31,7 +32,7 @@ func (e *evidence) pageEnd(n uint64) uint64 { return (n + e.pageSize() - 1) &^ (
 
 // at writes an address as the language does, with what was mapped before the call.
 func (e *evidence) at(addr uint64) string {
-	return PlaceOf(e.st.Names, e.before, addr, e.pageSize())
+	return history.PlaceOf(e.st.Names, e.before, addr, e.pageSize())
 }
 
 // called says which mapping m is by what is at addr in it: a name, a path, or its address.
@@ -40,8 +41,8 @@ func (e *evidence) called(m vmspace.Mapping, addr uint64) string {
 	switch {
 	case bound:
 		return name
-	case fixedName(m) != "":
-		return fixedName(m)
+	case history.FixedName(m) != "":
+		return history.FixedName(m)
 	case m.Path != "":
 		return printable.Name(m.Path)
 	}
@@ -52,7 +53,7 @@ func (e *evidence) called(m vmspace.Mapping, addr uint64) string {
 func (e *evidence) inside(m vmspace.Mapping, r vmspace.Range) string {
 	at := max(m.Start, r.Start)
 	if name, b, bound := e.st.Names.Of(e.st.Process, at); bound && at > r.Start && at > b.Start {
-		return offsetPlace(name, at-b.Start, e.pageSize()) // only from here on
+		return history.OffsetPlace(name, at-b.Start, e.pageSize()) // only from here on
 	}
 	return e.called(m, at)
 }
@@ -189,8 +190,8 @@ func (e *evidence) overcommit(more uint64) string {
 }
 
 // past yields the steps of the process so far, the last one first.
-func (e *evidence) past() iter.Seq[*Step] {
-	return func(yield func(*Step) bool) {
+func (e *evidence) past() iter.Seq[*history.Step] {
+	return func(yield func(*history.Step) bool) {
 		for _, st := range slices.Backward(e.s.History()) {
 			if st.PID == e.st.PID && !yield(st) {
 				return

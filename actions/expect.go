@@ -57,14 +57,14 @@ var (
 )
 
 // lastCommand is the last step that was a command and no expectation, nil before the first.
-func (s *Session) lastCommand() *Step {
+func (s *Session) lastCommand() *history.Step {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.command
 }
 
 // about says which command a finding speaks of.
-func about(st *Step) string {
+func about(st *history.Step) string {
 	return strings.TrimSpace(st.Command + ": " + st.Call + " " + st.Answer())
 }
 

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"cowscope/actions/history"
 	"cowscope/actions/lang"
 	"cowscope/vmspace"
 	"cowscope/vmspace/printable"
@@ -82,7 +83,7 @@ func checkPage(c *call) (finding, error) {
 			got := append([]string{run.State.String()}, run.Attrs.Names()...)
 			f.evidence = fmt.Sprintf("pagemap: 0x%016x at 0x%x, in %s", run.Word, run.Start, mapsLine(m))
 			if got[0] != state || slices.ContainsFunc(attrs, func(a string) bool { return !slices.Contains(got[1:], a) }) {
-				f.got, f.holds = PlaceOf(c.names, p, run.Start, ps)+" is "+strings.Join(got, " "), false
+				f.got, f.holds = history.PlaceOf(c.names, p, run.Start, ps)+" is "+strings.Join(got, " "), false
 				return f, nil
 			}
 		}

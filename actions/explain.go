@@ -15,7 +15,7 @@ import (
 // Rules: a sentence says only what the snapshots and the outcome show; the kernel's reason is said where the evidence singles it out.
 
 // explain gives the sentences for a step.
-func explain(st *Step, c *call) string {
+func explain(st *history.Step, c *call) string {
 	if c.note != "" {
 		return c.note
 	}
@@ -54,7 +54,7 @@ func changesOf(cs []vmspace.Change, label string, kind vmspace.ChangeKind) []vms
 	return out
 }
 
-func explainMmap(st *Step, c *call) string {
+func explainMmap(st *history.Step, c *call) string {
 	pages := st.Focus.Pages(st.After.PageSize)
 	text := fmt.Sprintf("%s reserved, no memory yet: each page gets its frame when it is first touched.", plural(pages, "page"))
 	n := uint64(0)
@@ -87,7 +87,7 @@ func explainMmap(st *Step, c *call) string {
 	return text
 }
 
-func explainMunmap(st *Step, c *call) string {
+func explainMunmap(st *history.Step, c *call) string {
 	gone := append(changesOf(st.Changes, st.Process, vmspace.ChangeUnmapped), changesOf(st.Changes, st.Process, vmspace.ChangeShrunk)...)
 	if len(gone) == 0 {
 		return "Nothing was mapped there: unmapping a hole is no error."
@@ -103,7 +103,7 @@ func explainMunmap(st *Step, c *call) string {
 	return text
 }
 
-func explainMprotect(st *Step, c *call) string {
+func explainMprotect(st *history.Step, c *call) string {
 	ch := changesOf(st.Changes, st.Process, vmspace.ChangePerms)
 	switch key := keyChanges(st); {
 	case len(ch) == 0 && key != "":
@@ -116,7 +116,7 @@ func explainMprotect(st *Step, c *call) string {
 }
 
 // splitText says what became of the mappings around the range.
-func splitText(st *Step) string {
+func splitText(st *history.Step) string {
 	for _, s := range changesOf(st.Changes, st.Process, vmspace.ChangeSplit) {
 		return fmt.Sprintf(" A mapping has one set of letters and flags, so the kernel split it into %s.", s.To)
 	}
@@ -126,15 +126,15 @@ func splitText(st *Step) string {
 	return ""
 }
 
-func place(st *Step, addr uint64) string {
+func place(st *history.Step, addr uint64) string {
 	p := st.After.Process(st.Process)
 	if p == nil {
 		return fmt.Sprintf("0x%x", addr)
 	}
-	return PlaceOf(st.Names, p, addr, st.After.PageSize)
+	return history.PlaceOf(st.Names, p, addr, st.After.PageSize)
 }
 
-func explainExec(st *Step, c *call) string {
+func explainExec(st *history.Step, c *call) string {
 	text := "The code ran and came back. "
 	if c.ending.Trap {
 		text = fmt.Sprintf("The code ran to a trap at %s, such as a breakpoint instruction, and stopped there. ", place(st, c.ending.IP))
@@ -151,7 +151,7 @@ func explainExec(st *Step, c *call) string {
 	return text + accessText(st)
 }
 
-func explainAccess(st *Step, c *call) string {
+func explainAccess(st *history.Step, c *call) string {
 	text := accessText(st)
 	if len(st.Bytes) > 0 {
 		text = "It read " + readText(st.Bytes) + ". " + text
@@ -174,7 +174,7 @@ func readText(b []byte) string {
 }
 
 // accessText says what the access did to the pages it went to.
-func accessText(st *Step) string {
+func accessText(st *history.Step) string {
 	for _, ch := range st.Changes {
 		if ch.Process == st.Process && ch.Range.Overlaps(st.Focus) && (ch.Kind == vmspace.ChangePage || ch.Kind == vmspace.ChangeFrame) {
 			return pageSentence(st, ch) + readIn(st)
@@ -184,7 +184,7 @@ func accessText(st *Step) string {
 }
 
 // readIn tells of major faults.
-func readIn(st *Step) string {
+func readIn(st *history.Step) string {
 	if st.Major == 0 {
 		return ""
 	}
@@ -192,7 +192,7 @@ func readIn(st *Step) string {
 }
 
 // pageSentence explains a page's way from one state to another.
-func pageSentence(st *Step, ch vmspace.Change) string {
+func pageSentence(st *history.Step, ch vmspace.Change) string {
 	head := placeRange(st, ch) + ": " + ch.From + " → " + ch.To + ". "
 	frames := ""
 	if ch.FromFrame != 0 && ch.ToFrame != 0 && ch.FromFrame != ch.ToFrame {
@@ -242,7 +242,7 @@ func keeps(owners string) string {
 }
 
 // sharersBefore lists the other processes that had the changed page's frame before the step, where frame numbers show it.
-func sharersBefore(st *Step, ch vmspace.Change) string {
+func sharersBefore(st *history.Step, ch vmspace.Change) string {
 	var out []string
 	for _, p := range st.Before.Processes {
 		if p.Label == st.Process || ch.FromFrame == 0 {
@@ -255,7 +255,7 @@ func sharersBefore(st *Step, ch vmspace.Change) string {
 	return strings.Join(out, " and ")
 }
 
-func placeRange(st *Step, ch vmspace.Change) string {
+func placeRange(st *history.Step, ch vmspace.Change) string {
 	text := place(st, ch.Range.Start)
 	if !strings.HasPrefix(text, "0x") && !strings.Contains(text, "+") {
 		text += "+0"
@@ -267,7 +267,7 @@ func placeRange(st *Step, ch vmspace.Change) string {
 }
 
 // untouchedText explains an access that changed no state.
-func untouchedText(st *Step) string {
+func untouchedText(st *history.Step) string {
 	p := st.After.Process(st.Process)
 	if p == nil || st.Focus.Empty() {
 		return ""
@@ -296,7 +296,7 @@ func untouchedText(st *Step) string {
 	return "The faults changed no page's state."
 }
 
-func explainFork(st *Step, c *call) string {
+func explainFork(st *history.Step, c *call) string {
 	shared := uint64(0)
 	if p := st.After.Process(c.child); p != nil {
 		for _, r := range p.Pages.All() {
@@ -316,7 +316,7 @@ func pagesAre(n uint64) string {
 	return fmt.Sprintf("%d anonymous pages are", n)
 }
 
-func explainDeath(st *Step, c *call) string {
+func explainDeath(st *history.Step, c *call) string {
 	text := fmt.Sprintf("%s %s.", c.p.Label, c.p.gone)
 	if p := st.After.Process(c.p.Label); p != nil && p.State == vmspace.Zombie {
 		text += fmt.Sprintf(" Its memory is free again; a zombie remains until %s waits for it.", c.p.Parent)

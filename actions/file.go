@@ -156,7 +156,7 @@ func quoted(b []byte) string {
 	return fmt.Sprintf("%q, %d", b, len(b))
 }
 
-func explainFile(st *Step, c *call) string {
+func explainFile(st *history.Step, c *call) string {
 	switch c.action.Name {
 	case "cat":
 		if len(st.Bytes) == 0 {
@@ -177,7 +177,7 @@ func explainFile(st *Step, c *call) string {
 }
 
 // seenBy says which mappings show what was written, and which have copies of their own.
-func seenBy(st *Step, c *call) string {
+func seenBy(st *history.Step, c *call) string {
 	name, _ := c.cmd.Word("file")
 	offset, _ := c.quantity("offset", 0)
 	if c.action.Name != "fwrite" || st.Value == 0 {
@@ -190,7 +190,7 @@ func seenBy(st *Step, c *call) string {
 				continue
 			}
 			at := m.Start + (offset - m.Offset)
-			where := p.Label + " " + PlaceOf(st.Names, p, at, st.After.PageSize)
+			where := p.Label + " " + history.PlaceOf(st.Names, p, at, st.After.PageSize)
 			if s := p.PageAt(at, st.After.PageSize).State; s == vmspace.Anon || s == vmspace.COW || s == vmspace.Swapped {
 				keep = append(keep, where)
 			} else {

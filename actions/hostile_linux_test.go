@@ -69,7 +69,7 @@ func TestLimits(t *testing.T) {
 	}
 	defer s.Close()
 	l := &lab{t, s}
-	told := func(st *Step, flag string) {
+	told := func(st *history.Step, flag string) {
 		t.Helper()
 		if !strings.Contains(st.Why, flag) {
 			t.Errorf("%s: %s, and nothing of %s", st.Command, st.Why, flag)
@@ -89,7 +89,7 @@ func TestLimits(t *testing.T) {
 		"brk +1g\nfill heap 1",
 	} {
 		l.all("restart")
-		var last *Step
+		var last *history.Step
 		for _, line := range strings.Split(taking, "\n") {
 			last = l.do(line)
 		}

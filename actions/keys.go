@@ -3,9 +3,9 @@ package actions
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
+	"cowscope/actions/history"
 	"cowscope/actions/lang"
 	"cowscope/actions/subject"
 	"cowscope/vmspace"
@@ -18,12 +18,6 @@ import (
 // code, a fork, and memory with PROT_EXEC alone, for which the kernel takes a key of its own. Which keys a
 // process has, no file tells either: its own pkey_alloc and pkey_free do, since foreign code cannot call
 // the kernel.
-
-// KeyRights are the rights of one process.
-type KeyRights struct {
-	Process string // its label
-	vmspace.Keys
-}
 
 // keyRights are the rights that can be taken from a key (pkey_alloc(2)); PKRU has the same two bits.
 var keyRights = []constant{
@@ -56,47 +50,25 @@ func (s *Session) reread(m *member) {
 
 // rights are those of all processes that have any, in order of birth: the list of the step before, where
 // it says the same.
-func (s *Session) rights(before []KeyRights) []KeyRights {
+func (s *Session) rights(before []history.KeyRights) []history.KeyRights {
 	n, same := 0, true
 	for _, m := range s.members {
 		if m.gone != "" || m.keys == (vmspace.Keys{}) {
 			continue
 		}
-		same = same && n < len(before) && before[n] == KeyRights{m.Label, m.keys}
+		same = same && n < len(before) && before[n] == history.KeyRights{Process: m.Label, Keys: m.keys}
 		n++
 	}
 	if same && n == len(before) {
 		return before
 	}
-	var out []KeyRights
+	var out []history.KeyRights
 	for _, m := range s.members {
 		if m.gone == "" && m.keys != (vmspace.Keys{}) {
-			out = append(out, KeyRights{m.Label, m.keys})
+			out = append(out, history.KeyRights{Process: m.Label, Keys: m.keys})
 		}
 	}
 	return out
-}
-
-// KeysOf are the rights of a process after the step; where they were not read, they are not known.
-func (st *Step) KeysOf(label string) vmspace.Keys {
-	i := slices.IndexFunc(st.Keys, func(k KeyRights) bool { return k.Process == label })
-	if i < 0 {
-		return vmspace.Keys{}
-	}
-	return st.Keys[i].Keys
-}
-
-// KeyText says what a process may do to memory with a key: "neither read nor written".
-func KeyText(k vmspace.Keys, key uint32) string {
-	switch {
-	case !k.Known:
-		return "who may read or write it is not known"
-	case k.Forbid(key, vmspace.Load):
-		return "neither read nor written"
-	case k.Forbid(key, vmspace.Store):
-		return "read, and not written"
-	}
-	return "read and written"
 }
 
 // keyOf is a key argument as the kernel takes it: an int.
@@ -135,7 +107,7 @@ func (e *evidence) forbidden(r vmspace.Range, access func(vmspace.Mapping) vmspa
 // keyedText says that pages of m cannot be brought in.
 func (e *evidence) keyedText(m vmspace.Mapping, r vmspace.Range) string {
 	return fmt.Sprintf("%s has protection key %d, and with the rights of %s (PKRU 0x%08x) it may be %s, so its pages cannot be brought in.",
-		e.inside(m, r), keyIn(m), e.st.Process, e.p.keys.PKRU, KeyText(e.p.keys, keyIn(m)))
+		e.inside(m, r), keyIn(m), e.st.Process, e.p.keys.PKRU, history.KeyText(e.p.keys, keyIn(m)))
 }
 
 // shutOut says whether the rights of the process forbid what the kernel itself reads and writes for its
@@ -181,7 +153,7 @@ func (e *evidence) keysText() string {
 }
 
 // keyChanges says which mappings got another key.
-func keyChanges(st *Step) string {
+func keyChanges(st *history.Step) string {
 	for _, ch := range changesOf(st.Changes, st.Process, vmspace.ChangeKey) {
 		return fmt.Sprintf("%s: protection key %s → %s.", placeRange(st, ch), ch.From, ch.To)
 	}
@@ -189,7 +161,7 @@ func keyChanges(st *Step) string {
 }
 
 // execOnlyText tells of the key that the kernel gives to memory with PROT_EXEC alone.
-func execOnlyText(st *Step) string {
+func execOnlyText(st *history.Step) string {
 	p := st.After.Process(st.Process)
 	if p == nil {
 		return ""

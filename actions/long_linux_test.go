@@ -5,19 +5,20 @@ import (
 	"strings"
 	"testing"
 
+	"cowscope/actions/history"
 	"cowscope/vmspace"
 )
 
 // Sessions that last: what is long past is forgotten, and what is there now is not.
 
 func TestNewest(t *testing.T) {
-	var n Names
+	var n history.Names
 	for i := range 1000 {
-		n = n.With("p1", fmt.Sprintf("x%d", i), Binding{vmspace.Range{Start: uint64(i), End: uint64(i) + 1}, i})
+		n = n.With("p1", fmt.Sprintf("x%d", i), history.Binding{Range: vmspace.Range{Start: uint64(i), End: uint64(i) + 1}, Step: i})
 	}
-	n = n.With("p1", "anew", Binding{vmspace.Range{Start: 7, End: 8}, 1000}).With("p1", "z", Binding{vmspace.Range{Start: 9, End: 10}, 1001})
-	n = n.Inherit("p1", "p2").With("p2", "b", Binding{vmspace.Range{Start: 1, End: 2}, 1002})
-	small := n.With("p3", "a", Binding{vmspace.Range{Start: 0, End: 1}, 1003})
+	n = n.With("p1", "anew", history.Binding{Range: vmspace.Range{Start: 7, End: 8}, Step: 1000}).With("p1", "z", history.Binding{Range: vmspace.Range{Start: 9, End: 10}, Step: 1001})
+	n = n.Inherit("p1", "p2").With("p2", "b", history.Binding{Range: vmspace.Range{Start: 1, End: 2}, Step: 1002})
+	small := n.With("p3", "a", history.Binding{Range: vmspace.Range{Start: 0, End: 1}, Step: 1003})
 	m := small.Newest(100, func(label string, addr uint64) bool { return addr < 40 })
 	for _, label := range []string{"p1", "p2"} {
 		if m.Len(label) != 100 {
@@ -32,7 +33,7 @@ func TestNewest(t *testing.T) {
 	if _, ok := m.Get("p3", "a"); !ok || m.NextFree() != small.NextFree() {
 		t.Errorf("a is kept: %v; the next one is %s", ok, m.NextFree())
 	}
-	m = m.With("p1", "c", Binding{vmspace.Range{Start: 1, End: 2}, 1004})
+	m = m.With("p1", "c", history.Binding{Range: vmspace.Range{Start: 1, End: 2}, Step: 1004})
 	if m.NextFree() != "d" {
 		t.Errorf("a, b and c are in use, and %s is next", m.NextFree())
 	}

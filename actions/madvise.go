@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"cowscope/actions/history"
 	"cowscope/actions/lang"
 	"cowscope/vmspace"
 )
@@ -80,7 +81,7 @@ var noted = map[string]string{
 	"cold": "The pages will be among the first to go when memory is short.", "pageout": "What could be written out was; the rest stays.",
 }
 
-func explainMadvise(st *Step, c *call) string {
+func explainMadvise(st *history.Step, c *call) string {
 	for _, ch := range st.Changes {
 		if ch.Process != st.Process || ch.From == ch.To || ch.Pages == 0 {
 			continue
@@ -106,7 +107,7 @@ func explainMadvise(st *Step, c *call) string {
 }
 
 // brought is for advice that faults pages in, or makes huge ones of them.
-func brought(st *Step, advice string) string {
+func brought(st *history.Step, advice string) string {
 	n, huge := uint64(0), false
 	for _, ch := range st.Changes {
 		if ch.Process == st.Process && ch.Kind == vmspace.ChangePage {

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"cowscope/actions/history"
 	"cowscope/actions/scratch"
 	"cowscope/vmspace"
 )
@@ -77,7 +78,7 @@ func (s *Session) over(more uint64) bool {
 }
 
 // see notes what a step shows of shared memory.
-func (s *Session) see(st *Step, c *call) {
+func (s *Session) see(st *history.Step, c *call) {
 	if c.action.Check {
 		return
 	}

@@ -51,7 +51,7 @@ func TestSharedMemoryCounts(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			l := limited(t, Limits{Memory: 64 << 20})
 			before := shmem(t)
-			var last *Step
+			var last *history.Step
 			for i := range 4 {
 				l.all("@p1 a = mmap 20m rw shared anon")
 				if last = l.do("@p1 fill a 1"); !last.OK() {
@@ -132,7 +132,7 @@ func TestRefusedBeforehand(t *testing.T) {
 					l.all(line)
 				}
 			}
-			var last *Step
+			var last *history.Step
 			for line := range strings.Lines(c.refused) {
 				if last = l.do(strings.TrimSpace(line)); !last.OK() {
 					break
@@ -241,7 +241,7 @@ func TestPageTablesWhileACallRuns(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			l := limited(t, Limits{Memory: 4 << 20})
-			var last *Step
+			var last *history.Step
 			for _, line := range strings.Split(lines, "\n") {
 				last = l.do(line)
 			}
@@ -254,7 +254,7 @@ func TestPageTablesWhileACallRuns(t *testing.T) {
 
 // further runs a line again that met its deadline, as it may on a machine with much to do before it has met the limit of 4 MiB. What was
 // touched stays, so that it goes on from there.
-func (l *lab) further(st *Step) *Step {
+func (l *lab) further(st *history.Step) *history.Step {
 	l.Helper()
 	for st.Result == history.Timeout && vmspace.PageTables(st.PID) < 8<<20 {
 		st = l.do(st.Command)

@@ -50,12 +50,12 @@ func TestStoryS19Dontneed(t *testing.T) {
 func TestStoryS20Mremap(t *testing.T) {
 	l := open(t)
 	l.all("b = mmap 1p r private anon", "a = mmap 2p rw private anon", "write a 5")
-	before, frame := l.s.last().Names.bound("p1", "a"), l.frame("p1", "a", 0)
+	before, frame := bound(l.s.last().Names, "p1", "a"), l.frame("p1", "a", 0)
 	l.want("ENOMEM", "mremap a 4p") // b lies right above it
 	if st := l.want("ok", "mremap a 4p maymove"); !strings.Contains(st.Why, "moved to another address") {
 		t.Error(st.Why)
 	}
-	now := l.s.last().Names.bound("p1", "a")
+	now := bound(l.s.last().Names, "p1", "a")
 	if now.Start == before.Start || now.Pages(ps) != 4 {
 		t.Errorf("a went from %v to %v", before, now)
 	}
@@ -68,11 +68,11 @@ func TestStoryS20Mremap(t *testing.T) {
 	}
 	l.reads("read a", 5)
 	l.all("mremap a 1p")
-	if n := l.s.last().Names.bound("p1", "a").Pages(ps); n != 1 {
+	if n := bound(l.s.last().Names, "p1", "a").Pages(ps); n != 1 {
 		t.Errorf("a has %d pages", n)
 	}
 	l.all("mremap a 1p maymove fixed=0x500000000000")
-	if l.s.last().Names.bound("p1", "a").Start != 0x500000000000 {
+	if bound(l.s.last().Names, "p1", "a").Start != 0x500000000000 {
 		t.Error("it is not where it was put")
 	}
 	l.want("EINVAL", "mremap a 1p fixed=0x500000000000")
@@ -84,7 +84,7 @@ func TestMmapOfThePool(t *testing.T) {
 	for flag, size := range map[string]uint64{"hugetlb": own, "hugetlb_2m": 2 << 20} {
 		l := open(t)
 		st := l.want("ok", "a = mmap 1p rw private anon noreserve "+flag)
-		if n := st.Names.bound("p1", "a").Len(); n != size || !strings.Contains(st.Why, "a mapping is whole huge pages of "+sizeOf(size)) ||
+		if n := bound(st.Names, "p1", "a").Len(); n != size || !strings.Contains(st.Why, "a mapping is whole huge pages of "+sizeOf(size)) ||
 			strings.Contains(st.Why, "neighbour") {
 			t.Errorf("%s: %d bytes: %s", flag, n, st.Why)
 		}

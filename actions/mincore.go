@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"cowscope/actions/history"
 	"cowscope/actions/lang"
 	"cowscope/actions/subject"
 	"cowscope/vmspace"
@@ -19,7 +20,7 @@ var mincoreAction = Action{
 		holeIn("ENOMEM", "mincore(2)"),
 		otherwise("EAGAIN", "mincore(2)", "the kernel was short of memory for the moment."),
 	},
-	why: func(st *Step, _ *call) string {
+	why: func(st *history.Step, _ *call) string {
 		return fmt.Sprintf("%d of %s resident, in order: %s. For a file that means in the page cache, whether mapped here or not.",
 			st.Value, plural(st.Done, "page")+map[bool]string{true: " is", false: " are"}[st.Done == 1], vector(st.Bytes))
 	},

@@ -3,6 +3,7 @@ package actions
 import (
 	"fmt"
 
+	"cowscope/actions/history"
 	"cowscope/actions/lang"
 )
 
@@ -44,7 +45,9 @@ var munlockAction = Action{
 		_, _, err = c.syscall(sysMunlock, r.Start, r.Len())
 		return err
 	},
-	why:     func(*Step, *call) string { return "The pages stay where they are, and may be swapped out again." },
+	why: func(*history.Step, *call) string {
+		return "The pages stay where they are, and may be swapped out again."
+	},
 	reasons: munlockReasons,
 }
 
@@ -85,11 +88,11 @@ var munlockallAction = Action{
 		}
 		return err
 	},
-	why: func(*Step, *call) string { return "Nothing is locked any more." },
+	why: func(*history.Step, *call) string { return "Nothing is locked any more." },
 }
 
 // explainLock says how many pages a lock brought in.
-func explainLock(st *Step, c *call) string {
+func explainLock(st *history.Step, c *call) string {
 	n := uint64(0)
 	for _, ch := range st.Changes {
 		if ch.Process == st.Process && ch.From == "none" && ch.To != "none" {

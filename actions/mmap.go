@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"cowscope/actions/history"
 	"cowscope/actions/lang"
 	"cowscope/vmspace"
 )
@@ -102,7 +103,7 @@ func runMmap(c *call) error {
 	if name == "" {
 		name = c.names.NextFree()
 	}
-	c.bind(name, Binding{r, c.s.last().N + 1})
+	c.bind(name, history.Binding{Range: r, Step: c.s.last().N + 1})
 	c.focus(r)
 	return nil
 }

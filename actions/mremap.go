@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"cowscope/actions/history"
 	"cowscope/actions/lang"
 	"cowscope/vmspace"
 )
@@ -61,12 +62,12 @@ func runMremap(c *call) error {
 	c.focus(now)
 	// A name follows its range, as a pointer does that is set to what mremap returned.
 	if name, b, found := c.names.Of(c.p.Label, r.Start); found && b.Start == r.Start {
-		c.bind(name, Binding{now, c.s.last().N + 1})
+		c.bind(name, history.Binding{Range: now, Step: c.s.last().N + 1})
 	}
 	return nil
 }
 
-func mappedAt(st *Step, addr uint64) bool {
+func mappedAt(st *history.Step, addr uint64) bool {
 	_, ok := st.After.Process(st.Process).MappingAt(addr)
 	return ok
 }
@@ -93,7 +94,7 @@ func mremapFlags(c *call) (bits uint64, names string) {
 	return bits, strings.Join(parts, "|")
 }
 
-func explainMremap(st *Step, c *call) string {
+func explainMremap(st *history.Step, c *call) string {
 	switch {
 	case st.Value != c.from && c.cmd.Has("dontunmap"):
 		return "The pages moved, frames and all: only page table entries were changed. The old range is still mapped, and empty."

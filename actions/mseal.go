@@ -3,6 +3,7 @@ package actions
 import (
 	"fmt"
 
+	"cowscope/actions/history"
 	"cowscope/actions/lang"
 )
 
@@ -19,7 +20,7 @@ var msealAction = Action{
 		_, _, err = c.syscall(sysMseal, r.Start, r.Len(), 0)
 		return err
 	},
-	why: func(*Step, *call) string {
+	why: func(*history.Step, *call) string {
 		return "Sealed (VmFlags sl): from now on munmap, mprotect and mremap of it answer EPERM. Nothing undoes a seal."
 	},
 	reasons: msealReasons,

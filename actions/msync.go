@@ -3,6 +3,7 @@ package actions
 import (
 	"fmt"
 
+	"cowscope/actions/history"
 	"cowscope/actions/lang"
 )
 
@@ -28,7 +29,7 @@ var msyncAction = Action{
 		_, _, err = c.syscall(sysMsync, r.Start, r.Len(), flags)
 		return err
 	},
-	why: func(st *Step, _ *call) string {
+	why: func(st *history.Step, _ *call) string {
 		return "What was changed in a shared file mapping is on its way to the file; other readers saw it before. Elsewhere there is nothing to write."
 	},
 	reasons: msyncReasons,

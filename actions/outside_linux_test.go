@@ -38,7 +38,7 @@ func TestPollNoticesWhatComesFromOutside(t *testing.T) {
 			l.all(fmt.Sprintf("mprotect a+%dp 1p r", i))
 		}
 		st := l.s.last()
-		at := st.Names.bound("p1", "a").Start + uint64(pages-2)*st.After.PageSize
+		at := bound(st.Names, "p1", "a").Start + uint64(pages-2)*st.After.PageSize
 		f, err := os.OpenFile(fmt.Sprintf("/proc/%d/mem", st.PID), os.O_RDWR, 0)
 		if err != nil {
 			t.Fatal(err)

@@ -3,6 +3,7 @@ package actions
 import (
 	"fmt"
 
+	"cowscope/actions/history"
 	"cowscope/actions/lang"
 	"cowscope/vmspace"
 )
@@ -23,9 +24,9 @@ var pkeyAllocAction = Action{
 		c.s.readKeys(c.p)
 		return nil
 	},
-	why: func(st *Step, c *call) string {
+	why: func(st *history.Step, c *call) string {
 		key := uint32(st.Value)
-		text := fmt.Sprintf("Key %d is %s's: memory that has it may be %s.", key, st.Process, KeyText(c.p.keys, key))
+		text := fmt.Sprintf("Key %d is %s's: memory that has it may be %s.", key, st.Process, history.KeyText(c.p.keys, key))
 		m, left := newEvidence(st, c).some(vmspace.Everything, func(m vmspace.Mapping) bool { return key != 0 && keyIn(m) == key })
 		if left {
 			return text + fmt.Sprintf(" %s has it already, from before it was freed.", place(st, m.Start))

@@ -3,6 +3,7 @@ package actions
 import (
 	"fmt"
 
+	"cowscope/actions/history"
 	"cowscope/actions/lang"
 )
 
@@ -19,7 +20,7 @@ var pkeyFreeAction = Action{
 		}
 		return err
 	},
-	why: func(_ *Step, c *call) string {
+	why: func(_ *history.Step, c *call) string {
 		return fmt.Sprintf("pkey_alloc may hand key %d out again. Memory that has it keeps it, and the rights stay as they are.", c.keyOf())
 	},
 	reasons: []reason{

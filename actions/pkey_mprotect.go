@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"cowscope/actions/history"
 	"cowscope/actions/lang"
 	"cowscope/vmspace"
 )
@@ -26,14 +27,14 @@ var pkeyMprotectAction = Action{
 		c.s.readKeys(c.p)
 		return err
 	},
-	why: func(st *Step, c *call) string {
+	why: func(st *history.Step, c *call) string {
 		text := keyChanges(st)
 		if text == "" {
 			text = "The key was this one already."
 		}
 		if key := c.keyOf(); key >= 0 {
 			text += fmt.Sprintf(" With the rights that %s has now, memory with key %d may be %s, as far as its letters allow.",
-				st.Process, key, KeyText(c.p.keys, uint32(key)))
+				st.Process, key, history.KeyText(c.p.keys, uint32(key)))
 		}
 		if len(changesOf(st.Changes, st.Process, vmspace.ChangePerms)) > 0 {
 			return text + " " + explainMprotect(st, c)

@@ -15,10 +15,10 @@ import (
 
 // Poll looks whether anything changed without a command: a page swapped out or merged, a process killed from outside. It gives the
 // step that says so, or nil.
-func (s *Session) Poll(ctx context.Context) (*Step, error) { return s.take(ctx, s.notice) }
+func (s *Session) Poll(ctx context.Context) (*history.Step, error) { return s.take(ctx, s.notice) }
 
 // notice reads the family again and makes a step of what differs.
-func (s *Session) notice() (*Step, error) {
+func (s *Session) notice() (*history.Step, error) {
 	before := s.last().After
 	event, label := s.deaths()
 	after, err := s.look(before, event != "")
@@ -29,7 +29,7 @@ func (s *Session) notice() (*Step, error) {
 	if event == "" && !slices.ContainsFunc(changes, worthTelling) {
 		return nil, nil
 	}
-	step := &Step{Process: label, Event: event, Outcome: Outcome{Result: history.OK}, Before: before, After: after,
+	step := &history.Step{Process: label, Event: event, Outcome: history.Outcome{Result: history.OK}, Before: before, After: after,
 		Names: s.names, Current: s.current, Changes: changes}
 	s.forget(after)
 	if event == "" {

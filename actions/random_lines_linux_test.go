@@ -2,9 +2,11 @@ package actions
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
+	"cowscope/actions/history"
 	"cowscope/vmspace"
 
 	"pgregory.net/rapid"
@@ -28,7 +30,7 @@ func drawLine(t *rapid.T, s *Session) string {
 	return line
 }
 
-func drawProcess(t *rapid.T, st *Step) string {
+func drawProcess(t *rapid.T, st *history.Step) string {
 	var labels []string
 	for _, p := range st.After.Processes {
 		labels = append(labels, p.Label)
@@ -41,7 +43,7 @@ func drawProcess(t *rapid.T, st *Step) string {
 
 type drawer struct {
 	*rapid.T
-	st    *Step
+	st    *history.Step
 	label string
 }
 
@@ -162,7 +164,7 @@ func (d drawer) file() string { return pick(d.T, "file", "x", "x", "y") }
 
 // place is somewhere in what is named: mostly at a page, sometimes before the start or behind the end.
 func (d drawer) place() string {
-	names := sortedNames(d.st.Names, d.label)
+	names := slices.Sorted(maps.Keys(maps.Collect(d.st.Names.All(d.label))))
 	names = slices.DeleteFunc(names, func(n string) bool { return n == "text" }) // without it nothing can be done any more
 	names = append(names, "stack")
 	if p := d.st.After.Process(d.label); p != nil && slices.ContainsFunc(p.Mappings.Slice(0, p.Mappings.Len()), func(m vmspace.Mapping) bool { return m.Path == "[heap]" }) {

@@ -76,7 +76,7 @@ func unlessCollapsed(s *Session, check func(*vmspace.Snapshot) string) string {
 	return check(st.After)
 }
 
-func checkPrediction(st *Step) string {
+func checkPrediction(st *history.Step) string {
 	if len(st.Predicted) > 0 && st.Happened != "" && !slices.Contains(st.Predicted, st.Happened) {
 		return fmt.Sprintf("predicted %v, and %s happened", st.Predicted, st.Happened)
 	}
@@ -84,7 +84,7 @@ func checkPrediction(st *Step) string {
 }
 
 // checkStep holds a step against the one before it. A brief session may read again, between two steps, what it had left out.
-func checkStep(before, st *Step, brief bool) string {
+func checkStep(before, st *history.Step, brief bool) string {
 	switch {
 	case st.N != before.N+1:
 		return fmt.Sprintf("step %d follows %d", st.N, before.N)
@@ -99,7 +99,7 @@ func checkStep(before, st *Step, brief bool) string {
 }
 
 // checkChanges holds the diff against the two snapshots, page by page: what differs is named, and what is named differs.
-func checkChanges(st *Step) string {
+func checkChanges(st *history.Step) string {
 	named := func(label string, addr uint64, kinds ...vmspace.ChangeKind) bool {
 		return slices.ContainsFunc(st.Changes, func(c vmspace.Change) bool {
 			return c.Process == label && c.Range.Contains(addr) && slices.Contains(kinds, c.Kind)

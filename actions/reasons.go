@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"cowscope/actions/history"
 	"cowscope/vmspace"
 )
 
@@ -27,7 +28,7 @@ type reason struct {
 // evidence is what a reason may rest on.
 type evidence struct {
 	*call
-	st     *Step
+	st     *history.Step
 	before *vmspace.Process // the process that acted, as it was
 	given  vmspace.Range    // the range argument as it was written
 	whole  vmspace.Range    // and up to the end of its last page
@@ -42,7 +43,7 @@ type fileFacts struct {
 	readable, writable bool // as it was opened
 }
 
-func newEvidence(st *Step, c *call) *evidence {
+func newEvidence(st *history.Step, c *call) *evidence {
 	e := &evidence{call: c, st: st, before: st.Before.Process(st.Process), settings: settings{pid: st.PID}}
 	if e.before == nil {
 		e.before = &vmspace.Process{}
@@ -78,7 +79,7 @@ func (e *evidence) reason(name string, table []reason, otherName string, other [
 func (r *reason) called(table string) string { return table + " " + r.result + " " + r.name }
 
 // explainErrno says why the kernel refused, and what the call left behind.
-func explainErrno(st *Step, c *call) string {
+func explainErrno(st *history.Step, c *call) string {
 	e := newEvidence(st, c)
 	text := "The kernel answered " + st.Result.String() + "."
 	if why, ok := e.reason(c.action.Name, c.action.reasons, "any", anyReasons); ok {

@@ -184,7 +184,7 @@ func TestReasonsOfACrowd(t *testing.T) {
 	}
 	l.all("c = mmap 4p rw private anon", "mlock c", "b = mmap 4p rw private anon", "a = mmap 1g r private anon noreserve")
 	e := &evidence{before: l.s.last().After.Process("p1")}
-	at := l.s.last().Names.bound("p1", "a").Start
+	at := bound(l.s.last().Names, "p1", "a").Start
 	have := int(e.count())
 	for _, below := range []int{5, 3, 0, -1} {
 		for ; have < int(most)-below; have++ {
@@ -225,7 +225,7 @@ func TestUnknownCall(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := &call{s: l.s, p: l.s.member("p1"), cmd: cmd, action: &msealAction, names: l.s.names}
-	st := &Step{Process: "p1", Before: l.s.last().After, After: l.s.last().After, Names: l.s.names, Outcome: Outcome{Call: "mseal(0x1000, 4096, 0)", Result: history.Errno("ENOSYS")}}
+	st := &history.Step{Process: "p1", Before: l.s.last().After, After: l.s.last().After, Names: l.s.names, Outcome: history.Outcome{Call: "mseal(0x1000, 4096, 0)", Result: history.Errno("ENOSYS")}}
 	if got := explain(st, c); !strings.HasPrefix(got, "ENOSYS: this kernel does not know mseal (it came with Linux 6.10)") {
 		t.Error(got)
 	}

@@ -48,7 +48,7 @@ func (l *lab) foreseen(rows map[*reason]string, cmd *lang.Command) (held []strin
 	l.Helper()
 	now := l.s.last()
 	m := l.s.member(now.Current)
-	st := &Step{Process: m.Label, PID: m.PID, Before: now.After, After: now.After, Names: now.Names}
+	st := &history.Step{Process: m.Label, PID: m.PID, Before: now.After, After: now.After, Names: now.Names}
 	c := &call{s: l.s, p: m, cmd: cmd, action: actionOf(cmd.Verb.Name), names: now.Names}
 	if c.action == &brkAction {
 		st.Value = l.raw(unix.SYS_BRK, 0) // what a refusal gives back
@@ -164,7 +164,7 @@ func TestReasonsInRandomLives(t *testing.T) {
 }
 
 // mapsAround lists the mappings before a step with their flags, for whoever has to find a reason.
-func mapsAround(st *Step) string {
+func mapsAround(st *history.Step) string {
 	var b strings.Builder
 	for _, m := range st.Before.Process(st.Process).Mappings.All() {
 		fmt.Fprintln(&b, m.Range, m.Perms, m.Offset, m.Path, m.Smaps.VMFlags)

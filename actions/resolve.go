@@ -1,9 +1,9 @@
 package actions
 
 import (
-	"slices"
 	"strings"
 
+	"cowscope/actions/history"
 	"cowscope/actions/lang"
 	"cowscope/vmspace"
 )
@@ -11,56 +11,26 @@ import (
 // Places and ranges become addresses here. A name that does not exist is a mistake in the line, found before anything runs.
 
 // bindingOf finds what a name stands for in the acting process: what a command bound, else what always has that name.
-func (c *call) bindingOf(name string) (Binding, bool) {
+func (c *call) bindingOf(name string) (history.Binding, bool) {
 	if b, ok := c.names.Get(c.p.Label, name); ok {
 		return b, true
 	}
 	p := c.s.last().After.Process(c.p.Label)
 	if p == nil {
-		return Binding{}, false
+		return history.Binding{}, false
 	}
 	for _, m := range p.Mappings.All() {
-		if fixedName(m) == name {
-			return Binding{Range: m.Range}, true
+		if history.FixedName(m) == name {
+			return history.Binding{Range: m.Range}, true
 		}
 	}
-	return Binding{}, false
-}
-
-// mostKnown is how many names are enough for a person to choose from.
-const mostKnown = 1000
-
-// knownNames lists the names that the process has, for a mistake's hint and for completion: those that it always has, and of the others
-// those bound last, about.
-func knownNames(names Names, p *vmspace.Process) []string {
-	if p == nil {
-		return nil
-	}
-	var known []string
-	for _, m := range p.Mappings.All() {
-		if f := fixedName(m); f != "" && !slices.Contains(known, f) {
-			known = append(known, f)
-		}
-	}
-	for name := range names.All(p.Label) {
-		if len(known) >= mostKnown {
-			break
-		}
-		known = append(known, name)
-	}
-	slices.Sort(known)
-	return slices.Compact(known)
-}
-
-// KnownNames lists the names that may be used in the process label after a step.
-func (st *Step) KnownNames(label string) []string {
-	return knownNames(st.Names, st.After.Process(label))
+	return history.Binding{}, false
 }
 
 func (c *call) pageSize() uint64 { return c.s.last().After.PageSize }
 
 // place gives the address of a place argument, and the binding that it names.
-func (c *call) place(param string) (addr uint64, b Binding, err error) {
+func (c *call) place(param string) (addr uint64, b history.Binding, err error) {
 	pl, ok := c.cmd.Place(param)
 	if !ok {
 		return 0, b, nil
@@ -69,12 +39,12 @@ func (c *call) place(param string) (addr uint64, b Binding, err error) {
 }
 
 // locate gives the address of a place that stands in an argument, and the binding that it names.
-func (c *call) locate(param string, pl lang.Place) (addr uint64, b Binding, err error) {
+func (c *call) locate(param string, pl lang.Place) (addr uint64, b history.Binding, err error) {
 	if pl.IsName() {
 		var ok bool
 		if b, ok = c.bindingOf(pl.Name); !ok {
 			hint := "there is no name yet: m maps memory and names it"
-			if known := knownNames(c.names, c.s.last().After.Process(c.p.Label)); len(known) > 0 {
+			if known := c.names.Known(c.s.last().After.Process(c.p.Label)); len(known) > 0 {
 				hint = "there are: " + strings.Join(known[:min(len(known), 12)], ", ")
 			}
 			return 0, b, c.cmd.ErrorIn(param, "nothing is called "+pl.Name+" in "+c.p.Label, hint)

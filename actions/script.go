@@ -110,7 +110,7 @@ type Report struct {
 }
 
 // Run runs the script in a session and hands each step to out with its line. It ends early, and says so, at the limit of time.
-func (sc *Script) Run(ctx context.Context, s *Session, out func(st *Step, line int) error) (Report, error) {
+func (sc *Script) Run(ctx context.Context, s *Session, out func(st *history.Step, line int) error) (Report, error) {
 	var rep Report
 	if limit := s.opts.Limits.Time; limit > 0 {
 		var stop context.CancelFunc
@@ -193,8 +193,8 @@ func (a *ahead) stop() {
 var errEnded = errors.New("ended")
 
 // line runs one line of the script.
-func (rep *Report) line(ctx context.Context, s *Session, sc *Script, n int, cmd *lang.Command, out func(*Step, int) error) error {
-	st, err := s.put(ctx, func() (*Step, error) { return s.perform(cmd) })
+func (rep *Report) line(ctx context.Context, s *Session, sc *Script, n int, cmd *lang.Command, out func(*history.Step, int) error) error {
+	st, err := s.put(ctx, func() (*history.Step, error) { return s.perform(cmd) })
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		rep.Ended = fmt.Sprintf("%s:%d: the limit of time, %v, was reached here; --max-time raises it", sc.file, n, s.opts.Limits.Time)
 		return errEnded

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"cowscope/actions/history"
 	"cowscope/actions/lang"
 )
 
@@ -22,7 +23,7 @@ func runText(t *testing.T, text string) (string, int, error) {
 	provide(t, sc)
 	l := open(t)
 	var out strings.Builder
-	rep, err := sc.Run(context.Background(), l.s, func(st *Step, line int) error {
+	rep, err := sc.Run(context.Background(), l.s, func(st *history.Step, line int) error {
 		if !st.Check && st.Why == "" {
 			t.Errorf("line %d: %s: nothing is said of why", line, st.Command)
 		}

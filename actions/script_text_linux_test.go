@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"cowscope/actions/history"
 )
 
 // endless gives one line again and again.
@@ -83,7 +85,7 @@ func TestScriptReadTwice(t *testing.T) {
 		}
 		l := open(t)
 		lines := 0
-		rep, err := sc.Run(context.Background(), l.s, func(_ *Step, line int) error {
+		rep, err := sc.Run(context.Background(), l.s, func(_ *history.Step, line int) error {
 			lines += line
 			return nil
 		})
@@ -119,7 +121,7 @@ func TestScriptChanged(t *testing.T) {
 	}
 	run := func() (Report, error) {
 		l := open(t)
-		return sc.Run(context.Background(), l.s, func(*Step, int) error { return nil })
+		return sc.Run(context.Background(), l.s, func(*history.Step, int) error { return nil })
 	}
 	if rep, err := run(); err != nil || rep.Steps != 2 {
 		t.Errorf("%+v, %v", rep, err)
@@ -140,7 +142,7 @@ func (l *lab) script(text string) {
 	if err != nil {
 		l.Fatal(err)
 	}
-	if _, err := sc.Run(context.Background(), l.s, func(st *Step, line int) error {
+	if _, err := sc.Run(context.Background(), l.s, func(st *history.Step, line int) error {
 		if !st.OK() {
 			return fmt.Errorf("line %d: %s: %s: %s", line, st.Command, st.Result, st.Why)
 		}

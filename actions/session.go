@@ -61,7 +61,7 @@ type Session struct {
 	unasked    uint64         // bytes that commands can have taken since it was last asked how much there is
 	running    *call          // under way, nil between commands
 	shared     sharedPages    // what shared memory was seen to hold
-	names      Names
+	names      history.Names
 	current    string
 
 	keyless  bool      // this processor has no rights to protection keys, as far as cowscope can read them
@@ -72,10 +72,10 @@ type Session struct {
 	turn    sync.Mutex   // held while a command or a poll runs
 	waiting atomic.Int32 // those who want the turn: a poll makes way for them
 	mu      sync.Mutex   // guards what follows
-	history []*Step
-	weight  int   // of it
-	steps   int   // made so far
-	command *Step // the last one that was a command and no expectation, nil before the first
+	history []*history.Step
+	weight  int           // of it
+	steps   int           // made so far
+	command *history.Step // the last one that was a command and no expectation, nil before the first
 }
 
 // member is a process of the family.
@@ -125,7 +125,7 @@ func openWith(opts Options, calls []uintptr) (*Session, error) {
 
 // begin starts the first subject and writes step 0.
 func (s *Session) begin() error {
-	var step *Step
+	var step *history.Step
 	err := s.do(func() error {
 		snap, err := s.fresh()
 		if err != nil {
@@ -136,8 +136,8 @@ func (s *Session) begin() error {
 		if m.proc.Randomized() && !s.opts.ASLR {
 			s.info.Rights += ", addresses vary: randomisation cannot be switched off here"
 		}
-		step = &Step{Process: m.Label, PID: m.PID, Event: "a fresh process: text, stack and what the kernel lends it",
-			Outcome: Outcome{Result: history.OK}, After: snap, Names: s.names, Current: s.current,
+		step = &history.Step{Process: m.Label, PID: m.PID, Event: "a fresh process: text, stack and what the kernel lends it",
+			Outcome: history.Outcome{Result: history.OK}, After: snap, Names: s.names, Current: s.current,
 			Why: "Nothing is mapped yet but the program itself. m maps memory, w writes to it, f forks."}
 		return nil
 	})
@@ -153,12 +153,12 @@ func (s *Session) fresh() (*vmspace.Snapshot, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.members, s.born, s.names, s.bound, s.shared = nil, 0, Names{}, 0, sharedPages{}
+	s.members, s.born, s.names, s.bound, s.shared = nil, 0, history.Names{}, 0, sharedPages{}
 	s.files.Release(func(history.File) bool { return false })
 	s.entries, s.stackLimit = s.files.Entries(), stackLimit(proc.PID())
 	m := s.adopt(proc, "")
 	text, size := subject.Text()
-	s.names = s.names.With(m.Label, "text", Binding{Range: vmspace.Range{Start: text, End: text + size}})
+	s.names = s.names.With(m.Label, "text", history.Binding{Range: vmspace.Range{Start: text, End: text + size}})
 	s.current = m.Label
 	return s.reader.Read(s.family())
 }
@@ -207,7 +207,7 @@ func (s *Session) member(label string) *member {
 
 // Do runs one command line. A *lang.SyntaxError says that nothing ran and why; other errors are cowscope's own failures. What the
 // kernel answers, a dead process included, is in the step. A blank line gives no step and no error.
-func (s *Session) Do(ctx context.Context, line string) (*Step, error) {
+func (s *Session) Do(ctx context.Context, line string) (*history.Step, error) {
 	cmd, err := s.grammar.Parse(line)
 	if err != nil || cmd == nil {
 		return nil, err
@@ -216,8 +216,8 @@ func (s *Session) Do(ctx context.Context, line string) (*Step, error) {
 }
 
 // run runs a command that was understood.
-func (s *Session) run(ctx context.Context, cmd *lang.Command) (*Step, error) {
-	return s.take(ctx, func() (*Step, error) { return s.perform(cmd) })
+func (s *Session) run(ctx context.Context, cmd *lang.Command) (*history.Step, error) {
+	return s.take(ctx, func() (*history.Step, error) { return s.perform(cmd) })
 }
 
 // everywhere is every address of every process: where it cannot be said what may have changed.
@@ -230,7 +230,7 @@ func (s *Session) everywhere() []vmspace.Touched {
 }
 
 // perform runs a command on the tracing thread and makes its step.
-func (s *Session) perform(cmd *lang.Command) (*Step, error) {
+func (s *Session) perform(cmd *lang.Command) (*history.Step, error) {
 	c := &call{s: s, cmd: cmd, names: s.names, current: s.current}
 	label := s.current
 	if cmd.Process != "" {
@@ -259,7 +259,7 @@ func (s *Session) perform(cmd *lang.Command) (*Step, error) {
 	if err != nil {
 		return nil, err
 	}
-	step := &Step{Check: c.action.Check, Process: c.p.Label, PID: c.p.PID, Command: canonical(cmd, s.last().Current), Verb: cmd.Verb.Name, Outcome: c.Outcome,
+	step := &history.Step{Check: c.action.Check, Process: c.p.Label, PID: c.p.PID, Command: canonical(cmd, s.last().Current), Verb: cmd.Verb.Name, Outcome: c.Outcome,
 		Before: before, After: after, Names: s.names, Current: s.current, Changes: vmspace.Diff(before, after)}
 	s.forget(after)
 	s.see(step, c)
@@ -385,13 +385,13 @@ func (s *Session) labels() string {
 }
 
 // History is every step so far, oldest first. The slice is the caller's own.
-func (s *Session) History() []*Step {
+func (s *Session) History() []*history.Step {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.history[:len(s.history):len(s.history)]
 }
 
-func (s *Session) last() *Step {
+func (s *Session) last() *history.Step {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.history[len(s.history)-1]
@@ -403,7 +403,7 @@ const (
 	briefWeight = 8 << 20 // bytes of them
 )
 
-func (s *Session) append(st *Step) {
+func (s *Session) append(st *history.Step) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if n := len(s.history); n > 0 {
@@ -415,18 +415,15 @@ func (s *Session) append(st *Step) {
 		s.command = st
 	}
 	s.history = append(s.history, st)
-	s.weight += st.weight()
+	s.weight += st.Weight()
 	if n := len(s.history); s.opts.Brief && (n >= 2*briefSteps || s.weight > briefWeight) {
 		s.history = slices.Clone(s.history[max(n-briefSteps, n/2):])
 		s.weight = 0
 		for _, st := range s.history {
-			s.weight += st.weight()
+			s.weight += st.Weight()
 		}
 	}
 }
-
-// weight is about how many bytes a step adds to a history: what it changed is in two lists, and its text in two lines.
-func (st *Step) weight() int { return 2*len(st.Command) + len(st.Bytes) + 512*(1+len(st.Changes)) }
 
 // Grammar is the language that Do understands.
 func (s *Session) Grammar() *lang.Grammar { return s.grammar }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"cowscope/actions/history"
 	"cowscope/vmspace"
 	"cowscope/vmspace/printable"
 )
@@ -102,7 +103,7 @@ var signalReasons = []reason{
 		key := keyIn(e.keyed())
 		return fmt.Sprintf("%s has protection key %d, and with the rights of %s (PKRU 0x%08x) memory that has it may be %s, whatever its letters "+
 			"are. `pkey_set %d` would allow it, or pkey_mprotect with another key.",
-			e.at(e.st.Fault), key, e.st.Process, e.p.keys.PKRU, KeyText(e.p.keys, key), key)
+			e.at(e.st.Fault), key, e.st.Process, e.p.keys.PKRU, history.KeyText(e.p.keys, key), key)
 	}},
 	otherwise("SIGSEGV/PKUERR", "pkeys(7)", "the rights of the process to the protection key of that memory forbid the access."),
 
@@ -194,7 +195,7 @@ const allLetters = vmspace.Read | vmspace.Write | vmspace.Exec
 const stackGap = 256
 
 // explainSignal says what an instruction was stopped for, and that the process lives on.
-func explainSignal(st *Step, c *call) string {
+func explainSignal(st *history.Step, c *call) string {
 	e := newEvidence(st, c)
 	text := "the CPU raised " + st.Result.String() + "."
 	if why, ok := e.reason("signal", signalReasons, "", nil); ok {
@@ -271,7 +272,7 @@ func (e *evidence) deed() string {
 }
 
 // unmappedIn is the last step that took away what was mapped at the fault; nil where none did.
-func (e *evidence) unmappedIn() *Step {
+func (e *evidence) unmappedIn() *history.Step {
 	if _, ok := e.faulty(); ok {
 		return nil
 	}

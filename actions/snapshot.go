@@ -3,7 +3,6 @@ package actions
 import (
 	"cowscope/actions/history"
 	"cowscope/actions/lang"
-	"cowscope/vmspace"
 )
 
 var snapshotAction = Action{
@@ -14,18 +13,10 @@ var snapshotAction = Action{
 		c.Result = history.OK
 		return nil
 	},
-	why: func(st *Step, _ *call) string {
+	why: func(st *history.Step, _ *call) string {
 		if change := sentenceOf(st.Changes, st.After); change != "" {
 			return "Something changed by itself: " + change
 		}
 		return "Every process was read in full: nothing is different."
 	},
-}
-
-// NameMapping is what a mapping is called in the language after the step: a, a+2p, stack; "" where it has no name.
-func (st *Step) NameMapping(label string, m vmspace.Mapping) string {
-	if name, b, ok := st.Names.Of(label, m.Start); ok {
-		return offsetPlace(name, m.Start-b.Start, st.After.PageSize)
-	}
-	return fixedName(m)
 }

@@ -9,15 +9,16 @@ import (
 	"testing"
 	"time"
 
+	"cowscope/actions/history"
 	"cowscope/vmspace"
 )
 
 // Every state on a live process: vmspace.Proofs names the tests.
 
 // sure runs lines that end well, and holds each against its prediction and against the simple reader.
-func (l *lab) sure(lines ...string) *Step {
+func (l *lab) sure(lines ...string) *history.Step {
 	l.Helper()
-	var st *Step
+	var st *history.Step
 	for _, line := range lines {
 		st = l.want("ok", line)
 		for _, wrong := range []string{checkPrediction(st), checkSnapshot(st.After)} {
@@ -30,7 +31,7 @@ func (l *lab) sure(lines ...string) *Step {
 }
 
 // happens is sure for a line of which it is known what happens.
-func (l *lab) happens(what vmspace.Happening, line string) *Step {
+func (l *lab) happens(what vmspace.Happening, line string) *history.Step {
 	l.Helper()
 	st := l.sure(line)
 	if st.Happened != what {

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"cowscope/actions/feature/machinetest"
+	"cowscope/actions/history"
 	"cowscope/vmspace"
 )
 
@@ -42,7 +43,7 @@ func opened(t *testing.T, calls []uintptr) *lab {
 }
 
 // do runs a line that must be understood.
-func (l *lab) do(line string) *Step {
+func (l *lab) do(line string) *history.Step {
 	l.Helper()
 	st, err := l.s.Do(context.Background(), line)
 	if err != nil {
@@ -52,7 +53,7 @@ func (l *lab) do(line string) *Step {
 }
 
 // want runs a line that must end in result.
-func (l *lab) want(result, line string) *Step {
+func (l *lab) want(result, line string) *history.Step {
 	l.Helper()
 	st := l.do(line)
 	if st.Result.String() != result {
@@ -73,6 +74,12 @@ func (l *lab) all(lines ...string) {
 }
 
 // run finds the page number n of a name in a process.
+// bound is what a name stands for, nothing where it does not exist.
+func bound(n history.Names, label, name string) history.Binding {
+	b, _ := n.Get(label, name)
+	return b
+}
+
 func (l *lab) page(label, name string, n uint64) vmspace.Run {
 	l.Helper()
 	st := l.s.last()
@@ -86,7 +93,7 @@ func (l *lab) page(label, name string, n uint64) vmspace.Run {
 func (l *lab) frame(label, name string, n uint64) uint64 {
 	l.Helper()
 	r := l.page(label, name, n)
-	at := l.s.last().Names.bound(label, name).Start + n*l.s.last().After.PageSize
+	at := bound(l.s.last().Names, label, name).Start + n*l.s.last().After.PageSize
 	return r.FrameOf((at - r.Start) / l.s.last().After.PageSize)
 }
 
@@ -104,7 +111,7 @@ func (l *lab) states(label, name, want string) {
 func (l *lab) vmas(label, name string, want int) {
 	l.Helper()
 	st := l.s.last()
-	lo, hi := st.After.Process(label).Mappings.Overlap(st.Names.bound(label, name).Range)
+	lo, hi := st.After.Process(label).Mappings.Overlap(bound(st.Names, label, name).Range)
 	if hi-lo != want {
 		l.Errorf("%s: %d mappings overlap %s, want %d", label, hi-lo, name, want)
 	}
@@ -187,7 +194,7 @@ func TestStoryS24Reserve(t *testing.T) {
 	if p.RSS > 1<<20 {
 		t.Errorf("rss is %d", p.RSS)
 	}
-	if n := p.Resident(l.s.last().Names.bound("p1", "a").Range); n != 1 {
+	if n := p.Resident(bound(l.s.last().Names, "p1", "a").Range); n != 1 {
 		t.Errorf("%d pages of the mapping are there", n)
 	}
 }
@@ -285,10 +292,10 @@ func TestPollIsQuiet(t *testing.T) {
 		if st, err := l.s.Poll(context.Background()); st != nil || err != nil {
 			t.Fatalf("%+v, %v", st, err)
 		}
-		if _, err := l.s.Peek(context.Background(), "p1", before.Names.bound("p1", "a").Start); err != nil {
+		if _, err := l.s.Peek(context.Background(), "p1", bound(before.Names, "p1", "a").Start); err != nil {
 			t.Fatal(err)
 		}
-		if b, err := l.s.Peek(context.Background(), "p1", before.Names.bound("p1", "a").Start+ps); err != nil || len(b) != 0 {
+		if b, err := l.s.Peek(context.Background(), "p1", bound(before.Names, "p1", "a").Start+ps); err != nil || len(b) != 0 {
 			t.Fatal("bytes of an absent page", b, err)
 		}
 	}

@@ -1,6 +1,10 @@
 package actions
 
-import "context"
+import (
+	"context"
+
+	"cowscope/actions/history"
+)
 
 // Rules of this file: steps are made one at a time, by whoever has the turn, and on the one thread that may touch the subjects. The turn
 // is taken first: who had the thread and waited for the turn would wait for one who has the turn and waits for the thread.
@@ -15,7 +19,7 @@ func (s *Session) do(f func() error) error {
 }
 
 // take makes a step on the tracing thread, one at a time, and puts it into the history. There may be none.
-func (s *Session) take(ctx context.Context, make func() (*Step, error)) (step *Step, err error) {
+func (s *Session) take(ctx context.Context, make func() (*history.Step, error)) (step *history.Step, err error) {
 	defer s.takeTurn()()
 	e := s.do(func() error {
 		step, err = s.put(ctx, make)
@@ -36,7 +40,7 @@ func (s *Session) takeTurn() (done func()) {
 }
 
 // put is take for who has the turn and the thread.
-func (s *Session) put(ctx context.Context, make func() (*Step, error)) (*Step, error) {
+func (s *Session) put(ctx context.Context, make func() (*history.Step, error)) (*history.Step, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"cowscope/actions"
+	"cowscope/actions/history"
 	"cowscope/actions/lang"
 	"cowscope/tui/cast"
 	"cowscope/vmspace"
@@ -21,13 +22,13 @@ import (
 // Lab is what the screen drives: a session with a subject, or whatever else has a history.
 type Lab interface {
 	// Do runs one command line. An error means that nothing ran, or that cowscope itself failed; what the kernel answers is in the step.
-	Do(ctx context.Context, line string) (*actions.Step, error)
+	Do(ctx context.Context, line string) (*history.Step, error)
 	// Poll looks whether anything changed by itself, and gives the step that says so, or nil.
-	Poll(ctx context.Context) (*actions.Step, error)
+	Poll(ctx context.Context) (*history.Step, error)
 	// Peek reads the bytes of the page at addr if it is present, and never otherwise.
 	Peek(ctx context.Context, label string, addr uint64) ([]byte, error)
 	// History is every step so far, oldest first; there is always one.
-	History() []*actions.Step
+	History() []*history.Step
 	Grammar() *lang.Grammar
 	Info() actions.Info
 }
@@ -50,7 +51,7 @@ type App struct {
 	theme *theme
 
 	w, h   int
-	steps  []*actions.Step
+	steps  []*history.Step
 	pos    int // index of the step that is shown
 	cursor uint64
 	look   string // label of the process looked at, where that is not the step's current one: in the past, where use does not run
@@ -65,7 +66,7 @@ type App struct {
 	course     *course // the lesson that is shown, nil in the lab
 	play       *play   // the demo that is shown, nil where the keys are the user's
 	tape       *cast.Tape
-	chapter    *actions.Step // the last step that has a marker on the tape
+	chapter    *history.Step // the last step that has a marker on the tape
 	presenting bool          // the presenter's bar is on
 	pressed    pressed
 	over       overlay
@@ -83,7 +84,7 @@ type App struct {
 	frame  tea.View
 	hits   hitList
 	marks  map[string][]vmspace.Range
-	marked *actions.Step // the step that marks belong to
+	marked *history.Step // the step that marks belong to
 }
 
 // overlay is what lies over the panes and takes the keys: a form, the command line, help.
@@ -116,14 +117,14 @@ func New(lab Lab, opts Options) (*App, error) {
 }
 
 // startingCursor is the first row of the current process.
-func startingCursor(st *actions.Step) uint64 {
+func startingCursor(st *history.Step) uint64 {
 	if p := st.After.Process(st.Current); p != nil && p.Mappings.Len() > 0 {
 		return p.Mappings.At(0).Start
 	}
 	return 0
 }
 
-func (m *App) step() *actions.Step { return m.steps[m.pos] }
+func (m *App) step() *history.Step { return m.steps[m.pos] }
 func (m *App) live() bool          { return m.pos == len(m.steps)-1 }
 func (m *App) acts() bool          { return m.live() && !m.recorded() } // commands can run
 func (m *App) recorded() bool      { return m.lab.Info().Recorded != "" }
@@ -140,11 +141,11 @@ func (m *App) current() string {
 type (
 	doneMsg struct {
 		line string
-		step *actions.Step
+		step *history.Step
 		err  error
 	}
 	polledMsg struct {
-		step *actions.Step
+		step *history.Step
 		err  error
 	}
 	peekedMsg peeked
@@ -374,7 +375,7 @@ func (m *App) peek() tea.Cmd {
 }
 
 // acted is the last step, up to the one that is shown, that did more than look: an expectation leaves the marks of what it is about.
-func (m *App) acted() *actions.Step {
+func (m *App) acted() *history.Step {
 	for i := m.pos; i > 0; i-- {
 		if !m.steps[i].Check {
 			return m.steps[i]

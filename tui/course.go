@@ -12,6 +12,7 @@ import (
 	"slices"
 
 	"cowscope/actions"
+	"cowscope/actions/history"
 	"cowscope/actions/lang"
 	"cowscope/actions/lesson"
 
@@ -42,7 +43,7 @@ func (l courseLab) session() *actions.Session {
 func (l courseLab) Peek(ctx context.Context, label string, addr uint64) ([]byte, error) {
 	return l.session().Peek(ctx, label, addr)
 }
-func (l courseLab) History() []*actions.Step { return l.session().History() }
+func (l courseLab) History() []*history.Step { return l.session().History() }
 func (l courseLab) Grammar() *lang.Grammar   { return l.session().Grammar() }
 func (l courseLab) Info() actions.Info       { return l.session().Info() }
 

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"cowscope/actions"
+	"cowscope/actions/history"
 	"cowscope/tui/cast"
 	"cowscope/vmspace"
 
@@ -331,7 +332,7 @@ func TestSteady(t *testing.T) {
 
 // checkStandIns holds a step against the real one: runs cover the same pages, in the same states, and two pages have one stand-in exactly
 // where they have one frame.
-func checkStandIns(t *testing.T, st, real *actions.Step) {
+func checkStandIns(t *testing.T, st, real *history.Step) {
 	t.Helper()
 	back, forth := map[uint64]uint64{}, map[uint64]uint64{}
 	for i, p := range real.After.Processes {

@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"cowscope/actions"
+	"cowscope/actions/history"
 	"cowscope/tui"
 
 	tea "charm.land/bubbletea/v2"
@@ -103,7 +104,7 @@ var roles = map[string]func() error{
 // panics is a lab that breaks at a fork.
 type panics struct{ *actions.Session }
 
-func (p panics) Do(ctx context.Context, line string) (*actions.Step, error) {
+func (p panics) Do(ctx context.Context, line string) (*history.Step, error) {
 	if line == "fork" {
 		panic("a lab that breaks")
 	}

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"cowscope/actions"
+	"cowscope/actions/history"
 	"cowscope/actions/subject"
 	"cowscope/tui"
 	"cowscope/tui/guard"
@@ -33,7 +34,7 @@ type breaks struct {
 	do func()
 }
 
-func (b breaks) Do(ctx context.Context, line string) (*actions.Step, error) {
+func (b breaks) Do(ctx context.Context, line string) (*history.Step, error) {
 	if line == "fork" {
 		b.do()
 	}

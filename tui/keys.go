@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"cowscope/actions"
+	"cowscope/actions/history"
 	"cowscope/actions/saved"
 	"cowscope/vmspace"
 
@@ -216,7 +216,7 @@ func (m *App) placeOf(addr uint64) string {
 	if p == nil {
 		return fmt.Sprintf("0x%x", addr)
 	}
-	return actions.PlaceOf(st.Names, p, addr, st.After.PageSize)
+	return history.PlaceOf(st.Names, p, addr, st.After.PageSize)
 }
 
 func atCursor(format string) func(*App) tea.Cmd {

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"strings"
 
-	"cowscope/actions"
+	"cowscope/actions/history"
 	"cowscope/vmspace"
 )
 
@@ -36,7 +36,7 @@ func drawInspector(p pen, s *scene) {
 	}
 	title := fmt.Sprintf("%s 0x%x", s.current, s.cursor)
 	if pr := s.process(); pr != nil {
-		if place := actions.PlaceOf(s.step.Names, pr, s.cursor, s.snap.PageSize); !strings.HasPrefix(place, "0x") {
+		if place := history.PlaceOf(s.step.Names, pr, s.cursor, s.snap.PageSize); !strings.HasPrefix(place, "0x") {
 			title = fmt.Sprintf("%s %s · 0x%x", s.current, place, s.cursor)
 		}
 	}
@@ -184,7 +184,7 @@ func keyFact(s *scene, m vmspace.Mapping) []fact {
 		return nil
 	}
 	key, keys := m.Smaps.ProtectionKey, s.step.KeysOf(s.current)
-	text := fmt.Sprintf("%d: %s", key, actions.KeyText(keys, key))
+	text := fmt.Sprintf("%d: %s", key, history.KeyText(keys, key))
 	if keys.Known {
 		text += fmt.Sprintf(" (PKRU 0x%08x)", keys.PKRU)
 	}

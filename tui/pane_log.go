@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 
-	"cowscope/actions"
 	"cowscope/actions/history"
 )
 
@@ -108,7 +107,7 @@ func drawLogStep(p pen, y int, s *scene, i int, last bool) {
 	p.cut(x, y, p.r.w-x, answerRole(st), answer)
 }
 
-func answerRole(st *actions.Step) Style {
+func answerRole(st *history.Step) Style {
 	switch {
 	case st.OK():
 		return roleGood

@@ -156,7 +156,7 @@ func TestReadmeScripts(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, err = sc.Run(context.Background(), s, func(st *actions.Step, line int) error {
+		_, err = sc.Run(context.Background(), s, func(st *history.Step, line int) error {
 			if st.Result == history.Failed {
 				t.Errorf("%s\nline %d: %s: %s", script, line, st.Command, st.Why)
 			}

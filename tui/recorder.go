@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"sync"
 
-	"cowscope/actions"
+	"cowscope/actions/history"
 	"cowscope/actions/saved"
 )
 
@@ -52,13 +52,13 @@ func (r *recorder) failed() error {
 }
 
 // Do runs a command, and saves its step.
-func (r *recorder) Do(ctx context.Context, line string) (*actions.Step, error) {
+func (r *recorder) Do(ctx context.Context, line string) (*history.Step, error) {
 	defer r.save()
 	return r.Lab.Do(ctx, line)
 }
 
 // Poll looks, and saves what it finds. It tells, once, that no more is saved.
-func (r *recorder) Poll(ctx context.Context) (*actions.Step, error) {
+func (r *recorder) Poll(ctx context.Context) (*history.Step, error) {
 	st, err := r.Lab.Poll(ctx)
 	r.save()
 	r.mu.Lock()

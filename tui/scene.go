@@ -8,7 +8,7 @@ import (
 	"sort"
 	"strings"
 
-	"cowscope/actions"
+	"cowscope/actions/history"
 	"cowscope/vmspace"
 )
 
@@ -16,9 +16,9 @@ import (
 type scene struct {
 	mode    string // what is shown: the lab, a lesson's title, a demo's
 	quiet   bool   // an expectation that holds is not logged
-	step    *actions.Step
+	step    *history.Step
 	snap    *vmspace.Snapshot
-	steps   []*actions.Step // the whole history
+	steps   []*history.Step // the whole history
 	pos     int             // index of step in steps
 	live    bool            // the position is the newest
 	cursor  uint64          // address of the page under the cursor

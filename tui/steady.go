@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"strings"
 
-	"cowscope/actions"
+	"cowscope/actions/history"
 	"cowscope/vmspace"
 )
 
@@ -18,7 +18,7 @@ import (
 // A frame or an inode is known again only while the family has it: the kernel may give one that was given back to anyone.
 type steady struct {
 	Lab
-	steps  []*actions.Step // masked, as many as were seen
+	steps  []*history.Step // masked, as many as were seen
 	pids   map[int]int
 	frames standIns[uint64]
 	inodes standIns[node]
@@ -73,7 +73,7 @@ func (x *standIns[K]) of(real K) uint64 {
 }
 
 // Do runs a command.
-func (s *steady) Do(ctx context.Context, line string) (*actions.Step, error) {
+func (s *steady) Do(ctx context.Context, line string) (*history.Step, error) {
 	st, err := s.Lab.Do(ctx, line)
 	if st == nil {
 		return st, err
@@ -83,10 +83,10 @@ func (s *steady) Do(ctx context.Context, line string) (*actions.Step, error) {
 }
 
 // Poll finds nothing: what happens by itself happens at another time in each run. Each command reads everything anew.
-func (s *steady) Poll(context.Context) (*actions.Step, error) { return nil, nil }
+func (s *steady) Poll(context.Context) (*history.Step, error) { return nil, nil }
 
 // History is the steps with their stand-ins.
-func (s *steady) History() []*actions.Step {
+func (s *steady) History() []*history.Step {
 	for _, st := range s.Lab.History()[len(s.steps):] {
 		s.steps = append(s.steps, s.step(st))
 	}
@@ -99,7 +99,7 @@ var (
 )
 
 // step is a step with stand-ins in all that it says.
-func (s *steady) step(st *actions.Step) *actions.Step {
+func (s *steady) step(st *history.Step) *history.Step {
 	out := *st
 	before := s.frames.now
 	out.Before = s.masked

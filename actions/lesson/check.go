@@ -7,8 +7,8 @@ import (
 	"slices"
 	"strings"
 
-	"cowscope/actions"
 	"cowscope/actions/feature"
+	"cowscope/actions/history"
 	"cowscope/vmspace"
 )
 
@@ -63,7 +63,7 @@ func Check(ctx context.Context, l *Lesson, open Opener) (Verdict, error) {
 	}
 	defer s.Close()
 	defer context.AfterFunc(ctx, func() { s.Close() })() // cuts short what is running
-	c.performer = performer{s, func(st *actions.Step) {
+	c.performer = performer{s, func(st *history.Step) {
 		if st.Check {
 			c.v.Claims++
 		} else {
@@ -119,7 +119,7 @@ func (c *checker) predict(ctx context.Context, it *Item) error {
 		return err
 	}
 	var what vmspace.Happening
-	r := performer{c.Session, func(st *actions.Step) { what = st.Happened; c.tell(st) }}
+	r := performer{c.Session, func(st *history.Step) { what = st.Happened; c.tell(st) }}
 	fs, err := r.run(ctx, it.Commands, true, true)
 	c.failures(fs)
 	if err != nil || len(fs) > 0 {

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"cowscope/actions"
+	"cowscope/actions/history"
 	"cowscope/vmspace"
 )
 
@@ -16,7 +17,7 @@ func TestAccessChoices(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	r := performer{s, func(*actions.Step) {}}
+	r := performer{s, func(*history.Step) {}}
 	for _, line := range []string{"file data 2p", "a = mmap 4p rw private anon", "b = mmap 2p rw private file=data", "c = mmap 3p rw shared file=data", "mprotect a+3p 1p r"} {
 		if _, err := s.Do(context.Background(), line); err != nil {
 			t.Fatal(err)

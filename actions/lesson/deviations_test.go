@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"cowscope/actions"
+	"cowscope/actions/history"
 	"cowscope/actions/lang"
 )
 
@@ -164,7 +165,7 @@ type slow struct {
 	once          sync.Once
 }
 
-func (s *slow) Do(context.Context, string) (*actions.Step, error) {
+func (s *slow) Do(context.Context, string) (*history.Step, error) {
 	close(s.began)
 	<-s.closed
 	return nil, errClosed

@@ -8,7 +8,7 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"cowscope/actions"
+	"cowscope/actions/history"
 	"cowscope/vmspace"
 )
 
@@ -142,7 +142,7 @@ func (p *Player) renew() error {
 	return err
 }
 
-func last(s Session) *actions.Step {
+func last(s Session) *history.Step {
 	h := s.History()
 	return h[len(h)-1]
 }
@@ -281,7 +281,7 @@ func (p *Player) note() error {
 
 // performer runs what belongs to an item.
 func (p *Player) performer(it *itemState) performer {
-	return performer{p.Session(), func(st *actions.Step) {
+	return performer{p.Session(), func(st *history.Step) {
 		if it.First == 0 {
 			it.First = st.N
 		}
@@ -291,7 +291,7 @@ func (p *Player) performer(it *itemState) performer {
 }
 
 // Poll looks whether something happened without a command, as the session's Poll does, and whether the lesson can go on.
-func (p *Player) Poll(ctx context.Context) (*actions.Step, error) {
+func (p *Player) Poll(ctx context.Context) (*history.Step, error) {
 	p.turn.Lock()
 	defer p.turn.Unlock()
 	st, err := p.Session().Poll(ctx)
@@ -306,7 +306,7 @@ func (p *Player) Poll(ctx context.Context) (*actions.Step, error) {
 }
 
 // watch tells if the process that the lesson acts in ended in a step.
-func (p *Player) watch(st *actions.Step) {
+func (p *Player) watch(st *history.Step) {
 	lives := func(s *vmspace.Snapshot) bool {
 		q := s.Process(p.current)
 		return q != nil && q.State < vmspace.Zombie

@@ -4,7 +4,7 @@ import (
 	"context"
 	"fmt"
 
-	"cowscope/actions"
+	"cowscope/actions/history"
 )
 
 // What a player runs.
@@ -71,7 +71,7 @@ func (p *Player) lines(ctx context.Context, it *itemState, cs []Command, free bo
 	var fs []*Failure
 	var err error
 	if last(r.Session).Current != p.current {
-		fs, err = performer{r.Session, func(*actions.Step) {}}.run(ctx, []Command{use}, false, false)
+		fs, err = performer{r.Session, func(*history.Step) {}}.run(ctx, []Command{use}, false, false)
 	}
 	if err == nil && len(fs) == 0 {
 		fs, err = r.run(ctx, cs, free, false)
@@ -126,7 +126,7 @@ func (p *Player) predict(ctx context.Context, it *itemState) error {
 }
 
 // Do runs a command of the learner's own. A *lang.SyntaxError says that nothing ran and why.
-func (p *Player) Do(ctx context.Context, line string) (st *actions.Step, err error) {
+func (p *Player) Do(ctx context.Context, line string) (st *history.Step, err error) {
 	err = p.act(func() error {
 		if st, err = p.Session().Do(ctx, line); err != nil || st == nil {
 			return err

@@ -15,11 +15,11 @@ import (
 
 // Session is what a lesson asks of an *actions.Session.
 type Session interface {
-	Do(ctx context.Context, line string) (*actions.Step, error)
-	Ask(ctx context.Context, line string) (*actions.Step, error)
+	Do(ctx context.Context, line string) (*history.Step, error)
+	Ask(ctx context.Context, line string) (*history.Step, error)
 	Foresee(ctx context.Context, line string) (vmspace.Prediction, error)
-	Poll(ctx context.Context) (*actions.Step, error)
-	History() []*actions.Step
+	Poll(ctx context.Context) (*history.Step, error)
+	History() []*history.Step
 	Close() error
 }
 
@@ -51,7 +51,7 @@ func (f *Failure) String() string {
 
 // judge says what is wrong with how a command ended. Whatever the kernel answers is right if it is free, but not that the process is
 // gone; and all is, if an expectation of the result follows.
-func judge(c Command, st *actions.Step, free, claimed bool) *Failure {
+func judge(c Command, st *history.Step, free, claimed bool) *Failure {
 	f := &Failure{Line: c.Line, Command: c.Text, Want: st.Want, Got: st.Got}
 	switch {
 	case c.Check && st.Result == history.Failed:
@@ -96,7 +96,7 @@ func claimed(cs []Command, i int) bool {
 // performer runs commands in a session.
 type performer struct {
 	Session
-	tell func(*actions.Step) // of each step
+	tell func(*history.Step) // of each step
 }
 
 // run runs commands, and stops at the first failure unless all is set, and where the process is gone. Free ones may end as they like: what they end in is the question.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"cowscope/actions"
+	"cowscope/actions/history"
 )
 
 // The first line of a file: what it is, and the machine it was recorded on.
@@ -31,7 +32,7 @@ type Header struct {
 }
 
 // NewHeader describes a session by its first step.
-func NewHeader(info actions.Info, first *actions.Step, aslr bool, program string) Header {
+func NewHeader(info actions.Info, first *history.Step, aslr bool, program string) Header {
 	return Header{Cowscope: kind, Version: version, Kernel: info.Kernel, Arch: first.Facts.Arch, PageSize: first.After.PageSize,
 		Frames: first.After.Frames, Rights: info.Rights, ASLR: aslr, Started: time.Now().Truncate(time.Second), Program: program}
 }

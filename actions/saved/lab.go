@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"cowscope/actions"
+	"cowscope/actions/history"
 	"cowscope/actions/lang"
 )
 
@@ -27,16 +28,16 @@ func NewLab(rec *Recording) (*Lab, error) {
 }
 
 // Do fails with ErrRecorded.
-func (l *Lab) Do(context.Context, string) (*actions.Step, error) { return nil, ErrRecorded }
+func (l *Lab) Do(context.Context, string) (*history.Step, error) { return nil, ErrRecorded }
 
 // Poll has nothing to tell.
-func (l *Lab) Poll(context.Context) (*actions.Step, error) { return nil, nil }
+func (l *Lab) Poll(context.Context) (*history.Step, error) { return nil, nil }
 
 // Peek has no bytes: a recording holds only those that a command read.
 func (l *Lab) Peek(context.Context, string, uint64) ([]byte, error) { return nil, nil }
 
 // History is every step of the recording.
-func (l *Lab) History() []*actions.Step { return l.rec.Steps }
+func (l *Lab) History() []*history.Step { return l.rec.Steps }
 
 // Grammar is the language that the commands are in.
 func (l *Lab) Grammar() *lang.Grammar { return l.grammar }

@@ -3,16 +3,16 @@ package saved
 import (
 	"fmt"
 
-	"cowscope/actions"
+	"cowscope/actions/history"
 )
 
 // Names, by what a step changed of them. They are only ever added or bound anew, but for a restart, which forgets them all.
 
 // namesChanged tells how was became now.
-func namesChanged(was, now actions.Names) (forget bool, out list[nameJSON]) {
+func namesChanged(was, now history.Names) (forget bool, out list[nameJSON]) {
 	changed, kept := now.Since(was)
 	if !kept {
-		changed, _ = now.Since(actions.Names{})
+		changed, _ = now.Since(history.Names{})
 	}
 	for _, c := range changed {
 		out = append(out, nameJSON{labelJSON(c.Process), c.Name, hex(c.Start), hex(c.End), c.Step})
@@ -21,18 +21,18 @@ func namesChanged(was, now actions.Names) (forget bool, out list[nameJSON]) {
 }
 
 // names are those after the step. They share with those of the step before what did not change.
-func (r *reader) names(st, before *actions.Step, j *stepJSON) error {
+func (r *reader) names(st, before *history.Step, j *stepJSON) error {
 	if st.Names = before.Names; j.Forget {
-		st.Names = actions.Names{}
+		st.Names = history.Names{}
 	}
 	var labels []string
-	came := map[string][]actions.Bound{}
+	came := map[string][]history.Bound{}
 	for _, n := range j.Names {
 		label := r.intern(string(n.Process))
 		if came[label] == nil {
 			labels = append(labels, label)
 		}
-		b := actions.Bound{Name: r.intern(n.Name), Binding: actions.Binding{Step: n.Step}}
+		b := history.Bound{Name: r.intern(n.Name), Binding: history.Binding{Step: n.Step}}
 		b.Start, b.End = uint64(n.Start), uint64(n.End)
 		came[label] = append(came[label], b)
 	}

@@ -9,6 +9,7 @@ import (
 	"os"
 
 	"cowscope/actions"
+	"cowscope/actions/history"
 	"cowscope/actions/lang"
 	"cowscope/vmspace/printable"
 )
@@ -19,7 +20,7 @@ import (
 // Recording is what was read.
 type Recording struct {
 	Header
-	Steps []*actions.Step // oldest first, sharing what did not change
+	Steps []*history.Step // oldest first, sharing what did not change
 	Lines []int           // for each step its line in the script, 0 where there was none
 }
 
@@ -150,7 +151,7 @@ func (r *reader) next(rec *Recording) (more bool, err error) {
 		}
 		return false, plainly(err)
 	}
-	var before *actions.Step
+	var before *history.Step
 	if n := len(rec.Steps); n > 0 {
 		before = rec.Steps[n-1]
 	}

@@ -233,7 +233,7 @@ func must(rec *Recording, err error) *Recording {
 	return rec
 }
 
-func stepsOf(rec *Recording) []*actions.Step {
+func stepsOf(rec *Recording) []*history.Step {
 	if rec == nil {
 		return nil
 	}
@@ -316,9 +316,9 @@ func TestNothingIsForgotten(t *testing.T) {
 		of     any
 		fields string
 	}{
-		{actions.Step{}, "N Process PID Command Event Outcome Before After Names Current Files Changes Check Why Facts Keys"},
-		{actions.Outcome{}, "Call Result Value Want Got Evidence HasValue Fault Minor Major Done Bytes Focus Predicted Happened"},
-		{actions.Binding{}, "Range Step"},
+		{history.Step{}, "N Process PID Command Event Outcome Before After Names Current Files Changes Check Why Facts Keys"},
+		{history.Outcome{}, "Call Result Value Want Got Evidence HasValue Fault Minor Major Done Bytes Focus Predicted Happened"},
+		{history.Binding{}, "Range Step"},
 		{actions.Info{}, "Kernel Rights Recorded"},
 		{history.File{}, "Name Removed Major Minor Inode Size"},
 		{vmspace.Snapshot{}, "PageSize Frames Processes"},
@@ -328,7 +328,7 @@ func TestNothingIsForgotten(t *testing.T) {
 		{vmspace.Counters{}, "Rss Pss Swap Locked LazyFree AnonHuge KSM VMFlags ProtectionKey"},
 		{vmspace.Run{}, "Start Pages Word Frame KFlags Scan Attrs Mapcount State Shift"},
 		{vmspace.Facts{}, "FileSize StackLimit OnlyStack NeverForked Arch ExecOnly Keys"}, // the keys of a step's processes
-		{actions.KeyRights{}, "Process Keys"},
+		{history.KeyRights{}, "Process Keys"},
 		{vmspace.Keys{}, "PKRU Known Used"},
 	} {
 		var names []string

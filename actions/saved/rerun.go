@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"strings"
 
-	"cowscope/actions"
+	"cowscope/actions/history"
 	"cowscope/actions/lang"
 	"cowscope/vmspace"
 	"cowscope/vmspace/printable"
@@ -33,8 +33,8 @@ func (d Difference) String() string {
 
 // Doer is what runs commands: a fresh session.
 type Doer interface {
-	Do(ctx context.Context, line string) (*actions.Step, error)
-	History() []*actions.Step
+	Do(ctx context.Context, line string) (*history.Step, error)
+	History() []*history.Step
 }
 
 // Rerun runs the commands up to step upTo in a fresh session and tells where the answers differ. Process ids and frames are expected
@@ -90,7 +90,7 @@ const (
 var values = map[string]valueKind{"fork": valuePID, "wait": valuePID, "mmap": valueAddress, "mremap": valueAddress, "brk": valueAddress}
 
 // compare lists what differs between two runs of one command.
-func compare(was, is *actions.Step, fixed bool) []Difference {
+func compare(was, is *history.Step, fixed bool) []Difference {
 	diff := func(what, a, b string) []Difference { return []Difference{{was.N, was.Command, what, a, b}} }
 	if was.Result != is.Result {
 		return diff("result", was.Result.String(), is.Result.String())

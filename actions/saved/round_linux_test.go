@@ -176,7 +176,7 @@ func vmspaceShares(a, b *vmspace.Process) int {
 }
 
 // sameStep holds what was read against what was saved.
-func sameStep(t *testing.T, got, want *actions.Step) {
+func sameStep(t *testing.T, got, want *history.Step) {
 	t.Helper()
 	for _, s := range [][2]*vmspace.Snapshot{{got.Before, want.Before}, {got.After, want.After}} {
 		if (s[0] == nil) != (s[1] == nil) {
@@ -198,8 +198,8 @@ func sameStep(t *testing.T, got, want *actions.Step) {
 	if less, _ := w.Names.Since(g.Names); !kept || len(more)+len(less) > 0 {
 		t.Errorf("step %d, %s: names\n got %+v\nwant %+v", want.N, want.Command, more, less)
 	}
-	g.Names, w.Names = actions.Names{}, actions.Names{}
-	for _, x := range []*actions.Step{&g, &w} {
+	g.Names, w.Names = history.Names{}, history.Names{}
+	for _, x := range []*history.Step{&g, &w} {
 		if len(x.Changes) == 0 {
 			x.Changes = nil
 		}

@@ -7,7 +7,7 @@ import (
 	"io"
 	"strconv"
 
-	"cowscope/actions"
+	"cowscope/actions/history"
 	"cowscope/vmspace/printable"
 )
 
@@ -23,7 +23,7 @@ func (rec *Recording) WriteList(w io.Writer) error {
 	return out.Flush()
 }
 
-func listed(st *actions.Step) string {
+func listed(st *history.Step) string {
 	if st.Command == "" {
 		return "(" + st.Event + ")"
 	}

@@ -7,7 +7,6 @@ import (
 	"strconv"
 	"strings"
 
-	"cowscope/actions"
 	"cowscope/actions/history"
 	"cowscope/vmspace"
 )
@@ -17,7 +16,7 @@ import (
 // stepJSON is a line. What a step changed is not in it: that is the difference of two pictures. Names, files and facts are there only
 // where they changed.
 type stepJSON struct {
-	actions.StepJSON
+	history.StepJSON
 	Predicted list[word]     `json:"predicted"` // in the place of StepJSON's
 	Done      uint64         `json:"done,omitempty"`
 	Check     bool           `json:"check,omitempty"`
@@ -116,7 +115,7 @@ func (k keysJSON) check() error {
 }
 
 // keysOf are the rights after st where they are not those of before, else nil.
-func keysOf(before, st *actions.Step) list[keysJSON] {
+func keysOf(before, st *history.Step) list[keysJSON] {
 	if slices.Equal(before.Keys, st.Keys) {
 		return nil
 	}
@@ -133,14 +132,14 @@ func keysOf(before, st *actions.Step) list[keysJSON] {
 }
 
 // keys are the rights to protection keys after the step.
-func (r *reader) keys(st, before *actions.Step, j *stepJSON) {
+func (r *reader) keys(st, before *history.Step, j *stepJSON) {
 	st.Keys = before.Keys
 	if j.Keys == nil {
 		return
 	}
 	st.Keys = nil
 	for _, k := range j.Keys {
-		out := actions.KeyRights{Process: r.intern(string(k.Process)), Keys: vmspace.Keys{Known: k.PKRU != nil, Used: k.Used}}
+		out := history.KeyRights{Process: r.intern(string(k.Process)), Keys: vmspace.Keys{Known: k.PKRU != nil, Used: k.Used}}
 		if k.PKRU != nil {
 			out.PKRU = uint32(*k.PKRU)
 		}
@@ -149,10 +148,10 @@ func (r *reader) keys(st, before *actions.Step, j *stepJSON) {
 }
 
 // lineOf is st as a line; before is the step that the line before it holds, nil at the first one.
-func lineOf(st, before *actions.Step, line int) stepJSON {
+func lineOf(st, before *history.Step, line int) stepJSON {
 	out := stepJSON{StepJSON: st.JSON(line), Predicted: wordsOf(st.Predicted), Done: st.Done, Check: st.Check, Current: labelJSON(st.Current)}
 	if before == nil {
-		before = &actions.Step{}
+		before = &history.Step{}
 	}
 	if st.Focus != (vmspace.Range{}) {
 		focus := rangeOf(st.Focus)
@@ -174,10 +173,10 @@ func lineOf(st, before *actions.Step, line int) stepJSON {
 }
 
 // step is the step that a line tells of.
-func (r *reader) step(j *stepJSON, before *actions.Step) (*actions.Step, error) {
-	st := &actions.Step{N: j.Step, Process: r.intern(j.Process), PID: j.PID, Command: j.Command, Event: j.Event, Current: r.intern(string(j.Current)),
+func (r *reader) step(j *stepJSON, before *history.Step) (*history.Step, error) {
+	st := &history.Step{N: j.Step, Process: r.intern(j.Process), PID: j.PID, Command: j.Command, Event: j.Event, Current: r.intern(string(j.Current)),
 		Check: j.Check, Why: j.Explanation}
-	st.Outcome = actions.Outcome{Call: j.Call, Want: j.Want, Got: j.Got, Evidence: j.Evidence,
+	st.Outcome = history.Outcome{Call: j.Call, Want: j.Want, Got: j.Got, Evidence: j.Evidence,
 		Minor: j.Faults.Minor, Major: j.Faults.Major, Done: j.Done, Happened: vmspace.Happening(r.intern(j.Happened))}
 	if cmd, err := r.grammar.Parse(j.Command); err == nil && cmd != nil {
 		st.Verb = r.intern(cmd.Verb.Name)
@@ -189,7 +188,7 @@ func (r *reader) step(j *stepJSON, before *actions.Step) (*actions.Step, error) 
 		return nil, err
 	}
 	if before == nil {
-		before = &actions.Step{N: -1, Facts: vmspace.Facts{FileSize: -1, Arch: r.head.Arch}}
+		before = &history.Step{N: -1, Facts: vmspace.Facts{FileSize: -1, Arch: r.head.Arch}}
 	}
 	if st.N != before.N+1 {
 		return nil, fmt.Errorf("step %d where step %d belongs", st.N, before.N+1)
@@ -217,7 +216,7 @@ func (r *reader) step(j *stepJSON, before *actions.Step) (*actions.Step, error) 
 }
 
 // outcome reads how the command ended.
-func (r *reader) outcome(st *actions.Step, j *stepJSON) (err error) {
+func (r *reader) outcome(st *history.Step, j *stepJSON) (err error) {
 	if st.Result, err = history.ParseResult(r.intern(j.Result)); err != nil {
 		return err
 	}
@@ -252,7 +251,7 @@ func number(text string) (uint64, error) {
 }
 
 // files are those of the scratch folder after the step.
-func (r *reader) files(st, before *actions.Step, j *stepJSON) error {
+func (r *reader) files(st, before *history.Step, j *stepJSON) error {
 	st.Files = before.Files
 	if j.Files == nil {
 		return nil

@@ -7,11 +7,12 @@ import (
 	"io"
 
 	"cowscope/actions"
+	"cowscope/actions/history"
 )
 
 // Begin writes the header and the first step, and gives what writes the others. A nil File keeps nothing. Another Begin takes away what
 // the file held: it holds one session.
-func (f *File) Begin(info actions.Info, first *actions.Step, aslr bool, program string) (*Writer, error) {
+func (f *File) Begin(info actions.Info, first *history.Step, aslr bool, program string) (*Writer, error) {
 	if f == nil {
 		return nil, nil
 	}
@@ -27,7 +28,7 @@ func (f *File) Begin(info actions.Info, first *actions.Step, aslr bool, program 
 // A nil Writer writes nothing.
 type Writer struct {
 	w      io.Writer
-	last   *actions.Step
+	last   *history.Step
 	since  int // steps since the last whole snapshot
 	weight int // bytes of them
 	whole  int // bytes of the line with that snapshot
@@ -47,7 +48,7 @@ func NewWriter(w io.Writer, h Header) (*Writer, error) {
 }
 
 // Write writes a step; line is its place in a script, 0 where it has none. Steps come in order, from the first one.
-func (w *Writer) Write(st *actions.Step, line int) error {
+func (w *Writer) Write(st *history.Step, line int) error {
 	if w == nil {
 		return nil
 	}
@@ -72,7 +73,7 @@ func (w *Writer) Write(st *actions.Step, line int) error {
 }
 
 // line makes the line of a step: by what changed, or whole where that is due or shorter.
-func (w *Writer) line(st *actions.Step, line int) (b []byte, full bool, err error) {
+func (w *Writer) line(st *history.Step, line int) (b []byte, full bool, err error) {
 	j := lineOf(st, w.last, line)
 	full = w.last == nil || w.since >= wholeEvery && w.weight >= w.whole
 	if !full {

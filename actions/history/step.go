@@ -1,10 +1,9 @@
-package actions
+package history
 
 import (
 	"fmt"
 	"strings"
 
-	"cowscope/actions/history"
 	"cowscope/vmspace"
 )
 
@@ -20,9 +19,9 @@ type Step struct {
 
 	Outcome
 	Before, After *vmspace.Snapshot
-	Names         Names          // after the step
-	Current       string         // label of the current process after the step
-	Files         []history.File // of the scratch folder, after the step
+	Names         Names  // after the step
+	Current       string // label of the current process after the step
+	Files         []File // of the scratch folder, after the step
 	Changes       []vmspace.Change
 	Check         bool          // an expectation: it touched nothing
 	Why           string        // what happened and why, in one or two sentences
@@ -34,7 +33,7 @@ type Step struct {
 // Outcome is how a command ended.
 type Outcome struct {
 	Call   string // strace style, without the result: mmap(NULL, 16384, …)
-	Result history.Result
+	Result Result
 	Value  uint64 // what the call returned
 	// Want, Got and Evidence are what an expectation asked for, what it found, and what that rests on.
 	Want, Got, Evidence string
@@ -53,7 +52,7 @@ type Outcome struct {
 }
 
 // OK says whether the kernel did what was asked.
-func (o Outcome) OK() bool { return o.Result == history.OK }
+func (o Outcome) OK() bool { return o.Result == OK }
 
 // Loaded are the bytes that the process itself read, from Focus on; none where the command was another. Only accesses are predicted.
 func (o Outcome) Loaded() []byte {
@@ -66,13 +65,13 @@ func (o Outcome) Loaded() []byte {
 // Answer is the right-hand side of the call in the log: "= 0x7ffff7fb6000", "= -1 ENOMEM", "SIGSEGV/ACCERR at 0x…".
 func (o Outcome) Answer() string {
 	switch {
-	case o.Result.Ending == history.EndedSignal:
+	case o.Result.Ending == EndedSignal:
 		return fmt.Sprintf("%s at 0x%x", o.Result, o.Fault)
-	case o.Result == history.OK && o.HasValue:
+	case o.Result == OK && o.HasValue:
 		return fmt.Sprintf("= %s", formatValue(o.Value))
-	case o.Result == history.OK && strings.HasSuffix(o.Call, ")"): // a system call
+	case o.Result == OK && strings.HasSuffix(o.Call, ")"): // a system call
 		return "= 0"
-	case o.Result.Ending == history.EndedErrno:
+	case o.Result.Ending == EndedErrno:
 		return "= -1 " + o.Result.Name
 	}
 	return o.Result.String()
@@ -100,4 +99,17 @@ func (o Outcome) Faulted() string {
 		}
 	}
 	return strings.Join(parts, ", ")
+}
+
+// NameMapping is what a mapping is called in the language after the step: a, a+2p, stack; "" where it has no name.
+func (st *Step) NameMapping(label string, m vmspace.Mapping) string {
+	if name, b, ok := st.Names.Of(label, m.Start); ok {
+		return OffsetPlace(name, m.Start-b.Start, st.After.PageSize)
+	}
+	return FixedName(m)
+}
+
+// Weight is about how many bytes a step adds to a history: what it changed is in two lists, and its text in two lines.
+func (st *Step) Weight() int {
+	return 2*len(st.Command) + len(st.Bytes) + 512*(1+len(st.Changes))
 }

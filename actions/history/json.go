@@ -1,4 +1,4 @@
-package actions
+package history
 
 import (
 	"bytes"
@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 
-	"cowscope/actions/history"
 	"cowscope/vmspace"
 )
 
@@ -86,10 +85,10 @@ func (st *Step) JSON(line int) StepJSON {
 		o.Value = hex(st.Value)
 	}
 	switch {
-	case st.Result.Ending == history.EndedSignal:
+	case st.Result.Ending == EndedSignal:
 		o.Signal, o.Code = st.Result.Name, st.Result.Code
 		o.FaultAddress = hex(st.Fault)
-	case st.Result.Ending == history.EndedErrno:
+	case st.Result.Ending == EndedErrno:
 		o.Errno = st.Result.Name
 	}
 	for _, p := range st.Predicted {

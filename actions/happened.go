@@ -1,7 +1,6 @@
 package actions
 
 import (
-	"fmt"
 	"runtime"
 	"slices"
 	"strings"
@@ -12,22 +11,6 @@ import (
 )
 
 // Predictions held against what happened, for the first page that an access goes to.
-
-// Predict says what an access to addr by a process would lead to after the step.
-func (st *Step) Predict(label string, addr uint64, a vmspace.Access) vmspace.Prediction {
-	p := st.After.Process(label)
-	if p == nil {
-		return vmspace.Prediction{Why: label + " is gone"}
-	}
-	f := st.Facts
-	f.Keys = st.KeysOf(label)
-	if m, ok := p.MappingAt(addr); ok {
-		if e, ok := st.FileOf(m); ok {
-			f.FileSize = int64(e.Size)
-		}
-	}
-	return vmspace.Predict(p, addr, a, f)
-}
 
 // foretell is what a command's access to its first page can lead to. On arm64 a touch that writes loads the byte before it stores it: what
 // the load is refused for comes before what the store is.
@@ -50,18 +33,6 @@ func (s *Session) foretell(c *call) []vmspace.Happening {
 	return can
 }
 
-// FileOf is the scratch file that a mapping shows.
-func (st *Step) FileOf(m vmspace.Mapping) (history.File, bool) {
-	if m.Inode != 0 {
-		for _, e := range st.Files {
-			if e.Inode == m.Inode && e.Major == m.Major && e.Minor == m.Minor {
-				return e, true
-			}
-		}
-	}
-	return history.File{}, false
-}
-
 // facts are what the session knows beside a snapshot.
 func (s *Session) facts() vmspace.Facts {
 	f := vmspace.NoFacts
@@ -72,7 +43,7 @@ func (s *Session) facts() vmspace.Facts {
 
 // happened finds which of the happenings it was for the page that the access went to first, from that page and the faults before and
 // after; "" where nothing shows it.
-func happened(st *Step, c *call) vmspace.Happening {
+func happened(st *history.Step, c *call) vmspace.Happening {
 	access := c.action.access(c.cmd)
 	if access == vmspace.Fetch {
 		return fetched(st, c)
@@ -117,7 +88,7 @@ var fetchSignals = map[bool][]string{
 
 // fetched is for executing: the code that was reached may have done anything, so the signal is the fetch's own only where it names the
 // very instruction.
-func fetched(st *Step, c *call) vmspace.Happening {
+func fetched(st *history.Step, c *call) vmspace.Happening {
 	ps := st.After.PageSize
 	addr := st.Focus.Start
 	p, q := st.Before.Process(st.Process), st.After.Process(st.Process)
@@ -167,7 +138,7 @@ func broughtIn(m vmspace.Mapping, is vmspace.Run) vmspace.Happening {
 // parted is for a write to an anonymous page that took a fault: the frame tells whether it was copied. Where frames are hidden, a small
 // page that was mapped elsewhere too must have been copied, and a shared one is never copied (do_wp_page in mm/memory.c); of others
 // nothing can be said.
-func parted(st *Step, was, is vmspace.Run, addr, ps uint64) vmspace.Happening {
+func parted(st *history.Step, was, is vmspace.Run, addr, ps uint64) vmspace.Happening {
 	switch {
 	case !st.After.Frames && was.State == vmspace.COW && was.Attrs&vmspace.Huge == 0:
 		return vmspace.Copy
@@ -183,26 +154,4 @@ func parted(st *Step, was, is vmspace.Run, addr, ps uint64) vmspace.Happening {
 
 func always(a vmspace.Access) func(*lang.Command) vmspace.Access {
 	return func(*lang.Command) vmspace.Access { return a }
-}
-
-// Foretold holds what happened against what was predicted, in words; "" where nothing was, or where nothing shows what happened.
-func (st *Step) Foretold() string {
-	if len(st.Predicted) == 0 || st.Happened == "" {
-		return ""
-	}
-	words := make([]string, len(st.Predicted))
-	for i, p := range st.Predicted {
-		words[i] = string(p)
-	}
-	what := string(st.Happened) + ", "
-	if what == string(vmspace.NoFault)+", " || string(st.Happened) == st.Result.String() {
-		what = "" // the answer says it already
-	}
-	switch {
-	case !slices.Contains(st.Predicted, st.Happened):
-		return fmt.Sprintf("%s and not %s as predicted", st.Happened, strings.Join(words, " or "))
-	case len(words) == 1:
-		return what + "as predicted"
-	}
-	return what + "predicted " + strings.Join(words, " or ")
 }

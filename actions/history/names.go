@@ -1,4 +1,4 @@
-package actions
+package history
 
 import (
 	"fmt"
@@ -192,17 +192,17 @@ func (n Names) Of(label string, addr uint64) (name string, b Binding, ok bool) {
 // PlaceOf writes addr as a place of the language in the process p: a+1p, stack+3p, 0x7f….
 func PlaceOf(n Names, p *vmspace.Process, addr, pageSize uint64) string {
 	if name, b, ok := n.Of(p.Label, addr); ok {
-		return offsetPlace(name, addr-b.Start, pageSize)
+		return OffsetPlace(name, addr-b.Start, pageSize)
 	}
 	if m, ok := p.MappingAt(addr); ok {
-		if name := fixedName(m); name != "" {
-			return offsetPlace(name, addr-m.Start, pageSize)
+		if name := FixedName(m); name != "" {
+			return OffsetPlace(name, addr-m.Start, pageSize)
 		}
 	}
 	return fmt.Sprintf("0x%x", addr)
 }
 
-func offsetPlace(name string, off, pageSize uint64) string {
+func OffsetPlace(name string, off, pageSize uint64) string {
 	pages, rest := off/pageSize, off%pageSize
 	switch {
 	case off == 0:
@@ -216,10 +216,40 @@ func offsetPlace(name string, off, pageSize uint64) string {
 }
 
 // fixedName is the name that a mapping always has, from the kernel's name for it.
-func fixedName(m vmspace.Mapping) string {
+func FixedName(m vmspace.Mapping) string {
 	switch m.Path {
 	case "[stack]", "[heap]", "[vdso]", "[vvar]":
 		return m.Path[1 : len(m.Path)-1]
 	}
 	return ""
+}
+
+// mostKnown is how many names are enough for a person to choose from.
+const mostKnown = 1000
+
+// Known lists the names that the process has, for a mistake's hint and for completion: those that it always has, and of the others those
+// bound last, about.
+func (n Names) Known(p *vmspace.Process) []string {
+	if p == nil {
+		return nil
+	}
+	var known []string
+	for _, m := range p.Mappings.All() {
+		if f := FixedName(m); f != "" && !slices.Contains(known, f) {
+			known = append(known, f)
+		}
+	}
+	for name := range n.All(p.Label) {
+		if len(known) >= mostKnown {
+			break
+		}
+		known = append(known, name)
+	}
+	slices.Sort(known)
+	return slices.Compact(known)
+}
+
+// KnownNames lists the names that may be used in the process label after a step.
+func (st *Step) KnownNames(label string) []string {
+	return st.Names.Known(st.After.Process(label))
 }
