@@ -59,7 +59,7 @@ func explainMmap(st *history.Step, c *call) string {
 	text := fmt.Sprintf("%s reserved, no memory yet: each page gets its frame when it is first touched.", plural(pages, "page"))
 	n := uint64(0)
 	for _, g := range changesOf(st.Changes, st.Process, vmspace.ChangePage) {
-		if g.To != vmspace.None.String() && g.Range.Overlaps(st.Focus) { // not a page that was replaced, nor the subject's own text, which came back
+		if g.Is != vmspace.None && g.Range.Overlaps(st.Focus) { // not a page that was replaced, nor the subject's own text, which came back
 			n += g.Pages
 		}
 	}
@@ -191,6 +191,9 @@ func readIn(st *history.Step) string {
 	return " It was not in memory yet, so the kernel had to get it from where it is kept: that is a major fault."
 }
 
+// turn is a page's way from one state to another.
+type turn struct{ was, is vmspace.State }
+
 // pageSentence explains a page's way from one state to another.
 func pageSentence(st *history.Step, ch vmspace.Change) string {
 	head := placeRange(st, ch) + ": " + ch.From + " → " + ch.To + ". "
@@ -199,25 +202,25 @@ func pageSentence(st *history.Step, ch vmspace.Change) string {
 		frames = fmt.Sprintf(": 0x%x → 0x%x", ch.FromFrame, ch.ToFrame)
 	}
 	owners := sharersBefore(st, ch)
-	switch ch.From + ">" + ch.To {
-	case "none>zero":
+	switch (turn{ch.Was, ch.Is}) {
+	case turn{vmspace.None, vmspace.Zero}:
 		return head + "First touch, by a read: the kernel took a page fault and mapped its one shared page of zeros. No memory is used."
-	case "none>anon":
+	case turn{vmspace.None, vmspace.Anon}:
 		if st.Happened == vmspace.Copy {
 			return head + "First touch, by a write: the kernel copied the file's page into a frame of " + st.Process + "'s own. The file never sees the write."
 		}
 		return head + "First touch: the kernel took a page fault, found a free frame, filled it with zeros and mapped it."
-	case "zero>anon":
+	case turn{vmspace.Zero, vmspace.Anon}:
 		return head + "The zero page is everyone's, so the write got a frame of its own, filled with zeros."
-	case "none>shared":
+	case turn{vmspace.None, vmspace.Shared}:
 		return head + "First touch here: the page is the same frame for everyone who maps it."
-	case "none>file":
+	case turn{vmspace.None, vmspace.File}:
 		return head + "The page cache's own page was mapped, and its cached neighbours with it where there are any."
-	case "none>cow":
+	case turn{vmspace.None, vmspace.COW}:
 		return head + "The page was mapped, shared copy-on-write."
-	case "file>anon":
+	case turn{vmspace.File, vmspace.Anon}:
 		return head + "The file's page was copied" + frames + ". The copy is " + st.Process + "'s own; the file never sees the write."
-	case "cow>anon":
+	case turn{vmspace.COW, vmspace.Anon}:
 		if ch.FromFrame != 0 && ch.FromFrame == ch.ToFrame {
 			return head + "No one else has the frame any more, so the kernel let " + st.Process + " keep it."
 		}
@@ -228,7 +231,7 @@ func pageSentence(st *history.Step, ch vmspace.Change) string {
 			return head + "The page was shared copy-on-write, so the write made it " + st.Process + "'s own: copied, unless nobody else had it (frame numbers are hidden)."
 		}
 		return head + "The kernel copied the frame" + frames + "."
-	case "anon>anon":
+	case turn{vmspace.Anon, vmspace.Anon}:
 		return placeRange(st, ch) + ": a new frame" + frames + ". The page was still write-protected since the fork, and the kernel chose to copy it."
 	}
 	return head
@@ -322,7 +325,7 @@ func explainDeath(st *history.Step, c *call) string {
 		text += fmt.Sprintf(" Its memory is free again; a zombie remains until %s waits for it.", c.p.Parent)
 	}
 	for _, ch := range st.Changes {
-		if ch.Process != c.p.Label && ch.Kind == vmspace.ChangePage && ch.From == "cow" && ch.To == "anon" {
+		if ch.Process != c.p.Label && ch.Kind == vmspace.ChangePage && ch.Was == vmspace.COW && ch.Is == vmspace.Anon {
 			return text + fmt.Sprintf(" What it shared with %s is %s's alone now.", ch.Process, ch.Process)
 		}
 	}

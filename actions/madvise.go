@@ -83,15 +83,15 @@ var noted = map[string]string{
 
 func explainMadvise(st *history.Step, c *call) string {
 	for _, ch := range st.Changes {
-		if ch.Process != st.Process || ch.From == ch.To || ch.Pages == 0 {
+		if ch.Process != st.Process || ch.Kind != vmspace.ChangePage {
 			continue
 		}
-		switch ch.To {
-		case "none":
+		switch ch.Is {
+		case vmspace.None:
 			return placeRange(st, ch) + ": " + ch.From + " → none. The pages were dropped: the next touch starts anew, with zeros or with what the file holds."
-		case "guard":
+		case vmspace.Guard:
 			return placeRange(st, ch) + " is guarded: any touch is SIGSEGV, and no mapping was split for it."
-		case "swapped":
+		case vmspace.Swapped:
 			return placeRange(st, ch) + " is in swap now: the next touch brings it back."
 		}
 	}
@@ -113,7 +113,7 @@ func brought(st *history.Step, advice string) string {
 		if ch.Process == st.Process && ch.Kind == vmspace.ChangePage {
 			n += ch.Pages
 		}
-		huge = huge || ch.Kind == vmspace.ChangeAttrs && strings.Contains(ch.To, "huge")
+		huge = huge || ch.Kind == vmspace.ChangeAttrs && ch.Attrs&vmspace.Huge != 0
 	}
 	switch {
 	case strings.HasPrefix(advice, "populate") && n > 0:

@@ -5,6 +5,7 @@ import (
 
 	"cowscope/actions/history"
 	"cowscope/actions/lang"
+	"cowscope/vmspace"
 )
 
 var wordOnfault = lang.Word{Name: "onfault", Help: "lock each page when it is first touched"}
@@ -95,7 +96,7 @@ var munlockallAction = Action{
 func explainLock(st *history.Step, c *call) string {
 	n := uint64(0)
 	for _, ch := range st.Changes {
-		if ch.Process == st.Process && ch.From == "none" && ch.To != "none" {
+		if ch.Process == st.Process && ch.Kind == vmspace.ChangePage && ch.Was == vmspace.None {
 			n += ch.Pages
 		}
 	}

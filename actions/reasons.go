@@ -125,7 +125,7 @@ func (e *evidence) leftBehind() string {
 	if other := slices.DeleteFunc(slices.Clone(seen), follows); len(other) > 0 {
 		seen = other
 	}
-	text := fmt.Sprintf("Yet %s changed already: %s", placeRange(e.st, seen[0]), changeText(seen[0]))
+	text := fmt.Sprintf("Yet %s changed already: %s", placeRange(e.st, seen[0]), e.changeText(seen[0]))
 	if slices.ContainsFunc(seen, func(ch vmspace.Change) bool { return !seen[0].Range.Covers(ch.Range) }) {
 		text += ", and more"
 	}
@@ -141,23 +141,29 @@ func follows(ch vmspace.Change) bool {
 	return ch.Kind == vmspace.ChangeSplit || ch.Kind == vmspace.ChangeMerged
 }
 
-func changeText(ch vmspace.Change) string {
+func (e *evidence) changeText(ch vmspace.Change) string {
 	switch ch.Kind {
 	case vmspace.ChangePerms, vmspace.ChangePage:
 		return ch.From + " → " + ch.To
 	case vmspace.ChangeKey:
 		return "protection key " + ch.From + " → " + ch.To
 	case vmspace.ChangeFlags:
-		return flagsText(strings.Fields(ch.From), strings.Fields(ch.To))
+		return e.flagsText(ch.Range.Start)
 	case vmspace.ChangeSplit:
 		return "split into " + ch.To + " mappings"
 	}
 	return string(ch.Kind)
 }
 
-// flagsText says which VmFlags came and went.
-func flagsText(from, to []string) string {
+// flagsText says which VmFlags of the mapping at addr came and went.
+func (e *evidence) flagsText(addr uint64) string {
 	var parts []string
+	was, _ := e.before.MappingAt(addr)
+	is, _ := e.st.After.Process(e.st.Process).MappingAt(addr)
+	if was.Smaps == nil || is.Smaps == nil {
+		return "other VmFlags"
+	}
+	from, to := was.Smaps.VMFlags, is.Smaps.VMFlags
 	for _, f := range to {
 		if !slices.Contains(from, f) {
 			parts = append(parts, "gained "+f)

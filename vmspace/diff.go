@@ -42,7 +42,8 @@ type Change struct {
 	Process   string // label
 	Range     Range
 	Pages     uint64 // of Range; 0 for a change of a process
-	From, To  string
+	From, To  string // as people read it
+	Was, Is   State  // of a change of pages: their states before and now
 	Attrs     Attrs  // of a change of attributes: those gained or lost
 	FromFrame uint64 // of the first page, where visible
 	ToFrame   uint64
@@ -155,7 +156,7 @@ func (d *differ) pages(x, y Run, maps *walker[Mapping]) {
 			continue
 		}
 		a, b := x.Clip(r), y.Clip(r)
-		c := Change{Process: d.label, Range: r, Pages: b.Pages, FromFrame: a.Frame, ToFrame: b.Frame, Perms: m.Perms}
+		c := Change{Process: d.label, Range: r, Pages: b.Pages, Was: a.State, Is: b.State, FromFrame: a.Frame, ToFrame: b.Frame, Perms: m.Perms}
 		c.Kind, c.From, c.To = pageChange(&a, &b)
 		if c.Kind == ChangeAttrs {
 			c.Attrs = a.Attrs ^ b.Attrs
@@ -200,7 +201,7 @@ func pageChange(a, b *Run) (kind ChangeKind, from, to string) {
 func (d *differ) page(c Change) {
 	if n := len(d.changes); n > 0 {
 		l := &d.changes[n-1]
-		if l.Kind == c.Kind && l.Process == c.Process && l.Range.End == c.Range.Start && l.From == c.From && l.To == c.To &&
+		if l.Kind == c.Kind && l.Process == c.Process && l.Range.End == c.Range.Start && l.From == c.From && l.To == c.To && l.Was == c.Was && l.Is == c.Is &&
 			l.Perms == c.Perms && (l.FromFrame == 0) == (c.FromFrame == 0) && (l.ToFrame == 0) == (c.ToFrame == 0) &&
 			d.oneMapping(c.Range.Start) {
 			l.Range.End = c.Range.End
