@@ -15,6 +15,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -331,5 +332,66 @@ func TestWritersOfMain(t *testing.T) {
 	root.SetArgs([]string{"exec", "--" + hostile})
 	if err := root.Execute(); err == nil || harmless(err.Error()) != "" || strings.Contains(err.Error(), "\n") || status(err) != exitUsage {
 		t.Errorf("%q", err)
+	}
+}
+
+// rooms are the packages of the program, from the ground up: each may import only what stands above it in this list.
+var rooms = []struct{ path, holds string }{
+	{"vmspace/printable", "text that no terminal obeys"},
+	{"vmspace", "an address space: mappings, pages, what differs, what an access leads to; read from /proc"},
+	{"assets", "lessons and demos, as files"},
+	{"actions/output", "the one door through which files are written"},
+	{"actions/lang", "the language: from a line to a command"},
+	{"actions/history", "what happened, as plain data, with its JSON and its transcript"},
+	{"actions/subject", "a process on a leash: ptrace, and the code that runs in it"},
+	{"actions/scratch", "the files of a session"},
+	{"actions/feature", "what this kernel, this processor and this user have"},
+	{"actions", "the session: verbs, scripts, limits, explanations"},
+	{"actions/saved", "a history in a file"},
+	{"actions/lesson", "lessons: parsed, checked, played"},
+	{"tui/cast", "recordings of a terminal"},
+	{"tui/guard", "who puts the terminal back if the program cannot"},
+	{"tui", "the screen"},
+	{".", "the command line"},
+}
+
+// TestRooms prints who imports whom, and holds that no arrow runs back up.
+func TestRooms(t *testing.T) {
+	place := map[string]int{}
+	for i, r := range rooms {
+		place[r.path] = i
+	}
+	graph := map[string][]string{}
+	err := filepath.WalkDir(".", func(path string, e fs.DirEntry, err error) error {
+		dir := filepath.ToSlash(filepath.Dir(path))
+		if err != nil || e.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") || strings.HasSuffix(dir, "test") {
+			return err // packages whose name ends in test are for tests
+		}
+		f, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.ImportsOnly)
+		if err != nil {
+			return err
+		}
+		if _, ok := place[dir]; !ok {
+			t.Errorf("%s is no room of the list", dir)
+		}
+		for _, imp := range f.Imports {
+			of, ours := strings.CutPrefix(strings.Trim(imp.Path.Value, `"`), "cowscope/")
+			if ours && !slices.Contains(graph[dir], of) {
+				graph[dir] = append(graph[dir], of)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, r := range rooms {
+		slices.SortFunc(graph[r.path], func(a, b string) int { return place[a] - place[b] })
+		t.Logf("%-18s %s", r.path, strings.Join(graph[r.path], " "))
+		for _, of := range graph[r.path] {
+			if place[of] >= i {
+				t.Errorf("%s imports %s, which stands below it", r.path, of)
+			}
+		}
 	}
 }

@@ -3,7 +3,7 @@
 //
 //	Session ─► Step ─► Writer ─► one line of JSON, whole or not at all ─► file
 //	                                                                       │
-//	screen, --list, --json  ◄── []*actions.Step, as the session had them ◄─┴─ Read
+//	screen, --list, --json  ◄── []*history.Step, as the session had them ◄─┴─ Read
 //	another Session         ◄── Rerun
 //
 // A line holds what the step changed in the picture of the processes, as splices of its lists; now and then it holds the whole picture.

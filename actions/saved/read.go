@@ -45,7 +45,7 @@ var fileLimits = limits{line: 64 << 20, memory: 2 << 30}
 const (
 	stepCost   = 1 << 10
 	itemCost   = 96
-	nameCost   = 512 // with its part of the lists that are made anew of many names (actions.Names)
+	nameCost   = 512 // with its part of the lists that are made anew of many names (history.Names)
 	labelCost  = 8   // of each process whose names a step keeps
 	changeCost = 160
 	chunkItems = 512 // at most so many items are copied where one of them changes
