@@ -13,16 +13,6 @@ import (
 	"pgregory.net/rapid"
 )
 
-// bound is what a name stands for, nothing where it does not exist.
-func (n Names) bound(label, name string) Binding {
-	b, _ := n.Get(label, name)
-	return b
-}
-
-func sortedNames(n Names, label string) []string {
-	return slices.Sorted(maps.Keys(maps.Collect(n.All(label))))
-}
-
 // plainNames are the same as Names, as simple as can be.
 type plainNames map[string]map[string]Binding
 
