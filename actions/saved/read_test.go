@@ -316,7 +316,7 @@ func TestNothingIsForgotten(t *testing.T) {
 		of     any
 		fields string
 	}{
-		{history.Step{}, "N Process PID Command Event Outcome Before After Names Current Files Changes Check Why Facts Keys"},
+		{history.Step{}, "N Process PID Command Verb Event Outcome Before After Names Current Files Changes Check Why Facts Keys Reason"},
 		{history.Outcome{}, "Call Result Value Want Got Evidence HasValue Fault Minor Major Done Bytes Focus Predicted Happened"},
 		{history.Binding{}, "Range Step"},
 		{actions.Info{}, "Kernel Rights Recorded"},

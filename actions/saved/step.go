@@ -19,6 +19,7 @@ type stepJSON struct {
 	history.StepJSON
 	Predicted list[word]     `json:"predicted"` // in the place of StepJSON's
 	Done      uint64         `json:"done,omitempty"`
+	Reason    string         `json:"reason,omitempty"`
 	Check     bool           `json:"check,omitempty"`
 	Current   labelJSON      `json:"current"`
 	Focus     *rangeJSON     `json:"focus,omitempty"`
@@ -149,7 +150,7 @@ func (r *reader) keys(st, before *history.Step, j *stepJSON) {
 
 // lineOf is st as a line; before is the step that the line before it holds, nil at the first one.
 func lineOf(st, before *history.Step, line int) stepJSON {
-	out := stepJSON{StepJSON: st.JSON(line), Predicted: wordsOf(st.Predicted), Done: st.Done, Check: st.Check, Current: labelJSON(st.Current)}
+	out := stepJSON{StepJSON: st.JSON(line), Predicted: wordsOf(st.Predicted), Done: st.Done, Check: st.Check, Reason: st.Reason, Current: labelJSON(st.Current)}
 	if before == nil {
 		before = &history.Step{}
 	}
@@ -175,7 +176,7 @@ func lineOf(st, before *history.Step, line int) stepJSON {
 // step is the step that a line tells of.
 func (r *reader) step(j *stepJSON, before *history.Step) (*history.Step, error) {
 	st := &history.Step{N: j.Step, Process: r.intern(j.Process), PID: j.PID, Command: j.Command, Event: j.Event, Current: r.intern(string(j.Current)),
-		Check: j.Check, Why: j.Explanation}
+		Check: j.Check, Why: j.Explanation, Reason: r.intern(j.Reason)}
 	st.Outcome = history.Outcome{Call: j.Call, Want: j.Want, Got: j.Got, Evidence: j.Evidence,
 		Minor: j.Faults.Minor, Major: j.Faults.Major, Done: j.Done, Happened: vmspace.Happening(r.intern(j.Happened))}
 	if cmd, err := r.grammar.Parse(j.Command); err == nil && cmd != nil {
