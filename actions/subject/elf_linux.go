@@ -77,18 +77,20 @@ func text(gate string, filter []byte) []byte {
 		copy(page[c.at:], c.bytes)
 	}
 	copy(page[nameAt:], commName+"\x00")
+	copy(page[defaultAt:], make([]byte, 32))
 	copy(page[gateAt:], gate+"\x00")
 	copy(page[fprogAt:], filter)
 	return page
 }
 
 // The page holds what system calls want to find in the memory of the process, since there is no
-// other memory to lend: the process name for prctl(PR_SET_NAME), the path of the gate, and the
-// seccomp filter (see confine_linux.go).
+// other memory to lend: the process name for prctl(PR_SET_NAME), the default action of a signal, the
+// path of the gate, and the seccomp filter (see confine_linux.go).
 const (
-	nameAt   = 0x800
-	gateAt   = 0x840
-	commName = "cow-subject"
+	nameAt    = 0x800
+	defaultAt = 0x820 // struct sigaction of SIG_DFL: nothing but zeros
+	gateAt    = 0x840
+	commName  = "cow-subject"
 )
 
 // A piece is some instructions at an offset of the text page.

@@ -5,6 +5,7 @@ package subject
 import (
 	"errors"
 	"os"
+	"os/signal"
 	"strconv"
 	"strings"
 	"syscall"
@@ -257,6 +258,21 @@ func TestSentFaultSignalsKill(t *testing.T) {
 			_, err := p.Kill(sig)
 			wantExit(t, err, ExitedError{PID: p.PID(), Signal: sig})
 		})
+	}
+}
+
+// What cowscope itself ignores, as under nohup, its subjects do not.
+func TestIgnoredSignalsAreHeeded(t *testing.T) {
+	for _, sig := range []syscall.Signal{unix.SIGHUP, unix.SIGUSR1, syscall.Signal(64)} {
+		signal.Ignore(sig)
+		inSubject(t, Config{}, func(p *Process) {
+			if err := unix.Kill(p.PID(), sig); err != nil {
+				t.Fatal(err)
+			}
+			_, err := p.Syscall(unix.SYS_GETPID)
+			wantExit(t, err, ExitedError{PID: p.PID(), Signal: sig})
+		})
+		signal.Reset(sig)
 	}
 }
 

@@ -5,7 +5,10 @@ package subject
 import (
 	"errors"
 	"fmt"
+	"math/bits"
 	"os"
+	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -245,7 +248,33 @@ func (p *Process) prepare() error {
 			return err
 		}
 	}
+	if err := p.heedSignals(); err != nil {
+		return err
+	}
 	return p.confine()
+}
+
+// heedSignals gives every signal its default action. Which are ignored is inherited, also over execve
+// (signal(7)): under nohup(1), SIGHUP would not end a subject.
+func (p *Process) heedSignals() error {
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.pid))
+	if err != nil {
+		return err
+	}
+	_, rest, _ := strings.Cut(string(status), "\nSigIgn:\t")
+	mask, _, _ := strings.Cut(rest, "\n")
+	ignored, err := strconv.ParseUint(mask, 16, 64)
+	if err != nil {
+		return fmt.Errorf("/proc/%d/status says of ignored signals %q", p.pid, mask)
+	}
+	const sigsetSize = 8 // of the kernel's sigset_t
+	for ; ignored != 0; ignored &= ignored - 1 {
+		sig := uint64(bits.TrailingZeros64(ignored)) + 1
+		if _, err := p.Syscall(unix.SYS_RT_SIGACTION, sig, textBase+defaultAt, 0, sigsetSize); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // beModest keeps the subject's accidents small. Out of memory, it is the first to go. It is born
