@@ -335,7 +335,7 @@ func TestWritersOfMain(t *testing.T) {
 	}
 }
 
-// rooms are the packages of the program, from the ground up: each may import only what stands above it in this list.
+// rooms are the packages of the program, from the ground up: each may import only those before it.
 var rooms = []struct{ path, holds string }{
 	{"vmspace/printable", "text that no terminal obeys"},
 	{"vmspace", "an address space: mappings, pages, what differs, what an access leads to; read from /proc"},
@@ -355,7 +355,7 @@ var rooms = []struct{ path, holds string }{
 	{".", "the command line"},
 }
 
-// TestRooms prints who imports whom, and holds that no arrow runs back up.
+// TestRooms prints who imports whom, and fails where a package imports one that comes after it.
 func TestRooms(t *testing.T) {
 	place := map[string]int{}
 	for i, r := range rooms {
@@ -390,7 +390,7 @@ func TestRooms(t *testing.T) {
 		t.Logf("%-18s %s", r.path, strings.Join(graph[r.path], " "))
 		for _, of := range graph[r.path] {
 			if place[of] >= i {
-				t.Errorf("%s imports %s, which stands below it", r.path, of)
+				t.Errorf("%s imports %s, which comes after it", r.path, of)
 			}
 		}
 	}

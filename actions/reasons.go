@@ -61,18 +61,23 @@ func newEvidence(st *history.Step, c *call) *evidence {
 	return e
 }
 
-// reason is what the row says that speaks, of one table or the other, each with its name; the step keeps which it was.
-func (e *evidence) reason(name string, table []reason, otherName string, other []reason) (string, bool) {
-	for i := range table {
-		if r := &table[i]; r.result == e.st.Result.String() && (r.when == nil || r.when(e)) {
-			e.st.Reason = r.called(name)
-			return r.say(e), true
+// reasonTable is a table with the name that its rows have before their own.
+type reasonTable struct {
+	name string
+	rows []reason
+}
+
+// reason is what the first row says that speaks, table by table. The step keeps which row it was.
+func (e *evidence) reason(tables ...reasonTable) (string, bool) {
+	for _, t := range tables {
+		for i := range t.rows {
+			if r := &t.rows[i]; r.result == e.st.Result.String() && (r.when == nil || r.when(e)) {
+				e.st.Reason = r.called(t.name)
+				return r.say(e), true
+			}
 		}
 	}
-	if other == nil {
-		return "", false
-	}
-	return e.reason(otherName, other, "", nil)
+	return "", false
 }
 
 // called is the name of a row of a table.
@@ -82,7 +87,7 @@ func (r *reason) called(table string) string { return table + " " + r.result + "
 func explainErrno(st *history.Step, c *call) string {
 	e := newEvidence(st, c)
 	text := "The kernel answered " + st.Result.String() + "."
-	if why, ok := e.reason(c.action.Name, c.action.reasons, "any", anyReasons); ok {
+	if why, ok := e.reason(reasonTable{c.action.Name, c.action.reasons}, reasonTable{"any", anyReasons}); ok {
 		text = st.Result.String() + ": " + why
 	}
 	return text + " " + e.leftBehind()

@@ -198,7 +198,7 @@ const stackGap = 256
 func explainSignal(st *history.Step, c *call) string {
 	e := newEvidence(st, c)
 	text := "the CPU raised " + st.Result.String() + "."
-	if why, ok := e.reason("signal", signalReasons, "", nil); ok {
+	if why, ok := e.reason(reasonTable{"signal", signalReasons}); ok {
 		text = why
 	}
 	if !strings.HasPrefix(text, e.at(st.Fault)+" ") { // a name stays as it is written

@@ -189,13 +189,14 @@ func sameFrame(_, mine, other Run) (State, bool) {
 // halfSplit says, where frames are hidden, whether a part of a huge page is most likely one with a relative's: after a fork and a write of the
 // relative to the first small page, which splits the mapping there, its other pages are not exclusive, and all of them are here.
 func halfSplit(_, mine, other Run) (State, bool) {
-	return COW, mine.Scan&ScanHuge != 0 && other.State == COW
+	return COW, mine.Attrs&Huge != 0 && other.State == COW
 }
 
-// perhapsHalfSplit is for kernels without PAGEMAP_SCAN: nothing says that a page is huge, but a run that holds a whole block may be one.
+// perhapsHalfSplit is for kernels without PAGEMAP_SCAN: unless smaps counts all of a mapping as huge nothing says that a page is, but a run
+// that holds a whole block may be one.
 func perhapsHalfSplit(run, mine, other Run) (State, bool) {
-	if mine.Attrs&Huge != 0 && other.State == COW { // smaps counts nothing there that is not huge
-		return COW, true
+	if state, ok := halfSplit(run, mine, other); ok {
+		return state, true
 	}
 	block := hugeBlock(mine.PageSize())
 	start := mine.Start / block * block

@@ -16,7 +16,7 @@ type Options struct {
 
 	SmallMappings int    // a space with at most this many mappings ... (0: 256, negative: none)
 	SmallPages    int    // ... and this many resident pages is always read in full, with smaps (0: 16384)
-	SparseSize    uint64 // bytes of a space that, where there is no scan, is read only where a command went (0: 64 GiB)
+	SparseSize    uint64 // without PAGEMAP_SCAN, a space of more bytes is read only where a command went (0: 64 GiB)
 	KPageBudget   int    // frames whose count and flags are read for one snapshot (0: 4096, negative: none)
 }
 

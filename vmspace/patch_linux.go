@@ -57,7 +57,7 @@ func (r *Reader) rereadMaps(g *reading) error {
 }
 
 // withPages are the parts of ranges where pages may be other than they were. Where a mapping is of the same backing as before, and only its
-// letters, flags or counters are others, those are the pages that were there: what else a command brought in is where it went.
+// letters, flags or counters are others, those are the pages that were there: what a command brought in lies in its spans, which are read anyway.
 func (g *reading) withPages(ranges []Range) []Range {
 	var out []Range
 	for _, x := range ranges {

@@ -124,7 +124,7 @@ func (r *Reader) compareLists(g *reading) (changed []Range, err error) {
 	return changed, nil
 }
 
-// uncounted takes the counters from mappings: of two lists that are compared one may have none.
+// uncounted removes the counters of mappings: one of two lists that are compared may have none.
 func uncounted(maps []Mapping) []Mapping {
 	for i := range maps {
 		maps[i].Smaps = nil

@@ -170,9 +170,9 @@ func blocks(spans []Range, pageSize uint64) []Range {
 	return mergeRanges(w)
 }
 
-// bare are those of the spans that need not be read in a sparse space: no page was in any of them, so that none can have moved from one to
-// the other, and none came, since the process took no fault. Pages that the kernel brings in during a call are counted as faults too
-// (mm_account_fault in mm/memory.c).
+// bare gives the spans of a sparse space that need not be read, because no page can be there: no span held a page, so none can have moved
+// between them, and the process took no fault, so none came in. Pages that the kernel brings in during a call are counted as faults too
+// (mm_account_fault in mm/memory.c). A guard page takes none; kernels that have them have the scan.
 func (r *Reader) bare(g *reading, spans []Range) []Range {
 	if g.full || g.err != nil || !r.sparse(g.stat) || g.stat.MinorFlt != g.prev.MinorFlt || g.stat.MajorFlt != g.prev.MajorFlt {
 		return nil

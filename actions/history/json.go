@@ -57,7 +57,7 @@ type jsonChange struct {
 // WriteJSON writes the step as one line; line is its place in the script, 0 where it has none. A snapshot's step has the members of a
 // snapshot's JSON too.
 func (st *Step) WriteJSON(w io.Writer, line int) error {
-	b, err := encode(struct {
+	b, err := EncodeJSON(struct {
 		StepJSON
 		Changes []jsonChange `json:"changes"`
 	}{st.JSON(line), jsonChanges(st.Changes)})
@@ -97,8 +97,8 @@ func (st *Step) JSON(line int) StepJSON {
 	return o
 }
 
-// encode is json.Marshal with the signs of C's operators left readable.
-func encode(v any) ([]byte, error) {
+// EncodeJSON is json.Marshal with the signs of C's operators left readable, and a newline.
+func EncodeJSON(v any) ([]byte, error) {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)

@@ -202,6 +202,7 @@ func PlaceOf(n Names, p *vmspace.Process, addr, pageSize uint64) string {
 	return fmt.Sprintf("0x%x", addr)
 }
 
+// OffsetPlace writes what lies off bytes behind the start of name: a, a+1p, a+5, a+1p+5.
 func OffsetPlace(name string, off, pageSize uint64) string {
 	pages, rest := off/pageSize, off%pageSize
 	switch {
@@ -215,7 +216,7 @@ func OffsetPlace(name string, off, pageSize uint64) string {
 	return fmt.Sprintf("%s+%dp+%d", name, pages, rest)
 }
 
-// fixedName is the name that a mapping always has, from the kernel's name for it.
+// FixedName is the name that a mapping always has, from the kernel's name for it.
 func FixedName(m vmspace.Mapping) string {
 	switch m.Path {
 	case "[stack]", "[heap]", "[vdso]", "[vvar]":

@@ -1,8 +1,6 @@
 package saved
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
 	"io"
 
@@ -40,7 +38,7 @@ const wholeEvery = 64
 
 // NewWriter writes the header.
 func NewWriter(w io.Writer, h Header) (*Writer, error) {
-	b, err := encode(h)
+	b, err := history.EncodeJSON(h)
 	if err == nil {
 		_, err = w.Write(b)
 	}
@@ -78,23 +76,14 @@ func (w *Writer) line(st *history.Step, line int) (b []byte, full bool, err erro
 	full = w.last == nil || w.since >= wholeEvery && w.weight >= w.whole
 	if !full {
 		j.Snapshot = changes(w.last.After, st.After)
-		if b, err = encode(j); err != nil || len(b) < w.whole {
+		if b, err = history.EncodeJSON(j); err != nil || len(b) < w.whole {
 			return b, false, err
 		}
 	}
 	j.Snapshot = whole(st.After)
-	all, err := encode(j)
+	all, err := history.EncodeJSON(j)
 	if !full && len(all) >= len(b) {
 		return b, false, err
 	}
 	return all, true, err
-}
-
-// encode is json.Marshal with the signs of C's operators left readable, and a newline.
-func encode(v any) ([]byte, error) {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	err := e.Encode(v)
-	return b.Bytes(), err
 }
