@@ -254,7 +254,7 @@ var mmapCases = []reasonCase{
 	{row: "mmap ENOMEM longer than the address space", line: "mmap 100000t rw private anon noreserve", says: "97.7 PiB do not fit below 0x"},
 	{row: "mmap ENOMEM past the end", line: fmt.Sprintf("mmap 1g rw private anon fixed addr=0x%x", userTop()-1<<16), says: "the end of the user's addresses"},
 	{row: "mmap ENOMEM no hole", needs: longAddresses, line: "mmap " + beyond + " rw private anon noreserve", says: "The kernel looks above it only when"},
-	{row: "mmap ENOMEM no hole", setup: halfWay, line: "mmap " + nearlyAll + " rw private anon noreserve", says: "the largest between the mappings has " + sizeOf(mapWindow() - mapWindow()/8*3)[:3]},
+	{row: "mmap ENOMEM no hole", setup: halfWay, line: "mmap " + nearlyAll + " rw private anon noreserve", says: "the largest between the mappings has " + sizeOf(mapWindow() - mapWindow()/8*3)[:2]},
 	{row: "mmap ENOMEM RLIMIT_AS", limit: func(l *lab) { l.limits(unix.RLIMIT_AS, 1<<20) }, line: "mmap 1m rw private anon", says: "RLIMIT_AS allows 1 MiB"},
 	{row: "mmap ENOMEM RLIMIT_DATA", limit: func(l *lab) { l.limits(unix.RLIMIT_DATA, 64<<10) }, line: "mmap 1m rw private anon", says: "RLIMIT_DATA allows 64 KiB"},
 	{row: "mmap ENOMEM overcommit", line: "mmap 100t rw private anon", says: "more than all memory and swap together"},

@@ -131,14 +131,45 @@ func TestUpdateOfAHugePage(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				want := read(t, full, p.family())
-				for i, q := range next.Processes {
-					for at := huge.Start; at < huge.End; at += pg {
-						if a, b := q.PageAt(at, pg), want.Processes[i].PageAt(at, pg); a != b {
-							t.Fatalf("after %+v, %s %x:\nupdate %+v\nread   %+v", step, q.Label, at, a, b)
-						}
-					}
+				sameIn(t, fmt.Sprintf("%+v", step), huge, next, read(t, full, p.family()))
+			}
+		})
+	}
+}
+
+// sameIn compares two snapshots page by page.
+func sameIn(t *testing.T, after string, r Range, got, want *Snapshot) {
+	t.Helper()
+	for i, q := range got.Processes {
+		for at := r.Start; at < r.End; at += pg {
+			if a, b := q.PageAt(at, pg), want.Processes[i].PageAt(at, pg); a != b {
+				t.Fatalf("after %s, %s %x:\nupdate %+v\nread   %+v", after, q.Label, at, a, b)
+			}
+		}
+	}
+}
+
+// A huge page that is split hands on to its frames what only the entry of the whole knew, such as that it was written: also to those
+// far from where it was split, whose words stay as they are.
+func TestUpdateOfAHoleInAHugePage(t *testing.T) {
+	for _, o := range []Options{{}, {NoScan: true}, {NoScan: true, NoQuery: true}} {
+		t.Run(fmt.Sprintf("%+v", o), func(t *testing.T) {
+			o.SmallMappings, o.KPageBudget = -1, 1<<20
+			p := startPuppet(t)
+			p.mmap(arena, block, rw, private)
+			p.must("call %d %d %d %d", unix.SYS_MADVISE, arena, block, unix.MADV_HUGEPAGE)
+			p.load(arena)
+			p.store(arena, 1)
+			r, full := newReader(t, o), newReader(t, o)
+			read(t, r, p.family())
+			for _, hole := range []uint64{block / pg / 2, block/pg - 1, block / pg / 4} {
+				at := arena + hole*pg
+				p.must("call %d %d %d", unix.SYS_MUNMAP, at, pg)
+				next, err := r.Update(p.family(), []Touched{{"p1", Range{at, at + pg}}})
+				if err != nil {
+					t.Fatal(err)
 				}
+				sameIn(t, fmt.Sprintf("a hole at page %d", hole), Range{arena, arena + block}, next, read(t, full, p.family()))
 			}
 		})
 	}

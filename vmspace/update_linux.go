@@ -195,7 +195,8 @@ func (r *Reader) readWindows(g *reading, windows, bare []Range) error {
 	return err
 }
 
-// lookUp adds counts and flags of frames: anew near the spans and where any relative changed, else as they were.
+// lookUp adds counts and flags of frames: anew near the spans, where any relative changed, and in huge pages, which share some of their
+// flags and, when they are split, hand them on (__split_huge_pmd_locked in mm/huge_memory.c); else as they were.
 func (r *Reader) lookUp(all []*reading, spans, windows []Range) {
 	if r.kpage == nil {
 		return
@@ -205,7 +206,17 @@ func (r *Reader) lookUp(all []*reading, spans, windows []Range) {
 		core = append(core, widen(s, aroundBytes, r.pages.size))
 	}
 	for _, g := range all {
+		if g.full || g.err != nil {
+			continue
+		}
 		g.eachChange(windows, func(x, y Run) { core = append(core, x.Bounds()) })
+		for _, w := range windows {
+			for _, x := range runsIn(g.prev.Pages, w) {
+				if x.KFlags&KTHP != 0 {
+					core = append(core, x.Bounds())
+				}
+			}
+		}
 	}
 	r.core = core
 	core = mergeRanges(core)
