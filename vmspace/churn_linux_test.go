@@ -53,7 +53,7 @@ var churned = map[string]map[State]bool{
 func TestChanging(t *testing.T) {
 	rounds, atLeast := uint64(8000), 30
 	if testing.Short() {
-		rounds, atLeast = 1000, 10
+		rounds, atLeast = 400, 5
 	}
 	for name, o := range map[string]Options{"small": {}, "large": {SmallMappings: -1}, "gentle": {SmallMappings: -1, Gentle: true},
 		"no query": {NoQuery: true, SmallMappings: -1}} {
