@@ -22,7 +22,7 @@ type Action struct {
 	// reach is how far the command goes where it ends well; left out, it may go anywhere.
 	reach func(*lang.Command) reach
 	// why explains a step that ended well; left out, the changes speak.
-	why func(*history.Step, *call) string
+	why func(*evidence) string
 	// reasons are what an errno of this call means.
 	reasons []reason
 	// failed says what holds after a failure that left no change; left out, it is that nothing has changed.
@@ -116,6 +116,7 @@ type call struct {
 	cmd    *lang.Command
 	action *Action
 	history.Outcome
+	args       arguments      // of the command
 	ending     subject.Ending // of the last instruction that was injected
 	names      history.Names  // after the action
 	current    string
@@ -123,10 +124,8 @@ type call struct {
 	minor      uint64 // faults of the process before the action
 	major      uint64
 	opened     *fileFacts // the file that an mmap opened
-	mode       string     // and how: O_RDWR
 	child      string     // the label of a new child
 	mapsShared uint64     // bytes of shared memory that an mmap can bring in
-	from       uint64     // where an mremap found its range: its name may have moved on
 	note       string     // what the action itself has to say beside the changes
 }
 

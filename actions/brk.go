@@ -13,9 +13,9 @@ var brkAction = Action{
 		{Name: "to", Kind: lang.KindShift, Default: "+4p", Help: "+Q to grow, -Q to shrink, or where it should end"}}},
 	calls: []uintptr{sysBrk},
 	run:   runBrk,
-	why: func(st *history.Step, _ *call) string {
-		for _, ch := range st.Changes {
-			if ch.Process == st.Process {
+	why: func(e *evidence) string {
+		for _, ch := range e.st.Changes {
+			if ch.Process == e.st.Process {
 				switch ch.Kind {
 				case vmspace.ChangeMapped:
 					return fmt.Sprintf("The heap begins: %s mapped as [heap], no memory yet.", plural(ch.Pages, "page"))
@@ -39,15 +39,7 @@ func runBrk(c *call) error {
 	if err != nil || !ok {
 		return err
 	}
-	shift, _ := c.cmd.Shift("to")
-	want := now
-	if shift.Relative {
-		if want, err = shift.Offset.Apply(now, c.pageSize()); err != nil {
-			return c.cmd.ErrorIn("to", err.Error(), "")
-		}
-	} else {
-		want, _, err = c.locate("to", shift.Place)
-	}
+	want, err := c.heapEnd(now)
 	if err != nil {
 		return err
 	}
@@ -62,4 +54,21 @@ func runBrk(c *call) error {
 		c.Result = history.Errno("ENOMEM")
 	}
 	return nil
+}
+
+// heapEnd is the end of the heap that the command asks for, where it ends at now; the arguments of the call tell it too.
+func (c *call) heapEnd(now uint64) (want uint64, err error) {
+	shift, _ := c.cmd.Shift("to")
+	if shift.Relative {
+		if want, err = shift.Offset.Apply(now, c.pageSize()); err != nil {
+			err = c.cmd.ErrorIn("to", err.Error(), "")
+		}
+	} else {
+		want, _, err = c.locate("to", shift.Place)
+	}
+	if err != nil {
+		want = now
+	}
+	c.args.args = []argument{{param: "to", number: want}}
+	return want, err
 }

@@ -15,18 +15,6 @@ import (
 
 // What the rows of several calls ask of the evidence, and the rows that several calls share.
 
-// size is a quantity argument in bytes, 0 where there is none.
-func (e *evidence) size(param string) uint64 {
-	n, _ := e.quantity(param, 0)
-	return n
-}
-
-// address is where a place argument points, 0 where there is none.
-func (e *evidence) address(param string) uint64 {
-	a, _, _ := e.place(param)
-	return a
-}
-
 // pageEnd rounds up to whole pages as the kernel does: past the last address it is 0 again.
 func (e *evidence) pageEnd(n uint64) uint64 { return (n + e.pageSize() - 1) &^ (e.pageSize() - 1) }
 
@@ -190,9 +178,9 @@ func (e *evidence) overcommit(more uint64) string {
 }
 
 // past yields the steps of the process so far, the last one first.
-func (e *evidence) past() iter.Seq[*history.Step] {
+func (e *evidence) earlier() iter.Seq[*history.Step] {
 	return func(yield func(*history.Step) bool) {
-		for _, st := range slices.Backward(e.s.History()) {
+		for _, st := range slices.Backward(e.past) {
 			if st.PID == e.st.PID && !yield(st) {
 				return
 			}
@@ -225,8 +213,7 @@ func (e *evidence) widestText(top uint64) string {
 }
 
 // openFileFacts says what is known of the descriptor that an mmap names.
-func openFileFacts(pid int, c *call) *fileFacts {
-	fd, _ := c.cmd.Number("fd")
+func openFileFacts(pid int, fd int64) *fileFacts {
 	base := fmt.Sprintf("/proc/%d/", pid)
 	link := filepath.Join(base, "fd", strconv.FormatInt(fd, 10))
 	info, err := os.Stat(link)

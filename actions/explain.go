@@ -15,22 +15,19 @@ import (
 // Rules: a sentence says only what the snapshots and the outcome show; the kernel's reason is said where the evidence singles it out.
 
 // explain gives the sentences for a step.
-func explain(st *history.Step, c *call) string {
-	if c.note != "" {
-		return c.note
-	}
+func explain(e *evidence) string {
+	a := actionOf(e.verb)
 	switch {
-	case st.Result.Ending == history.EndedSignal:
-		return explainSignal(st, c)
-	case st.Result == history.Timeout:
+	case e.st.Result.Ending == history.EndedSignal:
+		return explainSignal(e)
+	case e.st.Result == history.Timeout:
 		return "It did not come back before its deadline: cowscope stopped it and put its registers back. The process lives."
-	case st.Result != history.OK:
-		return explainErrno(st, c)
+	case e.st.Result != history.OK:
+		return explainErrno(e, a)
+	case a.why != nil:
+		return a.why(e)
 	}
-	if c.action.why != nil {
-		return c.action.why(st, c)
-	}
-	return sentenceOf(st.Changes, st.After)
+	return sentenceOf(e.st.Changes, e.st.After)
 }
 
 func plural(n uint64, word string) string {
@@ -54,7 +51,8 @@ func changesOf(cs []vmspace.Change, label string, kind vmspace.ChangeKind) []vms
 	return out
 }
 
-func explainMmap(st *history.Step, c *call) string {
+func explainMmap(e *evidence) string {
+	st := e.st
 	pages := st.Focus.Pages(st.After.PageSize)
 	text := fmt.Sprintf("%s reserved, no memory yet: each page gets its frame when it is first touched.", plural(pages, "page"))
 	n := uint64(0)
@@ -74,20 +72,21 @@ func explainMmap(st *history.Step, c *call) string {
 		text += " It has the same letters and backing as its neighbour, so the kernel made them one mapping."
 	}
 	text += execOnlyText(st)
-	if asked, _ := c.quantity("length", 0); asked != st.Focus.Len() {
+	if asked := e.number("length"); asked != st.Focus.Len() {
 		kind := "pages"
-		if huge := c.poolPage(&settings{}); huge > 0 {
+		if huge := e.hugePage(); huge > 0 {
 			kind = "huge pages of " + sizeOf(huge)
 		}
 		text += fmt.Sprintf(" %s were asked for: a mapping is whole %s, the rest of the last one can be used too.", bytesCount(asked), kind)
 	}
-	if name, ok := c.cmd.Word("file"); ok {
-		text += fmt.Sprintf(" %s was opened (%s) and is closed again: the mapping itself keeps the file.", printable.Name(name), c.mode)
+	if name := e.text("file"); name != "" {
+		text += fmt.Sprintf(" %s was opened (%s) and is closed again: the mapping itself keeps the file.", printable.Name(name), e.file.mode)
 	}
 	return text
 }
 
-func explainMunmap(st *history.Step, c *call) string {
+func explainMunmap(e *evidence) string {
+	st := e.st
 	gone := append(changesOf(st.Changes, st.Process, vmspace.ChangeUnmapped), changesOf(st.Changes, st.Process, vmspace.ChangeShrunk)...)
 	if len(gone) == 0 {
 		return "Nothing was mapped there: unmapping a hole is no error."
@@ -103,7 +102,8 @@ func explainMunmap(st *history.Step, c *call) string {
 	return text
 }
 
-func explainMprotect(st *history.Step, c *call) string {
+func explainMprotect(e *evidence) string {
+	st := e.st
 	ch := changesOf(st.Changes, st.Process, vmspace.ChangePerms)
 	switch key := keyChanges(st); {
 	case len(ch) == 0 && key != "":
@@ -134,10 +134,11 @@ func place(st *history.Step, addr uint64) string {
 	return history.PlaceOf(st.Names, p, addr, st.After.PageSize)
 }
 
-func explainExec(st *history.Step, c *call) string {
+func explainExec(e *evidence) string {
+	st := e.st
 	text := "The code ran and came back. "
-	if c.ending.Trap {
-		text = fmt.Sprintf("The code ran to a trap at %s, such as a breakpoint instruction, and stopped there. ", place(st, c.ending.IP))
+	if e.trapped {
+		text = fmt.Sprintf("The code ran to a trap at %s, such as a breakpoint instruction, and stopped there. ", place(st, e.stoppedAt))
 	}
 	for _, ch := range changesOf(st.Changes, st.Process, vmspace.ChangePage) {
 		if !ch.Range.Overlaps(st.Focus) {
@@ -151,7 +152,8 @@ func explainExec(st *history.Step, c *call) string {
 	return text + accessText(st)
 }
 
-func explainAccess(st *history.Step, c *call) string {
+func explainAccess(e *evidence) string {
+	st := e.st
 	text := accessText(st)
 	if len(st.Bytes) > 0 {
 		text = "It read " + readText(st.Bytes) + ". " + text
@@ -299,9 +301,10 @@ func untouchedText(st *history.Step) string {
 	return "The faults changed no page's state."
 }
 
-func explainFork(st *history.Step, c *call) string {
+func explainFork(e *evidence) string {
+	st := e.st
 	shared := uint64(0)
-	if p := st.After.Process(c.child); p != nil {
+	if p := st.After.Process(e.child); p != nil {
 		for _, r := range p.Pages.All() {
 			if r.State == vmspace.COW {
 				shared += r.Pages
@@ -309,7 +312,7 @@ func explainFork(st *history.Step, c *call) string {
 		}
 	}
 	return fmt.Sprintf("%s is a copy of %s with the same addresses. No memory was copied: %s shared copy-on-write; mappings of files and shared memory start without page table entries.",
-		c.child, st.Process, pagesAre(shared))
+		e.child, st.Process, pagesAre(shared))
 }
 
 func pagesAre(n uint64) string {
@@ -319,13 +322,14 @@ func pagesAre(n uint64) string {
 	return fmt.Sprintf("%d anonymous pages are", n)
 }
 
-func explainDeath(st *history.Step, c *call) string {
-	text := fmt.Sprintf("%s %s.", c.p.Label, c.p.gone)
-	if p := st.After.Process(c.p.Label); p != nil && p.State == vmspace.Zombie {
-		text += fmt.Sprintf(" Its memory is free again; a zombie remains until %s waits for it.", c.p.Parent)
+func explainDeath(e *evidence) string {
+	st := e.st
+	text := fmt.Sprintf("%s %s.", st.Process, e.gone)
+	if p := st.After.Process(st.Process); p != nil && p.State == vmspace.Zombie {
+		text += fmt.Sprintf(" Its memory is free again; a zombie remains until %s waits for it.", e.parent)
 	}
 	for _, ch := range st.Changes {
-		if ch.Process != c.p.Label && ch.Kind == vmspace.ChangePage && ch.Was == vmspace.COW && ch.Is == vmspace.Anon {
+		if ch.Process != st.Process && ch.Kind == vmspace.ChangePage && ch.Was == vmspace.COW && ch.Is == vmspace.Anon {
 			return text + fmt.Sprintf(" What it shared with %s is %s's alone now.", ch.Process, ch.Process)
 		}
 	}

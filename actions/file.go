@@ -156,8 +156,9 @@ func quoted(b []byte) string {
 	return fmt.Sprintf("%q, %d", b, len(b))
 }
 
-func explainFile(st *history.Step, c *call) string {
-	switch c.action.Name {
+func explainFile(e *evidence) string {
+	st := e.st
+	switch e.verb {
 	case "cat":
 		if len(st.Bytes) == 0 {
 			return "Another program reads nothing there: the file ends before."
@@ -167,7 +168,7 @@ func explainFile(st *history.Step, c *call) string {
 		return "The name is gone. What is mapped of the file stays mapped, and the file lives until the last mapping of it goes."
 	}
 	text := "Done from outside, as another program would."
-	if seen := seenBy(st, c); seen != "" {
+	if seen := seenBy(e); seen != "" {
 		text += " " + seen
 	}
 	if change := sentenceOf(st.Changes, st.After); change != "" {
@@ -177,10 +178,9 @@ func explainFile(st *history.Step, c *call) string {
 }
 
 // seenBy says which mappings show what was written, and which have copies of their own.
-func seenBy(st *history.Step, c *call) string {
-	name, _ := c.cmd.Word("file")
-	offset, _ := c.quantity("offset", 0)
-	if c.action.Name != "fwrite" || st.Value == 0 {
+func seenBy(e *evidence) string {
+	st, name, offset := e.st, e.text("file"), e.number("offset")
+	if e.verb != "fwrite" || st.Value == 0 {
 		return ""
 	}
 	var show, keep []string

@@ -20,7 +20,7 @@ func (e *evidence) fileSize(m vmspace.Mapping) (uint64, bool) {
 			now = n.Range
 		}
 	}
-	if info, err := os.Stat(fmt.Sprintf("/proc/%d/map_files/%x-%x", e.pid, now.Start, now.End)); err == nil {
+	if info, err := os.Stat(fmt.Sprintf("/proc/%d/map_files/%x-%x", e.st.PID, now.Start, now.End)); err == nil {
 		return uint64(info.Size()), info.Mode().IsRegular()
 	}
 	info, err := os.Stat(m.Path)

@@ -24,10 +24,12 @@ func words(table []constant) []lang.Word {
 }
 
 // bits joins the constants whose words the command has, as a value and as strace writes them.
-func (c *call) bits(table []constant) (value uint64, names string) {
+func (c *call) bits(table []constant) (value uint64, names string) { return bitsOf(table, c.cmd.Has) }
+
+func bitsOf(table []constant, has func(word string) bool) (value uint64, names string) {
 	var parts []string
 	for _, k := range table {
-		if c.cmd.Has(k.word) {
+		if has(k.word) {
 			value |= k.value
 			parts = append(parts, k.name)
 		}

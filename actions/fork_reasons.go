@@ -47,7 +47,7 @@ func (e *evidence) tasks(user uint64) (n uint64) {
 		if _, err := strconv.Atoi(d.Name()); err != nil {
 			continue
 		}
-		text := e.text("/proc/" + d.Name() + "/status")
+		text := e.contents("/proc/" + d.Name() + "/status")
 		if uid, known := parseField(text, "Uid"); known && uid == user {
 			threads, _ := parseField(text, "Threads")
 			n += threads

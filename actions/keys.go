@@ -77,14 +77,10 @@ func (c *call) keyOf() int32 {
 	return int32(key)
 }
 
-// has says whether a process has a key: key 0 from the start, others from pkey_alloc. The kernel's own key
-// for execute-only memory does not count (mm_pkey_is_allocated in arch/x86/include/asm/pkeys.h).
-func (m *member) has(key int32) bool { return key >= 0 && key < 32 && m.allocated>>key&1 != 0 }
-
 // ownKey is the key that the kernel took for execute-only memory, 0 where no mapping shows it.
 func (e *evidence) ownKey() uint32 {
 	m, _ := e.some(vmspace.Everything, func(m vmspace.Mapping) bool {
-		return m.Perms&allLetters == vmspace.Exec && keyIn(m) != 0 && !e.p.has(int32(keyIn(m)))
+		return m.Perms&allLetters == vmspace.Exec && keyIn(m) != 0 && !e.hasKey(int32(keyIn(m)))
 	})
 	return keyIn(m)
 }
@@ -100,14 +96,14 @@ func keyIn(m vmspace.Mapping) uint32 {
 // forbidden finds a mapping of the range that the rights of the process do not allow to be accessed so.
 func (e *evidence) forbidden(r vmspace.Range, access func(vmspace.Mapping) vmspace.Access) (vmspace.Mapping, bool) {
 	return e.some(r, func(m vmspace.Mapping) bool {
-		return e.p.keys.Known && m.Smaps != nil && e.p.keys.Forbid(keyIn(m), access(m))
+		return e.keys.Known && m.Smaps != nil && e.keys.Forbid(keyIn(m), access(m))
 	})
 }
 
 // keyedText says that pages of m cannot be brought in.
 func (e *evidence) keyedText(m vmspace.Mapping, r vmspace.Range) string {
 	return fmt.Sprintf("%s has protection key %d, and with the rights of %s (PKRU 0x%08x) it may be %s, so its pages cannot be brought in.",
-		e.inside(m, r), keyIn(m), e.st.Process, e.p.keys.PKRU, history.KeyText(e.p.keys, keyIn(m)))
+		e.inside(m, r), keyIn(m), e.st.Process, e.keys.PKRU, history.KeyText(e.keys, keyIn(m)))
 }
 
 // shutOut says whether the rights of the process forbid what the kernel itself reads and writes for its
@@ -115,13 +111,13 @@ func (e *evidence) keyedText(m vmspace.Mapping, r vmspace.Range) string {
 func (e *evidence) shutOut() bool {
 	at, _ := subject.Text()
 	text, _ := e.before.MappingAt(at)
-	return e.p.keys.Known && (e.p.keys.Forbid(0, vmspace.Store) || e.p.keys.Forbid(keyIn(text), vmspace.Load))
+	return e.keys.Known && (e.keys.Forbid(0, vmspace.Store) || e.keys.Forbid(keyIn(text), vmspace.Load))
 }
 
 // keyless says whether this machine has no protection keys: smaps has a line for them where it has
 // (show_smap in fs/proc/task_mmu.c).
 func (e *evidence) keyless() bool {
-	smaps := e.text("/proc/self/smaps")
+	smaps := e.contents("/proc/self/smaps")
 	return smaps != "" && !strings.Contains(smaps, "\nProtectionKey:")
 }
 
@@ -138,7 +134,7 @@ func sayNoKeys(*evidence) string {
 func (e *evidence) keysText() string {
 	var own []string
 	for key := int32(1); key < vmspace.KeyCount; key++ {
-		if e.p.has(key) {
+		if e.hasKey(key) {
 			own = append(own, fmt.Sprint(key))
 		}
 	}

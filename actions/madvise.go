@@ -81,7 +81,8 @@ var noted = map[string]string{
 	"cold": "The pages will be among the first to go when memory is short.", "pageout": "What could be written out was; the rest stays.",
 }
 
-func explainMadvise(st *history.Step, c *call) string {
+func explainMadvise(e *evidence) string {
+	st := e.st
 	for _, ch := range st.Changes {
 		if ch.Process != st.Process || ch.Kind != vmspace.ChangePage {
 			continue
@@ -95,7 +96,7 @@ func explainMadvise(st *history.Step, c *call) string {
 			return placeRange(st, ch) + " is in swap now: the next touch brings it back."
 		}
 	}
-	advice, _ := c.cmd.Word("advice")
+	advice := e.words[0]
 	text := brought(st, advice)
 	if text == "" {
 		text = noted[advice]

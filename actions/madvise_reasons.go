@@ -33,7 +33,7 @@ var madviseReasons = []reason{
 	unfit("no file", "madvise(2)", "remove", fileless, "has no file to punch a hole into, nor is it shared memory"),
 	{"EINVAL", "no whole huge page", "madvise(2)", func(e *evidence) bool {
 		blocks, known := e.hugeBlocks()
-		return e.cmd.Has("collapse") && known && len(blocks) == 0
+		return e.has("collapse") && known && len(blocks) == 0
 	}, func(e *evidence) string {
 		size, _ := e.setting(hugeSize)
 		return fmt.Sprintf("no aligned block of %s lies wholly in the range and in one mapping, so there is nothing to make a huge page of.",
@@ -44,7 +44,7 @@ var madviseReasons = []reason{
 	splitsHuge((*evidence).pages),
 	{"EINVAL", "empty block", "mm/khugepaged.c, madvise_collapse", func(e *evidence) bool {
 		_, ok := e.emptyBlock()
-		return ok && e.cmd.Has("collapse")
+		return ok && e.has("collapse")
 	}, func(e *evidence) string {
 		at, _ := e.emptyBlock()
 		size, _ := e.setting(hugeSize)
@@ -97,13 +97,13 @@ var madviseReasons = []reason{
 	}, func(e *evidence) string {
 		return "a mapping would have to be split, but " + e.crowded() + " (madvise says EAGAIN where other calls say ENOMEM.)"
 	}},
-	{"EAGAIN", "pages in use", "madvise(2)", func(e *evidence) bool { return e.cmd.Has("collapse") },
+	{"EAGAIN", "pages in use", "madvise(2)", func(e *evidence) bool { return e.has("collapse") },
 		func(*evidence) string { return "pages of the range are in use just now; another try may succeed." }},
 	otherwise("EAGAIN", "madvise(2)", "the kernel was short of something for the moment; another try may succeed."),
 	{"EBUSY", "control group", "madvise(2)", nil, func(*evidence) string { return "the control group's memory does not suffice for a huge page." }},
 
 	holeIn("ENOMEM", "madvise(2)"),
-	{"ENOMEM", "no huge page", "madvise(2)", func(e *evidence) bool { return e.cmd.Has("collapse") },
+	{"ENOMEM", "no huge page", "madvise(2)", func(e *evidence) bool { return e.has("collapse") },
 		func(*evidence) string { return "no huge page is free: memory is too full, or in pieces too small." }},
 	otherwise("ENOMEM", "madvise(2)", "there was no memory for it."),
 }
@@ -116,7 +116,7 @@ func unfit(name, source, words string, bad func(vmspace.Mapping) bool, why strin
 func unfitFor(result, name, source, words string, bad func(vmspace.Mapping) bool, why string) reason {
 	return reason{result, name, source, func(e *evidence) bool {
 		_, ok := e.some(e.whole, bad)
-		return ok && slices.ContainsFunc(strings.Fields(words), e.cmd.Has)
+		return ok && slices.ContainsFunc(strings.Fields(words), e.has)
 	}, func(e *evidence) string {
 		m, _ := e.some(e.whole, bad)
 		return fmt.Sprintf("%s %s.", e.inside(m, e.whole), why)
@@ -128,11 +128,11 @@ func (e *evidence) adviceValue() uint64 {
 	return v
 }
 
-func (e *evidence) populates() bool { return e.cmd.Has("populate_read") || e.cmd.Has("populate_write") }
+func (e *evidence) populates() bool { return e.has("populate_read") || e.has("populate_write") }
 
 // populated is how an advice brings pages in.
 func (e *evidence) populated(vmspace.Mapping) vmspace.Access {
-	if e.cmd.Has("populate_write") {
+	if e.has("populate_write") {
 		return vmspace.Store
 	}
 	return vmspace.Load

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"strings"
 
-	"cowscope/actions/history"
 	"cowscope/actions/lang"
 	"cowscope/actions/subject"
 	"cowscope/vmspace"
@@ -20,9 +19,9 @@ var mincoreAction = Action{
 		holeIn("ENOMEM", "mincore(2)"),
 		otherwise("EAGAIN", "mincore(2)", "the kernel was short of memory for the moment."),
 	},
-	why: func(st *history.Step, _ *call) string {
+	why: func(e *evidence) string {
 		return fmt.Sprintf("%d of %s resident, in order: %s. For a file that means in the page cache, whether mapped here or not.",
-			st.Value, plural(st.Done, "page")+map[bool]string{true: " is", false: " are"}[st.Done == 1], vector(st.Bytes))
+			e.st.Value, plural(e.st.Done, "page")+map[bool]string{true: " is", false: " are"}[e.st.Done == 1], vector(e.st.Bytes))
 	},
 }
 

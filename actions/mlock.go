@@ -3,7 +3,6 @@ package actions
 import (
 	"fmt"
 
-	"cowscope/actions/history"
 	"cowscope/actions/lang"
 	"cowscope/vmspace"
 )
@@ -46,7 +45,7 @@ var munlockAction = Action{
 		_, _, err = c.syscall(sysMunlock, r.Start, r.Len())
 		return err
 	},
-	why: func(*history.Step, *call) string {
+	why: func(*evidence) string {
 		return "The pages stay where they are, and may be swapped out again."
 	},
 	reasons: munlockReasons,
@@ -89,11 +88,12 @@ var munlockallAction = Action{
 		}
 		return err
 	},
-	why: func(*history.Step, *call) string { return "Nothing is locked any more." },
+	why: func(*evidence) string { return "Nothing is locked any more." },
 }
 
 // explainLock says how many pages a lock brought in.
-func explainLock(st *history.Step, c *call) string {
+func explainLock(e *evidence) string {
+	st := e.st
 	n := uint64(0)
 	for _, ch := range st.Changes {
 		if ch.Process == st.Process && ch.Kind == vmspace.ChangePage && ch.Was == vmspace.None {
@@ -101,7 +101,7 @@ func explainLock(st *history.Step, c *call) string {
 		}
 	}
 	switch {
-	case c.cmd.Has("onfault"):
+	case e.has("onfault"):
 		return "Each page is locked when it is first touched; none was brought in for it."
 	case n > 0:
 		return fmt.Sprintf("Locking means being there: %s faulted in at once, and will not be swapped out.", plural(n, "page"))

@@ -66,7 +66,7 @@ var mlockallReasons = []reason{
 	mayLockNothing,
 	{"ENOMEM", "RLIMIT_MEMLOCK", "mlockall(2)", func(e *evidence) bool {
 		size, known := e.status("VmSize")
-		return known && e.cmd.Has("current") && size > e.rlimit(rlimitMemlock) && !e.may(capIPCLock)
+		return known && e.has("current") && size > e.rlimit(rlimitMemlock) && !e.may(capIPCLock)
 	}, func(e *evidence) string {
 		size, _ := e.status("VmSize")
 		return fmt.Sprintf("all mappings together have %s, and RLIMIT_MEMLOCK allows %s to a process without CAP_IPC_LOCK.",

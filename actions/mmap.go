@@ -68,7 +68,8 @@ func runMmap(c *call) error {
 		return err
 	}
 	size := c.pageSize()
-	if huge := c.poolPage(&settings{}); huge > 0 {
+	flags, names := c.bits(mmapFlags)
+	if huge := poolPage(flags, &settings{}); huge > 0 {
 		size = huge
 	}
 	whole := (length + size - 1) &^ (size - 1) // 0 where it does not fit 64 bits: that is refused
@@ -80,7 +81,6 @@ func runMmap(c *call) error {
 		return err
 	}
 	prot, _ := c.cmd.Prot("prot")
-	flags, names := c.bits(mmapFlags)
 	at := "NULL"
 	if addr != 0 {
 		at = fmt.Sprintf("0x%x", addr)
@@ -110,8 +110,7 @@ func runMmap(c *call) error {
 
 // poolPage is the size of the pages that an mmap takes from a pool of huge pages, whole ones (mm/mmap.c, ksys_mmap_pgoff); 0 where it
 // takes none.
-func (c *call) poolPage(l *settings) uint64 {
-	flags, _ := c.bits(mmapFlags)
+func poolPage(flags uint64, l *settings) uint64 {
 	switch log := flags >> 26 & 0x3f; {
 	case flags&0x40000 == 0:
 		return 0

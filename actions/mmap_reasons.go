@@ -11,79 +11,78 @@ import (
 // What mmap refuses. Where no other source is named, the order is that of ksys_mmap_pgoff and do_mmap in mm/mmap.c.
 
 var mmapReasons = []reason{
-	{"EINVAL", "offset", "mmap(2)", func(e *evidence) bool { return e.size("offset")%e.pageSize() != 0 },
+	{"EINVAL", "offset", "mmap(2)", func(e *evidence) bool { return e.number("offset")%e.pageSize() != 0 },
 		func(e *evidence) string {
-			return fmt.Sprintf("the offset %d is not a multiple of the page size, %d.", e.size("offset"), e.pageSize())
+			return fmt.Sprintf("the offset %d is not a multiple of the page size, %d.", e.number("offset"), e.pageSize())
 		}},
 	{"EINVAL", "huge page size", "mm/hugetlb.c, hstate_sizelog", func(e *evidence) bool { return e.hugePage() > 0 && !e.hugeKnown() },
 		func(e *evidence) string {
 			return fmt.Sprintf("this kernel has no huge pages of %s.", sizeOf(e.hugePage()))
 		}},
 	{"EINVAL", "hugetlb with a file", "mm/mmap.c, ksys_mmap_pgoff", func(e *evidence) bool {
-		return e.file != nil && e.hugePage() > 0 && !e.cmd.Has("anon")
+		return e.mapsFile() && e.hugePage() > 0
 	}, func(e *evidence) string {
 		return fmt.Sprintf("hugetlb takes memory from the pool of huge pages, and %s is a file elsewhere; hugetlb goes with anon.", e.file.name)
 	}},
-	{"EINVAL", "length", "mmap(2)", func(e *evidence) bool { return e.size("length") == 0 },
+	{"EINVAL", "length", "mmap(2)", func(e *evidence) bool { return e.number("length") == 0 },
 		func(*evidence) string { return "the length is 0." }},
 	{"EINVAL", "length wraps", "mm/mmap.c, ksys_mmap_pgoff", func(e *evidence) bool { return e.hugePage() > 0 && e.asked().Len() == 0 },
 		func(*evidence) string {
 			return "rounded up to whole huge pages, the length does not fit 64 bits."
 		}},
-	{"EINVAL", "fixed address", "mmap(2)", func(e *evidence) bool { return e.fixed() && e.address("addr")%e.pageSize() != 0 },
+	{"EINVAL", "fixed address", "mmap(2)", func(e *evidence) bool { return e.fixed() && e.number("addr")%e.pageSize() != 0 },
 		func(e *evidence) string {
-			return fmt.Sprintf("the fixed address 0x%x is not a multiple of the page size, %d.", e.address("addr"), e.pageSize())
+			return fmt.Sprintf("the fixed address 0x%x is not a multiple of the page size, %d.", e.number("addr"), e.pageSize())
 		}},
 	{"EINVAL", "fixed huge address", "fs/hugetlbfs/inode.c, hugetlb_get_unmapped_area",
-		func(e *evidence) bool { return e.fixed() && e.hugePage() > 0 && e.address("addr")%e.hugePage() != 0 },
+		func(e *evidence) bool { return e.fixed() && e.hugePage() > 0 && e.number("addr")%e.hugePage() != 0 },
 		func(e *evidence) string {
-			return fmt.Sprintf("the fixed address 0x%x is not a multiple of the huge page size, %s.", e.address("addr"), sizeOf(e.hugePage()))
+			return fmt.Sprintf("the fixed address 0x%x is not a multiple of the huge page size, %s.", e.number("addr"), sizeOf(e.hugePage()))
 		}},
 	{"EINVAL", "no sharing", "mmap(2)", func(e *evidence) bool { return e.sharing() == 0 },
 		func(*evidence) string { return "it must be private or shared; neither was given." }},
-	{"EINVAL", "validate without file", "mmap(2)", func(e *evidence) bool { return e.sharing() == 3 && e.cmd.Has("anon") && e.hugePage() == 0 },
+	{"EINVAL", "validate without file", "mmap(2)", func(e *evidence) bool { return e.sharing() == 3 && e.has("anon") && e.hugePage() == 0 },
 		func(e *evidence) string {
-			if e.cmd.Has("shared_validate") {
+			if e.has("shared_validate") {
 				return "shared_validate is for files; anonymous memory is private or shared."
 			}
 			return "private and shared together are the number 3, which is shared_validate, and that is for files; anonymous memory is one or the other."
 		}},
 	{"EINVAL", "growsdown", "mm/mmap.c, do_mmap", func(e *evidence) bool {
-		return e.cmd.Has("growsdown") && (e.sharing() != 2 || e.file != nil || e.hugePage() > 0)
+		return e.has("growsdown") && (e.sharing() != 2 || e.mapsFile() || e.hugePage() > 0)
 	}, func(*evidence) string { return "only private anonymous memory can grow downwards as a stack does." }},
 	{"EINVAL", "huge offset", "fs/hugetlbfs/inode.c, hugetlbfs_file_mmap", func(e *evidence) bool {
-		return e.hugePage() > 0 && e.size("offset")%e.hugePage() != 0
+		return e.hugePage() > 0 && e.number("offset")%e.hugePage() != 0
 	}, func(e *evidence) string {
-		return fmt.Sprintf("the offset %d is not a multiple of the huge page size, %s.", e.size("offset"), sizeOf(e.hugePage()))
+		return fmt.Sprintf("the offset %d is not a multiple of the huge page size, %s.", e.number("offset"), sizeOf(e.hugePage()))
 	}},
 	splitsLent((*evidence).replaced),
 	splitsHuge((*evidence).replaced),
 	otherwise("EINVAL", "mmap(2)", "the kernel, or the driver behind the file, refuses this mix of length, flags, offset and address."),
 
-	{"EBADF", "no descriptor", "mmap(2)", func(e *evidence) bool { return !e.cmd.Has("anon") && !e.cmd.Given("fd") && !e.cmd.Given("file") },
+	{"EBADF", "no descriptor", "mmap(2)", func(e *evidence) bool { return !e.has("anon") && !e.passed("fd") && !e.passed("file") },
 		func(*evidence) string { return "without anon it needs a file: name one with file=NAME." }},
-	{"EBADF", "not open", "mmap(2)", func(e *evidence) bool { return !e.cmd.Has("anon") && e.file == nil },
+	{"EBADF", "not open", "mmap(2)", func(e *evidence) bool { return !e.has("anon") && e.file == nil },
 		func(e *evidence) string {
-			fd, _ := e.cmd.Number("fd")
-			return fmt.Sprintf("file descriptor %d is not open in %s.", fd, e.st.Process)
+			return fmt.Sprintf("file descriptor %d is not open in %s.", int64(e.number("fd")), e.st.Process)
 		}},
 	otherwise("EBADF", "mmap(2)", "the file descriptor is not open, or was opened as a mere path (O_PATH)."),
 
-	{"EACCES", "not readable", "mmap(2)", func(e *evidence) bool { return e.file != nil && !e.file.readable },
+	{"EACCES", "not readable", "mmap(2)", func(e *evidence) bool { return e.mapsFile() && !e.file.readable },
 		func(e *evidence) string {
 			return fmt.Sprintf("%s is not open for reading, and every mapping of a file needs that, one that is only written too.", e.file.name)
 		}},
-	{"EACCES", "not writable", "mmap(2)", func(e *evidence) bool { return e.file != nil && e.sharing() != 2 && e.writes() && !e.file.writable },
+	{"EACCES", "not writable", "mmap(2)", func(e *evidence) bool { return e.mapsFile() && e.sharing() != 2 && e.writes() && !e.file.writable },
 		func(e *evidence) string {
 			return fmt.Sprintf("%s is open for reading only, and a shared mapping with w would write to it; private would not.", e.file.name)
 		}},
 	otherwise("EACCES", "mmap(2)", "the file is not open for what was asked, may only be appended to (chattr +a), or a security module forbids it."),
 
-	{"ENODEV", "directory", "mmap(2)", func(e *evidence) bool { return e.file != nil && e.file.dir },
+	{"ENODEV", "directory", "mmap(2)", func(e *evidence) bool { return e.mapsFile() && e.file.dir },
 		func(e *evidence) string {
 			return fmt.Sprintf("%s is a directory; only files can be mapped.", e.file.name)
 		}},
-	{"ENODEV", "unmappable", "mmap(2)", func(e *evidence) bool { return e.file != nil },
+	{"ENODEV", "unmappable", "mmap(2)", func(e *evidence) bool { return e.mapsFile() },
 		func(e *evidence) string {
 			return fmt.Sprintf("%s cannot be mapped: its driver or file system has no way to.", e.file.name)
 		}},
@@ -99,16 +98,16 @@ var mmapReasons = []reason{
 
 	{"EOVERFLOW", "past the largest offset", "mm/mmap.c, file_mmap_ok", nil, func(e *evidence) string {
 		return fmt.Sprintf("offset 0x%x and %s more reach past the largest offset that a file here can have.",
-			e.size("offset"), sizeOf(e.asked().Len()))
+			e.number("offset"), sizeOf(e.asked().Len()))
 	}},
 
 	{"EOPNOTSUPP", "fixed_noreplace validated", "mm/mmap.c, LEGACY_MAP_MASK", func(e *evidence) bool {
-		return e.validated() && e.unvalidated() != "" && !e.cmd.Has("sync")
+		return e.validated() && e.unvalidated() != "" && !e.has("sync")
 	}, func(e *evidence) string {
 		return "shared_validate refuses every flag that is younger than itself, or of another processor, unless the file supports it, and " +
 			e.unvalidated() + " is one: use shared."
 	}},
-	{"EOPNOTSUPP", "sync", "mmap(2)", func(e *evidence) bool { return e.cmd.Has("sync") },
+	{"EOPNOTSUPP", "sync", "mmap(2)", func(e *evidence) bool { return e.has("sync") },
 		func(*evidence) string {
 			return "MAP_SYNC is for files on memory that keeps its contents (DAX); this file is not on such."
 		}},
@@ -120,10 +119,10 @@ var mmapReasons = []reason{
 	{"ENFILE", "open files", "mmap(2)", nil, func(*evidence) string { return "the system has as many open files as fs.file-max allows." }},
 
 	{"EAGAIN", "locked memory", "mmap(2)", func(e *evidence) bool {
-		return (e.cmd.Has("locked") || e.p.locksFuture) && e.overMemlock(e.asked().Len())
+		return (e.has("locked") || e.locksFuture) && e.overMemlock(e.asked().Len())
 	}, func(e *evidence) string {
 		text := e.memlockText(e.asked().Len())
-		if !e.cmd.Has("locked") {
+		if !e.has("locked") {
 			text += " (mlockall future locks every new mapping.)"
 		}
 		return text
@@ -133,28 +132,28 @@ var mmapReasons = []reason{
 	sealed("sealed", "mseal(2)", (*evidence).replaced),
 	{"EPERM", "too low", "proc_sys_vm(5), mmap_min_addr", func(e *evidence) bool {
 		least, known := e.setting(minAddr)
-		return known && e.fixed() && e.address("addr") < least && !e.may(capSysRawIO)
+		return known && e.fixed() && e.number("addr") < least && !e.may(capSysRawIO)
 	}, func(e *evidence) string {
 		least, _ := e.setting(minAddr)
 		return fmt.Sprintf("0x%x lies below vm.mmap_min_addr, 0x%x, so that a NULL pointer never finds memory; only CAP_SYS_RAWIO may map there.",
-			e.address("addr"), least)
+			e.number("addr"), least)
 	}},
-	{"EPERM", "may lock nothing", "mmap(2)", func(e *evidence) bool { return e.cmd.Has("locked") && e.lockNothing() },
+	{"EPERM", "may lock nothing", "mmap(2)", func(e *evidence) bool { return e.has("locked") && e.lockNothing() },
 		func(*evidence) string {
 			return "RLIMIT_MEMLOCK is 0: a process without CAP_IPC_LOCK may lock nothing."
 		}},
 	{"EPERM", "file sealed", "F_ADD_SEALS of fcntl(2)", func(e *evidence) bool {
-		return e.file != nil && e.sharing() != 2 && e.writes() && strings.HasPrefix(e.file.name, "/memfd:")
+		return e.mapsFile() && e.sharing() != 2 && e.writes() && strings.HasPrefix(e.file.name, "/memfd:")
 	}, func(e *evidence) string {
 		return fmt.Sprintf("%s is sealed against writing (F_SEAL_WRITE), and a shared mapping with w writes to it.", e.file.name)
 	}},
-	{"EPERM", "noexec", "mmap(2)", func(e *evidence) bool { return e.file != nil && e.prot()&vmspace.Exec != 0 },
+	{"EPERM", "noexec", "mmap(2)", func(e *evidence) bool { return e.mapsFile() && e.prot&vmspace.Exec != 0 },
 		func(e *evidence) string {
 			return fmt.Sprintf("%s may not be mapped with x: its file system is noexec, or a security module forbids it.", e.file.name)
 		}},
 	otherwise("EPERM", "mmap(2)", "a seal, vm.mmap_min_addr, a noexec file system or a security module forbids it."),
 
-	{"ENOMEM", "length wraps", "mm/mmap.c, do_mmap", func(e *evidence) bool { return e.pageEnd(e.size("length")) == 0 },
+	{"ENOMEM", "length wraps", "mm/mmap.c, do_mmap", func(e *evidence) bool { return e.pageEnd(e.number("length")) == 0 },
 		func(*evidence) string { return "rounded up to whole pages, the length does not fit 64 bits." }},
 	{"ENOMEM", "too many mappings", "proc_sys_vm(5), max_map_count", func(e *evidence) bool {
 		_, most, known := e.room()
@@ -166,13 +165,13 @@ var mmapReasons = []reason{
 		return fmt.Sprintf("%s do not fit below 0x%x, the end of the user's addresses.", sizeOf(e.asked().Len()), userTop())
 	}},
 	{"ENOMEM", "past the end", "mm/mmap.c, __get_unmapped_area", func(e *evidence) bool {
-		return userTop() > 0 && e.fixed() && e.address("addr") > userTop()-e.asked().Len()
+		return userTop() > 0 && e.fixed() && e.number("addr") > userTop()-e.asked().Len()
 	}, func(e *evidence) string {
 		return fmt.Sprintf("0x%x and %s more reach past 0x%x, the end of the user's addresses.",
-			e.address("addr"), sizeOf(e.asked().Len()), userTop())
+			e.number("addr"), sizeOf(e.asked().Len()), userTop())
 	}},
 	{"ENOMEM", "32bit", "arch/x86/kernel/sys_x86_64.c, find_start_end", func(e *evidence) bool {
-		return runtime.GOARCH == "amd64" && e.cmd.Has("32bit") && !e.fixed() && e.asked().Len() > e.widest(low32)
+		return runtime.GOARCH == "amd64" && e.has("32bit") && !e.fixed() && e.asked().Len() > e.widest(low32)
 	}, func(e *evidence) string {
 		return fmt.Sprintf("with 32bit the kernel looks between 0x%x and 0x%x only, and the largest hole there has %s.",
 			low32.Start, low32.End, sizeOf(e.widest(low32)))
@@ -183,7 +182,7 @@ var mmapReasons = []reason{
 	{"ENOMEM", "RLIMIT_AS", "getrlimit(2)", func(e *evidence) bool { return e.over(rlimitAS, "VmSize", e.added()) },
 		func(e *evidence) string { return e.overText(rlimitAS, "VmSize", e.added()) }},
 	{"ENOMEM", "RLIMIT_DATA", "getrlimit(2)", func(e *evidence) bool {
-		return e.sharing() == 2 && e.writes() && !e.cmd.Has("growsdown") && e.over(rlimitData, "VmData", e.added())
+		return e.sharing() == 2 && e.writes() && !e.has("growsdown") && e.over(rlimitData, "VmData", e.added())
 	}, func(e *evidence) string { return e.overText(rlimitData, "VmData", e.added()) }},
 	splitsLent((*evidence).replaced).answered("ENOMEM", "mm/mmap.c, mmap_region before Linux 6.12"),
 	splitsHuge((*evidence).replaced).answered("ENOMEM", "mm/mmap.c, mmap_region before Linux 6.12"),
@@ -191,7 +190,7 @@ var mmapReasons = []reason{
 		func(e *evidence) string { return e.overcommit(e.added()) }},
 	{"ENOMEM", "no huge pages", "mmap(2)", func(e *evidence) bool {
 		free, known := e.hugeFree()
-		return known && e.hugePage() > 0 && !e.cmd.Has("noreserve") && e.asked().Len() > free*e.hugePage()
+		return known && e.hugePage() > 0 && !e.has("noreserve") && e.asked().Len() > free*e.hugePage()
 	}, func(e *evidence) string {
 		free, _ := e.hugeFree()
 		return fmt.Sprintf("%s of %s are needed, and the pool has %d to give (nr_hugepages sets how many there are).",
@@ -208,7 +207,7 @@ var low32 = vmspace.Range{Start: 0x40000000, End: 0x80000000}
 
 // lookedBelow is where the kernel stops to look for room.
 func (e *evidence) lookedBelow() uint64 {
-	if e.address("addr") > mapWindow() {
+	if e.number("addr") > mapWindow() {
 		return userTop()
 	}
 	return mapWindow()
@@ -216,8 +215,11 @@ func (e *evidence) lookedBelow() uint64 {
 
 func anything(vmspace.Mapping) bool { return true }
 
+// mapsFile says whether an mmap is of a file that something is known of; anonymous memory has none, whatever else was named.
+func (e *evidence) mapsFile() bool { return e.file != nil && !e.has("anon") }
+
 // fixed says whether the kernel must take the address as it is.
-func (e *evidence) fixed() bool { return e.cmd.Has("fixed") || e.cmd.Has("fixed_noreplace") }
+func (e *evidence) fixed() bool { return e.has("fixed") || e.has("fixed_noreplace") }
 
 // sharing is MAP_TYPE: 1 shared, 2 private, 3 shared_validate.
 func (e *evidence) sharing() uint64 {
@@ -227,41 +229,35 @@ func (e *evidence) sharing() uint64 {
 
 // validated says whether the kernel checks the flags against what the file supports.
 func (e *evidence) validated() bool {
-	return e.sharing() == 3 && (!e.cmd.Has("anon") || e.hugePage() > 0)
+	return e.sharing() == 3 && (!e.has("anon") || e.hugePage() > 0)
 }
 
 // unvalidated is a flag that shared_validate does not know (LEGACY_MAP_MASK), "" where there is none.
 func (e *evidence) unvalidated() string {
 	switch {
-	case e.cmd.Has("fixed_noreplace"):
+	case e.has("fixed_noreplace"):
 		return "fixed_noreplace"
-	case e.cmd.Has("32bit") && runtime.GOARCH != "amd64":
+	case e.has("32bit") && runtime.GOARCH != "amd64":
 		return "32bit"
 	}
 	return ""
 }
 
-// prot is a protection argument as letters.
-func (e *evidence) prot() vmspace.Perms {
-	p, _ := e.cmd.Prot("prot")
-	return vmspace.Perms(p) // the same bits: PROT_READ 1, PROT_WRITE 2, PROT_EXEC 4
-}
-
-func (e *evidence) writes() bool { return e.prot()&vmspace.Write != 0 }
+func (e *evidence) writes() bool { return e.prot&vmspace.Write != 0 }
 
 // asked is what an mmap asks for, in whole pages or huge pages; at 0 where it named no place.
 func (e *evidence) asked() vmspace.Range {
-	n := e.pageEnd(e.size("length"))
+	n := e.pageEnd(e.number("length"))
 	if h := e.hugePage(); h > 0 {
 		n = (n + h - 1) / h * h
 	}
-	at := e.address("addr")
+	at := e.number("addr")
 	return vmspace.Range{Start: at, End: at + n}
 }
 
 // replaced is what an mmap puts itself in the place of.
 func (e *evidence) replaced() vmspace.Range {
-	if e.cmd.Has("fixed") {
+	if e.has("fixed") {
 		return e.asked()
 	}
 	return vmspace.Range{}
@@ -281,14 +277,17 @@ func (e *evidence) added() uint64 {
 // file; noreserve exempts it unless the kernel never overcommits (accountable_mapping in mm/vma.c, shmem_acct_size in mm/shmem.c).
 func (e *evidence) promised() bool {
 	mode, _ := e.setting("/proc/sys/vm/overcommit_memory")
-	if e.hugePage() > 0 || e.cmd.Has("noreserve") && mode != 2 {
+	if e.hugePage() > 0 || e.has("noreserve") && mode != 2 {
 		return false
 	}
-	return e.sharing() == 2 && e.writes() || e.sharing() == 1 && e.cmd.Has("anon")
+	return e.sharing() == 2 && e.writes() || e.sharing() == 1 && e.has("anon")
 }
 
 // hugePage is the size of huge page that an mmap asks for, 0 if for none.
-func (e *evidence) hugePage() uint64 { return e.poolPage(&e.settings) }
+func (e *evidence) hugePage() uint64 {
+	flags, _ := e.bits(mmapFlags)
+	return poolPage(flags, &e.settings)
+}
 
 func (e *evidence) hugeKnown() bool { _, known := e.hugeFree(); return known }
 

@@ -49,7 +49,6 @@ func runMremap(c *call) error {
 	if !c.mayMove(r) {
 		return nil
 	}
-	c.from = r.Start
 	c.focus(r)
 	ret, ok, err := c.syscall(sysMremap, r.Start, r.Len(), size, flags, to)
 	if err != nil || !ok {
@@ -94,13 +93,14 @@ func mremapFlags(c *call) (bits uint64, names string) {
 	return bits, strings.Join(parts, "|")
 }
 
-func explainMremap(st *history.Step, c *call) string {
+func explainMremap(e *evidence) string {
+	st := e.st
 	switch {
-	case st.Value != c.from && c.cmd.Has("dontunmap"):
+	case st.Value != e.given.Start && e.has("dontunmap"):
 		return "The pages moved, frames and all: only page table entries were changed. The old range is still mapped, and empty."
-	case st.Value != c.from && mappedAt(st, c.from): // the old size was 0
+	case st.Value != e.given.Start && mappedAt(st, e.given.Start): // the old size was 0
 		return "Nothing moved: this is a second mapping of the same shared memory. Its pages are mapped when they are first touched here."
-	case st.Value != c.from:
+	case st.Value != e.given.Start:
 		return "The pages moved to another address, frames and all: no byte was copied, only page table entries."
 	}
 	if len(changesOf(st.Changes, st.Process, vmspace.ChangeShrunk))+len(changesOf(st.Changes, st.Process, vmspace.ChangeUnmapped)) > 0 {

@@ -10,9 +10,9 @@ import (
 
 var mremapReasons = []reason{
 	misaligned("mremap(2)"),
-	{"EINVAL", "new size 0", "mremap(2)", func(e *evidence) bool { return e.pageEnd(e.size("size")) == 0 },
+	{"EINVAL", "new size 0", "mremap(2)", func(e *evidence) bool { return e.pageEnd(e.number("size")) == 0 },
 		func(e *evidence) string {
-			if e.size("size") > 0 {
+			if e.number("size") > 0 {
 				return "rounded up to whole pages, the new size does not fit 64 bits."
 			}
 			return "the new size is 0; munmap takes a mapping away."
@@ -22,25 +22,25 @@ var mremapReasons = []reason{
 			return fmt.Sprintf("%s do not fit below 0x%x, the end of the user's addresses.", sizeOf(e.target().Len()), userTop())
 		}},
 	{"EINVAL", "past the end", "mm/mremap.c, check_mremap_params", func(e *evidence) bool {
-		return userTop() > 0 && e.cmd.Given("fixed") && e.target().Start > userTop()-e.target().Len()
+		return userTop() > 0 && e.passed("fixed") && e.target().Start > userTop()-e.target().Len()
 	}, func(e *evidence) string {
 		return fmt.Sprintf("0x%x and %s more reach past 0x%x, the end of the user's addresses.",
 			e.target().Start, sizeOf(e.target().Len()), userTop())
 	}},
-	{"EINVAL", "fixed address", "mremap(2)", func(e *evidence) bool { return e.address("fixed")%e.pageSize() != 0 },
+	{"EINVAL", "fixed address", "mremap(2)", func(e *evidence) bool { return e.number("fixed")%e.pageSize() != 0 },
 		func(e *evidence) string {
-			return fmt.Sprintf("the fixed address 0x%x is not a multiple of the page size, %d.", e.address("fixed"), e.pageSize())
+			return fmt.Sprintf("the fixed address 0x%x is not a multiple of the page size, %d.", e.number("fixed"), e.pageSize())
 		}},
-	{"EINVAL", "without maymove", "mremap(2)", func(e *evidence) bool { return e.placed() && !e.cmd.Has("maymove") },
+	{"EINVAL", "without maymove", "mremap(2)", func(e *evidence) bool { return e.placed() && !e.has("maymove") },
 		func(*evidence) string { return "fixed and dontunmap move the mapping, so they need maymove." }},
-	{"EINVAL", "dontunmap resizes", "mremap(2)", func(e *evidence) bool { return e.cmd.Has("dontunmap") && e.target().Len() != e.whole.Len() },
+	{"EINVAL", "dontunmap resizes", "mremap(2)", func(e *evidence) bool { return e.has("dontunmap") && e.target().Len() != e.whole.Len() },
 		func(e *evidence) string {
 			return fmt.Sprintf("dontunmap keeps the size: %s cannot become %s.", sizeOf(e.whole.Len()), sizeOf(e.target().Len()))
 		}},
 	{"EINVAL", "dontunmap rounds", "mm/mremap.c of Linux 6.16", func(e *evidence) bool {
-		return e.cmd.Has("dontunmap") && e.given.Len() != e.size("size") && !comparesRounded()
+		return e.has("dontunmap") && e.given.Len() != e.number("size") && !comparesRounded()
 	}, func(e *evidence) string {
-		return fmt.Sprintf("dontunmap keeps the size, and this kernel compares before it rounds: %d bytes are not %d.", e.given.Len(), e.size("size"))
+		return fmt.Sprintf("dontunmap keeps the size, and this kernel compares before it rounds: %d bytes are not %d.", e.given.Len(), e.number("size"))
 	}},
 	{"EINVAL", "overlap", "mremap(2)", func(e *evidence) bool { return e.placed() && e.target().Overlaps(e.whole) },
 		func(*evidence) string { return "the new range overlaps the old one." }},
@@ -49,7 +49,7 @@ var mremapReasons = []reason{
 	}, func(e *evidence) string {
 		return "an old size of 0 asks for a second mapping of the same pages, which only shared memory can have."
 	}},
-	{"EINVAL", "lent by the kernel", "mremap(2)", func(e *evidence) bool { return e.cmd.Has("dontunmap") && rigid(e.first()) },
+	{"EINVAL", "lent by the kernel", "mremap(2)", func(e *evidence) bool { return e.has("dontunmap") && rigid(e.first()) },
 		func(e *evidence) string {
 			return fmt.Sprintf("%s is lent by the kernel (VmFlags de or pf), and dontunmap would have it twice.", e.inside(e.first(), e.whole))
 		}},
@@ -71,7 +71,7 @@ var mremapReasons = []reason{
 	sealed("target sealed", "mseal(2)", (*evidence).taken),
 	{"EPERM", "too low", "proc_sys_vm(5), mmap_min_addr", func(e *evidence) bool {
 		least, known := e.setting(minAddr)
-		return known && e.cmd.Given("fixed") && e.target().Start < least && !e.may(capSysRawIO)
+		return known && e.passed("fixed") && e.target().Start < least && !e.may(capSysRawIO)
 	}, func(e *evidence) string {
 		least, _ := e.setting(minAddr)
 		return fmt.Sprintf("0x%x lies below vm.mmap_min_addr, 0x%x; only CAP_SYS_RAWIO may map there.", e.target().Start, least)
@@ -85,7 +85,7 @@ var mremapReasons = []reason{
 			return "the new range replaces the very mapping that it should be a second mapping of."
 		}},
 	{"EFAULT", "past the mapping", "mremap(2)", func(e *evidence) bool {
-		resizes := e.delta() > 0 || e.cmd.Has("dontunmap") && !e.cmd.Given("fixed") || e.placed() && e.target().Len() != e.whole.Len()
+		resizes := e.delta() > 0 || e.has("dontunmap") && !e.passed("fixed") || e.placed() && e.target().Len() != e.whole.Len()
 		return e.mapped() && resizes && e.first().End-e.given.Start < min(e.whole.Len(), e.target().Len())
 	}, func(e *evidence) string {
 		return fmt.Sprintf("the mapping ends at 0x%x, and a size is changed of one mapping at a time.", e.first().End)
@@ -109,18 +109,18 @@ var mremapReasons = []reason{
 	{"ENOMEM", "overcommit", "proc_sys_vm(5), overcommit_memory", func(e *evidence) bool {
 		return e.first().Smaps.HasFlag("ac") && e.overcommit(e.delta()) != ""
 	}, func(e *evidence) string { return e.overcommit(e.delta()) }},
-	{"ENOMEM", "copy without maymove", "mremap(2)", func(e *evidence) bool { return e.given.Empty() && !e.cmd.Has("maymove") && e.mapped() },
+	{"ENOMEM", "copy without maymove", "mremap(2)", func(e *evidence) bool { return e.given.Empty() && !e.has("maymove") && e.mapped() },
 		func(*evidence) string {
 			return "an old size of 0 asks for a second mapping of the same pages, somewhere else: it needs maymove."
 		}},
 	{"ENOMEM", "may not move", "mremap(2)", func(e *evidence) bool {
-		return !e.cmd.Has("maymove") && e.delta() > 0 && e.neighbour() != "" && !e.first().Smaps.HasFlag("ht")
+		return !e.has("maymove") && e.delta() > 0 && e.neighbour() != "" && !e.first().Smaps.HasFlag("ht")
 	}, func(e *evidence) string {
 		return fmt.Sprintf("it cannot grow where it is: %s; with maymove it could go elsewhere.", e.neighbour())
 	}},
-	noRoomToMove("no room to move", "mm/mremap.c, prep_move_vma", 3, func(e *evidence) bool { return e.cmd.Has("maymove") }),
+	noRoomToMove("no room to move", "mm/mremap.c, prep_move_vma", 3, func(e *evidence) bool { return e.has("maymove") }),
 	{"ENOMEM", "no hole", "mremap(2)", func(e *evidence) bool {
-		return !e.cmd.Given("fixed") && e.tooWide(e.target().Len(), mapWindow())
+		return !e.passed("fixed") && e.tooWide(e.target().Len(), mapWindow())
 	}, func(e *evidence) string { return e.widestText(mapWindow()) }},
 	otherwise("ENOMEM", "mremap(2)", "there is no room: the address space, a limit, or the kernel's own memory."),
 }
@@ -147,7 +147,7 @@ func (e *evidence) mapped() bool {
 }
 
 // placed says whether the kernel takes the new address as it is; with dontunmap it is 0 where none was given.
-func (e *evidence) placed() bool { return e.cmd.Given("fixed") || e.cmd.Has("dontunmap") }
+func (e *evidence) placed() bool { return e.passed("fixed") || e.has("dontunmap") }
 
 // tail is what an mremap cuts off.
 func (e *evidence) tail() vmspace.Range {
@@ -172,7 +172,7 @@ func (e *evidence) moved() vmspace.Range {
 
 // taken is what an mremap to a fixed address replaces.
 func (e *evidence) taken() vmspace.Range {
-	if e.cmd.Given("fixed") {
+	if e.passed("fixed") {
 		return e.target()
 	}
 	return vmspace.Range{}
@@ -185,9 +185,9 @@ func rigid(m vmspace.Mapping) bool { return flagged("de", "pf")(m) && !m.Smaps.H
 func (e *evidence) target() vmspace.Range {
 	at := e.given.Start
 	if e.placed() {
-		at = e.address("fixed")
+		at = e.number("fixed")
 	}
-	return vmspace.Range{Start: at, End: at + e.pageEnd(e.size("size"))}
+	return vmspace.Range{Start: at, End: at + e.pageEnd(e.number("size"))}
 }
 
 // delta is by how much an mremap lets a mapping grow.
@@ -197,7 +197,7 @@ func (e *evidence) delta() uint64 {
 
 // extra is how much an mremap adds to the address space: with dontunmap the old range stays.
 func (e *evidence) extra() uint64 {
-	if e.cmd.Has("dontunmap") {
+	if e.has("dontunmap") {
 		return e.whole.Len()
 	}
 	return e.delta()

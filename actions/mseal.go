@@ -3,7 +3,6 @@ package actions
 import (
 	"fmt"
 
-	"cowscope/actions/history"
 	"cowscope/actions/lang"
 )
 
@@ -20,7 +19,7 @@ var msealAction = Action{
 		_, _, err = c.syscall(sysMseal, r.Start, r.Len(), 0)
 		return err
 	},
-	why: func(*history.Step, *call) string {
+	why: func(*evidence) string {
 		return "Sealed (VmFlags sl): from now on munmap, mprotect and mremap of it answer EPERM. Nothing undoes a seal."
 	},
 	reasons: msealReasons,

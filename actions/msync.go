@@ -3,7 +3,6 @@ package actions
 import (
 	"fmt"
 
-	"cowscope/actions/history"
 	"cowscope/actions/lang"
 )
 
@@ -29,7 +28,7 @@ var msyncAction = Action{
 		_, _, err = c.syscall(sysMsync, r.Start, r.Len(), flags)
 		return err
 	},
-	why: func(st *history.Step, _ *call) string {
+	why: func(*evidence) string {
 		return "What was changed in a shared file mapping is on its way to the file; other readers saw it before. Elsewhere there is nothing to write."
 	},
 	reasons: msyncReasons,

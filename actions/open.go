@@ -67,8 +67,8 @@ func (c *call) open(f *os.File, name string, mode uint64, shown string) (uint64,
 		return 0, nil
 	}
 	info, err := f.Stat()
-	c.note, c.mode = "", shown
-	c.opened = &fileFacts{name: printable.Name(name), dir: err == nil && info.IsDir(), readable: mode != syscall.O_WRONLY, writable: mode != syscall.O_RDONLY}
+	c.note = ""
+	c.opened = &fileFacts{name: printable.Name(name), mode: shown, dir: err == nil && info.IsDir(), readable: mode != syscall.O_WRONLY, writable: mode != syscall.O_RDONLY}
 	return e.Value, nil
 }
 

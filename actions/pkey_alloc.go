@@ -24,12 +24,12 @@ var pkeyAllocAction = Action{
 		c.s.readKeys(c.p)
 		return nil
 	},
-	why: func(st *history.Step, c *call) string {
-		key := uint32(st.Value)
-		text := fmt.Sprintf("Key %d is %s's: memory that has it may be %s.", key, st.Process, history.KeyText(c.p.keys, key))
-		m, left := newEvidence(st, c).some(vmspace.Everything, func(m vmspace.Mapping) bool { return key != 0 && keyIn(m) == key })
+	why: func(e *evidence) string {
+		key := uint32(e.st.Value)
+		text := fmt.Sprintf("Key %d is %s's: memory that has it may be %s.", key, e.st.Process, history.KeyText(e.keys, key))
+		m, left := e.some(vmspace.Everything, func(m vmspace.Mapping) bool { return key != 0 && keyIn(m) == key })
 		if left {
-			return text + fmt.Sprintf(" %s has it already, from before it was freed.", place(st, m.Start))
+			return text + fmt.Sprintf(" %s has it already, from before it was freed.", place(e.st, m.Start))
 		}
 		return text + " None has it yet: pkey_mprotect gives it to a range."
 	},

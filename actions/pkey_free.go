@@ -3,7 +3,6 @@ package actions
 import (
 	"fmt"
 
-	"cowscope/actions/history"
 	"cowscope/actions/lang"
 )
 
@@ -20,13 +19,13 @@ var pkeyFreeAction = Action{
 		}
 		return err
 	},
-	why: func(_ *history.Step, c *call) string {
-		return fmt.Sprintf("pkey_alloc may hand key %d out again. Memory that has it keeps it, and the rights stay as they are.", c.keyOf())
+	why: func(e *evidence) string {
+		return fmt.Sprintf("pkey_alloc may hand key %d out again. Memory that has it keeps it, and the rights stay as they are.", e.key())
 	},
 	reasons: []reason{
 		noKeys("EINVAL", "pkeys(7)"),
 		{"EINVAL", "not allocated", "pkey_free(2)", nil, func(e *evidence) string {
-			return fmt.Sprintf("key %d is not its own to give back: %s", e.keyOf(), e.keysText())
+			return fmt.Sprintf("key %d is not its own to give back: %s", e.key(), e.keysText())
 		}},
 	},
 }

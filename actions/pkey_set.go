@@ -17,10 +17,10 @@ var pkeySetAction = Action{
 		{Name: "key", Kind: lang.KindNumber, Show: "KEY", Default: "1", Max: vmspace.KeyCount - 1, Help: "a protection key, allocated or not"},
 		paramKeyRights}},
 	run: runPkeySet,
-	why: func(st *history.Step, c *call) string {
-		key := uint32(c.keyOf())
+	why: func(e *evidence) string {
+		key := uint32(e.key())
 		return fmt.Sprintf("In %s, memory with key %d may be %s from now on. The rights are in a register of the processor: "+
-			"no call of the kernel was needed, and no page table has changed.", st.Process, key, history.KeyText(c.p.keys, key))
+			"no call of the kernel was needed, and no page table has changed.", e.st.Process, key, history.KeyText(e.keys, key))
 	},
 }
 

@@ -61,7 +61,7 @@ var mprotectReasons = []reason{
 // never finds a mapping of the range that may not get a letter that was asked for.
 func (e *evidence) never(flag string, letter vmspace.Perms) (vmspace.Mapping, bool) {
 	return e.some(e.whole, func(m vmspace.Mapping) bool {
-		return e.prot()&letter != 0 && m.Smaps != nil && !m.Smaps.HasFlag(flag)
+		return e.prot&letter != 0 && m.Smaps != nil && !m.Smaps.HasFlag(flag)
 	})
 }
 
@@ -82,7 +82,7 @@ func (e *evidence) charged() uint64 { return e.turned("ac", "nr", "ht") }
 
 var msyncReasons = []reason{
 	misaligned("msync(2)"),
-	{"EINVAL", "sync and async", "msync(2)", func(e *evidence) bool { return e.cmd.Has("sync") && e.cmd.Has("async") },
+	{"EINVAL", "sync and async", "msync(2)", func(e *evidence) bool { return e.has("sync") && e.has("async") },
 		func(*evidence) string { return "sync waits and async does not; only one of them can be asked for." }},
 	wraps("ENOMEM", "mm/msync.c"),
 	{"EBUSY", "locked", "msync(2)", nil, func(e *evidence) string {
@@ -126,7 +126,7 @@ var brkReasons = []reason{
 			return fmt.Sprintf("0x%x lies past 0x%x, the end of the user's addresses.", e.wanted(), userTop())
 		}},
 	{"ENOMEM", "locked memory", "mm/mmap.c, brk", func(e *evidence) bool {
-		return e.p.locksFuture && e.overMemlock(e.growth())
+		return e.locksFuture && e.overMemlock(e.growth())
 	}, func(e *evidence) string { return "mlockall future locks new pages: " + e.memlockText(e.growth()) }},
 	{"ENOMEM", "in the way", "mm/mmap.c, brk", func(e *evidence) bool { _, ok := e.obstacle(); return ok },
 		func(e *evidence) string {
@@ -146,18 +146,8 @@ var brkReasons = []reason{
 	otherwise("ENOMEM", "brk(2)", "there is no room, a limit was reached, or the kernel has no memory for its own records."),
 }
 
-// wanted is the end that was asked for: what the call gave back is the end as it was.
-func (e *evidence) wanted() uint64 {
-	shift, _ := e.cmd.Shift("to")
-	end, err := shift.Offset.Apply(e.st.Value, e.pageSize())
-	if !shift.Relative {
-		end, _, err = e.locate("to", shift.Place)
-	}
-	if err != nil {
-		return e.st.Value
-	}
-	return end
-}
+// wanted is the end that was asked for.
+func (e *evidence) wanted() uint64 { return e.number("to") }
 
 func (e *evidence) heap() (vmspace.Mapping, bool) {
 	return e.some(vmspace.Everything, func(m vmspace.Mapping) bool { return m.Kind() == vmspace.KindHeap })

@@ -25,41 +25,54 @@ type reason struct {
 	say    func(*evidence) string // ends with a full stop
 }
 
-// evidence is what a reason may rest on.
+// evidence is what an explanation may rest on.
 type evidence struct {
-	*call
-	st     *history.Step
+	st *history.Step
+	arguments
+	surroundings
 	before *vmspace.Process // the process that acted, as it was
-	given  vmspace.Range    // the range argument as it was written
-	whole  vmspace.Range    // and up to the end of its last page
-	file   *fileFacts       // of what a call maps; nil where it maps no file or nothing is known of it
+	whole  vmspace.Range    // the range argument, up to the end of its last page
 	settings
+}
+
+// surroundings is what is known beside a step and what was asked.
+type surroundings struct {
+	past         []*history.Step // the steps before this one, oldest first
+	file         *fileFacts      // that a call maps or names; nil where nothing is known of it
+	stoppedAt    uint64          // the instruction that foreign code was stopped at
+	trapped      bool            // by a trap of its own
+	keys         vmspace.Keys    // the rights of the process to protection keys
+	allocated    uint32          // the keys that it has, a bit each
+	locksFuture  bool            // mlockall future holds: new mappings are locked
+	child        string          // the label of a new child
+	gone, parent string          // how the process ended, and whose child it was
+}
+
+// hasKey says whether the process has a key: key 0 from the start, others from pkey_alloc. The kernel's own key for execute-only memory
+// does not count (mm_pkey_is_allocated in arch/x86/include/asm/pkeys.h).
+func (s *surroundings) hasKey(key int32) bool {
+	return key >= 0 && key < vmspace.KeyCount && s.allocated>>key&1 != 0
 }
 
 // fileFacts are what is known of the file that a call maps.
 type fileFacts struct {
 	name               string // for a sentence
 	dir                bool
-	readable, writable bool // as it was opened
+	readable, writable bool   // as it was opened
+	mode               string // how a command opened it: O_RDWR
 }
 
-func newEvidence(st *history.Step, c *call) *evidence {
-	e := &evidence{call: c, st: st, before: st.Before.Process(st.Process), settings: settings{pid: st.PID}}
+func newEvidence(st *history.Step, a arguments, around surroundings) *evidence {
+	e := &evidence{st: st, arguments: a, surroundings: around, before: st.Before.Process(st.Process), settings: settings{pid: st.PID}}
 	if e.before == nil {
 		e.before = &vmspace.Process{}
 	}
-	if c.cmd.Given("range") {
-		e.given, _ = c.rangeOf("range") // that it has an address, the call has shown
-		e.whole = vmspace.Range{Start: e.given.Start, End: e.pageEnd(e.given.End)}
-	}
-	if !c.cmd.Has("anon") {
-		e.file = c.opened
-	}
-	if c.cmd.Given("fd") && !c.cmd.Has("anon") {
-		e.file = openFileFacts(st.PID, c)
-	}
+	e.whole = vmspace.Range{Start: e.given.Start, End: e.pageEnd(e.given.End)}
 	return e
 }
+
+// pageSize is in bytes.
+func (e *evidence) pageSize() uint64 { return e.st.Before.PageSize }
 
 // reasonTable is a table with the name that its rows have before their own.
 type reasonTable struct {
@@ -84,13 +97,12 @@ func (e *evidence) reason(tables ...reasonTable) (string, bool) {
 func (r *reason) called(table string) string { return table + " " + r.result + " " + r.name }
 
 // explainErrno says why the kernel refused, and what the call left behind.
-func explainErrno(st *history.Step, c *call) string {
-	e := newEvidence(st, c)
-	text := "The kernel answered " + st.Result.String() + "."
-	if why, ok := e.reason(reasonTable{c.action.Name, c.action.reasons}, reasonTable{"any", anyReasons}); ok {
-		text = st.Result.String() + ": " + why
+func explainErrno(e *evidence, a *Action) string {
+	text := "The kernel answered " + e.st.Result.String() + "."
+	if why, ok := e.reason(reasonTable{a.Name, a.reasons}, reasonTable{"any", anyReasons}); ok {
+		text = e.st.Result.String() + ": " + why
 	}
-	return text + " " + e.leftBehind()
+	return text + " " + e.leftBehind(a.failed)
 }
 
 // anyReasons hold for every call.
@@ -105,7 +117,7 @@ var anyReasons = []reason{
 	{"EFAULT", "own memory", "pkeys(7)", (*evidence).shutOut,
 		func(e *evidence) string {
 			return fmt.Sprintf("the kernel goes to the caller's memory with the caller's rights, and those of %s (PKRU 0x%08x) forbid "+
-				"what this call needs: memory with key 0, or the program's text.", e.st.Process, e.p.keys.PKRU)
+				"what this call needs: memory with key 0, or the program's text.", e.st.Process, e.keys.PKRU)
 		}},
 	{"EINTR", "interrupted", "signal(7)", nil, func(*evidence) string { return "a signal came before it was done." }},
 }
@@ -113,8 +125,8 @@ var anyReasons = []reason{
 // callSince is the Linux that brought a call, where it is younger than the oldest kernel that still runs (syscalls(2)).
 var callSince = map[string]string{"mlock2": "4.4", "pkey_alloc": "4.9", "pkey_free": "4.9", "pkey_mprotect": "4.9", "mseal": "6.10"}
 
-// leftBehind says what a call that failed has changed all the same.
-func (e *evidence) leftBehind() string {
+// leftBehind says what a call that failed has changed all the same; nothing is the sentence for what changed nothing.
+func (e *evidence) leftBehind(nothing string) string {
 	var seen []vmspace.Change
 	for _, ch := range e.st.Changes {
 		if ch.Process == e.st.Process && slices.Contains(lasting, ch.Kind) {
@@ -122,8 +134,8 @@ func (e *evidence) leftBehind() string {
 		}
 	}
 	switch {
-	case len(seen) == 0 && e.action.failed != "":
-		return e.action.failed
+	case len(seen) == 0 && nothing != "":
+		return nothing
 	case len(seen) == 0:
 		return "Nothing has changed."
 	}

@@ -50,10 +50,12 @@ func (l *lab) foreseen(rows map[*reason]string, cmd *lang.Command) (held []strin
 	m := l.s.member(now.Current)
 	st := &history.Step{Process: m.Label, PID: m.PID, Before: now.After, After: now.After, Names: now.Names}
 	c := &call{s: l.s, p: m, cmd: cmd, action: actionOf(cmd.Verb.Name), names: now.Names}
+	c.args = c.arguments()
 	if c.action == &brkAction {
 		st.Value = l.raw(unix.SYS_BRK, 0) // what a refusal gives back
+		c.heapEnd(st.Value) // an unknown name is the line's mistake
 	}
-	e := newEvidence(st, c)
+	e := newEvidence(st, c.args, c.surroundings(st))
 	for i := range c.action.reasons {
 		if r := &c.action.reasons[i]; r.when != nil && byElimination[rows[r]] == "" && r.when(e) {
 			held = append(held, rows[r]+": "+r.say(e))

@@ -239,7 +239,7 @@ func (s *Session) perform(cmd *lang.Command) (*history.Step, error) {
 	if c.p = s.member(label); c.p == nil {
 		return nil, cmd.ErrorAt(cmd.ProcessSpan, "there is no process "+label, "there are: "+s.labels())
 	}
-	c.action = actionOf(cmd.Verb.Name)
+	c.action, c.args = actionOf(cmd.Verb.Name), c.arguments()
 	before, err := s.before(c)
 	if err != nil {
 		return nil, err
@@ -267,7 +267,9 @@ func (s *Session) perform(cmd *lang.Command) (*history.Step, error) {
 	if len(step.Predicted) > 0 {
 		step.Happened = happened(step, c)
 	}
-	step.Why = explain(step, c)
+	if step.Why = c.note; step.Why == "" {
+		step.Why = explain(newEvidence(step, c.args, c.surroundings(step)))
+	}
 	return step, nil
 }
 

@@ -32,8 +32,8 @@ const (
 	capSysRawIO = 17
 )
 
-// text is a file's text, "" where it cannot be read.
-func (l *settings) text(path string) string {
+// contents is a file's text, "" where it cannot be read.
+func (l *settings) contents(path string) string {
 	if t, ok := l.texts[path]; ok {
 		return t
 	}
@@ -49,7 +49,7 @@ func (l *settings) text(path string) string {
 }
 
 func (l *settings) ofProcess(file string) string {
-	return l.text(fmt.Sprintf("/proc/%d/%s", l.pid, file))
+	return l.contents(fmt.Sprintf("/proc/%d/%s", l.pid, file))
 }
 
 // rlimit is a soft limit of the process; one that is unlimited, or not known, holds nothing back.
@@ -60,12 +60,12 @@ func (l *settings) status(name string) (uint64, bool) { return parseField(l.ofPr
 
 // meminfo is a number of /proc/meminfo, in bytes where it counts memory.
 func (l *settings) meminfo(name string) (uint64, bool) {
-	return parseField(l.text("/proc/meminfo"), name)
+	return parseField(l.contents("/proc/meminfo"), name)
 }
 
 // setting is a number that a file of /proc/sys or /sys holds alone.
 func (l *settings) setting(path string) (uint64, bool) {
-	n, err := strconv.ParseUint(strings.TrimSpace(l.text(path)), 10, 64)
+	n, err := strconv.ParseUint(strings.TrimSpace(l.contents(path)), 10, 64)
 	return n, err == nil
 }
 

@@ -76,17 +76,17 @@ var signalReasons = []reason{
 		func(e *evidence) string { return e.denied() + "." }},
 	{"SIGSEGV/ACCERR", "foreign access", "sigaction(2)", func(e *evidence) bool {
 		_, ok := e.faulty()
-		return ok && e.cmd.Verb.Name == execAction.Name
+		return ok && e.verb == execAction.Name
 	}, func(e *evidence) string {
 		m, _ := e.faulty()
 		return fmt.Sprintf("the code at %s went to %s, which is mapped %s; whether to read, to write or to fetch an instruction, the kernel does not tell.",
-			e.at(e.ending.IP), e.at(e.st.Fault), m.Perms)
+			e.at(e.stoppedAt), e.at(e.st.Fault), m.Perms)
 	}},
 	otherwise("SIGSEGV/ACCERR", "sigaction(2)", "the mapping there does not allow the access."),
 
 	{"SIGSEGV/PKUERR", "execute only", "pkeys(7)", func(e *evidence) bool {
 		m := e.keyed()
-		return m.Perms&allLetters == vmspace.Exec && !e.p.has(int32(keyIn(m)))
+		return m.Perms&allLetters == vmspace.Exec && !e.hasKey(int32(keyIn(m)))
 	}, func(e *evidence) string {
 		m := e.keyed()
 		key := "a protection key"
@@ -98,12 +98,12 @@ var signalReasons = []reason{
 	}},
 	{"SIGSEGV/PKUERR", "protection key", "pkeys(7)", func(e *evidence) bool {
 		m := e.keyed()
-		return m.Smaps != nil && e.p.keys.Known && e.p.keys.Forbid(keyIn(m), vmspace.Store)
+		return m.Smaps != nil && e.keys.Known && e.keys.Forbid(keyIn(m), vmspace.Store)
 	}, func(e *evidence) string {
 		key := keyIn(e.keyed())
 		return fmt.Sprintf("%s has protection key %d, and with the rights of %s (PKRU 0x%08x) memory that has it may be %s, whatever its letters "+
 			"are. `pkey_set %d` would allow it, or pkey_mprotect with another key.",
-			e.at(e.st.Fault), key, e.st.Process, e.p.keys.PKRU, history.KeyText(e.p.keys, key), key)
+			e.at(e.st.Fault), key, e.st.Process, e.keys.PKRU, history.KeyText(e.keys, key), key)
 	}},
 	otherwise("SIGSEGV/PKUERR", "pkeys(7)", "the rights of the process to the protection key of that memory forbid the access."),
 
@@ -113,10 +113,10 @@ var signalReasons = []reason{
 				e.wild(), 64-addressBits())
 		}},
 	{"SIGSEGV/KERNEL", "privileged", "arch/x86/kernel/traps.c, exc_general_protection", func(e *evidence) bool {
-		return e.cmd.Verb.Name == execAction.Name
+		return e.verb == execAction.Name
 	}, func(e *evidence) string {
 		return fmt.Sprintf("the instruction at %s is for the kernel only, or goes to an address that is none (not canonical); the CPU does not say.",
-			e.at(e.ending.IP))
+			e.at(e.stoppedAt))
 	}},
 	otherwise("SIGSEGV/KERNEL", "sigaction(2)", "the CPU refused the instruction and names no address."),
 
@@ -148,15 +148,15 @@ var signalReasons = []reason{
 			e.at(e.st.Fault))
 	}},
 	{"SIGBUS/ADRALN", "alignment", "sigaction(2)", nil, func(e *evidence) string {
-		return fmt.Sprintf("the instruction at %s wants an address that is a multiple of the access's size, and got another.", e.at(e.ending.IP))
+		return fmt.Sprintf("the instruction at %s wants an address that is a multiple of the access's size, and got another.", e.at(e.stoppedAt))
 	}},
 	{"SIGBUS/KERNEL", "stack address", "arch/x86/kernel/traps.c, exc_stack_segment", nil, func(e *evidence) string {
-		return fmt.Sprintf("the instruction at %s went to the stack, and the stack pointer is no address (not canonical).", e.at(e.ending.IP))
+		return fmt.Sprintf("the instruction at %s went to the stack, and the stack pointer is no address (not canonical).", e.at(e.stoppedAt))
 	}},
 	otherwise("SIGBUS/OBJERR", "sigaction(2)", "the device behind the mapping failed."),
 	otherwise("SIGBUS/MCEERR_AR", "sigaction(2)", "the memory itself is broken: the CPU read what cannot be corrected."),
 
-	{"SIGILL/ILLOPN", "no protection keys", "pkeys(7)", func(e *evidence) bool { return e.cmd.Verb.Name == pkeySetAction.Name },
+	{"SIGILL/ILLOPN", "no protection keys", "pkeys(7)", func(e *evidence) bool { return e.verb == pkeySetAction.Name },
 		func(*evidence) string {
 			return "this processor has no protection keys, or the kernel does not use them: RDPKRU is no instruction here."
 		}},
@@ -184,7 +184,7 @@ func arithmetic(code, what string) reason { return foreign("SIGFPE/"+code, "arit
 // foreign is for an instruction of foreign code that is itself what is wrong.
 func foreign(result, name, what string) reason {
 	return reason{result, name, "sigaction(2)", nil, func(e *evidence) string {
-		return fmt.Sprintf("the instruction at %s %s.", e.at(e.ending.IP), what)
+		return fmt.Sprintf("the instruction at %s %s.", e.at(e.stoppedAt), what)
 	}}
 }
 
@@ -195,8 +195,8 @@ const allLetters = vmspace.Read | vmspace.Write | vmspace.Exec
 const stackGap = 256
 
 // explainSignal says what an instruction was stopped for, and that the process lives on.
-func explainSignal(st *history.Step, c *call) string {
-	e := newEvidence(st, c)
+func explainSignal(e *evidence) string {
+	st := e.st
 	text := "the CPU raised " + st.Result.String() + "."
 	if why, ok := e.reason(reasonTable{"signal", signalReasons}); ok {
 		text = why
@@ -206,7 +206,7 @@ func explainSignal(st *history.Step, c *call) string {
 	}
 	if st.Done > 0 {
 		unit := "byte"
-		if c.cmd.Verb.Name == touchAction.Name {
+		if e.verb == touchAction.Name {
 			unit = "page"
 		}
 		text += fmt.Sprintf(" Before it, %s went well.", plural(st.Done, unit))
@@ -242,14 +242,14 @@ func (e *evidence) denied() string {
 // access is what the instruction did, "" where that is not known. Foreign code that went to a page it may read, but not write, has
 // written: unless the address is its own, or near behind, where it was an instruction that could not be fetched.
 func (e *evidence) access() string {
-	switch verb := e.cmd.Verb.Name; {
-	case verb == readAction.Name, verb == touchAction.Name && !e.cmd.Has("write"):
+	switch verb := e.verb; {
+	case verb == readAction.Name, verb == touchAction.Name && !e.has("write"):
 		return vmspace.Load.String()
 	case verb != execAction.Name:
 		return vmspace.Store.String()
-	case e.st.Fault == e.ending.IP:
+	case e.st.Fault == e.stoppedAt:
 		return vmspace.Fetch.String()
-	case e.st.Fault-e.ending.IP > longestInstruction && e.lacks(vmspace.Write) && !e.lacks(vmspace.Read):
+	case e.st.Fault-e.stoppedAt > longestInstruction && e.lacks(vmspace.Write) && !e.lacks(vmspace.Read):
 		return vmspace.Store.String()
 	}
 	return ""
@@ -276,7 +276,7 @@ func (e *evidence) unmappedIn() *history.Step {
 	if _, ok := e.faulty(); ok {
 		return nil
 	}
-	for st := range e.past() {
+	for st := range e.earlier() {
 		for _, ch := range changesOf(st.Changes, e.st.Process, vmspace.ChangeUnmapped) {
 			if ch.Range.Contains(e.st.Fault) && st.Command != "" {
 				return st

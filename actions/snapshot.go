@@ -13,8 +13,8 @@ var snapshotAction = Action{
 		c.Result = history.OK
 		return nil
 	},
-	why: func(st *history.Step, _ *call) string {
-		if change := sentenceOf(st.Changes, st.After); change != "" {
+	why: func(e *evidence) string {
+		if change := sentenceOf(e.st.Changes, e.st.After); change != "" {
 			return "Something changed by itself: " + change
 		}
 		return "Every process was read in full: nothing is different."
