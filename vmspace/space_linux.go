@@ -78,19 +78,22 @@ func (r *Reader) readOnce(g *reading) error {
 	f.count = g.maps.Len()
 	budget, changed := r.budget, []Range(nil)
 	r.runs = r.runs[:0]
-	w := walk{files: f, list: g.maps, check: r.features.Query, idle: quiet, blanks: r.blanks}
-	err = w.run(r.workers(g), func(b *batch) error {
-		if err := r.stopped(); err != nil {
-			return err
-		}
-		changed = append(changed, b.changed...)
-		r.runs = joinRuns(r.runs, r.counted(b.runs, g.maps), g.maps)
-		return nil
-	})
+	all, err := r.readLikely(g)
+	if err == nil && !all {
+		w := walk{files: f, list: g.maps, check: r.features.Query, idle: quiet, blanks: r.blanks}
+		err = w.run(r.workers(g), func(b *batch) error {
+			if err := r.stopped(); err != nil {
+				return err
+			}
+			changed = append(changed, b.changed...)
+			r.runs = joinRuns(r.runs, r.counted(b.runs, g.maps), g.maps)
+			return nil
+		})
+		r.blanks = w.blanks
+	}
 	if err != nil {
 		return err
 	}
-	r.blanks = w.blanks
 	if !r.features.Query {
 		if changed, err = r.compareLists(g); err != nil {
 			return err

@@ -1,0 +1,75 @@
+package vmspace
+
+import (
+	"errors"
+	"slices"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// The page tables that the pages need are those that the kernel counts, so that nothing else need be read; and where a page came that
+// nobody told of, they are more.
+func TestReadLikely(t *testing.T) {
+	for _, o := range []Options{{NoScan: true, NoQuery: true}, {NoScan: true, NoQuery: true, NoFrames: true}} {
+		p := startPuppet(t)
+		const large uint64 = arena + 1<<40
+		p.mmap(large, 8<<30, rw, private)
+		p.must("call %d %d %d %d", unix.SYS_MADVISE, large, 8<<30, unix.MADV_NOHUGEPAGE)
+		full := newReader(t, o)
+		o.SparseSize = 1
+		r := newReader(t, o)
+		// The puppet is a Go program, which touches memory of its own at times: what is said of it is asked again.
+		likely := func(what string, yes bool) {
+			t.Helper()
+			said := !yes
+			for try := 0; try < 10 && said != yes; try++ {
+				said = true
+				for _, g := range r.begin(r.last, p.family()) {
+					err := g.files.need(&g.files.pagemap, "pagemap")
+					if err == nil {
+						g.maps, err = r.readMaps(g.files, List[Mapping]{}, g.stat)
+					}
+					all, err2 := r.readLikely(g)
+					if err := errors.Join(err, err2); err != nil {
+						t.Fatal(err)
+					}
+					said = said && (all || g.Label != "p1") // a child may have tables without pages: of what its parent has not handed on
+				}
+			}
+			if said != yes {
+				t.Errorf("%s: what is likely was all: %v", what, said)
+			}
+			got, want := read(t, r, p.family()), read(t, full, p.family())
+			for i, q := range got.Processes {
+				mine := func(q *Process) []Run { return runsIn(q.Pages, Range{large, large + 1<<40}) }
+				if a, b := mine(q), mine(want.Processes[i]); !slices.Equal(a, b) {
+					t.Errorf("%s: %s: %+v, read whole %+v", what, q.Label, a, b)
+				}
+			}
+		}
+		likely("nothing was touched", true)
+		p.store(large+5<<30, 1)
+		likely("a page that nobody told of", false)
+		likely("the same page again", true)
+		p.load(large + 7<<30)
+		likely("a zero page that nobody told of", false)
+		p.store(large+5<<30+pg, 1)
+		likely("a neighbour of what was there", true)
+		p.fork()
+		likely("a child", true)
+		p.must("call %d %d %d %d", unix.SYS_MADVISE, large+7<<30, pg, unix.MADV_DONTNEED)
+		likely("a table that is left over", false)
+		p.must("call %d %d %d", unix.SYS_MUNMAP, large+6<<30, 2<<30)
+		likely("the mapping ends before it", true)
+		p.mmap(large+8<<30, 2*block, rw, private)
+		p.must("call %d %d %d %d", unix.SYS_MADVISE, large+8<<30, 2*block, unix.MADV_HUGEPAGE)
+		p.store(large+8<<30, 1)
+		likely("a huge page", true)
+		p.mmap(large+9<<30, 2*block, rw, shared)
+		for at := uint64(large + 9<<30); at < large+9<<30+block+pg; at += pg {
+			p.store(at, 1)
+		}
+		likely("a block of shared memory that may be one huge page", false)
+	}
+}
