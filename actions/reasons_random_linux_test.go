@@ -53,7 +53,7 @@ func (l *lab) foreseen(rows map[*reason]string, cmd *lang.Command) (held []strin
 	c.args = c.arguments()
 	if c.action == &brkAction {
 		st.Value = l.raw(unix.SYS_BRK, 0) // what a refusal gives back
-		c.heapEnd(st.Value) // an unknown name is the line's mistake
+		c.heapEnd(st.Value)               // an unknown name is the line's mistake
 	}
 	e := newEvidence(st, c.args, c.surroundings(st))
 	for i := range c.action.reasons {

@@ -437,6 +437,7 @@ func (s *Session) Info() Info { return s.info }
 // waits until all is closed.
 func (s *Session) Close() (err error) {
 	s.closing.Do(func() {
+		s.reader.Stop()
 		err = s.tracer.Close()
 		s.reader.Close()
 		err = errors.Join(err, s.files.Close())

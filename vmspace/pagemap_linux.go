@@ -20,9 +20,10 @@ type pageReader struct {
 	nodes     bool   // ask move_pages where words leave the zero page open
 	lies      uint64 // bits of a pagemap word that are not believed
 	frames    bool
-	zeroFrame uint64 // the frame of the zero page; 0 where not known
-	lean      bool   // keep of the scan only what decides something (scanKept)
-	few       bool   // there is so little to read that a scan costs more than the words
+	zeroFrame uint64       // the frame of the zero page; 0 where not known
+	lean      bool         // keep of the scan only what decides something (scanKept)
+	few       bool         // there is so little to read that a scan costs more than the words
+	stopped   func() error // not nil once nobody waits for the reading any more
 	pace      pace
 
 	slice  []region
@@ -47,6 +48,9 @@ func (p *pageReader) read(f *procFiles, maps List[Mapping], windows []Range) ([]
 		c.begin(f.pagemap, maps, w)
 		for {
 			more, err := c.take(p, &p.batch)
+			if err == nil {
+				err = p.stopped()
+			}
 			if err == nil && more {
 				err = p.fill(f, maps, &p.batch)
 			}

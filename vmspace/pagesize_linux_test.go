@@ -65,7 +65,7 @@ func (o *oddSpace) set(t *testing.T, addr, word uint64) {
 // process reads the space in the windows, as Reader does where there is no scan.
 func (o *oddSpace) process(t *testing.T, windows ...Range) *Process {
 	t.Helper()
-	r := pageReader{size: o.size, shift: shiftOf(o.size), frames: true, zeroFrame: 0x77}
+	r := pageReader{size: o.size, shift: shiftOf(o.size), frames: true, zeroFrame: 0x77, stopped: func() error { return nil }}
 	runs, err := r.read(&procFiles{pagemap: int(o.file.Fd())}, o.maps, windows)
 	if err != nil {
 		t.Fatal(err)

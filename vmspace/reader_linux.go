@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"sync/atomic"
 
 	"golang.org/x/sys/unix"
 )
@@ -36,6 +37,7 @@ type Reader struct {
 	smaps    smapsParser
 	last     *Snapshot   // what the last Read or Update gave
 	stop     func() bool // of ReadUnless
+	over     atomic.Bool // Stop was called
 	budget   int         // frames that may still be looked up for this snapshot
 }
 
@@ -48,6 +50,7 @@ func NewReader(o Options) (*Reader, error) {
 	size := uint64(unix.Getpagesize())
 	r.pages = pageReader{size: size, shift: uint8(bits.TrailingZeros64(size)), slice: make([]region, scanSlice)}
 	r.pages.pace.gentle = o.Gentle
+	r.pages.stopped = r.stopped
 	self, err := openProc(selfPID())
 	if err == nil {
 		err = self.need(&self.maps, "maps")
@@ -170,9 +173,12 @@ func (r *Reader) ReadUnless(stop func() bool, family []Member) (*Snapshot, error
 	return r.finish(r.last, all), nil
 }
 
+// Stop ends the reading under way soon, and every one after it at once: what they give is of no use. It does not wait.
+func (r *Reader) Stop() { r.over.Store(true) }
+
 // stopped is ErrStopped where nobody waits for the reading any more.
 func (r *Reader) stopped() error {
-	if r.stop != nil && r.stop() {
+	if r.over.Load() || r.stop != nil && r.stop() {
 		return ErrStopped
 	}
 	return nil

@@ -73,3 +73,22 @@ func TestReadLikely(t *testing.T) {
 		likely("a block of shared memory that may be one huge page", false)
 	}
 }
+
+// After Stop nothing is read any more, however it is asked for.
+func TestStop(t *testing.T) {
+	for _, o := range []Options{{}, {SmallMappings: -1}, {NoScan: true, NoQuery: true, SparseSize: 1}} {
+		p := startPuppet(t)
+		p.mmap(arena, 8*pg, rw, private)
+		r := newReader(t, o)
+		read(t, r, p.family())
+		r.Stop()
+		s, err := r.Read(p.family())
+		if err != nil || s.Processes[0].Err != ErrStopped.Error() {
+			t.Errorf("%+v: Read gives %q, %v", o, s.Processes[0].Err, err)
+		}
+		s, err = r.Update(p.family(), []Touched{{"p1", Range{arena, arena + pg}}})
+		if err != nil || s.Processes[0].Err != ErrStopped.Error() {
+			t.Errorf("%+v: Update gives %q, %v", o, s.Processes[0].Err, err)
+		}
+	}
+}
