@@ -338,6 +338,7 @@ func TestWritersOfMain(t *testing.T) {
 // rooms are the packages of the program, from the ground up: each may import only those before it.
 var rooms = []struct{ path, holds string }{
 	{"vmspace/printable", "text that no terminal obeys"},
+	{"vmspace/amount", "numbers of things, as people write them"},
 	{"vmspace", "an address space: mappings, pages, what differs, what an access leads to; read from /proc"},
 	{"assets", "lessons and demos, as files"},
 	{"actions/output", "the one door through which files are written"},

@@ -7,6 +7,7 @@ import (
 	"cowscope/actions/lang"
 	"cowscope/actions/subject"
 	"cowscope/vmspace"
+	"cowscope/vmspace/amount"
 )
 
 // Loads and stores, executed by the subject itself, so that permission checks and faults are the CPU's.
@@ -33,7 +34,7 @@ func runRead(c *call) error {
 		return err
 	}
 	r := vmspace.Range{Start: addr, End: max(addr+n, addr)}
-	c.Call = fmt.Sprintf("load %s ← 0x%x", bytesCount(n), addr)
+	c.Call = fmt.Sprintf("load %s ← 0x%x", amount.Bytes(n), addr)
 	c.focus(r)
 	e, err := c.p.proc.Load(addr, n)
 	if err != nil {
@@ -85,7 +86,7 @@ var touchAction = Action{
 		}
 		write := c.cmd.Has("write")
 		word := map[bool]string{false: "load", true: "store"}[write]
-		c.Call = fmt.Sprintf("%s 1 byte in each page, %s from 0x%x", word, plural(r.Pages(c.pageSize()), "page"), r.Start)
+		c.Call = fmt.Sprintf("%s 1 byte in each page, %s from 0x%x", word, amount.Of(r.Pages(c.pageSize()), "page"), r.Start)
 		c.focus(r)
 		if r.Empty() {
 			c.Result = history.OK
@@ -108,7 +109,7 @@ var fillAction = Action{
 			return err
 		}
 		b, _ := c.cmd.Byte("byte")
-		c.Call = fmt.Sprintf("store 0x%02x → 0x%x, %s", b, r.Start, bytesCount(r.Len()))
+		c.Call = fmt.Sprintf("store 0x%02x → 0x%x, %s", b, r.Start, amount.Bytes(r.Len()))
 		c.focus(r)
 		e, err := c.p.proc.Fill(r.Start, r.Len(), b)
 		return c.ended(e, err)
@@ -120,13 +121,6 @@ func (c *call) ended(e subject.Ending, err error) error {
 		c.settle(e)
 	}
 	return err
-}
-
-func bytesCount(n uint64) string {
-	if n == 1 {
-		return "1 byte"
-	}
-	return fmt.Sprintf("%d bytes", n)
 }
 
 // valueText writes a stored value: 0x02, "hello", or the beginning of a long text.

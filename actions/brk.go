@@ -6,6 +6,7 @@ import (
 	"cowscope/actions/history"
 	"cowscope/actions/lang"
 	"cowscope/vmspace"
+	"cowscope/vmspace/amount"
 )
 
 var brkAction = Action{
@@ -18,11 +19,11 @@ var brkAction = Action{
 			if ch.Process == e.st.Process {
 				switch ch.Kind {
 				case vmspace.ChangeMapped:
-					return fmt.Sprintf("The heap begins: %s mapped as [heap], no memory yet.", plural(ch.Pages, "page"))
+					return fmt.Sprintf("The heap begins: %s mapped as [heap], no memory yet.", amount.Of(ch.Pages, "page"))
 				case vmspace.ChangeGrown:
-					return fmt.Sprintf("The heap grew by %s.", plural(ch.Pages, "page"))
+					return fmt.Sprintf("The heap grew by %s.", amount.Of(ch.Pages, "page"))
 				case vmspace.ChangeShrunk, vmspace.ChangeUnmapped:
-					return fmt.Sprintf("The heap gave %s back.", plural(ch.Pages, "page"))
+					return fmt.Sprintf("The heap gave %s back.", amount.Of(ch.Pages, "page"))
 				}
 			}
 		}

@@ -10,6 +10,7 @@ import (
 
 	"cowscope/actions/history"
 	"cowscope/vmspace"
+	"cowscope/vmspace/amount"
 	"cowscope/vmspace/printable"
 )
 
@@ -138,7 +139,7 @@ func (e *evidence) overMemlock(more uint64) bool {
 
 func (e *evidence) memlockText(more uint64) string {
 	return fmt.Sprintf("%s more would be locked, %s are already, and RLIMIT_MEMLOCK allows %s to a process without CAP_IPC_LOCK.",
-		sizeOf(more), sizeOf(e.locked(vmspace.Everything)), sizeOf(e.rlimit(rlimitMemlock)))
+		amount.Size(more), amount.Size(e.locked(vmspace.Everything)), amount.Size(e.rlimit(rlimitMemlock)))
 }
 
 // lockNothing says whether the process may lock no byte at all (can_do_mlock in mm/mlock.c).
@@ -156,7 +157,7 @@ func (e *evidence) overText(limit, field string, more uint64) string {
 	now, _ := e.status(field)
 	names := map[string][2]string{rlimitAS: {"RLIMIT_AS", "addresses"}, rlimitData: {"RLIMIT_DATA", "private writable memory"}}[limit]
 	return fmt.Sprintf("with %s more the process would have %s of %s, and %s allows %s.",
-		sizeOf(more), sizeOf(now+more), names[1], names[0], sizeOf(e.rlimit(limit)))
+		amount.Size(more), amount.Size(now+more), names[1], names[0], amount.Size(e.rlimit(limit)))
 }
 
 // overcommit says why the kernel would not promise so many bytes, "" where that is not certain (mm/util.c, __vm_enough_memory).
@@ -169,10 +170,10 @@ func (e *evidence) overcommit(more uint64) string {
 	switch {
 	case known && mode == 0 && ram > 0 && more > ram+swap:
 		return fmt.Sprintf("%s are more than all memory and swap together, %s; vm.overcommit_memory is 0, which refuses to promise that.",
-			sizeOf(more), sizeOf(ram+swap))
+			amount.Size(more), amount.Size(ram+swap))
 	case known && mode == 2 && promised+more > limit:
 		return fmt.Sprintf("%s more would be promised, %s are already, and CommitLimit is %s; vm.overcommit_memory is 2, which never promises more.",
-			sizeOf(more), sizeOf(promised), sizeOf(limit))
+			amount.Size(more), amount.Size(promised), amount.Size(limit))
 	}
 	return ""
 }
@@ -205,7 +206,7 @@ func (e *evidence) tooWide(size, top uint64) bool {
 }
 
 func (e *evidence) widestText(top uint64) string {
-	hole := "the largest between the mappings has " + sizeOf(e.widest(vmspace.Range{End: top}))
+	hole := "the largest between the mappings has " + amount.Size(e.widest(vmspace.Range{End: top}))
 	if top == userTop() {
 		return fmt.Sprintf("no hole is so large: %s.", hole)
 	}

@@ -9,6 +9,7 @@ import (
 	"cowscope/actions/history"
 	"cowscope/actions/lang"
 	"cowscope/vmspace"
+	"cowscope/vmspace/amount"
 	"cowscope/vmspace/printable"
 )
 
@@ -89,7 +90,7 @@ func checkPage(c *call) (finding, error) {
 		}
 		addr = m.End
 	}
-	f.got = plural(r.Pages(ps), "page") + " in that state"
+	f.got = amount.Of(r.Pages(ps), "page") + " in that state"
 	return f, nil
 }
 
@@ -154,7 +155,7 @@ func checkVMAs(c *call) (finding, error) {
 	}
 	there := c.overlapping(r)
 	want, _ := c.cmd.Number("count")
-	return finding{want: plural(uint64(want), "mapping"), got: plural(uint64(len(there)), "mapping"), evidence: mapsLines(there), holds: int64(len(there)) == want}, nil
+	return finding{want: amount.Of(uint64(want), "mapping"), got: amount.Of(uint64(len(there)), "mapping"), evidence: mapsLines(there), holds: int64(len(there)) == want}, nil
 }
 
 func checkBytes(c *call) (finding, error) {

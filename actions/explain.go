@@ -2,11 +2,11 @@ package actions
 
 import (
 	"fmt"
-	"strconv"
 	"strings"
 
 	"cowscope/actions/history"
 	"cowscope/vmspace"
+	"cowscope/vmspace/amount"
 	"cowscope/vmspace/printable"
 )
 
@@ -30,16 +30,6 @@ func explain(e *evidence) string {
 	return sentenceOf(e.st.Changes, e.st.After)
 }
 
-func plural(n uint64, word string) string {
-	switch {
-	case n == 1:
-		return "1 " + word
-	case strings.HasSuffix(word, "s"):
-		word += "e"
-	}
-	return strconv.FormatUint(n, 10) + " " + word + "s"
-}
-
 // changesOf picks the changes of one process and kind.
 func changesOf(cs []vmspace.Change, label string, kind vmspace.ChangeKind) []vmspace.Change {
 	var out []vmspace.Change
@@ -54,7 +44,7 @@ func changesOf(cs []vmspace.Change, label string, kind vmspace.ChangeKind) []vms
 func explainMmap(e *evidence) string {
 	st := e.st
 	pages := st.Focus.Pages(st.After.PageSize)
-	text := fmt.Sprintf("%s reserved, no memory yet: each page gets its frame when it is first touched.", plural(pages, "page"))
+	text := fmt.Sprintf("%s reserved, no memory yet: each page gets its frame when it is first touched.", amount.Of(pages, "page"))
 	n := uint64(0)
 	for _, g := range changesOf(st.Changes, st.Process, vmspace.ChangePage) {
 		if g.Is != vmspace.None && g.Range.Overlaps(st.Focus) { // not a page that was replaced, nor the subject's own text, which came back
@@ -62,7 +52,7 @@ func explainMmap(e *evidence) string {
 		}
 	}
 	if n > 0 {
-		text = fmt.Sprintf("%s reserved, and %d of them faulted in at once.", plural(pages, "page"), n)
+		text = fmt.Sprintf("%s reserved, and %d of them faulted in at once.", amount.Of(pages, "page"), n)
 	}
 	if lo, hi := st.Before.Process(st.Process).Mappings.Overlap(st.Focus); lo < hi {
 		text += " What was mapped there before is gone."
@@ -75,9 +65,9 @@ func explainMmap(e *evidence) string {
 	if asked := e.number("length"); asked != st.Focus.Len() {
 		kind := "pages"
 		if huge := e.hugePage(); huge > 0 {
-			kind = "huge pages of " + sizeOf(huge)
+			kind = "huge pages of " + amount.Size(huge)
 		}
-		text += fmt.Sprintf(" %s were asked for: a mapping is whole %s, the rest of the last one can be used too.", bytesCount(asked), kind)
+		text += fmt.Sprintf(" %s were asked for: a mapping is whole %s, the rest of the last one can be used too.", amount.Bytes(asked), kind)
 	}
 	if name := e.text("file"); name != "" {
 		text += fmt.Sprintf(" %s was opened (%s) and is closed again: the mapping itself keeps the file.", printable.Name(name), e.file.mode)
@@ -95,7 +85,7 @@ func explainMunmap(e *evidence) string {
 	for _, g := range gone {
 		n += g.Pages
 	}
-	text := fmt.Sprintf("%s no longer mapped: the next touch is SIGSEGV/MAPERR.", plural(n, "page"))
+	text := fmt.Sprintf("%s no longer mapped: the next touch is SIGSEGV/MAPERR.", amount.Of(n, "page"))
 	for _, s := range changesOf(st.Changes, st.Process, vmspace.ChangeSplit) {
 		text += fmt.Sprintf(" What is left of the mapping around the hole is %s mappings now.", s.To)
 	}
@@ -340,7 +330,7 @@ func explainDeath(e *evidence) string {
 func sentenceOf(cs []vmspace.Change, after *vmspace.Snapshot) string {
 	for _, c := range cs {
 		if c.Kind == vmspace.ChangePage {
-			return fmt.Sprintf("%s: %s at 0x%x went from %s to %s.", c.Process, plural(c.Pages, "page"), c.Range.Start, c.From, c.To)
+			return fmt.Sprintf("%s: %s at 0x%x went from %s to %s.", c.Process, amount.Of(c.Pages, "page"), c.Range.Start, c.From, c.To)
 		}
 	}
 	for _, c := range cs {
@@ -348,9 +338,9 @@ func sentenceOf(cs []vmspace.Change, after *vmspace.Snapshot) string {
 			continue
 		}
 		if after.Process(c.Process).PageAt(c.Range.Start, after.PageSize).Attrs&vmspace.KSM != 0 {
-			return fmt.Sprintf("%s: the kernel merged %s at 0x%x with equal ones (KSM).", c.Process, plural(c.Pages, "page"), c.Range.Start)
+			return fmt.Sprintf("%s: the kernel merged %s at 0x%x with equal ones (KSM).", c.Process, amount.Of(c.Pages, "page"), c.Range.Start)
 		}
-		return fmt.Sprintf("%s: the kernel has %s at 0x%x no longer merged with others (KSM).", c.Process, plural(c.Pages, "page"), c.Range.Start)
+		return fmt.Sprintf("%s: the kernel has %s at 0x%x no longer merged with others (KSM).", c.Process, amount.Of(c.Pages, "page"), c.Range.Start)
 	}
 	for _, c := range cs {
 		return fmt.Sprintf("%s: %s at 0x%x.", c.Process, c.Kind, c.Range.Start)

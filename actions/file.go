@@ -10,6 +10,7 @@ import (
 	"cowscope/actions/lang"
 	"cowscope/actions/scratch"
 	"cowscope/vmspace"
+	"cowscope/vmspace/amount"
 	"cowscope/vmspace/printable"
 )
 
@@ -231,7 +232,7 @@ var expectFile = expectation("file", "a file holds this text, as read(2) sees it
 			return f, err
 		}
 		size, err := c.s.files.Size(name)
-		f.got, f.holds, f.evidence = readText(got), bytes.Equal(got, want), fmt.Sprintf("pread at %d; %s has %s", offset, printable.Name(name), bytesCount(size))
+		f.got, f.holds, f.evidence = readText(got), bytes.Equal(got, want), fmt.Sprintf("pread at %d; %s has %s", offset, printable.Name(name), amount.Bytes(size))
 		if len(got) < len(want) {
 			f.got = strings.TrimSpace(f.got + " and then the file ends")
 		}

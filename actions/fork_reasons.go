@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"os"
 	"strconv"
+
+	"cowscope/vmspace/amount"
 )
 
 // What fork refuses (copy_process in kernel/fork.c).
@@ -14,7 +16,7 @@ var forkReasons = []reason{
 		return user != 0 && most < maxTasks && !e.may(capSysResource) && !e.may(capSysAdmin) && e.tasks(user) >= most
 	}, func(e *evidence) string {
 		return fmt.Sprintf("user %d has %s (processes and their threads), and RLIMIT_NPROC allows %d.",
-			e.user(), plural(e.tasks(e.user()), "task"), e.rlimit(rlimitNproc))
+			e.user(), amount.Of(e.tasks(e.user()), "task"), e.rlimit(rlimitNproc))
 	}},
 	otherwise("EAGAIN", "fork(2)",
 		"a limit on processes was reached: RLIMIT_NPROC, kernel.threads-max, kernel.pid_max, or pids.max of the control group."),

@@ -8,6 +8,7 @@ import (
 
 	"cowscope/actions/history"
 	"cowscope/actions/subject"
+	"cowscope/vmspace/amount"
 )
 
 // Limits keep a script's accidents, or a stranger's ill will, from the machine. They are cowscope's own, not the kernel's: what they
@@ -66,10 +67,10 @@ func (c *call) mayFork() bool {
 	living, zombies := c.s.count()
 	switch {
 	case living >= limit:
-		c.refuse("%s live, and that is cowscope's limit. --max-processes raises it.", plural(uint64(living), "process"))
+		c.refuse("%s live, and that is cowscope's limit. --max-processes raises it.", amount.Of(uint64(living), "process"))
 	case zombies >= unwaitedFor*limit:
 		c.refuse("%s ended and nobody waited for them, and that is cowscope's limit: wait takes notice of one of them, and --max-processes raises the limit.",
-			plural(uint64(zombies), "process"))
+			amount.Of(uint64(zombies), "process"))
 	default:
 		return true
 	}
@@ -124,5 +125,5 @@ func (c *call) faulted() bool {
 }
 
 func (s *Session) overText(label string) string {
-	return fmt.Sprintf("%s and its family took more than %s, cowscope's limit: %s was killed. --max-memory raises the limit.", label, sizeOf(s.opts.Limits.Memory), label)
+	return fmt.Sprintf("%s and its family took more than %s, cowscope's limit: %s was killed. --max-memory raises the limit.", label, amount.Size(s.opts.Limits.Memory), label)
 }

@@ -81,13 +81,3 @@ func TestParseAccessMode(t *testing.T) {
 		}
 	}
 }
-
-func TestSizeOf(t *testing.T) {
-	for n, want := range map[uint64]string{0: "0 bytes", 1: "1 byte", 100: "100 bytes", 4096: "4 KiB", 5000: "5000 bytes", 64 << 10: "64 KiB",
-		1<<20 + 4096: "1028 KiB", 1 << 20: "1 MiB", 200 << 40: "200 TiB", 24684084 << 10: "23.5 GiB", 1<<40 + 1: "1024.0 GiB",
-		math.MaxUint64: "16.0 EiB", 12345678: "11.8 MiB"} {
-		if got := sizeOf(n); got != want {
-			t.Errorf("%d: %s, want %s", n, got, want)
-		}
-	}
-}

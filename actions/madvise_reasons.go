@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"cowscope/vmspace"
+	"cowscope/vmspace/amount"
 )
 
 // What madvise refuses. The rules are those of mm/madvise.c; most are about one advice and one sort of mapping.
@@ -37,7 +38,7 @@ var madviseReasons = []reason{
 	}, func(e *evidence) string {
 		size, _ := e.setting(hugeSize)
 		return fmt.Sprintf("no aligned block of %s lies wholly in the range and in one mapping, so there is nothing to make a huge page of.",
-			sizeOf(size))
+			amount.Size(size))
 	}},
 	unfit("no huge pages wanted", "madvise(2)", "collapse", flagged("nh"), "is not to have huge pages (nohugepage, VmFlags nh)"),
 	splitsLent((*evidence).pages),
@@ -48,7 +49,7 @@ var madviseReasons = []reason{
 	}, func(e *evidence) string {
 		at, _ := e.emptyBlock()
 		size, _ := e.setting(hugeSize)
-		return fmt.Sprintf("the %s at %s have no page yet, and a huge page is made of pages that are there.", sizeOf(size), e.at(at))
+		return fmt.Sprintf("the %s at %s have no page yet, and a huge page is made of pages that are there.", amount.Size(size), e.at(at))
 	}},
 	unfit("not readable", "madvise(2)", "populate_read", without(vmspace.Read), "does not have the letter r"),
 	unfit("not writable", "madvise(2)", "populate_write", without(vmspace.Write), "does not have the letter w"),
@@ -69,7 +70,7 @@ var madviseReasons = []reason{
 	{"EFAULT", "past the file", "madvise(2)", func(e *evidence) bool { _, _, ok := e.pastFile(e.whole); return ok && e.populates() },
 		func(e *evidence) string {
 			addr, size, _ := e.pastFile(e.whole)
-			return fmt.Sprintf("the file has %s and ends before %s: a fault there is SIGBUS.", sizeOf(size), e.at(addr))
+			return fmt.Sprintf("the file has %s and ends before %s: a fault there is SIGBUS.", amount.Size(size), e.at(addr))
 		}},
 	unfitFor("EFAULT", "pool empty", "mmap(2), MAP_HUGETLB", "populate_read populate_write", flagged("ht"),
 		"needs a huge page, and the pool gave none"),

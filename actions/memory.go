@@ -10,6 +10,7 @@ import (
 	"cowscope/actions/history"
 	"cowscope/actions/scratch"
 	"cowscope/vmspace"
+	"cowscope/vmspace/amount"
 )
 
 // Rules of this file: what the family takes is what the kernel says of its processes and of the scratch folder's files, and what it says
@@ -103,8 +104,8 @@ func (c *call) mayTake(more uint64, what string) bool {
 		return true
 	}
 	s.unasked = limit // the next one is asked too
-	c.refuse("%s can take %s, where %s has %s already, and cowscope's limit is %s. --max-memory raises it.", what, sizeOf(more),
-		c.p.Label+" with its family", sizeOf(s.taken(true)), sizeOf(limit))
+	c.refuse("%s can take %s, where %s has %s already, and cowscope's limit is %s. --max-memory raises it.", what, amount.Size(more),
+		c.p.Label+" with its family", amount.Size(s.taken(true)), amount.Size(limit))
 	return false
 }
 
@@ -115,7 +116,7 @@ func (c *call) mayMap() bool {
 	if n <= limit/2 || !c.s.over(perMapping) {
 		return true
 	}
-	c.refuse("the records of all mappings take %s, and cowscope's limit is %s for all memory together. --max-memory raises it.", sizeOf(n), sizeOf(limit))
+	c.refuse("the records of all mappings take %s, and cowscope's limit is %s for all memory together. --max-memory raises it.", amount.Size(n), amount.Size(limit))
 	return false
 }
 
@@ -178,7 +179,7 @@ func (c *call) mayCopy() bool {
 		return true
 	}
 	more := vmspace.PageTables(c.p.PID) + uint64(p.Mappings.Len())*(perMapping+uint64(c.p.generation+1)*perAncestor)
-	return c.mayTake(more, "a copy of the page tables and of the records of "+plural(uint64(p.Mappings.Len()), "mapping"))
+	return c.mayTake(more, "a copy of the page tables and of the records of "+amount.Of(uint64(p.Mappings.Len()), "mapping"))
 }
 
 // mayPool says whether what a mapping of huge pages reserves fits: no other process of the machine has it then. What the pool does not

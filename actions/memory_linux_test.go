@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"cowscope/vmspace"
+	"cowscope/vmspace/amount"
 )
 
 // The calls that act on what is mapped already.
@@ -84,7 +85,7 @@ func TestMmapOfThePool(t *testing.T) {
 	for flag, size := range map[string]uint64{"hugetlb": own, "hugetlb_2m": 2 << 20} {
 		l := open(t)
 		st := l.want("ok", "a = mmap 1p rw private anon noreserve "+flag)
-		if n := bound(st.Names, "p1", "a").Len(); n != size || !strings.Contains(st.Why, "a mapping is whole huge pages of "+sizeOf(size)) ||
+		if n := bound(st.Names, "p1", "a").Len(); n != size || !strings.Contains(st.Why, "a mapping is whole huge pages of "+amount.Size(size)) ||
 			strings.Contains(st.Why, "neighbour") {
 			t.Errorf("%s: %d bytes: %s", flag, n, st.Why)
 		}

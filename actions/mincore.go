@@ -7,6 +7,7 @@ import (
 	"cowscope/actions/lang"
 	"cowscope/actions/subject"
 	"cowscope/vmspace"
+	"cowscope/vmspace/amount"
 )
 
 var mincoreAction = Action{
@@ -21,7 +22,7 @@ var mincoreAction = Action{
 	},
 	why: func(e *evidence) string {
 		return fmt.Sprintf("%d of %s resident, in order: %s. For a file that means in the page cache, whether mapped here or not.",
-			e.st.Value, plural(e.st.Done, "page")+map[bool]string{true: " is", false: " are"}[e.st.Done == 1], vector(e.st.Bytes))
+			e.st.Value, amount.Of(e.st.Done, "page")+map[bool]string{true: " is", false: " are"}[e.st.Done == 1], vector(e.st.Bytes))
 	},
 }
 

@@ -5,6 +5,7 @@ import (
 
 	"cowscope/actions/lang"
 	"cowscope/vmspace"
+	"cowscope/vmspace/amount"
 )
 
 var wordOnfault = lang.Word{Name: "onfault", Help: "lock each page when it is first touched"}
@@ -104,7 +105,7 @@ func explainLock(e *evidence) string {
 	case e.has("onfault"):
 		return "Each page is locked when it is first touched; none was brought in for it."
 	case n > 0:
-		return fmt.Sprintf("Locking means being there: %s faulted in at once, and will not be swapped out.", plural(n, "page"))
+		return fmt.Sprintf("Locking means being there: %s faulted in at once, and will not be swapped out.", amount.Of(n, "page"))
 	}
 	return "The pages were there already, and will not be swapped out."
 }

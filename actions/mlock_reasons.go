@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"cowscope/vmspace"
+	"cowscope/vmspace/amount"
 )
 
 // What mlock and its kin refuse, in the order of do_mlock and apply_vma_lock_flags in mm/mlock.c. The limit is looked at before the
@@ -35,7 +36,7 @@ var mlockReasons = []reason{
 		return ok
 	}, func(e *evidence) string {
 		addr, size, _ := e.pastFile(e.lockedPages())
-		return fmt.Sprintf("the file has %s and ends before %s, so that page cannot be brought in.", sizeOf(size), e.at(addr))
+		return fmt.Sprintf("the file has %s and ends before %s, so that page cannot be brought in.", amount.Size(size), e.at(addr))
 	}},
 	{"ENOMEM", "guarded", "mm/mlock.c, __mlock_posix_error_return", func(e *evidence) bool { _, ok := e.guarded(); return ok },
 		func(e *evidence) string {
@@ -70,7 +71,7 @@ var mlockallReasons = []reason{
 	}, func(e *evidence) string {
 		size, _ := e.status("VmSize")
 		return fmt.Sprintf("all mappings together have %s, and RLIMIT_MEMLOCK allows %s to a process without CAP_IPC_LOCK.",
-			sizeOf(size), sizeOf(e.rlimit(rlimitMemlock)))
+			amount.Size(size), amount.Size(e.rlimit(rlimitMemlock)))
 	}},
 	otherwise("ENOMEM", "mlockall(2)", "more would be locked than RLIMIT_MEMLOCK allows."),
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"cowscope/vmspace"
+	"cowscope/vmspace/amount"
 )
 
 // What mmap refuses. Where no other source is named, the order is that of ksys_mmap_pgoff and do_mmap in mm/mmap.c.
@@ -17,7 +18,7 @@ var mmapReasons = []reason{
 		}},
 	{"EINVAL", "huge page size", "mm/hugetlb.c, hstate_sizelog", func(e *evidence) bool { return e.hugePage() > 0 && !e.hugeKnown() },
 		func(e *evidence) string {
-			return fmt.Sprintf("this kernel has no huge pages of %s.", sizeOf(e.hugePage()))
+			return fmt.Sprintf("this kernel has no huge pages of %s.", amount.Size(e.hugePage()))
 		}},
 	{"EINVAL", "hugetlb with a file", "mm/mmap.c, ksys_mmap_pgoff", func(e *evidence) bool {
 		return e.mapsFile() && e.hugePage() > 0
@@ -37,7 +38,7 @@ var mmapReasons = []reason{
 	{"EINVAL", "fixed huge address", "fs/hugetlbfs/inode.c, hugetlb_get_unmapped_area",
 		func(e *evidence) bool { return e.fixed() && e.hugePage() > 0 && e.number("addr")%e.hugePage() != 0 },
 		func(e *evidence) string {
-			return fmt.Sprintf("the fixed address 0x%x is not a multiple of the huge page size, %s.", e.number("addr"), sizeOf(e.hugePage()))
+			return fmt.Sprintf("the fixed address 0x%x is not a multiple of the huge page size, %s.", e.number("addr"), amount.Size(e.hugePage()))
 		}},
 	{"EINVAL", "no sharing", "mmap(2)", func(e *evidence) bool { return e.sharing() == 0 },
 		func(*evidence) string { return "it must be private or shared; neither was given." }},
@@ -54,7 +55,7 @@ var mmapReasons = []reason{
 	{"EINVAL", "huge offset", "fs/hugetlbfs/inode.c, hugetlbfs_file_mmap", func(e *evidence) bool {
 		return e.hugePage() > 0 && e.number("offset")%e.hugePage() != 0
 	}, func(e *evidence) string {
-		return fmt.Sprintf("the offset %d is not a multiple of the huge page size, %s.", e.number("offset"), sizeOf(e.hugePage()))
+		return fmt.Sprintf("the offset %d is not a multiple of the huge page size, %s.", e.number("offset"), amount.Size(e.hugePage()))
 	}},
 	splitsLent((*evidence).replaced),
 	splitsHuge((*evidence).replaced),
@@ -98,7 +99,7 @@ var mmapReasons = []reason{
 
 	{"EOVERFLOW", "past the largest offset", "mm/mmap.c, file_mmap_ok", nil, func(e *evidence) string {
 		return fmt.Sprintf("offset 0x%x and %s more reach past the largest offset that a file here can have.",
-			e.number("offset"), sizeOf(e.asked().Len()))
+			e.number("offset"), amount.Size(e.asked().Len()))
 	}},
 
 	{"EOPNOTSUPP", "fixed_noreplace validated", "mm/mmap.c, LEGACY_MAP_MASK", func(e *evidence) bool {
@@ -162,19 +163,19 @@ var mmapReasons = []reason{
 	{"ENOMEM", "longer than the address space", "mm/mmap.c, __get_unmapped_area", func(e *evidence) bool {
 		return userTop() > 0 && e.asked().Len() > userTop()
 	}, func(e *evidence) string {
-		return fmt.Sprintf("%s do not fit below 0x%x, the end of the user's addresses.", sizeOf(e.asked().Len()), userTop())
+		return fmt.Sprintf("%s do not fit below 0x%x, the end of the user's addresses.", amount.Size(e.asked().Len()), userTop())
 	}},
 	{"ENOMEM", "past the end", "mm/mmap.c, __get_unmapped_area", func(e *evidence) bool {
 		return userTop() > 0 && e.fixed() && e.number("addr") > userTop()-e.asked().Len()
 	}, func(e *evidence) string {
 		return fmt.Sprintf("0x%x and %s more reach past 0x%x, the end of the user's addresses.",
-			e.number("addr"), sizeOf(e.asked().Len()), userTop())
+			e.number("addr"), amount.Size(e.asked().Len()), userTop())
 	}},
 	{"ENOMEM", "32bit", "arch/x86/kernel/sys_x86_64.c, find_start_end", func(e *evidence) bool {
 		return runtime.GOARCH == "amd64" && e.has("32bit") && !e.fixed() && e.asked().Len() > e.widest(low32)
 	}, func(e *evidence) string {
 		return fmt.Sprintf("with 32bit the kernel looks between 0x%x and 0x%x only, and the largest hole there has %s.",
-			low32.Start, low32.End, sizeOf(e.widest(low32)))
+			low32.Start, low32.End, amount.Size(e.widest(low32)))
 	}},
 	{"ENOMEM", "no hole", "mmap(2)", func(e *evidence) bool {
 		return !e.fixed() && e.tooWide(e.asked().Len(), e.lookedBelow())
@@ -194,7 +195,7 @@ var mmapReasons = []reason{
 	}, func(e *evidence) string {
 		free, _ := e.hugeFree()
 		return fmt.Sprintf("%s of %s are needed, and the pool has %d to give (nr_hugepages sets how many there are).",
-			plural(e.asked().Len()/e.hugePage(), "huge page"), sizeOf(e.hugePage()), free)
+			amount.Of(e.asked().Len()/e.hugePage(), "huge page"), amount.Size(e.hugePage()), free)
 	}},
 	otherwise("ENOMEM", "mmap(2)",
 		"there is no room: the address space, a limit (RLIMIT_AS, RLIMIT_DATA), vm.overcommit_memory, or the kernel's own memory."),

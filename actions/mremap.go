@@ -7,6 +7,7 @@ import (
 	"cowscope/actions/history"
 	"cowscope/actions/lang"
 	"cowscope/vmspace"
+	"cowscope/vmspace/amount"
 )
 
 // The MREMAP_ flags of mremap(2).
@@ -104,7 +105,7 @@ func explainMremap(e *evidence) string {
 		return "The pages moved to another address, frames and all: no byte was copied, only page table entries."
 	}
 	if len(changesOf(st.Changes, st.Process, vmspace.ChangeShrunk))+len(changesOf(st.Changes, st.Process, vmspace.ChangeUnmapped)) > 0 {
-		return fmt.Sprintf("It has %s now; what was behind is no longer mapped.", plural(st.Focus.Pages(st.After.PageSize), "page"))
+		return fmt.Sprintf("It has %s now; what was behind is no longer mapped.", amount.Of(st.Focus.Pages(st.After.PageSize), "page"))
 	}
-	return fmt.Sprintf("It stays where it is and has %s now; new pages get a frame when they are first touched.", plural(st.Focus.Pages(st.After.PageSize), "page"))
+	return fmt.Sprintf("It stays where it is and has %s now; new pages get a frame when they are first touched.", amount.Of(st.Focus.Pages(st.After.PageSize), "page"))
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"cowscope/vmspace"
+	"cowscope/vmspace/amount"
 )
 
 // What mremap refuses, in the order of check_mremap_params, check_prep_vma and move_vma in mm/mremap.c.
@@ -19,13 +20,13 @@ var mremapReasons = []reason{
 		}},
 	{"EINVAL", "too large", "mm/mremap.c, check_mremap_params", func(e *evidence) bool { return userTop() > 0 && e.target().Len() > userTop() },
 		func(e *evidence) string {
-			return fmt.Sprintf("%s do not fit below 0x%x, the end of the user's addresses.", sizeOf(e.target().Len()), userTop())
+			return fmt.Sprintf("%s do not fit below 0x%x, the end of the user's addresses.", amount.Size(e.target().Len()), userTop())
 		}},
 	{"EINVAL", "past the end", "mm/mremap.c, check_mremap_params", func(e *evidence) bool {
 		return userTop() > 0 && e.passed("fixed") && e.target().Start > userTop()-e.target().Len()
 	}, func(e *evidence) string {
 		return fmt.Sprintf("0x%x and %s more reach past 0x%x, the end of the user's addresses.",
-			e.target().Start, sizeOf(e.target().Len()), userTop())
+			e.target().Start, amount.Size(e.target().Len()), userTop())
 	}},
 	{"EINVAL", "fixed address", "mremap(2)", func(e *evidence) bool { return e.number("fixed")%e.pageSize() != 0 },
 		func(e *evidence) string {
@@ -35,7 +36,7 @@ var mremapReasons = []reason{
 		func(*evidence) string { return "fixed and dontunmap move the mapping, so they need maymove." }},
 	{"EINVAL", "dontunmap resizes", "mremap(2)", func(e *evidence) bool { return e.has("dontunmap") && e.target().Len() != e.whole.Len() },
 		func(e *evidence) string {
-			return fmt.Sprintf("dontunmap keeps the size: %s cannot become %s.", sizeOf(e.whole.Len()), sizeOf(e.target().Len()))
+			return fmt.Sprintf("dontunmap keeps the size: %s cannot become %s.", amount.Size(e.whole.Len()), amount.Size(e.target().Len()))
 		}},
 	{"EINVAL", "dontunmap rounds", "mm/mremap.c of Linux 6.16", func(e *evidence) bool {
 		return e.has("dontunmap") && e.given.Len() != e.number("size") && !comparesRounded()

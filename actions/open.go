@@ -9,6 +9,7 @@ import (
 
 	"cowscope/actions/history"
 	"cowscope/actions/scratch"
+	"cowscope/vmspace/amount"
 	"cowscope/vmspace/printable"
 )
 
@@ -85,7 +86,7 @@ func (c *call) fileError(param string, err error) error {
 	var errno syscall.Errno
 	switch {
 	case errors.As(err, &full):
-		c.refuse("%s are in the scratch folder or mapped of it, and that is cowscope's limit: rm takes one away.", plural(uint64(full.Files), "file"))
+		c.refuse("%s are in the scratch folder or mapped of it, and that is cowscope's limit: rm takes one away.", amount.Of(uint64(full.Files), "file"))
 		return nil
 	case errors.As(err, &name):
 		return c.cmd.ErrorIn(param, name.Why, name.Hint)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"cowscope/vmspace"
+	"cowscope/vmspace/amount"
 )
 
 // What munmap, mprotect, msync, mseal and brk refuse, each in the kernel's order.
@@ -117,7 +118,7 @@ var brkReasons = []reason{
 		}},
 	{"ENOMEM", "RLIMIT_DATA", "mm/mmap.c, check_data_rlimit", func(e *evidence) bool { return e.data() > e.rlimit(rlimitData) },
 		func(e *evidence) string {
-			return fmt.Sprintf("heap and initialised data would have %s, and RLIMIT_DATA allows %s.", sizeOf(e.data()), sizeOf(e.rlimit(rlimitData)))
+			return fmt.Sprintf("heap and initialised data would have %s, and RLIMIT_DATA allows %s.", amount.Size(e.data()), amount.Size(e.rlimit(rlimitData)))
 		}},
 	{"ENOMEM", "sealed", "mseal(2)", func(e *evidence) bool { m, ok := e.heap(); return ok && m.Smaps.HasFlag("sl") && e.wanted() < m.End },
 		func(*evidence) string { return "the heap is sealed (mseal, VmFlags sl): it gives nothing back." }},

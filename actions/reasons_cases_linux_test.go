@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"cowscope/vmspace"
+	"cowscope/vmspace/amount"
 
 	"golang.org/x/sys/unix"
 )
@@ -254,7 +255,7 @@ var mmapCases = []reasonCase{
 	{row: "mmap ENOMEM longer than the address space", line: "mmap 100000t rw private anon noreserve", says: "97.7 PiB do not fit below 0x"},
 	{row: "mmap ENOMEM past the end", line: fmt.Sprintf("mmap 1g rw private anon fixed addr=0x%x", userTop()-1<<16), says: "the end of the user's addresses"},
 	{row: "mmap ENOMEM no hole", needs: longAddresses, line: "mmap " + beyond + " rw private anon noreserve", says: "The kernel looks above it only when"},
-	{row: "mmap ENOMEM no hole", setup: halfWay, line: "mmap " + nearlyAll + " rw private anon noreserve", says: "the largest between the mappings has " + sizeOf(mapWindow() - mapWindow()/8*3)[:2]},
+	{row: "mmap ENOMEM no hole", setup: halfWay, line: "mmap " + nearlyAll + " rw private anon noreserve", says: "the largest between the mappings has " + amount.Size(mapWindow() - mapWindow()/8*3)[:2]},
 	{row: "mmap ENOMEM RLIMIT_AS", limit: func(l *lab) { l.limits(unix.RLIMIT_AS, 1<<20) }, line: "mmap 1m rw private anon", says: "RLIMIT_AS allows 1 MiB"},
 	{row: "mmap ENOMEM RLIMIT_DATA", limit: func(l *lab) { l.limits(unix.RLIMIT_DATA, 64<<10) }, line: "mmap 1m rw private anon", says: "RLIMIT_DATA allows 64 KiB"},
 	{row: "mmap ENOMEM overcommit", line: "mmap 100t rw private anon", says: "more than all memory and swap together"},
@@ -351,9 +352,9 @@ var madviseCases = []reasonCase{
 	{row: "madvise EINVAL not anonymous", setup: "a = mmap 4p rw shared anon", line: "madvise a free", says: "a is not private anonymous"},
 	{row: "madvise EINVAL not private anonymous", prepare: readOnly, setup: "a = mmap 1p r private fd=3", line: "madvise a wipeonfork", says: "wiped in a child"},
 	{row: "madvise EINVAL no file", setup: "a = mmap 4p rw private anon", line: "madvise a remove", says: "a has no file"},
-	{row: "madvise EINVAL no whole huge page", setup: "a = mmap 4p rw private anon", line: "madvise a collapse", says: "no aligned block of " + sizeOf(huge)},
+	{row: "madvise EINVAL no whole huge page", setup: "a = mmap 4p rw private anon", line: "madvise a collapse", says: "no aligned block of " + amount.Size(huge)},
 	{row: "madvise EINVAL no huge pages wanted", setup: "a = mmap " + blocks(2) + " rw private anon" + onBlock + "; madvise a nohugepage", line: "madvise a collapse", says: "VmFlags nh"},
-	{row: "madvise EINVAL empty block", setup: "a = mmap " + blocks(1) + " rw private anon fixed addr=0x20000000", line: "madvise a collapse", says: "the " + sizeOf(huge) + " at a have no page yet"},
+	{row: "madvise EINVAL empty block", setup: "a = mmap " + blocks(1) + " rw private anon fixed addr=0x20000000", line: "madvise a collapse", says: "the " + amount.Size(huge) + " at a have no page yet"},
 	{row: "madvise EINVAL otherwise", needs: noSharedHugePages, setup: "a = mmap " + blocks(2) + " rw shared anon" + onBlock, line: "madvise a collapse", says: "not for a mapping of this kind"},
 	{row: "madvise EINVAL splits what is lent", needs: vdsoHasPages, line: "madvise vdso 1p dontfork", says: "vdso is lent by the kernel"},
 	{row: "madvise EFAULT pool empty", needs: emptyPool, setup: "a = mmap 2m rw private anon hugetlb_2m noreserve", line: "madvise a populate_write", says: "the pool gave none"},

@@ -10,6 +10,7 @@ import (
 
 	"cowscope/actions/feature/machinetest"
 	"cowscope/actions/subject"
+	"cowscope/vmspace/amount"
 
 	"golang.org/x/sys/unix"
 )
@@ -24,7 +25,7 @@ var (
 )
 
 // pages is how a sentence writes n pages.
-func pages(n uint64) string { return sizeOf(n * ps) }
+func pages(n uint64) string { return amount.Size(n * ps) }
 
 // blocks is how a command line writes n huge pages.
 func blocks(n uint64) string { return fmt.Sprintf("%dp", n*inBlock) }

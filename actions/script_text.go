@@ -10,6 +10,7 @@ import (
 
 	"cowscope/actions/lang"
 	"cowscope/actions/scratch"
+	"cowscope/vmspace/amount"
 )
 
 // Rules of this file: a script is read twice, once to find its mistakes and once to run, so that it is never in memory as a whole. What
@@ -24,7 +25,7 @@ const (
 
 // errCopy says that a copy would be too long.
 var errCopy = fmt.Errorf("the script is longer than %s, and no more is kept of what cannot be read twice: write it to a file, and give its name",
-	sizeOf(maxCopy))
+	amount.Size(maxCopy))
 
 // scriptText is a text that can be read twice.
 type scriptText struct {
@@ -86,7 +87,7 @@ func (t *scriptText) lines(yield func(n int, line []byte) error) error {
 	}
 	switch err := s.Err(); {
 	case errors.Is(err, bufio.ErrTooLong):
-		return lineError{n + 1, fmt.Errorf("the line is longer than %s", sizeOf(maxLine))}
+		return lineError{n + 1, fmt.Errorf("the line is longer than %s", amount.Size(maxLine))}
 	case errors.Is(err, errCopy):
 		return lineError{n + 1, err}
 	default:

@@ -140,18 +140,3 @@ func fieldsOf(text, name string) []string {
 	}
 	return nil
 }
-
-// sizeOf writes a number of bytes as people do: 64 KiB, 1028 KiB, 23.5 GiB, 100 bytes. Up to four digits it is exact.
-func sizeOf(n uint64) string {
-	units := []string{"KiB", "MiB", "GiB", "TiB", "PiB", "EiB"}
-	for i := len(units) - 1; i >= 0; i-- {
-		unit := uint64(1) << (10 * (i + 1))
-		switch {
-		case n >= unit && n%unit == 0 && n/unit < 10000:
-			return fmt.Sprintf("%d %s", n/unit, units[i])
-		case n/unit >= 10:
-			return fmt.Sprintf("%.1f %s", float64(n)/float64(unit), units[i])
-		}
-	}
-	return bytesCount(n)
-}

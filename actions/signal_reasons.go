@@ -6,6 +6,7 @@ import (
 
 	"cowscope/actions/history"
 	"cowscope/vmspace"
+	"cowscope/vmspace/amount"
 	"cowscope/vmspace/printable"
 )
 
@@ -52,7 +53,7 @@ var signalReasons = []reason{
 	}, func(e *evidence) string {
 		m, _ := e.stackAbove()
 		return fmt.Sprintf("the stack would have to grow to %s to reach 0x%x, and RLIMIT_STACK allows %s.",
-			sizeOf(e.stackSize(m)), e.st.Fault, sizeOf(e.rlimit(rlimitStack)))
+			amount.Size(e.stackSize(m)), e.st.Fault, amount.Size(e.rlimit(rlimitStack)))
 	}},
 	{"SIGSEGV/MAPERR", "near a mapping", "proc_pid_maps(5)", func(e *evidence) bool {
 		_, ok := e.faulty()
@@ -136,7 +137,7 @@ var signalReasons = []reason{
 		size, _ := e.fileSize(m)
 		at := e.st.Fault - m.Start + m.Offset
 		return fmt.Sprintf("%s is mapped, but what is behind it has %s, and this is byte %d: there is no page for it.",
-			e.at(e.st.Fault), bytesCount(size), at)
+			e.at(e.st.Fault), amount.Bytes(size), at)
 	}},
 	{"SIGBUS/ADRERR", "lent by the kernel", "vdso(7)", func(e *evidence) bool { m, ok := e.faulty(); return ok && lent(m) },
 		func(e *evidence) string {
@@ -209,7 +210,7 @@ func explainSignal(e *evidence) string {
 		if e.verb == touchAction.Name {
 			unit = "page"
 		}
-		text += fmt.Sprintf(" Before it, %s went well.", plural(st.Done, unit))
+		text += fmt.Sprintf(" Before it, %s went well.", amount.Of(st.Done, unit))
 	}
 	return text + " A process without a handler dies of it; cowscope took it away, so that " + st.Process + " lives on."
 }
@@ -337,9 +338,9 @@ func (e *evidence) nearest() string {
 	case down == 0:
 		return fmt.Sprintf("The mapping before it, %s, ends just there.", e.called(below, below.End-1))
 	case down <= up:
-		return fmt.Sprintf("The nearest mapping, %s, ended %s before it.", e.called(below, below.End-1), sizeOf(down))
+		return fmt.Sprintf("The nearest mapping, %s, ended %s before it.", e.called(below, below.End-1), amount.Size(down))
 	}
-	return fmt.Sprintf("The nearest mapping, %s, begins %s after it.", e.called(above, above.Start), sizeOf(up))
+	return fmt.Sprintf("The nearest mapping, %s, begins %s after it.", e.called(above, above.Start), amount.Size(up))
 }
 
 // addressBits is how many bits the user's addresses have, 47 on most x86-64.

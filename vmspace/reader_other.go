@@ -48,5 +48,8 @@ func (*Reader) Cost() Cost { return Cost{} }
 // Features has nothing to list.
 func (*Reader) Features() Features { return Features{} }
 
+// Stop does nothing.
+func (*Reader) Stop() {}
+
 // Close does nothing.
 func (*Reader) Close() error { return nil }
