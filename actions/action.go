@@ -19,6 +19,8 @@ type Action struct {
 	run    func(*call) error
 	// calls are the numbers of the system calls that the subject makes for the action: the kernel refuses it all others.
 	calls []uintptr
+	// flags are the constants that its flags or its one word stand for.
+	flags []constant
 	// reach is how far the command goes where it ends well; left out, it may go anywhere.
 	reach func(*lang.Command) reach
 	// why explains a step that ended well; left out, the changes speak.

@@ -12,6 +12,8 @@ import (
 type arguments struct {
 	verb  string        // mmap
 	words []string      // the flags and choices that were given
+	flags uint64        // and what they are together
+	names string        // and what strace would write
 	args  []argument    // the other arguments
 	prot  vmspace.Perms // the protection, as letters
 	given vmspace.Range // the range as it was written
@@ -57,9 +59,6 @@ func (a *arguments) text(param string) string {
 // key is the argument of that name, as the kernel takes it: an int.
 func (a *arguments) key() int32 { return int32(a.number("key")) }
 
-// bits joins the constants whose words were given, as a value and as strace writes them.
-func (a *arguments) bits(table []constant) (value uint64, names string) { return bitsOf(table, a.has) }
-
 // arguments gives what the command asks. What it names and is not there, the action complains about.
 func (c *call) arguments() arguments {
 	a := arguments{verb: c.cmd.Verb.Name}
@@ -91,6 +90,7 @@ func (c *call) arguments() arguments {
 		}
 		a.args = append(a.args, arg)
 	}
+	a.flags, a.names = bitsOf(c.action.flags, a.has)
 	return a
 }
 

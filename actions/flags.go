@@ -23,9 +23,7 @@ func words(table []constant) []lang.Word {
 	return out
 }
 
-// bits joins the constants whose words the command has, as a value and as strace writes them.
-func (c *call) bits(table []constant) (value uint64, names string) { return bitsOf(table, c.cmd.Has) }
-
+// bits joins the constants whose words there are, as a value and as strace writes them.
 func bitsOf(table []constant, has func(word string) bool) (value uint64, names string) {
 	var parts []string
 	for _, k := range table {

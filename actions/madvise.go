@@ -49,6 +49,7 @@ var madviseAction = Action{
 	Verb: lang.Verb{Name: "madvise", Summary: "tell the kernel what a range will be used for", Params: []lang.Param{paramRange,
 		{Name: "advice", Kind: lang.KindChoice, Default: "dontneed", Words: words(advices), Show: "ADVICE", Help: "one word of the man page"}}},
 	calls:   []uintptr{sysMadvise},
+	flags:   advices,
 	run:     runMadvise,
 	why:     explainMadvise,
 	reasons: madviseReasons,
@@ -59,7 +60,7 @@ func runMadvise(c *call) error {
 	if err != nil {
 		return err
 	}
-	advice, name := c.bits(advices) // one word, by the grammar
+	advice, name := c.args.flags, c.args.names // one word, by the grammar
 	c.Call = fmt.Sprintf("madvise(0x%x, %d, %s)", r.Start, r.Len(), name)
 	if advice == adviceGuardInstall && !c.mayMarkGuard(r) || advice == adviceCollapse && !c.mayCollapse(r) {
 		return nil

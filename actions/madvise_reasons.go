@@ -12,13 +12,12 @@ import (
 // What madvise refuses. The rules are those of mm/madvise.c; most are about one advice and one sort of mapping.
 
 var madviseReasons = []reason{
-	{"EINVAL", "unknown advice", "madvise(2)", func(e *evidence) bool { return !knowsAdvice(e.adviceValue()) },
+	{"EINVAL", "unknown advice", "madvise(2)", func(e *evidence) bool { return !knowsAdvice(e.flags) },
 		func(e *evidence) string {
-			_, name := e.bits(advices)
-			if since := adviceSince[name]; since != "" {
-				return fmt.Sprintf("this kernel does not know %s (it came with Linux %s, and a kernel can be built without it).", name, since)
+			if since := adviceSince[e.names]; since != "" {
+				return fmt.Sprintf("this kernel does not know %s (it came with Linux %s, and a kernel can be built without it).", e.names, since)
 			}
-			return fmt.Sprintf("this kernel does not know %s.", name)
+			return fmt.Sprintf("this kernel does not know %s.", e.names)
 		}},
 	misaligned("madvise(2)"),
 	wraps("EINVAL", "mm/madvise.c, madvise_should_skip"),
@@ -122,11 +121,6 @@ func unfitFor(result, name, source, words string, bad func(vmspace.Mapping) bool
 		m, _ := e.some(e.whole, bad)
 		return fmt.Sprintf("%s %s.", e.inside(m, e.whole), why)
 	}}
-}
-
-func (e *evidence) adviceValue() uint64 {
-	v, _ := e.bits(advices)
-	return v
 }
 
 func (e *evidence) populates() bool { return e.has("populate_read") || e.has("populate_write") }

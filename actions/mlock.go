@@ -63,11 +63,11 @@ var mlockallAction = Action{
 	Verb: lang.Verb{Name: "mlockall", Summary: "lock the whole address space", Params: []lang.Param{
 		{Name: "flags", Kind: lang.KindFlags, Optional: true, Default: "current", Words: words(mlockallFlags)}}},
 	calls: []uintptr{sysMlockall},
+	flags: mlockallFlags,
 	run: func(c *call) error {
-		flags, names := c.bits(mlockallFlags)
-		c.Call = fmt.Sprintf("mlockall(%s)", names)
+		c.Call = fmt.Sprintf("mlockall(%s)", c.args.names)
 		c.everything()
-		_, ok, err := c.syscall(sysMlockall, flags)
+		_, ok, err := c.syscall(sysMlockall, c.args.flags)
 		if ok {
 			c.p.locksFuture = c.cmd.Has("future")
 		}

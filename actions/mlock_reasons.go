@@ -60,7 +60,7 @@ var munlockReasons = []reason{
 }
 
 var mlockallReasons = []reason{
-	{"EINVAL", "no flags", "mlockall(2)", func(e *evidence) bool { v, _ := e.bits(mlockallFlags); return v == 0 },
+	{"EINVAL", "no flags", "mlockall(2)", func(e *evidence) bool { return e.flags == 0 },
 		func(*evidence) string { return "it must be told what to lock: current, future or both." }},
 	{"EINVAL", "onfault alone", "mlockall(2)", nil,
 		func(*evidence) string { return "onfault says how to lock, but not what: current, future or both." }},

@@ -47,6 +47,7 @@ var mmapAction = Action{
 		},
 	},
 	calls:   []uintptr{sysMmap},
+	flags:   mmapFlags,
 	run:     runMmap,
 	reach:   reachOfMmap,
 	why:     explainMmap,
@@ -68,7 +69,7 @@ func runMmap(c *call) error {
 		return err
 	}
 	size := c.pageSize()
-	flags, names := c.bits(mmapFlags)
+	flags := c.args.flags
 	if huge := poolPage(flags, &settings{}); huge > 0 {
 		size = huge
 	}
@@ -85,7 +86,7 @@ func runMmap(c *call) error {
 	if addr != 0 {
 		at = fmt.Sprintf("0x%x", addr)
 	}
-	c.Call = fmt.Sprintf("mmap(%s, %d, %s, %s, %s, %d)", at, length, protText(prot), names, shown, offset)
+	c.Call = fmt.Sprintf("mmap(%s, %d, %s, %s, %s, %d)", at, length, protText(prot), c.args.names, shown, offset)
 	c.mapsShared = c.bringsShared(whole)
 	ret, ok, err := c.syscall(sysMmap, addr, length, uint64(prot), flags, fd, offset)
 	if err == nil && c.cmd.Given("file") {

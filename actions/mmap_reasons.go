@@ -224,8 +224,7 @@ func (e *evidence) fixed() bool { return e.has("fixed") || e.has("fixed_noreplac
 
 // sharing is MAP_TYPE: 1 shared, 2 private, 3 shared_validate.
 func (e *evidence) sharing() uint64 {
-	flags, _ := e.bits(mmapFlags)
-	return flags & 0x0f
+	return e.flags & 0x0f
 }
 
 // validated says whether the kernel checks the flags against what the file supports.
@@ -285,10 +284,7 @@ func (e *evidence) promised() bool {
 }
 
 // hugePage is the size of huge page that an mmap asks for, 0 if for none.
-func (e *evidence) hugePage() uint64 {
-	flags, _ := e.bits(mmapFlags)
-	return poolPage(flags, &e.settings)
-}
+func (e *evidence) hugePage() uint64 { return poolPage(e.flags, &e.settings) }
 
 func (e *evidence) hugeKnown() bool { _, known := e.hugeFree(); return known }
 

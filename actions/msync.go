@@ -17,15 +17,15 @@ var msyncAction = Action{
 	Verb: lang.Verb{Name: "msync", Summary: "write a shared file mapping back to its file", Params: []lang.Param{paramRange,
 		{Name: "flags", Kind: lang.KindFlags, Optional: true, Default: "sync", Words: words(msyncFlags)}}},
 	calls: []uintptr{sysMsync},
+	flags: msyncFlags,
 	run: func(c *call) error {
 		r, err := c.rangeOf("range")
 		if err != nil {
 			return err
 		}
-		flags, names := c.bits(msyncFlags)
-		c.Call = fmt.Sprintf("msync(0x%x, %d, %s)", r.Start, r.Len(), names)
+		c.Call = fmt.Sprintf("msync(0x%x, %d, %s)", r.Start, r.Len(), c.args.names)
 		c.focus(r)
-		_, _, err = c.syscall(sysMsync, r.Start, r.Len(), flags)
+		_, _, err = c.syscall(sysMsync, r.Start, r.Len(), c.args.flags)
 		return err
 	},
 	why: func(*evidence) string {

@@ -45,7 +45,7 @@ func (c *call) openFile(name string) (fd uint64, err error) {
 		return 0, c.fileError("file", err)
 	}
 	defer done()
-	mode, names := c.bits(openModes)
+	mode, names := bitsOf(openModes, c.args.has)
 	if names != "0" {
 		return c.open(f, name, mode, names)
 	}

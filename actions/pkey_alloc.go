@@ -11,10 +11,10 @@ import (
 var pkeyAllocAction = Action{
 	Verb:  lang.Verb{Name: "pkey_alloc", Summary: "get a protection key, and the rights that go with it", Params: []lang.Param{paramKeyRights}},
 	calls: []uintptr{sysPkeyAlloc},
+	flags: keyRights,
 	run: func(c *call) error {
-		rights, names := c.bits(keyRights)
-		c.Call = fmt.Sprintf("pkey_alloc(0, %s)", names)
-		key, ok, err := c.syscall(sysPkeyAlloc, 0, rights)
+		c.Call = fmt.Sprintf("pkey_alloc(0, %s)", c.args.names)
+		key, ok, err := c.syscall(sysPkeyAlloc, 0, c.args.flags)
 		if err != nil || !ok {
 			return err
 		}

@@ -16,7 +16,8 @@ var pkeySetAction = Action{
 	Verb: lang.Verb{Name: "pkey_set", Summary: "change the rights that go with a protection key", Params: []lang.Param{
 		{Name: "key", Kind: lang.KindNumber, Show: "KEY", Default: "1", Max: vmspace.KeyCount - 1, Help: "a protection key, allocated or not"},
 		paramKeyRights}},
-	run: runPkeySet,
+	flags: keyRights,
+	run:   runPkeySet,
 	why: func(e *evidence) string {
 		key := uint32(e.key())
 		return fmt.Sprintf("In %s, memory with key %d may be %s from now on. The rights are in a register of the processor: "+
@@ -25,7 +26,6 @@ var pkeySetAction = Action{
 }
 
 func runPkeySet(c *call) error {
-	bits, _ := c.bits(keyRights)
 	shift := 2 * c.keyOf()
 	c.Call = "RDPKRU"
 	was, e, err := c.p.proc.Rights()
@@ -36,7 +36,7 @@ func runPkeySet(c *call) error {
 	if err != nil || !e.OK() {
 		return c.ended(e, err)
 	}
-	want := was&^(3<<shift) | uint32(bits)<<shift
+	want := was&^(3<<shift) | uint32(c.args.flags)<<shift
 	c.Call = fmt.Sprintf("WRPKRU 0x%08x → 0x%08x", was, want)
 	e, err = c.p.proc.SetRights(want)
 	if err == nil && e.OK() {

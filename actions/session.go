@@ -239,7 +239,8 @@ func (s *Session) perform(cmd *lang.Command) (*history.Step, error) {
 	if c.p = s.member(label); c.p == nil {
 		return nil, cmd.ErrorAt(cmd.ProcessSpan, "there is no process "+label, "there are: "+s.labels())
 	}
-	c.action, c.args = actionOf(cmd.Verb.Name), c.arguments()
+	c.action = actionOf(cmd.Verb.Name)
+	c.args = c.arguments()
 	before, err := s.before(c)
 	if err != nil {
 		return nil, err
