@@ -347,6 +347,7 @@ var rooms = []struct{ path, holds string }{
 	{"actions/subject", "a process on a leash: ptrace, and the code that runs in it"},
 	{"actions/scratch", "the files of a session"},
 	{"actions/feature", "what this kernel, this processor and this user have"},
+	{"actions/kernel", "what the kernel allows, and what differs from one to the next"},
 	{"actions", "the session: verbs, scripts, limits, explanations"},
 	{"actions/saved", "a history in a file"},
 	{"actions/lesson", "lessons: parsed, checked, played"},

@@ -9,6 +9,7 @@ import (
 	"strconv"
 
 	"cowscope/actions/history"
+	"cowscope/actions/kernel"
 	"cowscope/vmspace"
 	"cowscope/vmspace/amount"
 	"cowscope/vmspace/printable"
@@ -99,7 +100,7 @@ func (e *evidence) count() uint64 {
 
 // room says how many more mappings vm.max_map_count allows.
 func (e *evidence) room() (left, most uint64, known bool) {
-	most, known = e.setting("/proc/sys/vm/max_map_count")
+	most, known = e.Number("/proc/sys/vm/max_map_count")
 	return most - min(most, e.count()), most, known
 }
 
@@ -133,40 +134,42 @@ func (e *evidence) overMemlock(more uint64) bool {
 	if n := e.before.Mappings.Len(); n == 0 || e.before.Mappings.At(0).Smaps == nil {
 		return false
 	}
-	limit := e.rlimit(rlimitMemlock)
-	return more > limit-min(limit, e.locked(vmspace.Everything)) && !e.may(capIPCLock)
+	limit := e.Limit(kernel.LimitMemlock)
+	return more > limit-min(limit, e.locked(vmspace.Everything)) && !e.May(kernel.CapIPCLock)
 }
 
 func (e *evidence) memlockText(more uint64) string {
 	return fmt.Sprintf("%s more would be locked, %s are already, and RLIMIT_MEMLOCK allows %s to a process without CAP_IPC_LOCK.",
-		amount.Size(more), amount.Size(e.locked(vmspace.Everything)), amount.Size(e.rlimit(rlimitMemlock)))
+		amount.Size(more), amount.Size(e.locked(vmspace.Everything)), amount.Size(e.Limit(kernel.LimitMemlock)))
 }
 
 // lockNothing says whether the process may lock no byte at all (can_do_mlock in mm/mlock.c).
-func (e *evidence) lockNothing() bool { return e.rlimit(rlimitMemlock) == 0 && !e.may(capIPCLock) }
+func (e *evidence) lockNothing() bool {
+	return e.Limit(kernel.LimitMemlock) == 0 && !e.May(kernel.CapIPCLock)
+}
 
 // over says whether more bytes, on top of what /proc/PID/status counts under field, pass a limit; in whole pages (may_expand_vm in
 // mm/vma.c, which lets RLIMIT_DATA pass where it is 0 and the hard limit is not: then nothing is certain).
 func (e *evidence) over(limit, field string, more uint64) bool {
-	now, known := e.status(field)
-	most := e.rlimit(limit) &^ (e.pageSize() - 1)
-	return known && more > most-min(most, now) && (limit == rlimitAS || most > 0)
+	now, known := e.Status(field)
+	most := e.Limit(limit) &^ (e.pageSize() - 1)
+	return known && more > most-min(most, now) && (limit == kernel.LimitAS || most > 0)
 }
 
 func (e *evidence) overText(limit, field string, more uint64) string {
-	now, _ := e.status(field)
-	names := map[string][2]string{rlimitAS: {"RLIMIT_AS", "addresses"}, rlimitData: {"RLIMIT_DATA", "private writable memory"}}[limit]
+	now, _ := e.Status(field)
+	names := map[string][2]string{kernel.LimitAS: {"RLIMIT_AS", "addresses"}, kernel.LimitData: {"RLIMIT_DATA", "private writable memory"}}[limit]
 	return fmt.Sprintf("with %s more the process would have %s of %s, and %s allows %s.",
-		amount.Size(more), amount.Size(now+more), names[1], names[0], amount.Size(e.rlimit(limit)))
+		amount.Size(more), amount.Size(now+more), names[1], names[0], amount.Size(e.Limit(limit)))
 }
 
 // overcommit says why the kernel would not promise so many bytes, "" where that is not certain (mm/util.c, __vm_enough_memory).
 func (e *evidence) overcommit(more uint64) string {
-	mode, known := e.setting("/proc/sys/vm/overcommit_memory")
-	ram, _ := e.meminfo("MemTotal")
-	swap, _ := e.meminfo("SwapTotal")
-	limit, _ := e.meminfo("CommitLimit")
-	promised, _ := e.meminfo("Committed_AS")
+	mode, known := e.Number("/proc/sys/vm/overcommit_memory")
+	ram, _ := e.Meminfo("MemTotal")
+	swap, _ := e.Meminfo("SwapTotal")
+	limit, _ := e.Meminfo("CommitLimit")
+	promised, _ := e.Meminfo("Committed_AS")
 	switch {
 	case known && mode == 0 && ram > 0 && more > ram+swap:
 		return fmt.Sprintf("%s are more than all memory and swap together, %s; vm.overcommit_memory is 0, which refuses to promise that.",
@@ -207,7 +210,7 @@ func (e *evidence) tooWide(size, top uint64) bool {
 
 func (e *evidence) widestText(top uint64) string {
 	hole := "the largest between the mappings has " + amount.Size(e.widest(vmspace.Range{End: top}))
-	if top == userTop() {
+	if top == kernel.UserTop() {
 		return fmt.Sprintf("no hole is so large: %s.", hole)
 	}
 	return fmt.Sprintf("no hole is so large: below 0x%x %s. The kernel looks above it only when the address that it is asked for lies there.", top, hole)
@@ -229,7 +232,7 @@ func openFileFacts(pid int, fd int64) *fileFacts {
 
 // parseAccessMode reads the access mode from the flags of /proc/PID/fdinfo/N, which are octal (proc_pid_fdinfo(5), open(2)).
 func parseAccessMode(fdinfo string) (read, write bool) {
-	fields := fieldsOf(fdinfo, "flags")
+	fields := kernel.FieldsOf(fdinfo, "flags")
 	if len(fields) == 0 {
 		return false, false
 	}

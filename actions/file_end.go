@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 
+	"cowscope/actions/kernel"
 	"cowscope/vmspace"
 )
 
@@ -24,7 +25,7 @@ func (e *evidence) fileSize(m vmspace.Mapping) (uint64, bool) {
 		return uint64(info.Size()), info.Mode().IsRegular()
 	}
 	info, err := os.Stat(m.Path)
-	if err != nil || !info.Mode().IsRegular() || !sameFile(info, m) {
+	if err != nil || !info.Mode().IsRegular() || !kernel.SameFile(info, m) {
 		return 0, false
 	}
 	return uint64(info.Size()), true

@@ -5,6 +5,7 @@ import (
 	"os"
 	"strconv"
 
+	"cowscope/actions/kernel"
 	"cowscope/vmspace/amount"
 )
 
@@ -12,11 +13,11 @@ import (
 
 var forkReasons = []reason{
 	{"EAGAIN", "RLIMIT_NPROC", "fork(2)", func(e *evidence) bool {
-		user, most := e.user(), e.rlimit(rlimitNproc)
-		return user != 0 && most < maxTasks && !e.may(capSysResource) && !e.may(capSysAdmin) && e.tasks(user) >= most
+		user, most := e.user(), e.Limit(kernel.LimitNproc)
+		return user != 0 && most < maxTasks && !e.May(kernel.CapSysResource) && !e.May(kernel.CapSysAdmin) && e.tasks(user) >= most
 	}, func(e *evidence) string {
 		return fmt.Sprintf("user %d has %s (processes and their threads), and RLIMIT_NPROC allows %d.",
-			e.user(), amount.Of(e.tasks(e.user()), "task"), e.rlimit(rlimitNproc))
+			e.user(), amount.Of(e.tasks(e.user()), "task"), e.Limit(kernel.LimitNproc))
 	}},
 	otherwise("EAGAIN", "fork(2)",
 		"a limit on processes was reached: RLIMIT_NPROC, kernel.threads-max, kernel.pid_max, or pids.max of the control group."),
@@ -27,15 +28,9 @@ var forkReasons = []reason{
 // maxTasks is more than any system can have (PID_MAX_LIMIT in include/linux/threads.h).
 const maxTasks = 1 << 22
 
-// Bits of CapEff that lift RLIMIT_NPROC.
-const (
-	capSysAdmin    = 21
-	capSysResource = 24
-)
-
 // user is the real user ID of the process.
 func (e *evidence) user() uint64 {
-	uid, known := e.status("Uid")
+	uid, known := e.Status("Uid")
 	if !known {
 		return 0
 	}
@@ -49,9 +44,9 @@ func (e *evidence) tasks(user uint64) (n uint64) {
 		if _, err := strconv.Atoi(d.Name()); err != nil {
 			continue
 		}
-		text := e.contents("/proc/" + d.Name() + "/status")
-		if uid, known := parseField(text, "Uid"); known && uid == user {
-			threads, _ := parseField(text, "Threads")
+		text := e.Contents("/proc/" + d.Name() + "/status")
+		if uid, known := kernel.ParseField(text, "Uid"); known && uid == user {
+			threads, _ := kernel.ParseField(text, "Threads")
 			n += threads
 		}
 	}

@@ -117,7 +117,7 @@ func (e *evidence) shutOut() bool {
 // keyless says whether this machine has no protection keys: smaps has a line for them where it has
 // (show_smap in fs/proc/task_mmu.c).
 func (e *evidence) keyless() bool {
-	smaps := e.contents("/proc/self/smaps")
+	smaps := e.Contents("/proc/self/smaps")
 	return smaps != "" && !strings.Contains(smaps, "\nProtectionKey:")
 }
 

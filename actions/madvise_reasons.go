@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"cowscope/actions/kernel"
 	"cowscope/vmspace"
 	"cowscope/vmspace/amount"
 )
@@ -12,7 +13,7 @@ import (
 // What madvise refuses. The rules are those of mm/madvise.c; most are about one advice and one sort of mapping.
 
 var madviseReasons = []reason{
-	{"EINVAL", "unknown advice", "madvise(2)", func(e *evidence) bool { return !knowsAdvice(e.flags) },
+	{"EINVAL", "unknown advice", "madvise(2)", func(e *evidence) bool { return !kernel.KnowsAdvice(e.flags) },
 		func(e *evidence) string {
 			if since := adviceSince[e.names]; since != "" {
 				return fmt.Sprintf("this kernel does not know %s (it came with Linux %s, and a kernel can be built without it).", e.names, since)
@@ -35,7 +36,7 @@ var madviseReasons = []reason{
 		blocks, known := e.hugeBlocks()
 		return e.has("collapse") && known && len(blocks) == 0
 	}, func(e *evidence) string {
-		size, _ := e.setting(hugeSize)
+		size, _ := e.Number(hugeSize)
 		return fmt.Sprintf("no aligned block of %s lies wholly in the range and in one mapping, so there is nothing to make a huge page of.",
 			amount.Size(size))
 	}},
@@ -47,7 +48,7 @@ var madviseReasons = []reason{
 		return ok && e.has("collapse")
 	}, func(e *evidence) string {
 		at, _ := e.emptyBlock()
-		size, _ := e.setting(hugeSize)
+		size, _ := e.Number(hugeSize)
 		return fmt.Sprintf("the %s at %s have no page yet, and a huge page is made of pages that are there.", amount.Size(size), e.at(at))
 	}},
 	unfit("not readable", "madvise(2)", "populate_read", without(vmspace.Read), "does not have the letter r"),
@@ -164,7 +165,7 @@ const hugeSize = "/sys/kernel/mm/transparent_hugepage/hpage_pmd_size"
 
 // hugeBlocks are the aligned blocks of a huge page's size that lie in the range and in one mapping.
 func (e *evidence) hugeBlocks() (blocks []vmspace.Range, known bool) {
-	size, known := e.setting(hugeSize)
+	size, known := e.Number(hugeSize)
 	if !known || size == 0 {
 		return nil, false
 	}

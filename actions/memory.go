@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"cowscope/actions/history"
+	"cowscope/actions/kernel"
 	"cowscope/actions/scratch"
 	"cowscope/vmspace"
 	"cowscope/vmspace/amount"
@@ -195,14 +196,14 @@ func (c *call) mayPool(length uint64) bool {
 // poolLeft is how much the pools of huge pages have for a new mapping, in bytes, those of all sizes together.
 func poolLeft() (n uint64) {
 	pools, _ := filepath.Glob("/sys/kernel/mm/hugepages/hugepages-*kB")
-	var l settings
+	var l kernel.Settings
 	for _, dir := range pools {
 		kib, err := strconv.ParseUint(strings.TrimSuffix(strings.TrimPrefix(filepath.Base(dir), "hugepages-"), "kB"), 10, 64)
 		if err != nil {
 			continue
 		}
-		free, _ := l.setting(dir + "/free_hugepages")
-		more, _ := l.setting(dir + "/nr_overcommit_hugepages")
+		free, _ := l.Number(dir + "/free_hugepages")
+		more, _ := l.Number(dir + "/nr_overcommit_hugepages")
 		n += (free + more) * kib << 10
 	}
 	return n

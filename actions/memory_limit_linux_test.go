@@ -11,6 +11,7 @@ import (
 
 	"cowscope/actions/feature"
 	"cowscope/actions/history"
+	"cowscope/actions/kernel"
 	"cowscope/vmspace"
 )
 
@@ -33,7 +34,7 @@ func shmem(t *testing.T) uint64 {
 	if err != nil {
 		t.Fatal(err)
 	}
-	n, ok := parseField(string(text), "Shmem")
+	n, ok := kernel.ParseField(string(text), "Shmem")
 	if !ok {
 		t.Fatal("meminfo says nothing of Shmem")
 	}
@@ -156,7 +157,7 @@ func TestRefusedBeforehand(t *testing.T) {
 // What the pool of huge pages has is taken by a mapping, and not first by its pages.
 func TestPoolIsRefused(t *testing.T) {
 	require(t, "hugetlb")
-	page, _ := (&settings{}).meminfo("Hugepagesize")
+	page, _ := (&kernel.Settings{}).Meminfo("Hugepagesize")
 	l := limited(t, Limits{Memory: page * 3 / 2})
 	two := fmt.Sprint(2 * page)
 	if st := l.want("refused", "mmap "+two+" rw private anon hugetlb"); !strings.Contains(st.Why, "--max-memory") {

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"cowscope/actions/kernel"
 	"cowscope/vmspace"
 	"cowscope/vmspace/amount"
 )
@@ -81,7 +82,7 @@ func TestStoryS20Mremap(t *testing.T) {
 
 // Memory from a pool is whole huge pages, and so is what the name stands for, and what counts.
 func TestMmapOfThePool(t *testing.T) {
-	own, _ := (&settings{}).meminfo("Hugepagesize")
+	own, _ := (&kernel.Settings{}).Meminfo("Hugepagesize")
 	for flag, size := range map[string]uint64{"hugetlb": own, "hugetlb_2m": 2 << 20} {
 		l := open(t)
 		st := l.want("ok", "a = mmap 1p rw private anon noreserve "+flag)

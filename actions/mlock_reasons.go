@@ -3,6 +3,7 @@ package actions
 import (
 	"fmt"
 
+	"cowscope/actions/kernel"
 	"cowscope/vmspace"
 	"cowscope/vmspace/amount"
 )
@@ -66,12 +67,12 @@ var mlockallReasons = []reason{
 		func(*evidence) string { return "onfault says how to lock, but not what: current, future or both." }},
 	mayLockNothing,
 	{"ENOMEM", "RLIMIT_MEMLOCK", "mlockall(2)", func(e *evidence) bool {
-		size, known := e.status("VmSize")
-		return known && e.has("current") && size > e.rlimit(rlimitMemlock) && !e.may(capIPCLock)
+		size, known := e.Status("VmSize")
+		return known && e.has("current") && size > e.Limit(kernel.LimitMemlock) && !e.May(kernel.CapIPCLock)
 	}, func(e *evidence) string {
-		size, _ := e.status("VmSize")
+		size, _ := e.Status("VmSize")
 		return fmt.Sprintf("all mappings together have %s, and RLIMIT_MEMLOCK allows %s to a process without CAP_IPC_LOCK.",
-			amount.Size(size), amount.Size(e.rlimit(rlimitMemlock)))
+			amount.Size(size), amount.Size(e.Limit(kernel.LimitMemlock)))
 	}},
 	otherwise("ENOMEM", "mlockall(2)", "more would be locked than RLIMIT_MEMLOCK allows."),
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"cowscope/actions/history"
+	"cowscope/actions/kernel"
 	"cowscope/actions/lang"
 	"cowscope/vmspace"
 )
@@ -70,7 +71,7 @@ func runMmap(c *call) error {
 	}
 	size := c.pageSize()
 	flags := c.args.flags
-	if huge := poolPage(flags, &settings{}); huge > 0 {
+	if huge := poolPage(flags, &kernel.Settings{}); huge > 0 {
 		size = huge
 	}
 	whole := (length + size - 1) &^ (size - 1) // 0 where it does not fit 64 bits: that is refused
@@ -111,14 +112,14 @@ func runMmap(c *call) error {
 
 // poolPage is the size of the pages that an mmap takes from a pool of huge pages, whole ones (mm/mmap.c, ksys_mmap_pgoff); 0 where it
 // takes none.
-func poolPage(flags uint64, l *settings) uint64 {
+func poolPage(flags uint64, l *kernel.Settings) uint64 {
 	switch log := flags >> 26 & 0x3f; {
 	case flags&0x40000 == 0:
 		return 0
 	case log > 0:
 		return 1 << log
 	}
-	n, _ := l.meminfo("Hugepagesize")
+	n, _ := l.Meminfo("Hugepagesize")
 	return n
 }
 

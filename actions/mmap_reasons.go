@@ -5,6 +5,7 @@ import (
 	"runtime"
 	"strings"
 
+	"cowscope/actions/kernel"
 	"cowscope/vmspace"
 	"cowscope/vmspace/amount"
 )
@@ -132,10 +133,10 @@ var mmapReasons = []reason{
 
 	sealed("sealed", "mseal(2)", (*evidence).replaced),
 	{"EPERM", "too low", "proc_sys_vm(5), mmap_min_addr", func(e *evidence) bool {
-		least, known := e.setting(minAddr)
-		return known && e.fixed() && e.number("addr") < least && !e.may(capSysRawIO)
+		least, known := e.Number(minAddr)
+		return known && e.fixed() && e.number("addr") < least && !e.May(kernel.CapSysRawIO)
 	}, func(e *evidence) string {
-		least, _ := e.setting(minAddr)
+		least, _ := e.Number(minAddr)
 		return fmt.Sprintf("0x%x lies below vm.mmap_min_addr, 0x%x, so that a NULL pointer never finds memory; only CAP_SYS_RAWIO may map there.",
 			e.number("addr"), least)
 	}},
@@ -161,15 +162,15 @@ var mmapReasons = []reason{
 		return known && e.count() > most
 	}, func(e *evidence) string { return e.crowded() }},
 	{"ENOMEM", "longer than the address space", "mm/mmap.c, __get_unmapped_area", func(e *evidence) bool {
-		return userTop() > 0 && e.asked().Len() > userTop()
+		return kernel.UserTop() > 0 && e.asked().Len() > kernel.UserTop()
 	}, func(e *evidence) string {
-		return fmt.Sprintf("%s do not fit below 0x%x, the end of the user's addresses.", amount.Size(e.asked().Len()), userTop())
+		return fmt.Sprintf("%s do not fit below 0x%x, the end of the user's addresses.", amount.Size(e.asked().Len()), kernel.UserTop())
 	}},
 	{"ENOMEM", "past the end", "mm/mmap.c, __get_unmapped_area", func(e *evidence) bool {
-		return userTop() > 0 && e.fixed() && e.number("addr") > userTop()-e.asked().Len()
+		return kernel.UserTop() > 0 && e.fixed() && e.number("addr") > kernel.UserTop()-e.asked().Len()
 	}, func(e *evidence) string {
 		return fmt.Sprintf("0x%x and %s more reach past 0x%x, the end of the user's addresses.",
-			e.number("addr"), amount.Size(e.asked().Len()), userTop())
+			e.number("addr"), amount.Size(e.asked().Len()), kernel.UserTop())
 	}},
 	{"ENOMEM", "32bit", "arch/x86/kernel/sys_x86_64.c, find_start_end", func(e *evidence) bool {
 		return runtime.GOARCH == "amd64" && e.has("32bit") && !e.fixed() && e.asked().Len() > e.widest(low32)
@@ -180,11 +181,11 @@ var mmapReasons = []reason{
 	{"ENOMEM", "no hole", "mmap(2)", func(e *evidence) bool {
 		return !e.fixed() && e.tooWide(e.asked().Len(), e.lookedBelow())
 	}, func(e *evidence) string { return e.widestText(e.lookedBelow()) }},
-	{"ENOMEM", "RLIMIT_AS", "getrlimit(2)", func(e *evidence) bool { return e.over(rlimitAS, "VmSize", e.added()) },
-		func(e *evidence) string { return e.overText(rlimitAS, "VmSize", e.added()) }},
+	{"ENOMEM", "RLIMIT_AS", "getrlimit(2)", func(e *evidence) bool { return e.over(kernel.LimitAS, "VmSize", e.added()) },
+		func(e *evidence) string { return e.overText(kernel.LimitAS, "VmSize", e.added()) }},
 	{"ENOMEM", "RLIMIT_DATA", "getrlimit(2)", func(e *evidence) bool {
-		return e.sharing() == 2 && e.writes() && !e.has("growsdown") && e.over(rlimitData, "VmData", e.added())
-	}, func(e *evidence) string { return e.overText(rlimitData, "VmData", e.added()) }},
+		return e.sharing() == 2 && e.writes() && !e.has("growsdown") && e.over(kernel.LimitData, "VmData", e.added())
+	}, func(e *evidence) string { return e.overText(kernel.LimitData, "VmData", e.added()) }},
 	splitsLent((*evidence).replaced).answered("ENOMEM", "mm/mmap.c, mmap_region before Linux 6.12"),
 	splitsHuge((*evidence).replaced).answered("ENOMEM", "mm/mmap.c, mmap_region before Linux 6.12"),
 	{"ENOMEM", "overcommit", "proc_sys_vm(5), overcommit_memory", func(e *evidence) bool { return e.promised() && e.overcommit(e.added()) != "" },
@@ -208,10 +209,10 @@ var low32 = vmspace.Range{Start: 0x40000000, End: 0x80000000}
 
 // lookedBelow is where the kernel stops to look for room.
 func (e *evidence) lookedBelow() uint64 {
-	if e.number("addr") > mapWindow() {
-		return userTop()
+	if e.number("addr") > kernel.MapWindow() {
+		return kernel.UserTop()
 	}
-	return mapWindow()
+	return kernel.MapWindow()
 }
 
 func anything(vmspace.Mapping) bool { return true }
@@ -276,7 +277,7 @@ func (e *evidence) added() uint64 {
 // promised says whether the kernel accounts for the memory of an mmap: what is private and may be written, and shared memory without a
 // file; noreserve exempts it unless the kernel never overcommits (accountable_mapping in mm/vma.c, shmem_acct_size in mm/shmem.c).
 func (e *evidence) promised() bool {
-	mode, _ := e.setting("/proc/sys/vm/overcommit_memory")
+	mode, _ := e.Number("/proc/sys/vm/overcommit_memory")
 	if e.hugePage() > 0 || e.has("noreserve") && mode != 2 {
 		return false
 	}
@@ -284,14 +285,14 @@ func (e *evidence) promised() bool {
 }
 
 // hugePage is the size of huge page that an mmap asks for, 0 if for none.
-func (e *evidence) hugePage() uint64 { return poolPage(e.flags, &e.settings) }
+func (e *evidence) hugePage() uint64 { return poolPage(e.flags, &e.Settings) }
 
 func (e *evidence) hugeKnown() bool { _, known := e.hugeFree(); return known }
 
 // hugeFree is how many huge pages of that size are neither in use nor promised.
 func (e *evidence) hugeFree() (pages uint64, known bool) {
 	dir := fmt.Sprintf("/sys/kernel/mm/hugepages/hugepages-%dkB/", e.hugePage()>>10)
-	free, known := e.setting(dir + "free_hugepages")
-	taken, _ := e.setting(dir + "resv_hugepages")
+	free, known := e.Number(dir + "free_hugepages")
+	taken, _ := e.Number(dir + "resv_hugepages")
 	return free - min(free, taken), known
 }

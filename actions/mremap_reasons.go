@@ -3,6 +3,7 @@ package actions
 import (
 	"fmt"
 
+	"cowscope/actions/kernel"
 	"cowscope/vmspace"
 	"cowscope/vmspace/amount"
 )
@@ -18,15 +19,15 @@ var mremapReasons = []reason{
 			}
 			return "the new size is 0; munmap takes a mapping away."
 		}},
-	{"EINVAL", "too large", "mm/mremap.c, check_mremap_params", func(e *evidence) bool { return userTop() > 0 && e.target().Len() > userTop() },
+	{"EINVAL", "too large", "mm/mremap.c, check_mremap_params", func(e *evidence) bool { return kernel.UserTop() > 0 && e.target().Len() > kernel.UserTop() },
 		func(e *evidence) string {
-			return fmt.Sprintf("%s do not fit below 0x%x, the end of the user's addresses.", amount.Size(e.target().Len()), userTop())
+			return fmt.Sprintf("%s do not fit below 0x%x, the end of the user's addresses.", amount.Size(e.target().Len()), kernel.UserTop())
 		}},
 	{"EINVAL", "past the end", "mm/mremap.c, check_mremap_params", func(e *evidence) bool {
-		return userTop() > 0 && e.passed("fixed") && e.target().Start > userTop()-e.target().Len()
+		return kernel.UserTop() > 0 && e.passed("fixed") && e.target().Start > kernel.UserTop()-e.target().Len()
 	}, func(e *evidence) string {
 		return fmt.Sprintf("0x%x and %s more reach past 0x%x, the end of the user's addresses.",
-			e.target().Start, amount.Size(e.target().Len()), userTop())
+			e.target().Start, amount.Size(e.target().Len()), kernel.UserTop())
 	}},
 	{"EINVAL", "fixed address", "mremap(2)", func(e *evidence) bool { return e.number("fixed")%e.pageSize() != 0 },
 		func(e *evidence) string {
@@ -39,7 +40,7 @@ var mremapReasons = []reason{
 			return fmt.Sprintf("dontunmap keeps the size: %s cannot become %s.", amount.Size(e.whole.Len()), amount.Size(e.target().Len()))
 		}},
 	{"EINVAL", "dontunmap rounds", "mm/mremap.c of Linux 6.16", func(e *evidence) bool {
-		return e.has("dontunmap") && e.given.Len() != e.number("size") && !comparesRounded()
+		return e.has("dontunmap") && e.given.Len() != e.number("size") && !kernel.ComparesRounded()
 	}, func(e *evidence) string {
 		return fmt.Sprintf("dontunmap keeps the size, and this kernel compares before it rounds: %d bytes are not %d.", e.given.Len(), e.number("size"))
 	}},
@@ -71,10 +72,10 @@ var mremapReasons = []reason{
 	sealed("cuts a sealed one", "mseal(2)", (*evidence).tail),
 	sealed("target sealed", "mseal(2)", (*evidence).taken),
 	{"EPERM", "too low", "proc_sys_vm(5), mmap_min_addr", func(e *evidence) bool {
-		least, known := e.setting(minAddr)
-		return known && e.passed("fixed") && e.target().Start < least && !e.may(capSysRawIO)
+		least, known := e.Number(minAddr)
+		return known && e.passed("fixed") && e.target().Start < least && !e.May(kernel.CapSysRawIO)
 	}, func(e *evidence) string {
-		least, _ := e.setting(minAddr)
+		least, _ := e.Number(minAddr)
 		return fmt.Sprintf("0x%x lies below vm.mmap_min_addr, 0x%x; only CAP_SYS_RAWIO may map there.", e.target().Start, least)
 	}},
 	otherwise("EPERM", "mremap(2)", "a seal, vm.mmap_min_addr or a security module forbids it."),
@@ -102,11 +103,11 @@ var mremapReasons = []reason{
 	otherwise("EAGAIN", "mremap(2)", "the mapping is locked, and more would be locked than RLIMIT_MEMLOCK allows."),
 
 	noRoomToMove("no room to move there", "mm/mremap.c, check_mremap_params", 5, (*evidence).placed),
-	{"ENOMEM", "RLIMIT_AS", "getrlimit(2)", func(e *evidence) bool { return e.over(rlimitAS, "VmSize", e.extra()) },
-		func(e *evidence) string { return e.overText(rlimitAS, "VmSize", e.extra()) }},
+	{"ENOMEM", "RLIMIT_AS", "getrlimit(2)", func(e *evidence) bool { return e.over(kernel.LimitAS, "VmSize", e.extra()) },
+		func(e *evidence) string { return e.overText(kernel.LimitAS, "VmSize", e.extra()) }},
 	{"ENOMEM", "RLIMIT_DATA", "getrlimit(2)", func(e *evidence) bool {
-		return e.first().Private() && e.first().Perms&vmspace.Write != 0 && e.over(rlimitData, "VmData", e.extra())
-	}, func(e *evidence) string { return e.overText(rlimitData, "VmData", e.extra()) }},
+		return e.first().Private() && e.first().Perms&vmspace.Write != 0 && e.over(kernel.LimitData, "VmData", e.extra())
+	}, func(e *evidence) string { return e.overText(kernel.LimitData, "VmData", e.extra()) }},
 	{"ENOMEM", "overcommit", "proc_sys_vm(5), overcommit_memory", func(e *evidence) bool {
 		return e.first().Smaps.HasFlag("ac") && e.overcommit(e.delta()) != ""
 	}, func(e *evidence) string { return e.overcommit(e.delta()) }},
@@ -121,8 +122,8 @@ var mremapReasons = []reason{
 	}},
 	noRoomToMove("no room to move", "mm/mremap.c, prep_move_vma", 3, func(e *evidence) bool { return e.has("maymove") }),
 	{"ENOMEM", "no hole", "mremap(2)", func(e *evidence) bool {
-		return !e.passed("fixed") && e.tooWide(e.target().Len(), mapWindow())
-	}, func(e *evidence) string { return e.widestText(mapWindow()) }},
+		return !e.passed("fixed") && e.tooWide(e.target().Len(), kernel.MapWindow())
+	}, func(e *evidence) string { return e.widestText(kernel.MapWindow()) }},
 	otherwise("ENOMEM", "mremap(2)", "there is no room: the address space, a limit, or the kernel's own memory."),
 }
 
@@ -214,8 +215,8 @@ func (e *evidence) neighbour() string {
 	if m, ok := e.some(grown, anything); ok {
 		return fmt.Sprintf("%s follows at 0x%x", e.inside(m, grown), m.Start)
 	}
-	if userTop() > 0 && grown.End > userTop() {
-		return fmt.Sprintf("the user's addresses end at 0x%x", userTop())
+	if kernel.UserTop() > 0 && grown.End > kernel.UserTop() {
+		return fmt.Sprintf("the user's addresses end at 0x%x", kernel.UserTop())
 	}
 	return ""
 }

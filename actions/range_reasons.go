@@ -3,6 +3,7 @@ package actions
 import (
 	"fmt"
 
+	"cowscope/actions/kernel"
 	"cowscope/vmspace"
 	"cowscope/vmspace/amount"
 )
@@ -12,9 +13,9 @@ import (
 var munmapReasons = []reason{
 	misaligned("munmap(2)"),
 	{"EINVAL", "past the end", "mm/vma.c, do_vmi_munmap", func(e *evidence) bool {
-		return userTop() > 0 && (e.given.End > userTop() || e.whole.End < e.whole.Start)
+		return kernel.UserTop() > 0 && (e.given.End > kernel.UserTop() || e.whole.End < e.whole.Start)
 	}, func(e *evidence) string {
-		return fmt.Sprintf("the range reaches past 0x%x, the end of the user's addresses.", userTop())
+		return fmt.Sprintf("the range reaches past 0x%x, the end of the user's addresses.", kernel.UserTop())
 	}},
 	{"EINVAL", "length", "munmap(2)", func(e *evidence) bool { return e.given.Empty() },
 		func(*evidence) string { return "the length is 0." }},
@@ -50,8 +51,8 @@ var mprotectReasons = []reason{
 	otherwise("EACCES", "mprotect(2)", "a mapping there may never have these letters, or a security module forbids them."),
 	sealed("sealed", "mseal(2)", (*evidence).pages),
 	otherwise("EPERM", "mprotect(2)", "a seal of the mapping or of its file forbids these letters."),
-	{"ENOMEM", "RLIMIT_DATA", "getrlimit(2)", func(e *evidence) bool { return e.over(rlimitData, "VmData", e.turned()) },
-		func(e *evidence) string { return e.overText(rlimitData, "VmData", e.turned()) }},
+	{"ENOMEM", "RLIMIT_DATA", "getrlimit(2)", func(e *evidence) bool { return e.over(kernel.LimitData, "VmData", e.turned()) },
+		func(e *evidence) string { return e.overText(kernel.LimitData, "VmData", e.turned()) }},
 	{"ENOMEM", "overcommit", "proc_sys_vm(5), overcommit_memory", func(e *evidence) bool { return e.overcommit(e.charged()) != "" },
 		func(e *evidence) string { return e.overcommit(e.charged()) }},
 	tooMany("ENOMEM", "mprotect(2)"),
@@ -116,15 +117,15 @@ var brkReasons = []reason{
 			start, _ := e.heapStart()
 			return fmt.Sprintf("0x%x lies below 0x%x, where the heap begins.", e.wanted(), start)
 		}},
-	{"ENOMEM", "RLIMIT_DATA", "mm/mmap.c, check_data_rlimit", func(e *evidence) bool { return e.data() > e.rlimit(rlimitData) },
+	{"ENOMEM", "RLIMIT_DATA", "mm/mmap.c, check_data_rlimit", func(e *evidence) bool { return e.data() > e.Limit(kernel.LimitData) },
 		func(e *evidence) string {
-			return fmt.Sprintf("heap and initialised data would have %s, and RLIMIT_DATA allows %s.", amount.Size(e.data()), amount.Size(e.rlimit(rlimitData)))
+			return fmt.Sprintf("heap and initialised data would have %s, and RLIMIT_DATA allows %s.", amount.Size(e.data()), amount.Size(e.Limit(kernel.LimitData)))
 		}},
 	{"ENOMEM", "sealed", "mseal(2)", func(e *evidence) bool { m, ok := e.heap(); return ok && m.Smaps.HasFlag("sl") && e.wanted() < m.End },
 		func(*evidence) string { return "the heap is sealed (mseal, VmFlags sl): it gives nothing back." }},
-	{"ENOMEM", "past the end", "mm/mmap.c, brk", func(e *evidence) bool { return userTop() > 0 && e.wanted() > userTop() },
+	{"ENOMEM", "past the end", "mm/mmap.c, brk", func(e *evidence) bool { return kernel.UserTop() > 0 && e.wanted() > kernel.UserTop() },
 		func(e *evidence) string {
-			return fmt.Sprintf("0x%x lies past 0x%x, the end of the user's addresses.", e.wanted(), userTop())
+			return fmt.Sprintf("0x%x lies past 0x%x, the end of the user's addresses.", e.wanted(), kernel.UserTop())
 		}},
 	{"ENOMEM", "locked memory", "mm/mmap.c, brk", func(e *evidence) bool {
 		return e.locksFuture && e.overMemlock(e.growth())
@@ -134,10 +135,10 @@ var brkReasons = []reason{
 			m, _ := e.obstacle()
 			return fmt.Sprintf("%s at 0x%x is in the way; the heap keeps one page from it.", e.called(m, m.Start), m.Start)
 		}},
-	{"ENOMEM", "RLIMIT_AS", "getrlimit(2)", func(e *evidence) bool { return e.over(rlimitAS, "VmSize", e.growth()) },
-		func(e *evidence) string { return e.overText(rlimitAS, "VmSize", e.growth()) }},
-	{"ENOMEM", "data", "mm/vma.c, may_expand_vm", func(e *evidence) bool { return e.over(rlimitData, "VmData", e.growth()) },
-		func(e *evidence) string { return e.overText(rlimitData, "VmData", e.growth()) }},
+	{"ENOMEM", "RLIMIT_AS", "getrlimit(2)", func(e *evidence) bool { return e.over(kernel.LimitAS, "VmSize", e.growth()) },
+		func(e *evidence) string { return e.overText(kernel.LimitAS, "VmSize", e.growth()) }},
+	{"ENOMEM", "data", "mm/vma.c, may_expand_vm", func(e *evidence) bool { return e.over(kernel.LimitData, "VmData", e.growth()) },
+		func(e *evidence) string { return e.overText(kernel.LimitData, "VmData", e.growth()) }},
 	{"ENOMEM", "too many mappings", "mm/vma.c, do_brk_flags", func(e *evidence) bool {
 		_, most, known := e.room()
 		return known && e.count() > most
@@ -154,16 +155,9 @@ func (e *evidence) heap() (vmspace.Mapping, bool) {
 	return e.some(vmspace.Everything, func(m vmspace.Mapping) bool { return m.Kind() == vmspace.KindHeap })
 }
 
-// Fields of /proc/PID/stat, 0 where they are hidden (proc_pid_stat(5)).
-const (
-	statStartData = 45
-	statEndData   = 46
-	statStartBrk  = 47
-)
-
 // heapStart is where the heap begins, whether it has a page yet or not.
 func (e *evidence) heapStart() (uint64, bool) {
-	start, known := parseStat(e.ofProcess("stat"), statStartBrk)
+	start, known := e.Stat(kernel.StatStartBrk)
 	return start, known && start > 0
 }
 
@@ -173,8 +167,8 @@ func (e *evidence) data() uint64 {
 	if !known || e.wanted() < start {
 		return 0
 	}
-	from, _ := parseStat(e.ofProcess("stat"), statStartData)
-	to, _ := parseStat(e.ofProcess("stat"), statEndData)
+	from, _ := e.Stat(kernel.StatStartData)
+	to, _ := e.Stat(kernel.StatEndData)
 	return e.wanted() - start + to - from
 }
 

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"cowscope/actions/history"
+	"cowscope/actions/kernel"
 	"cowscope/vmspace"
 )
 
@@ -32,7 +33,7 @@ type evidence struct {
 	surroundings
 	before *vmspace.Process // the process that acted, as it was
 	whole  vmspace.Range    // the range argument, up to the end of its last page
-	settings
+	kernel.Settings
 }
 
 // surroundings is what is known beside a step and what was asked.
@@ -63,7 +64,7 @@ type fileFacts struct {
 }
 
 func newEvidence(st *history.Step, a arguments, around surroundings) *evidence {
-	e := &evidence{st: st, arguments: a, surroundings: around, before: st.Before.Process(st.Process), settings: settings{pid: st.PID}}
+	e := &evidence{st: st, arguments: a, surroundings: around, before: st.Before.Process(st.Process), Settings: kernel.Settings{PID: st.PID}}
 	if e.before == nil {
 		e.before = &vmspace.Process{}
 	}

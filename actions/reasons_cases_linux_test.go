@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"cowscope/actions/kernel"
 	"cowscope/vmspace"
 	"cowscope/vmspace/amount"
 
@@ -75,20 +76,20 @@ func hasNoKeys() error {
 
 // beyondMemory is more than the machine can promise, and no more than can be read page by page.
 func beyondMemory() string {
-	ram, _ := new(settings).meminfo("MemTotal")
-	swap, _ := new(settings).meminfo("SwapTotal")
+	ram, _ := new(kernel.Settings).Meminfo("MemTotal")
+	swap, _ := new(kernel.Settings).Meminfo("SwapTotal")
 	return fmt.Sprintf("%dg", (ram+swap)>>29+1)
 }
 
 func longAddresses() error {
-	if userTop() <= mapWindow() {
-		return fmt.Errorf("needs page tables of five levels: the user's addresses end at 0x%x", userTop())
+	if kernel.UserTop() <= kernel.MapWindow() {
+		return fmt.Errorf("needs page tables of five levels: the user's addresses end at 0x%x", kernel.UserTop())
 	}
 	return nil
 }
 
 func comparesBytes() error {
-	if comparesRounded() {
+	if kernel.ComparesRounded() {
 		return fmt.Errorf("needs Linux 6.16 or older: this mremap compares rounded sizes")
 	}
 	return nil
@@ -96,7 +97,7 @@ func comparesBytes() error {
 
 // looksFirst is for a refusal that older kernels come to only after others.
 func looksFirst() error {
-	if !comparesRounded() {
+	if !kernel.ComparesRounded() {
 		return fmt.Errorf("needs Linux 6.17: this mremap looks at the size after it has counted the memory")
 	}
 	return nil
@@ -104,9 +105,9 @@ func looksFirst() error {
 
 // A page that leaves no hole for nearly all of the addresses in which the kernel looks for one, and more than all of them.
 var (
-	halfWay   = fmt.Sprintf("mmap 1p rw private anon fixed addr=0x%x", mapWindow()/8*3&^0xffffffff)
-	nearlyAll = fmt.Sprintf("%dt", mapWindow()>>40-1)
-	beyond    = fmt.Sprintf("%dt", mapWindow()>>40+64)
+	halfWay   = fmt.Sprintf("mmap 1p rw private anon fixed addr=0x%x", kernel.MapWindow()/8*3&^0xffffffff)
+	nearlyAll = fmt.Sprintf("%dt", kernel.MapWindow()>>40-1)
+	beyond    = fmt.Sprintf("%dt", kernel.MapWindow()>>40+64)
 )
 
 // since and until are for what a version of Linux changed.
@@ -253,9 +254,9 @@ var mmapCases = []reasonCase{
 	{row: "mmap EPERM noexec", prepare: func(l *lab) { l.opens("/proc/self/maps", unix.O_RDONLY) }, line: "mmap 1p rx private fd=3", says: "noexec"},
 	{row: "mmap ENOMEM length wraps", line: "mmap 0xffffffffffffffff rw private anon", says: "64 bits"},
 	{row: "mmap ENOMEM longer than the address space", line: "mmap 100000t rw private anon noreserve", says: "97.7 PiB do not fit below 0x"},
-	{row: "mmap ENOMEM past the end", line: fmt.Sprintf("mmap 1g rw private anon fixed addr=0x%x", userTop()-1<<16), says: "the end of the user's addresses"},
+	{row: "mmap ENOMEM past the end", line: fmt.Sprintf("mmap 1g rw private anon fixed addr=0x%x", kernel.UserTop()-1<<16), says: "the end of the user's addresses"},
 	{row: "mmap ENOMEM no hole", needs: longAddresses, line: "mmap " + beyond + " rw private anon noreserve", says: "The kernel looks above it only when"},
-	{row: "mmap ENOMEM no hole", setup: halfWay, line: "mmap " + nearlyAll + " rw private anon noreserve", says: "the largest between the mappings has " + amount.Size(mapWindow() - mapWindow()/8*3)[:2]},
+	{row: "mmap ENOMEM no hole", setup: halfWay, line: "mmap " + nearlyAll + " rw private anon noreserve", says: "the largest between the mappings has " + amount.Size(kernel.MapWindow() - kernel.MapWindow()/8*3)[:2]},
 	{row: "mmap ENOMEM RLIMIT_AS", limit: func(l *lab) { l.limits(unix.RLIMIT_AS, 1<<20) }, line: "mmap 1m rw private anon", says: "RLIMIT_AS allows 1 MiB"},
 	{row: "mmap ENOMEM RLIMIT_DATA", limit: func(l *lab) { l.limits(unix.RLIMIT_DATA, 64<<10) }, line: "mmap 1m rw private anon", says: "RLIMIT_DATA allows 64 KiB"},
 	{row: "mmap ENOMEM overcommit", line: "mmap 100t rw private anon", says: "more than all memory and swap together"},
@@ -310,7 +311,7 @@ var mremapCases = []reasonCase{
 	{row: "mremap EINVAL misaligned", setup: "a = mmap 4p rw private anon", line: "mremap a+1 1p 2p", says: "a+1 is 0x"},
 	{row: "mremap EINVAL new size 0", setup: "a = mmap 4p rw private anon", line: "mremap a 0", says: "the new size is 0"},
 	{row: "mremap EINVAL too large", needs: looksFirst, setup: "a = mmap 4p rw private anon", line: "mremap a 100000t maymove", says: "97.7 PiB do not fit"},
-	{row: "mremap EINVAL past the end", setup: "a = mmap 4p rw private anon", line: fmt.Sprintf("mremap a 4p maymove fixed=0x%x", userTop()), says: fmt.Sprintf("0x%x and %s more", userTop(), pages(4))},
+	{row: "mremap EINVAL past the end", setup: "a = mmap 4p rw private anon", line: fmt.Sprintf("mremap a 4p maymove fixed=0x%x", kernel.UserTop()), says: fmt.Sprintf("0x%x and %s more", kernel.UserTop(), pages(4))},
 	{row: "mremap EINVAL fixed address", setup: "a = mmap 4p rw private anon", line: "mremap a 4p maymove fixed=0x10000001", says: "0x10000001"},
 	{row: "mremap EINVAL without maymove", setup: "a = mmap 4p rw private anon", line: "mremap a 4p fixed=0x10000000", says: "maymove"},
 	{row: "mremap EINVAL dontunmap rounds", needs: comparesBytes, setup: "a = mmap 1p rw private anon", line: "mremap a 1p 100 maymove dontunmap", says: "this kernel compares before it rounds"},

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"cowscope/actions/history"
+	"cowscope/actions/kernel"
 	"cowscope/vmspace"
 
 	"golang.org/x/sys/unix"
@@ -71,7 +72,7 @@ func codeCases() []reasonCase {
 
 // hasExecuteOnly is why page tables cannot forbid to read what may be executed.
 func hasExecuteOnly() error {
-	if can := execOnly(); can != vmspace.AccErr {
+	if can := kernel.ExecOnly(); can != vmspace.AccErr {
 		return fmt.Errorf("needs page tables that forbid to read what may only be executed, as those of arm64 with FEAT_PAN3: here it is %s", can)
 	}
 	return nil
@@ -175,7 +176,7 @@ func TestReasonsOfACrowd(t *testing.T) {
 		t.Skip("needs more time than -short gives")
 	}
 	l := open(t)
-	most, known := (&settings{}).setting("/proc/sys/vm/max_map_count")
+	most, known := (&kernel.Settings{}).Number("/proc/sys/vm/max_map_count")
 	if !known {
 		t.Fatal("vm.max_map_count cannot be read")
 	}
@@ -207,11 +208,11 @@ func TestReasonsOfACrowd(t *testing.T) {
 // An advice is unknown exactly where the kernel says so of no bytes at all.
 func TestAdviceIsKnown(t *testing.T) {
 	for _, a := range advices {
-		if !knowsAdvice(a.value) && adviceSince[a.name] == "" {
+		if !kernel.KnowsAdvice(a.value) && adviceSince[a.name] == "" {
 			t.Errorf("%s is not known here, and nothing says since when it should be", a.name)
 		}
 	}
-	if knowsAdvice(99) {
+	if kernel.KnowsAdvice(99) {
 		t.Error("the advice 99 is known")
 	}
 }

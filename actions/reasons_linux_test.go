@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"cowscope/actions/feature/machinetest"
+	"cowscope/actions/kernel"
 	"cowscope/actions/subject"
 	"cowscope/vmspace/amount"
 
@@ -272,7 +273,7 @@ func hasBTF() error {
 
 // emptyPool wants no huge page in the pool: with one, what is refused there may go well.
 func emptyPool() error {
-	if n, known := (&settings{}).meminfo("HugePages_Free"); known && n > 0 {
+	if n, known := (&kernel.Settings{}).Meminfo("HugePages_Free"); known && n > 0 {
 		return fmt.Errorf("needs an empty pool of huge pages: HugePages_Free is %d", n)
 	}
 	return nil

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"cowscope/actions/history"
+	"cowscope/actions/kernel"
 	"cowscope/actions/lang"
 	"cowscope/actions/scratch"
 	"cowscope/actions/subject"
@@ -155,7 +156,7 @@ func (s *Session) fresh() (*vmspace.Snapshot, error) {
 	}
 	s.members, s.born, s.names, s.bound, s.shared = nil, 0, history.Names{}, 0, sharedPages{}
 	s.files.Release(func(history.File) bool { return false })
-	s.entries, s.stackLimit = s.files.Entries(), stackLimit(proc.PID())
+	s.entries, s.stackLimit = s.files.Entries(), kernel.StackLimit(proc.PID())
 	m := s.adopt(proc, "")
 	text, size := subject.Text()
 	s.names = s.names.With(m.Label, "text", history.Binding{Range: vmspace.Range{Start: text, End: text + size}})

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"cowscope/actions/history"
+	"cowscope/actions/kernel"
 	"cowscope/vmspace"
 	"cowscope/vmspace/amount"
 	"cowscope/vmspace/printable"
@@ -23,15 +24,15 @@ var signalReasons = []reason{
 		return !mapped && e.st.Fault < e.pageSize()
 	}, func(e *evidence) string {
 		text := fmt.Sprintf("0x%x is a NULL pointer, or one plus an offset: nothing is mapped in the lowest page.", e.st.Fault)
-		if least, known := e.setting(minAddr); known && least > 0 {
+		if least, known := e.Number(minAddr); known && least > 0 {
 			text += fmt.Sprintf(" vm.mmap_min_addr keeps all below 0x%x free.", least)
 		}
 		return text
 	}},
 	{"SIGSEGV/MAPERR", "kernel's half", "Documentation/arch/x86/x86_64/mm.rst", func(e *evidence) bool {
-		return userTop() > 0 && e.st.Fault >= userTop()
+		return kernel.UserTop() > 0 && e.st.Fault >= kernel.UserTop()
 	}, func(e *evidence) string {
-		return fmt.Sprintf("0x%x lies past 0x%x, the end of the user's addresses: what is there is the kernel's.", e.st.Fault, userTop())
+		return fmt.Sprintf("0x%x lies past 0x%x, the end of the user's addresses: what is there is the kernel's.", e.st.Fault, kernel.UserTop())
 	}},
 	{"SIGSEGV/MAPERR", "unmapped before", "munmap(2)", func(e *evidence) bool { return e.unmappedIn() != nil },
 		func(e *evidence) string {
@@ -49,11 +50,11 @@ var signalReasons = []reason{
 	}},
 	{"SIGSEGV/MAPERR", "RLIMIT_STACK", "getrlimit(2)", func(e *evidence) bool {
 		m, ok := e.stackAbove()
-		return ok && e.stackSize(m) > e.rlimit(rlimitStack)
+		return ok && e.stackSize(m) > e.Limit(kernel.LimitStack)
 	}, func(e *evidence) string {
 		m, _ := e.stackAbove()
 		return fmt.Sprintf("the stack would have to grow to %s to reach 0x%x, and RLIMIT_STACK allows %s.",
-			amount.Size(e.stackSize(m)), e.st.Fault, amount.Size(e.rlimit(rlimitStack)))
+			amount.Size(e.stackSize(m)), e.st.Fault, amount.Size(e.Limit(kernel.LimitStack)))
 	}},
 	{"SIGSEGV/MAPERR", "near a mapping", "proc_pid_maps(5)", func(e *evidence) bool {
 		_, ok := e.faulty()
@@ -125,7 +126,7 @@ var signalReasons = []reason{
 		m, ok := e.faulty()
 		return ok && m.Smaps.HasFlag("ht") && strings.HasPrefix(m.Path, "/anon_hugepage")
 	}, func(e *evidence) string {
-		free, _ := e.meminfo("HugePages_Free")
+		free, _ := e.Meminfo("HugePages_Free")
 		return fmt.Sprintf("%s needs a huge page, and the pool gave none (HugePages_Free is %d).", e.at(e.st.Fault), free)
 	}},
 	{"SIGBUS/ADRERR", "past the file", "mmap(2)", func(e *evidence) bool {
@@ -346,7 +347,7 @@ func (e *evidence) nearest() string {
 // addressBits is how many bits the user's addresses have, 47 on most x86-64.
 func addressBits() int {
 	n := 0
-	for top := userTop(); top > 0; top >>= 1 {
+	for top := kernel.UserTop(); top > 0; top >>= 1 {
 		n++
 	}
 	return n

@@ -4,7 +4,6 @@ package actions
 
 import (
 	"fmt"
-	"os"
 	"runtime"
 	"syscall"
 
@@ -34,19 +33,6 @@ const (
 	sysClose        = 0
 )
 
-func knowsAdvice(uint64) bool { return true }
-
-func userTop() uint64   { return 0 }
-func mapWindow() uint64 { return 0 }
-
-func comparesRounded() bool { return true }
-
-func sameFile(os.FileInfo, vmspace.Mapping) bool { return false }
-
 func errnoName(e syscall.Errno) string { return fmt.Sprintf("E%d", int(e)) }
-
-func execOnly() vmspace.Happening { return "" }
-
-func stackLimit(int) uint64 { return 0 }
 
 func machine(*vmspace.Snapshot) Info { return Info{Kernel: runtime.GOOS} }

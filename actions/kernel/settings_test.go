@@ -1,4 +1,4 @@
-package actions
+package kernel
 
 import (
 	"math"
@@ -20,14 +20,14 @@ Max address space         unlimited            unlimited            bytes
 )
 
 func TestParseLimits(t *testing.T) {
-	for name, want := range map[string]uint64{rlimitData: 65536, rlimitStack: 8 << 20, rlimitNproc: 96365, rlimitMemlock: 0,
-		rlimitAS: math.MaxUint64, "Max nothing": math.MaxUint64, "Max data": math.MaxUint64} {
+	for name, want := range map[string]uint64{LimitData: 65536, LimitStack: 8 << 20, LimitNproc: 96365, LimitMemlock: 0,
+		LimitAS: math.MaxUint64, "Max nothing": math.MaxUint64, "Max data": math.MaxUint64} {
 		if got := parseLimit(limitsText, name); got != want {
 			t.Errorf("%s: %d, want %d", name, got, want)
 		}
 	}
 	for _, text := range []string{"", "Max data size", "Max data size \n", "Max data size -1 -1 bytes"} {
-		if got := parseLimit(text, rlimitData); got != math.MaxUint64 {
+		if got := parseLimit(text, LimitData); got != math.MaxUint64 {
 			t.Errorf("%q: %d", text, got)
 		}
 	}
@@ -35,16 +35,16 @@ func TestParseLimits(t *testing.T) {
 
 func TestParseFields(t *testing.T) {
 	for name, want := range map[string]uint64{"VmSize": 168 << 10, "Uid": 65534, "Threads": 3} {
-		if got, known := parseField(statusText, name); got != want || !known {
+		if got, known := ParseField(statusText, name); got != want || !known {
 			t.Errorf("%s: %d, %v, want %d", name, got, known, want)
 		}
 	}
 	for _, name := range []string{"VmLck", "VmData", "Name", "Vm", ""} {
-		if got, known := parseField(statusText, name); known {
+		if got, known := ParseField(statusText, name); known {
 			t.Errorf("%s: %d, which is not there", name, got)
 		}
 	}
-	if got := parseCapabilities(statusText); got != 1<<capIPCLock {
+	if got := parseCapabilities(statusText); got != 1<<CapIPCLock {
 		t.Errorf("capabilities %x", got)
 	}
 	if got := parseCapabilities("CapEff:\tzz\n") | parseCapabilities(""); got != 0 {
@@ -53,7 +53,7 @@ func TestParseFields(t *testing.T) {
 }
 
 func TestParseStat(t *testing.T) {
-	for n, want := range map[int]uint64{4: 1, statStartData: 4194304, statEndData: 4194500, statStartBrk: 4198400} {
+	for n, want := range map[int]uint64{4: 1, StatStartData: 4194304, StatEndData: 4194500, StatStartBrk: 4198400} {
 		if got, known := parseStat(statText, n); got != want || !known {
 			t.Errorf("field %d: %d, %v, want %d", n, got, known, want)
 		}
@@ -63,21 +63,7 @@ func TestParseStat(t *testing.T) {
 			t.Errorf("field %d: %d", n, got)
 		}
 	}
-	if _, known := parseStat("", statStartBrk); known {
+	if _, known := parseStat("", StatStartBrk); known {
 		t.Error("a field of nothing")
-	}
-}
-
-func TestParseAccessMode(t *testing.T) {
-	for text, want := range map[string][2]bool{
-		"pos:\t0\nflags:\t0100000\nmnt_id:\t1\n": {true, false},
-		"pos:\t0\nflags:\t0100001\n":             {false, true},
-		"pos:\t0\nflags:\t02100002\n":            {true, true},
-		"pos:\t0\nflags:\t9\n":                   {false, false},
-		"":                                       {false, false},
-	} {
-		if r, w := parseAccessMode(text); [2]bool{r, w} != want {
-			t.Errorf("%q: read %v, write %v", text, r, w)
-		}
 	}
 }

@@ -1,4 +1,6 @@
-package actions
+// Package kernel says what the kernel allows a process, and what it does where kernels and processors differ: read from /proc, or tried
+// on a page of this process.
+package kernel
 
 import (
 	"fmt"
@@ -11,29 +13,38 @@ import (
 // Rules of this file: limits and settings are read from /proc when an explanation asks for one, each file once for a step, and never
 // else. What cannot be read is not known, and no reason is built on it. The parse functions are pure.
 
-// settings answers with what the kernel allows a process at this moment.
-type settings struct {
-	pid   int
+// Settings answers with what the kernel allows a process at this moment.
+type Settings struct {
+	PID   int
 	texts map[string]string // of the files read so far, by path
 }
 
 // Rows of /proc/PID/limits, by what getrlimit(2) calls them.
 const (
-	rlimitAS      = "Max address space"
-	rlimitData    = "Max data size"
-	rlimitMemlock = "Max locked memory"
-	rlimitNproc   = "Max processes"
-	rlimitStack   = "Max stack size"
+	LimitAS      = "Max address space"
+	LimitData    = "Max data size"
+	LimitMemlock = "Max locked memory"
+	LimitNproc   = "Max processes"
+	LimitStack   = "Max stack size"
 )
 
 // Bits of CapEff (capabilities(7)).
 const (
-	capIPCLock  = 14
-	capSysRawIO = 17
+	CapIPCLock     = 14
+	CapSysRawIO    = 17
+	CapSysAdmin    = 21
+	CapSysResource = 24
 )
 
-// contents is a file's text, "" where it cannot be read.
-func (l *settings) contents(path string) string {
+// Fields of /proc/PID/stat, 0 where they are hidden (proc_pid_stat(5)).
+const (
+	StatStartData = 45
+	StatEndData   = 46
+	StatStartBrk  = 47
+)
+
+// Contents is a file's text, "" where it cannot be read.
+func (l *Settings) Contents(path string) string {
 	if t, ok := l.texts[path]; ok {
 		return t
 	}
@@ -48,29 +59,32 @@ func (l *settings) contents(path string) string {
 	return string(b)
 }
 
-func (l *settings) ofProcess(file string) string {
-	return l.contents(fmt.Sprintf("/proc/%d/%s", l.pid, file))
+func (l *Settings) ofProcess(file string) string {
+	return l.Contents(fmt.Sprintf("/proc/%d/%s", l.PID, file))
 }
 
-// rlimit is a soft limit of the process; one that is unlimited, or not known, holds nothing back.
-func (l *settings) rlimit(name string) uint64 { return parseLimit(l.ofProcess("limits"), name) }
+// Limit is a soft limit of the process; one that is unlimited, or not known, holds nothing back.
+func (l *Settings) Limit(name string) uint64 { return parseLimit(l.ofProcess("limits"), name) }
 
-// status is a number of /proc/PID/status, in bytes where it counts memory.
-func (l *settings) status(name string) (uint64, bool) { return parseField(l.ofProcess("status"), name) }
+// Status is a number of /proc/PID/status, in bytes where it counts memory.
+func (l *Settings) Status(name string) (uint64, bool) { return ParseField(l.ofProcess("status"), name) }
 
-// meminfo is a number of /proc/meminfo, in bytes where it counts memory.
-func (l *settings) meminfo(name string) (uint64, bool) {
-	return parseField(l.contents("/proc/meminfo"), name)
+// Stat is a field of /proc/PID/stat, counted as proc_pid_stat(5) does.
+func (l *Settings) Stat(n int) (uint64, bool) { return parseStat(l.ofProcess("stat"), n) }
+
+// Meminfo is a number of /proc/meminfo, in bytes where it counts memory.
+func (l *Settings) Meminfo(name string) (uint64, bool) {
+	return ParseField(l.Contents("/proc/meminfo"), name)
 }
 
-// setting is a number that a file of /proc/sys or /sys holds alone.
-func (l *settings) setting(path string) (uint64, bool) {
-	n, err := strconv.ParseUint(strings.TrimSpace(l.contents(path)), 10, 64)
+// Number is a number that a file of /proc/sys or /sys holds alone.
+func (l *Settings) Number(path string) (uint64, bool) {
+	n, err := strconv.ParseUint(strings.TrimSpace(l.Contents(path)), 10, 64)
 	return n, err == nil
 }
 
-// may says whether the process has an effective capability.
-func (l *settings) may(capability uint) bool {
+// May says whether the process has an effective capability.
+func (l *Settings) May(capability uint) bool {
 	return parseCapabilities(l.ofProcess("status"))&(1<<capability) != 0
 }
 
@@ -93,9 +107,9 @@ func parseLimit(text, name string) uint64 {
 	return math.MaxUint64
 }
 
-// parseField finds a number in lines such as "VmLck:	  16 kB".
-func parseField(text, name string) (uint64, bool) {
-	fields := fieldsOf(text, name)
+// ParseField finds a number in lines such as "VmLck:	  16 kB".
+func ParseField(text, name string) (uint64, bool) {
+	fields := FieldsOf(text, name)
 	if len(fields) == 0 {
 		return 0, false
 	}
@@ -111,7 +125,7 @@ func parseField(text, name string) (uint64, bool) {
 
 // parseCapabilities reads CapEff, which is written in hexadecimal.
 func parseCapabilities(status string) uint64 {
-	fields := fieldsOf(status, "CapEff")
+	fields := FieldsOf(status, "CapEff")
 	if len(fields) == 0 {
 		return 0
 	}
@@ -132,7 +146,7 @@ func parseStat(text string, n int) (uint64, bool) {
 	return v, err == nil
 }
 
-func fieldsOf(text, name string) []string {
+func FieldsOf(text, name string) []string {
 	for line := range strings.Lines(text) {
 		if rest, ok := strings.CutPrefix(line, name+":"); ok {
 			return strings.Fields(rest)
