@@ -126,6 +126,9 @@ func TestRefusedBeforehand(t *testing.T) {
 		"text": {"file f \"x\"", texts, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
+			if testing.Short() && name != "text" && name != "page tables of a copy" {
+				t.Skip("needs more time than -short gives")
+			}
 			provideGuard(t, c.refused)
 			l := limited(t, Limits{Memory: 8 << 20})
 			for line := range strings.Lines(c.before + "\n" + c.allowed) {

@@ -14,7 +14,7 @@ func TestReadLikely(t *testing.T) {
 	for _, o := range []Options{{NoScan: true, NoQuery: true}, {NoScan: true, NoQuery: true, NoFrames: true}} {
 		p := startPuppet(t)
 		const large uint64 = arena + 1<<40
-		p.mmap(large, 8<<30, rw, private)
+		p.mmap(large, 8<<30, rw, private|unix.MAP_NORESERVE)
 		p.must("call %d %d %d %d", unix.SYS_MADVISE, large, 8<<30, unix.MADV_NOHUGEPAGE)
 		full := newReader(t, o)
 		o.SparseSize = 1

@@ -106,6 +106,11 @@ func (r *Reader) partial(all []*reading, spans []Range) bool {
 	for _, g := range all {
 		spans = append(spans, g.changed...)
 	}
+	// What is large is read where pages are likely, which only a full reading can prove to be all.
+	large := slices.ContainsFunc(spans, func(s Range) bool { return s.Len() >= reserved })
+	for _, g := range all {
+		g.full = g.full || large && g.err == nil && r.sparse(g.stat) && !r.features.Query && r.bare(g, spans) == nil
+	}
 	// Twice at most: other mappings of the same file may be far away, and what is found there leads nowhere else.
 	for pass := 0; ; pass++ {
 		spans = mergeRanges(slices.Clone(spans))
