@@ -18,7 +18,6 @@ var readAction = Action{
 	access: always(vmspace.Load),
 	reach:  reaches(reachPages),
 	run:    runRead,
-	why:    explainAccess,
 }
 
 // readLimit bounds how many bytes a read shows; the loads are done all the same.
@@ -54,7 +53,6 @@ var writeAction = Action{
 		{Name: "value", Kind: lang.KindValue, Default: `"hello"`, Help: `a "text", or a byte: 0x41 or 65`}}},
 	access: always(vmspace.Store),
 	reach:  reaches(reachPages),
-	why:    explainAccess,
 	run: func(c *call) error {
 		addr, _, err := c.place("place")
 		if err != nil {
@@ -78,7 +76,6 @@ var touchAction = Action{
 		return vmspace.Load
 	},
 	reach: reaches(reachPages),
-	why:   explainAccess,
 	run: func(c *call) error {
 		r, err := c.rangeOf("range")
 		if err != nil {
@@ -102,7 +99,6 @@ var fillAction = Action{
 		{Name: "byte", Kind: lang.KindByte, Default: "0xff", Help: "0 to 255"}}},
 	access: always(vmspace.Store),
 	reach:  reaches(reachPages),
-	why:    explainAccess,
 	run: func(c *call) error {
 		r, err := c.rangeOf("range")
 		if err != nil {

@@ -1,6 +1,7 @@
 package actions
 
 import (
+	"cowscope/actions/explain"
 	"cowscope/actions/history"
 	"cowscope/actions/lang"
 	"cowscope/actions/subject"
@@ -23,12 +24,6 @@ type Action struct {
 	flags []constant
 	// reach is how far the command goes where it ends well; left out, it may go anywhere.
 	reach func(*lang.Command) reach
-	// why explains a step that ended well; left out, the changes speak.
-	why func(*evidence) string
-	// reasons are what an errno of this call means.
-	reasons []reason
-	// failed says what holds after a failure that left no change; left out, it is that nothing has changed.
-	failed string
 }
 
 // All is the table of actions. A new action is a file of its own and a line here; forms, completion, help and the README's tables
@@ -118,17 +113,17 @@ type call struct {
 	cmd    *lang.Command
 	action *Action
 	history.Outcome
-	args       arguments      // of the command
-	ending     subject.Ending // of the last instruction that was injected
-	names      history.Names  // after the action
+	args       explain.Arguments // of the command
+	ending     subject.Ending    // of the last instruction that was injected
+	names      history.Names     // after the action
 	current    string
 	touched    []vmspace.Touched
 	minor      uint64 // faults of the process before the action
 	major      uint64
-	opened     *fileFacts // the file that an mmap opened
-	child      string     // the label of a new child
-	mapsShared uint64     // bytes of shared memory that an mmap can bring in
-	note       string     // what the action itself has to say beside the changes
+	opened     *explain.File // the file that an mmap opened
+	child      string        // the label of a new child
+	mapsShared uint64        // bytes of shared memory that an mmap can bring in
+	note       string        // what the action itself has to say beside the changes
 }
 
 // touch notes that the action may have changed what lies in r, for the snapshot after it.

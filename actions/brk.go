@@ -1,12 +1,12 @@
 package actions
 
 import (
+	"cowscope/actions/explain"
 	"fmt"
 
 	"cowscope/actions/history"
 	"cowscope/actions/lang"
 	"cowscope/vmspace"
-	"cowscope/vmspace/amount"
 )
 
 var brkAction = Action{
@@ -14,23 +14,6 @@ var brkAction = Action{
 		{Name: "to", Kind: lang.KindShift, Default: "+4p", Help: "+Q to grow, -Q to shrink, or where it should end"}}},
 	calls: []uintptr{sysBrk},
 	run:   runBrk,
-	why: func(e *evidence) string {
-		for _, ch := range e.st.Changes {
-			if ch.Process == e.st.Process {
-				switch ch.Kind {
-				case vmspace.ChangeMapped:
-					return fmt.Sprintf("The heap begins: %s mapped as [heap], no memory yet.", amount.Of(ch.Pages, "page"))
-				case vmspace.ChangeGrown:
-					return fmt.Sprintf("The heap grew by %s.", amount.Of(ch.Pages, "page"))
-				case vmspace.ChangeShrunk, vmspace.ChangeUnmapped:
-					return fmt.Sprintf("The heap gave %s back.", amount.Of(ch.Pages, "page"))
-				}
-			}
-		}
-		return "The end of the heap moved within its last page."
-	},
-	reasons: brkReasons,
-	failed:  "The end of the heap stays where it is.",
 }
 
 // runBrk asks for the present end first, as brk(0). The system call itself knows no errno: it answers with the end as it is, and the
@@ -70,6 +53,6 @@ func (c *call) heapEnd(now uint64) (want uint64, err error) {
 	if err != nil {
 		want = now
 	}
-	c.args.args = []argument{{param: "to", number: want}}
+	c.args.Args = []explain.Argument{{Param: "to", Number: want}}
 	return want, err
 }

@@ -10,7 +10,6 @@ import (
 
 var execAction = Action{
 	Verb:   lang.Verb{Name: "exec", Summary: "the subject jumps there; ret or a trap comes back", Params: []lang.Param{paramPlace}},
-	why:    explainExec,
 	access: always(vmspace.Fetch),
 	run: func(c *call) error {
 		addr, _, err := c.place("place")

@@ -13,7 +13,6 @@ import (
 var exitAction = Action{
 	Verb: lang.Verb{Name: "exit", Summary: "the process ends itself", Params: []lang.Param{
 		{Name: "status", Kind: lang.KindNumber, Optional: true, Default: "0", Help: "its exit status"}}},
-	why: explainDeath,
 	run: func(c *call) error {
 		n, _ := c.cmd.Number("status")
 		c.Call = fmt.Sprintf("exit(%d)", n)
@@ -26,7 +25,6 @@ var exitAction = Action{
 var killAction = Action{
 	Verb: lang.Verb{Name: "kill", Summary: "send the process a signal; SIGKILL if none is named", Params: []lang.Param{
 		{Name: "signal", Kind: lang.KindSignal, Optional: true, Default: "SIGKILL", Help: "SIGKILL, SIGTERM, …"}}},
-	why: explainDeath,
 	run: func(c *call) error {
 		sig := lang.Signal(9)
 		if g, ok := c.cmd.Signal("signal"); ok {

@@ -164,7 +164,7 @@ func checkBytes(c *call) (finding, error) {
 		return finding{}, err
 	}
 	want, _ := c.cmd.Bytes("value")
-	f := finding{want: readText(want)}
+	f := finding{want: printable.Bytes(want)}
 	got, err := c.s.present(c.p, addr, uint64(len(want)))
 	switch {
 	case err != nil:
@@ -172,7 +172,7 @@ func checkBytes(c *call) (finding, error) {
 	case len(got) < len(want):
 		f.got = fmt.Sprintf("the page at 0x%x is not present, and is not touched to look", addr+uint64(len(got)))
 	default:
-		f.got, f.holds, f.evidence = readText(got), bytes.Equal(got, want), fmt.Sprintf("read at 0x%x from outside; the page is present", addr)
+		f.got, f.holds, f.evidence = printable.Bytes(got), bytes.Equal(got, want), fmt.Sprintf("read at 0x%x from outside; the page is present", addr)
 	}
 	return f, nil
 }

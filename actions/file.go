@@ -9,7 +9,6 @@ import (
 	"cowscope/actions/history"
 	"cowscope/actions/lang"
 	"cowscope/actions/scratch"
-	"cowscope/vmspace"
 	"cowscope/vmspace/amount"
 	"cowscope/vmspace/printable"
 )
@@ -25,7 +24,7 @@ var (
 
 // fileVerb makes an action on a file. done runs without the subject; what it changes can show in every process that maps the file.
 func fileVerb(v lang.Verb, run func(c *call, name string) error) Action {
-	return Action{Verb: v, Dead: true, why: explainFile, run: func(c *call) error {
+	return Action{Verb: v, Dead: true, run: func(c *call) error {
 		name, _ := c.cmd.Word("file")
 		c.touched = c.s.everywhere()
 		c.Result = history.OK
@@ -157,65 +156,6 @@ func quoted(b []byte) string {
 	return fmt.Sprintf("%q, %d", b, len(b))
 }
 
-func explainFile(e *evidence) string {
-	st := e.st
-	switch e.verb {
-	case "cat":
-		if len(st.Bytes) == 0 {
-			return "Another program reads nothing there: the file ends before."
-		}
-		return "Another program reads " + readText(st.Bytes) + "."
-	case "rm":
-		return "The name is gone. What is mapped of the file stays mapped, and the file lives until the last mapping of it goes."
-	}
-	text := "Done from outside, as another program would."
-	if seen := seenBy(e); seen != "" {
-		text += " " + seen
-	}
-	if change := sentenceOf(st.Changes, st.After); change != "" {
-		text += " " + change
-	}
-	return text
-}
-
-// seenBy says which mappings show what was written, and which have copies of their own.
-func seenBy(e *evidence) string {
-	st, name, offset := e.st, e.text("file"), e.number("offset")
-	if e.verb != "fwrite" || st.Value == 0 {
-		return ""
-	}
-	var show, keep []string
-	for _, p := range st.After.Processes {
-		for _, m := range p.Mappings.All() {
-			if e, ok := st.FileOf(m); !ok || e.Name != name || offset < m.Offset || offset-m.Offset >= m.Len() {
-				continue
-			}
-			at := m.Start + (offset - m.Offset)
-			where := p.Label + " " + history.PlaceOf(st.Names, p, at, st.After.PageSize)
-			if s := p.PageAt(at, st.After.PageSize).State; s == vmspace.Anon || s == vmspace.COW || s == vmspace.Swapped {
-				keep = append(keep, where)
-			} else {
-				show = append(show, where)
-			}
-		}
-	}
-	text := ""
-	if len(show) > 0 {
-		text = "It shows through at " + strings.Join(show, " and ") + "."
-	}
-	if len(keep) > 0 {
-		text = strings.TrimSpace(text + " " + strings.Join(keep, " and ") + " " + has(keep) + " a copy and does not see it.")
-	}
-	return text
-}
-
-func has(list []string) string {
-	if len(list) == 1 {
-		return "has"
-	}
-	return "have"
-}
-
 var expectFile = expectation("file", "a file holds this text, as read(2) sees it", []lang.Param{paramFile, paramOffset, paramText},
 	func(c *call) (finding, error) {
 		name, _ := c.cmd.Word("file")
@@ -224,7 +164,7 @@ var expectFile = expectation("file", "a file holds this text, as read(2) sees it
 			return finding{}, err
 		}
 		want, _ := c.cmd.Bytes("text")
-		f := finding{want: readText(want)}
+		f := finding{want: printable.Bytes(want)}
 		got, err := c.s.files.Read(name, offset, len(want))
 		if err != nil {
 			err = c.fileError("file", err)
@@ -232,7 +172,7 @@ var expectFile = expectation("file", "a file holds this text, as read(2) sees it
 			return f, err
 		}
 		size, err := c.s.files.Size(name)
-		f.got, f.holds, f.evidence = readText(got), bytes.Equal(got, want), fmt.Sprintf("pread at %d; %s has %s", offset, printable.Name(name), amount.Bytes(size))
+		f.got, f.holds, f.evidence = printable.Bytes(got), bytes.Equal(got, want), fmt.Sprintf("pread at %d; %s has %s", offset, printable.Name(name), amount.Bytes(size))
 		if len(got) < len(want) {
 			f.got = strings.TrimSpace(f.got + " and then the file ends")
 		}

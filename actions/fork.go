@@ -3,10 +3,7 @@ package actions
 import "cowscope/actions/lang"
 
 var forkAction = Action{
-	Verb:    lang.Verb{Name: "fork", Summary: "make a child: a copy of the process, under control like its parent"},
-	why:     explainFork,
-	reasons: forkReasons,
-	failed:  "There is no child.",
+	Verb: lang.Verb{Name: "fork", Summary: "make a child: a copy of the process, under control like its parent"},
 	run: func(c *call) error {
 		c.Call = "fork()"
 		if !c.mayFork() || !c.mayCopy() {

@@ -2,28 +2,16 @@ package actions
 
 import (
 	"fmt"
-	"strings"
 
 	"cowscope/actions/lang"
 	"cowscope/actions/subject"
 	"cowscope/vmspace"
-	"cowscope/vmspace/amount"
 )
 
 var mincoreAction = Action{
 	Verb:  lang.Verb{Name: "mincore", Summary: "ask which pages of a range are resident in memory", Params: []lang.Param{paramRange}},
 	calls: []uintptr{sysMincore},
 	run:   runMincore,
-	reasons: []reason{
-		misaligned("mincore(2)"),
-		wraps("ENOMEM", "mm/mincore.c"),
-		holeIn("ENOMEM", "mincore(2)"),
-		otherwise("EAGAIN", "mincore(2)", "the kernel was short of memory for the moment."),
-	},
-	why: func(e *evidence) string {
-		return fmt.Sprintf("%d of %s resident, in order: %s. For a file that means in the page cache, whether mapped here or not.",
-			e.st.Value, amount.Of(e.st.Done, "page")+map[bool]string{true: " is", false: " are"}[e.st.Done == 1], vector(e.st.Bytes))
-	},
 }
 
 // loanAt are two places for the kernel's answer, below everything that the subject maps by itself; the one is used that the range that
@@ -88,19 +76,4 @@ func (c *call) askCore(r vmspace.Range, loan *subject.Loan) error {
 			return nil
 		}
 	}
-}
-
-// vector writes an answer of mincore as a row of 1 and 0.
-func vector(b []byte) string {
-	var out strings.Builder
-	for _, x := range b[:min(len(b), 64)] {
-		out.WriteByte('0' + x&1)
-	}
-	if len(b) > 64 {
-		out.WriteString("…")
-	}
-	if out.Len() == 0 {
-		return "none"
-	}
-	return out.String()
 }

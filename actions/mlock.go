@@ -4,8 +4,6 @@ import (
 	"fmt"
 
 	"cowscope/actions/lang"
-	"cowscope/vmspace"
-	"cowscope/vmspace/amount"
 )
 
 var wordOnfault = lang.Word{Name: "onfault", Help: "lock each page when it is first touched"}
@@ -29,8 +27,6 @@ var mlockAction = Action{
 		_, _, err = c.syscall(sysMlock, r.Start, r.Len())
 		return err
 	},
-	why:     explainLock,
-	reasons: mlockReasons,
 }
 
 var munlockAction = Action{
@@ -46,10 +42,6 @@ var munlockAction = Action{
 		_, _, err = c.syscall(sysMunlock, r.Start, r.Len())
 		return err
 	},
-	why: func(*evidence) string {
-		return "The pages stay where they are, and may be swapped out again."
-	},
-	reasons: munlockReasons,
 }
 
 // mlockallFlags are the MCL_ flags of mlockall(2).
@@ -65,16 +57,14 @@ var mlockallAction = Action{
 	calls: []uintptr{sysMlockall},
 	flags: mlockallFlags,
 	run: func(c *call) error {
-		c.Call = fmt.Sprintf("mlockall(%s)", c.args.names)
+		c.Call = fmt.Sprintf("mlockall(%s)", c.args.Names)
 		c.everything()
-		_, ok, err := c.syscall(sysMlockall, c.args.flags)
+		_, ok, err := c.syscall(sysMlockall, c.args.Flags)
 		if ok {
 			c.p.locksFuture = c.cmd.Has("future")
 		}
 		return err
 	},
-	why:     explainLock,
-	reasons: mlockallReasons,
 }
 
 var munlockallAction = Action{
@@ -89,23 +79,4 @@ var munlockallAction = Action{
 		}
 		return err
 	},
-	why: func(*evidence) string { return "Nothing is locked any more." },
-}
-
-// explainLock says how many pages a lock brought in.
-func explainLock(e *evidence) string {
-	st := e.st
-	n := uint64(0)
-	for _, ch := range st.Changes {
-		if ch.Process == st.Process && ch.Kind == vmspace.ChangePage && ch.Was == vmspace.None {
-			n += ch.Pages
-		}
-	}
-	switch {
-	case e.has("onfault"):
-		return "Each page is locked when it is first touched; none was brought in for it."
-	case n > 0:
-		return fmt.Sprintf("Locking means being there: %s faulted in at once, and will not be swapped out.", amount.Of(n, "page"))
-	}
-	return "The pages were there already, and will not be swapped out."
 }

@@ -47,13 +47,10 @@ var mmapAction = Action{
 			{Name: "addr", Kind: lang.KindOption, Optional: true, Key: "addr", Of: lang.KindPlace, Help: "a hint where to put it, or with fixed the place itself"},
 		},
 	},
-	calls:   []uintptr{sysMmap},
-	flags:   mmapFlags,
-	run:     runMmap,
-	reach:   reachOfMmap,
-	why:     explainMmap,
-	reasons: mmapReasons,
-	failed:  "Nothing was mapped.",
+	calls: []uintptr{sysMmap},
+	flags: mmapFlags,
+	run:   runMmap,
+	reach: reachOfMmap,
 }
 
 func runMmap(c *call) error {
@@ -70,8 +67,8 @@ func runMmap(c *call) error {
 		return err
 	}
 	size := c.pageSize()
-	flags := c.args.flags
-	if huge := poolPage(flags, &kernel.Settings{}); huge > 0 {
+	flags := c.args.Flags
+	if huge := (&kernel.Settings{}).PoolPage(flags); huge > 0 {
 		size = huge
 	}
 	whole := (length + size - 1) &^ (size - 1) // 0 where it does not fit 64 bits: that is refused
@@ -87,7 +84,7 @@ func runMmap(c *call) error {
 	if addr != 0 {
 		at = fmt.Sprintf("0x%x", addr)
 	}
-	c.Call = fmt.Sprintf("mmap(%s, %d, %s, %s, %s, %d)", at, length, protText(prot), c.args.names, shown, offset)
+	c.Call = fmt.Sprintf("mmap(%s, %d, %s, %s, %s, %d)", at, length, protText(prot), c.args.Names, shown, offset)
 	c.mapsShared = c.bringsShared(whole)
 	ret, ok, err := c.syscall(sysMmap, addr, length, uint64(prot), flags, fd, offset)
 	if err == nil && c.cmd.Given("file") {
@@ -108,19 +105,6 @@ func runMmap(c *call) error {
 	c.bind(name, history.Binding{Range: r, Step: c.s.last().N + 1})
 	c.focus(r)
 	return nil
-}
-
-// poolPage is the size of the pages that an mmap takes from a pool of huge pages, whole ones (mm/mmap.c, ksys_mmap_pgoff); 0 where it
-// takes none.
-func poolPage(flags uint64, l *kernel.Settings) uint64 {
-	switch log := flags >> 26 & 0x3f; {
-	case flags&0x40000 == 0:
-		return 0
-	case log > 0:
-		return 1 << log
-	}
-	n, _ := l.Meminfo("Hugepagesize")
-	return n
 }
 
 // reachOfMmap: memory that is not plain brings VmFlags, or a file, with it.

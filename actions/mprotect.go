@@ -7,11 +7,9 @@ import (
 )
 
 var mprotectAction = Action{
-	Verb:    lang.Verb{Name: "mprotect", Summary: "change what is allowed in a range", Params: []lang.Param{paramRange, paramProt}},
-	reach:   reachUnlessKeyed,
-	why:     explainMprotect,
-	reasons: mprotectReasons,
-	calls:   []uintptr{sysMprotect},
+	Verb:  lang.Verb{Name: "mprotect", Summary: "change what is allowed in a range", Params: []lang.Param{paramRange, paramProt}},
+	reach: reachUnlessKeyed,
+	calls: []uintptr{sysMprotect},
 	run: func(c *call) error {
 		r, err := c.rangeOf("range")
 		if err != nil {

@@ -7,7 +7,6 @@ import (
 	"cowscope/actions/history"
 	"cowscope/actions/lang"
 	"cowscope/vmspace"
-	"cowscope/vmspace/amount"
 )
 
 // The MREMAP_ flags of mremap(2).
@@ -22,10 +21,8 @@ var mremapAction = Action{
 		{Name: "size", Kind: lang.KindQuantity, Default: "8p", Help: "the new size"},
 		{Name: "flags", Kind: lang.KindFlags, Optional: true, Default: "maymove", Words: []lang.Word{{Name: "maymove", Help: "it may get another address"}, {Name: "dontunmap", Help: "the old range stays mapped, empty"}}},
 		{Name: "fixed", Kind: lang.KindOption, Optional: true, Key: "fixed", Of: lang.KindPlace, Help: "move it exactly there, replacing what is there"}}},
-	calls:   []uintptr{sysMremap},
-	run:     runMremap,
-	why:     explainMremap,
-	reasons: mremapReasons,
+	calls: []uintptr{sysMremap},
+	run:   runMremap,
 }
 
 func runMremap(c *call) error {
@@ -67,11 +64,6 @@ func runMremap(c *call) error {
 	return nil
 }
 
-func mappedAt(st *history.Step, addr uint64) bool {
-	_, ok := st.After.Process(st.Process).MappingAt(addr)
-	return ok
-}
-
 func mremapFlags(c *call) (bits uint64, names string) {
 	var parts []string
 	for _, f := range []struct {
@@ -92,20 +84,4 @@ func mremapFlags(c *call) (bits uint64, names string) {
 		return 0, "0"
 	}
 	return bits, strings.Join(parts, "|")
-}
-
-func explainMremap(e *evidence) string {
-	st := e.st
-	switch {
-	case st.Value != e.given.Start && e.has("dontunmap"):
-		return "The pages moved, frames and all: only page table entries were changed. The old range is still mapped, and empty."
-	case st.Value != e.given.Start && mappedAt(st, e.given.Start): // the old size was 0
-		return "Nothing moved: this is a second mapping of the same shared memory. Its pages are mapped when they are first touched here."
-	case st.Value != e.given.Start:
-		return "The pages moved to another address, frames and all: no byte was copied, only page table entries."
-	}
-	if len(changesOf(st.Changes, st.Process, vmspace.ChangeShrunk))+len(changesOf(st.Changes, st.Process, vmspace.ChangeUnmapped)) > 0 {
-		return fmt.Sprintf("It has %s now; what was behind is no longer mapped.", amount.Of(st.Focus.Pages(st.After.PageSize), "page"))
-	}
-	return fmt.Sprintf("It stays where it is and has %s now; new pages get a frame when they are first touched.", amount.Of(st.Focus.Pages(st.After.PageSize), "page"))
 }

@@ -19,8 +19,4 @@ var msealAction = Action{
 		_, _, err = c.syscall(sysMseal, r.Start, r.Len(), 0)
 		return err
 	},
-	why: func(*evidence) string {
-		return "Sealed (VmFlags sl): from now on munmap, mprotect and mremap of it answer EPERM. Nothing undoes a seal."
-	},
-	reasons: msealReasons,
 }

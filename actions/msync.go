@@ -23,13 +23,9 @@ var msyncAction = Action{
 		if err != nil {
 			return err
 		}
-		c.Call = fmt.Sprintf("msync(0x%x, %d, %s)", r.Start, r.Len(), c.args.names)
+		c.Call = fmt.Sprintf("msync(0x%x, %d, %s)", r.Start, r.Len(), c.args.Names)
 		c.focus(r)
-		_, _, err = c.syscall(sysMsync, r.Start, r.Len(), c.args.flags)
+		_, _, err = c.syscall(sysMsync, r.Start, r.Len(), c.args.Flags)
 		return err
 	},
-	why: func(*evidence) string {
-		return "What was changed in a shared file mapping is on its way to the file; other readers saw it before. Elsewhere there is nothing to write."
-	},
-	reasons: msyncReasons,
 }

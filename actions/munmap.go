@@ -7,11 +7,9 @@ import (
 )
 
 var munmapAction = Action{
-	Verb:    lang.Verb{Name: "munmap", Summary: "unmap a range of addresses; part of a mapping splits it", Params: []lang.Param{paramRange}},
-	reach:   reaches(reachMappings),
-	why:     explainMunmap,
-	reasons: munmapReasons,
-	calls:   []uintptr{sysMunmap},
+	Verb:  lang.Verb{Name: "munmap", Summary: "unmap a range of addresses; part of a mapping splits it", Params: []lang.Param{paramRange}},
+	reach: reaches(reachMappings),
+	calls: []uintptr{sysMunmap},
 	run: func(c *call) error {
 		r, err := c.rangeOf("range")
 		if err != nil {

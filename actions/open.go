@@ -1,6 +1,7 @@
 package actions
 
 import (
+	"cowscope/actions/explain"
 	"errors"
 	"fmt"
 	"os"
@@ -45,7 +46,7 @@ func (c *call) openFile(name string) (fd uint64, err error) {
 		return 0, c.fileError("file", err)
 	}
 	defer done()
-	mode, names := bitsOf(openModes, c.args.has)
+	mode, names := bitsOf(openModes, c.cmd.Has)
 	if names != "0" {
 		return c.open(f, name, mode, names)
 	}
@@ -69,7 +70,7 @@ func (c *call) open(f *os.File, name string, mode uint64, shown string) (uint64,
 	}
 	info, err := f.Stat()
 	c.note = ""
-	c.opened = &fileFacts{name: printable.Name(name), mode: shown, dir: err == nil && info.IsDir(), readable: mode != syscall.O_WRONLY, writable: mode != syscall.O_RDONLY}
+	c.opened = &explain.File{Name: printable.Name(name), Mode: shown, Dir: err == nil && info.IsDir(), Readable: mode != syscall.O_WRONLY, Writable: mode != syscall.O_RDONLY}
 	return e.Value, nil
 }
 

@@ -19,13 +19,4 @@ var pkeyFreeAction = Action{
 		}
 		return err
 	},
-	why: func(e *evidence) string {
-		return fmt.Sprintf("pkey_alloc may hand key %d out again. Memory that has it keeps it, and the rights stay as they are.", e.key())
-	},
-	reasons: []reason{
-		noKeys("EINVAL", "pkeys(7)"),
-		{"EINVAL", "not allocated", "pkey_free(2)", nil, func(e *evidence) string {
-			return fmt.Sprintf("key %d is not its own to give back: %s", e.key(), e.keysText())
-		}},
-	},
 }

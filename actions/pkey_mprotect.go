@@ -2,11 +2,8 @@ package actions
 
 import (
 	"fmt"
-	"slices"
 
-	"cowscope/actions/history"
 	"cowscope/actions/lang"
-	"cowscope/vmspace"
 )
 
 var pkeyMprotectAction = Action{
@@ -27,30 +24,4 @@ var pkeyMprotectAction = Action{
 		c.s.readKeys(c.p)
 		return err
 	},
-	why: func(e *evidence) string {
-		text := keyChanges(e.st)
-		if text == "" {
-			text = "The key was this one already."
-		}
-		if key := e.key(); key >= 0 {
-			text += fmt.Sprintf(" With the rights that %s has now, memory with key %d may be %s, as far as its letters allow.",
-				e.st.Process, key, history.KeyText(e.keys, uint32(key)))
-		}
-		if len(changesOf(e.st.Changes, e.st.Process, vmspace.ChangePerms)) > 0 {
-			return text + " " + explainMprotect(e)
-		}
-		return text + splitText(e.st)
-	},
-	reasons: slices.Concat([]reason{
-		misaligned("pkey_mprotect(2)"),
-		{"EINVAL", "no keys", "pkeys(7)", func(e *evidence) bool { return e.givesKey() && e.keyless() }, sayNoKeys},
-		{"EINVAL", "not allocated", "pkey_mprotect(2)", func(e *evidence) bool { return e.givesKey() && !e.hasKey(e.key()) },
-			func(e *evidence) string {
-				return fmt.Sprintf("key %d is not one to give to memory: %s", e.key(), e.keysText())
-			}},
-	}, mprotectReasons[1:]), // all that mprotect refuses, but for what is misaligned
 }
-
-// givesKey says whether the kernel looks at the key: not where there is nothing to change, nor at -1, which leaves
-// the keys as they are (do_mprotect_pkey in mm/mprotect.c).
-func (e *evidence) givesKey() bool { return e.key() != -1 && !e.given.Empty() }

@@ -18,11 +18,6 @@ var pkeySetAction = Action{
 		paramKeyRights}},
 	flags: keyRights,
 	run:   runPkeySet,
-	why: func(e *evidence) string {
-		key := uint32(e.key())
-		return fmt.Sprintf("In %s, memory with key %d may be %s from now on. The rights are in a register of the processor: "+
-			"no call of the kernel was needed, and no page table has changed.", e.st.Process, key, history.KeyText(e.keys, key))
-	},
 }
 
 func runPkeySet(c *call) error {
@@ -36,7 +31,7 @@ func runPkeySet(c *call) error {
 	if err != nil || !e.OK() {
 		return c.ended(e, err)
 	}
-	want := was&^(3<<shift) | uint32(c.args.flags)<<shift
+	want := was&^(3<<shift) | uint32(c.args.Flags)<<shift
 	c.Call = fmt.Sprintf("WRPKRU 0x%08x → 0x%08x", was, want)
 	e, err = c.p.proc.SetRights(want)
 	if err == nil && e.OK() {

@@ -2,6 +2,7 @@ package actions
 
 import (
 	"context"
+	"cowscope/actions/explain"
 	"errors"
 	"slices"
 	"time"
@@ -35,7 +36,7 @@ func (s *Session) notice() (*history.Step, error) {
 	if event == "" {
 		step.Process = changes[0].Process
 		step.Event = "the kernel changed something by itself"
-		step.Why = sentenceOf(changes, after)
+		step.Why = explain.Noticed(changes, after)
 	} else {
 		step.Why = "Not by a command: it came from outside. n starts a fresh subject."
 	}

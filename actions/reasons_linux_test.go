@@ -1,6 +1,7 @@
 package actions
 
 import (
+	"cowscope/actions/explain"
 	"fmt"
 	"os"
 	"strings"
@@ -88,26 +89,11 @@ func (l *lab) reaches(row, line, says string) {
 	l.Log(st.Why)
 }
 
-// rowNames names every row of every table.
-func rowNames() map[*reason]string {
-	out := map[*reason]string{}
-	add := func(of string, table []reason) {
-		for i := range table {
-			out[&table[i]] = table[i].called(of)
-		}
-	}
-	for _, a := range All {
-		add(a.Name, a.reasons)
-	}
-	add("any", anyReasons)
-	add("signal", signalReasons)
-	return out
-}
-
 // No row is without a case or an excuse, no two rows of a table have one name, and nothing is said of rows that are not there.
 func TestEveryReasonIsAccountedFor(t *testing.T) {
 	missing := map[string]bool{}
-	for _, name := range rowNames() {
+	for _, row := range explain.Rows() {
+		name := row.String()
 		if missing[name] {
 			t.Errorf("two rows are called %q", name)
 		}
@@ -142,20 +128,19 @@ func TestEveryReasonIsAccountedFor(t *testing.T) {
 
 // Every row has a result that the language knows, a source, and a place after the rows that the kernel comes to first.
 func TestReasonTables(t *testing.T) {
-	for _, table := range [][]reason{mmapReasons, munmapReasons, mprotectReasons, mremapReasons, madviseReasons, msyncReasons,
-		mlockReasons, munlockReasons, mlockallReasons, msealReasons, mincoreAction.reasons,
-		pkeyAllocAction.reasons, pkeyFreeAction.reasons, pkeyMprotectAction.reasons, brkReasons, forkReasons, signalReasons, anyReasons} {
-		last := map[string]string{}
-		for _, r := range table {
-			if r.result == "" || r.name == "" || r.source == "" || r.say == nil {
-				t.Errorf("%s %s is not complete", r.result, r.name)
-			}
-			if last[r.result] != "" {
-				t.Errorf("%s %s stands behind %s, which always speaks", r.result, r.name, last[r.result])
-			}
-			if r.when == nil {
-				last[r.result] = r.name
-			}
+	table, last := "", map[string]string{}
+	for _, r := range explain.Rows() {
+		if r.Table != table {
+			table, last = r.Table, map[string]string{}
+		}
+		if r.Result == "" || r.Name == "" || r.Source == "" {
+			t.Errorf("%s is not complete", r)
+		}
+		if last[r.Result] != "" {
+			t.Errorf("%s stands behind %s, which always speaks", r, last[r.Result])
+		}
+		if r.Always {
+			last[r.Result] = r.Name
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package actions
 
 import (
+	"cowscope/actions/explain"
 	"fmt"
 	"math/rand/v2"
 	"strings"
@@ -44,7 +45,7 @@ var byElimination = map[string]string{
 }
 
 // foreseen are the rows that hold of a line before it runs.
-func (l *lab) foreseen(rows map[*reason]string, cmd *lang.Command) (held []string) {
+func (l *lab) foreseen(cmd *lang.Command) (held []string) {
 	l.Helper()
 	now := l.s.last()
 	m := l.s.member(now.Current)
@@ -55,10 +56,9 @@ func (l *lab) foreseen(rows map[*reason]string, cmd *lang.Command) (held []strin
 		st.Value = l.raw(unix.SYS_BRK, 0) // what a refusal gives back
 		c.heapEnd(st.Value)               // an unknown name is the line's mistake
 	}
-	e := newEvidence(st, c.args, c.surroundings(st))
-	for i := range c.action.reasons {
-		if r := &c.action.reasons[i]; r.when != nil && byElimination[rows[r]] == "" && r.when(e) {
-			held = append(held, rows[r]+": "+r.say(e))
+	for row, text := range explain.Holding(st, c.args, c.surroundings(st)) {
+		if byElimination[row.String()] == "" {
+			held = append(held, row.String()+": "+text)
 		}
 	}
 	return held
@@ -126,7 +126,6 @@ func (r life) line() string {
 }
 
 func TestReasonsInRandomLives(t *testing.T) {
-	rows := rowNames()
 	lives := uint64(16)
 	if testing.Short() {
 		lives = 4
@@ -148,7 +147,7 @@ func TestReasonsInRandomLives(t *testing.T) {
 				if err != nil {
 					t.Fatal(line, err)
 				}
-				held := l.foreseen(rows, cmd)
+				held := l.foreseen(cmd)
 				st, err := l.s.Do(l.Context(), line)
 				switch {
 				case err != nil: // a name that is not there

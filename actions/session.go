@@ -2,6 +2,7 @@ package actions
 
 import (
 	"context"
+	"cowscope/actions/explain"
 	"errors"
 	"fmt"
 	"slices"
@@ -270,7 +271,7 @@ func (s *Session) perform(cmd *lang.Command) (*history.Step, error) {
 		step.Happened = happened(step, c)
 	}
 	if step.Why = c.note; step.Why == "" {
-		step.Why = explain(newEvidence(step, c.args, c.surroundings(step)))
+		step.Why = explain.Step(step, c.args, c.surroundings(step))
 	}
 	return step, nil
 }

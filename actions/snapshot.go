@@ -13,10 +13,4 @@ var snapshotAction = Action{
 		c.Result = history.OK
 		return nil
 	},
-	why: func(e *evidence) string {
-		if change := sentenceOf(e.st.Changes, e.st.After); change != "" {
-			return "Something changed by itself: " + change
-		}
-		return "Every process was read in full: nothing is different."
-	},
 }

@@ -11,7 +11,6 @@ var useAction = Action{
 	Dead: true,
 	Verb: lang.Verb{Name: "use", Summary: "make another process the current one", Params: []lang.Param{
 		{Name: "process", Kind: lang.KindProcess, Help: "p1 for the first, p2, p3… for its children"}}},
-	why: func(e *evidence) string { return "Commands act on " + e.st.Current + " now." },
 	run: func(c *call) error {
 		label, _ := c.cmd.Word("process")
 		if c.s.member(label) == nil {
@@ -26,9 +25,6 @@ var useAction = Action{
 var restartAction = Action{
 	Dead: true,
 	Verb: lang.Verb{Name: "restart", Summary: "end every process and start a fresh p1"},
-	why: func(*evidence) string {
-		return "Every process is gone; p1 is a fresh one, and all names are free."
-	},
 	run: func(c *call) error {
 		c.s.endAll()
 		if _, err := c.s.fresh(); err != nil {

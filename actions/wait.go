@@ -27,5 +27,4 @@ var waitAction = Action{
 		}
 		return nil
 	},
-	reasons: []reason{{"ECHILD", "no child", "wait(2)", nil, func(e *evidence) string { return e.st.Process + " has no child to wait for." }}},
 }

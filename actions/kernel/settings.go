@@ -154,3 +154,25 @@ func FieldsOf(text, name string) []string {
 	}
 	return nil
 }
+
+// PoolPage is the size of the pages that an mmap with these flags takes from a pool of huge pages, whole ones (mm/mmap.c, ksys_mmap_pgoff); 0 where it
+// takes none.
+func (l *Settings) PoolPage(flags uint64) uint64 {
+	switch log := flags >> 26 & 0x3f; {
+	case flags&0x40000 == 0:
+		return 0
+	case log > 0:
+		return 1 << log
+	}
+	n, _ := l.Meminfo("Hugepagesize")
+	return n
+}
+
+// AddressBits is how many bits the user's addresses have, 47 on most x86-64.
+func AddressBits() int {
+	n := 0
+	for top := UserTop(); top > 0; top >>= 1 {
+		n++
+	}
+	return n
+}

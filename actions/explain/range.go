@@ -1,4 +1,4 @@
-package actions
+package explain
 
 import (
 	"fmt"
@@ -13,11 +13,11 @@ import (
 var munmapReasons = []reason{
 	misaligned("munmap(2)"),
 	{"EINVAL", "past the end", "mm/vma.c, do_vmi_munmap", func(e *evidence) bool {
-		return kernel.UserTop() > 0 && (e.given.End > kernel.UserTop() || e.whole.End < e.whole.Start)
+		return kernel.UserTop() > 0 && (e.Given.End > kernel.UserTop() || e.whole.End < e.whole.Start)
 	}, func(e *evidence) string {
 		return fmt.Sprintf("the range reaches past 0x%x, the end of the user's addresses.", kernel.UserTop())
 	}},
-	{"EINVAL", "length", "munmap(2)", func(e *evidence) bool { return e.given.Empty() },
+	{"EINVAL", "length", "munmap(2)", func(e *evidence) bool { return e.Given.Empty() },
 		func(*evidence) string { return "the length is 0." }},
 	splitsLent((*evidence).pages),
 	splitsHuge((*evidence).pages),
@@ -63,7 +63,7 @@ var mprotectReasons = []reason{
 // never finds a mapping of the range that may not get a letter that was asked for.
 func (e *evidence) never(flag string, letter vmspace.Perms) (vmspace.Mapping, bool) {
 	return e.some(e.whole, func(m vmspace.Mapping) bool {
-		return e.prot&letter != 0 && m.Smaps != nil && !m.Smaps.HasFlag(flag)
+		return e.Prot&letter != 0 && m.Smaps != nil && !m.Smaps.HasFlag(flag)
 	})
 }
 
@@ -128,7 +128,7 @@ var brkReasons = []reason{
 			return fmt.Sprintf("0x%x lies past 0x%x, the end of the user's addresses.", e.wanted(), kernel.UserTop())
 		}},
 	{"ENOMEM", "locked memory", "mm/mmap.c, brk", func(e *evidence) bool {
-		return e.locksFuture && e.overMemlock(e.growth())
+		return e.LocksFuture && e.overMemlock(e.growth())
 	}, func(e *evidence) string { return "mlockall future locks new pages: " + e.memlockText(e.growth()) }},
 	{"ENOMEM", "in the way", "mm/mmap.c, brk", func(e *evidence) bool { _, ok := e.obstacle(); return ok },
 		func(e *evidence) string {
@@ -185,4 +185,78 @@ func (e *evidence) obstacle() (vmspace.Mapping, bool) {
 	}
 	now := e.pageEnd(e.st.Value)
 	return e.some(vmspace.Range{Start: now, End: e.pageEnd(e.wanted()) + e.pageSize()}, func(m vmspace.Mapping) bool { return m.Start >= now })
+}
+
+var munmapSentences = sentences{
+	why:     explainMunmap,
+	reasons: munmapReasons,
+}
+
+var mprotectSentences = sentences{
+	why:     explainMprotect,
+	reasons: mprotectReasons,
+}
+
+var msyncSentences = sentences{
+	why: func(*evidence) string {
+		return "What was changed in a shared file mapping is on its way to the file; other readers saw it before. Elsewhere there is nothing to write."
+	},
+	reasons: msyncReasons,
+}
+
+var msealSentences = sentences{
+	why: func(*evidence) string {
+		return "Sealed (VmFlags sl): from now on munmap, mprotect and mremap of it answer EPERM. Nothing undoes a seal."
+	},
+	reasons: msealReasons,
+}
+
+var brkSentences = sentences{
+	why: func(e *evidence) string {
+		for _, ch := range e.st.Changes {
+			if ch.Process == e.st.Process {
+				switch ch.Kind {
+				case vmspace.ChangeMapped:
+					return fmt.Sprintf("The heap begins: %s mapped as [heap], no memory yet.", amount.Of(ch.Pages, "page"))
+				case vmspace.ChangeGrown:
+					return fmt.Sprintf("The heap grew by %s.", amount.Of(ch.Pages, "page"))
+				case vmspace.ChangeShrunk, vmspace.ChangeUnmapped:
+					return fmt.Sprintf("The heap gave %s back.", amount.Of(ch.Pages, "page"))
+				}
+			}
+		}
+		return "The end of the heap moved within its last page."
+	},
+	reasons: brkReasons,
+	failed:  "The end of the heap stays where it is.",
+}
+
+func explainMunmap(e *evidence) string {
+	st := e.st
+	gone := append(changesOf(st.Changes, st.Process, vmspace.ChangeUnmapped), changesOf(st.Changes, st.Process, vmspace.ChangeShrunk)...)
+	if len(gone) == 0 {
+		return "Nothing was mapped there: unmapping a hole is no error."
+	}
+	n := uint64(0)
+	for _, g := range gone {
+		n += g.Pages
+	}
+	text := fmt.Sprintf("%s no longer mapped: the next touch is SIGSEGV/MAPERR.", amount.Of(n, "page"))
+	for _, s := range changesOf(st.Changes, st.Process, vmspace.ChangeSplit) {
+		text += fmt.Sprintf(" What is left of the mapping around the hole is %s mappings now.", s.To)
+	}
+	return text
+}
+
+func explainMprotect(e *evidence) string {
+	st := e.st
+	ch := changesOf(st.Changes, st.Process, vmspace.ChangePerms)
+	switch key := keyChanges(st); {
+	case len(ch) == 0 && key != "":
+		return "The letters were these already. " + key + execOnlyText(st)
+	case len(ch) == 0:
+		return "The letters were these already."
+	}
+	text := fmt.Sprintf("%s: %s → %s. The frames stay where they are; only what is allowed has changed.", place(st, ch[0].Range.Start), ch[0].From, ch[0].To)
+	return text + execOnlyText(st) + splitText(st)
 }

@@ -1,4 +1,4 @@
-package actions
+package explain
 
 import (
 	"fmt"
@@ -8,6 +8,7 @@ import (
 	"cowscope/actions/kernel"
 	"cowscope/vmspace"
 	"cowscope/vmspace/amount"
+	"cowscope/vmspace/printable"
 )
 
 // What mmap refuses. Where no other source is named, the order is that of ksys_mmap_pgoff and do_mmap in mm/mmap.c.
@@ -24,7 +25,7 @@ var mmapReasons = []reason{
 	{"EINVAL", "hugetlb with a file", "mm/mmap.c, ksys_mmap_pgoff", func(e *evidence) bool {
 		return e.mapsFile() && e.hugePage() > 0
 	}, func(e *evidence) string {
-		return fmt.Sprintf("hugetlb takes memory from the pool of huge pages, and %s is a file elsewhere; hugetlb goes with anon.", e.file.name)
+		return fmt.Sprintf("hugetlb takes memory from the pool of huge pages, and %s is a file elsewhere; hugetlb goes with anon.", e.File.Name)
 	}},
 	{"EINVAL", "length", "mmap(2)", func(e *evidence) bool { return e.number("length") == 0 },
 		func(*evidence) string { return "the length is 0." }},
@@ -64,29 +65,29 @@ var mmapReasons = []reason{
 
 	{"EBADF", "no descriptor", "mmap(2)", func(e *evidence) bool { return !e.has("anon") && !e.passed("fd") && !e.passed("file") },
 		func(*evidence) string { return "without anon it needs a file: name one with file=NAME." }},
-	{"EBADF", "not open", "mmap(2)", func(e *evidence) bool { return !e.has("anon") && e.file == nil },
+	{"EBADF", "not open", "mmap(2)", func(e *evidence) bool { return !e.has("anon") && e.File == nil },
 		func(e *evidence) string {
 			return fmt.Sprintf("file descriptor %d is not open in %s.", int64(e.number("fd")), e.st.Process)
 		}},
 	otherwise("EBADF", "mmap(2)", "the file descriptor is not open, or was opened as a mere path (O_PATH)."),
 
-	{"EACCES", "not readable", "mmap(2)", func(e *evidence) bool { return e.mapsFile() && !e.file.readable },
+	{"EACCES", "not readable", "mmap(2)", func(e *evidence) bool { return e.mapsFile() && !e.File.Readable },
 		func(e *evidence) string {
-			return fmt.Sprintf("%s is not open for reading, and every mapping of a file needs that, one that is only written too.", e.file.name)
+			return fmt.Sprintf("%s is not open for reading, and every mapping of a file needs that, one that is only written too.", e.File.Name)
 		}},
-	{"EACCES", "not writable", "mmap(2)", func(e *evidence) bool { return e.mapsFile() && e.sharing() != 2 && e.writes() && !e.file.writable },
+	{"EACCES", "not writable", "mmap(2)", func(e *evidence) bool { return e.mapsFile() && e.sharing() != 2 && e.writes() && !e.File.Writable },
 		func(e *evidence) string {
-			return fmt.Sprintf("%s is open for reading only, and a shared mapping with w would write to it; private would not.", e.file.name)
+			return fmt.Sprintf("%s is open for reading only, and a shared mapping with w would write to it; private would not.", e.File.Name)
 		}},
 	otherwise("EACCES", "mmap(2)", "the file is not open for what was asked, may only be appended to (chattr +a), or a security module forbids it."),
 
-	{"ENODEV", "directory", "mmap(2)", func(e *evidence) bool { return e.mapsFile() && e.file.dir },
+	{"ENODEV", "directory", "mmap(2)", func(e *evidence) bool { return e.mapsFile() && e.File.Dir },
 		func(e *evidence) string {
-			return fmt.Sprintf("%s is a directory; only files can be mapped.", e.file.name)
+			return fmt.Sprintf("%s is a directory; only files can be mapped.", e.File.Name)
 		}},
 	{"ENODEV", "unmappable", "mmap(2)", func(e *evidence) bool { return e.mapsFile() },
 		func(e *evidence) string {
-			return fmt.Sprintf("%s cannot be mapped: its driver or file system has no way to.", e.file.name)
+			return fmt.Sprintf("%s cannot be mapped: its driver or file system has no way to.", e.File.Name)
 		}},
 	otherwise("ENODEV", "mmap(2)", "the file cannot be mapped: a directory, or a driver or file system that has no way to."),
 
@@ -121,7 +122,7 @@ var mmapReasons = []reason{
 	{"ENFILE", "open files", "mmap(2)", nil, func(*evidence) string { return "the system has as many open files as fs.file-max allows." }},
 
 	{"EAGAIN", "locked memory", "mmap(2)", func(e *evidence) bool {
-		return (e.has("locked") || e.locksFuture) && e.overMemlock(e.asked().Len())
+		return (e.has("locked") || e.LocksFuture) && e.overMemlock(e.asked().Len())
 	}, func(e *evidence) string {
 		text := e.memlockText(e.asked().Len())
 		if !e.has("locked") {
@@ -145,13 +146,13 @@ var mmapReasons = []reason{
 			return "RLIMIT_MEMLOCK is 0: a process without CAP_IPC_LOCK may lock nothing."
 		}},
 	{"EPERM", "file sealed", "F_ADD_SEALS of fcntl(2)", func(e *evidence) bool {
-		return e.mapsFile() && e.sharing() != 2 && e.writes() && strings.HasPrefix(e.file.name, "/memfd:")
+		return e.mapsFile() && e.sharing() != 2 && e.writes() && strings.HasPrefix(e.File.Name, "/memfd:")
 	}, func(e *evidence) string {
-		return fmt.Sprintf("%s is sealed against writing (F_SEAL_WRITE), and a shared mapping with w writes to it.", e.file.name)
+		return fmt.Sprintf("%s is sealed against writing (F_SEAL_WRITE), and a shared mapping with w writes to it.", e.File.Name)
 	}},
-	{"EPERM", "noexec", "mmap(2)", func(e *evidence) bool { return e.mapsFile() && e.prot&vmspace.Exec != 0 },
+	{"EPERM", "noexec", "mmap(2)", func(e *evidence) bool { return e.mapsFile() && e.Prot&vmspace.Exec != 0 },
 		func(e *evidence) string {
-			return fmt.Sprintf("%s may not be mapped with x: its file system is noexec, or a security module forbids it.", e.file.name)
+			return fmt.Sprintf("%s may not be mapped with x: its file system is noexec, or a security module forbids it.", e.File.Name)
 		}},
 	otherwise("EPERM", "mmap(2)", "a seal, vm.mmap_min_addr, a noexec file system or a security module forbids it."),
 
@@ -218,14 +219,14 @@ func (e *evidence) lookedBelow() uint64 {
 func anything(vmspace.Mapping) bool { return true }
 
 // mapsFile says whether an mmap is of a file that something is known of; anonymous memory has none, whatever else was named.
-func (e *evidence) mapsFile() bool { return e.file != nil && !e.has("anon") }
+func (e *evidence) mapsFile() bool { return e.File != nil && !e.has("anon") }
 
 // fixed says whether the kernel must take the address as it is.
 func (e *evidence) fixed() bool { return e.has("fixed") || e.has("fixed_noreplace") }
 
 // sharing is MAP_TYPE: 1 shared, 2 private, 3 shared_validate.
 func (e *evidence) sharing() uint64 {
-	return e.flags & 0x0f
+	return e.Flags & 0x0f
 }
 
 // validated says whether the kernel checks the flags against what the file supports.
@@ -244,7 +245,7 @@ func (e *evidence) unvalidated() string {
 	return ""
 }
 
-func (e *evidence) writes() bool { return e.prot&vmspace.Write != 0 }
+func (e *evidence) writes() bool { return e.Prot&vmspace.Write != 0 }
 
 // asked is what an mmap asks for, in whole pages or huge pages; at 0 where it named no place.
 func (e *evidence) asked() vmspace.Range {
@@ -285,7 +286,7 @@ func (e *evidence) promised() bool {
 }
 
 // hugePage is the size of huge page that an mmap asks for, 0 if for none.
-func (e *evidence) hugePage() uint64 { return poolPage(e.flags, &e.Settings) }
+func (e *evidence) hugePage() uint64 { return e.PoolPage(e.Flags) }
 
 func (e *evidence) hugeKnown() bool { _, known := e.hugeFree(); return known }
 
@@ -295,4 +296,44 @@ func (e *evidence) hugeFree() (pages uint64, known bool) {
 	free, known := e.Number(dir + "free_hugepages")
 	taken, _ := e.Number(dir + "resv_hugepages")
 	return free - min(free, taken), known
+}
+
+var mmapSentences = sentences{
+	why:     explainMmap,
+	reasons: mmapReasons,
+	failed:  "Nothing was mapped.",
+}
+
+func explainMmap(e *evidence) string {
+	st := e.st
+	pages := st.Focus.Pages(st.After.PageSize)
+	text := fmt.Sprintf("%s reserved, no memory yet: each page gets its frame when it is first touched.", amount.Of(pages, "page"))
+	n := uint64(0)
+	for _, g := range changesOf(st.Changes, st.Process, vmspace.ChangePage) {
+		if g.Is != vmspace.None && g.Range.Overlaps(st.Focus) { // not a page that was replaced, nor the subject's own text, which came back
+			n += g.Pages
+		}
+	}
+	if n > 0 {
+		text = fmt.Sprintf("%s reserved, and %d of them faulted in at once.", amount.Of(pages, "page"), n)
+	}
+	if lo, hi := st.Before.Process(st.Process).Mappings.Overlap(st.Focus); lo < hi {
+		text += " What was mapped there before is gone."
+	}
+	p := st.After.Process(st.Process)
+	if m, ok := p.MappingAt(st.Focus.Start); ok && m.Range != st.Focus && m.Range.Covers(st.Focus) {
+		text += " It has the same letters and backing as its neighbour, so the kernel made them one mapping."
+	}
+	text += execOnlyText(st)
+	if asked := e.number("length"); asked != st.Focus.Len() {
+		kind := "pages"
+		if huge := e.hugePage(); huge > 0 {
+			kind = "huge pages of " + amount.Size(huge)
+		}
+		text += fmt.Sprintf(" %s were asked for: a mapping is whole %s, the rest of the last one can be used too.", amount.Bytes(asked), kind)
+	}
+	if name := e.text("file"); name != "" {
+		text += fmt.Sprintf(" %s was opened (%s) and is closed again: the mapping itself keeps the file.", printable.Name(name), e.File.Mode)
+	}
+	return text
 }

@@ -1,4 +1,4 @@
-package actions
+package explain
 
 import (
 	"fmt"
@@ -61,7 +61,7 @@ var munlockReasons = []reason{
 }
 
 var mlockallReasons = []reason{
-	{"EINVAL", "no flags", "mlockall(2)", func(e *evidence) bool { return e.flags == 0 },
+	{"EINVAL", "no flags", "mlockall(2)", func(e *evidence) bool { return e.Flags == 0 },
 		func(*evidence) string { return "it must be told what to lock: current, future or both." }},
 	{"EINVAL", "onfault alone", "mlockall(2)", nil,
 		func(*evidence) string { return "onfault says how to lock, but not what: current, future or both." }},
@@ -115,3 +115,42 @@ func broughtInBy(m vmspace.Mapping) vmspace.Access {
 
 // closed says whether m allows no access, and has pages to be brought in (__mm_populate in mm/gup.c).
 func closed(m vmspace.Mapping) bool { return m.Perms&allLetters == 0 && !flagged("io", "pf")(m) }
+
+var mlockSentences = sentences{
+	why:     explainLock,
+	reasons: mlockReasons,
+}
+
+var munlockSentences = sentences{
+	why: func(*evidence) string {
+		return "The pages stay where they are, and may be swapped out again."
+	},
+	reasons: munlockReasons,
+}
+
+var mlockallSentences = sentences{
+	why:     explainLock,
+	reasons: mlockallReasons,
+}
+
+var munlockallSentences = sentences{
+	why: func(*evidence) string { return "Nothing is locked any more." },
+}
+
+// explainLock says how many pages a lock brought in.
+func explainLock(e *evidence) string {
+	st := e.st
+	n := uint64(0)
+	for _, ch := range st.Changes {
+		if ch.Process == st.Process && ch.Kind == vmspace.ChangePage && ch.Was == vmspace.None {
+			n += ch.Pages
+		}
+	}
+	switch {
+	case e.has("onfault"):
+		return "Each page is locked when it is first touched; none was brought in for it."
+	case n > 0:
+		return fmt.Sprintf("Locking means being there: %s faulted in at once, and will not be swapped out.", amount.Of(n, "page"))
+	}
+	return "The pages were there already, and will not be swapped out."
+}

@@ -1,4 +1,4 @@
-package actions
+package explain
 
 import (
 	"fmt"
@@ -184,7 +184,7 @@ func (e *evidence) overcommit(more uint64) string {
 // past yields the steps of the process so far, the last one first.
 func (e *evidence) earlier() iter.Seq[*history.Step] {
 	return func(yield func(*history.Step) bool) {
-		for _, st := range slices.Backward(e.past) {
+		for _, st := range slices.Backward(e.Past) {
 			if st.PID == e.st.PID && !yield(st) {
 				return
 			}
@@ -216,8 +216,8 @@ func (e *evidence) widestText(top uint64) string {
 	return fmt.Sprintf("no hole is so large: below 0x%x %s. The kernel looks above it only when the address that it is asked for lies there.", top, hole)
 }
 
-// openFileFacts says what is known of the descriptor that an mmap names.
-func openFileFacts(pid int, fd int64) *fileFacts {
+// OpenFile says what is known of the descriptor that an mmap names.
+func OpenFile(pid int, fd int64) *File {
 	base := fmt.Sprintf("/proc/%d/", pid)
 	link := filepath.Join(base, "fd", strconv.FormatInt(fd, 10))
 	info, err := os.Stat(link)
@@ -227,7 +227,7 @@ func openFileFacts(pid int, fd int64) *fileFacts {
 		return nil
 	}
 	r, w := parseAccessMode(string(text))
-	return &fileFacts{name: printable.Name(name), dir: info.IsDir(), readable: r, writable: w}
+	return &File{Name: printable.Name(name), Dir: info.IsDir(), Readable: r, Writable: w}
 }
 
 // parseAccessMode reads the access mode from the flags of /proc/PID/fdinfo/N, which are octal (proc_pid_fdinfo(5), open(2)).
@@ -244,9 +244,9 @@ func parseAccessMode(fdinfo string) (read, write bool) {
 // The rows that several calls share.
 
 func misaligned(source string) reason {
-	return reason{"EINVAL", "misaligned", source, func(e *evidence) bool { return e.given.Start%e.pageSize() != 0 },
+	return reason{"EINVAL", "misaligned", source, func(e *evidence) bool { return e.Given.Start%e.pageSize() != 0 },
 		func(e *evidence) string {
-			return fmt.Sprintf("%s is 0x%x, which is not a multiple of the page size, %d.", e.at(e.given.Start), e.given.Start, e.pageSize())
+			return fmt.Sprintf("%s is 0x%x, which is not a multiple of the page size, %d.", e.at(e.Given.Start), e.Given.Start, e.pageSize())
 		}}
 }
 

@@ -1,8 +1,9 @@
-package actions
+package explain
 
 import (
 	"fmt"
 
+	"cowscope/actions/history"
 	"cowscope/actions/kernel"
 	"cowscope/vmspace"
 	"cowscope/vmspace/amount"
@@ -40,14 +41,14 @@ var mremapReasons = []reason{
 			return fmt.Sprintf("dontunmap keeps the size: %s cannot become %s.", amount.Size(e.whole.Len()), amount.Size(e.target().Len()))
 		}},
 	{"EINVAL", "dontunmap rounds", "mm/mremap.c of Linux 6.16", func(e *evidence) bool {
-		return e.has("dontunmap") && e.given.Len() != e.number("size") && !kernel.ComparesRounded()
+		return e.has("dontunmap") && e.Given.Len() != e.number("size") && !kernel.ComparesRounded()
 	}, func(e *evidence) string {
-		return fmt.Sprintf("dontunmap keeps the size, and this kernel compares before it rounds: %d bytes are not %d.", e.given.Len(), e.number("size"))
+		return fmt.Sprintf("dontunmap keeps the size, and this kernel compares before it rounds: %d bytes are not %d.", e.Given.Len(), e.number("size"))
 	}},
 	{"EINVAL", "overlap", "mremap(2)", func(e *evidence) bool { return e.placed() && e.target().Overlaps(e.whole) },
 		func(*evidence) string { return "the new range overlaps the old one." }},
 	{"EINVAL", "duplicate of private", "mremap(2)", func(e *evidence) bool {
-		return e.mapped() && e.given.Empty() && e.first().Private()
+		return e.mapped() && e.Given.Empty() && e.first().Private()
 	}, func(e *evidence) string {
 		return "an old size of 0 asks for a second mapping of the same pages, which only shared memory can have."
 	}},
@@ -81,14 +82,14 @@ var mremapReasons = []reason{
 	otherwise("EPERM", "mremap(2)", "a seal, vm.mmap_min_addr or a security module forbids it."),
 
 	{"EFAULT", "nothing there", "mremap(2)", func(e *evidence) bool { return !e.mapped() },
-		func(e *evidence) string { return fmt.Sprintf("nothing is mapped at %s.", e.at(e.given.Start)) }},
-	{"EFAULT", "replaces itself", "mm/mremap.c, mremap_to", func(e *evidence) bool { return e.given.Empty() && e.taken().Contains(e.given.Start) },
+		func(e *evidence) string { return fmt.Sprintf("nothing is mapped at %s.", e.at(e.Given.Start)) }},
+	{"EFAULT", "replaces itself", "mm/mremap.c, mremap_to", func(e *evidence) bool { return e.Given.Empty() && e.taken().Contains(e.Given.Start) },
 		func(*evidence) string {
 			return "the new range replaces the very mapping that it should be a second mapping of."
 		}},
 	{"EFAULT", "past the mapping", "mremap(2)", func(e *evidence) bool {
 		resizes := e.delta() > 0 || e.has("dontunmap") && !e.passed("fixed") || e.placed() && e.target().Len() != e.whole.Len()
-		return e.mapped() && resizes && e.first().End-e.given.Start < min(e.whole.Len(), e.target().Len())
+		return e.mapped() && resizes && e.first().End-e.Given.Start < min(e.whole.Len(), e.target().Len())
 	}, func(e *evidence) string {
 		return fmt.Sprintf("the mapping ends at 0x%x, and a size is changed of one mapping at a time.", e.first().End)
 	}},
@@ -111,7 +112,7 @@ var mremapReasons = []reason{
 	{"ENOMEM", "overcommit", "proc_sys_vm(5), overcommit_memory", func(e *evidence) bool {
 		return e.first().Smaps.HasFlag("ac") && e.overcommit(e.delta()) != ""
 	}, func(e *evidence) string { return e.overcommit(e.delta()) }},
-	{"ENOMEM", "copy without maymove", "mremap(2)", func(e *evidence) bool { return e.given.Empty() && !e.has("maymove") && e.mapped() },
+	{"ENOMEM", "copy without maymove", "mremap(2)", func(e *evidence) bool { return e.Given.Empty() && !e.has("maymove") && e.mapped() },
 		func(*evidence) string {
 			return "an old size of 0 asks for a second mapping of the same pages, somewhere else: it needs maymove."
 		}},
@@ -139,12 +140,12 @@ func noRoomToMove(name, source string, spare uint64, moves func(*evidence) bool)
 
 // first is the mapping that the range begins in.
 func (e *evidence) first() vmspace.Mapping {
-	m, _ := e.before.MappingAt(e.given.Start)
+	m, _ := e.before.MappingAt(e.Given.Start)
 	return m
 }
 
 func (e *evidence) mapped() bool {
-	_, ok := e.before.MappingAt(e.given.Start)
+	_, ok := e.before.MappingAt(e.Given.Start)
 	return ok
 }
 
@@ -185,7 +186,7 @@ func rigid(m vmspace.Mapping) bool { return flagged("de", "pf")(m) && !m.Smaps.H
 
 // target is the range that a mapping would have after an mremap.
 func (e *evidence) target() vmspace.Range {
-	at := e.given.Start
+	at := e.Given.Start
 	if e.placed() {
 		at = e.number("fixed")
 	}
@@ -207,7 +208,7 @@ func (e *evidence) extra() uint64 {
 
 // neighbour says what keeps a mapping from growing where it is (vma_expandable in mm/mremap.c); "" for nothing that is known.
 func (e *evidence) neighbour() string {
-	own, ok := e.before.MappingAt(e.given.Start)
+	own, ok := e.before.MappingAt(e.Given.Start)
 	if ok && e.whole.End < own.End {
 		return "the range is only the beginning of its mapping"
 	}
@@ -219,4 +220,30 @@ func (e *evidence) neighbour() string {
 		return fmt.Sprintf("the user's addresses end at 0x%x", kernel.UserTop())
 	}
 	return ""
+}
+
+var mremapSentences = sentences{
+	why:     explainMremap,
+	reasons: mremapReasons,
+}
+
+func mappedAt(st *history.Step, addr uint64) bool {
+	_, ok := st.After.Process(st.Process).MappingAt(addr)
+	return ok
+}
+
+func explainMremap(e *evidence) string {
+	st := e.st
+	switch {
+	case st.Value != e.Given.Start && e.has("dontunmap"):
+		return "The pages moved, frames and all: only page table entries were changed. The old range is still mapped, and empty."
+	case st.Value != e.Given.Start && mappedAt(st, e.Given.Start): // the old size was 0
+		return "Nothing moved: this is a second mapping of the same shared memory. Its pages are mapped when they are first touched here."
+	case st.Value != e.Given.Start:
+		return "The pages moved to another address, frames and all: no byte was copied, only page table entries."
+	}
+	if len(changesOf(st.Changes, st.Process, vmspace.ChangeShrunk))+len(changesOf(st.Changes, st.Process, vmspace.ChangeUnmapped)) > 0 {
+		return fmt.Sprintf("It has %s now; what was behind is no longer mapped.", amount.Of(st.Focus.Pages(st.After.PageSize), "page"))
+	}
+	return fmt.Sprintf("It stays where it is and has %s now; new pages get a frame when they are first touched.", amount.Of(st.Focus.Pages(st.After.PageSize), "page"))
 }

@@ -1,7 +1,9 @@
-package actions
+package explain
 
 import (
 	"fmt"
+	"iter"
+	"maps"
 	"slices"
 	"strings"
 
@@ -29,46 +31,47 @@ type reason struct {
 // evidence is what an explanation may rest on.
 type evidence struct {
 	st *history.Step
-	arguments
-	surroundings
+	Arguments
+	Surroundings
+	kernel.Settings
 	before *vmspace.Process // the process that acted, as it was
 	whole  vmspace.Range    // the range argument, up to the end of its last page
-	kernel.Settings
 }
 
-// surroundings is what is known beside a step and what was asked.
-type surroundings struct {
-	past         []*history.Step // the steps before this one, oldest first
-	file         *fileFacts      // that a call maps or names; nil where nothing is known of it
-	stoppedAt    uint64          // the instruction that foreign code was stopped at
-	trapped      bool            // by a trap of its own
-	keys         vmspace.Keys    // the rights of the process to protection keys
-	allocated    uint32          // the keys that it has, a bit each
-	locksFuture  bool            // mlockall future holds: new mappings are locked
-	child        string          // the label of a new child
-	gone, parent string          // how the process ended, and whose child it was
+// Surroundings is what is known beside a step and what was asked.
+type Surroundings struct {
+	Past         []*history.Step // the steps before this one, oldest first
+	File         *File           // that a call maps or names; nil where nothing is known of it
+	StoppedAt    uint64          // the instruction that foreign code was stopped at
+	Trapped      bool            // by a trap of its own
+	Keys         vmspace.Keys    // the rights of the process to protection keys
+	Allocated    uint32          // the keys that it has, a bit each
+	Program      uint64          // where its program is, which the kernel reads paths from
+	LocksFuture  bool            // mlockall future holds: new mappings are locked
+	Child        string          // the label of a new child
+	Gone, Parent string          // how the process ended, and whose child it was
 }
 
 // hasKey says whether the process has a key: key 0 from the start, others from pkey_alloc. The kernel's own key for execute-only memory
 // does not count (mm_pkey_is_allocated in arch/x86/include/asm/pkeys.h).
-func (s *surroundings) hasKey(key int32) bool {
-	return key >= 0 && key < vmspace.KeyCount && s.allocated>>key&1 != 0
+func (s *Surroundings) hasKey(key int32) bool {
+	return key >= 0 && key < vmspace.KeyCount && s.Allocated>>key&1 != 0
 }
 
-// fileFacts are what is known of the file that a call maps.
-type fileFacts struct {
-	name               string // for a sentence
-	dir                bool
-	readable, writable bool   // as it was opened
-	mode               string // how a command opened it: O_RDWR
+// File is what is known of a file that a call maps.
+type File struct {
+	Name               string // for a sentence
+	Dir                bool
+	Readable, Writable bool   // as it was opened
+	Mode               string // how a command opened it: O_RDWR
 }
 
-func newEvidence(st *history.Step, a arguments, around surroundings) *evidence {
-	e := &evidence{st: st, arguments: a, surroundings: around, before: st.Before.Process(st.Process), Settings: kernel.Settings{PID: st.PID}}
+func newEvidence(st *history.Step, a Arguments, around Surroundings) *evidence {
+	e := &evidence{st: st, Arguments: a, Surroundings: around, before: st.Before.Process(st.Process), Settings: kernel.Settings{PID: st.PID}}
 	if e.before == nil {
 		e.before = &vmspace.Process{}
 	}
-	e.whole = vmspace.Range{Start: e.given.Start, End: e.pageEnd(e.given.End)}
+	e.whole = vmspace.Range{Start: e.Given.Start, End: e.pageEnd(e.Given.End)}
 	return e
 }
 
@@ -86,7 +89,7 @@ func (e *evidence) reason(tables ...reasonTable) (string, bool) {
 	for _, t := range tables {
 		for i := range t.rows {
 			if r := &t.rows[i]; r.result == e.st.Result.String() && (r.when == nil || r.when(e)) {
-				e.st.Reason = r.called(t.name)
+				e.st.Reason = Row{Table: t.name, Result: r.result, Name: r.name}.String()
 				return r.say(e), true
 			}
 		}
@@ -94,16 +97,13 @@ func (e *evidence) reason(tables ...reasonTable) (string, bool) {
 	return "", false
 }
 
-// called is the name of a row of a table.
-func (r *reason) called(table string) string { return table + " " + r.result + " " + r.name }
-
 // explainErrno says why the kernel refused, and what the call left behind.
-func explainErrno(e *evidence, a *Action) string {
+func explainErrno(e *evidence, about *sentences) string {
 	text := "The kernel answered " + e.st.Result.String() + "."
-	if why, ok := e.reason(reasonTable{a.Name, a.reasons}, reasonTable{"any", anyReasons}); ok {
+	if why, ok := e.reason(reasonTable{e.Verb, about.reasons}, reasonTable{"any", anyReasons}); ok {
 		text = e.st.Result.String() + ": " + why
 	}
-	return text + " " + e.leftBehind(a.failed)
+	return text + " " + e.leftBehind(about.failed)
 }
 
 // anyReasons hold for every call.
@@ -118,7 +118,7 @@ var anyReasons = []reason{
 	{"EFAULT", "own memory", "pkeys(7)", (*evidence).shutOut,
 		func(e *evidence) string {
 			return fmt.Sprintf("the kernel goes to the caller's memory with the caller's rights, and those of %s (PKRU 0x%08x) forbid "+
-				"what this call needs: memory with key 0, or the program's text.", e.st.Process, e.keys.PKRU)
+				"what this call needs: memory with key 0, or the program's text.", e.st.Process, e.Keys.PKRU)
 		}},
 	{"EINTR", "interrupted", "signal(7)", nil, func(*evidence) string { return "a signal came before it was done." }},
 }
@@ -193,4 +193,43 @@ func (e *evidence) flagsText(addr uint64) string {
 		}
 	}
 	return "VmFlags " + strings.Join(parts, ", ")
+}
+
+// Row names a row of the tables of reasons.
+type Row struct {
+	Table, Result, Name, Source string
+	Always                      bool // it has no condition: it is the last of its result
+}
+
+// String is the name that a step keeps of the row that explained it.
+func (r Row) String() string { return r.Table + " " + r.Result + " " + r.Name }
+
+// Rows lists the rows of all tables, each table in its order.
+func Rows() (all []Row) {
+	add := func(table string, rows []reason) {
+		for _, r := range rows {
+			all = append(all, Row{table, r.result, r.name, r.source, r.when == nil})
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(verbs)) {
+		add(name, verbs[name].reasons)
+	}
+	add("any", anyReasons)
+	add("signal", signalReasons)
+	return all
+}
+
+// Holding gives the rows of the verb whose conditions hold of a step, whatever its result, each with what it would say.
+func Holding(st *history.Step, a Arguments, around Surroundings) iter.Seq2[Row, string] {
+	return func(yield func(Row, string) bool) {
+		about, e := verbs[a.Verb], newEvidence(st, a, around)
+		if about == nil {
+			return
+		}
+		for _, r := range about.reasons {
+			if r.when != nil && r.when(e) && !yield(Row{a.Verb, r.result, r.name, r.source, false}, r.say(e)) {
+				return
+			}
+		}
+	}
 }

@@ -1,4 +1,8 @@
-package actions
+// Package explain says in a sentence or two what happened in a step, and why: from the step, what was asked in numbers, and what is known
+// beside it. Who asked, a command of the lab or a program, does not matter.
+//
+// Rules: a sentence says only what the snapshots and the outcome show; the kernel's reason is said where the evidence singles it out.
+package explain
 
 import (
 	"fmt"
@@ -10,24 +14,24 @@ import (
 	"cowscope/vmspace/printable"
 )
 
-// Explanations: one or two sentences of what happened and why, from the outcome and the changes together.
-//
-// Rules: a sentence says only what the snapshots and the outcome show; the kernel's reason is said where the evidence singles it out.
-
-// explain gives the sentences for a step.
-func explain(e *evidence) string {
-	a := actionOf(e.verb)
+// Step gives the sentences for a step: what happened, and why. The step keeps which row of reasons spoke.
+func Step(st *history.Step, a Arguments, around Surroundings) string {
+	e := newEvidence(st, a, around)
+	about := verbs[e.Verb]
+	if about == nil {
+		about = &sentences{}
+	}
 	switch {
 	case e.st.Result.Ending == history.EndedSignal:
 		return explainSignal(e)
 	case e.st.Result == history.Timeout:
 		return "It did not come back before its deadline: cowscope stopped it and put its registers back. The process lives."
 	case e.st.Result != history.OK:
-		return explainErrno(e, a)
-	case a.why != nil:
-		return a.why(e)
+		return explainErrno(e, about)
+	case about.why != nil:
+		return about.why(e)
 	}
-	return sentenceOf(e.st.Changes, e.st.After)
+	return Noticed(e.st.Changes, e.st.After)
 }
 
 // changesOf picks the changes of one process and kind.
@@ -39,70 +43,6 @@ func changesOf(cs []vmspace.Change, label string, kind vmspace.ChangeKind) []vms
 		}
 	}
 	return out
-}
-
-func explainMmap(e *evidence) string {
-	st := e.st
-	pages := st.Focus.Pages(st.After.PageSize)
-	text := fmt.Sprintf("%s reserved, no memory yet: each page gets its frame when it is first touched.", amount.Of(pages, "page"))
-	n := uint64(0)
-	for _, g := range changesOf(st.Changes, st.Process, vmspace.ChangePage) {
-		if g.Is != vmspace.None && g.Range.Overlaps(st.Focus) { // not a page that was replaced, nor the subject's own text, which came back
-			n += g.Pages
-		}
-	}
-	if n > 0 {
-		text = fmt.Sprintf("%s reserved, and %d of them faulted in at once.", amount.Of(pages, "page"), n)
-	}
-	if lo, hi := st.Before.Process(st.Process).Mappings.Overlap(st.Focus); lo < hi {
-		text += " What was mapped there before is gone."
-	}
-	p := st.After.Process(st.Process)
-	if m, ok := p.MappingAt(st.Focus.Start); ok && m.Range != st.Focus && m.Range.Covers(st.Focus) {
-		text += " It has the same letters and backing as its neighbour, so the kernel made them one mapping."
-	}
-	text += execOnlyText(st)
-	if asked := e.number("length"); asked != st.Focus.Len() {
-		kind := "pages"
-		if huge := e.hugePage(); huge > 0 {
-			kind = "huge pages of " + amount.Size(huge)
-		}
-		text += fmt.Sprintf(" %s were asked for: a mapping is whole %s, the rest of the last one can be used too.", amount.Bytes(asked), kind)
-	}
-	if name := e.text("file"); name != "" {
-		text += fmt.Sprintf(" %s was opened (%s) and is closed again: the mapping itself keeps the file.", printable.Name(name), e.file.mode)
-	}
-	return text
-}
-
-func explainMunmap(e *evidence) string {
-	st := e.st
-	gone := append(changesOf(st.Changes, st.Process, vmspace.ChangeUnmapped), changesOf(st.Changes, st.Process, vmspace.ChangeShrunk)...)
-	if len(gone) == 0 {
-		return "Nothing was mapped there: unmapping a hole is no error."
-	}
-	n := uint64(0)
-	for _, g := range gone {
-		n += g.Pages
-	}
-	text := fmt.Sprintf("%s no longer mapped: the next touch is SIGSEGV/MAPERR.", amount.Of(n, "page"))
-	for _, s := range changesOf(st.Changes, st.Process, vmspace.ChangeSplit) {
-		text += fmt.Sprintf(" What is left of the mapping around the hole is %s mappings now.", s.To)
-	}
-	return text
-}
-
-func explainMprotect(e *evidence) string {
-	st := e.st
-	ch := changesOf(st.Changes, st.Process, vmspace.ChangePerms)
-	switch key := keyChanges(st); {
-	case len(ch) == 0 && key != "":
-		return "The letters were these already. " + key + execOnlyText(st)
-	case len(ch) == 0:
-		return "The letters were these already."
-	}
-	text := fmt.Sprintf("%s: %s → %s. The frames stay where they are; only what is allowed has changed.", place(st, ch[0].Range.Start), ch[0].From, ch[0].To)
-	return text + execOnlyText(st) + splitText(st)
 }
 
 // splitText says what became of the mappings around the range.
@@ -127,8 +67,8 @@ func place(st *history.Step, addr uint64) string {
 func explainExec(e *evidence) string {
 	st := e.st
 	text := "The code ran and came back. "
-	if e.trapped {
-		text = fmt.Sprintf("The code ran to a trap at %s, such as a breakpoint instruction, and stopped there. ", place(st, e.stoppedAt))
+	if e.Trapped {
+		text = fmt.Sprintf("The code ran to a trap at %s, such as a breakpoint instruction, and stopped there. ", place(st, e.StoppedAt))
 	}
 	for _, ch := range changesOf(st.Changes, st.Process, vmspace.ChangePage) {
 		if !ch.Range.Overlaps(st.Focus) {
@@ -146,23 +86,9 @@ func explainAccess(e *evidence) string {
 	st := e.st
 	text := accessText(st)
 	if len(st.Bytes) > 0 {
-		text = "It read " + readText(st.Bytes) + ". " + text
+		text = "It read " + printable.Bytes(st.Bytes) + ". " + text
 	}
 	return text
-}
-
-// readText writes bytes that were read: hexadecimal, and as text where all are printable.
-func readText(b []byte) string {
-	hex := fmt.Sprintf("% x", b[:min(len(b), 16)])
-	if len(b) > 16 {
-		hex += " …"
-	}
-	for _, x := range b {
-		if x < ' ' || x > '~' {
-			return hex
-		}
-	}
-	return fmt.Sprintf("%s %q", hex, b[:min(len(b), 16)])
 }
 
 // accessText says what the access did to the pages it went to.
@@ -291,43 +217,8 @@ func untouchedText(st *history.Step) string {
 	return "The faults changed no page's state."
 }
 
-func explainFork(e *evidence) string {
-	st := e.st
-	shared := uint64(0)
-	if p := st.After.Process(e.child); p != nil {
-		for _, r := range p.Pages.All() {
-			if r.State == vmspace.COW {
-				shared += r.Pages
-			}
-		}
-	}
-	return fmt.Sprintf("%s is a copy of %s with the same addresses. No memory was copied: %s shared copy-on-write; mappings of files and shared memory start without page table entries.",
-		e.child, st.Process, pagesAre(shared))
-}
-
-func pagesAre(n uint64) string {
-	if n == 1 {
-		return "1 anonymous page is"
-	}
-	return fmt.Sprintf("%d anonymous pages are", n)
-}
-
-func explainDeath(e *evidence) string {
-	st := e.st
-	text := fmt.Sprintf("%s %s.", st.Process, e.gone)
-	if p := st.After.Process(st.Process); p != nil && p.State == vmspace.Zombie {
-		text += fmt.Sprintf(" Its memory is free again; a zombie remains until %s waits for it.", e.parent)
-	}
-	for _, ch := range st.Changes {
-		if ch.Process != st.Process && ch.Kind == vmspace.ChangePage && ch.Was == vmspace.COW && ch.Is == vmspace.Anon {
-			return text + fmt.Sprintf(" What it shared with %s is %s's alone now.", ch.Process, ch.Process)
-		}
-	}
-	return text
-}
-
-// sentenceOf describes changes that no command asked for.
-func sentenceOf(cs []vmspace.Change, after *vmspace.Snapshot) string {
+// Noticed describes changes that no command asked for.
+func Noticed(cs []vmspace.Change, after *vmspace.Snapshot) string {
 	for _, c := range cs {
 		if c.Kind == vmspace.ChangePage {
 			return fmt.Sprintf("%s: %s at 0x%x went from %s to %s.", c.Process, amount.Of(c.Pages, "page"), c.Range.Start, c.From, c.To)

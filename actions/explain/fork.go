@@ -1,4 +1,4 @@
-package actions
+package explain
 
 import (
 	"fmt"
@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"cowscope/actions/kernel"
+	"cowscope/vmspace"
 	"cowscope/vmspace/amount"
 )
 
@@ -51,4 +52,31 @@ func (e *evidence) tasks(user uint64) (n uint64) {
 		}
 	}
 	return n
+}
+
+var forkSentences = sentences{
+	why:     explainFork,
+	reasons: forkReasons,
+	failed:  "There is no child.",
+}
+
+func explainFork(e *evidence) string {
+	st := e.st
+	shared := uint64(0)
+	if p := st.After.Process(e.Child); p != nil {
+		for _, r := range p.Pages.All() {
+			if r.State == vmspace.COW {
+				shared += r.Pages
+			}
+		}
+	}
+	return fmt.Sprintf("%s is a copy of %s with the same addresses. No memory was copied: %s shared copy-on-write; mappings of files and shared memory start without page table entries.",
+		e.Child, st.Process, pagesAre(shared))
+}
+
+func pagesAre(n uint64) string {
+	if n == 1 {
+		return "1 anonymous page is"
+	}
+	return fmt.Sprintf("%d anonymous pages are", n)
 }

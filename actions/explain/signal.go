@@ -1,4 +1,4 @@
-package actions
+package explain
 
 import (
 	"fmt"
@@ -78,11 +78,11 @@ var signalReasons = []reason{
 		func(e *evidence) string { return e.denied() + "." }},
 	{"SIGSEGV/ACCERR", "foreign access", "sigaction(2)", func(e *evidence) bool {
 		_, ok := e.faulty()
-		return ok && e.verb == execAction.Name
+		return ok && e.Verb == "exec"
 	}, func(e *evidence) string {
 		m, _ := e.faulty()
 		return fmt.Sprintf("the code at %s went to %s, which is mapped %s; whether to read, to write or to fetch an instruction, the kernel does not tell.",
-			e.at(e.stoppedAt), e.at(e.st.Fault), m.Perms)
+			e.at(e.StoppedAt), e.at(e.st.Fault), m.Perms)
 	}},
 	otherwise("SIGSEGV/ACCERR", "sigaction(2)", "the mapping there does not allow the access."),
 
@@ -100,25 +100,25 @@ var signalReasons = []reason{
 	}},
 	{"SIGSEGV/PKUERR", "protection key", "pkeys(7)", func(e *evidence) bool {
 		m := e.keyed()
-		return m.Smaps != nil && e.keys.Known && e.keys.Forbid(keyIn(m), vmspace.Store)
+		return m.Smaps != nil && e.Keys.Known && e.Keys.Forbid(keyIn(m), vmspace.Store)
 	}, func(e *evidence) string {
 		key := keyIn(e.keyed())
 		return fmt.Sprintf("%s has protection key %d, and with the rights of %s (PKRU 0x%08x) memory that has it may be %s, whatever its letters "+
 			"are. `pkey_set %d` would allow it, or pkey_mprotect with another key.",
-			e.at(e.st.Fault), key, e.st.Process, e.keys.PKRU, history.KeyText(e.keys, key), key)
+			e.at(e.st.Fault), key, e.st.Process, e.Keys.PKRU, history.KeyText(e.Keys, key), key)
 	}},
 	otherwise("SIGSEGV/PKUERR", "pkeys(7)", "the rights of the process to the protection key of that memory forbid the access."),
 
 	{"SIGSEGV/KERNEL", "non-canonical", "Documentation/arch/x86/x86_64/mm.rst", func(e *evidence) bool { return e.wild() != 0 },
 		func(e *evidence) string {
 			return fmt.Sprintf("0x%x is no address at all: the upper %d bits of one are all equal (canonical). The CPU refuses it at once, and names no address.",
-				e.wild(), 64-addressBits())
+				e.wild(), 64-kernel.AddressBits())
 		}},
 	{"SIGSEGV/KERNEL", "privileged", "arch/x86/kernel/traps.c, exc_general_protection", func(e *evidence) bool {
-		return e.verb == execAction.Name
+		return e.Verb == "exec"
 	}, func(e *evidence) string {
 		return fmt.Sprintf("the instruction at %s is for the kernel only, or goes to an address that is none (not canonical); the CPU does not say.",
-			e.at(e.stoppedAt))
+			e.at(e.StoppedAt))
 	}},
 	otherwise("SIGSEGV/KERNEL", "sigaction(2)", "the CPU refused the instruction and names no address."),
 
@@ -150,15 +150,15 @@ var signalReasons = []reason{
 			e.at(e.st.Fault))
 	}},
 	{"SIGBUS/ADRALN", "alignment", "sigaction(2)", nil, func(e *evidence) string {
-		return fmt.Sprintf("the instruction at %s wants an address that is a multiple of the access's size, and got another.", e.at(e.stoppedAt))
+		return fmt.Sprintf("the instruction at %s wants an address that is a multiple of the access's size, and got another.", e.at(e.StoppedAt))
 	}},
 	{"SIGBUS/KERNEL", "stack address", "arch/x86/kernel/traps.c, exc_stack_segment", nil, func(e *evidence) string {
-		return fmt.Sprintf("the instruction at %s went to the stack, and the stack pointer is no address (not canonical).", e.at(e.stoppedAt))
+		return fmt.Sprintf("the instruction at %s went to the stack, and the stack pointer is no address (not canonical).", e.at(e.StoppedAt))
 	}},
 	otherwise("SIGBUS/OBJERR", "sigaction(2)", "the device behind the mapping failed."),
 	otherwise("SIGBUS/MCEERR_AR", "sigaction(2)", "the memory itself is broken: the CPU read what cannot be corrected."),
 
-	{"SIGILL/ILLOPN", "no protection keys", "pkeys(7)", func(e *evidence) bool { return e.verb == pkeySetAction.Name },
+	{"SIGILL/ILLOPN", "no protection keys", "pkeys(7)", func(e *evidence) bool { return e.Verb == "pkey_set" },
 		func(*evidence) string {
 			return "this processor has no protection keys, or the kernel does not use them: RDPKRU is no instruction here."
 		}},
@@ -186,7 +186,7 @@ func arithmetic(code, what string) reason { return foreign("SIGFPE/"+code, "arit
 // foreign is for an instruction of foreign code that is itself what is wrong.
 func foreign(result, name, what string) reason {
 	return reason{result, name, "sigaction(2)", nil, func(e *evidence) string {
-		return fmt.Sprintf("the instruction at %s %s.", e.at(e.stoppedAt), what)
+		return fmt.Sprintf("the instruction at %s %s.", e.at(e.StoppedAt), what)
 	}}
 }
 
@@ -208,7 +208,7 @@ func explainSignal(e *evidence) string {
 	}
 	if st.Done > 0 {
 		unit := "byte"
-		if e.verb == touchAction.Name {
+		if e.Verb == "touch" {
 			unit = "page"
 		}
 		text += fmt.Sprintf(" Before it, %s went well.", amount.Of(st.Done, unit))
@@ -244,14 +244,14 @@ func (e *evidence) denied() string {
 // access is what the instruction did, "" where that is not known. Foreign code that went to a page it may read, but not write, has
 // written: unless the address is its own, or near behind, where it was an instruction that could not be fetched.
 func (e *evidence) access() string {
-	switch verb := e.verb; {
-	case verb == readAction.Name, verb == touchAction.Name && !e.has("write"):
+	switch verb := e.Verb; {
+	case verb == "read", verb == "touch" && !e.has("write"):
 		return vmspace.Load.String()
-	case verb != execAction.Name:
+	case verb != "exec":
 		return vmspace.Store.String()
-	case e.st.Fault == e.stoppedAt:
+	case e.st.Fault == e.StoppedAt:
 		return vmspace.Fetch.String()
-	case e.st.Fault-e.stoppedAt > longestInstruction && e.lacks(vmspace.Write) && !e.lacks(vmspace.Read):
+	case e.st.Fault-e.StoppedAt > longestInstruction && e.lacks(vmspace.Write) && !e.lacks(vmspace.Read):
 		return vmspace.Store.String()
 	}
 	return ""
@@ -344,19 +344,10 @@ func (e *evidence) nearest() string {
 	return fmt.Sprintf("The nearest mapping, %s, begins %s after it.", e.called(above, above.Start), amount.Size(up))
 }
 
-// addressBits is how many bits the user's addresses have, 47 on most x86-64.
-func addressBits() int {
-	n := 0
-	for top := kernel.UserTop(); top > 0; top >>= 1 {
-		n++
-	}
-	return n
-}
-
 // wild is the first address of the access that is not canonical, 0 where all are: the lower half belongs to the user, the upper half to
 // the kernel, and between them there are none.
 func (e *evidence) wild() uint64 {
-	n := addressBits()
+	n := kernel.AddressBits()
 	if n == 0 || e.st.Focus.Empty() {
 		return 0
 	}

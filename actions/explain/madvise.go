@@ -1,10 +1,11 @@
-package actions
+package explain
 
 import (
 	"fmt"
 	"slices"
 	"strings"
 
+	"cowscope/actions/history"
 	"cowscope/actions/kernel"
 	"cowscope/vmspace"
 	"cowscope/vmspace/amount"
@@ -13,12 +14,12 @@ import (
 // What madvise refuses. The rules are those of mm/madvise.c; most are about one advice and one sort of mapping.
 
 var madviseReasons = []reason{
-	{"EINVAL", "unknown advice", "madvise(2)", func(e *evidence) bool { return !kernel.KnowsAdvice(e.flags) },
+	{"EINVAL", "unknown advice", "madvise(2)", func(e *evidence) bool { return !kernel.KnowsAdvice(e.Flags) },
 		func(e *evidence) string {
-			if since := adviceSince[e.names]; since != "" {
-				return fmt.Sprintf("this kernel does not know %s (it came with Linux %s, and a kernel can be built without it).", e.names, since)
+			if since := AdviceSince[e.Names]; since != "" {
+				return fmt.Sprintf("this kernel does not know %s (it came with Linux %s, and a kernel can be built without it).", e.Names, since)
 			}
-			return fmt.Sprintf("this kernel does not know %s.", e.names)
+			return fmt.Sprintf("this kernel does not know %s.", e.Names)
 		}},
 	misaligned("madvise(2)"),
 	wraps("EINVAL", "mm/madvise.c, madvise_should_skip"),
@@ -204,9 +205,83 @@ func (e *evidence) guarded() (addr uint64, ok bool) {
 }
 
 // adviceSince is the Linux that brought an advice (madvise(2)).
-var adviceSince = map[string]string{
+var AdviceSince = map[string]string{
 	"MADV_REMOVE": "2.6.16", "MADV_DONTFORK": "2.6.16", "MADV_DOFORK": "2.6.16", "MADV_MERGEABLE": "2.6.32", "MADV_UNMERGEABLE": "2.6.32",
 	"MADV_HUGEPAGE": "2.6.38", "MADV_NOHUGEPAGE": "2.6.38", "MADV_DONTDUMP": "3.4", "MADV_DODUMP": "3.4", "MADV_FREE": "4.5",
 	"MADV_WIPEONFORK": "4.14", "MADV_KEEPONFORK": "4.14", "MADV_COLD": "5.4", "MADV_PAGEOUT": "5.4", "MADV_POPULATE_READ": "5.14",
 	"MADV_POPULATE_WRITE": "5.14", "MADV_DONTNEED_LOCKED": "5.18", "MADV_COLLAPSE": "6.1", "MADV_GUARD_INSTALL": "6.13", "MADV_GUARD_REMOVE": "6.13",
+}
+
+var madviseSentences = sentences{
+	why:     explainMadvise,
+	reasons: madviseReasons,
+}
+
+func explainMadvise(e *evidence) string {
+	st := e.st
+	for _, ch := range st.Changes {
+		if ch.Process != st.Process || ch.Kind != vmspace.ChangePage {
+			continue
+		}
+		switch ch.Is {
+		case vmspace.None:
+			return placeRange(st, ch) + ": " + ch.From + " → none. The pages were dropped: the next touch starts anew, with zeros or with what the file holds."
+		case vmspace.Guard:
+			return placeRange(st, ch) + " is guarded: any touch is SIGSEGV, and no mapping was split for it."
+		case vmspace.Swapped:
+			return placeRange(st, ch) + " is in swap now: the next touch brings it back."
+		}
+	}
+	advice := e.Words[0]
+	text := brought(st, advice)
+	if text == "" {
+		text = noted[advice]
+	}
+	if text == "" {
+		text = "The kernel took note; no page has changed."
+	}
+	return text + splitText(st)
+}
+
+// brought is for advice that faults pages in, or makes huge ones of them.
+func brought(st *history.Step, advice string) string {
+	n, huge := uint64(0), false
+	for _, ch := range st.Changes {
+		if ch.Process == st.Process && ch.Kind == vmspace.ChangePage {
+			n += ch.Pages
+		}
+		huge = huge || ch.Kind == vmspace.ChangeAttrs && ch.Attrs&vmspace.Huge != 0
+	}
+	switch {
+	case strings.HasPrefix(advice, "populate") && n > 0:
+		return fmt.Sprintf("%s brought in at once, as if each had been touched.", pagesWere(n))
+	case strings.HasPrefix(advice, "populate"):
+		return "All pages were there already."
+	case advice == "collapse" && huge:
+		return "The pages were put together in huge ones, now and not when khugepaged comes by."
+	case advice == "collapse":
+		return "The pages were in huge ones already."
+	case advice == "guard_remove" && n > 0:
+		return fmt.Sprintf("%s open again: the next touch starts anew.", pagesWere(n))
+	}
+	return ""
+}
+
+func pagesWere(n uint64) string {
+	if n == 1 {
+		return "1 page was"
+	}
+	return fmt.Sprintf("%d pages were", n)
+}
+
+// noted is what an advice means where no page shows it.
+var noted = map[string]string{
+	"dontfork": "A child will not get this range.", "dofork": "A child gets this range again.",
+	"wipeonfork": "A child will find zeros here.", "keeponfork": "A child gets the contents again.",
+	"dontdump": "A core dump will leave it out.", "dodump": "A core dump has it again.",
+	"mergeable": "KSM may merge its pages with equal ones, when it comes by.", "unmergeable": "KSM leaves it alone, and what was merged is parted.",
+	"hugepage": "Huge pages are welcome here, at the next fault or when khugepaged comes by.", "nohugepage": "Here are no huge pages from now on.",
+	"random": "The kernel will not read ahead.", "sequential": "The kernel will read far ahead.", "normal": "The kernel treats it as any other memory.",
+	"willneed": "What was not in memory is being read.", "free": "The pages may be dropped when memory is short; until then they are as they were.",
+	"cold": "The pages will be among the first to go when memory is short.", "pageout": "What could be written out was; the rest stays.",
 }

@@ -1,0 +1,169 @@
+package explain
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"cowscope/actions/history"
+	"cowscope/vmspace"
+)
+
+var pkeyAllocSentences = sentences{
+	why: func(e *evidence) string {
+		key := uint32(e.st.Value)
+		text := fmt.Sprintf("Key %d is %s's: memory that has it may be %s.", key, e.st.Process, history.KeyText(e.Keys, key))
+		m, left := e.some(vmspace.Everything, func(m vmspace.Mapping) bool { return key != 0 && keyIn(m) == key })
+		if left {
+			return text + fmt.Sprintf(" %s has it already, from before it was freed.", place(e.st, m.Start))
+		}
+		return text + " None has it yet: pkey_mprotect gives it to a range."
+	},
+	reasons: []reason{
+		noKeys("ENOSPC", "pkey_alloc(2)"),
+		noKeys("EINVAL", "pkey_alloc(2)"), // its flags and rights are well
+		{"ENOSPC", "none left", "pkey_alloc(2)", nil, func(e *evidence) string {
+			return fmt.Sprintf("no key is left. The processor has %d, and key 0 is that of all memory without another; %s", vmspace.KeyCount, e.keysText())
+		}},
+	},
+}
+
+var pkeyFreeSentences = sentences{
+	why: func(e *evidence) string {
+		return fmt.Sprintf("pkey_alloc may hand key %d out again. Memory that has it keeps it, and the rights stay as they are.", e.key())
+	},
+	reasons: []reason{
+		noKeys("EINVAL", "pkeys(7)"),
+		{"EINVAL", "not allocated", "pkey_free(2)", nil, func(e *evidence) string {
+			return fmt.Sprintf("key %d is not its own to give back: %s", e.key(), e.keysText())
+		}},
+	},
+}
+
+var pkeyMprotectSentences = sentences{
+	why: func(e *evidence) string {
+		text := keyChanges(e.st)
+		if text == "" {
+			text = "The key was this one already."
+		}
+		if key := e.key(); key >= 0 {
+			text += fmt.Sprintf(" With the rights that %s has now, memory with key %d may be %s, as far as its letters allow.",
+				e.st.Process, key, history.KeyText(e.Keys, uint32(key)))
+		}
+		if len(changesOf(e.st.Changes, e.st.Process, vmspace.ChangePerms)) > 0 {
+			return text + " " + explainMprotect(e)
+		}
+		return text + splitText(e.st)
+	},
+	reasons: slices.Concat([]reason{
+		misaligned("pkey_mprotect(2)"),
+		{"EINVAL", "no keys", "pkeys(7)", func(e *evidence) bool { return e.givesKey() && e.keyless() }, sayNoKeys},
+		{"EINVAL", "not allocated", "pkey_mprotect(2)", func(e *evidence) bool { return e.givesKey() && !e.hasKey(e.key()) },
+			func(e *evidence) string {
+				return fmt.Sprintf("key %d is not one to give to memory: %s", e.key(), e.keysText())
+			}},
+	}, mprotectReasons[1:]),
+}
+
+var pkeySetSentences = sentences{
+	why: func(e *evidence) string {
+		key := uint32(e.key())
+		return fmt.Sprintf("In %s, memory with key %d may be %s from now on. The rights are in a register of the processor: "+
+			"no call of the kernel was needed, and no page table has changed.", e.st.Process, key, history.KeyText(e.Keys, key))
+	},
+}
+
+// ownKey is the key that the kernel took for execute-only memory, 0 where no mapping shows it.
+func (e *evidence) ownKey() uint32 {
+	m, _ := e.some(vmspace.Everything, func(m vmspace.Mapping) bool {
+		return m.Perms&allLetters == vmspace.Exec && keyIn(m) != 0 && !e.hasKey(int32(keyIn(m)))
+	})
+	return keyIn(m)
+}
+
+// keyIn is the key of a mapping, as far as smaps was read.
+func keyIn(m vmspace.Mapping) uint32 {
+	if m.Smaps == nil {
+		return 0
+	}
+	return m.Smaps.ProtectionKey
+}
+
+// forbidden finds a mapping of the range that the rights of the process do not allow to be accessed so.
+func (e *evidence) forbidden(r vmspace.Range, access func(vmspace.Mapping) vmspace.Access) (vmspace.Mapping, bool) {
+	return e.some(r, func(m vmspace.Mapping) bool {
+		return e.Keys.Known && m.Smaps != nil && e.Keys.Forbid(keyIn(m), access(m))
+	})
+}
+
+// keyedText says that pages of m cannot be brought in.
+func (e *evidence) keyedText(m vmspace.Mapping, r vmspace.Range) string {
+	return fmt.Sprintf("%s has protection key %d, and with the rights of %s (PKRU 0x%08x) it may be %s, so its pages cannot be brought in.",
+		e.inside(m, r), keyIn(m), e.st.Process, e.Keys.PKRU, history.KeyText(e.Keys, keyIn(m)))
+}
+
+// shutOut says whether the rights of the process forbid what the kernel itself reads and writes for its
+// calls: lent memory, which has key 0, and the text, where the path of an open stands.
+func (e *evidence) shutOut() bool {
+	text, _ := e.before.MappingAt(e.Program)
+	return e.Keys.Known && (e.Keys.Forbid(0, vmspace.Store) || e.Keys.Forbid(keyIn(text), vmspace.Load))
+}
+
+// keyless says whether this machine has no protection keys: smaps has a line for them where it has
+// (show_smap in fs/proc/task_mmu.c).
+func (e *evidence) keyless() bool {
+	smaps := e.Contents("/proc/self/smaps")
+	return smaps != "" && !strings.Contains(smaps, "\nProtectionKey:")
+}
+
+// noKeys is the row of a call on a machine without protection keys.
+func noKeys(result, source string) reason {
+	return reason{result, "no keys", source, (*evidence).keyless, sayNoKeys}
+}
+
+func sayNoKeys(*evidence) string {
+	return "this processor has no protection keys, or the kernel does not use them."
+}
+
+// keysText lists the keys of the process that pkey_alloc gave it.
+func (e *evidence) keysText() string {
+	var own []string
+	for key := int32(1); key < vmspace.KeyCount; key++ {
+		if e.hasKey(key) {
+			own = append(own, fmt.Sprint(key))
+		}
+	}
+	text := fmt.Sprintf("%s has no key from pkey_alloc", e.st.Process)
+	if len(own) > 0 {
+		text = fmt.Sprintf("%s has %s from pkey_alloc", e.st.Process, strings.Join(own, ", "))
+	}
+	if k := e.ownKey(); k != 0 {
+		text += fmt.Sprintf("; key %d is the kernel's own, for execute-only memory", k)
+	}
+	return text + "."
+}
+
+// keyChanges says which mappings got another key.
+func keyChanges(st *history.Step) string {
+	for _, ch := range changesOf(st.Changes, st.Process, vmspace.ChangeKey) {
+		return fmt.Sprintf("%s: protection key %s → %s.", placeRange(st, ch), ch.From, ch.To)
+	}
+	return ""
+}
+
+// execOnlyText tells of the key that the kernel gives to memory with PROT_EXEC alone.
+func execOnlyText(st *history.Step) string {
+	p := st.After.Process(st.Process)
+	if p == nil {
+		return ""
+	}
+	m, ok := p.MappingAt(st.Focus.Start)
+	if !ok || m.Perms&allLetters != vmspace.Exec || keyIn(m) == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" It may be executed and nothing else: the kernel gave it protection key %d, with which nobody may read or write.", keyIn(m))
+}
+
+// givesKey says whether the kernel looks at the key: not where there is nothing to change, nor at -1, which leaves
+// the keys as they are (do_mprotect_pkey in mm/mprotect.c).
+func (e *evidence) givesKey() bool { return e.key() != -1 && !e.Given.Empty() }
