@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 
+	"cowscope/actions/feature"
 	"cowscope/vmspace"
 )
 
@@ -88,7 +89,9 @@ func checkMapping(p *vmspace.Process, m vmspace.Mapping, line string, words *os.
 		// And a page that was merged is copied when it is written to, also the last one that has the frame.
 		split := want == "anon" && run.State == vmspace.COW && run.Attrs&(vmspace.Huge|vmspace.KSM) != 0
 		blind := want == "cow" && run.State == vmspace.Unknown && f[1][:3] == "---" && !s.Frames && blindToNone()
-		if ok && run.State.String() != want && !zero && !split && !blind {
+		// Without the scan and without root it may be a huge page that calls itself exclusive, and a relative shares a part of it.
+		perhaps := want == "anon" && run.State == vmspace.Unknown && !s.Frames && len(s.Processes) > 1 && !scans()
+		if ok && run.State.String() != want && !zero && !split && !blind && !perhaps {
 			return fmt.Sprintf("0x%x is %s by its word 0x%016x, the snapshot says %s (word 0x%016x)", at, want, w, run.State, run.Word)
 		}
 		if frame := w & (1<<55 - 1); s.Frames && w>>63 == 1 && run.State != vmspace.Zero && run.FrameOf((at-run.Start)/s.PageSize) != frame {
@@ -123,4 +126,10 @@ func simpleState(w uint64, perms, path string) (string, bool) {
 		return "swapped", true
 	}
 	return "none", true
+}
+
+// scans says whether this kernel has PAGEMAP_SCAN.
+func scans() bool {
+	ok, _, _ := feature.Available("scan")
+	return ok
 }
