@@ -110,6 +110,16 @@ func command() *cobra.Command {
 	c.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return flagError{err} })
 	c.CompletionOptions.DisableDefaultCmd = true
 	c.AddCommand(labCommand("lab"), lessonCommand(), demoCommand(), execCommand(), snapshotCommand(), doctorCommand(), replayCommand())
+	for _, t := range tui.Topics {
+		c.AddCommand(topicCommand(t))
+	}
+	return c
+}
+
+// topicCommand is a chapter of the manual: cowscope help keys.
+func topicCommand(t tui.Topic) *cobra.Command {
+	c := &cobra.Command{Use: t.Name, Short: t.About}
+	c.SetHelpFunc(func(*cobra.Command, []string) { _ = t.Write(stdout) }) // what the writer meets, it keeps until it is flushed
 	return c
 }
 

@@ -4,9 +4,9 @@ import (
 	"context"
 	"errors"
 	"flag"
-	"fmt"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -18,112 +18,57 @@ import (
 	"github.com/charmbracelet/x/ansi"
 )
 
-var update = flag.Bool("update", false, "rewrite the README's tables and picture")
+var update = flag.Bool("update", false, "rewrite the README's picture")
 
-// The README's tables are made from the program's.
-func TestReadmeTables(t *testing.T) {
-	const path = "../README.md"
-	b, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	text := string(b)
-	for name, table := range map[string]string{"keys": keyTable(), "states": stateTable(), "verbs": verbTable(t), "words": wordTable(), "lesson keys": courseTable(), "demo words": demoWordTable(), "lessons": lessonTable(t)} {
-		re := regexp.MustCompile(`(?s)(<!-- ` + name + `: [^\n]*-->\n).*?(<!-- end -->)`)
-		if !re.MatchString(text) {
-			t.Fatalf("the README has no place for %s", name)
+// A topic tells of every row of the tables that it is made from, in lines that fit a terminal.
+func TestTopics(t *testing.T) {
+	told := map[string]string{}
+	for _, topic := range Topics {
+		var b strings.Builder
+		if err := topic.Write(&b); err != nil {
+			t.Fatal(topic.Name, err)
 		}
-		text = re.ReplaceAllStringFunc(text, func(m string) string {
-			return re.FindStringSubmatch(m)[1] + "\n" + table + "\n<!-- end -->"
-		})
+		told[topic.Name] = b.String()
+		for line := range strings.Lines(b.String()) {
+			if textWidth(strings.TrimSuffix(line, "\n")) > topicWidth+20 || strings.TrimRight(line, " \n") != strings.TrimSuffix(line, "\n") {
+				t.Errorf("%s: %q", topic.Name, line)
+			}
+		}
 	}
-	if text == string(b) {
-		return
+	has := func(topic, text string) {
+		t.Helper()
+		if !strings.Contains(told[topic], text) {
+			t.Errorf("%s does not tell of %q", topic, text)
+		}
 	}
-	if !*update {
-		t.Fatal("the README's tables are stale: go test ./tui -run TestReadme -update")
-	}
-	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
-		t.Fatal(err)
-	}
-}
-
-func code(s string) string { return "`" + strings.ReplaceAll(s, "|", `\|`) + "`" }
-
-func keyTable() string {
-	out := "| key | does |\n|---|---|\n"
-	for _, b := range bindings {
+	for _, b := range slices.Concat(bindings, courseBindings) {
 		if b.help != "" {
-			out += fmt.Sprintf("| %s | %s |\n", code(b.label()), b.help)
+			has("keys", b.label())
 		}
 	}
-	return out
-}
-
-func courseTable() string {
-	out := "| key | does |\n|---|---|\n"
-	for _, b := range courseBindings {
-		if b.help != "" {
-			out += fmt.Sprintf("| %s | %s |\n", code(b.label()), b.help)
+	for _, s := range vmspace.States {
+		has("states", s.Name)
+	}
+	for _, a := range actions.All {
+		has("language", a.Usage())
+		for _, p := range a.Params {
+			for _, w := range p.Words {
+				if !a.Check {
+					has("language", "  "+w.Name)
+				}
+			}
 		}
 	}
-	return out
-}
-
-func demoWordTable() string {
-	out := "| word | does |\n|---|---|\n"
-	for _, w := range demoWords {
-		out += fmt.Sprintf("| %s | %s |\n", code(w.form), w.help)
-	}
-	return out
-}
-
-func lessonTable(t *testing.T) string {
 	all, err := lesson.List()
 	if err != nil {
 		t.Fatal(err)
 	}
-	out := "| lesson | level | minutes | about |\n|---|---|---|---|\n"
 	for _, e := range all[lesson.English] {
-		out += fmt.Sprintf("| `%s` | %s | %d | %s |\n", e.Name, e.Level, e.Minutes, e.Summary)
+		has("lessons", e.Name)
 	}
-	return out
-}
-
-func stateTable() string {
-	out := "| glyph | ASCII | state | meaning | evidence |\n|---|---|---|---|---|\n"
-	for i, s := range vmspace.States {
-		out += fmt.Sprintf("| %s | %s | `%s` | %s | %s |\n", stateGlyph[i].glyph, code(stateGlyph[i].letter), s.Name, s.Sentence, s.Evidence)
+	for _, w := range demoWords {
+		has("demos", w.form)
 	}
-	return out
-}
-
-func verbTable(t *testing.T) string {
-	g, err := actions.Grammar()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out := "| command | does |\n|---|---|\n"
-	for _, v := range g.Verbs() {
-		out += fmt.Sprintf("| %s | %s |\n", code(v.Usage()), v.Summary)
-	}
-	return out
-}
-
-// wordTable lists the words that some verbs take, verb by verb.
-func wordTable() string {
-	out := "| word | of | means |\n|---|---|---|\n"
-	for _, a := range actions.All {
-		for _, p := range a.Params {
-			if a.Check {
-				continue // states and features have tables of their own
-			}
-			for _, w := range p.Words {
-				out += fmt.Sprintf("| `%s` | %s | %s |\n", w.Name, a.Name, w.Help)
-			}
-		}
-	}
-	return out
 }
 
 // The scripts in the README run, and hold.
