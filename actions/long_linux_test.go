@@ -107,6 +107,9 @@ func TestManyChildren(t *testing.T) {
 
 // Files that nobody maps any more make room.
 func TestManyFiles(t *testing.T) {
+	if testing.Short() {
+		t.Skip("needs more time than -short gives")
+	}
 	s, err := Open(Options{Brief: true, Glance: true})
 	if err != nil {
 		t.Fatal(err)

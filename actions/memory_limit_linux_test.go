@@ -126,7 +126,7 @@ func TestRefusedBeforehand(t *testing.T) {
 		"text": {"file f \"x\"", texts, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if testing.Short() && name != "text" && name != "page tables of a copy" {
+			if testing.Short() && name != "text" {
 				t.Skip("needs more time than -short gives")
 			}
 			provideGuard(t, c.refused)

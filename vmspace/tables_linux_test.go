@@ -11,7 +11,11 @@ import (
 // The page tables that the pages need are those that the kernel counts, so that nothing else need be read; and where a page came that
 // nobody told of, they are more.
 func TestReadLikely(t *testing.T) {
-	for _, o := range []Options{{NoScan: true, NoQuery: true}, {NoScan: true, NoQuery: true, NoFrames: true}} {
+	ways := []Options{{NoScan: true, NoQuery: true}, {NoScan: true, NoQuery: true, NoFrames: true}}
+	if testing.Short() {
+		ways = ways[:1]
+	}
+	for _, o := range ways {
 		p := startPuppet(t)
 		const large uint64 = arena + 1<<40
 		p.mmap(large, 8<<30, rw, private|unix.MAP_NORESERVE)
