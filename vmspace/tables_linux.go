@@ -89,7 +89,8 @@ func tablesFor(runs []Run, maps List[Mapping], pageSize uint64) (n uint64) {
 	return n
 }
 
-// tableLevels is how many levels of page tables are counted of a space that ends there: all but the highest, and of a fourth none.
+// tableLevels is how many levels of page tables are counted of a space that ends there: all but the highest, and of a fourth none. Where
+// the kernel could have longer addresses than it gives away, as on arm64 with pages of 16 KiB, there are more: then nothing is proved.
 func tableLevels(end, pageSize uint64) int {
 	perLevel := bits.TrailingZeros64(pageSize / 8)
 	below := bits.Len64(end-1) - bits.TrailingZeros64(pageSize)

@@ -2,6 +2,7 @@ package vmspace
 
 import (
 	"errors"
+	"runtime"
 	"slices"
 	"testing"
 
@@ -11,6 +12,9 @@ import (
 // The page tables that the pages need are those that the kernel counts, so that nothing else need be read; and where a page came that
 // nobody told of, they are more.
 func TestReadLikely(t *testing.T) {
+	if runtime.GOARCH == "arm64" && pg == 16<<10 {
+		t.Skip("needs page tables as deep as the addresses are long: with pages of 16 KiB they are made for addresses of 52 bits, and nothing is proved")
+	}
 	ways := []Options{{NoScan: true, NoQuery: true}, {NoScan: true, NoQuery: true, NoFrames: true}}
 	if testing.Short() {
 		ways = ways[:1]
