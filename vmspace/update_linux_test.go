@@ -254,8 +254,8 @@ func openQuestion(want State, run Run, f Features) bool {
 		return run.State == Zero || run.State == Unknown
 	case Anon: // by the relatives' frames, or a huge page, which has the bit of its first small page
 		return run.State == COW && (f.Frames || huge) || run.State == Unknown && !f.Scan && !f.Frames
-	case File: // the huge zero page has that bit too
-		return run.State == Zero && huge || run.State == Unknown && !f.Scan && !f.KPage
+	case File: // the huge zero page has that bit too; that it is huge, only the scan and kpageflags tell
+		return run.State == Zero && (huge || !f.Scan && !f.KPage) || run.State == Unknown && !f.Scan && !f.KPage
 	}
 	return false
 }

@@ -164,7 +164,7 @@ func TestNamesModel(t *testing.T) {
 			p.checkSince(t, all[rapid.IntRange(0, len(all)-1).Draw(t, "older")])
 		}
 	})
-	if longest < 4*chainFull {
+	if longest < 4*chainFull && !testing.Short() { // which makes too few checks for it
 		t.Errorf("there were never more than %d names", longest)
 	}
 }
