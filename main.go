@@ -119,7 +119,11 @@ func command() *cobra.Command {
 // topicCommand is a chapter of the manual: cowscope help keys.
 func topicCommand(t tui.Topic) *cobra.Command {
 	c := &cobra.Command{Use: t.Name, Short: t.About}
-	c.SetHelpFunc(func(*cobra.Command, []string) { _ = t.Write(stdout) }) // what the writer meets, it keeps until it is flushed
+	c.SetHelpFunc(func(*cobra.Command, []string) {
+		if err := t.Write(stdout); err != nil {
+			fmt.Fprintln(stderr, "cowscope:", err)
+		}
+	})
 	return c
 }
 

@@ -49,7 +49,7 @@ func (c *call) surroundings(st *history.Step) explain.Surroundings {
 	around := explain.Surroundings{Past: c.s.History(), File: c.opened, StoppedAt: c.ending.IP, Trapped: c.ending.Trap, Keys: c.p.keys, Program: program,
 		Allocated: c.p.allocated, LocksFuture: c.p.locksFuture, Child: c.child, Gone: c.p.gone, Parent: c.p.Parent}
 	if fd, given := c.cmd.Number("fd"); given && !st.OK() {
-		around.File = explain.OpenFile(c.p.PID, fd)
+		around.File = explain.Descriptor(c.p.PID, fd)
 	}
 	return around
 }

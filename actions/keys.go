@@ -68,9 +68,3 @@ func (s *Session) rights(before []history.KeyRights) []history.KeyRights {
 	}
 	return out
 }
-
-// keyOf is a key argument as the kernel takes it: an int.
-func (c *call) keyOf() int32 {
-	key, _ := c.cmd.Number("key")
-	return int32(key)
-}

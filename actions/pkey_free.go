@@ -10,7 +10,7 @@ var pkeyFreeAction = Action{
 	Verb:  lang.Verb{Name: "pkey_free", Summary: "give a protection key back", Params: []lang.Param{paramKey}},
 	calls: []uintptr{sysPkeyFree},
 	run: func(c *call) error {
-		key := c.keyOf()
+		key := c.args.Key()
 		c.Call = fmt.Sprintf("pkey_free(%d)", key)
 		_, ok, err := c.syscall(sysPkeyFree, uint64(key))
 		if ok {

@@ -16,7 +16,7 @@ var pkeyMprotectAction = Action{
 			return err
 		}
 		prot, _ := c.cmd.Prot("prot")
-		key := c.keyOf()
+		key := c.args.Key()
 		c.Call = fmt.Sprintf("pkey_mprotect(0x%x, %d, %s, %d)", r.Start, r.Len(), protText(prot), key)
 		c.focus(r)
 		c.p.keys.Used = true // a call that is refused can have come to a part of the range

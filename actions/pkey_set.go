@@ -21,7 +21,7 @@ var pkeySetAction = Action{
 }
 
 func runPkeySet(c *call) error {
-	shift := 2 * c.keyOf()
+	shift := 2 * c.args.Key()
 	c.Call = "RDPKRU"
 	was, e, err := c.p.proc.Rights()
 	if errors.Is(err, subject.ErrNoRights) {

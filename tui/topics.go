@@ -85,7 +85,7 @@ func writeStates(w io.Writer) error {
 	for i, s := range vmspace.States {
 		all = append(all, entry{fmt.Sprintf("%s %s %s", stateGlyph[i].glyph, stateGlyph[i].letter, s.Name), s.Sentence + " (" + s.Evidence + ")"})
 	}
-	section(w, "How a page is drawn, in ASCII too, its state, what that means, and what proves it:", all)
+	section(w, "The glyph of a page, its letter in ASCII, the state, and what proves it:", all)
 	return nil
 }
 

@@ -216,9 +216,12 @@ func (r *Reader) lookUp(all []*reading, spans, windows []Range) {
 		}
 		g.eachChange(windows, func(x, y Run) { core = append(core, x.Bounds()) })
 		for _, w := range windows {
-			for _, x := range runsIn(g.prev.Pages, w) {
+			for _, x := range g.prev.Pages.From(w.Start) {
+				if x.Start >= w.End {
+					break
+				}
 				if x.KFlags&KTHP != 0 {
-					core = append(core, x.Bounds())
+					core = append(core, x.Bounds().Intersect(w))
 				}
 			}
 		}

@@ -54,5 +54,5 @@ func (a *Arguments) text(param string) string {
 	return x.Text
 }
 
-// key is the argument of that name, as the kernel takes it: an int.
-func (a *Arguments) key() int32 { return int32(a.number("key")) }
+// Key is the argument of that name, as the kernel takes it: an int.
+func (a *Arguments) Key() int32 { return int32(a.number("key")) }

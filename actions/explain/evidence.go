@@ -216,8 +216,8 @@ func (e *evidence) widestText(top uint64) string {
 	return fmt.Sprintf("no hole is so large: below 0x%x %s. The kernel looks above it only when the address that it is asked for lies there.", top, hole)
 }
 
-// OpenFile says what is known of the descriptor that an mmap names.
-func OpenFile(pid int, fd int64) *File {
+// Descriptor says what is known of the file behind a descriptor of a process; nil where that cannot be read.
+func Descriptor(pid int, fd int64) *File {
 	base := fmt.Sprintf("/proc/%d/", pid)
 	link := filepath.Join(base, "fd", strconv.FormatInt(fd, 10))
 	info, err := os.Stat(link)

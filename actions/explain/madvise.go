@@ -232,7 +232,7 @@ func explainMadvise(e *evidence) string {
 			return placeRange(st, ch) + " is in swap now: the next touch brings it back."
 		}
 	}
-	advice := e.Words[0]
+	advice := strings.Join(e.Words, " ") // one word, by the grammar
 	text := brought(st, advice)
 	if text == "" {
 		text = noted[advice]

@@ -30,12 +30,12 @@ var pkeyAllocSentences = sentences{
 
 var pkeyFreeSentences = sentences{
 	why: func(e *evidence) string {
-		return fmt.Sprintf("pkey_alloc may hand key %d out again. Memory that has it keeps it, and the rights stay as they are.", e.key())
+		return fmt.Sprintf("pkey_alloc may hand key %d out again. Memory that has it keeps it, and the rights stay as they are.", e.Key())
 	},
 	reasons: []reason{
 		noKeys("EINVAL", "pkeys(7)"),
 		{"EINVAL", "not allocated", "pkey_free(2)", nil, func(e *evidence) string {
-			return fmt.Sprintf("key %d is not its own to give back: %s", e.key(), e.keysText())
+			return fmt.Sprintf("key %d is not its own to give back: %s", e.Key(), e.keysText())
 		}},
 	},
 }
@@ -46,7 +46,7 @@ var pkeyMprotectSentences = sentences{
 		if text == "" {
 			text = "The key was this one already."
 		}
-		if key := e.key(); key >= 0 {
+		if key := e.Key(); key >= 0 {
 			text += fmt.Sprintf(" With the rights that %s has now, memory with key %d may be %s, as far as its letters allow.",
 				e.st.Process, key, history.KeyText(e.Keys, uint32(key)))
 		}
@@ -58,16 +58,16 @@ var pkeyMprotectSentences = sentences{
 	reasons: slices.Concat([]reason{
 		misaligned("pkey_mprotect(2)"),
 		{"EINVAL", "no keys", "pkeys(7)", func(e *evidence) bool { return e.givesKey() && e.keyless() }, sayNoKeys},
-		{"EINVAL", "not allocated", "pkey_mprotect(2)", func(e *evidence) bool { return e.givesKey() && !e.hasKey(e.key()) },
+		{"EINVAL", "not allocated", "pkey_mprotect(2)", func(e *evidence) bool { return e.givesKey() && !e.hasKey(e.Key()) },
 			func(e *evidence) string {
-				return fmt.Sprintf("key %d is not one to give to memory: %s", e.key(), e.keysText())
+				return fmt.Sprintf("key %d is not one to give to memory: %s", e.Key(), e.keysText())
 			}},
 	}, mprotectReasons[1:]),
 }
 
 var pkeySetSentences = sentences{
 	why: func(e *evidence) string {
-		key := uint32(e.key())
+		key := uint32(e.Key())
 		return fmt.Sprintf("In %s, memory with key %d may be %s from now on. The rights are in a register of the processor: "+
 			"no call of the kernel was needed, and no page table has changed.", e.st.Process, key, history.KeyText(e.Keys, key))
 	},
@@ -166,4 +166,4 @@ func execOnlyText(st *history.Step) string {
 
 // givesKey says whether the kernel looks at the key: not where there is nothing to change, nor at -1, which leaves
 // the keys as they are (do_mprotect_pkey in mm/mprotect.c).
-func (e *evidence) givesKey() bool { return e.key() != -1 && !e.Given.Empty() }
+func (e *evidence) givesKey() bool { return e.Key() != -1 && !e.Given.Empty() }

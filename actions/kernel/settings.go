@@ -146,6 +146,7 @@ func parseStat(text string, n int) (uint64, bool) {
 	return v, err == nil
 }
 
+// FieldsOf gives the words behind "name:" in a file such as /proc/PID/status; none where there is no such line.
 func FieldsOf(text, name string) []string {
 	for line := range strings.Lines(text) {
 		if rest, ok := strings.CutPrefix(line, name+":"); ok {
