@@ -356,11 +356,12 @@ func snapshot(pid int, json bool) error {
 		return err
 	}
 	defer r.Close()
-	write := r.WriteProcessText
+	size, frames := uint64(os.Getpagesize()), r.Features().Frames
+	to := vmspace.NewText(stdout, size)
 	if json {
-		write = r.WriteProcessJSON
+		to = vmspace.NewJSON(stdout, size, frames, nil)
 	}
-	if err := write(stdout, vmspace.Member{Label: "p1", PID: pid}); err != nil {
+	if err := r.Stream(vmspace.Member{Label: "p1", PID: pid}, to); err != nil {
 		return statusError{exitFailed, fmt.Errorf("process %d cannot be read: %w", pid, err)}
 	}
 	if !json {

@@ -122,7 +122,7 @@ func BenchmarkStream(b *testing.B) {
 				check(b, err)
 				bare = min(bare, time.Since(start))
 				start = time.Now()
-				check(b, r.WriteProcessJSON(io.Discard, m))
+				check(b, r.Stream(m, NewJSON(io.Discard, pg, r.features.Frames, nil)))
 				ours = min(ours, time.Since(start))
 			}
 			b.ReportMetric(float64(ours)/float64(bare), "ours/bare")

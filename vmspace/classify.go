@@ -14,7 +14,7 @@ const (
 	WordExclusive = 1 << 56 // mapped by this process alone
 	WordSoftDirty = 1 << 55
 
-	wordFrame = 1<<55 - 1
+	WordFrame = 1<<55 - 1
 )
 
 // The categories of PAGEMAP_SCAN (include/uapi/linux/fs.h).
@@ -51,7 +51,7 @@ const (
 	KMlocked       = 1 << 33
 	KAnonExclusive = 1 << 34 // a write goes straight through; not part of the stable interface
 
-	kpageKept = KDirty | KMmap | KAnon | KSwapBacked | KHuge | KUnevictable | KHWPoison | KKSM | KTHP | KZeroPage |
+	KKept = KDirty | KMmap | KAnon | KSwapBacked | KHuge | KUnevictable | KHWPoison | KKSM | KTHP | KZeroPage |
 		KMlocked | KAnonExclusive
 )
 
@@ -69,19 +69,19 @@ type Evidence struct {
 
 // Classify decides what a page of m is. In a shared mapping a present page is Shared whatever lies under it.
 func Classify(m Mapping, e Evidence) (State, Attrs) {
-	return classify(m.class(), e)
+	return classifyIn(m.Class(), e)
 }
 
 // class is what of a mapping matters to the state of its pages, worked out once for a mapping and not once a page.
-type class struct {
+type Class struct {
 	special, shared, file, locked, hugetlb, noLazy, noSwap bool
 	merged                                                 bool // smaps counts all of its pages as merged (KSM)
 	allHuge                                                bool // and as huge, and nothing else tells
 	noHuge                                                 bool // smaps counts none of them as huge, which leaves the huge zero page
 }
 
-func (m *Mapping) class() class {
-	c := class{shared: m.Perms&SharedMap != 0}
+func (m *Mapping) Class() Class {
+	c := Class{shared: m.Perms&SharedMap != 0}
 	switch m.Kind() {
 	case KindSpecial:
 		c.special = true
@@ -111,7 +111,7 @@ func (m *Mapping) allHuge() bool {
 	return m.Smaps != nil && m.Smaps.AnonHuge > 0 && m.Smaps.AnonHuge == m.Smaps.Rss
 }
 
-func classify(c class, e Evidence) (State, Attrs) {
+func classifyIn(c Class, e Evidence) (State, Attrs) {
 	a := e.attrs(c)
 	switch {
 	case e.Word&WordGuard != 0 || e.Scan&ScanGuard != 0: // before swapped: bit 62 is set for every marker
@@ -149,7 +149,7 @@ const UnknownWhy = "present, but its mapping changed while it was read, or the z
 	"telling those apart needs PAGEMAP_SCAN (Linux 6.7), move_pages or root"
 
 // attrs are the attributes that e shows; they are dropped where there is no page.
-func (e Evidence) attrs(c class) Attrs {
+func (e Evidence) attrs(c Class) Attrs {
 	var a Attrs
 	present := e.Word&WordPresent != 0
 	if present && (e.Scan&ScanHuge != 0 || c.hugetlb || c.allHuge && (e.Word&WordExclusive != 0 || e.Scan&NodeSome != 0) || !e.HaveScan && (!c.noHuge || e.KFlags&KZeroPage != 0) && e.KFlags&(KTHP|KHuge) != 0) {
@@ -198,7 +198,7 @@ func perhapsHalfSplit(run, mine, other Run) (State, bool) {
 	if state, ok := halfSplit(run, mine, other); ok {
 		return state, true
 	}
-	block := hugeBlock(mine.PageSize())
+	block := HugeBlock(mine.PageSize())
 	start := mine.Start / block * block
 	return Unknown, other.Word&(WordPresent|WordFile|WordExclusive) == WordPresent && run.Bounds().Covers(Range{start, start + block})
 }

@@ -38,7 +38,7 @@ type cursor struct {
 	mu      sync.Mutex
 	pagemap int
 	at, end uint64
-	next    walker[Mapping] // at the first mapping that ends after at, or before it
+	next    Walker[Mapping] // at the first mapping that ends after at, or before it
 	seq     int
 	stride  uint64 // bytes that a gentle scan may cross
 }
@@ -51,7 +51,7 @@ func newCursor(pagemap int, maps List[Mapping], r Range) *cursor {
 
 // begin sets the cursor to the start of r.
 func (c *cursor) begin(pagemap int, maps List[Mapping], r Range) {
-	c.pagemap, c.at, c.end, c.next = pagemap, r.Start, min(r.End, userEnd(maps)), maps.walk(r.Start)
+	c.pagemap, c.at, c.end, c.next = pagemap, r.Start, min(r.End, userEnd(maps)), maps.Walk(r.Start)
 	c.seq, c.stride = 0, gentleSpan
 }
 
@@ -59,10 +59,10 @@ func (c *cursor) begin(pagemap int, maps List[Mapping], r Range) {
 func (c *cursor) take(p *pageReader, b *batch) (more bool, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for c.next.item() != nil && c.next.item().End <= c.at {
-		c.next.next()
+	for c.next.Item() != nil && c.next.Item().End <= c.at {
+		c.next.Next()
 	}
-	if c.at >= c.end || c.next.item() == nil {
+	if c.at >= c.end || c.next.Item() == nil {
 		return false, nil
 	}
 	*b = batch{seq: c.seq, span: Range{Start: c.at}, regions: b.regions[:0], runs: b.runs[:0], changed: b.changed[:0]}
@@ -85,10 +85,10 @@ func (c *cursor) smallOnes(p *pageReader, b *batch) bool {
 		limit = gentleWords * p.size
 	}
 	at := c.next
-	start := max(c.at, at.item().Start)
+	start := max(c.at, at.Item().Start)
 	var r Range
-	for ; at.item() != nil && at.item().Len() <= smallMapping*p.size && at.item().End <= c.end; at.next() {
-		m := at.item()
+	for ; at.Item() != nil && at.Item().Len() <= smallMapping*p.size && at.Item().End <= c.end; at.Next() {
+		m := at.Item()
 		if r.End != 0 && (m.Start-r.End > smallGap*p.size || m.End-start > limit) {
 			break
 		}
@@ -105,7 +105,7 @@ func (c *cursor) smallOnes(p *pageReader, b *batch) bool {
 
 // scan makes a batch of what PAGEMAP_SCAN finds next.
 func (c *cursor) scan(p *pageReader, b *batch) error {
-	start, end := max(c.at, c.next.item().Start), c.end
+	start, end := max(c.at, c.next.Item().Start), c.end
 	if start >= end {
 		c.at = end
 		return nil
@@ -115,17 +115,17 @@ func (c *cursor) scan(p *pageReader, b *batch) error {
 		out, pages = p.slice[:gentleRegions], gentlePages
 		end = min(end, start+c.stride)
 		at := c.next
-		for i := 0; i < gentleMappings && at.item() != nil; i++ {
-			at.next()
+		for i := 0; i < gentleMappings && at.Item() != nil; i++ {
+			at.Next()
 		}
-		if at.item() != nil {
-			end = min(end, max(at.item().Start, start+p.size))
+		if at.Item() != nil {
+			end = min(end, max(at.Item().Start, start+p.size))
 		}
 	}
 	took, err := c.scanTo(p, b, Range{start, end}, out, pages)
 	if p.pace.gentle {
 		if took > sliceTime {
-			c.stride = max(c.stride/4, hugeBlock(p.size))
+			c.stride = max(c.stride/4, HugeBlock(p.size))
 		} else if took < sliceTime/4 && c.at == end {
 			c.stride = min(c.stride*4, 1<<46)
 		}
@@ -162,8 +162,8 @@ func (c *cursor) scanTo(p *pageReader, b *batch, r Range, out []region, pages ui
 
 // whole makes a batch of whole mappings, or of a part of a large one.
 func (c *cursor) whole(p *pageReader, b *batch) {
-	for left := uint64(batchPages); left > 0 && c.next.item() != nil; {
-		r := c.next.item().Intersect(Range{c.at, c.end})
+	for left := uint64(batchPages); left > 0 && c.next.Item() != nil; {
+		r := c.next.Item().Intersect(Range{c.at, c.end})
 		if r.Empty() {
 			c.at = c.end
 			return
@@ -175,11 +175,11 @@ func (c *cursor) whole(p *pageReader, b *batch) {
 		} else {
 			b.regions = append(b.regions, region{start: r.Start, end: r.End})
 		}
-		if c.at = r.End; c.at == c.next.item().End {
-			c.next.next()
+		if c.at = r.End; c.at == c.next.Item().End {
+			c.next.Next()
 		}
 	}
-	if c.next.item() == nil {
+	if c.next.Item() == nil {
 		c.at = c.end
 	}
 }

@@ -118,13 +118,13 @@ func (d *differ) process(p, q *Process) {
 		d.add(Change{Kind: ChangeError, Process: d.label, From: p.Err, To: q.Err})
 	}
 	d.p, d.q = p, q
-	unshared(p.Mappings, q.Mappings, func(alo, ahi, blo, bhi int) {
-		d.mappings(trimmed(p.Mappings.part(alo, ahi), q.Mappings.part(blo, bhi)))
+	Unshared(p.Mappings, q.Mappings, func(alo, ahi, blo, bhi int) {
+		d.mappings(trimmed(p.Mappings.View(alo, ahi), q.Mappings.View(blo, bhi)))
 	})
-	maps := q.Mappings.walk(0)
-	unshared(p.Pages, q.Pages, func(alo, ahi, blo, bhi int) {
-		was, now := trimmed(p.Pages.part(alo, ahi), q.Pages.part(blo, bhi))
-		pairRuns(was, now, func(x, y Run) {
+	maps := q.Mappings.Walk(0)
+	Unshared(p.Pages, q.Pages, func(alo, ahi, blo, bhi int) {
+		was, now := trimmed(p.Pages.View(alo, ahi), q.Pages.View(blo, bhi))
+		PairRuns(was, now, func(x, y Run) {
 			if x != y {
 				d.pages(x, y, &maps)
 			}
@@ -144,13 +144,13 @@ func trimmed[T comparable](a, b []T) ([]T, []T) {
 }
 
 // pages names what differs between x and y, the same pages before and now, mapping by mapping.
-func (d *differ) pages(x, y Run, maps *walker[Mapping]) {
+func (d *differ) pages(x, y Run, maps *Walker[Mapping]) {
 	all := y.Bounds()
-	if m := maps.item(); m != nil && m.End <= all.Start {
-		*maps = maps.l.walk(all.Start)
+	if m := maps.Item(); m != nil && m.End <= all.Start {
+		*maps = maps.l.Walk(all.Start)
 	}
-	for ; maps.item() != nil && maps.item().Start < all.End; maps.next() {
-		m := maps.item()
+	for ; maps.Item() != nil && maps.Item().Start < all.End; maps.Next() {
+		m := maps.Item()
 		r := m.Intersect(all)
 		if r.Empty() {
 			continue

@@ -117,7 +117,7 @@ func TestDiffKeys(t *testing.T) {
 			t.Errorf("%q, want %q", got, c.want)
 		}
 	}
-	if x, y := zero.Mappings.At(0), one.Mappings.At(0); sameMapping(&x, &y) {
+	if x, y := zero.Mappings.At(0), one.Mappings.At(0); SameMapping(&x, &y) {
 		t.Error("two keys are the same")
 	}
 }

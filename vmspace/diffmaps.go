@@ -10,7 +10,7 @@ import (
 // same backing; addresses that changed their backing were unmapped and mapped. Pure.
 
 // sameBacking says whether a and b, at the addresses they share, are the same part of the same thing.
-func sameBacking(a, b *Mapping) bool {
+func SameBacking(a, b *Mapping) bool {
 	if (a.Perms^b.Perms)&SharedMap != 0 || a.Inode != b.Inode || a.Major != b.Major || a.Minor != b.Minor {
 		return false
 	}
@@ -30,7 +30,7 @@ func kin(m *Mapping, l []Mapping) (lo, hi, same int) {
 		return 1
 	})
 	for hi = lo; hi < len(l) && l[hi].Start < m.End; hi++ {
-		if sameBacking(m, &l[hi]) {
+		if SameBacking(m, &l[hi]) {
 			same++
 		}
 	}
@@ -65,7 +65,7 @@ func (d *differ) old(a *Mapping, now []Mapping) {
 	}
 	for i := lo; i < hi; i++ {
 		b := &now[i]
-		if !sameBacking(a, b) {
+		if !SameBacking(a, b) {
 			continue
 		}
 		both := a.Intersect(b.Range)
@@ -118,7 +118,7 @@ func (d *differ) new(b *Mapping, was []Mapping) {
 		}
 	}
 	for i := lo; i < hi; i++ {
-		if sameBacking(b, &was[i]) {
+		if SameBacking(b, &was[i]) {
 			both := b.Intersect(was[i].Range)
 			gap(both.Start)
 			at = both.End

@@ -12,7 +12,7 @@ func (r *Reader) compareFamily(all []*reading) {
 	}
 	for _, g := range all {
 		if g.full && g.err == nil {
-			g.pages = join(cut(g.fresh))
+			g.pages = Keep(g.fresh)
 		}
 	}
 	for _, g := range all {
@@ -32,9 +32,9 @@ func (r *Reader) compareFamily(all []*reading) {
 		}
 		switch {
 		case g.full && refined:
-			g.final = adopt(old, normalRuns(fresh, g.maps), true, sameRun)
+			g.final = KeepRebased(old, normalRuns(fresh, g.maps), SameRun)
 		case g.full:
-			g.final = adopt(old, fresh, true, sameRun)
+			g.final = KeepRebased(old, fresh, SameRun)
 		case refined:
 			g.final = spliceRuns(old, g.windows, fresh, g.maps)
 		default:

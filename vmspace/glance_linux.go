@@ -90,12 +90,12 @@ func (r *Reader) within(all []*reading, spans []Range) []Range {
 		reach := s
 		for _, g := range all {
 			for _, maps := range []List[Mapping]{g.prev.Mappings, g.maps} {
-				if there := maps.part(maps.Overlap(s)); len(there) > 0 {
+				if there := maps.View(maps.Overlap(s)); len(there) > 0 {
 					reach.Start, reach.End = min(reach.Start, there[0].Start), max(reach.End, there[len(there)-1].End)
 				}
 			}
 		}
-		out = append(out, reach.Intersect(widen(s, 0, hugeBlock(r.pages.size))))
+		out = append(out, reach.Intersect(widen(s, 0, HugeBlock(r.pages.size))))
 	}
 	return mergeRanges(out)
 }

@@ -13,7 +13,7 @@ type Grounds struct {
 
 // Grounds tells what the state and the attributes of a page of p rest on. page is a run of one page of the mapping m, as PageAt gives it.
 func (s *Snapshot) Grounds(p *Process, m Mapping, page Run) Grounds {
-	v := &view{s, p, m, page, m.class()}
+	v := &view{s, p, m, page, m.Class()}
 	var g Grounds
 	for _, name := range append([]string{page.State.String()}, page.Attrs.Names()...) {
 		if proof, ok := v.seen(name); ok {
@@ -55,7 +55,7 @@ var doubts = []doubt{
 		return "bit 56 of a huge page is that of its first small page, and says exclusive; but " + who + " has a page here copy-on-write"
 	}},
 	{Anon, func(v *view) bool {
-		return v.r.Attrs&Huge != 0 && !v.counted() && v.r.Start%hugeBlock(v.r.PageSize()) != 0
+		return v.r.Attrs&Huge != 0 && !v.counted() && v.r.Start%HugeBlock(v.r.PageSize()) != 0
 	},
 		say("bit 56 of a huge page is that of its first small page; of this one, a count would tell, and needs root")},
 	{COW, func(v *view) bool { return v.r.Frame != 0 },

@@ -12,16 +12,7 @@ import (
 
 // WriteJSON writes s to w. name gives a mapping's name in the language, "" where it has none; nil stands for no names.
 func (s *Snapshot) WriteJSON(w io.Writer, name func(label string, m Mapping) string) error {
-	out := newJSONWriter(w, s.PageSize, s.Frames)
-	out.raw(`{"processes":[`)
-	for i, p := range s.Processes {
-		if i > 0 {
-			out.raw(",")
-		}
-		out.process(p, name)
-	}
-	out.raw("]}\n")
-	return out.flush()
+	return s.To(NewJSON(w, s.PageSize, s.Frames, name))
 }
 
 // jsonWriter writes members of objects; comma says that one went before. What is written gathers in b.
@@ -32,13 +23,73 @@ type jsonWriter struct {
 	comma    bool
 	frames   bool
 	pageSize uint64
+	name     func(string, Mapping) string
+
+	processes int
+	label     string   // of the process
+	at        *Mapping // the one that is written, nil before the first of a process
+	runs      int      // of it
 }
 
 // jsonFull is how many bytes are gathered for one write.
 const jsonFull = 64 << 10
 
-func newJSONWriter(w io.Writer, pageSize uint64, frames bool) *jsonWriter {
-	return &jsonWriter{w: w, b: make([]byte, 0, jsonFull+4<<10), pageSize: pageSize, frames: frames}
+// NewJSON is a sink that writes to w what WriteJSON writes of a snapshot; frames says that frame numbers are visible.
+func NewJSON(w io.Writer, pageSize uint64, frames bool, name func(label string, m Mapping) string) Sink {
+	return &jsonWriter{w: w, b: make([]byte, 0, jsonFull+4<<10), pageSize: pageSize, frames: frames, name: name}
+}
+
+// Process, Pages, End and Close are those of a Sink.
+func (o *jsonWriter) Process(p *Process) error {
+	if o.processes++; o.processes == 1 {
+		o.raw(`{"processes":[`)
+	} else {
+		o.raw(",")
+	}
+	o.label, o.at = p.Label, nil
+	o.head(p)
+	return o.err
+}
+
+func (o *jsonWriter) Pages(m *Mapping, runs []Run) error {
+	if m != o.at {
+		name := ""
+		if o.name != nil {
+			name = o.name(o.label, *m)
+		}
+		resident := uint64(0)
+		if m.Smaps == nil {
+			resident = residentIn(runs)
+		}
+		if o.at != nil {
+			o.raw("]},")
+		}
+		o.mapping(m, name, resident*o.pageSize)
+		o.at, o.runs = m, 0
+	}
+	for i := range runs {
+		o.run(&runs[i], o.runs == 0)
+		o.runs++
+	}
+	return o.err
+}
+
+func (o *jsonWriter) End(changed []Range) error {
+	if o.at != nil {
+		o.raw("]}")
+	}
+	o.tail(changed)
+	return o.err
+}
+
+func (o *jsonWriter) Close(broken bool) error {
+	if !broken && o.processes == 0 {
+		o.raw(`{"processes":[`)
+	}
+	if !broken {
+		o.raw("]}\n")
+	}
+	return o.flush()
 }
 
 // flush writes what was gathered.
@@ -120,30 +171,6 @@ func (o *jsonWriter) words(k string, words []string) {
 	o.b = append(o.b, ']')
 }
 
-func (o *jsonWriter) process(p *Process, name func(string, Mapping) string) {
-	o.head(p)
-	runs := p.Pages.walk(0)
-	first := true
-	for at := p.Mappings.walk(0); at.item() != nil; at.next() {
-		m, n := at.item(), ""
-		if name != nil {
-			n = name(p.Label, *m)
-		}
-		resident := uint64(0)
-		if m.Smaps == nil {
-			resident = residentIn(m, runs)
-		}
-		o.mapping(m, n, resident*o.pageSize, first)
-		first = false
-		for none := true; runs.item() != nil && runs.item().Start < m.End; runs.next() {
-			o.run(runs.item(), none)
-			none = false
-		}
-		o.raw("]}")
-	}
-	o.tail(p.Changed)
-}
-
 // head writes a process up to its first mapping.
 func (o *jsonWriter) head(p *Process) {
 	o.open()
@@ -184,11 +211,11 @@ func (o *jsonWriter) tail(changed []Range) {
 	o.close()
 }
 
-// residentIn counts the resident pages of m. The zero page is not counted as resident (vm_normal_page in mm/memory.c), nor
+// residentIn counts the resident pages of runs. The zero page is not counted as resident (vm_normal_page in mm/memory.c), nor
 // is what is lent.
-func residentIn(m *Mapping, at walker[Run]) (pages uint64) {
-	for ; at.item() != nil && at.item().Start < m.End; at.next() {
-		if r := at.item(); r.Word&WordPresent != 0 && r.State != Zero && r.State != Special {
+func residentIn(runs []Run) (pages uint64) {
+	for i := range runs {
+		if r := &runs[i]; r.Word&WordPresent != 0 && r.State != Zero && r.State != Special {
 			pages += r.Pages
 		}
 	}
@@ -196,11 +223,8 @@ func residentIn(m *Mapping, at walker[Run]) (pages uint64) {
 }
 
 // mapping writes m up to its first run of pages. rss counts where there is no counter.
-func (o *jsonWriter) mapping(m *Mapping, name string, rss uint64, first bool) {
+func (o *jsonWriter) mapping(m *Mapping, name string, rss uint64) {
 	o.piece()
-	if !first {
-		o.raw(",")
-	}
 	o.open()
 	o.text("name", name)
 	o.hex("start", m.Start)

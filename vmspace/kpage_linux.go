@@ -21,7 +21,7 @@ type kpage struct {
 }
 
 func openKPage() *kpage {
-	k := &kpage{count: -1, flags: -1, kept: kpageKept}
+	k := &kpage{count: -1, flags: -1, kept: KKept}
 	for path, fd := range map[string]*int{"/proc/kpagecount": &k.count, "/proc/kpageflags": &k.flags} {
 		n, err := retry(func() (int, error) { return unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0) })
 		if err != nil {
@@ -48,31 +48,31 @@ func (k *kpage) close() {
 // core whose word and frame are as they were in old keeps what old knew of it. The slice is good until the next call.
 func (k *kpage) fill(runs []Run, maps List[Mapping], budget *int, haveScan bool, old List[Run], core []Range) []Run {
 	k.out = k.out[:0]
-	at, prev := maps.walk(0), old.walk(0)
+	at, prev := maps.Walk(0), old.Walk(0)
 	if len(runs) > 0 {
-		at, prev = maps.walk(runs[0].Start), old.walk(runs[0].Start)
+		at, prev = maps.Walk(runs[0].Start), old.Walk(runs[0].Start)
 	}
 	for _, r := range runs {
 		if r.Frame == 0 || *budget <= 0 && old.Len() == 0 && r.State != Unknown {
 			k.out = append(k.out, r)
 			continue
 		}
-		for at.item() != nil && at.item().End <= r.Start {
-			at.next()
+		for at.Item() != nil && at.Item().End <= r.Start {
+			at.Next()
 		}
-		if at.item() == nil {
+		if at.Item() == nil {
 			k.out = append(k.out, r)
 			continue
 		}
-		c := at.item().class()
-		k.begin = at.item().Start
+		c := at.Item().Class()
+		k.begin = at.Item().Start
 		for r.Pages > 0 {
-			for prev.item() != nil && prev.item().Bounds().End <= r.Start {
-				prev.next()
+			for prev.Item() != nil && prev.Item().Bounds().End <= r.Start {
+				prev.Next()
 			}
 			var o *Run
 			part := r
-			if o = prev.item(); o != nil {
+			if o = prev.Item(); o != nil {
 				part, o = keepable(r, o, core)
 			}
 			if o == nil {
@@ -109,7 +109,7 @@ func keepable(r Run, o *Run, core []Range) (Run, *Run) {
 }
 
 // read asks for count and flags of the frames of r.
-func (k *kpage) read(r Run, c class, budget *int, haveScan bool) {
+func (k *kpage) read(r Run, c Class, budget *int, haveScan bool) {
 	n := r.Pages
 	if r.FrameOf(1) == r.Frame {
 		n = 1
@@ -145,9 +145,9 @@ func (k *kpage) read(r Run, c class, budget *int, haveScan bool) {
 }
 
 // emit classifies r anew with its flags and appends it, as part of the run before where it goes on with it.
-func (k *kpage) emit(r Run, c class, haveScan bool) {
+func (k *kpage) emit(r Run, c Class, haveScan bool) {
 	if r.Mapcount >= 0 {
-		r.State, r.Attrs = classify(c, Evidence{Word: r.Word, Scan: r.Scan, KFlags: r.KFlags, HaveScan: haveScan,
+		r.State, r.Attrs = classifyIn(c, Evidence{Word: r.Word, Scan: r.Scan, KFlags: r.KFlags, HaveScan: haveScan,
 			HaveKFlags: true, ZeroFrame: r.State == Zero, Mapcount: r.Mapcount})
 	}
 	k.out = appendRun(k.out, r, r.Start == k.begin)

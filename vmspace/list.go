@@ -35,6 +35,18 @@ func NewList[T Item](items []T) List[T] {
 	return join(cut(slices.Clone(items)))
 }
 
+// Keep makes a list of items as NewList does, of the very slice, which nobody may write to any more.
+func Keep[T Item](items []T) List[T] { return join(cut(items)) }
+
+// ListBuilder makes a list of parts that come one after the other; nothing is copied that grows.
+type ListBuilder[T Item] struct{ chunks []*chunk[T] }
+
+// Add appends items, whose slice nobody may write to any more.
+func (b *ListBuilder[T]) Add(items []T) { b.chunks = append(b.chunks, cut(items)...) }
+
+// List is the list of what was added.
+func (b *ListBuilder[T]) List() List[T] { return join(b.chunks) }
+
 // cut makes chunks over items without copying them.
 func cut[T Item](items []T) []*chunk[T] {
 	if len(items) == 0 {
@@ -153,8 +165,8 @@ func (l List[T]) Slice(lo, hi int) []T {
 	return out
 }
 
-// part is Slice for those who only look: where it can be, it is the list's own memory.
-func (l List[T]) part(lo, hi int) []T {
+// View is Slice for those who only look: where it can be, it is the list's own memory.
+func (l List[T]) View(lo, hi int) []T {
 	if lo < hi && hi <= l.n {
 		if p := l.inChunk(lo, hi); len(p) == hi-lo {
 			return p
@@ -175,11 +187,11 @@ func (l List[T]) inChunk(lo, hi int) []T {
 // goes away as a whole: a caller that wants to keep the part outside hands it in again, clipped. items must fit in the gap so made.
 func (l List[T]) Replace(r Range, items []T) List[T] {
 	lo, hi := l.Overlap(r)
-	return l.splice(lo, hi, items)
+	return l.Splice(lo, hi, items)
 }
 
-// splice makes the list in which items stand for those with indexes [lo, hi).
-func (l List[T]) splice(lo, hi int, items []T) List[T] {
+// Splice makes the list in which items stand for those with indexes [lo, hi).
+func (l List[T]) Splice(lo, hi int, items []T) List[T] {
 	if l.n == 0 {
 		return NewList(items)
 	}
@@ -205,20 +217,24 @@ func (l List[T]) splice(lo, hi int, items []T) List[T] {
 		a--
 	}
 	mid := make([]T, 0, end(b)-l.first[a]-(hi-lo)+len(items))
-	mid = append(mid, l.part(l.first[a], lo)...)
+	mid = append(mid, l.View(l.first[a], lo)...)
 	mid = append(mid, items...)
-	mid = append(mid, l.part(hi, end(b))...)
+	mid = append(mid, l.View(hi, end(b))...)
 	return join(slices.Concat(l.chunks[:a], cut(mid), l.chunks[b:]))
 }
 
-// rebase makes the list of items, sharing with old the chunks that are the same at either end. It returns old itself when
+// Rebase makes the list of items, sharing with old the chunks that are the same at either end. It is old itself when
 // nothing differs. It keeps no hold on the slice.
-func rebase[T Item](old List[T], items []T, equal func(a, b *T) bool) List[T] {
-	return adopt(old, items, false, equal)
+func Rebase[T Item](old List[T], items []T, same func(a, b *T) bool) List[T] {
+	return rebase(old, items, false, same)
 }
 
-// adopt does the same and, where items are owned, may keep the slice.
-func adopt[T Item](old List[T], items []T, owned bool, equal func(a, b *T) bool) List[T] {
+// KeepRebased is Rebase of a slice that nobody may write to any more.
+func KeepRebased[T Item](old List[T], items []T, same func(a, b *T) bool) List[T] {
+	return rebase(old, items, true, same)
+}
+
+func rebase[T Item](old List[T], items []T, owned bool, equal func(a, b *T) bool) List[T] {
 	same := func(c *chunk[T], items []T) bool {
 		for i := range c.items {
 			if !equal(&c.items[i], &items[i]) {
@@ -253,9 +269,9 @@ func adopt[T Item](old List[T], items []T, owned bool, equal func(a, b *T) bool)
 // Same says whether l and o are made of the very same chunks: then nothing differs. The converse does not hold.
 func (l List[T]) Same(o List[T]) bool { return slices.Equal(l.chunks, o.chunks) }
 
-// unshared gives the parts of a and b that remain when chunks shared at the front, at the back and in between are left out:
+// Unshared gives the parts of a and b that remain when chunks shared at the front, at the back and in between are left out:
 // pairs of index ranges [alo, ahi) in a and [blo, bhi) in b, in order.
-func unshared[T Item](a, b List[T], yield func(alo, ahi, blo, bhi int)) {
+func Unshared[T Item](a, b List[T], yield func(alo, ahi, blo, bhi int)) {
 	end := func(l List[T], c int) int {
 		if c < len(l.first) {
 			return l.first[c]
@@ -296,31 +312,36 @@ func (l *List[T]) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// walker steps through a list without a function call per item.
-type walker[T Item] struct {
+// Walker steps through a list without a function call per item.
+type Walker[T Item] struct {
 	l    List[T]
 	c, k int
 }
 
-// walk starts at the first item that ends after addr.
-func (l List[T]) walk(addr uint64) walker[T] {
-	i := l.after(addr)
-	if i >= l.n {
-		return walker[T]{l, len(l.chunks), 0}
-	}
-	c := sort.SearchInts(l.first, i+1) - 1
-	return walker[T]{l, c, i - l.first[c]}
+// Walk starts at the first item that ends after addr.
+func (l List[T]) Walk(addr uint64) Walker[T] {
+	return l.walkFrom(l.after(addr))
 }
 
-// item is the current item, nil past the end. It must not be written to.
-func (w *walker[T]) item() *T {
+// walkFrom starts at the item with index i.
+func (l List[T]) walkFrom(i int) Walker[T] {
+	if i >= l.n {
+		return Walker[T]{l, len(l.chunks), 0}
+	}
+	c := sort.SearchInts(l.first, i+1) - 1
+	return Walker[T]{l, c, i - l.first[c]}
+}
+
+// Item is the current item, nil past the end. It must not be written to.
+func (w *Walker[T]) Item() *T {
 	if w.c >= len(w.l.chunks) {
 		return nil
 	}
 	return &w.l.chunks[w.c].items[w.k]
 }
 
-func (w *walker[T]) next() {
+// Next goes on to the next item; there must be a current one.
+func (w *Walker[T]) Next() {
 	if w.k++; w.k >= len(w.l.chunks[w.c].items) {
 		w.c, w.k = w.c+1, 0
 	}

@@ -53,7 +53,7 @@ func TestListModel(t *testing.T) {
 			checkList(t, old, was)
 			checkList(t, l, model)
 			checkUnshared(t, old, l)
-			based := rebase(old, slices.Clone(model), func(a, b *gap) bool { return *a == *b })
+			based := Rebase(old, slices.Clone(model), func(a, b *gap) bool { return *a == *b })
 			checkList(t, based, model)
 			probe := uint64(rapid.IntRange(0, 26000).Draw(t, "probe"))
 			checkFind(t, l, model, probe)
@@ -105,7 +105,7 @@ func checkFind(t *rapid.T, l List[gap], model []gap, addr uint64) {
 func checkUnshared(t *rapid.T, a, b List[gap]) {
 	var out []gap
 	at := 0
-	unshared(a, b, func(alo, ahi, blo, bhi int) {
+	Unshared(a, b, func(alo, ahi, blo, bhi int) {
 		out = append(out, a.Slice(at, alo)...)
 		out = append(out, b.Slice(blo, bhi)...)
 		at = ahi
@@ -114,7 +114,7 @@ func checkUnshared(t *rapid.T, a, b List[gap]) {
 	if !slices.Equal(out, b.Slice(0, b.Len())) {
 		t.Fatalf("the unshared parts do not lead from one list to the other")
 	}
-	unshared(b, b, func(_, _, _, _ int) { t.Fatalf("a list shares everything with itself") })
+	Unshared(b, b, func(_, _, _, _ int) { t.Fatalf("a list shares everything with itself") })
 }
 
 func TestListShares(t *testing.T) {
@@ -125,11 +125,11 @@ func TestListShares(t *testing.T) {
 	a := NewList(items)
 	b := a.Replace(items[30000].Range, []gap{{items[30000].Range, -1}})
 	n := 0
-	unshared(a, b, func(alo, ahi, _, _ int) { n += ahi - alo })
+	Unshared(a, b, func(alo, ahi, _, _ int) { n += ahi - alo })
 	if n == 0 || n > 2*chunkLen {
 		t.Fatalf("%d items unshared after replacing one", n)
 	}
-	if c := rebase(a, slices.Clone(items), func(a, b *gap) bool { return *a == *b }); !c.Same(a) {
+	if c := Rebase(a, slices.Clone(items), func(a, b *gap) bool { return *a == *b }); !c.Same(a) {
 		t.Fatal("the same items should give the same chunks")
 	}
 }

@@ -5,9 +5,9 @@ import "iter"
 // Rules of this file: questions to a process. Pure, and none costs more than what it is about.
 
 // MappingAt finds the mapping that holds addr.
-func (p *Process) MappingAt(addr uint64) (Mapping, bool) { return mappingAt(p.Mappings, addr) }
+func (p *Process) MappingAt(addr uint64) (Mapping, bool) { return MappingAt(p.Mappings, addr) }
 
-func mappingAt(l List[Mapping], addr uint64) (Mapping, bool) {
+func MappingAt(l List[Mapping], addr uint64) (Mapping, bool) {
 	i, ok := l.Find(addr)
 	if !ok {
 		return Mapping{}, false
@@ -35,24 +35,24 @@ func (p *Process) PagesIn(r Range) iter.Seq[Run] {
 		}
 		pageSize := p.pageSize()
 		r = widen(r, 0, pageSize)
-		runs := p.Pages.walk(r.Start)
-		for maps := p.Mappings.walk(r.Start); maps.item() != nil && maps.item().Start < r.End; maps.next() {
-			part := maps.item().Intersect(r)
+		runs := p.Pages.Walk(r.Start)
+		for maps := p.Mappings.Walk(r.Start); maps.Item() != nil && maps.Item().Start < r.End; maps.Next() {
+			part := maps.Item().Intersect(r)
 			at := part.Start
-			for ; runs.item() != nil && runs.item().Start < part.End; runs.next() {
-				run := runs.item().Clip(part)
+			for ; runs.Item() != nil && runs.Item().Start < part.End; runs.Next() {
+				run := runs.Item().Clip(part)
 				if run.Pages == 0 {
 					continue
 				}
-				if at < run.Start && !yield(noPages(maps.item(), Range{at, run.Start}, pageSize)) || !yield(run) {
+				if at < run.Start && !yield(noPages(maps.Item(), Range{at, run.Start}, pageSize)) || !yield(run) {
 					return
 				}
 				at = run.Bounds().End
-				if runs.item().Bounds().End > part.End {
+				if runs.Item().Bounds().End > part.End {
 					break
 				}
 			}
-			if at < part.End && !yield(noPages(maps.item(), Range{at, part.End}, pageSize)) {
+			if at < part.End && !yield(noPages(maps.Item(), Range{at, part.End}, pageSize)) {
 				return
 			}
 		}
@@ -80,9 +80,9 @@ func shiftOf(pageSize uint64) (s uint8) {
 
 // Resident counts the pages of r that have a frame: those that pagemap calls present.
 func (p *Process) Resident(r Range) (pages uint64) {
-	for at := p.Pages.walk(r.Start); at.item() != nil && at.item().Start < r.End; at.next() {
-		if at.item().Word&WordPresent != 0 {
-			pages += at.item().Clip(r).Pages
+	for at := p.Pages.Walk(r.Start); at.Item() != nil && at.Item().Start < r.End; at.Next() {
+		if at.Item().Word&WordPresent != 0 {
+			pages += at.Item().Clip(r).Pages
 		}
 	}
 	return pages

@@ -91,10 +91,10 @@ func (m Mapping) Kind() Kind {
 // blind says whether pagemap is silent of m, whatever pages it has: the walk steps over VM_PFNMAP (walk_page_test in mm/pagewalk.c; the
 // kernel's [vvar] is such), and does not reach the kernel's half of the addresses, where [vsyscall] lies.
 func (m *Mapping) blind() bool {
-	return m.Smaps.HasFlag("pf") || strings.HasPrefix(m.Path, "[vvar") || m.Start >= kernelHalf
+	return m.Smaps.HasFlag("pf") || strings.HasPrefix(m.Path, "[vvar") || m.Start >= KernelHalf
 }
 
-const kernelHalf = 1 << 63
+const KernelHalf = 1 << 63
 
 // Counters are what /proc/PID/smaps adds to a mapping, in bytes, its VmFlags as two-letter words, and its
 // protection key.

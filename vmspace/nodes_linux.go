@@ -67,7 +67,7 @@ func (p *pageReader) tellZero(f *procFiles, maps List[Mapping], first int) {
 }
 
 // splitByNode appends the parts of r that are alike, each with the bit of its answer.
-func (p *pageReader) splitByNode(f *procFiles, c class, r Run, begin uint64) {
+func (p *pageReader) splitByNode(f *procFiles, c Class, r Run, begin uint64) {
 	var pages [nodesAtOnce]uint64
 	var status [nodesAtOnce]int32
 	for r.Pages > 0 {
@@ -86,7 +86,7 @@ func (p *pageReader) splitByNode(f *procFiles, c class, r Run, begin uint64) {
 			case status[i] == -int32(unix.EFAULT) && there:
 				one.Scan |= NodeNone
 			}
-			one.State, one.Attrs = classify(c, Evidence{Word: one.Word, Scan: one.Scan})
+			one.State, one.Attrs = classifyIn(c, Evidence{Word: one.Word, Scan: one.Scan})
 			p.runs = appendRun(p.runs, one, one.Start == begin)
 		}
 		r = r.Clip(Range{r.Start + n*p.size, r.Bounds().End})

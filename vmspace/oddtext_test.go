@@ -177,7 +177,7 @@ func FuzzSmapsPieces(f *testing.F) {
 		if (err == nil) != (err2 == nil) {
 			t.Fatalf("%v, and in two pieces %v", err, err2)
 		}
-		if err == nil && !slices.EqualFunc(whole, p.maps, func(a, b Mapping) bool { return sameMapping(&a, &b) }) {
+		if err == nil && !slices.EqualFunc(whole, p.maps, func(a, b Mapping) bool { return SameMapping(&a, &b) }) {
 			t.Fatalf("%+v\n%+v", whole, p.maps)
 		}
 	})

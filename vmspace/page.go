@@ -123,7 +123,7 @@ func (r Run) Clip(o Range) Run {
 }
 
 // extends says whether o, which starts where r ends, is more of the same.
-func (r Run) extends(o Run) bool {
+func (r Run) Extends(o Run) bool {
 	if o.Frame != r.FrameOf(r.Pages) {
 		return false
 	}

@@ -120,7 +120,7 @@ func (p *pageReader) wordsAtOnce() uint64 {
 // userEnd is the end of the highest mapping that pagemap can speak of. The vsyscall page of x86-64 lies in the kernel's half.
 func userEnd(maps List[Mapping]) uint64 {
 	for i := maps.Len() - 1; i >= 0; i-- {
-		if end := maps.At(i).End; end < kernelHalf {
+		if end := maps.At(i).End; end < KernelHalf {
 			return end
 		}
 	}
@@ -132,9 +132,9 @@ type runBuilder struct {
 	*pageReader
 	maps    List[Mapping]
 	scanned bool // the categories are known, or the frame of the zero page, which says what they could add
-	at      walker[Mapping]
+	at      Walker[Mapping]
 	m       *Mapping
-	class   class
+	class   Class
 	seen    [3]seen // what was decided last for m
 }
 
@@ -178,13 +178,13 @@ func (b *runBuilder) regions(pagemap int, regions []region) error {
 func (b *runBuilder) region(r Range, categories uint64, words []byte) {
 	for at := r.Start; at < r.End; {
 		if b.m == nil || b.m.End <= at {
-			if b.at.l.n == 0 || b.at.item() == nil || b.at.item().End <= at {
-				b.at = b.maps.walk(at)
+			if b.at.Item() == nil || b.at.Item().End <= at {
+				b.at = b.maps.Walk(at)
 			}
-			if b.m = b.at.item(); b.m == nil {
+			if b.m = b.at.Item(); b.m == nil {
 				return
 			}
-			b.at.next()
+			b.at.Next()
 			b.class = b.classOf(b.m)
 			b.seen = [3]seen{}
 		}
@@ -207,7 +207,7 @@ func (b *runBuilder) region(r Range, categories uint64, words []byte) {
 func (b *runBuilder) part(addr uint64, categories uint16, words []byte) {
 	keep := ^b.lies
 	if !b.frames {
-		keep &^= wordFrame
+		keep &^= WordFrame
 	}
 	var run *Run
 	var last, step uint64 // the word that would go on with the run is last+step
@@ -220,7 +220,7 @@ func (b *runBuilder) part(addr uint64, categories uint16, words []byte) {
 	for ; len(words) >= 8; words, addr = words[8:], addr+b.size {
 		word := binary.NativeEndian.Uint64(words) & keep
 		if word&WordPresent == 0 {
-			word &^= wordFrame // holds a swap entry
+			word &^= WordFrame // holds a swap entry
 		}
 		if run != nil && word == last+step {
 			run.Pages++
@@ -234,15 +234,15 @@ func (b *runBuilder) part(addr uint64, categories uint16, words []byte) {
 			continue
 		}
 		k := &b.seen[word>>56&1] // exclusive pages and others often take turns
-		if word&wordFrame == b.zeroFrame && b.zeroFrame != 0 && word&WordPresent != 0 {
+		if word&WordFrame == b.zeroFrame && b.zeroFrame != 0 && word&WordPresent != 0 {
 			k = &b.seen[2]
 		}
-		if k.run.Word != word&^wordFrame || k.categories != categories {
+		if k.run.Word != word&^WordFrame || k.categories != categories {
 			*k = b.decide(word, categories, k == &b.seen[2])
 		}
 		b.runs = append(b.runs, k.run)
 		run = &b.runs[len(b.runs)-1]
-		run.Start, run.Frame = addr, word&wordFrame
+		run.Start, run.Frame = addr, word&WordFrame
 		last, step = word, run.FrameOf(1)-run.Frame
 	}
 }
@@ -260,16 +260,16 @@ func sameWords(words []byte) int {
 const sameStep = 1024 // bytes
 
 // classOf is the class of a mapping. Where nothing tells which pages are huge, smaps does if all are.
-func (p *pageReader) classOf(m *Mapping) class {
-	c := m.class()
+func (p *pageReader) classOf(m *Mapping) Class {
+	c := m.Class()
 	c.allHuge = p.mask == 0 && m.allHuge()
 	return c
 }
 
 // decide classifies one page, which is the zero page by its frame or not.
 func (b *runBuilder) decide(word uint64, categories uint16, zero bool) seen {
-	r := Run{Pages: 1, Word: word &^ wordFrame, Scan: b.scanKept(word, categories), Mapcount: -1, Shift: b.shift}
-	r.State, r.Attrs = classify(b.class, Evidence{Word: r.Word, Scan: r.Scan, HaveScan: b.scanned, ZeroFrame: zero,
+	r := Run{Pages: 1, Word: word &^ WordFrame, Scan: b.scanKept(word, categories), Mapcount: -1, Shift: b.shift}
+	r.State, r.Attrs = classifyIn(b.class, Evidence{Word: r.Word, Scan: r.Scan, HaveScan: b.scanned, ZeroFrame: zero,
 		OtherFrame: !zero && b.zeroFrame != 0})
 	return seen{r, categories}
 }
@@ -284,7 +284,7 @@ func (b *runBuilder) scanKept(word uint64, categories uint16) uint16 {
 	if b.zeroFrame != 0 {
 		return 0
 	}
-	if s, _ := classify(b.class, Evidence{Word: word}); s == Unknown {
+	if s, _ := classifyIn(b.class, Evidence{Word: word}); s == Unknown {
 		return categories
 	}
 	return 0

@@ -148,7 +148,7 @@ func checkParsed(t *testing.T, maps []Mapping) {
 			t.Fatalf("mapping %d is %+v", i, m)
 		}
 		m.Kind()
-		m.class()
+		m.Class()
 	}
 }
 

@@ -47,7 +47,7 @@ func (r *Reader) rereadMaps(g *reading) error {
 	if g.maps, err = r.readMaps(g.files, old, g.stat); err != nil {
 		return err
 	}
-	unshared(old, g.maps, func(alo, ahi, blo, bhi int) {
+	Unshared(old, g.maps, func(alo, ahi, blo, bhi int) {
 		g.changed = append(g.changed, changedMappings(old.Slice(alo, ahi), g.maps.Slice(blo, bhi), r.pages.size)...)
 	})
 	if r.sparse(g.stat) {
@@ -61,9 +61,9 @@ func (r *Reader) rereadMaps(g *reading) error {
 func (g *reading) withPages(ranges []Range) []Range {
 	var out []Range
 	for _, x := range ranges {
-		was, had := mappingAt(g.prev.Mappings, x.Start)
-		is, has := mappingAt(g.maps, x.Start)
-		if !had || !has || !sameBacking(&was, &is) || !was.Covers(x) || !is.Covers(x) {
+		was, had := MappingAt(g.prev.Mappings, x.Start)
+		is, has := MappingAt(g.maps, x.Start)
+		if !had || !has || !SameBacking(&was, &is) || !was.Covers(x) || !is.Covers(x) {
 			out = append(out, x)
 			continue
 		}
@@ -79,8 +79,8 @@ func (r *Reader) strays(g *reading) []Range {
 	var out []Range
 	look := func(addr uint64) {
 		now, ok, err := r.query.find(g.files.maps, addr, false)
-		was, had := mappingAt(g.prev.Mappings, addr)
-		if err == nil && (ok != had || ok && !sameMapping(&now, &was)) {
+		was, had := MappingAt(g.prev.Mappings, addr)
+		if err == nil && (ok != had || ok && !SameMapping(&now, &was)) {
 			for _, m := range []Mapping{now, was} {
 				if !m.Empty() {
 					out = append(out, m.Range)
@@ -123,13 +123,13 @@ func (r *Reader) patch(g *reading, s Range) error {
 		}
 		s = wide
 	}
-	was := g.maps.part(lo, hi)
+	was := g.maps.View(lo, hi)
 	keepSmaps(was, now)
-	if slices.EqualFunc(was, now, func(a, b Mapping) bool { return sameMapping(&a, &b) }) {
+	if slices.EqualFunc(was, now, func(a, b Mapping) bool { return SameMapping(&a, &b) }) {
 		return nil
 	}
 	g.changed = append(g.changed, changedMappings(was, now, r.pages.size)...)
-	g.maps = g.maps.splice(lo, hi, now)
+	g.maps = g.maps.Splice(lo, hi, now)
 	return nil
 }
 
@@ -212,6 +212,6 @@ func holding(l []Mapping, addr uint64) *Mapping {
 
 // alikeFor says whether pages under a and b are classified alike and hold the same part of the same file.
 func alikeFor(a, b *Mapping) bool {
-	return a.class() == b.class() && a.Inode == b.Inode && a.Major == b.Major && a.Minor == b.Minor && a.Offset-a.Start == b.Offset-b.Start ||
-		a.class() == b.class() && a.Inode == 0 && b.Inode == 0
+	return a.Class() == b.Class() && a.Inode == b.Inode && a.Major == b.Major && a.Minor == b.Minor && a.Offset-a.Start == b.Offset-b.Start ||
+		a.Class() == b.Class() && a.Inode == 0 && b.Inode == 0
 }

@@ -19,7 +19,7 @@ type view struct {
 	p *Process
 	m Mapping
 	r Run
-	c class
+	c Class
 }
 
 func (v *view) word(bits uint64) bool   { return v.r.Word&bits != 0 }

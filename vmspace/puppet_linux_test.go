@@ -29,7 +29,7 @@ const (
 // Sizes of this machine.
 var (
 	pg    = uint64(os.Getpagesize())
-	block = hugeBlock(pg)
+	block = HugeBlock(pg)
 )
 
 func TestMain(m *testing.M) {

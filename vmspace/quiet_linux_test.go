@@ -35,8 +35,8 @@ func viewOf(t *testing.T, pid int, r Range) quietView {
 	if k := openKPage(); k != nil {
 		defer k.close()
 		for _, w := range v.words {
-			if w&WordPresent != 0 && w&wordFrame != 0 {
-				v.kflags = append(v.kflags, pageWord(k.flags, (w&wordFrame)*8, 8)&kpageKept)
+			if w&WordPresent != 0 && w&WordFrame != 0 {
+				v.kflags = append(v.kflags, pageWord(k.flags, (w&WordFrame)*8, 8)&KKept)
 			}
 		}
 	}

@@ -42,4 +42,4 @@ func (r Range) String() string { return fmt.Sprintf("%x-%x", r.Start, r.End) }
 
 // hugeBlock is what one entry of the page middle directory maps: a table of 8-byte entries fills a page. 2 MiB with pages of 4 KiB, 32 MiB
 // with 16 KiB, 512 MiB with 64 KiB.
-func hugeBlock(pageSize uint64) uint64 { return pageSize / 8 * pageSize }
+func HugeBlock(pageSize uint64) uint64 { return pageSize / 8 * pageSize }

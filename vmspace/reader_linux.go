@@ -112,7 +112,7 @@ func findZeroFrame(pagemap int, size uint64) uint64 {
 	if b[0] != 0 {
 		return 0
 	}
-	return pageWord(pagemap, addressOf(b), size) & wordFrame
+	return pageWord(pagemap, addressOf(b), size) & WordFrame
 }
 
 // Features says what the Reader may use.
@@ -321,7 +321,7 @@ func (g *reading) process(pageSize uint64) *Process {
 	if o := g.prev; o != nil && o.Mappings.Same(p.Mappings) && o.Pages.Same(p.Pages) {
 		q := *p
 		q.Mappings, q.Pages = o.Mappings, o.Pages
-		if o.sameHead(&q) {
+		if o.SameHead(&q) {
 			return o
 		}
 	}

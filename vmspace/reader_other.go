@@ -2,10 +2,7 @@
 
 package vmspace
 
-import (
-	"errors"
-	"io"
-)
+import "errors"
 
 // ErrNotLinux is what every reader answers where there is no Linux /proc to read.
 var ErrNotLinux = errors.New("reading an address space needs Linux: there is no /proc/PID/pagemap here")
@@ -29,15 +26,7 @@ func (*Reader) Update([]Member, []Touched) (*Snapshot, error) { return nil, ErrN
 func (*Reader) Glance([]Member, Glance) (*Snapshot, error) { return nil, ErrNotLinux }
 
 // Stream fails with ErrNotLinux.
-func (*Reader) Stream(Member, func(*Process) error, func(*Mapping, []Run) error) ([]Range, error) {
-	return nil, ErrNotLinux
-}
-
-// WriteProcessJSON fails with ErrNotLinux.
-func (*Reader) WriteProcessJSON(io.Writer, Member) error { return ErrNotLinux }
-
-// WriteProcessText fails with ErrNotLinux.
-func (*Reader) WriteProcessText(io.Writer, Member) error { return ErrNotLinux }
+func (*Reader) Stream(Member, Sink) error { return ErrNotLinux }
 
 // Peek fails with ErrNotLinux.
 func (*Reader) Peek(int, uint64, []byte) ([]bool, error) { return nil, ErrNotLinux }

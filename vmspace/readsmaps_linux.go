@@ -11,7 +11,7 @@ const smapsPiece = 128 << 10
 
 // readSmaps reads and parses smaps piece by piece.
 func (r *Reader) readSmaps(f *procFiles) (List[Mapping], error) {
-	var chunks []*chunk[Mapping]
+	var list ListBuilder[Mapping]
 	r.smaps.reset()
 	blank, full := make(chan []byte, 2), make(chan []byte, 2)
 	blank <- nil
@@ -48,7 +48,7 @@ func (r *Reader) readSmaps(f *procFiles) (List[Mapping], error) {
 		if i := bytes.LastIndexByte(text, '\n') + 1; err == nil {
 			err = r.smaps.parse(text[:i])
 			rest = append(rest, text[i:]...)
-			chunks = append(chunks, r.smaps.taken()...)
+			list.Add(r.smaps.taken())
 		}
 		if err != nil {
 			break
@@ -64,7 +64,8 @@ func (r *Reader) readSmaps(f *procFiles) (List[Mapping], error) {
 	if err == nil && len(rest) > 0 {
 		err = r.smaps.parse(rest)
 	}
-	return join(append(chunks, r.smaps.taken()...)), err
+	list.Add(r.smaps.taken())
+	return list.List(), err
 }
 
 // fillPiece reads from off until buf is nearly full or the text ends.

@@ -5,7 +5,7 @@ import "slices"
 // Rules of this file: what "nothing changed" means, in one place. Pure.
 
 // sameMapping says whether nothing differs between two mappings, counters included.
-func sameMapping(a, b *Mapping) bool {
+func SameMapping(a, b *Mapping) bool {
 	if a.Smaps == b.Smaps || a.Smaps != nil && b.Smaps != nil && a.Smaps.same(b.Smaps) {
 		x := *a
 		x.Smaps = b.Smaps
@@ -19,10 +19,10 @@ func (c *Counters) same(o *Counters) bool {
 		c.AnonHuge == o.AnonHuge && c.KSM == o.KSM && c.ProtectionKey == o.ProtectionKey && slices.Equal(c.VMFlags, o.VMFlags)
 }
 
-func sameRun(a, b *Run) bool { return *a == *b }
+func SameRun(a, b *Run) bool { return *a == *b }
 
 // sameHead says whether all that is known of two processes beside mappings and pages is the same.
-func (p *Process) sameHead(o *Process) bool {
+func (p *Process) SameHead(o *Process) bool {
 	return p.Member == o.Member && p.State == o.State && p.MinorFlt == o.MinorFlt && p.MajorFlt == o.MajorFlt &&
 		p.RSS == o.RSS && p.Started == o.Started && p.Err == o.Err &&
 		slices.Equal(p.Changed, o.Changed)
@@ -30,7 +30,7 @@ func (p *Process) sameHead(o *Process) bool {
 
 // pairRuns walks two ordered lists of runs side by side. For each stretch of pages that is one piece in both it yields the piece of
 // either; where one list has none there, it is a run in state None.
-func pairRuns(as, bs []Run, yield func(x, y Run)) {
+func PairRuns(as, bs []Run, yield func(x, y Run)) {
 	const never = 1<<64 - 1
 	a, b := tape{rest: as}, tape{rest: bs}
 	a.load()

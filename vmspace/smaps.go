@@ -17,9 +17,9 @@ func parseSmaps(dst []Mapping, text []byte) ([]Mapping, error) {
 	return p.maps, err
 }
 
-// taken gives the mappings parsed since the last time as chunks of a list. Between two pieces of text nothing is copied that grows.
-func (p *smapsParser) taken() []*chunk[Mapping] {
-	c := cut(slices.Clone(p.maps))
+// taken gives the mappings parsed since the last time.
+func (p *smapsParser) taken() []Mapping {
+	c := slices.Clone(p.maps)
 	p.maps = p.maps[:0]
 	return c
 }

@@ -120,7 +120,7 @@ func (r *Reader) compareLists(g *reading) (changed []Range, err error) {
 	if err != nil {
 		return nil, err
 	}
-	unshared(g.maps, now, func(alo, ahi, blo, bhi int) {
+	Unshared(g.maps, now, func(alo, ahi, blo, bhi int) {
 		was, is := uncounted(g.maps.Slice(alo, ahi)), uncounted(now.Slice(blo, bhi))
 		changed = append(changed, changedMappings(was, is, r.pages.size)...)
 	})
@@ -145,8 +145,8 @@ func (r *Reader) counted(runs []Run, maps List[Mapping]) []Run {
 
 // joinRuns appends more to runs; the first of them may go on with the last run.
 func joinRuns(runs, more []Run, maps List[Mapping]) []Run {
-	if n := len(runs); n > 0 && len(more) > 0 && runs[n-1].Bounds().End == more[0].Start && runs[n-1].extends(more[0]) {
-		if m, ok := mappingAt(maps, more[0].Start); !ok || m.Start < more[0].Start {
+	if n := len(runs); n > 0 && len(more) > 0 && runs[n-1].Bounds().End == more[0].Start && runs[n-1].Extends(more[0]) {
+		if m, ok := MappingAt(maps, more[0].Start); !ok || m.Start < more[0].Start {
 			runs[n-1].Pages += more[0].Pages
 			more = more[1:]
 		}
@@ -159,7 +159,7 @@ func (r *Reader) mendable(g *reading) bool { return r.features.Query && !r.small
 
 // mend reads again what changed, until it stands still or the attempts are used up.
 func (r *Reader) mend(g *reading) error {
-	pages := join(cut(g.fresh))
+	pages := Keep(g.fresh)
 	for range attempts {
 		for _, s := range g.unsure {
 			if err := r.patch(g, s); err != nil {
@@ -268,7 +268,7 @@ func (r *Reader) readMaps(f *procFiles, old List[Mapping], st stat) (List[Mappin
 	}
 	if string(r.text) == string(f.text) && !r.small(f.list.Len(), st) {
 		if !f.list.Same(old) { // the list was patched meanwhile, and is back to what it was
-			f.list = rebase(old, f.list.Slice(0, f.list.Len()), sameMapping)
+			f.list = Rebase(old, f.list.Slice(0, f.list.Len()), SameMapping)
 		}
 		return f.list, nil
 	}
@@ -277,7 +277,7 @@ func (r *Reader) readMaps(f *procFiles, old List[Mapping], st stat) (List[Mappin
 	}
 	if !r.small(len(r.mappings), st) {
 		f.text = append(f.text[:0], r.text...)
-		f.list = rebase(old, r.mappings, sameMapping)
+		f.list = Rebase(old, r.mappings, SameMapping)
 		f.landmark = findLandmarks(f.list)
 		return f.list, nil
 	}
@@ -298,7 +298,7 @@ func (r *Reader) readSmall(f *procFiles, old List[Mapping]) (List[Mapping], erro
 	if err != nil {
 		return List[Mapping]{}, err
 	}
-	return rebase(old, maps, sameMapping), nil
+	return Rebase(old, maps, SameMapping), nil
 }
 
 // small says whether a space is read with the counters of smaps and, unless it is sparse, always in full.

@@ -11,13 +11,13 @@ func normalRuns(runs []Run, maps List[Mapping]) []Run {
 		return nil
 	}
 	out := make([]Run, 0, len(runs))
-	at := maps.walk(runs[0].Start)
+	at := maps.Walk(runs[0].Start)
 	for _, r := range runs {
 		for r.Pages > 0 {
-			for at.item() != nil && at.item().End <= r.Start {
-				at.next()
+			for at.Item() != nil && at.Item().End <= r.Start {
+				at.Next()
 			}
-			m := at.item()
+			m := at.Item()
 			if m == nil || m.Start >= r.Bounds().End {
 				out = appendRun(out, r, true)
 				break
@@ -35,7 +35,7 @@ func normalRuns(runs []Run, maps List[Mapping]) []Run {
 
 // appendRun appends r, or lengthens the last run by it where that is more of the same and no mapping begins in between.
 func appendRun(runs []Run, r Run, begins bool) []Run {
-	if n := len(runs); n > 0 && !begins && runs[n-1].Bounds().End == r.Start && runs[n-1].extends(r) {
+	if n := len(runs); n > 0 && !begins && runs[n-1].Bounds().End == r.Start && runs[n-1].Extends(r) {
 		runs[n-1].Pages += r.Pages
 		return runs
 	}
@@ -50,7 +50,7 @@ func spliceRuns(old List[Run], windows []Range, fresh []Run, maps List[Mapping])
 			n++
 		}
 		lo, hi := old.Overlap(widen(w, 1, 1)) // with the neighbours, that they may be joined
-		was := old.part(lo, hi)
+		was := old.View(lo, hi)
 		now := make([]Run, 0, n+2)
 		for _, r := range was {
 			if r.Start < w.Start {
@@ -64,7 +64,7 @@ func spliceRuns(old List[Run], windows []Range, fresh []Run, maps List[Mapping])
 			}
 		}
 		if now = normalRuns(now, maps); !slices.Equal(was, now) {
-			old = old.splice(lo, hi, now)
+			old = old.Splice(lo, hi, now)
 		}
 		fresh = fresh[n:]
 	}

@@ -13,14 +13,14 @@ type Splice[T Item] struct {
 
 // MappingSplices tells how a became b, counters included: splices in order, by the indexes of a. It looks only at what the two do not
 // share.
-func MappingSplices(a, b List[Mapping]) []Splice[Mapping] { return splicesOf(a, b, sameMapping) }
+func MappingSplices(a, b List[Mapping]) []Splice[Mapping] { return splicesOf(a, b, SameMapping) }
 
 // RunSplices tells how a became b.
-func RunSplices(a, b List[Run]) []Splice[Run] { return splicesOf(a, b, sameRun) }
+func RunSplices(a, b List[Run]) []Splice[Run] { return splicesOf(a, b, SameRun) }
 
 func splicesOf[T Item](a, b List[T], same func(a, b *T) bool) []Splice[T] {
 	var out []Splice[T]
-	unshared(a, b, func(alo, ahi, blo, bhi int) {
+	Unshared(a, b, func(alo, ahi, blo, bhi int) {
 		was, now := a.Slice(alo, ahi), b.Slice(blo, bhi)
 		for i, k := 0, 0; i < len(was) || k < len(now); {
 			if i < len(was) && k < len(now) && same(&was[i], &now[k]) {
@@ -46,12 +46,12 @@ const fewSplices = 64
 
 // ApplyMappings makes the list that the splices tell of. It fails where they do not fit l, or where the items would not be in order.
 func ApplyMappings(l List[Mapping], splices []Splice[Mapping]) (List[Mapping], error) {
-	return l.apply(splices, sameMapping)
+	return l.apply(splices, SameMapping)
 }
 
 // ApplyRuns makes the list that the splices tell of, as ApplyMappings does.
 func ApplyRuns(l List[Run], splices []Splice[Run]) (List[Run], error) {
-	return l.apply(splices, sameRun)
+	return l.apply(splices, SameRun)
 }
 
 func (l List[T]) apply(splices []Splice[T], same func(a, b *T) bool) (List[T], error) {
@@ -65,11 +65,11 @@ func (l List[T]) apply(splices []Splice[T], same func(a, b *T) bool) (List[T], e
 			items = append(append(items, l.Slice(at, s.At)...), s.Add...)
 			at = s.At + s.Drop
 		}
-		return rebase(l, append(items, l.Slice(at, l.n)...), same), nil
+		return Rebase(l, append(items, l.Slice(at, l.n)...), same), nil
 	}
 	for i := len(splices) - 1; i >= 0; i-- { // from the end, so that the indexes before it stay what they are
 		s := splices[i]
-		l = l.splice(s.At, s.At+s.Drop, s.Add)
+		l = l.Splice(s.At, s.At+s.Drop, s.Add)
 	}
 	return l, nil
 }

@@ -1,9 +1,6 @@
 package vmspace
 
-import (
-	"errors"
-	"io"
-)
+import "errors"
 
 // Rules of this file: one process is handed on while it is read. The mappings with their counters are held, a few hundred bytes each; the
 // pages are not, so that memory does not grow with them. What has been handed on cannot be taken back: where mappings change
@@ -12,33 +9,50 @@ import (
 // errExec says that the memory whose list was told is no more, though the process is.
 var errExec = errors.New("it began another program while it was read (execve): try again")
 
-// Stream reads one process in full, with the counters of every mapping. head gets the process without its pages, which are still to be
-// read; then each gets every mapping, in order, with its runs, or several times in a row with some of them; the slice is good until it returns.
-// changed is where mappings changed while they were read. An error after head says that the rest is missing.
-func (r *Reader) Stream(m Member, head func(*Process) error, each func(m *Mapping, runs []Run) error) (changed []Range, err error) {
+// Stream reads one process in full, with the counters of every mapping, into a sink, which it closes. The error is the sink's, or says
+// why the process could not be read to its end.
+func (r *Reader) Stream(m Member, to Sink) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	g := r.begin(nil, []Member{m})[0]
-	var theirs error // of head or each
+	into := guarded{Sink: to}
 	if g.err == nil {
-		changed, g.err = r.stream(g, func(p *Process) error {
-			theirs = head(p)
-			return theirs
-		}, func(m *Mapping, runs []Run) error {
-			theirs = each(m, runs)
-			return theirs
-		})
+		g.err = r.stream(g, &into)
 	}
-	if g.err == nil || theirs != nil {
-		return changed, theirs
-	}
-	if g.stat.State < Zombie {
+	err := to.Close(g.err != nil)
+	switch {
+	case into.err != nil:
+		return into.err
+	case g.err == nil:
+		return err
+	case g.stat.State < Zombie:
 		r.lookAgain(g)
 	}
-	return changed, errors.New(reason(g.err))
+	return errors.New(reason(g.err))
 }
 
-func (r *Reader) stream(g *reading, head func(*Process) error, each func(*Mapping, []Run) error) ([]Range, error) {
+// guarded is a sink whose error is kept apart from those of reading.
+type guarded struct {
+	Sink
+	err error
+}
+
+func (s *guarded) Process(p *Process) error {
+	s.err = s.Sink.Process(p)
+	return s.err
+}
+
+func (s *guarded) Pages(m *Mapping, runs []Run) error {
+	s.err = s.Sink.Pages(m, runs)
+	return s.err
+}
+
+func (s *guarded) End(changed []Range) error {
+	s.err = s.Sink.End(changed)
+	return s.err
+}
+
+func (r *Reader) stream(g *reading, to Sink) error {
 	f := g.files
 	quiet := watchIdle(g.PID)
 	defer quiet.close()
@@ -46,14 +60,14 @@ func (r *Reader) stream(g *reading, head func(*Process) error, each func(*Mappin
 	if err == nil {
 		err = f.need(&f.pagemap, "pagemap")
 	}
-	if err != nil {
-		return nil, err
+	if err == nil {
+		err = to.Process(g.process(r.pages.size))
 	}
-	if err := head(g.process(r.pages.size)); err != nil {
-		return nil, err
+	if err != nil {
+		return err
 	}
 	var changed []Range
-	s := seam{maps: g.maps.walk(0), each: each}
+	s := seam{maps: g.maps.Walk(0), to: to}
 	crew := r.workers(g)
 	for _, k := range crew {
 		k.pages.lean = true
@@ -77,7 +91,10 @@ func (r *Reader) stream(g *reading, head func(*Process) error, each func(*Mappin
 			err = errExec
 		}
 	}
-	return mergeRanges(changed), err
+	if err != nil {
+		return err
+	}
+	return to.End(mergeRanges(changed))
 }
 
 // listWithCounters reads the mappings from smaps.
@@ -108,94 +125,34 @@ func (r *Reader) listWithCounters(g *reading) error {
 
 // seam hands on runs as mappings and batches come to an end.
 type seam struct {
-	maps walker[Mapping] // at the first one that was not handed on in full
+	maps Walker[Mapping] // at the first one that was not handed on in full
 	held []Run           // not yet handed on
-	each func(*Mapping, []Run) error
+	to   Sink
 }
 
 // pass hands on what is complete below end. The last run of a mapping that goes on may go on too, and stays.
 func (s *seam) pass(end uint64) error {
 	held := s.held
-	for m := s.maps.item(); m != nil && m.Start < end; m = s.maps.item() {
+	for m := s.maps.Item(); m != nil && m.Start < end; m = s.maps.Item() {
 		n := 0
 		for n < len(held) && held[n].Start < m.End {
 			n++
 		}
 		if m.End > end {
 			if n > 1 {
-				if err := s.each(m, held[:n-1]); err != nil {
+				if err := s.to.Pages(m, held[:n-1]); err != nil {
 					return err
 				}
 				held = held[n-1:]
 			}
 			break
 		}
-		if err := s.each(m, held[:n]); err != nil {
+		if err := s.to.Pages(m, held[:n]); err != nil {
 			return err
 		}
 		held = held[n:]
-		s.maps.next()
+		s.maps.Next()
 	}
 	s.held = s.held[:copy(s.held, held)]
 	return nil
-}
-
-// WriteProcessJSON streams one process as a snapshot of it would be written by WriteJSON.
-func (r *Reader) WriteProcessJSON(w io.Writer, m Member) error {
-	out := newJSONWriter(w, r.pages.size, r.pages.frames)
-	var at *Mapping
-	changed, err := r.Stream(m, func(p *Process) error {
-		out.raw(`{"processes":[`)
-		out.head(p)
-		return nil
-	}, func(m *Mapping, runs []Run) error {
-		none := m != at
-		if none {
-			if at != nil {
-				out.raw("]}")
-			}
-			out.mapping(m, "", 0, at == nil)
-			at = m
-		}
-		for i := range runs {
-			out.run(&runs[i], none)
-			none = false
-		}
-		return out.err
-	})
-	if err != nil {
-		out.flush()
-		return err
-	}
-	if at != nil {
-		out.raw("]}")
-	}
-	out.tail(changed)
-	out.raw("]}\n")
-	return out.flush()
-}
-
-// WriteProcessText streams one process as a snapshot of it would be written by WriteText.
-func (r *Reader) WriteProcessText(w io.Writer, m Member) error {
-	out := newTextWriter(w, r.pages.size)
-	var at *Mapping
-	changed, err := r.Stream(m, func(p *Process) error {
-		out.head(p)
-		return nil
-	}, func(m *Mapping, runs []Run) error {
-		if m != at {
-			out.mapping(m)
-			at = m
-		}
-		for _, x := range runs {
-			out.run(x)
-		}
-		return nil
-	})
-	if err != nil {
-		out.Flush()
-		return err
-	}
-	out.changed(changed)
-	return out.Flush()
 }

@@ -96,7 +96,7 @@ func holdTruth(t *testing.T, want map[State]uint64, p *Process, r Range) {
 // unlike says where two processes are not the same in r: outside of it are pages of files that others map. Without the scan its
 // categories are not compared, nor what is asked in its place.
 func unlike(a, b *Process, r Range, noScan bool) string {
-	equal := func(x, y Mapping) bool { return sameMapping(&x, &y) }
+	equal := func(x, y Mapping) bool { return SameMapping(&x, &y) }
 	if !slices.EqualFunc(a.Mappings.Slice(0, a.Mappings.Len()), b.Mappings.Slice(0, b.Mappings.Len()), equal) {
 		return "mappings"
 	}
@@ -105,7 +105,7 @@ func unlike(a, b *Process, r Range, noScan bool) string {
 	}
 	var at string
 	as, bs := runsIn(a.Pages, r), runsIn(b.Pages, r)
-	pairRuns(as, bs, func(x, y Run) {
+	PairRuns(as, bs, func(x, y Run) {
 		if noScan {
 			x.Scan, x.KFlags, x.Mapcount = y.Scan, y.KFlags, y.Mapcount
 		}
@@ -136,8 +136,8 @@ func TestStream(t *testing.T) {
 				full := newReader(t, Options{SmallMappings: 1 << 30, SmallPages: 1 << 40})
 				r := newReader(t, o)
 				snapshot := func() *Snapshot { return read(t, full, []Member{m}) }
-				sameBytes(t, func(w io.Writer) error { return snapshot().WriteJSON(w, nil) }, func(w io.Writer) error { return r.WriteProcessJSON(w, m) })
-				sameBytes(t, func(w io.Writer) error { return snapshot().WriteText(w) }, func(w io.Writer) error { return r.WriteProcessText(w, m) })
+				sameBytes(t, func(w io.Writer) error { return snapshot().WriteJSON(w, nil) }, func(w io.Writer) error { return r.Stream(m, NewJSON(w, pg, r.features.Frames, nil)) })
+				sameBytes(t, func(w io.Writer) error { return snapshot().WriteText(w) }, func(w io.Writer) error { return r.Stream(m, NewText(w, pg)) })
 			}
 		})
 	}
@@ -166,6 +166,29 @@ func sameBytes(t *testing.T, want, got func(io.Writer) error) {
 	t.Errorf("differ at byte %d of %d and %d: %.200q, want %.200q", at, b.Len(), a.Len(), b.Bytes()[from:], a.Bytes()[from:])
 }
 
+// sink is a Sink of two functions, nil for none.
+type sink struct {
+	process func(*Process)
+	pages   func([]Run) error
+}
+
+func (s sink) Process(p *Process) error {
+	if s.process != nil {
+		s.process(p)
+	}
+	return nil
+}
+
+func (s sink) Pages(_ *Mapping, runs []Run) error {
+	if s.pages != nil {
+		return s.pages(runs)
+	}
+	return nil
+}
+
+func (s sink) End([]Range) error { return nil }
+func (s sink) Close(bool) error  { return nil }
+
 // TestStreamOfTheDying has the process die when its mappings were told: that is an error, however the reading goes on.
 func TestStreamOfTheDying(t *testing.T) {
 	p := startPuppet(t)
@@ -174,34 +197,33 @@ func TestStreamOfTheDying(t *testing.T) {
 	kid := p.child[p.fork()]
 	r := newReader(t, Options{})
 	pages := uint64(0)
-	_, err := r.Stream(Member{Label: "p2", PID: kid}, func(q *Process) error {
+	err := r.Stream(Member{Label: "p2", PID: kid}, sink{func(q *Process) {
 		if m, ok := q.MappingAt(arena); !ok || m.Smaps == nil || m.Smaps.Rss != 2000*pg {
 			t.Errorf("the mapping is %+v", m)
 		}
 		p.inChild(0, 'x', 0, 0)
 		p.must("wait %d", kid)
-		return nil
-	}, func(_ *Mapping, runs []Run) error {
+	}, func(runs []Run) error {
 		for _, x := range runs {
 			pages += x.Pages
 		}
 		return nil
-	})
+	}})
 	if err == nil || err.Error() != errGone {
 		t.Errorf("a process that died while it was read: %v, after %d pages; want %q", err, pages, errGone)
 	}
-	if _, err = r.Stream(Member{Label: "p2", PID: kid}, nil, nil); err == nil || err.Error() != errGone {
+	if err = r.Stream(Member{Label: "p2", PID: kid}, sink{}); err == nil || err.Error() != errGone {
 		t.Errorf("a process that is gone: %v", err)
 	}
 	if name, _ := os.ReadFile("/proc/2/comm"); os.Geteuid() == 0 && string(name) == "kthreadd\n" {
-		if _, err = r.Stream(Member{Label: "p1", PID: 2}, nil, nil); err == nil || err.Error() != errNoSpace {
+		if err = r.Stream(Member{Label: "p1", PID: 2}, sink{}); err == nil || err.Error() != errNoSpace {
 			t.Errorf("a kernel thread: %v", err)
 		}
-	} else if _, err = r.Stream(Member{Label: "p1", PID: 1}, nil, nil); os.Geteuid() != 0 && (err == nil || err.Error() != errDenied) {
+	} else if err = r.Stream(Member{Label: "p1", PID: 1}, sink{}); os.Geteuid() != 0 && (err == nil || err.Error() != errDenied) {
 		t.Errorf("a process of somebody else: %v", err)
 	}
 	stop := errors.New("enough")
-	if _, err = r.Stream(p.family()[0], func(*Process) error { return nil }, func(*Mapping, []Run) error { return stop }); err != stop {
+	if err = r.Stream(p.family()[0], sink{pages: func([]Run) error { return stop }}); err != stop {
 		t.Errorf("a stream that is told to stop says %v", err)
 	}
 }
@@ -214,10 +236,9 @@ func TestExec(t *testing.T) {
 		kid := Member{Label: "p2", PID: p.child[p.fork()]}
 		r := newReader(t, o)
 		read(t, r, []Member{kid})
-		_, err := r.Stream(kid, func(*Process) error {
+		err := r.Stream(kid, sink{process: func(*Process) {
 			p.ask("child %d %d 0 0", kid.PID, 'e') // no answer comes: the pipes close, and the new program stands
-			return nil
-		}, func(*Mapping, []Run) error { return nil })
+		}})
 		if err == nil || err.Error() != errExec.Error() {
 			t.Errorf("in the middle: %v, want %v", err, errExec)
 		}

@@ -18,14 +18,14 @@ func (r *Reader) readLikely(g *reading) (all bool, err error) {
 	}
 	var windows []Range
 	for _, m := range g.maps.All() {
-		if m.Len() < reserved && m.Start < kernelHalf {
+		if m.Len() < reserved && m.Start < KernelHalf {
 			windows = append(windows, m.Range)
 		}
 	}
 	if r.last != nil {
 		for _, p := range r.last.Processes {
 			for _, run := range p.Pages.All() {
-				windows = append(windows, widen(run.Bounds(), 0, hugeBlock(r.pages.size)))
+				windows = append(windows, widen(run.Bounds(), 0, HugeBlock(r.pages.size)))
 			}
 		}
 	}
@@ -44,7 +44,7 @@ func tablesFor(runs []Run, maps List[Mapping], pageSize uint64) (n uint64) {
 	entries := pageSize / 8
 	var above [2]uint64 // the spans of the levels above the lowest, where there are such
 	for i, levels := 0, tableLevels(userEnd(maps), pageSize); i < levels-1 && i < len(above); i++ {
-		above[i] = hugeBlock(pageSize)
+		above[i] = HugeBlock(pageSize)
 		for range i + 1 {
 			above[i] *= entries
 		}
@@ -59,19 +59,19 @@ func tablesFor(runs []Run, maps List[Mapping], pageSize uint64) (n uint64) {
 			}
 		}
 	}
-	at := maps.walk(0)
+	at := maps.Walk(0)
 	block, pages, counted := ^uint64(0), uint64(0), false
 	for _, run := range runs {
-		for at.item() != nil && at.item().End <= run.Start {
-			at.next()
+		for at.Item() != nil && at.Item().End <= run.Start {
+			at.Next()
 		}
-		anon := at.item() != nil && at.item().Inode == 0
+		anon := at.Item() != nil && at.Item().Inode == 0
 		for addr := run.Start; addr < run.Bounds().End; {
-			b := addr / hugeBlock(pageSize)
-			end := min(run.Bounds().End, (b+1)*hugeBlock(pageSize))
+			b := addr / HugeBlock(pageSize)
+			end := min(run.Bounds().End, (b+1)*HugeBlock(pageSize))
 			if b != block {
 				if !counted && pages > 0 && pages < entries {
-					table(block * hugeBlock(pageSize))
+					table(block * HugeBlock(pageSize))
 				}
 				block, pages, counted = b, 0, false
 			}
@@ -84,7 +84,7 @@ func tablesFor(runs []Run, maps List[Mapping], pageSize uint64) (n uint64) {
 		}
 	}
 	if !counted && pages > 0 && pages < entries {
-		table(block * hugeBlock(pageSize))
+		table(block * HugeBlock(pageSize))
 	}
 	return n
 }

@@ -13,46 +13,56 @@ import (
 // WriteText writes the snapshot for people, one fact a line: a line a process, a line a mapping as in /proc/PID/maps, and under it a
 // line for each run of pages that are there. Addresses are hexadecimal, sizes in bytes. Paths, which the kernel prints raw, are quoted
 // where they are not printable.
-func (s *Snapshot) WriteText(w io.Writer) error {
-	out := newTextWriter(w, s.PageSize)
-	for _, p := range s.Processes {
-		out.head(p)
-		for at := p.Mappings.walk(0); at.item() != nil; at.next() {
-			out.mapping(at.item())
-			for run := range p.PagesIn(at.item().Range) {
-				out.run(run)
-			}
-		}
-		out.changed(p.Changed)
-	}
-	return out.Flush()
-}
+func (s *Snapshot) WriteText(w io.Writer) error { return s.To(NewText(w, s.PageSize)) }
 
 // textWriter writes what people read.
 type textWriter struct {
 	*bufio.Writer
 	pageSize uint64
+	at       *Mapping // the one that is written, nil before the first of a process
 }
 
-func newTextWriter(w io.Writer, pageSize uint64) textWriter {
-	return textWriter{bufio.NewWriterSize(w, 64<<10), pageSize}
+// NewText is a sink that writes to w what WriteText writes of a snapshot.
+func NewText(w io.Writer, pageSize uint64) Sink {
+	return &textWriter{Writer: bufio.NewWriterSize(w, 64<<10), pageSize: pageSize}
 }
 
-func (o textWriter) head(p *Process) {
-	fmt.Fprintf(o, "%s pid %d %s, rss %d, faults %d minor %d major\n", p.Label, p.PID, p.State, p.RSS, p.MinorFlt, p.MajorFlt)
+// Process, Pages, End and Close are those of a Sink; the writer keeps its first error.
+func (o *textWriter) Process(p *Process) error {
+	o.at = nil
+	_, err := fmt.Fprintf(o, "%s pid %d %s, rss %d, faults %d minor %d major\n", p.Label, p.PID, p.State, p.RSS, p.MinorFlt, p.MajorFlt)
 	if p.Err != "" {
-		fmt.Fprintf(o, "  %s\n", printable.Line(p.Err))
+		_, err = fmt.Fprintf(o, "  %s\n", printable.Line(p.Err))
 	}
+	return err
 }
 
-func (o textWriter) mapping(m *Mapping) {
-	fmt.Fprintf(o, "%x-%x %s %s %d pages%s\n", m.Start, m.End, m.Perms, m.Kind(), m.Pages(o.pageSize), pathText(m.Path))
+func (o *textWriter) Pages(m *Mapping, runs []Run) (err error) {
+	if m != o.at {
+		o.at = m
+		_, err = fmt.Fprintf(o, "%x-%x %s %s %d pages%s\n", m.Start, m.End, m.Perms, m.Kind(), m.Pages(o.pageSize), pathText(m.Path))
+	}
+	for i := range runs {
+		if e := o.run(&runs[i]); e != nil {
+			err = e
+		}
+	}
+	return err
 }
+
+func (o *textWriter) End(changed []Range) (err error) {
+	for _, r := range changed {
+		_, err = fmt.Fprintf(o, "changed while being read: %s\n", r)
+	}
+	return err
+}
+
+func (o *textWriter) Close(bool) error { return o.Flush() }
 
 // run writes a run; pages of which pagemap says nothing are not worth a line.
-func (o textWriter) run(r Run) {
+func (o *textWriter) run(r *Run) error {
 	if r.State == None || r.State == Special && r.Word == 0 {
-		return
+		return nil
 	}
 	b := append(o.AvailableBuffer(), "    "...)
 	b = strconv.AppendUint(b, r.Start, 16)
@@ -68,13 +78,8 @@ func (o textWriter) run(r Run) {
 		b = strconv.AppendInt(append(b, " mapped "...), int64(r.Mapcount), 10)
 		b = append(b, " times"...)
 	}
-	o.Write(append(b, '\n'))
-}
-
-func (o textWriter) changed(ranges []Range) {
-	for _, r := range ranges {
-		fmt.Fprintf(o, "changed while being read: %s\n", r)
-	}
+	_, err := o.Write(append(b, '\n'))
+	return err
 }
 
 func pathText(path string) string {

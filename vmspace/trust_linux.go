@@ -62,7 +62,7 @@ func keep(byte) {}
 // believe looks at each specimen: its pagemap word, with the scan's categories in mask, and, where k is there and
 // frames are visible, the flags of its frame. It is an error where pagemap does not show what all the rest is built on.
 func believe(pagemap int, size, mask uint64, regions []region, frames bool, k *kpage) (trust, error) {
-	t := trust{word: ^uint64(0), scan: mask, kflags: kpageKept}
+	t := trust{word: ^uint64(0), scan: mask, kflags: KKept}
 	for _, s := range specimens {
 		b, err := unix.Mmap(-1, 0, int(size), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANON)
 		if err != nil {
@@ -82,7 +82,7 @@ func believe(pagemap int, size, mask uint64, regions []region, frames bool, k *k
 
 func (t *trust) look(s specimen, pagemap int, addr, size uint64, regions []region, frames bool, k *kpage) {
 	word := pageWord(pagemap, addr, size)
-	t.word &^= t.lies("pagemap", PagemapBits, word&^wordFrame, s.word, s.notWord, s.name)
+	t.word &^= t.lies("pagemap", PagemapBits, word&^WordFrame, s.word, s.notWord, s.name)
 	if t.scan != 0 {
 		var categories uint64
 		if n, _, err := scanOnce(pagemap, Range{addr, addr + size}, t.scan, 0, regions); err == nil && n == 1 {
@@ -94,7 +94,7 @@ func (t *trust) look(s specimen, pagemap int, addr, size uint64, regions []regio
 			t.scan = 0 // half of it decides nothing
 		}
 	}
-	if frame := word & wordFrame; k != nil && frames && frame != 0 && word&WordPresent != 0 {
+	if frame := word & WordFrame; k != nil && frames && frame != 0 && word&WordPresent != 0 {
 		var b [8]byte
 		if n, err := preadFull(k.flags, b[:], int64(frame*8)); n == len(b) && err == nil {
 			t.kflags &^= t.lies("kpageflags", KPageBits, binary.NativeEndian.Uint64(b[:]), s.kflags, s.notKFlags, s.name)

@@ -170,7 +170,7 @@ func (r *Reader) patchable(all []*reading, spans []Range) bool {
 func blocks(spans []Range, pageSize uint64) []Range {
 	var w []Range
 	for _, s := range spans {
-		w = append(w, widen(s, aroundBytes, hugeBlock(pageSize)))
+		w = append(w, widen(s, aroundBytes, HugeBlock(pageSize)))
 	}
 	return mergeRanges(w)
 }
@@ -268,7 +268,7 @@ func (g *reading) eachChange(windows []Range, yield func(old, now Run)) {
 		for n < len(fresh) && fresh[n].Start < w.End {
 			n++
 		}
-		pairRuns(runsIn(g.prev.Pages, w), fresh[:n], func(x, y Run) {
+		PairRuns(runsIn(g.prev.Pages, w), fresh[:n], func(x, y Run) {
 			if x.Word != y.Word || x.Frame != y.Frame || x.Scan != y.Scan || x.FrameOf(x.Pages-1) != y.FrameOf(y.Pages-1) {
 				yield(x, y)
 			}
@@ -299,7 +299,7 @@ func aliases(all []*reading, windows []Range) (more []Range, ok bool) {
 				maps List[Mapping]
 				run  Run
 			}{{g.prev.Mappings, x}, {g.maps, y}} {
-				m, found := mappingAt(side.maps, x.Start)
+				m, found := MappingAt(side.maps, x.Start)
 				if found && m.Inode != 0 && side.run.State != Anon && side.run.State != COW {
 					parts = append(parts, partOf(&m, x.Bounds()))
 				}
@@ -316,8 +316,8 @@ func aliases(all []*reading, windows []Range) (more []Range, ok bool) {
 		if g.full || g.err != nil {
 			continue
 		}
-		for at := g.maps.walk(0); at.item() != nil; at.next() {
-			m := at.item()
+		for at := g.maps.Walk(0); at.Item() != nil; at.Next() {
+			m := at.Item()
 			if m.Inode == 0 {
 				continue
 			}

@@ -236,7 +236,7 @@ func simplyRead(t *rapid.T, p *Process, f Features) {
 				w &^= WordSoftDirty // of a mapping that is new, where no page is: of such a page nothing is kept
 			}
 			run := p.PageAt(a, pg)
-			if run.Word != w&^wordFrame || f.Frames && w>>63 == 1 && run.Frame != w&wordFrame {
+			if run.Word != w&^WordFrame || f.Frames && w>>63 == 1 && run.Frame != w&WordFrame {
 				t.Fatalf("%s page %x is %+x, its word %x", p.Label, a, run, w)
 			}
 			if want := simpleState(m, w); want != run.State && !openQuestion(want, run, f) {

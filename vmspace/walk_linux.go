@@ -120,10 +120,10 @@ func (w *walk) unmoved(span Range) bool {
 // differences appends to dst the parts of span where the kernel's mappings are not those of the list. Names do not count.
 func (q *querier) differences(maps int, list List[Mapping], span Range, dst []Range) ([]Range, error) {
 	var m Mapping
-	w := list.walk(span.Start)
+	w := list.Walk(span.Start)
 	for at := span.Start; at < span.End; {
-		for w.item() != nil && w.item().End <= at {
-			w.next()
+		for w.Item() != nil && w.Item().End <= at {
+			w.Next()
 		}
 		ok, err := q.next(maps, at, &m)
 		if err != nil {
@@ -133,7 +133,7 @@ func (q *querier) differences(maps int, list List[Mapping], span Range, dst []Ra
 		if ok {
 			is = m.Range
 		}
-		e := w.item()
+		e := w.Item()
 		if e != nil {
 			was = e.Range
 		}

@@ -1,0 +1,42 @@
+package vmspace
+
+// Sink takes a snapshot piece by piece, in the order of addresses, so that nobody need hold it: each process without its pages, then
+// its mappings with their pages, then its end. An error of a method ends it.
+type Sink interface {
+	// Process begins a process.
+	Process(p *Process) error
+	// Pages gives a mapping, with its runs, or several times in a row with some of them; the slice is good until it returns.
+	Pages(m *Mapping, runs []Run) error
+	// End ends the process; changed is where mappings changed while they were read.
+	End(changed []Range) error
+	// Close ends the snapshot; broken says that it is not whole.
+	Close(broken bool) error
+}
+
+// To gives s to a sink.
+func (s *Snapshot) To(sink Sink) error {
+	for _, p := range s.Processes {
+		if err := p.to(sink); err != nil {
+			sink.Close(true)
+			return err
+		}
+	}
+	return sink.Close(false)
+}
+
+func (p *Process) to(sink Sink) error {
+	if err := sink.Process(p); err != nil {
+		return err
+	}
+	at := 0
+	for maps := p.Mappings.Walk(0); maps.Item() != nil; maps.Next() {
+		begin := at
+		for pages := p.Pages.walkFrom(at); pages.Item() != nil && pages.Item().Start < maps.Item().End; pages.Next() {
+			at++
+		}
+		if err := sink.Pages(maps.Item(), p.Pages.View(begin, at)); err != nil {
+			return err
+		}
+	}
+	return sink.End(p.Changed)
+}
