@@ -3,6 +3,7 @@
 package subject
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"slices"
@@ -142,8 +143,7 @@ func ourRefusal(c cause, r *registers) *Attempt {
 // else ErrStubs. A debugger's read goes past protections, so that what is there is seen whatever the
 // letters say; what cannot be read is not ours.
 func (p *Process) callIntact() error {
-	var word uint64
-	_, _, e := unix.RawSyscall6(unix.SYS_PTRACE, unix.PTRACE_PEEKTEXT, uintptr(p.pid), uintptr(syscallStub.start), uintptr(unsafe.Pointer(&word)), 0, 0)
+	word, e := p.peekText(syscallStub.start)
 	if e == unix.ESRCH {
 		return p.lost("read its text", e)
 	}
@@ -152,6 +152,25 @@ func (p *Process) callIntact() error {
 		return ErrStubs
 	}
 	return nil
+}
+
+// intact reports whether the instructions of a stub are still those that this package wrote. It is asked when one of them has just run.
+func (p *Process) intact(s *stub) bool {
+	i := slices.IndexFunc(code, func(c piece) bool { return textBase+uint64(c.at) == s.start })
+	for at, want := s.start, code[i].bytes; len(want) > 0; at += 8 {
+		word, e := p.peekText(at)
+		n := min(len(want), 8)
+		if e != 0 || !bytes.Equal(binary.LittleEndian.AppendUint64(nil, word)[:n], want[:n]) {
+			return false
+		}
+		want = want[n:]
+	}
+	return true
+}
+
+func (p *Process) peekText(addr uint64) (word uint64, e syscall.Errno) {
+	_, _, e = unix.RawSyscall6(unix.SYS_PTRACE, unix.PTRACE_PEEKTEXT, uintptr(p.pid), uintptr(addr), uintptr(unsafe.Pointer(&word)), 0, 0)
+	return word, e
 }
 
 // callWord is the word that begins with the instruction of the system call.

@@ -189,7 +189,7 @@ func (p *Process) access(s *stub, addr, count, value uint64) (Ending, error) {
 	case v == finished && (single(s) || remaining(r) == 0):
 	case v == overdue && ip >= s.start && ip <= s.end:
 		e.TimedOut = true
-	case v == raised && ip >= s.faultLo && ip <= s.faultHi && within(c, addr, span(s, count, value)) && !unfetched(c, ip):
+	case v == raised && ip >= s.faultLo && ip <= s.faultHi && ofMemory(c) && within(c, addr, span(s, count, value)) && !unfetched(c, ip) && p.intact(s):
 		e.Signal = p.signal(c)
 	default:
 		return Ending{}, ErrStubs
@@ -223,6 +223,11 @@ func within(c cause, addr, span uint64) bool {
 		return span == 0 || addr >= half || addr+span > half
 	}
 	return span == 0 || c.addr-addr < span
+}
+
+// ofMemory reports whether a load or a store can raise the signal.
+func ofMemory(c cause) bool {
+	return c.signo == int32(unix.SIGSEGV) || c.signo == int32(unix.SIGBUS)
 }
 
 // unfetched reports whether the fault is about the instruction at ip itself. A
