@@ -25,6 +25,7 @@ import (
 	"cowscope/tui"
 	"cowscope/tui/cast"
 	"cowscope/vmspace"
+	"cowscope/vmspace/observe"
 	"cowscope/vmspace/printable"
 
 	"github.com/charmbracelet/x/term"
@@ -351,7 +352,7 @@ func snapshotCommand() *cobra.Command {
 }
 
 func snapshot(pid int, json bool) error {
-	r, err := vmspace.NewReader(vmspace.Options{})
+	r, err := observe.NewReader(observe.Options{})
 	if err != nil {
 		return err
 	}
@@ -361,7 +362,7 @@ func snapshot(pid int, json bool) error {
 	if json {
 		to = vmspace.NewJSON(stdout, size, frames, nil)
 	}
-	if err := r.Stream(vmspace.Member{Label: "p1", PID: pid}, to); err != nil {
+	if err := r.Stream(context.Background(), vmspace.Member{Label: "p1", PID: pid}, to); err != nil {
 		return statusError{exitFailed, fmt.Errorf("process %d cannot be read: %w", pid, err)}
 	}
 	if !json {

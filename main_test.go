@@ -339,7 +339,9 @@ func TestWritersOfMain(t *testing.T) {
 var rooms = []struct{ path, holds string }{
 	{"vmspace/printable", "text that no terminal obeys"},
 	{"vmspace/amount", "numbers of things, as people write them"},
-	{"vmspace", "an address space: mappings, pages, what differs, what an access leads to; read from /proc"},
+	{"vmspace", "an address space: mappings, pages, what differs, what an access leads to"},
+	{"vmspace/procfs", "the texts of /proc, parsed"},
+	{"vmspace/observe", "address spaces, read from /proc"},
 	{"assets", "lessons and demos, as files"},
 	{"actions/output", "the one door through which files are written"},
 	{"actions/lang", "the language: from a line to a command"},

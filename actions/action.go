@@ -6,6 +6,7 @@ import (
 	"cowscope/actions/lang"
 	"cowscope/actions/subject"
 	"cowscope/vmspace"
+	"cowscope/vmspace/observe"
 )
 
 // Action is one verb of the language: how it is written, and what it does.
@@ -117,7 +118,7 @@ type call struct {
 	ending     subject.Ending    // of the last instruction that was injected
 	names      history.Names     // after the action
 	current    string
-	touched    []vmspace.Touched
+	touched    []observe.Touched
 	minor      uint64 // faults of the process before the action
 	major      uint64
 	opened     *explain.File // the file that an mmap opened
@@ -128,7 +129,7 @@ type call struct {
 
 // touch notes that the action may have changed what lies in r, for the snapshot after it.
 func (c *call) touch(r vmspace.Range) {
-	c.touched = append(c.touched, vmspace.Touched{Label: c.p.Label, Range: r})
+	c.touched = append(c.touched, observe.Touched{Label: c.p.Label, Range: r})
 }
 
 // bind names a range in the process that acts.

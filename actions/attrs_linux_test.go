@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"cowscope/vmspace"
+	"cowscope/vmspace/observe"
 )
 
 // Every attribute on a live process: vmspace.Proofs names the tests.
@@ -93,13 +94,13 @@ func TestHugePageSpeaksOfItsFirst(t *testing.T) {
 func TestHugePageOfAStranger(t *testing.T) {
 	l := hugePage(t)
 	l.sure("fork", "@p2 write a 2")
-	r, err := vmspace.NewReader(vmspace.Options{})
+	r, err := observe.NewReader(observe.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer r.Close()
 	st := l.s.last()
-	s, err := r.Read([]vmspace.Member{{Label: "p1", PID: st.After.Process("p1").PID}})
+	s, err := r.Observe(t.Context(), []vmspace.Member{{Label: "p1", PID: st.After.Process("p1").PID}}, observe.Scope{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,6 +11,7 @@ import (
 
 	"cowscope/actions/history"
 	"cowscope/actions/subject"
+	"cowscope/vmspace/observe"
 
 	"golang.org/x/sys/unix"
 )
@@ -108,7 +109,7 @@ func BenchmarkCommand(b *testing.B) {
 	})
 	b.Run("snapshot", func(b *testing.B) {
 		for b.Loop() {
-			if _, err := s.reader.Read(s.family()); err != nil {
+			if _, err := s.observe(observe.Scope{}); err != nil {
 				b.Fatal(err)
 			}
 		}

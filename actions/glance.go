@@ -7,6 +7,7 @@ import (
 	"cowscope/actions/lang"
 	"cowscope/actions/subject"
 	"cowscope/vmspace"
+	"cowscope/vmspace/observe"
 )
 
 // Rules of this file: a glance at what a step of a script did reads no more than its command can have changed, and that is known only of
@@ -104,16 +105,16 @@ func (s *Session) after(c *call, before *vmspace.Snapshot) (*vmspace.Snapshot, e
 	reach := s.reachOf(c, before)
 	s.glanced = reach != reachAll
 	if !s.glanced {
-		return s.reader.Update(s.family(), c.touched)
+		return s.observe(observe.Within(c.touched...))
 	}
 	minor, major := c.p.proc.Faults()
-	return s.reader.Glance(s.family(), vmspace.Glance{Touched: c.touched[0], Mapped: reach == reachMappings, Minor: minor - c.minor, Major: major - c.major})
+	return s.observe(observe.AtRest(c.touched[0], observe.Held{Mapped: reach == reachMappings, Minor: minor - c.minor, Major: major - c.major}))
 }
 
 // before is the family as the command finds it. What glances left out is read now where the command can be about it.
 func (s *Session) before(c *call) (*vmspace.Snapshot, error) {
 	if s.glanced && !c.action.Check && c.mayReach() == reachAll {
-		return s.reader.Read(s.family())
+		return s.observe(observe.Scope{})
 	}
 	return s.last().After, nil
 }

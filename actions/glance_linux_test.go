@@ -14,6 +14,7 @@ import (
 	"cowscope/actions/lang"
 	"cowscope/actions/subject"
 	"cowscope/vmspace"
+	"cowscope/vmspace/observe"
 
 	"pgregory.net/rapid"
 )
@@ -145,7 +146,7 @@ func apart(a, b string) (string, string) {
 
 // uncounted has the session do without counts of frames: those of the vdso are about every process of the machine.
 func (s *Session) uncounted(t *rapid.T) {
-	r, err := vmspace.NewReader(vmspace.Options{NoKPage: true})
+	r, err := observe.NewReader(observe.Options{NoKPage: true})
 	if err != nil {
 		t.Fatal(err)
 	}

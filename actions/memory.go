@@ -12,6 +12,7 @@ import (
 	"cowscope/actions/scratch"
 	"cowscope/vmspace"
 	"cowscope/vmspace/amount"
+	"cowscope/vmspace/procfs"
 )
 
 // Rules of this file: what the family takes is what the kernel says of its processes and of the scratch folder's files, and what it says
@@ -35,7 +36,7 @@ func (s *Session) taken(exact bool) uint64 {
 			pids = append(pids, m.PID)
 		}
 	}
-	m := vmspace.Footprint(pids, exact)
+	m := procfs.Footprint(pids, exact)
 	return m.Own + m.Pooled + s.records() + max(m.Shmem, s.files.Used()+s.shared.count*s.last().After.PageSize+s.growth())
 }
 
@@ -61,9 +62,9 @@ func (s *Session) growth() uint64 {
 	if fresh == 0 {
 		return 0
 	}
-	minor, major := vmspace.Faults(c.p.PID)
+	minor, major := procfs.Faults(c.p.PID)
 	faults := minor + major - min(minor+major, c.minor+c.major)
-	return min(fresh, vmspace.ResidentShmem(c.p.PID), faults*hugeBytes(snap.PageSize)) // a fault can bring in a huge page
+	return min(fresh, procfs.ResidentShmem(c.p.PID), faults*hugeBytes(snap.PageSize)) // a fault can bring in a huge page
 }
 
 // hugeBytes is the size of a page that stands in a page table's stead: as many bytes as its entries have pages.
@@ -161,7 +162,7 @@ func (c *call) mayCollapse(r vmspace.Range) bool {
 		}
 		mapped += m.Intersect(r).Len()
 	}
-	most := min(mapped, max(vmspace.PageTables(c.p.PID)/c.pageSize()*hugeBytes(c.pageSize()), present))
+	most := min(mapped, max(procfs.PageTables(c.p.PID)/c.pageSize()*hugeBytes(c.pageSize()), present))
 	return c.mayTake(most-min(most, present), "the huge pages of the collapse")
 }
 
@@ -170,7 +171,7 @@ func (c *call) mayMove(r vmspace.Range) bool {
 	if c.tableOf(r.Len()) <= c.s.opts.Limits.Memory/smallPart { // most of the time: no file is read
 		return true
 	}
-	return c.mayTake(min(c.tableOf(r.Len()), vmspace.PageTables(c.p.PID)), "the page tables at the new place")
+	return c.mayTake(min(c.tableOf(r.Len()), procfs.PageTables(c.p.PID)), "the page tables at the new place")
 }
 
 // mayCopy says whether a copy of the process fits: its page tables, and the records of its mappings.
@@ -179,7 +180,7 @@ func (c *call) mayCopy() bool {
 	if p == nil {
 		return true
 	}
-	more := vmspace.PageTables(c.p.PID) + uint64(p.Mappings.Len())*(perMapping+uint64(c.p.generation+1)*perAncestor)
+	more := procfs.PageTables(c.p.PID) + uint64(p.Mappings.Len())*(perMapping+uint64(c.p.generation+1)*perAncestor)
 	return c.mayTake(more, "a copy of the page tables and of the records of "+amount.Of(uint64(p.Mappings.Len()), "mapping"))
 }
 

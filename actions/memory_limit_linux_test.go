@@ -13,6 +13,7 @@ import (
 	"cowscope/actions/history"
 	"cowscope/actions/kernel"
 	"cowscope/vmspace"
+	"cowscope/vmspace/procfs"
 )
 
 // What a script can take, beside what the kernel calls resident, and what is refused before it is taken.
@@ -145,7 +146,7 @@ func TestRefusedBeforehand(t *testing.T) {
 			if last.Result != history.Refused || !strings.Contains(last.Why, "--max-memory") || !strings.Contains(last.Why, "8 MiB") {
 				t.Errorf("%s: %s: %s", last.Command[:min(len(last.Command), 40)], last.Result, last.Why)
 			}
-			if tables := vmspace.PageTables(l.s.members[0].PID); tables > 8<<20 {
+			if tables := procfs.PageTables(l.s.members[0].PID); tables > 8<<20 {
 				t.Errorf("%d KiB of page tables", tables>>10)
 			}
 			if name == "text" {
@@ -260,7 +261,7 @@ func TestPageTablesWhileACallRuns(t *testing.T) {
 // touched stays, so that it goes on from there.
 func (l *lab) further(st *history.Step) *history.Step {
 	l.Helper()
-	for st.Result == history.Timeout && vmspace.PageTables(st.PID) < 8<<20 {
+	for st.Result == history.Timeout && procfs.PageTables(st.PID) < 8<<20 {
 		st = l.do(st.Command)
 	}
 	return st

@@ -2,14 +2,15 @@ package actions
 
 import (
 	"context"
-	"cowscope/actions/explain"
 	"errors"
 	"slices"
 	"time"
 
+	"cowscope/actions/explain"
 	"cowscope/actions/history"
 	"cowscope/actions/subject"
 	"cowscope/vmspace"
+	"cowscope/vmspace/observe"
 )
 
 // Looking without a command: between two steps the subjects stand still, but the kernel does not, and others may kill.
@@ -50,15 +51,21 @@ func (s *Session) notice() (*history.Step, error) {
 // so rarely that looking stays below a hundredth of the time.
 func (s *Session) look(before *vmspace.Snapshot, died bool) (*vmspace.Snapshot, error) {
 	if died {
-		return s.reader.Update(s.family(), s.everywhere())
+		return s.observe(observe.Scope{})
 	}
 	start := time.Now()
 	if start.Before(s.fullLook) {
-		return s.reader.Update(s.family(), nil)
+		return s.observe(observe.Within())
 	}
-	after, err := s.reader.ReadUnless(func() bool { return s.waiting.Load() > 0 }, s.family())
+	ctx, cancel := context.WithCancel(s.life)
+	defer cancel()
+	s.makeWay.Store(&cancel)
+	if s.waiting.Load() > 0 {
+		cancel()
+	}
+	after, err := s.reader.Observe(ctx, s.family(), observe.Scope{})
 	s.fullLook = time.Now().Add(99 * time.Since(start))
-	if errors.Is(err, vmspace.ErrStopped) {
+	if err != nil && s.life.Err() == nil && ctx.Err() != nil {
 		return before, nil // whoever waits reads what it can have changed
 	}
 	return after, err

@@ -2,7 +2,6 @@ package actions
 
 import (
 	"context"
-	"cowscope/actions/explain"
 	"errors"
 	"fmt"
 	"slices"
@@ -11,12 +10,14 @@ import (
 	"syscall"
 	"time"
 
+	"cowscope/actions/explain"
 	"cowscope/actions/history"
 	"cowscope/actions/kernel"
 	"cowscope/actions/lang"
 	"cowscope/actions/scratch"
 	"cowscope/actions/subject"
 	"cowscope/vmspace"
+	"cowscope/vmspace/observe"
 )
 
 // Options are how a session begins.
@@ -52,7 +53,7 @@ type Session struct {
 	grammar    *lang.Grammar
 	calls      []uintptr // the system calls that the subjects may make
 	tracer     *subject.Tracer
-	reader     *vmspace.Reader
+	reader     *observe.Reader
 	files      *scratch.Folder
 	entries    []history.File // what files holds
 	stackLimit uint64         // RLIMIT_STACK of the first subject, which its children inherit; in bytes
@@ -70,10 +71,13 @@ type Session struct {
 	fullLook time.Time // when a poll may next read everything
 	glanced  bool      // the last snapshot lacks what a glance leaves out
 
+	life    context.Context // of all reading; Close ends it
+	leave   context.CancelFunc
 	closing sync.Once
-	turn    sync.Mutex   // held while a command or a poll runs
-	waiting atomic.Int32 // those who want the turn: a poll makes way for them
-	mu      sync.Mutex   // guards what follows
+	turn    sync.Mutex                         // held while a command or a poll runs
+	waiting atomic.Int32                       // those who want the turn
+	makeWay atomic.Pointer[context.CancelFunc] // ends the reading of a poll, for them
+	mu      sync.Mutex                         // guards what follows
 	history []*history.Step
 	weight  int           // of it
 	steps   int           // made so far
@@ -106,17 +110,20 @@ func openWith(opts Options, calls []uintptr) (*Session, error) {
 	if err != nil {
 		return nil, err
 	}
-	reader, err := vmspace.NewReader(vmspace.Options{})
+	reader, err := observe.NewReader(observe.Options{})
 	if err != nil {
+		files.Close()
 		return nil, &StartError{err}
 	}
 	tracer, err := subject.NewTracer()
 	if err != nil {
 		reader.Close()
+		files.Close()
 		return nil, &StartError{err}
 	}
 	opts.Limits = opts.Limits.withDefaults()
 	s := &Session{opts: opts, grammar: g, calls: calls, tracer: tracer, reader: reader, files: files}
+	s.life, s.leave = context.WithCancel(context.Background())
 	if err := s.begin(); err != nil {
 		s.Close()
 		return nil, &StartError{err}
@@ -162,7 +169,12 @@ func (s *Session) fresh() (*vmspace.Snapshot, error) {
 	text, size := subject.Text()
 	s.names = s.names.With(m.Label, "text", history.Binding{Range: vmspace.Range{Start: text, End: text + size}})
 	s.current = m.Label
-	return s.reader.Read(s.family())
+	return s.observe(observe.Scope{})
+}
+
+// observe reads what can have changed.
+func (s *Session) observe(may observe.Scope) (*vmspace.Snapshot, error) {
+	return s.reader.Observe(s.life, s.family(), may)
 }
 
 // endAll kills every process that still lives, the youngest first, so that no child is left without its parent.
@@ -223,10 +235,10 @@ func (s *Session) run(ctx context.Context, cmd *lang.Command) (*history.Step, er
 }
 
 // everywhere is every address of every process: where it cannot be said what may have changed.
-func (s *Session) everywhere() []vmspace.Touched {
-	var all []vmspace.Touched
+func (s *Session) everywhere() []observe.Touched {
+	var all []observe.Touched
 	for _, m := range s.family() {
-		all = append(all, vmspace.Touched{Label: m.Label, Range: vmspace.Everything})
+		all = append(all, observe.Touched{Label: m.Label, Range: vmspace.Everything})
 	}
 	return all
 }
@@ -440,7 +452,7 @@ func (s *Session) Info() Info { return s.info }
 // waits until all is closed.
 func (s *Session) Close() (err error) {
 	s.closing.Do(func() {
-		s.reader.Stop()
+		s.leave()
 		err = s.tracer.Close()
 		s.reader.Close()
 		err = errors.Join(err, s.files.Close())

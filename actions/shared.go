@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"cowscope/vmspace"
+	"cowscope/vmspace/observe"
 )
 
 // Rules of this file: a page of shared memory stays when it leaves the page tables, by madvise or munmap, as long as anything of its file
@@ -93,7 +94,7 @@ func (s *sharedPages) held(f sharedFile, first, end uint64) (n uint64) {
 }
 
 // see notes what the ranges of a process show. removed says that MADV_REMOVE has emptied them before.
-func (s *sharedPages) see(p *vmspace.Process, ranges []vmspace.Touched, removed bool, pageSize uint64) {
+func (s *sharedPages) see(p *vmspace.Process, ranges []observe.Touched, removed bool, pageSize uint64) {
 	if p == nil {
 		return
 	}
@@ -148,7 +149,7 @@ func (s *sharedPages) sweep(snap *vmspace.Snapshot) {
 }
 
 // fresh is how many bytes of shared memory the ranges of a process could still come to hold.
-func (s *sharedPages) fresh(p *vmspace.Process, ranges []vmspace.Touched, pageSize uint64) (n uint64) {
+func (s *sharedPages) fresh(p *vmspace.Process, ranges []observe.Touched, pageSize uint64) (n uint64) {
 	if p == nil {
 		return 0
 	}

@@ -34,6 +34,9 @@ func (s *Session) take(ctx context.Context, make func() (*history.Step, error)) 
 // takeTurn waits for the turn, and gives what hands it on.
 func (s *Session) takeTurn() (done func()) {
 	s.waiting.Add(1)
+	if cancel := s.makeWay.Load(); cancel != nil {
+		(*cancel)()
+	}
 	s.turn.Lock()
 	s.waiting.Add(-1)
 	return s.turn.Unlock

@@ -69,10 +69,10 @@ type Evidence struct {
 
 // Classify decides what a page of m is. In a shared mapping a present page is Shared whatever lies under it.
 func Classify(m Mapping, e Evidence) (State, Attrs) {
-	return classifyIn(m.Class(), e)
+	return m.Class().Classify(e)
 }
 
-// class is what of a mapping matters to the state of its pages, worked out once for a mapping and not once a page.
+// Class is what of a mapping matters to the state of its pages, worked out once for a mapping and not once a page.
 type Class struct {
 	special, shared, file, locked, hugetlb, noLazy, noSwap bool
 	merged                                                 bool // smaps counts all of its pages as merged (KSM)
@@ -80,6 +80,7 @@ type Class struct {
 	noHuge                                                 bool // smaps counts none of them as huge, which leaves the huge zero page
 }
 
+// Class is the class of m.
 func (m *Mapping) Class() Class {
 	c := Class{shared: m.Perms&SharedMap != 0}
 	switch m.Kind() {
@@ -106,12 +107,20 @@ func (m *Mapping) Class() Class {
 	return c
 }
 
+// CountedClass is the class of m where neither a scan nor flags of frames tell which pages are huge: smaps does if all are.
+func (m *Mapping) CountedClass() Class {
+	c := m.Class()
+	c.allHuge = m.allHuge()
+	return c
+}
+
 // allHuge says whether smaps counts all that is resident of the mapping as huge. The huge zero page is in neither number.
 func (m *Mapping) allHuge() bool {
 	return m.Smaps != nil && m.Smaps.AnonHuge > 0 && m.Smaps.AnonHuge == m.Smaps.Rss
 }
 
-func classifyIn(c Class, e Evidence) (State, Attrs) {
+// Classify decides what a page of a mapping of class c is.
+func (c Class) Classify(e Evidence) (State, Attrs) {
 	a := e.attrs(c)
 	switch {
 	case e.Word&WordGuard != 0 || e.Scan&ScanGuard != 0: // before swapped: bit 62 is set for every marker
@@ -179,69 +188,4 @@ func (e Evidence) attrs(c Class) Attrs {
 		a |= Referenced
 	}
 	return a
-}
-
-// sameFrame says whether two processes' pages at one address are one frame, where frames are visible.
-func sameFrame(_, mine, other Run) (State, bool) {
-	return COW, mine.Frame != 0 && (other.State == Anon || other.State == COW) && other.Frame == mine.Frame
-}
-
-// halfSplit says, where frames are hidden, whether a part of a huge page is most likely one with a relative's: after a fork and a write of the
-// relative to the first small page, which splits the mapping there, its other pages are not exclusive, and all of them are here.
-func halfSplit(_, mine, other Run) (State, bool) {
-	return COW, mine.Attrs&Huge != 0 && other.State == COW
-}
-
-// perhapsHalfSplit is for kernels without PAGEMAP_SCAN: unless smaps counts all of a mapping as huge nothing says that a page is, but a run
-// that holds a whole block may be one.
-func perhapsHalfSplit(run, mine, other Run) (State, bool) {
-	if state, ok := halfSplit(run, mine, other); ok {
-		return state, true
-	}
-	block := HugeBlock(mine.PageSize())
-	start := mine.Start / block * block
-	return Unknown, other.Word&(WordPresent|WordFile|WordExclusive) == WordPresent && run.Bounds().Covers(Range{start, start + block})
-}
-
-// refine is the second step, over a family: runs of one process against those of its relatives. A page that says "exclusive" and that a
-// relative shares is shared all the same: for a huge page the bit speaks of its first small page. shares is
-// one of the three above, and gets the run beside the pages. It gives runs itself where nothing changes.
-func refine(runs []Run, relative List[Run], shares func(run, mine, other Run) (State, bool)) []Run {
-	var out []Run // nil until something changes
-	for i, r := range runs {
-		if r.State != Anon {
-			if out != nil {
-				out = append(out, r)
-			}
-			continue
-		}
-		at := r.Start
-		for _, o := range relative.From(r.Start) {
-			both := r.Bounds().Intersect(o.Bounds())
-			if both.Empty() {
-				break
-			}
-			state, ok := shares(r, r.Clip(both), o.Clip(both))
-			if !ok {
-				continue
-			}
-			if out == nil {
-				out = append(make([]Run, 0, len(runs)+2), runs[:i]...)
-			}
-			if at < both.Start {
-				out = append(out, r.Clip(Range{at, both.Start}))
-			}
-			shared := r.Clip(both)
-			shared.State = state
-			out = append(out, shared)
-			at = both.End
-		}
-		if out != nil && at < r.Bounds().End {
-			out = append(out, r.Clip(Range{at, r.Bounds().End}))
-		}
-	}
-	if out == nil {
-		return runs
-	}
-	return out
 }

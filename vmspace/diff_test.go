@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -22,9 +23,9 @@ func space(t testing.TB, mappings, pages []string) *Process {
 			t.Fatalf("bad mapping %q", s)
 		}
 		m.Start, m.End = m.Start*pg4k, m.End*pg4k
-		m.Perms, _ = parsePerms([]byte(perms + " "))
+		m.Perms, _ = ParsePerms(perms)
 		if path, off, ok := strings.Cut(file, "@"); ok {
-			n, _, _ := decimal([]byte(off))
+			n, _ := strconv.ParseUint(off, 10, 64)
 			m.Path, m.Offset, m.Inode = path, n*pg4k, 9
 		} else {
 			m.Path = path
@@ -209,7 +210,7 @@ func TestWriteJSON(t *testing.T) {
 	p := space(t, []string{"10-14 rw-p", "14-20 r--p /f\x1b[m\"@2"}, []string{"11+2 anon 100 1", "12+1 none", "14+3 file"})
 	p.Pages = NewList(slices.DeleteFunc(p.Pages.Slice(0, 3), func(r Run) bool { return r.State == None }))
 	p.MinorFlt, p.RSS = 5, 5*pg4k
-	s := &Snapshot{PageSize: pg4k, Frames: true, Processes: []*Process{p, {Member: Member{"p2", "p1", 2}, State: Zombie, Err: errZombie}}}
+	s := &Snapshot{PageSize: pg4k, Frames: true, Processes: []*Process{p, {Member: Member{"p2", "p1", 2}, State: Zombie, Err: "dead"}}}
 	var out bytes.Buffer
 	if err := s.WriteJSON(&out, func(label string, m Mapping) string { return label + "!" }); err != nil {
 		t.Fatal(err)
@@ -219,7 +220,7 @@ func TestWriteJSON(t *testing.T) {
 		`{"start":"0xb000","count":2,"state":"anon","huge":false,"frame":"0x64","mapcount":1,"source":"pagemap"}]},` +
 		`{"name":"p1!","start":"0xe000","end":"0x14000","perms":"r--p","offset":8192,"device":"00:00","inode":9,"path":"/f\u001b[m\"","kind":"file","rss":12288,"pages":[` +
 		`{"start":"0xe000","count":3,"state":"file","huge":false,"source":"pagemap"}]}]},` +
-		`{"label":"p2","parent":"p1","pid":2,"state":"zombie","error":"` + errZombie + `","faults":{"minor":0,"major":0},"rss":0,"mappings":[]}]}` + "\n"
+		`{"label":"p2","parent":"p1","pid":2,"state":"zombie","error":"` + "dead" + `","faults":{"minor":0,"major":0},"rss":0,"mappings":[]}]}` + "\n"
 	if out.String() != want || !json.Valid(out.Bytes()) {
 		t.Errorf("got\n%swant\n%s", out.String(), want)
 	}

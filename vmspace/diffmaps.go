@@ -9,7 +9,7 @@ import (
 // Rules of this file: how two lists of mappings differ. Two mappings that overlap count as one that lived on where they are of the
 // same backing; addresses that changed their backing were unmapped and mapped. Pure.
 
-// sameBacking says whether a and b, at the addresses they share, are the same part of the same thing.
+// SameBacking says whether a and b, at the addresses they share, are the same part of the same thing.
 func SameBacking(a, b *Mapping) bool {
 	if (a.Perms^b.Perms)&SharedMap != 0 || a.Inode != b.Inode || a.Major != b.Major || a.Minor != b.Minor {
 		return false

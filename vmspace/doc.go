@@ -1,15 +1,8 @@
-// Package vmspace looks at address spaces: it reads what Linux tells of a process in /proc, and names it.
+// Package vmspace is what is known of address spaces: mappings, pages, the state that each page is in, how two snapshots differ, and what an
+// access leads to. All of it is pure and works on any system; package observe asks the kernel.
 //
-//	/proc/PID/maps, smaps     ──►  parse  ──►  Mapping ─┐
-//	/proc/PID/stat            ──►  parse  ──►  faults   │
-//	/proc/PID/pagemap         ──►  words ─┐             ├──►  Process ─┐
-//	      ioctl PAGEMAP_SCAN  ──►  zero,  ├─► Classify ─┤              ├──►  Snapshot  ──►  Diff, Predict, JSON
-//	                               huge   │      │      │   relatives ─┘
-//	/proc/kpagecount, -flags  ──►  frames ┘      ▼      │
-//	                                            Run  ───┘
-//
-// Reading, parsing and deciding are three things: only the files that end in _linux.go ask the kernel, everything else is pure and
-// works on any system. Nothing here writes to a process, attaches to one, or makes it take a fault.
+//	observe:  mappings ────────────────►  Mapping ─┐
+//	          page words ─► Class.Classify ─► Run ─┴─►  Process  ──►  Snapshot  ──►  Diff, Predict, Grounds, Sink
 //
 // # What a page's state rests on
 //
@@ -72,24 +65,12 @@
 //	frame       pagemap       0-54, for CAP_SYS_ADMIN                       2.6.25  TestStateCOW
 //
 // Not every kernel keeps to this: a bit is believed only where it means on pages of this program what it should, and
-// Features.Distrusted names those that do not.
+// observe.Features names those that do not.
 //
 // Grounds tells the rows that a page rests on, and what is inferred and not read. What bit 56 leaves open: it is set where one process maps
 // the page once, but of a huge page that one entry maps every word has the bit of the first small page. MADV_FREE leaves the words as
 // they were; the flags of a frame show it once the page has left the list of the CPU that marked it, also where it was written to since;
 // smaps counts how many are free, not which. kpageflags gives for every page of a large folio the bits of its first one.
-//
-// # A process that runs
-//
-// No call reads an address space at one moment. The list of mappings comes in pieces of a page of text, page words in pieces of a page
-// table (2 MiB with pages of 4 KiB), and a process that is not stopped goes on meanwhile. So words are read after the list, and the list
-// is compared after the words:
-//
-//	list ──► batch of words ──► same mappings still? ─yes─► classified
-//	                                 │ no: read again, three times, then
-//	                                 └──────────────────────► Unknown, and named in Process.Changed
-//
-// What this cannot see is a mapping that went and came back the same in between; such pages are as they were at one of those moments.
 //
 // # Sharing between snapshots
 //
@@ -100,15 +81,5 @@
 //	snapshot 2 ─► p1'─► Mappings  [chunk A][chunk B'][chunk C]
 //	           └► p2 (the very same pointer: nothing changed in it)
 //
-// So holding on to old snapshots is cheap, and Diff costs what changed, not what there is. Reader.Update makes the next snapshot from
-// the one before and from what a command can have touched, Reader.Glance from even less where a tracer holds the whole family still;
-// Reader.Read looks at everything.
-//
-// # What watching costs and leaves behind
-//
-// While page tables are walked, the threads of the process wait if they want to map or unmap. Options.Gentle makes short slices of
-// that with rests in between; Cost says what it came to.
-//
-// Mappings and page words leave no trace. Peek reads bytes of present pages only; the kernel marks such a page as referenced, as it does
-// for any access (mark_page_accessed by way of get_user_pages_remote), which is why that bit of kpageflags is not kept in a Run.
+// So holding on to old snapshots is cheap, and Diff costs what changed, not what there is.
 package vmspace

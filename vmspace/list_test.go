@@ -8,9 +8,6 @@ import (
 	"pgregory.net/rapid"
 )
 
-// rapidChecks is how many rounds the random tests go where nobody says it; "" is rapid's own number.
-var rapidChecks string
-
 // gap is an item for the tests of List: a range with a colour.
 type gap struct {
 	Range

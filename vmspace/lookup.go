@@ -7,6 +7,7 @@ import "iter"
 // MappingAt finds the mapping that holds addr.
 func (p *Process) MappingAt(addr uint64) (Mapping, bool) { return MappingAt(p.Mappings, addr) }
 
+// MappingAt finds the mapping of l that holds addr.
 func MappingAt(l List[Mapping], addr uint64) (Mapping, bool) {
 	i, ok := l.Find(addr)
 	if !ok {
@@ -34,7 +35,7 @@ func (p *Process) PagesIn(r Range) iter.Seq[Run] {
 			return
 		}
 		pageSize := p.pageSize()
-		r = widen(r, 0, pageSize)
+		r = r.Widen(0, pageSize)
 		runs := p.Pages.Walk(r.Start)
 		for maps := p.Mappings.Walk(r.Start); maps.Item() != nil && maps.Item().Start < r.End; maps.Next() {
 			part := maps.Item().Intersect(r)
@@ -64,14 +65,15 @@ func (p *Process) pageSize() uint64 { return Run{Shift: p.Shift}.PageSize() }
 
 // noPages is a run of pages of m of which pagemap says nothing.
 func noPages(m *Mapping, r Range, pageSize uint64) Run {
-	run := Run{Start: r.Start, Pages: r.Len() / pageSize, Mapcount: -1, Shift: shiftOf(pageSize)}
+	run := Run{Start: r.Start, Pages: r.Len() / pageSize, Mapcount: -1, Shift: ShiftOf(pageSize)}
 	if m.blind() {
 		run.State = Special
 	}
 	return run
 }
 
-func shiftOf(pageSize uint64) (s uint8) {
+// ShiftOf is log2 of a page size.
+func ShiftOf(pageSize uint64) (s uint8) {
 	for ; pageSize > 1; pageSize >>= 1 {
 		s++
 	}
@@ -86,15 +88,4 @@ func (p *Process) Resident(r Range) (pages uint64) {
 		}
 	}
 	return pages
-}
-
-// widen adds the margin on both sides of r and rounds to whole blocks.
-func widen(r Range, margin, block uint64) Range {
-	r.Start -= min(r.Start, margin)
-	r.End += min(1<<64-1-r.End, margin)
-	r.Start -= r.Start % block
-	if rest := r.End % block; rest != 0 {
-		r.End += min(1<<64-1-r.End, block-rest)
-	}
-	return r
 }

@@ -31,6 +31,26 @@ func (p Perms) String() string {
 	return string(b)
 }
 
+// ParsePerms reads the letters as String writes them.
+func ParsePerms[T []byte | string](letters T) (p Perms, ok bool) {
+	if len(letters) != 4 {
+		return 0, false
+	}
+	for i, want := range [...]struct {
+		letter byte
+		bit    Perms
+	}{{'r', Read}, {'w', Write}, {'x', Exec}, {'s', SharedMap}} {
+		switch c := letters[i]; {
+		case c == want.letter:
+			p |= want.bit
+		case c == '-' && i < 3, c == 'p' && i == 3:
+		default:
+			return 0, false
+		}
+	}
+	return p, true
+}
+
 // Kind says what backs a mapping.
 type Kind uint8
 

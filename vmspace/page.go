@@ -122,7 +122,7 @@ func (r Run) Clip(o Range) Run {
 	return r
 }
 
-// extends says whether o, which starts where r ends, is more of the same.
+// Extends says whether o, which starts where r ends, is more of the same.
 func (r Run) Extends(o Run) bool {
 	if o.Frame != r.FrameOf(r.Pages) {
 		return false

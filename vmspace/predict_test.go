@@ -147,7 +147,7 @@ func eachPageSize(t *testing.T, test func(t *testing.T, size uint64)) {
 // withPages is a process of 4 KiB pages with as many pages of another size.
 func withPages(p *Process, size uint64) *Process {
 	q, by := *p, size/pg4k
-	q.Shift = shiftOf(size)
+	q.Shift = ShiftOf(size)
 	q.Mappings = NewList(slices.Collect(func(yield func(Mapping) bool) {
 		for _, m := range p.Mappings.All() {
 			m.Start, m.End, m.Offset = m.Start*by, m.End*by, m.Offset*by

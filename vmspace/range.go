@@ -5,6 +5,9 @@ import "fmt"
 // Range is a half-open interval of addresses, [Start, End), in bytes.
 type Range struct{ Start, End uint64 }
 
+// Everything is the range that holds every address.
+var Everything = Range{0, 1<<64 - 1}
+
 // Len is the number of bytes in r.
 func (r Range) Len() uint64 { return r.End - r.Start }
 
@@ -37,9 +40,20 @@ func (r Range) Pages(pageSize uint64) uint64 {
 	return (r.End-1)/pageSize - r.Start/pageSize + 1
 }
 
+// Widen adds the margin on both sides of r and rounds to whole blocks.
+func (r Range) Widen(margin, block uint64) Range {
+	r.Start -= min(r.Start, margin)
+	r.End += min(1<<64-1-r.End, margin)
+	r.Start -= r.Start % block
+	if rest := r.End % block; rest != 0 {
+		r.End += min(1<<64-1-r.End, block-rest)
+	}
+	return r
+}
+
 // String writes r as /proc/PID/maps does.
 func (r Range) String() string { return fmt.Sprintf("%x-%x", r.Start, r.End) }
 
-// hugeBlock is what one entry of the page middle directory maps: a table of 8-byte entries fills a page. 2 MiB with pages of 4 KiB, 32 MiB
+// HugeBlock is what one entry of the page middle directory maps: a table of 8-byte entries fills a page. 2 MiB with pages of 4 KiB, 32 MiB
 // with 16 KiB, 512 MiB with 64 KiB.
 func HugeBlock(pageSize uint64) uint64 { return pageSize / 8 * pageSize }

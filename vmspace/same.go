@@ -4,9 +4,9 @@ import "slices"
 
 // Rules of this file: what "nothing changed" means, in one place. Pure.
 
-// sameMapping says whether nothing differs between two mappings, counters included.
+// SameMapping says whether nothing differs between two mappings, counters included.
 func SameMapping(a, b *Mapping) bool {
-	if a.Smaps == b.Smaps || a.Smaps != nil && b.Smaps != nil && a.Smaps.same(b.Smaps) {
+	if a.Smaps == b.Smaps || a.Smaps != nil && b.Smaps != nil && a.Smaps.Same(b.Smaps) {
 		x := *a
 		x.Smaps = b.Smaps
 		return x == *b
@@ -14,21 +14,23 @@ func SameMapping(a, b *Mapping) bool {
 	return false
 }
 
-func (c *Counters) same(o *Counters) bool {
+// Same says whether nothing differs between two sets of counters.
+func (c *Counters) Same(o *Counters) bool {
 	return c.Rss == o.Rss && c.Pss == o.Pss && c.Swap == o.Swap && c.Locked == o.Locked && c.LazyFree == o.LazyFree &&
 		c.AnonHuge == o.AnonHuge && c.KSM == o.KSM && c.ProtectionKey == o.ProtectionKey && slices.Equal(c.VMFlags, o.VMFlags)
 }
 
+// SameRun says whether nothing differs between two runs.
 func SameRun(a, b *Run) bool { return *a == *b }
 
-// sameHead says whether all that is known of two processes beside mappings and pages is the same.
+// SameHead says whether all that is known of two processes beside mappings and pages is the same.
 func (p *Process) SameHead(o *Process) bool {
 	return p.Member == o.Member && p.State == o.State && p.MinorFlt == o.MinorFlt && p.MajorFlt == o.MajorFlt &&
 		p.RSS == o.RSS && p.Started == o.Started && p.Err == o.Err &&
 		slices.Equal(p.Changed, o.Changed)
 }
 
-// pairRuns walks two ordered lists of runs side by side. For each stretch of pages that is one piece in both it yields the piece of
+// PairRuns walks two ordered lists of runs side by side. For each stretch of pages that is one piece in both it yields the piece of
 // either; where one list has none there, it is a run in state None.
 func PairRuns(as, bs []Run, yield func(x, y Run)) {
 	const never = 1<<64 - 1

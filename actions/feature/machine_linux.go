@@ -9,7 +9,7 @@ import (
 	"sync"
 
 	"cowscope/actions/subject"
-	"cowscope/vmspace"
+	"cowscope/vmspace/observe"
 
 	"golang.org/x/sys/unix"
 )
@@ -19,7 +19,7 @@ import (
 // machine is what the probes look at.
 type machine struct {
 	kernel string
-	reader func() (vmspace.Features, error)
+	reader func() (observe.Features, error)
 	start  func() started
 }
 
@@ -32,10 +32,10 @@ func newMachine() *machine {
 	return m
 }
 
-func readerFeatures() (vmspace.Features, error) {
-	r, err := vmspace.NewReader(vmspace.Options{})
+func readerFeatures() (observe.Features, error) {
+	r, err := observe.NewReader(observe.Options{})
 	if err != nil {
-		return vmspace.Features{}, err
+		return observe.Features{}, err
 	}
 	defer r.Close()
 	return r.Features(), nil
@@ -121,7 +121,7 @@ func onArch(arch string) func(*machine) string {
 }
 
 // readerSays asks the Reader for one of its features.
-func (m *machine) readerSays(has func(vmspace.Features) bool, otherwise string) string {
+func (m *machine) readerSays(has func(observe.Features) bool, otherwise string) string {
 	switch f, err := m.reader(); {
 	case err != nil:
 		return oneLine(err)
@@ -137,7 +137,7 @@ func (m *machine) frames() string {
 	if os.Geteuid() == 0 {
 		why = "hidden even from this root, who has no CAP_SYS_ADMIN in the first user namespace; run outside the container"
 	}
-	return m.readerSays(func(f vmspace.Features) bool { return f.Frames }, why)
+	return m.readerSays(func(f observe.Features) bool { return f.Frames }, why)
 }
 
 func (m *machine) kpage() string {
@@ -151,15 +151,15 @@ func (m *machine) kpage() string {
 		}
 		f.Close()
 	}
-	return m.readerSays(func(f vmspace.Features) bool { return f.KPage }, "of no use without frame numbers")
+	return m.readerSays(func(f observe.Features) bool { return f.KPage }, "of no use without frame numbers")
 }
 
 func (m *machine) scan() string {
-	return m.readerSays(func(f vmspace.Features) bool { return f.Scan }, "the ioctl PAGEMAP_SCAN fails")
+	return m.readerSays(func(f observe.Features) bool { return f.Scan }, "the ioctl PAGEMAP_SCAN fails")
 }
 
 func (m *machine) zeroPage() string {
-	return m.readerSays(func(f vmspace.Features) bool { return f.Scan || f.Frames || f.Nodes },
+	return m.readerSays(func(f observe.Features) bool { return f.Scan || f.Frames || f.Nodes },
 		"there is no PAGEMAP_SCAN (Linux 6.7), frames are hidden, and move_pages does not tell")
 }
 
@@ -172,7 +172,7 @@ func (m *machine) trueWords() string {
 }
 
 func (m *machine) query() string {
-	return m.readerSays(func(f vmspace.Features) bool { return f.Query }, "the ioctl PROCMAP_QUERY fails")
+	return m.readerSays(func(f observe.Features) bool { return f.Query }, "the ioctl PROCMAP_QUERY fails")
 }
 
 // answers says how a call failed: by the name of the errno, which learners meet everywhere.

@@ -10,6 +10,7 @@ import (
 
 	"cowscope/actions/feature/machinetest"
 	"cowscope/vmspace"
+	"cowscope/vmspace/observe"
 
 	"golang.org/x/sys/unix"
 )
@@ -74,12 +75,12 @@ func TestRights(t *testing.T) {
 // leaks counts what probes have not given back: their memory is the only one that no child gets.
 func leaks(t *testing.T) int {
 	t.Helper()
-	reader, err := vmspace.NewReader(vmspace.Options{NoFrames: true, SmallMappings: 1 << 20, SmallPages: 1 << 40})
+	reader, err := observe.NewReader(observe.Options{NoFrames: true, SmallMappings: 1 << 20, SmallPages: 1 << 40})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer reader.Close()
-	s, err := reader.Read([]vmspace.Member{{Label: "p1", PID: os.Getpid()}})
+	s, err := reader.Observe(t.Context(), []vmspace.Member{{Label: "p1", PID: os.Getpid()}}, observe.Scope{})
 	if err != nil || s.Processes[0].Err != "" {
 		t.Fatal(err, s.Processes[0].Err)
 	}

@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"strings"
 
-	"cowscope/vmspace"
+	"cowscope/vmspace/observe"
 
 	"golang.org/x/sys/unix"
 )
@@ -58,7 +58,7 @@ func (m *machine) zram() string {
 		}
 	}
 	// Who may see frames is who may call swapon(2).
-	return m.readerSays(func(f vmspace.Features) bool { return f.Frames }, "swapon needs CAP_SYS_ADMIN in the first user namespace")
+	return m.readerSays(func(f observe.Features) bool { return f.Frames }, "swapon needs CAP_SYS_ADMIN in the first user namespace")
 }
 
 // reservable maps 1 TiB and touches none of it.

@@ -1,0 +1,324 @@
+package observe
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/bits"
+	"os"
+	"slices"
+	"strconv"
+	"sync"
+
+	"cowscope/vmspace"
+	"cowscope/vmspace/procfs"
+
+	"golang.org/x/sys/unix"
+)
+
+// Rules of this file: a Reader turns /proc into snapshots and keeps what makes the next one cheap. It never writes, never
+// attaches, and never reads bytes but in Peek. What one process will not tell becomes that process's Err; an error of Observe
+// means that the Reader itself cannot go on.
+
+// Reader reads the address spaces of a family of processes. It may be used from several goroutines, one at a time gets in.
+type Reader struct {
+	mu       sync.Mutex
+	opt      Options
+	features Features
+	pages    pageReader
+	kpage    *kpage
+	query    querier
+	crew     []worker // those who share large spaces, the first with pages and query from above
+	procs    map[int]*procFiles
+	text     []byte            // scratch for maps and smaps
+	mappings []vmspace.Mapping // scratch
+	found    []vmspace.Mapping // scratch
+	held     []*reading        // scratch
+	core     []vmspace.Range   // scratch
+	runs     []vmspace.Run     // scratch
+	blanks   []*batch          // scratch
+	smaps    procfs.SmapsParser
+	last     *vmspace.Snapshot // what was given last
+	ctx      context.Context   // of the reading under way
+	budget   int               // frames that may still be looked up for this snapshot
+}
+
+// maxOpen bounds the processes whose files stay open between reads.
+const maxOpen = 64
+
+// NewReader finds out what this kernel and this user allow.
+func NewReader(o Options) (*Reader, error) {
+	r := &Reader{ctx: context.Background(), opt: o.withDefaults(), procs: map[int]*procFiles{}}
+	size := uint64(unix.Getpagesize())
+	r.pages = pageReader{size: size, shift: uint8(bits.TrailingZeros64(size)), slice: make([]region, scanSlice)}
+	r.pages.pace.gentle = o.Gentle
+	r.pages.stopped = r.stopped
+	self, err := openProc(selfPID())
+	if err == nil {
+		err = self.need(&self.maps, "maps")
+	}
+	if err == nil {
+		err = self.need(&self.pagemap, "pagemap")
+	}
+	if err != nil {
+		self.close()
+		return nil, fmt.Errorf("cowscope cannot read its own address space in /proc: %w", err)
+	}
+	defer self.close()
+	if !o.NoScan {
+		r.pages.mask = probeScan(self.pagemap, size, r.pages.slice)
+	}
+	if !o.NoFrames {
+		r.pages.zeroFrame = findZeroFrame(self.pagemap, size)
+		r.pages.frames = r.pages.zeroFrame != 0
+	}
+	if r.pages.frames && !o.NoKPage {
+		r.kpage = openKPage()
+	}
+	t, err := believe(self.pagemap, size, r.pages.mask, r.pages.slice, r.pages.frames, r.kpage)
+	if err != nil {
+		r.kpage.close()
+		return nil, err
+	}
+	r.pages.lies, r.pages.mask = ^t.word, t.scan
+	if r.kpage != nil {
+		r.kpage.kept = t.kflags
+	}
+	r.pages.nodes = r.pages.mask == 0 && !r.pages.frames && !o.NoNodes && probeNodes(size)
+	r.features = Features{
+		Nodes:      r.pages.nodes,
+		Distrusted: t.distrust,
+		Scan:       r.pages.mask != 0, Query: !o.NoQuery && r.query.probe(self.maps), Frames: r.pages.frames,
+		KPage: r.kpage != nil, Guard: r.pages.mask&vmspace.ScanGuard != 0,
+	}
+	return r, nil
+}
+
+// selfPID is the number of this process in /proc, which may be that of another PID namespace.
+func selfPID() int {
+	if to, err := os.Readlink("/proc/self"); err == nil {
+		if pid, err := strconv.Atoi(to); err == nil {
+			return pid
+		}
+	}
+	return os.Getpid()
+}
+
+// findZeroFrame reads a fresh page of our own, which maps the zero page, and looks up its frame: 0 where frames are hidden.
+func findZeroFrame(pagemap int, size uint64) uint64 {
+	b, err := unix.Mmap(-1, 0, int(size), unix.PROT_READ, unix.MAP_PRIVATE|unix.MAP_ANON)
+	if err != nil {
+		return 0
+	}
+	defer unix.Munmap(b)
+	if b[0] != 0 {
+		return 0
+	}
+	return pageWord(pagemap, addressOf(b), size) & vmspace.WordFrame
+}
+
+// Features says what the Reader may use.
+func (r *Reader) Features() Features { return r.features }
+
+// Close gives the open files back.
+func (r *Reader) Close() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for pid, f := range r.procs {
+		f.close()
+		delete(r.procs, pid)
+	}
+	r.kpage.close()
+	r.kpage, r.last, r.features.KPage = nil, nil, false
+	return nil
+}
+
+// reading is one process on its way into a snapshot.
+type reading struct {
+	vmspace.Member
+	files   *procFiles
+	prev    *vmspace.Process // what to share with; nil where nothing is known of this process
+	stat    procfs.Stat
+	err     error
+	full    bool
+	maps    vmspace.List[vmspace.Mapping]
+	changed []vmspace.Range // where the list of mappings differs from that of prev
+	windows []vmspace.Range // what of the pages was read, of a space not read in full
+	fresh   []vmspace.Run   // the pages that were read
+	pages   vmspace.List[vmspace.Run]
+	final   vmspace.List[vmspace.Run] // pages once the relatives were looked at
+	unsure  []vmspace.Range           // where the mappings changed while they were read
+}
+
+// Observe reads the address spaces of a family. may is what can be other than in the snapshot that was given last: what cannot be is taken from
+// there. What is as it was is shared with it: a process in which nothing changed is the same *Process, and if nothing changed at all
+// the very snapshot is given again. What one process will not tell is in its Err. A reading that is no longer wanted ends with the
+// error of ctx; it asks every few hundred microseconds.
+func (r *Reader) Observe(ctx context.Context, family []vmspace.Member, may Scope) (*vmspace.Snapshot, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.ctx = ctx
+	all := r.read(family, may)
+	if err := r.stopped(); err != nil {
+		return nil, err
+	}
+	return r.finish(r.last, all), nil
+}
+
+// read reads as little as it can.
+func (r *Reader) read(family []vmspace.Member, may Scope) []*reading {
+	spans := spansOf(may.touched, r.pages.size)
+	known := may.known && r.last != nil && sameFamily(r.last, family)
+	if known && may.held != nil && r.features.Query {
+		all := r.hold(r.last, may)
+		if all != nil && r.glance(all, spans, may) {
+			return all
+		}
+		known = false
+	}
+	all := r.begin(r.last, family)
+	if !known || !r.partial(all, spans) {
+		r.wholly(all)
+	}
+	return all
+}
+
+// stopped is the error of a reading that is no longer wanted.
+func (r *Reader) stopped() error { return r.ctx.Err() }
+
+// begin looks at every process: who is there, and in what state.
+func (r *Reader) begin(prev *vmspace.Snapshot, family []vmspace.Member) []*reading {
+	r.budget = r.opt.KPageBudget
+	r.startCost()
+	all := make([]*reading, 0, len(family))
+	for _, m := range family {
+		g := &reading{Member: m}
+		if prev != nil {
+			g.prev = prev.Process(m.Label)
+		}
+		g.files, g.stat, g.err = r.open(m.PID)
+		switch {
+		case g.err != nil && gone(g.err):
+			g.stat, g.err = procfs.Stat{State: vmspace.Gone}, errors.New(errGone)
+		case g.err == nil && g.stat.State >= vmspace.Zombie:
+			g.err = errors.New(errZombie)
+		}
+		// The same label may by now be another process.
+		if g.prev != nil && (g.prev.PID != m.PID || g.stat.State != vmspace.Gone && g.prev.Started != g.stat.StartTime) {
+			g.prev = nil
+		}
+		all = append(all, g)
+	}
+	for pid, f := range r.procs {
+		if !slices.ContainsFunc(family, func(m vmspace.Member) bool { return m.PID == pid }) {
+			f.close()
+			delete(r.procs, pid)
+		}
+	}
+	return all
+}
+
+// open gives the files of a process and its stat, opening anew what belonged to an earlier process of the same number.
+func (r *Reader) open(pid int) (*procFiles, procfs.Stat, error) {
+	if f := r.procs[pid]; f != nil {
+		if st, err := f.readStat(); err == nil {
+			return f, st, nil
+		}
+		f.close()
+		delete(r.procs, pid)
+	}
+	f, err := openProc(pid)
+	var st procfs.Stat
+	if err == nil {
+		st, err = f.readStat()
+	}
+	if err != nil {
+		f.close()
+		return nil, st, err
+	}
+	r.procs[pid] = f
+	return f, st, nil
+}
+
+// readFull reads mappings and pages of all those marked full, then looks for frames that relatives share.
+func (r *Reader) readFull(all []*reading) {
+	for _, g := range all {
+		if g.full && g.err == nil {
+			g.err = r.readSpace(g)
+		}
+		if g.err != nil && g.stat.State < vmspace.Zombie {
+			r.lookAgain(g)
+		}
+		if g.err != nil {
+			g.maps, g.pages, g.fresh, g.unsure = vmspace.List[vmspace.Mapping]{}, vmspace.List[vmspace.Run]{}, nil, nil
+		}
+	}
+}
+
+// lookAgain finds out whether a process that could not be read died between the look at it and the reading.
+func (r *Reader) lookAgain(g *reading) {
+	switch _, st, err := r.open(g.PID); {
+	case err != nil && gone(err):
+		g.stat, g.err = procfs.Stat{State: vmspace.Gone}, errors.New(errGone)
+	case err == nil && st.State >= vmspace.Zombie:
+		g.stat, g.err = st, errors.New(errZombie)
+	case err == nil && gone(g.err):
+		g.err = errors.New(errNoSpace)
+	}
+}
+
+// finish compares relatives, shares what is as it was, and makes the snapshot.
+func (r *Reader) finish(prev *vmspace.Snapshot, all []*reading) *vmspace.Snapshot {
+	r.compareFamily(all)
+	s := &vmspace.Snapshot{PageSize: r.pages.size, Frames: r.pages.frames}
+	same := prev != nil && prev.PageSize == s.PageSize && prev.Frames == s.Frames && len(prev.Processes) == len(all)
+	for i, g := range all {
+		p := g.process(s.PageSize)
+		s.Processes = append(s.Processes, p)
+		same = same && prev.Processes[i] == p
+	}
+	if same {
+		s = prev
+	}
+	r.last = s
+	for pid, f := range r.procs {
+		if len(r.procs) <= maxOpen {
+			break
+		}
+		f.close()
+		delete(r.procs, pid)
+	}
+	return s
+}
+
+// residentOf adds up what smaps counted, where it was read. The counters of /proc/PID/stat are kept per CPU and lag behind by up to
+// some dozen pages a CPU (Documentation/filesystems/proc.rst), which in a small space is everything.
+func residentOf(maps vmspace.List[vmspace.Mapping]) (rss uint64, ok bool) {
+	for _, m := range maps.All() {
+		if m.Smaps == nil {
+			return 0, false
+		}
+		rss += m.Smaps.Rss
+	}
+	return rss, maps.Len() > 0
+}
+
+// process makes the Process, or gives the one from before where nothing is new.
+func (g *reading) process(pageSize uint64) *vmspace.Process {
+	p := &vmspace.Process{Member: g.Member, State: g.stat.State, MinorFlt: g.stat.MinorFlt, MajorFlt: g.stat.MajorFlt,
+		RSS: g.stat.RSSPages * pageSize, Started: g.stat.StartTime, Mappings: g.maps, Pages: g.pages, Changed: g.unsure, Shift: vmspace.ShiftOf(pageSize)}
+	if rss, ok := residentOf(g.maps); ok {
+		p.RSS = rss
+	}
+	if g.err != nil {
+		p.Err = reason(g.err)
+	}
+	if o := g.prev; o != nil && o.Mappings.Same(p.Mappings) && o.Pages.Same(p.Pages) {
+		q := *p
+		q.Mappings, q.Pages = o.Mappings, o.Pages
+		if o.SameHead(&q) {
+			return o
+		}
+	}
+	return p
+}

@@ -1,0 +1,76 @@
+package observe
+
+import (
+	"slices"
+
+	"cowscope/vmspace"
+)
+
+// Rules of this file: runs are kept as long as they can be, whatever the way they were read: so that two snapshots of the same
+// pages hold the same runs. Pure.
+
+// normalRuns splits runs where a mapping begins and joins neighbours that are more of the same.
+func normalRuns(runs []vmspace.Run, maps vmspace.List[vmspace.Mapping]) []vmspace.Run {
+	if len(runs) == 0 {
+		return nil
+	}
+	out := make([]vmspace.Run, 0, len(runs))
+	at := maps.Walk(runs[0].Start)
+	for _, r := range runs {
+		for r.Pages > 0 {
+			for at.Item() != nil && at.Item().End <= r.Start {
+				at.Next()
+			}
+			m := at.Item()
+			if m == nil || m.Start >= r.Bounds().End {
+				out = appendRun(out, r, true)
+				break
+			}
+			end := min(m.End, r.Bounds().End)
+			if m.Start > r.Start {
+				end = m.Start
+			}
+			out = appendRun(out, r.Clip(vmspace.Range{Start: r.Start, End: end}), r.Start == m.Start)
+			r = r.Clip(vmspace.Range{Start: end, End: r.Bounds().End})
+		}
+	}
+	return out
+}
+
+// appendRun appends r, or lengthens the last run by it where that is more of the same and no mapping begins in between.
+func appendRun(runs []vmspace.Run, r vmspace.Run, begins bool) []vmspace.Run {
+	if n := len(runs); n > 0 && !begins && runs[n-1].Bounds().End == r.Start && runs[n-1].Extends(r) {
+		runs[n-1].Pages += r.Pages
+		return runs
+	}
+	return append(runs, r)
+}
+
+// spliceRuns puts fresh in the place of what old has in the windows. Where that changes nothing, old itself comes back.
+func spliceRuns(old vmspace.List[vmspace.Run], windows []vmspace.Range, fresh []vmspace.Run, maps vmspace.List[vmspace.Mapping]) vmspace.List[vmspace.Run] {
+	for _, w := range windows {
+		n := 0
+		for n < len(fresh) && fresh[n].Start < w.End {
+			n++
+		}
+		lo, hi := old.Overlap(w.Widen(1, 1)) // with the neighbours, that they may be joined
+		was := old.View(lo, hi)
+		now := make([]vmspace.Run, 0, n+2)
+		for _, r := range was {
+			if r.Start < w.Start {
+				now = append(now, r.Clip(vmspace.Range{Start: r.Start, End: w.Start}))
+			}
+		}
+		now = append(now, fresh[:n]...)
+		for _, r := range was {
+			if end := r.Bounds().End; end > w.End {
+				now = append(now, r.Clip(vmspace.Range{Start: max(r.Start, w.End), End: end}))
+			}
+		}
+		if now = normalRuns(now, maps); !slices.Equal(was, now) {
+			old = old.Splice(lo, hi, now)
+		}
+		fresh = fresh[n:]
+	}
+	return old
+}
