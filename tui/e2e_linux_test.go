@@ -48,20 +48,20 @@ var build = sync.OnceValues(func() (string, error) {
 	return bin, nil
 })
 
-// server is the test program of package main, which runs many command lines (package runtest).
+// server is the test program of package cli, which runs many command lines (package runtest).
 func server(t *testing.T) string {
 	t.Helper()
 	if bin := os.Getenv("COWSCOPE_SERVER"); bin != "" {
 		return bin
 	}
 	if os.Getenv("COWSCOPE_BIN") != "" {
-		t.Skip("needs COWSCOPE_SERVER, the test program of package main, beside COWSCOPE_BIN")
+		t.Skip("needs COWSCOPE_SERVER, the test program of package cli, beside COWSCOPE_BIN")
 	}
 	bin := filepath.Join(filepath.Dir(program(t)), "server")
 	if _, err := os.Stat(bin); err == nil {
 		return bin
 	}
-	if out, err := exec.Command("go", "test", "-c", "-o", bin, "cowscope").CombinedOutput(); err != nil {
+	if out, err := exec.Command("go", "test", "-c", "-o", bin, "cowscope/tui/cli").CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
 	return bin

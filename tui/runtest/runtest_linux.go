@@ -145,12 +145,12 @@ func (s *server) run(l Line) (Result, error) {
 func (s *server) end() error {
 	err := errors.Join(s.requests.Close(), s.cmd.Wait(), s.replies.Close())
 	if s.past.Len() > 0 {
-		err = errors.Join(err, fmt.Errorf("went past the writers of main.go: %.2000q", s.past.String()))
+		err = errors.Join(err, fmt.Errorf("went past the writers of package cli: %.2000q", s.past.String()))
 	}
 	return err
 }
 
-// Each runs do for each of all, two at a time, with a server of its own for each of the two; bin is the test program of package main. do is
+// Each runs do for each of all, two at a time, with a server of its own for each of the two; bin is the test program of package cli. do is
 // given a function that runs a command line.
 func Each[T any](t *testing.T, bin string, all []T, do func(x T, run func(Line) Result)) {
 	t.Helper()

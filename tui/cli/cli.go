@@ -1,0 +1,119 @@
+// Package cli is the command line: the flags and the help of every command, and its exit status. A subcommand is a file, and a line in the
+// table below.
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"cowscope/actions"
+	"cowscope/tui"
+	"cowscope/vmspace/printable"
+
+	"github.com/spf13/cobra"
+)
+
+const version = "0.1.0"
+
+// The exit statuses, beside 0.
+const (
+	exitFailed = 1 // an expectation of a script failed, or a process could not be read
+	exitUsage  = 2 // a mistake on the command line or in a script, or a screen that cannot be used
+	exitStart  = 3 // the subject cannot be started
+)
+
+// All that is written goes through these two, but for the screen, which draws cells of its own.
+var (
+	stdout = printable.NewWriter(os.Stdout)
+	stderr = printable.NewWriter(os.Stderr)
+)
+
+// Run runs a command line, and gives its exit status.
+func Run(args []string) int {
+	c := command()
+	c.SetArgs(args)
+	var err error
+	if len(args) > 0 && strings.HasPrefix(args[0], cobra.ShellCompRequestCmd) {
+		// Completion is off, and cobra's hidden command for it writes to standard error past our writer.
+		err = fmt.Errorf("unknown command %q for %q", args[0], c.Name())
+	} else {
+		err = c.Execute()
+	}
+	if err != nil {
+		fmt.Fprintln(stderr, "cowscope:", err)
+	}
+	if err = errors.Join(err, stdout.Flush(), stderr.Flush()); err != nil {
+		return status(err)
+	}
+	return 0
+}
+
+// statusError is an error with an exit status of its own.
+type statusError struct {
+	status int
+	error
+}
+
+// flagError is a mistake on the command line, in one line whatever was given there.
+type flagError struct{ error }
+
+func (e flagError) Error() string { return printable.Line(e.error.Error()) }
+func (e flagError) Unwrap() error { return e.error }
+
+// status is the exit status that an error calls for.
+func status(err error) int {
+	var start *actions.StartError
+	var own statusError
+	var ended tui.SignalError
+	switch {
+	case errors.As(err, &start):
+		return exitStart
+	case errors.As(err, &own):
+		return own.status
+	case errors.As(err, &ended):
+		return ended.Status()
+	}
+	return exitUsage
+}
+
+// subcommands are all but the chapters of the manual.
+var subcommands = []func() *cobra.Command{
+	func() *cobra.Command { return labCommand("lab") },
+	lessonCommand,
+	demoCommand,
+	execCommand,
+	snapshotCommand,
+	doctorCommand,
+	replayCommand,
+}
+
+// command is the program's command with all below it.
+func command() *cobra.Command {
+	c := labCommand("cowscope")
+	c.Version = version
+	c.SilenceErrors = true
+	c.SetOut(stdout)
+	c.SetErr(stderr)
+	c.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return flagError{err} })
+	c.CompletionOptions.DisableDefaultCmd = true
+	for _, sub := range subcommands {
+		c.AddCommand(sub())
+	}
+	for _, t := range tui.Topics {
+		c.AddCommand(topicCommand(t))
+	}
+	return c
+}
+
+// topicCommand is a chapter of the manual: cowscope help keys.
+func topicCommand(t tui.Topic) *cobra.Command {
+	c := &cobra.Command{Use: t.Name, Short: t.About}
+	c.SetHelpFunc(func(*cobra.Command, []string) {
+		if err := t.Write(stdout); err != nil {
+			fmt.Fprintln(stderr, "cowscope:", err)
+		}
+	})
+	return c
+}

@@ -1,0 +1,237 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"cowscope/tui/runtest"
+	"cowscope/vmspace/printable"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// As a process of its own, this test program is cowscope, or serves many command lines.
+func TestMain(m *testing.M) {
+	switch os.Getenv("COWSCOPE_ROLE") {
+	case "cowscope":
+		os.Exit(Run(os.Args[1:]))
+	case "server":
+		err := runtest.Serve(func(args []string, out, errs io.Writer) int {
+			stdout, stderr = printable.NewWriter(out), printable.NewWriter(errs)
+			return Run(args)
+		})
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+// hostile is everything that a terminal obeys, reorders, hides or shows as the beginning of a line. No NUL: arguments and names of files
+// cannot hold one.
+const hostile = "A\nFORGED\r\tB\x1b]0;PWN\x07\x1b[66666t\x9b66666t\u009b66666t\x7f\u202e\u2066\u2028\u200b\ue000\U000e0041\xff"
+
+// harmless says where a text holds what a terminal would obey, or a line that a stranger wrote; "" where it is well.
+func harmless(out string) string {
+	for line := range strings.SplitSeq(out, "\n") {
+		if strings.HasPrefix(strings.TrimSpace(line), "FORGED") {
+			return fmt.Sprintf("a line of a stranger's: %q", line)
+		}
+		for i, r := range line {
+			if r != '\t' && (!unicode.IsPrint(r) || r == utf8.RuneError && !strings.HasPrefix(line[i:], "\ufffd")) {
+				return fmt.Sprintf("%U in %q", r, line[max(0, i-40):min(len(line), i+10)])
+			}
+		}
+	}
+	return ""
+}
+
+// script is what cowscope is given to read.
+const script = "file f 1p\nmmap 1p r private file=f\n"
+
+// said runs cowscope in dir and gives all that it wrote.
+func said(t *testing.T, dir string, env []string, args ...string) string {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithTimeout(context.Background(), time.Minute)
+	defer stop()
+	cmd := exec.CommandContext(ctx, self, args...)
+	cmd.Dir = dir
+	cmd.Env = append(append(os.Environ(), "COWSCOPE_ROLE=cowscope"), env...)
+	cmd.Stdin = strings.NewReader(script)
+	out, err := cmd.CombinedOutput()
+	var exit *exec.ExitError
+	if ctx.Err() != nil || err != nil && !errors.As(err, &exit) {
+		t.Errorf("%q: %v %v", args, err, ctx.Err())
+	}
+	return string(out)
+}
+
+// commands are the command and all below it, with the words that lead there.
+func commands(c *cobra.Command, words []string) map[*cobra.Command][]string {
+	all := map[*cobra.Command][]string{c: words}
+	for _, sub := range c.Commands() {
+		for k, v := range commands(sub, append(words[:len(words):len(words)], sub.Name())) {
+			all[k] = v
+		}
+	}
+	return all
+}
+
+// Whatever stands on the command line: every argument and every flag of every command, a flag that there is not, as names of files of every
+// kind and of none. What is said of it is printable, and in lines of cowscope's own.
+func TestHostileArguments(t *testing.T) {
+	if testing.Short() {
+		t.Skip("needs more time than -short gives")
+	}
+	root := command()
+	root.InitDefaultHelpCmd()
+	var lines [][]string
+	for c, words := range commands(root, nil) {
+		line := func(more ...string) { lines = append(lines, append(words[:len(words):len(words)], more...)) }
+		for _, name := range []string{hostile, "file" + hostile, "file" + hostile + ".md", "folder" + hostile, "closed" + hostile, "./file" + hostile + "/x"} {
+			line(name)
+			line("--", name)
+			each := func(f *pflag.Flag) {
+				line("--"+f.Name+"="+name, "file"+hostile) // with an argument, since some flags are looked at only then
+				if name == hostile {
+					line("--" + f.Name + "=" + name)
+				}
+			}
+			c.InheritedFlags().VisitAll(each)
+			c.LocalFlags().VisitAll(each)
+		}
+		line("--" + hostile)
+		line("--=" + hostile)
+		line("-" + hostile)
+		line("-\x9b")
+		line("one"+hostile, "two"+hostile)
+	}
+	lines = append(lines, []string{"__complete", hostile, ""}, []string{"__complete", "--" + hostile}, []string{"demo", "--all", "--steady", "--record-dir", "file" + hostile})
+	if len(lines) < 500 {
+		t.Fatalf("only %d command lines", len(lines))
+	}
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	runtest.Each(t, self, lines, func(line []string, run func(runtest.Line) runtest.Result) {
+		dir := t.TempDir()
+		litter(t, dir)
+		r := run(runtest.Line{Args: line, Stdin: script, Dir: dir})
+		if why := harmless(r.Out) + harmless(r.Err); why != "" {
+			t.Errorf("%q: %s", line, why)
+		}
+	})
+}
+
+// litter makes files whose names and contents are hostile.
+func litter(t *testing.T, dir string) {
+	t.Helper()
+	if err := errors.Join(os.WriteFile(filepath.Join(dir, "file"+hostile), []byte(hostile), 0o600),
+		os.WriteFile(filepath.Join(dir, "file"+hostile+".md"), []byte(hostile), 0o600),
+		os.WriteFile(filepath.Join(dir, "closed"+hostile), nil, 0), os.Mkdir(filepath.Join(dir, "folder"+hostile), 0o700)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// inTurn runs do for each, two at a time.
+func inTurn[T any](t *testing.T, all []T, do func(T)) {
+	t.Helper()
+	var g sync.WaitGroup
+	next := make(chan T)
+	for range 2 {
+		g.Go(func() {
+			for x := range next {
+				do(x)
+			}
+		})
+	}
+	for _, x := range all {
+		next <- x
+	}
+	close(next)
+	g.Wait()
+}
+
+// Whatever stands in the environment.
+func TestHostileEnvironment(t *testing.T) {
+	if testing.Short() {
+		t.Skip("needs more time than -short gives")
+	}
+	dir := t.TempDir()
+	litter(t, dir)
+	place := filepath.Join(dir, "folder"+hostile)
+	state := filepath.Join(place, "cowscope")
+	values := []string{hostile, place, filepath.Join(place, "none"), filepath.Join(dir, "file"+hostile), "zh" + hostile}
+	names := []string{"HOME", "XDG_STATE_HOME", "TMPDIR", "XDG_RUNTIME_DIR", "TERM", "SHELL", "LANG", "LC_ALL", "NO_COLOR", "USER"}
+	damaged := []func() error{
+		func() error { return nil },
+		func() error { return os.Mkdir(state, 0o700) },
+		func() error { return os.WriteFile(filepath.Join(state, "progress.json"), []byte(hostile), 0o600) },
+		func() error {
+			return os.WriteFile(filepath.Join(state, "progress.json"), []byte(`{"version":1,"lessons":{"`+`\u202e`+`":[-1]}}`), 0o600)
+		},
+		func() error { return os.Remove(filepath.Join(state, "progress.json")) },
+		func() error { return os.Mkdir(filepath.Join(state, "progress.json"), 0o700) },
+	}
+	for _, damage := range damaged {
+		if err := damage(); err != nil {
+			t.Fatal(err)
+		}
+		var lines [][2]string
+		for _, name := range names {
+			for _, v := range values {
+				lines = append(lines, [2]string{name, v})
+			}
+		}
+		inTurn(t, lines, func(v [2]string) {
+			for _, line := range [][]string{{"exec"}, {"lesson", "list"}, {"lesson"}, {"lab"}, {"doctor"}} {
+				if line[0] == "doctor" && v[0] != "TMPDIR" && v[0] != "USER" {
+					continue // it tries every feature, which takes its time
+				}
+				env := []string{v[0] + "=" + v[1]}
+				if v[0] == "HOME" {
+					env = append(env, "XDG_STATE_HOME=")
+				}
+				if why := harmless(said(t, dir, env, line...)); why != "" {
+					t.Errorf("%q %q: %s", v, line, why)
+				}
+			}
+		})
+		names, values = []string{"XDG_STATE_HOME"}, []string{place} // where the damage is
+	}
+}
+
+// The cursor sequences of the progress, and nothing else, pass as they are.
+func TestWriters(t *testing.T) {
+	root := command()
+	if root.OutOrStdout() != stdout || root.ErrOrStderr() != stderr {
+		t.Error("cobra writes somewhere else")
+	}
+	var out bytes.Buffer
+	root.SetOut(&out)
+	root.SetErr(&out)
+	root.SetArgs([]string{"exec", "--" + hostile})
+	if err := root.Execute(); err == nil || harmless(err.Error()) != "" || strings.Contains(err.Error(), "\n") || status(err) != exitUsage {
+		t.Errorf("%q", err)
+	}
+}

@@ -1,0 +1,82 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	"cowscope/tui"
+
+	"github.com/charmbracelet/x/term"
+	"github.com/spf13/cobra"
+)
+
+func demoCommand() *cobra.Command {
+	var o tui.DemoOptions
+	var all bool
+	var dir string
+	c := &cobra.Command{
+		Use:   "demo [NAME|FILE]",
+		Short: "a script drives the real screen, at the pace of a person",
+		Long: "demo plays a demo: one that cowscope brings along, by its name, or a file of one's own. Space stops it and lets it go on, q leaves.\n" +
+			"A recording or a picture needs no terminal: where there is none, or with --size or --steady, the demo is drawn unseen and without\n" +
+			"waiting; the recording has the script's pace.\n" +
+			"Exit status: 0; 1 when an expectation of the demo does not hold or it could not come to its end; 2 when there is no such demo or it\n" +
+			"is broken; 3 when no subject can be started.",
+		Example: "  cowscope demo list\n" +
+			"  cowscope demo cow --record cow.cast --size 120x36\n" +
+			"  cowscope demo cow --steady --still cow.svg\n" +
+			"  cowscope demo --all --steady --record-dir casts",
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			switch {
+			case all && (len(args) > 0 || dir == "" || o.Record != "" || o.Still != ""):
+				return errors.New("--all goes with --record-dir DIR, and with no NAME, no --record and no --still")
+			case !all && dir != "":
+				return errors.New("--record-dir goes with --all; --record FILE is for one demo")
+			case all:
+				return demoStatus(tui.RecordDemos(dir, o, func(line string) { fmt.Fprintln(stdout, line) }))
+			case len(args) == 0:
+				return errors.New("demo needs a NAME or a FILE: cowscope demo list tells what there is")
+			}
+			return runDemo(args[0], o)
+		},
+	}
+	f := c.Flags()
+	sessionFlags(f, &o.Options)
+	screenFlags(f, &o.ScreenOptions)
+	outputFlags(f, &o.Output)
+	f.StringVar(&o.Save, "save", "", saveHelp)
+	o.Program = version
+	f.Var((*sizeFlag)(&o.Size), "size", "size of the screen of a recording or a picture; left out, the demo's own")
+	f.BoolVar(&o.Steady, "steady", false, "stand-ins for process ids and frame numbers, and the script's time: the same files in every run")
+	f.BoolVar(&o.Fast, "fast", false, "without pauses")
+	f.BoolVar(&all, "all", false, "record all demos that cowscope brings along")
+	f.StringVar(&dir, "record-dir", "", "directory for the recordings of --all")
+	c.AddCommand(&cobra.Command{Use: "list", Short: "the demos that cowscope brings along", Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			return tui.WriteDemos(stdout, term.IsTerminal(os.Stdout.Fd()))
+		}})
+	return c
+}
+
+func runDemo(name string, o tui.DemoOptions) error {
+	d, err := tui.FindDemo(name)
+	if err != nil {
+		return err
+	}
+	if why, err := d.Missing(); err != nil || why != "" {
+		fmt.Fprintln(stderr, "cowscope:", why)
+		return err
+	}
+	return demoStatus(tui.RunDemo(d, o))
+}
+
+// demoStatus gives the error of a demo that went another way its exit status.
+func demoStatus(err error) error {
+	var wrong tui.DemoError
+	if errors.As(err, &wrong) {
+		return statusError{exitFailed, err}
+	}
+	return err
+}

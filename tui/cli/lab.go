@@ -1,0 +1,29 @@
+package cli
+
+import (
+	"cowscope/tui"
+
+	"github.com/spf13/cobra"
+)
+
+// labCommand is the lab, by itself and as a subcommand.
+func labCommand(use string) *cobra.Command {
+	var o tui.LabOptions
+	c := &cobra.Command{
+		Use:          use,
+		Short:        "a terminal laboratory for virtual memory",
+		Long:         "cowscope opens a screen on a fresh subject process: keystrokes make it mmap, mprotect, read, write, execute, fork and\nmunmap; the screen shows, from /proc, the mappings, the protections and the copy-on-write state of every page.",
+		Args:         cobra.NoArgs,
+		SilenceUsage: true,
+		RunE:         func(*cobra.Command, []string) error { return tui.RunLab(o) },
+	}
+	f := c.Flags()
+	sessionFlags(f, &o.Options)
+	screenFlags(f, &o.ScreenOptions)
+	outputFlags(f, &o.Output)
+	f.StringVar(&o.Save, "save", "", saveHelp)
+	f.StringVar(&o.From, "from", "", "first run the commands of this saved session again, and say where the kernel answers differently")
+	f.IntVar(&o.Until, "until", -1, "with --from: up to this step; left out, all of them")
+	o.Program, o.Out = version, stdout
+	return c
+}

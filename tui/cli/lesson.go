@@ -1,0 +1,109 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"cowscope/actions/lesson"
+	"cowscope/tui"
+	"cowscope/vmspace/printable"
+
+	"github.com/charmbracelet/x/term"
+	"github.com/spf13/cobra"
+)
+
+func lessonCommand() *cobra.Command {
+	var o tui.LabOptions
+	var language string
+	c := &cobra.Command{
+		Use:   "lesson [NAME|FILE.md]",
+		Short: "a walkthrough on the live kernel: text beside the lab",
+		Long: "lesson opens a lesson: one that cowscope brings along, by its name, or a file of one's own. Without a name it goes on where you\n" +
+			"left off. Exit status: 0; 2 when there is no such lesson or its file is broken; 3 when no subject can be started.",
+		Example: "  cowscope lesson list\n" +
+			"  cowscope lesson check one-page\n" +
+			"  cowscope lesson new my-lesson && cowscope lesson check my-lesson.md",
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			l, progress, err := openLesson(language, args)
+			if err != nil {
+				return err
+			}
+			return tui.RunLesson(l, progress, o)
+		},
+	}
+	sessionFlags(c.Flags(), &o.Options)
+	screenFlags(c.Flags(), &o.ScreenOptions)
+	outputFlags(c.Flags(), &o.Output)
+	c.Flags().StringVar(&o.Save, "save", "", saveHelp)
+	o.Program = version
+	c.PersistentFlags().StringVar(&language, "language", lesson.Language(os.Getenv), "en or zh-CN")
+	c.AddCommand(
+		&cobra.Command{Use: "list", Short: "the lessons in the order in which they build on each other", Args: cobra.NoArgs,
+			RunE: func(*cobra.Command, []string) error {
+				return lesson.WriteList(stdout, language, progressOrNone(), term.IsTerminal(os.Stdout.Fd()))
+			}},
+		&cobra.Command{Use: "check [NAME|FILE.md…]", Short: "run lessons headless on this kernel and prove every step",
+			RunE: func(_ *cobra.Command, args []string) error { return checkLessons(language, args) }},
+		&cobra.Command{Use: "new NAME", Short: "write NAME.md, a lesson to begin with", Args: cobra.ExactArgs(1),
+			RunE: func(_ *cobra.Command, args []string) error { return newLesson(args[0]) }},
+		&cobra.Command{Use: "format", Short: "how a lesson is written, for authors", Args: cobra.NoArgs,
+			RunE: func(*cobra.Command, []string) error {
+				_, err := io.WriteString(stdout, lesson.Format)
+				return err
+			}})
+	return c
+}
+
+// progressOrNone is where progress is kept, nil where there is no place for it.
+func progressOrNone() *lesson.Progress {
+	file, err := lesson.ProgressFile()
+	if err != nil {
+		return nil
+	}
+	return lesson.ProgressAt(file)
+}
+
+// openLesson finds the lesson that the arguments name; without one, the first that is not done.
+func openLesson(language string, args []string) (*lesson.Lesson, *lesson.Progress, error) {
+	progress := progressOrNone()
+	if len(args) == 0 {
+		name, err := lesson.NextOf(language, progress)
+		if err != nil {
+			return nil, nil, err
+		}
+		args = []string{name}
+	}
+	l, err := lesson.Find(language, args[0])
+	if err != nil {
+		return nil, nil, err
+	}
+	if why, err := l.Missing(); err != nil || why != "" {
+		return nil, nil, errors.Join(err, fmt.Errorf("%s cannot run here: %s", printable.Name(args[0]), why))
+	}
+	return l, progress, nil
+}
+
+func checkLessons(language string, names []string) error {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	defer stop()
+	problems, err := lesson.CheckAll(ctx, stdout, language, names)
+	if err == nil && problems > 0 {
+		err = statusError{exitFailed, fmt.Errorf("%d of what the lessons say does not hold here", problems)}
+	}
+	return err
+}
+
+func newLesson(name string) error {
+	file, err := lesson.Create(name)
+	if err == nil {
+		file = printable.Name(file)
+		fmt.Fprintf(stdout, "%s is a lesson that holds: cowscope lesson %s shows it, cowscope lesson check %s proves it\n", file, file, file)
+	}
+	return err
+}
