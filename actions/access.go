@@ -41,7 +41,7 @@ func runRead(c *call) error {
 	}
 	c.settle(e)
 	if e.Done > 0 {
-		if c.Bytes, err = c.s.present(c.p, addr, min(e.Done, readLimit)); err != nil {
+		if c.Bytes, err = c.f.present(c.p, addr, min(e.Done, readLimit)); err != nil {
 			return fmt.Errorf("the bytes that %s loaded cannot be shown: %w", c.p.Label, err)
 		}
 	}
@@ -75,7 +75,8 @@ var touchAction = Action{
 		}
 		return vmspace.Load
 	},
-	reach: reaches(reachPages),
+	loadsFirst: true,
+	reach:      reaches(reachPages),
 	run: func(c *call) error {
 		r, err := c.rangeOf("range")
 		if err != nil {

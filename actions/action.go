@@ -14,8 +14,12 @@ type Action struct {
 	lang.Verb
 	// Dead says that the action makes sense when the process that it names is dead or gone.
 	Dead bool
-	// Check says that the action only looks: it is an expectation.
+	// Check says that the action only looks.
 	Check bool
+	// Expects says that it asserts something.
+	Expects bool
+	// loadsFirst says that on arm64 its store loads the byte first.
+	loadsFirst bool
 	// access is what the subject's own instruction does to memory; nil where it is a system call.
 	access func(*lang.Command) vmspace.Access
 	run    func(*call) error
@@ -109,22 +113,20 @@ func actionOf(verb string) *Action {
 
 // call is one run of an action: what it was given, and what it found out.
 type call struct {
-	s      *Session
-	p      *member // the process that acts
+	f *Family
+	doing
 	cmd    *lang.Command
 	action *Action
+	last   *history.Step // the last command that was no expectation, nil before the first
 	history.Outcome
-	args       explain.Arguments // of the command
-	ending     subject.Ending    // of the last instruction that was injected
-	names      history.Names     // after the action
-	current    string
-	touched    []observe.Touched
-	minor      uint64 // faults of the process before the action
-	major      uint64
-	opened     *explain.File // the file that an mmap opened
-	child      string        // the label of a new child
-	mapsShared uint64        // bytes of shared memory that an mmap can bring in
-	note       string        // what the action itself has to say beside the changes
+	args    explain.Arguments // of the command
+	ending  subject.Ending    // of the last instruction that was injected
+	names   history.Names     // after the action
+	current string
+	opened  *explain.File // the file that an mmap opened
+	child   string        // the label of a new child
+	removed bool          // MADV_REMOVE was asked for
+	note    string        // what the action itself has to say beside the changes
 }
 
 // touch notes that the action may have changed what lies in r, for the snapshot after it.
@@ -135,7 +137,7 @@ func (c *call) touch(r vmspace.Range) {
 // bind names a range in the process that acts.
 func (c *call) bind(name string, b history.Binding) {
 	c.names = c.names.With(c.p.Label, name, b)
-	c.s.bound++
+	c.f.bound++
 }
 
 // focus notes what the action was about, for the cursor, and that it may have changed it.

@@ -50,7 +50,7 @@ func (s *Session) Foresee(ctx context.Context, line string) (vmspace.Prediction,
 	if cmd.Process != "" {
 		label = cmd.Process
 	}
-	c := &call{s: s, cmd: cmd, names: s.names, p: s.member(label)}
+	c := &call{f: s.Family, doing: doing{p: s.member(label)}, cmd: cmd, names: s.names}
 	if c.p == nil {
 		return vmspace.Prediction{}, cmd.ErrorAt(cmd.ProcessSpan, "there is no process "+label, "there are: "+s.labels())
 	}
@@ -71,6 +71,5 @@ func AccessOf(cmd *lang.Command) (a vmspace.Access, ok bool) {
 
 // IsExpectation says whether a command asserts something.
 func IsExpectation(cmd *lang.Command) bool {
-	a := actionOf(cmd.Verb.Name)
-	return a.Check && a != &needsAction
+	return actionOf(cmd.Verb.Name).Expects
 }

@@ -23,7 +23,7 @@ var execAction = Action{
 			return err
 		}
 		c.settle(e)
-		c.s.reread(c.p)
+		c.f.reread(c.p)
 		c.everything() // the code may have stored anywhere
 		if e.Attempt != nil {
 			c.Result = history.Refused

@@ -20,7 +20,7 @@ type finding struct {
 // expectation makes the action of one form of expect.
 func expectation(form, summary string, params []lang.Param, check func(*call) (finding, error)) Action {
 	return Action{
-		Dead: true, Check: true,
+		Dead: true, Check: true, Expects: true,
 		Verb: lang.Verb{Name: "expect " + form, Summary: summary, Params: params},
 		run: func(c *call) error {
 			f, err := check(c)
@@ -71,7 +71,7 @@ func about(st *history.Step) string {
 func checkResult(c *call) (finding, error) {
 	f := finding{got: "no command yet"}
 	f.want, _ = c.cmd.Word("result")
-	if st := c.s.lastCommand(); st != nil {
+	if st := c.last; st != nil {
 		f.got, f.evidence = st.Result.String(), about(st)
 		for want := range strings.SplitSeq(f.want, "|") {
 			f.holds = f.holds || st.Result.Is(sameErrno(want))
@@ -87,7 +87,7 @@ func checkFaults(c *call) (finding, error) {
 	if asked {
 		f.want += fmt.Sprintf(", %d major", major)
 	}
-	if st := c.s.lastCommand(); st != nil {
+	if st := c.last; st != nil {
 		f.got, f.evidence = fmt.Sprintf("%d minor, %d major", st.Minor, st.Major), about(st)
 		f.holds = st.Minor == uint64(minor) && (!asked || st.Major == uint64(major))
 	}
@@ -96,9 +96,9 @@ func checkFaults(c *call) (finding, error) {
 
 func checkEnd(c *call, want string) (finding, error) {
 	label, _ := c.cmd.Word("process")
-	m := c.s.member(label)
+	m := c.f.member(label)
 	if m == nil {
-		return finding{}, c.cmd.ErrorIn("process", "there is no process "+label, "there are: "+c.s.labels())
+		return finding{}, c.cmd.ErrorIn("process", "there is no process "+label, "there are: "+c.f.labels())
 	}
 	f := finding{want: label + " " + want, got: label + " lives", holds: m.gone == want, evidence: fmt.Sprintf("process %d", m.PID)}
 	if m.gone != "" {

@@ -2,13 +2,11 @@ package actions
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"strings"
 
 	"cowscope/actions/history"
 	"cowscope/actions/lang"
-	"cowscope/actions/scratch"
 	"cowscope/vmspace/amount"
 	"cowscope/vmspace/printable"
 )
@@ -26,10 +24,10 @@ var (
 func fileVerb(v lang.Verb, run func(c *call, name string) error) Action {
 	return Action{Verb: v, Dead: true, run: func(c *call) error {
 		name, _ := c.cmd.Word("file")
-		c.touched = c.s.everywhere()
+		c.touched = c.f.everywhere()
 		c.Result = history.OK
 		err := run(c, name)
-		c.s.entries = c.s.files.Entries()
+		c.f.entries = c.f.files.Entries()
 		if err != nil {
 			return c.fileError("file", err)
 		}
@@ -47,16 +45,16 @@ var fileAction = fileVerb(lang.Verb{Name: "file", Summary: "make a file in the s
 				return err
 			}
 			c.Call = fmt.Sprintf("creat(%q) + ftruncate(%d)", name, size)
-			return c.s.makeFile(name, size)
+			return c.f.makeFile(name, size)
 		}
 		c.Call = fmt.Sprintf("creat(%q) + write(%s)", name, quoted(text))
 		if !c.mayWrite(text) {
 			return nil
 		}
-		if err := c.s.makeFile(name, 0); err != nil {
+		if err := c.f.makeFile(name, 0); err != nil {
 			return err
 		}
-		return c.counted(c.s.files.Write(name, 0, text))
+		return c.counted(c.f.files.Write(name, 0, text))
 	})
 
 var fwriteAction = fileVerb(lang.Verb{Name: "fwrite", Summary: "write into a file from outside, as another program would",
@@ -71,7 +69,7 @@ var fwriteAction = fileVerb(lang.Verb{Name: "fwrite", Summary: "write into a fil
 		if !c.mayWrite(text) {
 			return nil
 		}
-		return c.counted(c.s.files.Write(name, offset, text))
+		return c.counted(c.f.files.Write(name, offset, text))
 	})
 
 var truncateAction = fileVerb(lang.Verb{Name: "truncate", Summary: "set the size of a file from outside",
@@ -82,7 +80,7 @@ var truncateAction = fileVerb(lang.Verb{Name: "truncate", Summary: "set the size
 			return err
 		}
 		c.Call = fmt.Sprintf("ftruncate(%q, %d)", name, size)
-		return c.s.files.Truncate(name, size)
+		return c.f.files.Truncate(name, size)
 	})
 
 var catAction = fileVerb(lang.Verb{Name: "cat", Summary: "read a file from outside, as another program would",
@@ -99,7 +97,7 @@ var catAction = fileVerb(lang.Verb{Name: "cat", Summary: "read a file from outsi
 		}
 		n = min(n, readLimit)
 		c.Call = fmt.Sprintf("pread(%q, %d, %d)", name, n, offset)
-		b, err := c.s.files.Read(name, offset, int(n))
+		b, err := c.f.files.Read(name, offset, int(n))
 		c.Bytes = b
 		return c.counted(len(b), err)
 	})
@@ -107,38 +105,10 @@ var catAction = fileVerb(lang.Verb{Name: "cat", Summary: "read a file from outsi
 var rmAction = fileVerb(lang.Verb{Name: "rm", Summary: "take a file's name away; what is mapped lives on", Params: []lang.Param{paramFile}},
 	func(c *call, name string) error {
 		c.Call = fmt.Sprintf("unlink(%q)", name)
-		err := c.s.files.Remove(name)
-		c.s.releaseFiles()
+		err := c.f.files.Remove(name)
+		c.f.releaseFiles()
 		return err
 	})
-
-// makeFile makes a file; where there are too many, those go first that are held for nobody.
-func (s *Session) makeFile(name string, size uint64) error {
-	err := s.files.Make(name, size)
-	var full *scratch.FullError
-	if errors.As(err, &full) {
-		s.releaseFiles()
-		err = s.files.Make(name, size)
-	}
-	return err
-}
-
-// releaseFiles lets go of the files that were removed and that no process maps.
-func (s *Session) releaseFiles() {
-	type inode struct {
-		major, minor uint32
-		number       uint64
-	}
-	mapped := map[inode]bool{}
-	for _, p := range s.last().After.Processes {
-		for _, m := range p.Mappings.All() {
-			if m.Inode != 0 {
-				mapped[inode{m.Major, m.Minor, m.Inode}] = true
-			}
-		}
-	}
-	s.files.Release(func(e history.File) bool { return mapped[inode{e.Major, e.Minor, e.Inode}] })
-}
 
 // counted notes how many bytes a call wrote or read.
 func (c *call) counted(n int, err error) error {
@@ -165,13 +135,13 @@ var expectFile = expectation("file", "a file holds this text, as read(2) sees it
 		}
 		want, _ := c.cmd.Bytes("text")
 		f := finding{want: printable.Bytes(want)}
-		got, err := c.s.files.Read(name, offset, len(want))
+		got, err := c.f.files.Read(name, offset, len(want))
 		if err != nil {
 			err = c.fileError("file", err)
 			f.got = c.Result.String()
 			return f, err
 		}
-		size, err := c.s.files.Size(name)
+		size, err := c.f.files.Size(name)
 		f.got, f.holds, f.evidence = printable.Bytes(got), bytes.Equal(got, want), fmt.Sprintf("pread at %d; %s has %s", offset, printable.Name(name), amount.Bytes(size))
 		if len(got) < len(want) {
 			f.got = strings.TrimSpace(f.got + " and then the file ends")

@@ -18,7 +18,7 @@ var forkAction = Action{
 		if child == nil {
 			return nil
 		}
-		m := c.s.adopt(child, c.p.Label)
+		m := c.f.adopt(child, c.p.Label)
 		c.names = c.names.Inherit(c.p.Label, m.Label)
 		c.Value, c.HasValue, c.child = uint64(m.PID), true, m.Label
 		return nil

@@ -18,7 +18,7 @@ import (
 func (s *Session) foretell(c *call) []vmspace.Happening {
 	access := c.action.access(c.cmd)
 	can := s.last().Predict(c.p.Label, c.Focus.Start, access).Can
-	if runtime.GOARCH != "arm64" || c.action != &touchAction || access != vmspace.Store {
+	if runtime.GOARCH != "arm64" || !c.action.loadsFirst || access != vmspace.Store {
 		return can
 	}
 	load := s.last().Predict(c.p.Label, c.Focus.Start, vmspace.Load).Can

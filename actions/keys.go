@@ -1,11 +1,7 @@
 package actions
 
 import (
-	"errors"
-
-	"cowscope/actions/history"
 	"cowscope/actions/lang"
-	"cowscope/actions/subject"
 	"cowscope/vmspace"
 )
 
@@ -27,44 +23,3 @@ var (
 	paramKey       = lang.Param{Name: "key", Kind: lang.KindNumber, Show: "KEY", Default: "1", Help: "a protection key, as pkey_alloc gave it"}
 	paramKeyRights = lang.Param{Name: "rights", Kind: lang.KindFlags, Optional: true, Words: words(keyRights), Help: "what is forbidden; without a word, nothing is"}
 )
-
-// readKeys has the process read its rights. Where that fails they are not known.
-func (s *Session) readKeys(m *member) {
-	if s.keyless {
-		return
-	}
-	pkru, e, err := m.proc.Rights()
-	s.keyless = e.Signal != nil || errors.Is(err, subject.ErrNoRights)
-	m.keys.PKRU, m.keys.Known = pkru, err == nil && e.OK()
-}
-
-// reread is readKeys after what may have changed the rights without being asked to.
-func (s *Session) reread(m *member) {
-	was := m.keys.PKRU
-	if s.readKeys(m); m.keys.PKRU != was {
-		m.keys.Used = true
-	}
-}
-
-// rights are those of all processes that have any, in order of birth: the list of the step before, where
-// it says the same.
-func (s *Session) rights(before []history.KeyRights) []history.KeyRights {
-	n, same := 0, true
-	for _, m := range s.members {
-		if m.gone != "" || m.keys == (vmspace.Keys{}) {
-			continue
-		}
-		same = same && n < len(before) && before[n] == history.KeyRights{Process: m.Label, Keys: m.keys}
-		n++
-	}
-	if same && n == len(before) {
-		return before
-	}
-	var out []history.KeyRights
-	for _, m := range s.members {
-		if m.gone == "" && m.keys != (vmspace.Keys{}) {
-			out = append(out, history.KeyRights{Process: m.Label, Keys: m.keys})
-		}
-	}
-	return out
-}

@@ -17,54 +17,14 @@ import (
 // Where a memory cgroup can be made the kernel holds a limit too, for what was not counted. A kill -9 of cowscope leaves the cgroup
 // behind, empty; the next start removes it.
 
-// Limits are what a session may take.
-type Limits struct {
-	Processes int           // alive at the same time
-	Memory    uint64        // bytes of all processes together, their page tables and the scratch files
-	Time      time.Duration // of a script as a whole; 0 for no limit
-}
-
-// DefaultLimits are enough for every story, and little enough for every machine.
-var DefaultLimits = Limits{Processes: 64, Memory: 1 << 30}
-
-func (l Limits) withDefaults() Limits {
-	if l.Processes <= 0 {
-		l.Processes = DefaultLimits.Processes
-	}
-	if l.Memory == 0 {
-		l.Memory = DefaultLimits.Memory
-	}
-	return l
-}
-
-// cgroup is the limit that the kernel holds, by its own count. It lies above the one that is told in words, which comes first: the kernel
-// counts its stacks and the pages of files, too.
-func (l Limits) cgroup() uint64 {
-	const most = 1 << 62 // no machine has it
-	return min(l.Memory, most) + min(l.Memory, most)/8 + 64<<20
-}
-
 // unwaitedFor is how many processes may have ended, for each that may live, without anybody having waited for them: each still holds its
 // pid, and is looked at after every command.
 const unwaitedFor = 4
 
-// count says how many processes live, and how many are zombies.
-func (s *Session) count() (living, zombies int) {
-	for _, m := range s.members {
-		switch {
-		case m.gone == "":
-			living++
-		case !m.dead:
-			zombies++
-		}
-	}
-	return living, zombies
-}
-
 // mayFork says whether another process fits; otherwise the outcome tells.
 func (c *call) mayFork() bool {
-	limit := c.s.opts.Limits.Processes
-	living, zombies := c.s.count()
+	limit := c.f.limits.Processes
+	living, zombies := c.f.count()
 	switch {
 	case living >= limit:
 		c.refuse("%s live, and that is cowscope's limit. --max-processes raises it.", amount.Of(uint64(living), "process"))
@@ -122,8 +82,4 @@ func (c *call) tookNothing() bool {
 func (c *call) faulted() bool {
 	minor, major := c.p.proc.Faults()
 	return minor != c.minor || major != c.major
-}
-
-func (s *Session) overText(label string) string {
-	return fmt.Sprintf("%s and its family took more than %s, cowscope's limit: %s was killed. --max-memory raises the limit.", label, amount.Size(s.opts.Limits.Memory), label)
 }

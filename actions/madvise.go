@@ -6,8 +6,9 @@ import (
 	"cowscope/actions/lang"
 )
 
-// Advice that can take much memory at once.
+// Advice that takes memory out of a file, or can take much at once.
 const (
+	adviceRemove       = 9
 	adviceCollapse     = 25
 	adviceGuardInstall = 102
 )
@@ -21,7 +22,7 @@ var advices = []constant{
 	{"willneed", "MADV_WILLNEED", 3, "read ahead now"},
 	{"dontneed", "MADV_DONTNEED", 4, "drop the pages: the next touch starts anew"},
 	{"free", "MADV_FREE", 8, "the pages may be dropped when memory is short"},
-	{"remove", "MADV_REMOVE", 9, "punch a hole into shared memory"},
+	{"remove", "MADV_REMOVE", adviceRemove, "punch a hole into shared memory"},
 	{"dontfork", "MADV_DONTFORK", 10, "a child does not get the range"},
 	{"dofork", "MADV_DOFORK", 11, "undo dontfork"},
 	{"mergeable", "MADV_MERGEABLE", 12, "KSM may merge equal pages"},
@@ -61,6 +62,7 @@ func runMadvise(c *call) error {
 		return nil
 	}
 	c.focus(r)
+	c.removed = advice == adviceRemove
 	_, _, err = c.syscall(sysMadvise, r.Start, r.Len(), advice)
 	return err
 }

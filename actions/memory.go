@@ -7,7 +7,6 @@ import (
 	"strconv"
 	"strings"
 
-	"cowscope/actions/history"
 	"cowscope/actions/kernel"
 	"cowscope/actions/scratch"
 	"cowscope/vmspace"
@@ -15,107 +14,30 @@ import (
 	"cowscope/vmspace/procfs"
 )
 
-// Rules of this file: what the family takes is what the kernel says of its processes and of the scratch folder's files, and what it says
-// of neither: pages of shared memory that are in no page table, and the records of the mappings. A command that can be killed while it
-// runs is watched by the tracer's guard. What takes much in one go that nothing can stop is foretold, and refused where it does not fit.
-
-// What a mapping takes, in bytes, in each process that has it, measured on Linux 6.18 with 488000 mappings in 61 processes: the kernel's
-// vm_area_struct, anon_vma and their share of a maple tree, 320; an anon_vma_chain for the process and each of its ancestors, 72 each
-// (mm/rmap.c, anon_vma_fork); and cowscope's own records of it and its pages, 1.6 KiB.
-const (
-	perMapping  = 2 << 10
-	perAncestor = 72
-)
-
-// taken is how much memory the family takes, in bytes; exact counts once what several processes share. It is asked by the tracer's guard
-// too, while a command runs: what it reads is not changed then.
-func (s *Session) taken(exact bool) uint64 {
-	pids := make([]int, 0, len(s.members))
-	for _, m := range s.members {
-		if m.gone == "" {
-			pids = append(pids, m.PID)
-		}
-	}
-	m := procfs.Footprint(pids, exact)
-	return m.Own + m.Pooled + s.records() + max(m.Shmem, s.files.Used()+s.shared.count*s.last().After.PageSize+s.growth())
-}
-
-// records is what the mappings themselves take.
-func (s *Session) records() (n uint64) {
-	for _, p := range s.last().After.Processes {
-		if m := s.member(p.Label); m != nil {
-			n += uint64(p.Mappings.Len()) * (perMapping + uint64(m.generation)*perAncestor)
-		}
-	}
-	return n
-}
-
-// growth is at most how much shared memory the command under way has brought in. That this cannot be told from what was there already, and
-// only came back into the page tables, does no harm: a command that accesses a range brings in all that is new there, in the end.
-func (s *Session) growth() uint64 {
-	c := s.running
-	if c == nil {
-		return 0
-	}
-	snap := s.last().After
-	fresh := c.mapsShared + s.shared.fresh(snap.Process(c.p.Label), c.touched, snap.PageSize)
-	if fresh == 0 {
-		return 0
-	}
-	minor, major := procfs.Faults(c.p.PID)
-	faults := minor + major - min(minor+major, c.minor+c.major)
-	return min(fresh, procfs.ResidentShmem(c.p.PID), faults*hugeBytes(snap.PageSize)) // a fault can bring in a huge page
-}
-
-// hugeBytes is the size of a page that stands in a page table's stead: as many bytes as its entries have pages.
-func hugeBytes(pageSize uint64) uint64 { return pageSize / 8 * pageSize }
-
-// over says whether the family, with so much more, takes more than it may.
-func (s *Session) over(more uint64) bool {
-	limit := s.opts.Limits.Memory
-	if s.taken(false)+more <= limit {
-		return false
-	}
-	s.shared.sweep(s.last().After)
-	return s.taken(true)+more > limit
-}
-
-// see notes what a step shows of shared memory.
-func (s *Session) see(st *history.Step, c *call) {
-	if c.action.Check {
-		return
-	}
-	removed := st.OK() && c.action == &madviseAction && c.cmd.Has("remove")
-	s.shared.see(st.After.Process(c.p.Label), c.touched, removed, st.After.PageSize)
-	if len(s.shared.files) > 2*s.shared.swept+64 {
-		s.shared.sweep(st.After)
-	}
-}
-
 // smallPart of the limit is what commands may take together without being asked before.
 const smallPart = 256
 
 // mayTake says whether so much more memory fits, which the command would take in one go; otherwise the outcome tells. what says what for.
 func (c *call) mayTake(more uint64, what string) bool {
-	s, limit := c.s, c.s.opts.Limits.Memory
-	if s.unasked += min(more, limit); s.unasked <= limit/smallPart {
+	f, limit := c.f, c.f.limits.Memory
+	if f.unasked += min(more, limit); f.unasked <= limit/smallPart {
 		return true
 	}
-	if !s.over(more) {
-		s.unasked = 0
+	if !f.over(more) {
+		f.unasked = 0
 		return true
 	}
-	s.unasked = limit // the next one is asked too
+	f.unasked = limit // the next one is asked too
 	c.refuse("%s can take %s, where %s has %s already, and cowscope's limit is %s. --max-memory raises it.", what, amount.Size(more),
-		c.p.Label+" with its family", amount.Size(s.taken(true)), amount.Size(limit))
+		c.p.Label+" with its family", amount.Size(f.taken(true)), amount.Size(limit))
 	return false
 }
 
 // mayMap says whether another mapping fits.
 func (c *call) mayMap() bool {
-	limit := c.s.opts.Limits.Memory
-	n := c.s.records()
-	if n <= limit/2 || !c.s.over(perMapping) {
+	limit := c.f.limits.Memory
+	n := c.f.records()
+	if n <= limit/2 || !c.f.over(perMapping) {
 		return true
 	}
 	c.refuse("the records of all mappings take %s, and cowscope's limit is %s for all memory together. --max-memory raises it.", amount.Size(n), amount.Size(limit))
@@ -168,7 +90,7 @@ func (c *call) mayCollapse(r vmspace.Range) bool {
 
 // mayMove says whether the page tables fit that a move needs before it gives back those that it comes from.
 func (c *call) mayMove(r vmspace.Range) bool {
-	if c.tableOf(r.Len()) <= c.s.opts.Limits.Memory/smallPart { // most of the time: no file is read
+	if c.tableOf(r.Len()) <= c.f.limits.Memory/smallPart { // most of the time: no file is read
 		return true
 	}
 	return c.mayTake(min(c.tableOf(r.Len()), procfs.PageTables(c.p.PID)), "the page tables at the new place")

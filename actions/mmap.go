@@ -91,7 +91,7 @@ func runMmap(c *call) error {
 		err = c.closeFile(fd)
 	}
 	if prot == lang.ProtExec {
-		c.s.reread(c.p)
+		c.f.reread(c.p)
 	}
 	if err != nil || !ok {
 		return err
@@ -102,7 +102,7 @@ func runMmap(c *call) error {
 	if name == "" {
 		name = c.names.NextFree()
 	}
-	c.bind(name, history.Binding{Range: r, Step: c.s.last().N + 1})
+	c.bind(name, history.Binding{Range: r, Step: c.f.next})
 	c.focus(r)
 	return nil
 }

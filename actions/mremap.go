@@ -59,7 +59,7 @@ func runMremap(c *call) error {
 	c.focus(now)
 	// A name follows its range, as a pointer does that is set to what mremap returned.
 	if name, b, found := c.names.Of(c.p.Label, r.Start); found && b.Start == r.Start {
-		c.bind(name, history.Binding{Range: now, Step: c.s.last().N + 1})
+		c.bind(name, history.Binding{Range: now, Step: c.f.next})
 	}
 	return nil
 }

@@ -41,7 +41,7 @@ func (c *call) descriptor() (fd uint64, shown string, ok bool, err error) {
 
 // openFile makes the subject open a file.
 func (c *call) openFile(name string) (fd uint64, err error) {
-	f, done, err := c.s.files.Open(name)
+	f, done, err := c.f.files.Open(name)
 	if err != nil {
 		return 0, c.fileError("file", err)
 	}

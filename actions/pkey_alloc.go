@@ -19,7 +19,7 @@ var pkeyAllocAction = Action{
 		c.Value, c.HasValue = key, true
 		c.p.allocated |= 1 << key
 		c.p.keys.Used = true
-		c.s.readKeys(c.p)
+		c.f.readKeys(c.p)
 		return nil
 	},
 }

@@ -21,7 +21,7 @@ var pkeyMprotectAction = Action{
 		c.focus(r)
 		c.p.keys.Used = true // a call that is refused can have come to a part of the range
 		_, _, err = c.syscall(sysPkeyMprotect, r.Start, r.Len(), uint64(prot), uint64(key))
-		c.s.readKeys(c.p)
+		c.f.readKeys(c.p)
 		return err
 	},
 }

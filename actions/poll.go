@@ -63,7 +63,7 @@ func (s *Session) look(before *vmspace.Snapshot, died bool) (*vmspace.Snapshot, 
 	if s.waiting.Load() > 0 {
 		cancel()
 	}
-	after, err := s.reader.Observe(ctx, s.family(), observe.Scope{})
+	after, err := s.reader.Observe(ctx, s.shown(), observe.Scope{})
 	s.fullLook = time.Now().Add(99 * time.Since(start))
 	if err != nil && s.life.Err() == nil && ctx.Err() != nil {
 		return before, nil // whoever waits reads what it can have changed
@@ -106,17 +106,4 @@ func (s *Session) Peek(ctx context.Context, label string, addr uint64) ([]byte, 
 		return nil, nil
 	}
 	return s.present(m, addr, s.last().After.PageSize)
-}
-
-// present reads n bytes from addr, up to the first page that is not present.
-func (s *Session) present(m *member, addr, n uint64) ([]byte, error) {
-	b := make([]byte, n)
-	pages, err := s.reader.Peek(m.PID, addr, b)
-	ps := s.last().After.PageSize
-	for i, ok := range pages {
-		if !ok {
-			return b[:min(n, max(addr&^(ps-1)+uint64(i)*ps, addr)-addr)], err
-		}
-	}
-	return b, err
 }

@@ -50,13 +50,13 @@ func (l *lab) foreseen(cmd *lang.Command) (held []string) {
 	now := l.s.last()
 	m := l.s.member(now.Current)
 	st := &history.Step{Process: m.Label, PID: m.PID, Before: now.After, After: now.After, Names: now.Names}
-	c := &call{s: l.s, p: m, cmd: cmd, action: actionOf(cmd.Verb.Name), names: now.Names}
+	c := &call{f: l.s.Family, doing: doing{p: m}, cmd: cmd, action: actionOf(cmd.Verb.Name), names: now.Names}
 	c.args = c.arguments()
 	if c.action == &brkAction {
 		st.Value = l.raw(unix.SYS_BRK, 0) // what a refusal gives back
 		c.heapEnd(st.Value)               // an unknown name is the line's mistake
 	}
-	for row, text := range explain.Holding(st, c.args, c.surroundings(st)) {
+	for row, text := range explain.Holding(st, c.args, l.s.surroundings(st, c)) {
 		if byElimination[row.String()] == "" {
 			held = append(held, row.String()+": "+text)
 		}

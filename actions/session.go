@@ -3,16 +3,13 @@ package actions
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"cowscope/actions/explain"
 	"cowscope/actions/history"
-	"cowscope/actions/kernel"
 	"cowscope/actions/lang"
 	"cowscope/actions/scratch"
 	"cowscope/actions/subject"
@@ -48,31 +45,14 @@ type Info struct {
 // Session is a family of subject processes, the language that drives them, and the history of what happened. Its methods may be
 // called from any goroutine; commands run one after another.
 type Session struct {
-	opts       Options
-	info       Info
-	grammar    *lang.Grammar
-	calls      []uintptr // the system calls that the subjects may make
-	tracer     *subject.Tracer
-	reader     *observe.Reader
-	files      *scratch.Folder
-	entries    []history.File // what files holds
-	stackLimit uint64         // RLIMIT_STACK of the first subject, which its children inherit; in bytes
-	members    []*member      // in order of birth, the last of the dead ones too
-	born       int            // processes so far, for their labels
-	bound      int            // names bound since there were last too many
-	takers     int            // commands so far that can have taken memory
-	unasked    uint64         // bytes that commands can have taken since it was last asked how much there is
-	running    *call          // under way, nil between commands
-	shared     sharedPages    // what shared memory was seen to hold
-	names      history.Names
-	current    string
-
-	keyless  bool      // this processor has no rights to protection keys, as far as cowscope can read them
+	*Family
+	opts     Options
+	info     Info
+	grammar  *lang.Grammar
 	fullLook time.Time // when a poll may next read everything
 	glanced  bool      // the last snapshot lacks what a glance leaves out
 
-	life    context.Context // of all reading; Close ends it
-	leave   context.CancelFunc
+	leave   context.CancelFunc // ends all reading
 	closing sync.Once
 	turn    sync.Mutex                         // held while a command or a poll runs
 	waiting atomic.Int32                       // those who want the turn
@@ -82,19 +62,6 @@ type Session struct {
 	weight  int           // of it
 	steps   int           // made so far
 	command *history.Step // the last one that was a command and no expectation, nil before the first
-}
-
-// member is a process of the family.
-type member struct {
-	vmspace.Member
-	proc       *subject.Process
-	gone       string       // how it ended, "" while it lives
-	dead       bool         // it left no zombie any more
-	generation int          // how many ancestors it has
-	keys       vmspace.Keys // its rights to protection keys
-	allocated  uint32       // the keys that it has, a bit each
-	// locksFuture says that mlockall future holds: new mappings are locked. No file of /proc tells.
-	locksFuture bool
 }
 
 // Open starts a subject and takes the first snapshot. A *StartError says in one line what refuses it; another error is about the options.
@@ -122,7 +89,8 @@ func openWith(opts Options, calls []uintptr) (*Session, error) {
 		return nil, &StartError{err}
 	}
 	opts.Limits = opts.Limits.withDefaults()
-	s := &Session{opts: opts, grammar: g, calls: calls, tracer: tracer, reader: reader, files: files}
+	s := &Session{opts: opts, grammar: g, Family: &Family{config: subject.Config{ASLR: opts.ASLR, Memory: opts.Limits.cgroup(), Calls: calls},
+		limits: opts.Limits, tracer: tracer, reader: reader, files: files}}
 	s.life, s.leave = context.WithCancel(context.Background())
 	if err := s.begin(); err != nil {
 		s.Close()
@@ -136,7 +104,11 @@ func openWith(opts Options, calls []uintptr) (*Session, error) {
 func (s *Session) begin() error {
 	var step *history.Step
 	err := s.do(func() error {
-		snap, err := s.fresh()
+		err := s.fresh()
+		if err != nil {
+			return err
+		}
+		snap, err := s.observe(observe.Scope{})
 		if err != nil {
 			return err
 		}
@@ -156,69 +128,6 @@ func (s *Session) begin() error {
 	return err
 }
 
-// fresh starts a subject as p1 of a new family and reads it.
-func (s *Session) fresh() (*vmspace.Snapshot, error) {
-	proc, err := s.tracer.Start(subject.Config{ASLR: s.opts.ASLR, Memory: s.opts.Limits.cgroup(), Calls: s.calls})
-	if err != nil {
-		return nil, err
-	}
-	s.members, s.born, s.names, s.bound, s.shared = nil, 0, history.Names{}, 0, sharedPages{}
-	s.files.Release(func(history.File) bool { return false })
-	s.entries, s.stackLimit = s.files.Entries(), kernel.StackLimit(proc.PID())
-	m := s.adopt(proc, "")
-	text, size := subject.Text()
-	s.names = s.names.With(m.Label, "text", history.Binding{Range: vmspace.Range{Start: text, End: text + size}})
-	s.current = m.Label
-	return s.observe(observe.Scope{})
-}
-
-// observe reads what can have changed.
-func (s *Session) observe(may observe.Scope) (*vmspace.Snapshot, error) {
-	return s.reader.Observe(s.life, s.family(), may)
-}
-
-// endAll kills every process that still lives, the youngest first, so that no child is left without its parent.
-func (s *Session) endAll() {
-	for _, m := range slices.Backward(s.members) {
-		if m.gone == "" {
-			_, err := m.proc.Kill(syscall.SIGKILL) // the error says that it is gone, as it should be
-			m.gone = fmt.Sprint(err)
-		}
-	}
-}
-
-// adopt gives a new process its label.
-func (s *Session) adopt(proc *subject.Process, parent string) *member {
-	s.born++
-	m := &member{Member: vmspace.Member{Label: fmt.Sprintf("p%d", s.born), Parent: parent, PID: proc.PID()}, proc: proc, allocated: 1}
-	if p := s.member(parent); p != nil {
-		m.generation, m.keys, m.allocated = p.generation+1, p.keys, p.allocated
-	}
-	s.readKeys(m)
-	s.members = append(s.members, m)
-	return m
-}
-
-// family lists the processes that a snapshot shows: all but those that left nothing behind.
-func (s *Session) family() []vmspace.Member {
-	var out []vmspace.Member
-	for _, m := range s.members {
-		if !m.dead {
-			out = append(out, m.Member)
-		}
-	}
-	return out
-}
-
-func (s *Session) member(label string) *member {
-	for _, m := range s.members {
-		if m.Label == label {
-			return m
-		}
-	}
-	return nil
-}
-
 // Do runs one command line. A *lang.SyntaxError says that nothing ran and why; other errors are cowscope's own failures. What the
 // kernel answers, a dead process included, is in the step. A blank line gives no step and no error.
 func (s *Session) Do(ctx context.Context, line string) (*history.Step, error) {
@@ -234,18 +143,9 @@ func (s *Session) run(ctx context.Context, cmd *lang.Command) (*history.Step, er
 	return s.take(ctx, func() (*history.Step, error) { return s.perform(cmd) })
 }
 
-// everywhere is every address of every process: where it cannot be said what may have changed.
-func (s *Session) everywhere() []observe.Touched {
-	var all []observe.Touched
-	for _, m := range s.family() {
-		all = append(all, observe.Touched{Label: m.Label, Range: vmspace.Everything})
-	}
-	return all
-}
-
 // perform runs a command on the tracing thread and makes its step.
 func (s *Session) perform(cmd *lang.Command) (*history.Step, error) {
-	c := &call{s: s, cmd: cmd, names: s.names, current: s.current}
+	c := &call{f: s.Family, last: s.lastCommand(), cmd: cmd, names: s.names, current: s.current}
 	label := s.current
 	if cmd.Process != "" {
 		label = cmd.Process
@@ -277,74 +177,24 @@ func (s *Session) perform(cmd *lang.Command) (*history.Step, error) {
 	step := &history.Step{Check: c.action.Check, Process: c.p.Label, PID: c.p.PID, Command: canonical(cmd, s.last().Current), Verb: cmd.Verb.Name, Outcome: c.Outcome,
 		Before: before, After: after, Names: s.names, Current: s.current, Changes: vmspace.Diff(before, after)}
 	s.forget(after)
-	s.see(step, c)
+	if !c.action.Check {
+		s.see(after, &c.doing, c.removed && c.OK())
+	}
 	step.Minor, step.Major = faultsBetween(before, after, c.p.Label)
 	if len(step.Predicted) > 0 {
 		step.Happened = happened(step, c)
 	}
 	if step.Why = c.note; step.Why == "" {
-		step.Why = explain.Step(step, c.args, c.surroundings(step))
+		step.Why = explain.Step(step, c.args, s.surroundings(step, c))
 	}
 	return step, nil
-}
-
-// mostDead is of how many processes that left nothing behind it is kept how they ended.
-const mostDead = 256
-
-// forget leaves processes out of later snapshots that left nothing behind, not even a zombie, and in the end forgets them.
-func (s *Session) forget(after *vmspace.Snapshot) {
-	dead := 0
-	for _, m := range s.members {
-		if p := after.Process(m.Label); m.gone != "" && p != nil && p.State == vmspace.Gone {
-			m.dead = true
-		}
-		if m.dead {
-			dead++
-		}
-	}
-	if dead <= mostDead {
-		return
-	}
-	s.members = slices.DeleteFunc(slices.Clone(s.members), func(m *member) bool {
-		if !m.dead || m.Label == s.current || dead <= mostDead {
-			return false
-		}
-		dead--
-		s.names = s.names.Without(m.Label)
-		return true
-	})
-}
-
-// mostNames is how many names are kept, of all processes together about.
-const mostNames = 1 << 15
-
-// holdNames forgets names when there are too many: mmap makes a new one each time.
-func (s *Session) holdNames() {
-	if s.bound <= mostNames/2 {
-		return
-	}
-	s.bound = 0
-	for _, m := range s.members {
-		if m.dead {
-			s.names = s.names.Without(m.Label)
-		}
-	}
-	snap := s.last().After
-	s.names = s.names.Newest(mostNames/2/max(s.names.Processes(), 1), func(label string, addr uint64) bool {
-		p := snap.Process(label)
-		if p == nil {
-			return false
-		}
-		_, ok := p.MappingAt(addr)
-		return ok
-	})
 }
 
 // attempt runs the action and sorts its endings: what the kernel answered stays in c, a process that is gone becomes the result
 // "exited", everything else is an error of cowscope.
 func (s *Session) attempt(c *call) error {
 	began := time.Now()
-	s.running = c
+	s.running = &c.doing
 	defer func() { s.running = nil }()
 	err := c.action.run(c)
 	if err == nil {
@@ -390,17 +240,6 @@ func faultsBetween(a, b *vmspace.Snapshot, label string) (minor, major uint64) {
 	return y.MinorFlt - x.MinorFlt, y.MajorFlt - x.MajorFlt
 }
 
-func (s *Session) labels() string {
-	out := ""
-	for i, m := range s.members {
-		if i > 0 {
-			out += ", "
-		}
-		out += m.Label
-	}
-	return out
-}
-
 // History is every step so far, oldest first. The slice is the caller's own.
 func (s *Session) History() []*history.Step {
 	s.mu.Lock()
@@ -432,6 +271,7 @@ func (s *Session) append(st *history.Step) {
 		s.command = st
 	}
 	s.history = append(s.history, st)
+	s.now, s.next = st.After, s.steps
 	s.weight += st.Weight()
 	if n := len(s.history); s.opts.Brief && (n >= 2*briefSteps || s.weight > briefWeight) {
 		s.history = slices.Clone(s.history[max(n-briefSteps, n/2):])

@@ -1,10 +1,7 @@
 package actions
 
 import (
-	"fmt"
-
 	"cowscope/actions/history"
-	"cowscope/actions/lang"
 	"cowscope/actions/subject"
 )
 
@@ -45,19 +42,4 @@ func (c *call) settle(e subject.Ending) {
 	default:
 		c.Result = history.OK
 	}
-}
-
-// describeExit says how a process ended.
-func describeExit(e *subject.ExitedError) string {
-	switch {
-	case e.Lost:
-		return "is gone"
-	case e.Hung:
-		return "hung in the kernel past its deadline and had to be killed"
-	case e.Full:
-		return "was killed by the kernel, because its memory cgroup was full"
-	case e.Signal != 0:
-		return "was killed by " + lang.Signal(e.Signal).String()
-	}
-	return fmt.Sprintf("exited with %d", e.Code)
 }

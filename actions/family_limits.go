@@ -1,0 +1,52 @@
+package actions
+
+import (
+	"fmt"
+	"time"
+
+	"cowscope/vmspace/amount"
+)
+
+// Limits are what a session may take.
+type Limits struct {
+	Processes int           // alive at the same time
+	Memory    uint64        // bytes of all processes together, their page tables and the scratch files
+	Time      time.Duration // of a script as a whole; 0 for no limit
+}
+
+// DefaultLimits are enough for every story, and little enough for every machine.
+var DefaultLimits = Limits{Processes: 64, Memory: 1 << 30}
+
+func (l Limits) withDefaults() Limits {
+	if l.Processes <= 0 {
+		l.Processes = DefaultLimits.Processes
+	}
+	if l.Memory == 0 {
+		l.Memory = DefaultLimits.Memory
+	}
+	return l
+}
+
+// cgroup is the limit that the kernel holds, by its own count. It lies above the one that is told in words, which comes first: the kernel
+// counts its stacks and the pages of files, too.
+func (l Limits) cgroup() uint64 {
+	const most = 1 << 62 // no machine has it
+	return min(l.Memory, most) + min(l.Memory, most)/8 + 64<<20
+}
+
+// count says how many processes live, and how many are zombies.
+func (f *Family) count() (living, zombies int) {
+	for _, m := range f.members {
+		switch {
+		case m.gone == "":
+			living++
+		case !m.dead:
+			zombies++
+		}
+	}
+	return living, zombies
+}
+
+func (f *Family) overText(label string) string {
+	return fmt.Sprintf("%s and its family took more than %s, cowscope's limit: %s was killed. --max-memory raises the limit.", label, amount.Size(f.limits.Memory), label)
+}
