@@ -46,13 +46,13 @@ func (s *Session) Foresee(ctx context.Context, line string) (vmspace.Prediction,
 	if err := ctx.Err(); err != nil {
 		return vmspace.Prediction{}, err
 	}
-	label := s.current
+	label := s.f.current
 	if cmd.Process != "" {
 		label = cmd.Process
 	}
-	c := &call{f: s.Family, doing: doing{p: s.member(label)}, cmd: cmd, names: s.names}
+	c := &call{f: s.f, doing: doing{p: s.f.member(label)}, cmd: cmd, names: s.f.names}
 	if c.p == nil {
-		return vmspace.Prediction{}, cmd.ErrorAt(cmd.ProcessSpan, "there is no process "+label, "there are: "+s.labels())
+		return vmspace.Prediction{}, cmd.ErrorAt(cmd.ProcessSpan, "there is no process "+label, "there are: "+s.f.labels())
 	}
 	addr, _, err := c.place(cmd.Verb.Params[0].Name)
 	if err != nil {

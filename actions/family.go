@@ -2,6 +2,7 @@ package actions
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"syscall"
@@ -22,7 +23,8 @@ type Family struct {
 	limits     Limits
 	tracer     *subject.Tracer
 	reader     *observe.Reader
-	life       context.Context // of all reading
+	life       context.Context // of all reading; Close ends it
+	leave      context.CancelFunc
 	files      *scratch.Folder
 	entries    []history.File // what files holds
 	stackLimit uint64         // RLIMIT_STACK of the first subject, which its children inherit; in bytes
@@ -39,6 +41,53 @@ type Family struct {
 	shared     sharedPages       // what shared memory was seen to hold
 	keyless    bool              // this processor has no rights to protection keys, as far as cowscope can read them
 }
+
+// FamilyOptions are how a family begins.
+type FamilyOptions struct {
+	ASLR       bool // randomise the addresses
+	Limits     Limits
+	AllowPaths []string  // files and folders outside the scratch folder that may be mapped
+	Calls      []uintptr // the system calls that the processes may make
+}
+
+// StartError says that no subject could be started.
+type StartError struct{ Err error }
+
+func (e *StartError) Error() string { return e.Err.Error() }
+func (e *StartError) Unwrap() error { return e.Err }
+
+// NewFamily makes a family without any process. A *StartError says what refuses it; another error is about the options.
+func NewFamily(o FamilyOptions) (*Family, error) {
+	files, err := scratch.New(o.AllowPaths)
+	if err != nil {
+		return nil, err
+	}
+	f := &Family{files: files, limits: o.Limits.withDefaults()}
+	f.config = subject.Config{ASLR: o.ASLR, Memory: f.limits.cgroup(), Calls: o.Calls}
+	f.life, f.leave = context.WithCancel(context.Background())
+	if f.reader, err = observe.NewReader(observe.Options{}); err == nil {
+		f.tracer, err = subject.NewTracer()
+	}
+	if err != nil {
+		return nil, &StartError{errors.Join(err, f.Close())}
+	}
+	return f, nil
+}
+
+// Close ends every process. It may be called at any time, once.
+func (f *Family) Close() (err error) {
+	f.leave()
+	if f.tracer != nil {
+		err = f.tracer.Close()
+	}
+	if f.reader != nil {
+		f.reader.Close()
+	}
+	return errors.Join(err, f.files.Close())
+}
+
+// Guard has the memory of the family looked at while a command runs. It wants the first snapshot.
+func (f *Family) Guard() { f.tracer.Guard(func() bool { return f.over(0) }) }
 
 // doing is what a command is about, for whoever looks at the memory of the family while it runs.
 type doing struct {

@@ -7,7 +7,11 @@ import (
 	"cowscope/vmspace/amount"
 )
 
-// Limits are what a session may take.
+// Limits are what a session may take. They keep a script's accidents, or a stranger's ill will, from the machine. They are cowscope's own, not
+// the kernel's: what they refuse is told as such.
+//
+// Where a memory cgroup can be made the kernel holds a limit too, for what was not counted. A kill -9 of cowscope leaves the cgroup
+// behind, empty; the next start removes it.
 type Limits struct {
 	Processes int           // alive at the same time
 	Memory    uint64        // bytes of all processes together, their page tables and the scratch files

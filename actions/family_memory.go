@@ -1,6 +1,8 @@
 package actions
 
 import (
+	"time"
+
 	"cowscope/vmspace"
 	"cowscope/vmspace/procfs"
 )
@@ -54,11 +56,8 @@ func (f *Family) growth() uint64 {
 	}
 	minor, major := procfs.Faults(c.p.PID)
 	faults := minor + major - min(minor+major, c.minor+c.major)
-	return min(fresh, procfs.ResidentShmem(c.p.PID), faults*hugeBytes(snap.PageSize)) // a fault can bring in a huge page
+	return min(fresh, procfs.ResidentShmem(c.p.PID), faults*vmspace.HugeBlock(snap.PageSize)) // a fault can bring in a huge page
 }
-
-// hugeBytes is the size of a page that stands in a page table's stead: as many bytes as its entries have pages.
-func hugeBytes(pageSize uint64) uint64 { return pageSize / 8 * pageSize }
 
 // over says whether the family, with so much more, takes more than it may.
 func (f *Family) over(more uint64) bool {
@@ -68,6 +67,54 @@ func (f *Family) over(more uint64) bool {
 	}
 	f.shared.sweep(f.now)
 	return f.taken(true)+more > limit
+}
+
+// smallPart of the limit is what commands may take together without being asked before.
+const smallPart = 256
+
+// IsLittle says whether so much memory needs no question.
+func (f *Family) IsLittle(bytes uint64) bool { return bytes <= f.limits.Memory/smallPart }
+
+// MayTake says whether so much more memory fits, which a command would take in one go. Little is not asked about one by one.
+func (f *Family) MayTake(more uint64) bool {
+	if f.unasked += min(more, f.limits.Memory); f.IsLittle(f.unasked) {
+		return true
+	}
+	if !f.over(more) {
+		f.unasked = 0
+		return true
+	}
+	f.unasked = f.limits.Memory // the next one is asked too
+	return false
+}
+
+// MayMap says whether another mapping fits.
+func (f *Family) MayMap() bool { return f.records() <= f.limits.Memory/2 || !f.over(perMapping) }
+
+// CopyTakes is what a copy of a process takes, in bytes: its page tables, and the records of its mappings.
+func (f *Family) CopyTakes(m *member) uint64 {
+	n := procfs.PageTables(m.PID)
+	if p := f.now.Process(m.Label); p != nil {
+		n += uint64(p.Mappings.Len()) * (perMapping + uint64(m.generation+1)*perAncestor)
+	}
+	return n
+}
+
+// memoryCheck is how long a command must have taken for its memory to be looked at when it is over; below that, only every
+// memoryEvery-th is of those that can have taken any.
+const (
+	memoryCheck = 2 * time.Millisecond
+	memoryEvery = 64
+)
+
+// Overdrawn says whether the family takes more than it may, after a command that took so long; tookNothing says that it cannot have taken
+// memory.
+func (f *Family) Overdrawn(took time.Duration, tookNothing func() bool) bool {
+	if took < memoryCheck && tookNothing() {
+		return false
+	}
+	f.takers++
+	return (took >= memoryCheck || f.takers%memoryEvery == 0) && f.over(0)
 }
 
 // see notes what the snapshot after a command shows of shared memory. removed says that MADV_REMOVE has emptied what was touched.

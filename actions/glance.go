@@ -105,16 +105,16 @@ func (s *Session) after(c *call, before *vmspace.Snapshot) (*vmspace.Snapshot, e
 	reach := s.reachOf(c, before)
 	s.glanced = reach != reachAll
 	if !s.glanced {
-		return s.observe(observe.Within(c.touched...))
+		return s.f.observe(observe.Within(c.touched...))
 	}
 	minor, major := c.p.proc.Faults()
-	return s.observe(observe.AtRest(c.touched[0], observe.Held{Mapped: reach == reachMappings, Minor: minor - c.minor, Major: major - c.major}))
+	return s.f.observe(observe.AtRest(c.touched[0], observe.Held{Mapped: reach == reachMappings, Minor: minor - c.minor, Major: major - c.major}))
 }
 
 // before is the family as the command finds it. What glances left out is read now where the command can be about it.
 func (s *Session) before(c *call) (*vmspace.Snapshot, error) {
 	if s.glanced && !c.action.Check && c.mayReach() == reachAll {
-		return s.observe(observe.Scope{})
+		return s.f.observe(observe.Scope{})
 	}
 	return s.last().After, nil
 }

@@ -150,8 +150,8 @@ func (s *Session) uncounted(t *rapid.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.reader.Close()
-	s.reader = r
+	s.f.reader.Close()
+	s.f.reader = r
 	if _, err := s.Do(context.Background(), "snapshot"); err != nil {
 		t.Fatal(err)
 	}
@@ -179,7 +179,7 @@ func saidOf(t *rapid.T, s *Session, line string) string {
 		st.Bytes = nil // the program's text names its file, which is of one descriptor or another
 	}
 	st.PID = 0
-	for _, m := range s.members {
+	for _, m := range s.f.members {
 		if !strings.Contains("fork wait kill", cmdVerb(line)) {
 			break
 		}

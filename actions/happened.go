@@ -37,7 +37,7 @@ func (s *Session) foretell(c *call) []vmspace.Happening {
 // facts are what the session knows beside a snapshot.
 func (s *Session) facts() vmspace.Facts {
 	f := vmspace.NoFacts
-	f.Arch, f.NeverForked, f.StackLimit, f.ExecOnly = runtime.GOARCH, s.born == 1, s.stackLimit, kernel.ExecOnly()
+	f.Arch, f.NeverForked, f.StackLimit, f.ExecOnly = runtime.GOARCH, s.f.born == 1, s.f.stackLimit, kernel.ExecOnly()
 	f.OnlyStack = f.OnlyStack || s.glanced // plain memory does not grow
 	return f
 }

@@ -56,7 +56,7 @@ func TestNoSystemCallOfOnesOwn(t *testing.T) {
 			l.all("write a 1")
 		}
 	}
-	if n, _ := l.s.count(); n != 2 {
+	if n, _ := l.s.f.count(); n != 2 {
 		t.Errorf("%d processes live", n)
 	}
 }

@@ -11,12 +11,6 @@ import (
 	"cowscope/vmspace/amount"
 )
 
-// Limits keep a script's accidents, or a stranger's ill will, from the machine. They are cowscope's own, not the kernel's: what they
-// refuse is told as such.
-//
-// Where a memory cgroup can be made the kernel holds a limit too, for what was not counted. A kill -9 of cowscope leaves the cgroup
-// behind, empty; the next start removes it.
-
 // unwaitedFor is how many processes may have ended, for each that may live, without anybody having waited for them: each still holds its
 // pid, and is looked at after every command.
 const unwaitedFor = 4
@@ -43,22 +37,12 @@ func (c *call) refuse(format string, args ...any) {
 	c.note = "Not asked of the kernel: " + fmt.Sprintf(format, args...)
 }
 
-// memoryCheck is how long a command must have taken for its memory to be looked at when it is over; below that, only every
-// memoryEvery-th is of those that can have taken any.
-const (
-	memoryCheck = 2 * time.Millisecond
-	memoryEvery = 64
-)
-
 // holdMemory kills the process that acted if the family takes more than it may now.
 func (s *Session) holdMemory(c *call, took time.Duration) error {
-	if c.action.Check || took < memoryCheck && c.tookNothing() {
+	if c.action.Check || !s.f.Overdrawn(took, c.tookNothing) {
 		return nil
 	}
-	if s.takers++; took < memoryCheck && s.takers%memoryEvery != 0 || !s.over(0) {
-		return nil
-	}
-	c.note = s.overText(c.p.Label)
+	c.note = s.f.overText(c.p.Label)
 	if c.p.gone != "" {
 		return nil
 	}

@@ -64,7 +64,7 @@ func TestNamesOfALongSession(t *testing.T) {
 	}
 	l.script(text.String())
 	l.reads("read keep", 1)
-	if n := s.names.Len("p1"); n > mostNames {
+	if n := s.f.names.Len("p1"); n > mostNames {
 		t.Errorf("%d names", n)
 	}
 	l.all(fmt.Sprintf("read x%d", rounds-1))
@@ -90,7 +90,7 @@ func TestManyChildren(t *testing.T) {
 		fmt.Fprintf(&text, "fork\n@p%d exit 3\nwait\nexpect result ok\nexpect exited p%[1]d 3\n", i+2)
 	}
 	l.script(text.String())
-	if n := len(s.members); n != 1+mostDead {
+	if n := len(s.f.members); n != 1+mostDead {
 		t.Errorf("%d processes are remembered", n)
 	}
 	if _, err := s.Do(t.Context(), "expect exited p2 3"); err == nil {

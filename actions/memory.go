@@ -14,33 +14,23 @@ import (
 	"cowscope/vmspace/procfs"
 )
 
-// smallPart of the limit is what commands may take together without being asked before.
-const smallPart = 256
-
 // mayTake says whether so much more memory fits, which the command would take in one go; otherwise the outcome tells. what says what for.
 func (c *call) mayTake(more uint64, what string) bool {
-	f, limit := c.f, c.f.limits.Memory
-	if f.unasked += min(more, limit); f.unasked <= limit/smallPart {
+	if c.f.MayTake(more) {
 		return true
 	}
-	if !f.over(more) {
-		f.unasked = 0
-		return true
-	}
-	f.unasked = limit // the next one is asked too
 	c.refuse("%s can take %s, where %s has %s already, and cowscope's limit is %s. --max-memory raises it.", what, amount.Size(more),
-		c.p.Label+" with its family", amount.Size(f.taken(true)), amount.Size(limit))
+		c.p.Label+" with its family", amount.Size(c.f.taken(true)), amount.Size(c.f.limits.Memory))
 	return false
 }
 
 // mayMap says whether another mapping fits.
 func (c *call) mayMap() bool {
-	limit := c.f.limits.Memory
-	n := c.f.records()
-	if n <= limit/2 || !c.f.over(perMapping) {
+	if c.f.MayMap() {
 		return true
 	}
-	c.refuse("the records of all mappings take %s, and cowscope's limit is %s for all memory together. --max-memory raises it.", amount.Size(n), amount.Size(limit))
+	c.refuse("the records of all mappings take %s, and cowscope's limit is %s for all memory together. --max-memory raises it.",
+		amount.Size(c.f.records()), amount.Size(c.f.limits.Memory))
 	return false
 }
 
@@ -62,7 +52,7 @@ func missingTables(runs iter.Seq[vmspace.Run], pageSize uint64) (n uint64) {
 	next := uint64(0) // the first table that was not looked at
 	for run := range runs {
 		r := run.Bounds()
-		first, end := max(r.Start/hugeBytes(pageSize), next), (r.End-1)/hugeBytes(pageSize)+1
+		first, end := max(r.Start/vmspace.HugeBlock(pageSize), next), (r.End-1)/vmspace.HugeBlock(pageSize)+1
 		if end > first && run.State == vmspace.None {
 			n += (end - first) * pageSize
 		}
@@ -84,13 +74,13 @@ func (c *call) mayCollapse(r vmspace.Range) bool {
 		}
 		mapped += m.Intersect(r).Len()
 	}
-	most := min(mapped, max(procfs.PageTables(c.p.PID)/c.pageSize()*hugeBytes(c.pageSize()), present))
+	most := min(mapped, max(procfs.PageTables(c.p.PID)/c.pageSize()*vmspace.HugeBlock(c.pageSize()), present))
 	return c.mayTake(most-min(most, present), "the huge pages of the collapse")
 }
 
 // mayMove says whether the page tables fit that a move needs before it gives back those that it comes from.
 func (c *call) mayMove(r vmspace.Range) bool {
-	if c.tableOf(r.Len()) <= c.f.limits.Memory/smallPart { // most of the time: no file is read
+	if c.f.IsLittle(c.tableOf(r.Len())) { // most of the time: no file is read
 		return true
 	}
 	return c.mayTake(min(c.tableOf(r.Len()), procfs.PageTables(c.p.PID)), "the page tables at the new place")
@@ -102,8 +92,7 @@ func (c *call) mayCopy() bool {
 	if p == nil {
 		return true
 	}
-	more := procfs.PageTables(c.p.PID) + uint64(p.Mappings.Len())*(perMapping+uint64(c.p.generation+1)*perAncestor)
-	return c.mayTake(more, "a copy of the page tables and of the records of "+amount.Of(uint64(p.Mappings.Len()), "mapping"))
+	return c.mayTake(c.f.CopyTakes(c.p), "a copy of the page tables and of the records of "+amount.Of(uint64(p.Mappings.Len()), "mapping"))
 }
 
 // mayPool says whether what a mapping of huge pages reserves fits: no other process of the machine has it then. What the pool does not

@@ -93,7 +93,7 @@ func TestSharedMemoryIsCountedOnce(t *testing.T) {
 		l.all("madvise a remove", "fill a 3")
 	}
 	l.all("madvise a 5m remove", "c = mmap 4m rw shared anon populate", "munmap a", "a = mmap 10m rw shared anon populate")
-	if got := l.s.shared.count * ps; got != 14<<20+448<<10 {
+	if got := l.s.f.shared.count * ps; got != 14<<20+448<<10 {
 		t.Errorf("%d bytes of shared memory are counted", got)
 	}
 	rounds := 200
@@ -104,8 +104,8 @@ func TestSharedMemoryIsCountedOnce(t *testing.T) {
 		l.all("c = mmap 256k rw shared anon", "fill c 1", "munmap c")
 	}
 	l.all("munmap b")
-	l.s.shared.sweep(l.s.last().After)
-	if n := len(l.s.shared.files); n != 2 {
+	l.s.f.shared.sweep(l.s.last().After)
+	if n := len(l.s.f.shared.files); n != 2 {
 		t.Errorf("%d files of shared memory are known", n)
 	}
 }
@@ -146,7 +146,7 @@ func TestRefusedBeforehand(t *testing.T) {
 			if last.Result != history.Refused || !strings.Contains(last.Why, "--max-memory") || !strings.Contains(last.Why, "8 MiB") {
 				t.Errorf("%s: %s: %s", last.Command[:min(len(last.Command), 40)], last.Result, last.Why)
 			}
-			if tables := procfs.PageTables(l.s.members[0].PID); tables > 8<<20 {
+			if tables := procfs.PageTables(l.s.f.members[0].PID); tables > 8<<20 {
 				t.Errorf("%d KiB of page tables", tables>>10)
 			}
 			if name == "text" {
@@ -169,7 +169,7 @@ func TestPoolIsRefused(t *testing.T) {
 	}
 	l.want("ENOMEM", "mmap 1t rw private anon hugetlb")
 	l.all("a = mmap 1p rw private anon hugetlb", "munmap a", "a = mmap "+two+" rw private anon noreserve hugetlb")
-	if st := l.do("touch a write"); st.OK() && !l.s.over(0) { // it may be too quick to be killed
+	if st := l.do("touch a write"); st.OK() && !l.s.f.over(0) { // it may be too quick to be killed
 		t.Error("two huge pages are not counted")
 	}
 }
@@ -267,36 +267,6 @@ func (l *lab) further(st *history.Step) *history.Step {
 	return st
 }
 
-// sharedPages in numbers.
-func TestSharedPages(t *testing.T) {
-	var s sharedPages
-	f, g := sharedFile{0, 1, 5}, sharedFile{0, 1, 6}
-	for _, c := range []struct {
-		what       string
-		f          sharedFile
-		first, end uint64
-		count      uint64
-	}{
-		{"add", f, 3, 10, 7}, {"add", f, 0, 4, 10}, {"add", g, 500, 1100, 610}, {"add", f, 5, 6, 610}, {"remove", f, 0, 1 << 40, 600},
-		{"remove", g, 511, 513, 598}, {"add", g, 512, 512, 598}, {"remove", sharedFile{}, 0, 9, 598}, {"add", f, 63, 65, 600}, {"add", f, 64, 128, 663},
-	} {
-		if c.what == "add" {
-			s.add(c.f, c.first, c.end)
-		} else {
-			s.remove(c.f, c.first, c.end)
-		}
-		if s.count != c.count {
-			t.Errorf("%s %v: %d pages, want %d", c.what, c, s.count, c.count)
-		}
-	}
-	if n := s.held(g, 0, 1<<50); n != 598 {
-		t.Errorf("%d pages of the second file", n)
-	}
-	if n := s.held(g, 510, 514); n != 2 {
-		t.Errorf("%d pages around the hole", n)
-	}
-}
-
 func TestMissingTables(t *testing.T) {
 	for _, size := range []uint64{4 << 10, 16 << 10, 64 << 10} {
 		missingTablesOf(t, size)
@@ -333,7 +303,7 @@ func TestKernelHoldsTheLimit(t *testing.T) {
 		t.Skip("needs memory-cgroup:", reason)
 	}
 	l := limited(t, Limits{Memory: 64 << 20})
-	l.s.tracer.Guard(nil)
+	l.s.f.tracer.Guard(nil)
 	l.all("fork", "@p2 a = mmap 1g rw private anon")
 	st := l.do("@p2 fill a 1")
 	if st.Result != history.Exited || !strings.Contains(st.Why, "its memory cgroup was full") || !strings.Contains(st.Why, "--max-memory") {

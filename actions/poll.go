@@ -32,8 +32,8 @@ func (s *Session) notice() (*history.Step, error) {
 		return nil, nil
 	}
 	step := &history.Step{Process: label, Event: event, Outcome: history.Outcome{Result: history.OK}, Before: before, After: after,
-		Names: s.names, Current: s.current, Changes: changes}
-	s.forget(after)
+		Names: s.f.names, Current: s.f.current, Changes: changes}
+	s.f.forget(after)
 	if event == "" {
 		step.Process = changes[0].Process
 		step.Event = "the kernel changed something by itself"
@@ -41,7 +41,7 @@ func (s *Session) notice() (*history.Step, error) {
 	} else {
 		step.Why = "Not by a command: it came from outside. n starts a fresh subject."
 	}
-	if m := s.member(step.Process); m != nil {
+	if m := s.f.member(step.Process); m != nil {
 		step.PID = m.PID
 	}
 	return step, nil
@@ -51,21 +51,21 @@ func (s *Session) notice() (*history.Step, error) {
 // so rarely that looking stays below a hundredth of the time.
 func (s *Session) look(before *vmspace.Snapshot, died bool) (*vmspace.Snapshot, error) {
 	if died {
-		return s.observe(observe.Scope{})
+		return s.f.observe(observe.Scope{})
 	}
 	start := time.Now()
 	if start.Before(s.fullLook) {
-		return s.observe(observe.Within())
+		return s.f.observe(observe.Within())
 	}
-	ctx, cancel := context.WithCancel(s.life)
+	ctx, cancel := context.WithCancel(s.f.life)
 	defer cancel()
 	s.makeWay.Store(&cancel)
 	if s.waiting.Load() > 0 {
 		cancel()
 	}
-	after, err := s.reader.Observe(ctx, s.shown(), observe.Scope{})
+	after, err := s.f.reader.Observe(ctx, s.f.shown(), observe.Scope{})
 	s.fullLook = time.Now().Add(99 * time.Since(start))
-	if err != nil && s.life.Err() == nil && ctx.Err() != nil {
+	if err != nil && s.f.life.Err() == nil && ctx.Err() != nil {
 		return before, nil // whoever waits reads what it can have changed
 	}
 	return after, err
@@ -85,7 +85,7 @@ func worthTelling(c vmspace.Change) bool {
 
 // deaths notices processes that ended since the last look.
 func (s *Session) deaths() (event, label string) {
-	for _, m := range s.members {
+	for _, m := range s.f.members {
 		if m.gone != "" {
 			continue
 		}
@@ -101,9 +101,9 @@ func (s *Session) deaths() (event, label string) {
 // Peek reads the bytes of the page at addr in the process, if it is present. It never faults a page in.
 func (s *Session) Peek(ctx context.Context, label string, addr uint64) ([]byte, error) {
 	defer s.takeTurn()()
-	m := s.member(label)
+	m := s.f.member(label)
 	if m == nil || m.gone != "" || ctx.Err() != nil {
 		return nil, nil
 	}
-	return s.present(m, addr, s.last().After.PageSize)
+	return s.f.present(m, addr, s.last().After.PageSize)
 }

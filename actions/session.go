@@ -11,7 +11,6 @@ import (
 	"cowscope/actions/explain"
 	"cowscope/actions/history"
 	"cowscope/actions/lang"
-	"cowscope/actions/scratch"
 	"cowscope/actions/subject"
 	"cowscope/vmspace"
 	"cowscope/vmspace/observe"
@@ -28,12 +27,6 @@ type Options struct {
 	AllowPaths []string // files and folders outside the scratch folder that may be mapped
 }
 
-// StartError says that the subject could not be started.
-type StartError struct{ Err error }
-
-func (e *StartError) Error() string { return e.Err.Error() }
-func (e *StartError) Unwrap() error { return e.Err }
-
 // Info is what a screen says of the machine.
 type Info struct {
 	Kernel string // "Linux 6.18"
@@ -45,14 +38,13 @@ type Info struct {
 // Session is a family of subject processes, the language that drives them, and the history of what happened. Its methods may be
 // called from any goroutine; commands run one after another.
 type Session struct {
-	*Family
+	f        *Family
 	opts     Options
 	info     Info
 	grammar  *lang.Grammar
 	fullLook time.Time // when a poll may next read everything
 	glanced  bool      // the last snapshot lacks what a glance leaves out
 
-	leave   context.CancelFunc // ends all reading
 	closing sync.Once
 	turn    sync.Mutex                         // held while a command or a poll runs
 	waiting atomic.Int32                       // those who want the turn
@@ -73,30 +65,16 @@ func openWith(opts Options, calls []uintptr) (*Session, error) {
 	if err != nil {
 		return nil, err
 	}
-	files, err := scratch.New(opts.AllowPaths)
+	f, err := NewFamily(FamilyOptions{ASLR: opts.ASLR, Limits: opts.Limits, AllowPaths: opts.AllowPaths, Calls: calls})
 	if err != nil {
 		return nil, err
 	}
-	reader, err := observe.NewReader(observe.Options{})
-	if err != nil {
-		files.Close()
-		return nil, &StartError{err}
-	}
-	tracer, err := subject.NewTracer()
-	if err != nil {
-		reader.Close()
-		files.Close()
-		return nil, &StartError{err}
-	}
-	opts.Limits = opts.Limits.withDefaults()
-	s := &Session{opts: opts, grammar: g, Family: &Family{config: subject.Config{ASLR: opts.ASLR, Memory: opts.Limits.cgroup(), Calls: calls},
-		limits: opts.Limits, tracer: tracer, reader: reader, files: files}}
-	s.life, s.leave = context.WithCancel(context.Background())
+	s := &Session{opts: opts, grammar: g, f: f}
 	if err := s.begin(); err != nil {
 		s.Close()
 		return nil, &StartError{err}
 	}
-	tracer.Guard(func() bool { return s.over(0) }) // which needs the first snapshot
+	f.Guard()
 	return s, nil
 }
 
@@ -104,21 +82,21 @@ func openWith(opts Options, calls []uintptr) (*Session, error) {
 func (s *Session) begin() error {
 	var step *history.Step
 	err := s.do(func() error {
-		err := s.fresh()
+		err := s.f.fresh()
 		if err != nil {
 			return err
 		}
-		snap, err := s.observe(observe.Scope{})
+		snap, err := s.f.observe(observe.Scope{})
 		if err != nil {
 			return err
 		}
 		s.info = machine(snap)
-		m := s.members[len(s.members)-1]
+		m := s.f.members[len(s.f.members)-1]
 		if m.proc.Randomized() && !s.opts.ASLR {
 			s.info.Rights += ", addresses vary: randomisation cannot be switched off here"
 		}
 		step = &history.Step{Process: m.Label, PID: m.PID, Event: "a fresh process: text, stack and what the kernel lends it",
-			Outcome: history.Outcome{Result: history.OK}, After: snap, Names: s.names, Current: s.current,
+			Outcome: history.Outcome{Result: history.OK}, After: snap, Names: s.f.names, Current: s.f.current,
 			Why: "Nothing is mapped yet but the program itself. m maps memory, w writes to it, f forks."}
 		return nil
 	})
@@ -145,13 +123,13 @@ func (s *Session) run(ctx context.Context, cmd *lang.Command) (*history.Step, er
 
 // perform runs a command on the tracing thread and makes its step.
 func (s *Session) perform(cmd *lang.Command) (*history.Step, error) {
-	c := &call{f: s.Family, last: s.lastCommand(), cmd: cmd, names: s.names, current: s.current}
-	label := s.current
+	c := &call{f: s.f, last: s.lastCommand(), cmd: cmd, names: s.f.names, current: s.f.current}
+	label := s.f.current
 	if cmd.Process != "" {
 		label = cmd.Process
 	}
-	if c.p = s.member(label); c.p == nil {
-		return nil, cmd.ErrorAt(cmd.ProcessSpan, "there is no process "+label, "there are: "+s.labels())
+	if c.p = s.f.member(label); c.p == nil {
+		return nil, cmd.ErrorAt(cmd.ProcessSpan, "there is no process "+label, "there are: "+s.f.labels())
 	}
 	c.action = actionOf(cmd.Verb.Name)
 	c.args = c.arguments()
@@ -168,17 +146,17 @@ func (s *Session) perform(cmd *lang.Command) (*history.Step, error) {
 	if c.action.access != nil && !c.Focus.Empty() {
 		c.Predicted = s.foretell(c)
 	}
-	s.names, s.current = c.names, c.current
-	s.holdNames()
+	s.f.names, s.f.current = c.names, c.current
+	s.f.holdNames()
 	after, err := s.after(c, before)
 	if err != nil {
 		return nil, err
 	}
 	step := &history.Step{Check: c.action.Check, Process: c.p.Label, PID: c.p.PID, Command: canonical(cmd, s.last().Current), Verb: cmd.Verb.Name, Outcome: c.Outcome,
-		Before: before, After: after, Names: s.names, Current: s.current, Changes: vmspace.Diff(before, after)}
-	s.forget(after)
+		Before: before, After: after, Names: s.f.names, Current: s.f.current, Changes: vmspace.Diff(before, after)}
+	s.f.forget(after)
 	if !c.action.Check {
-		s.see(after, &c.doing, c.removed && c.OK())
+		s.f.see(after, &c.doing, c.removed && c.OK())
 	}
 	step.Minor, step.Major = faultsBetween(before, after, c.p.Label)
 	if len(step.Predicted) > 0 {
@@ -194,8 +172,8 @@ func (s *Session) perform(cmd *lang.Command) (*history.Step, error) {
 // "exited", everything else is an error of cowscope.
 func (s *Session) attempt(c *call) error {
 	began := time.Now()
-	s.running = &c.doing
-	defer func() { s.running = nil }()
+	s.f.running = &c.doing
+	defer func() { s.f.running = nil }()
 	err := c.action.run(c)
 	if err == nil {
 		err = s.holdMemory(c, time.Since(began))
@@ -209,7 +187,7 @@ func (s *Session) attempt(c *call) error {
 		c.Result, c.note = history.Exited, c.p.Label+" "+c.p.gone+"."
 		switch {
 		case exited.Over:
-			c.note = s.overText(c.p.Label)
+			c.note = s.f.overText(c.p.Label)
 		case exited.Full:
 			c.note += " It holds a little more than cowscope's limit. --max-memory raises both."
 		}
@@ -265,13 +243,13 @@ func (s *Session) append(st *history.Step) {
 	if n := len(s.history); n > 0 {
 		st.Keys = s.history[n-1].Keys
 	}
-	st.N, st.Files, st.Facts, st.Keys = s.steps, s.entries, s.facts(), s.rights(st.Keys)
+	st.N, st.Files, st.Facts, st.Keys = s.steps, s.f.entries, s.facts(), s.f.rights(st.Keys)
 	s.steps++
 	if st.Command != "" && !st.Check {
 		s.command = st
 	}
 	s.history = append(s.history, st)
-	s.now, s.next = st.After, s.steps
+	s.f.now, s.f.next = st.After, s.steps
 	s.weight += st.Weight()
 	if n := len(s.history); s.opts.Brief && (n >= 2*briefSteps || s.weight > briefWeight) {
 		s.history = slices.Clone(s.history[max(n-briefSteps, n/2):])
@@ -291,11 +269,6 @@ func (s *Session) Info() Info { return s.info }
 // Close ends every process of the family. It may be called at any time, also while a command runs, and more than once: who comes later
 // waits until all is closed.
 func (s *Session) Close() (err error) {
-	s.closing.Do(func() {
-		s.leave()
-		err = s.tracer.Close()
-		s.reader.Close()
-		err = errors.Join(err, s.files.Close())
-	})
+	s.closing.Do(func() { err = s.f.Close() })
 	return err
 }
