@@ -119,6 +119,7 @@ var rooms = []struct{ path, holds string }{
 	{"actions/scratch", "the files of a session"},
 	{"actions/feature", "what this kernel, this processor and this user have"},
 	{"actions/kernel", "what the kernel allows, and what differs from one to the next"},
+	{"actions/family", "the processes of a session, their files, and what they may take"},
 	{"actions/explain", "what happened, and why, in sentences"},
 	{"actions", "the session: verbs, scripts, limits"},
 	{"actions/saved", "a history in a file"},

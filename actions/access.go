@@ -35,14 +35,14 @@ func runRead(c *call) error {
 	r := vmspace.Range{Start: addr, End: max(addr+n, addr)}
 	c.Call = fmt.Sprintf("load %s ← 0x%x", amount.Bytes(n), addr)
 	c.focus(r)
-	e, err := c.p.proc.Load(addr, n)
+	e, err := c.P.Proc.Load(addr, n)
 	if err != nil {
 		return err
 	}
 	c.settle(e)
 	if e.Done > 0 {
-		if c.Bytes, err = c.f.present(c.p, addr, min(e.Done, readLimit)); err != nil {
-			return fmt.Errorf("the bytes that %s loaded cannot be shown: %w", c.p.Label, err)
+		if c.Bytes, err = c.f.Present(c.P, addr, min(e.Done, readLimit)); err != nil {
+			return fmt.Errorf("the bytes that %s loaded cannot be shown: %w", c.P.Label, err)
 		}
 	}
 	return nil
@@ -61,7 +61,7 @@ var writeAction = Action{
 		b, _ := c.cmd.Bytes("value")
 		c.Call = fmt.Sprintf("store %s → 0x%x", valueText(b), addr)
 		c.focus(vmspace.Range{Start: addr, End: addr + max(uint64(len(b)), 1)})
-		e, err := c.p.proc.Store(addr, b)
+		e, err := c.P.Proc.Store(addr, b)
 		return c.ended(e, err)
 	},
 }
@@ -90,7 +90,7 @@ var touchAction = Action{
 			c.Result = history.OK
 			return nil
 		}
-		e, err := c.p.proc.Touch(r.Start, r.Pages(c.pageSize()), c.pageSize(), write)
+		e, err := c.P.Proc.Touch(r.Start, r.Pages(c.pageSize()), c.pageSize(), write)
 		return c.ended(e, err)
 	},
 }
@@ -108,7 +108,7 @@ var fillAction = Action{
 		b, _ := c.cmd.Byte("byte")
 		c.Call = fmt.Sprintf("store 0x%02x → 0x%x, %s", b, r.Start, amount.Bytes(r.Len()))
 		c.focus(r)
-		e, err := c.p.proc.Fill(r.Start, r.Len(), b)
+		e, err := c.P.Proc.Fill(r.Start, r.Len(), b)
 		return c.ended(e, err)
 	},
 }

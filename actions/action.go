@@ -2,6 +2,7 @@ package actions
 
 import (
 	"cowscope/actions/explain"
+	"cowscope/actions/family"
 	"cowscope/actions/history"
 	"cowscope/actions/lang"
 	"cowscope/actions/subject"
@@ -113,8 +114,8 @@ func actionOf(verb string) *Action {
 
 // call is one run of an action: what it was given, and what it found out.
 type call struct {
-	f *Family
-	doing
+	f *family.Family
+	family.Doing
 	cmd    *lang.Command
 	action *Action
 	last   *history.Step // the last command that was no expectation, nil before the first
@@ -131,13 +132,13 @@ type call struct {
 
 // touch notes that the action may have changed what lies in r, for the snapshot after it.
 func (c *call) touch(r vmspace.Range) {
-	c.touched = append(c.touched, observe.Touched{Label: c.p.Label, Range: r})
+	c.Touched = append(c.Touched, observe.Touched{Label: c.P.Label, Range: r})
 }
 
 // bind names a range in the process that acts.
 func (c *call) bind(name string, b history.Binding) {
-	c.names = c.names.With(c.p.Label, name, b)
-	c.f.bound++
+	c.names = c.names.With(c.P.Label, name, b)
+	c.f.Bound++
 }
 
 // focus notes what the action was about, for the cursor, and that it may have changed it.

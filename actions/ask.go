@@ -3,6 +3,7 @@ package actions
 import (
 	"context"
 
+	"cowscope/actions/family"
 	"cowscope/actions/history"
 	"cowscope/actions/lang"
 	"cowscope/vmspace"
@@ -46,13 +47,13 @@ func (s *Session) Foresee(ctx context.Context, line string) (vmspace.Prediction,
 	if err := ctx.Err(); err != nil {
 		return vmspace.Prediction{}, err
 	}
-	label := s.f.current
+	label := s.f.Current
 	if cmd.Process != "" {
 		label = cmd.Process
 	}
-	c := &call{f: s.f, doing: doing{p: s.f.member(label)}, cmd: cmd, names: s.f.names}
-	if c.p == nil {
-		return vmspace.Prediction{}, cmd.ErrorAt(cmd.ProcessSpan, "there is no process "+label, "there are: "+s.f.labels())
+	c := &call{f: s.f, Doing: family.Doing{P: s.f.Member(label)}, cmd: cmd, names: s.f.Names}
+	if c.P == nil {
+		return vmspace.Prediction{}, cmd.ErrorAt(cmd.ProcessSpan, "there is no process "+label, "there are: "+s.f.Labels())
 	}
 	addr, _, err := c.place(cmd.Verb.Params[0].Name)
 	if err != nil {

@@ -46,10 +46,10 @@ func (c *call) arguments() explain.Arguments {
 // surroundings is what the session knows of a step that it has made.
 func (s *Session) surroundings(st *history.Step, c *call) explain.Surroundings {
 	program, _ := subject.Text()
-	around := explain.Surroundings{Past: s.History(), File: c.opened, StoppedAt: c.ending.IP, Trapped: c.ending.Trap, Keys: c.p.keys, Program: program,
-		Allocated: c.p.allocated, LocksFuture: c.p.locksFuture, Child: c.child, Gone: c.p.gone, Parent: c.p.Parent}
+	around := explain.Surroundings{Past: s.History(), File: c.opened, StoppedAt: c.ending.IP, Trapped: c.ending.Trap, Keys: c.P.Keys, Program: program,
+		Allocated: c.P.Allocated, LocksFuture: c.P.LocksFuture, Child: c.child, Gone: c.P.Gone, Parent: c.P.Parent}
 	if fd, given := c.cmd.Number("fd"); given && !st.OK() {
-		around.File = explain.Descriptor(c.p.PID, fd)
+		around.File = explain.Descriptor(c.P.PID, fd)
 	}
 	return around
 }

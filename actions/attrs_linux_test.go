@@ -43,7 +43,7 @@ func (l *lab) whole(label, name string, from, to uint64, state vmspace.State, hu
 func TestHugePageOfAFamily(t *testing.T) {
 	l := hugePage(t)
 	l.whole("p1", "a", 0, inBlock, vmspace.Anon, true)
-	if l.s.f.reader.Features().Scan {
+	if l.s.f.Reader.Features().Scan {
 		l.certain("p1", "a", 0, "HUGE: one entry maps it")
 	} else {
 		l.certain("p1", "a", 0, "AnonHugePages counts all that is resident")
@@ -138,7 +138,7 @@ func TestHugeZeroPage(t *testing.T) {
 	if on, err := os.ReadFile("/sys/kernel/mm/transparent_hugepage/use_zero_page"); err != nil || on[0] != '1' {
 		t.Skip("needs use_zero_page: switched off in /sys/kernel/mm/transparent_hugepage")
 	}
-	f := l.s.f.reader.Features()
+	f := l.s.f.Reader.Features()
 	huge := f.Scan || f.KPage // smaps counts no zero page
 	l.happens(vmspace.ZeroMap, "read a+"+blocks(1))
 	l.whole("p1", "a", inBlock, 2*inBlock, vmspace.Zero, huge)
@@ -169,7 +169,7 @@ func TestAttrKSM(t *testing.T) {
 	l.soon("merged", merged)
 	l.states("p1", "a", "cow cow cow")
 	bit := "21 KSM"
-	if why := strings.Join(l.s.f.reader.Features().Distrusted, "; "); strings.Contains(why, "KSM") {
+	if why := strings.Join(l.s.f.Reader.Features().Distrusted, "; "); strings.Contains(why, "KSM") {
 		bit = "KSM counts all that is resident"
 	}
 	l.certain("p1", "a", 1, bit)

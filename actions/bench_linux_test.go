@@ -109,7 +109,7 @@ func BenchmarkCommand(b *testing.B) {
 	})
 	b.Run("snapshot", func(b *testing.B) {
 		for b.Loop() {
-			if _, err := s.f.observe(observe.Scope{}); err != nil {
+			if _, err := s.f.Observe(observe.Scope{}); err != nil {
 				b.Fatal(err)
 			}
 		}

@@ -18,12 +18,12 @@ var execAction = Action{
 		}
 		c.Call = fmt.Sprintf("jump → 0x%x", addr)
 		c.focus(vmspace.Range{Start: addr, End: addr + 1})
-		e, err := c.p.proc.Jump(addr)
+		e, err := c.P.Proc.Jump(addr)
 		if err != nil {
 			return err
 		}
 		c.settle(e)
-		c.f.reread(c.p)
+		c.f.Reread(c.P)
 		c.everything() // the code may have stored anywhere
 		if e.Attempt != nil {
 			c.Result = history.Refused

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"syscall"
 
+	"cowscope/actions/family"
 	"cowscope/actions/history"
 	"cowscope/actions/lang"
 	"cowscope/actions/subject"
@@ -17,7 +18,7 @@ var exitAction = Action{
 		n, _ := c.cmd.Number("status")
 		c.Call = fmt.Sprintf("exit(%d)", n)
 		c.everything()
-		_, err := c.p.proc.Exit(int(n))
+		_, err := c.P.Proc.Exit(int(n))
 		return c.died(err)
 	},
 }
@@ -30,16 +31,16 @@ var killAction = Action{
 		if g, ok := c.cmd.Signal("signal"); ok {
 			sig = g
 		}
-		c.Call = fmt.Sprintf("kill(%d, %s)", c.p.PID, sig)
+		c.Call = fmt.Sprintf("kill(%d, %s)", c.P.PID, sig)
 		c.everything()
-		e, err := c.p.proc.Kill(syscall.Signal(sig))
+		e, err := c.P.Proc.Kill(syscall.Signal(sig))
 		if err != nil {
 			return c.died(err)
 		}
 		if c.settle(e); !c.OK() {
 			return nil
 		}
-		c.note = fmt.Sprintf("%s did not end %s: a signal may be ignored, or only stop a process that stands still anyway.", sig, c.p.Label)
+		c.note = fmt.Sprintf("%s did not end %s: a signal may be ignored, or only stop a process that stands still anyway.", sig, c.P.Label)
 		return nil
 	},
 }
@@ -50,7 +51,7 @@ func (c *call) died(err error) error {
 	if !errors.As(err, &exited) {
 		return err
 	}
-	c.p.gone = describeExit(exited)
+	c.P.Gone = family.HowEnded(exited)
 	c.Result = history.OK
 	return nil
 }

@@ -96,13 +96,13 @@ func checkFaults(c *call) (finding, error) {
 
 func checkEnd(c *call, want string) (finding, error) {
 	label, _ := c.cmd.Word("process")
-	m := c.f.member(label)
+	m := c.f.Member(label)
 	if m == nil {
-		return finding{}, c.cmd.ErrorIn("process", "there is no process "+label, "there are: "+c.f.labels())
+		return finding{}, c.cmd.ErrorIn("process", "there is no process "+label, "there are: "+c.f.Labels())
 	}
-	f := finding{want: label + " " + want, got: label + " lives", holds: m.gone == want, evidence: fmt.Sprintf("process %d", m.PID)}
-	if m.gone != "" {
-		f.got = label + " " + m.gone
+	f := finding{want: label + " " + want, got: label + " lives", holds: m.Gone == want, evidence: fmt.Sprintf("process %d", m.PID)}
+	if m.Gone != "" {
+		f.got = label + " " + m.Gone
 	}
 	return f, nil
 }

@@ -47,7 +47,7 @@ var (
 	expectOther    = expectation("other-frame", "two places have different frames", []lang.Param{paramOne, paramOther}, checkFrames(false))
 )
 
-func (c *call) space() *vmspace.Process { return c.f.now.Process(c.p.Label) }
+func (c *call) space() *vmspace.Process { return c.f.Now.Process(c.P.Label) }
 
 func (c *call) mapping(addr uint64) (vmspace.Mapping, bool) {
 	if p := c.space(); p != nil {
@@ -71,7 +71,7 @@ func checkPage(c *call) (finding, error) {
 	attrs := c.cmd.Flags("attr")
 	f := finding{want: strings.Join(append([]string{state}, attrs...), " "), holds: true}
 	if p == nil {
-		f.got, f.holds = c.p.Label+" is gone", false
+		f.got, f.holds = c.P.Label+" is gone", false
 		return f, nil
 	}
 	for addr := r.Start &^ (ps - 1); addr < r.End; {
@@ -165,7 +165,7 @@ func checkBytes(c *call) (finding, error) {
 	}
 	want, _ := c.cmd.Bytes("value")
 	f := finding{want: printable.Bytes(want)}
-	got, err := c.f.present(c.p, addr, uint64(len(want)))
+	got, err := c.f.Present(c.P, addr, uint64(len(want)))
 	switch {
 	case err != nil:
 		f.got = err.Error()
@@ -193,7 +193,7 @@ func checkFrames(same bool) func(*call) (finding, error) {
 		}
 		if x == 0 || y == 0 {
 			f.got, f.holds = "a page there has no frame", false
-			if !c.f.now.Frames {
+			if !c.f.Now.Frames {
 				f.got, f.evidence = "unknown: frame numbers are hidden from this user", "pagemap, without CAP_SYS_ADMIN"
 			}
 		}
@@ -206,8 +206,8 @@ func (c *call) frameAt(param string) (uint64, error) {
 	at := *c
 	pl, _ := c.cmd.Place(param)
 	if pl.Process != "" {
-		if at.p = c.f.member(pl.Process); at.p == nil {
-			return 0, c.cmd.ErrorIn(param, "there is no process "+pl.Process, "there are: "+c.f.labels())
+		if at.P = c.f.Member(pl.Process); at.P == nil {
+			return 0, c.cmd.ErrorIn(param, "there is no process "+pl.Process, "there are: "+c.f.Labels())
 		}
 	}
 	addr, _, err := at.place(param)

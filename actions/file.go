@@ -24,10 +24,10 @@ var (
 func fileVerb(v lang.Verb, run func(c *call, name string) error) Action {
 	return Action{Verb: v, Dead: true, run: func(c *call) error {
 		name, _ := c.cmd.Word("file")
-		c.touched = c.f.everywhere()
+		c.Touched = c.f.Everywhere()
 		c.Result = history.OK
 		err := run(c, name)
-		c.f.entries = c.f.files.Entries()
+		c.f.Entries = c.f.Files.Entries()
 		if err != nil {
 			return c.fileError("file", err)
 		}
@@ -45,16 +45,16 @@ var fileAction = fileVerb(lang.Verb{Name: "file", Summary: "make a file in the s
 				return err
 			}
 			c.Call = fmt.Sprintf("creat(%q) + ftruncate(%d)", name, size)
-			return c.f.makeFile(name, size)
+			return c.f.MakeFile(name, size)
 		}
 		c.Call = fmt.Sprintf("creat(%q) + write(%s)", name, quoted(text))
 		if !c.mayWrite(text) {
 			return nil
 		}
-		if err := c.f.makeFile(name, 0); err != nil {
+		if err := c.f.MakeFile(name, 0); err != nil {
 			return err
 		}
-		return c.counted(c.f.files.Write(name, 0, text))
+		return c.counted(c.f.Files.Write(name, 0, text))
 	})
 
 var fwriteAction = fileVerb(lang.Verb{Name: "fwrite", Summary: "write into a file from outside, as another program would",
@@ -69,7 +69,7 @@ var fwriteAction = fileVerb(lang.Verb{Name: "fwrite", Summary: "write into a fil
 		if !c.mayWrite(text) {
 			return nil
 		}
-		return c.counted(c.f.files.Write(name, offset, text))
+		return c.counted(c.f.Files.Write(name, offset, text))
 	})
 
 var truncateAction = fileVerb(lang.Verb{Name: "truncate", Summary: "set the size of a file from outside",
@@ -80,7 +80,7 @@ var truncateAction = fileVerb(lang.Verb{Name: "truncate", Summary: "set the size
 			return err
 		}
 		c.Call = fmt.Sprintf("ftruncate(%q, %d)", name, size)
-		return c.f.files.Truncate(name, size)
+		return c.f.Files.Truncate(name, size)
 	})
 
 var catAction = fileVerb(lang.Verb{Name: "cat", Summary: "read a file from outside, as another program would",
@@ -97,7 +97,7 @@ var catAction = fileVerb(lang.Verb{Name: "cat", Summary: "read a file from outsi
 		}
 		n = min(n, readLimit)
 		c.Call = fmt.Sprintf("pread(%q, %d, %d)", name, n, offset)
-		b, err := c.f.files.Read(name, offset, int(n))
+		b, err := c.f.Files.Read(name, offset, int(n))
 		c.Bytes = b
 		return c.counted(len(b), err)
 	})
@@ -105,8 +105,8 @@ var catAction = fileVerb(lang.Verb{Name: "cat", Summary: "read a file from outsi
 var rmAction = fileVerb(lang.Verb{Name: "rm", Summary: "take a file's name away; what is mapped lives on", Params: []lang.Param{paramFile}},
 	func(c *call, name string) error {
 		c.Call = fmt.Sprintf("unlink(%q)", name)
-		err := c.f.files.Remove(name)
-		c.f.releaseFiles()
+		err := c.f.Files.Remove(name)
+		c.f.ReleaseFiles()
 		return err
 	})
 
@@ -135,13 +135,13 @@ var expectFile = expectation("file", "a file holds this text, as read(2) sees it
 		}
 		want, _ := c.cmd.Bytes("text")
 		f := finding{want: printable.Bytes(want)}
-		got, err := c.f.files.Read(name, offset, len(want))
+		got, err := c.f.Files.Read(name, offset, len(want))
 		if err != nil {
 			err = c.fileError("file", err)
 			f.got = c.Result.String()
 			return f, err
 		}
-		size, err := c.f.files.Size(name)
+		size, err := c.f.Files.Size(name)
 		f.got, f.holds, f.evidence = printable.Bytes(got), bytes.Equal(got, want), fmt.Sprintf("pread at %d; %s has %s", offset, printable.Name(name), amount.Bytes(size))
 		if len(got) < len(want) {
 			f.got = strings.TrimSpace(f.got + " and then the file ends")

@@ -10,7 +10,7 @@ var forkAction = Action{
 			return nil
 		}
 		c.everything() // the parent's pages become copy-on-write too
-		child, e, err := c.p.proc.Fork()
+		child, e, err := c.P.Proc.Fork()
 		if err != nil {
 			return err
 		}
@@ -18,8 +18,8 @@ var forkAction = Action{
 		if child == nil {
 			return nil
 		}
-		m := c.f.adopt(child, c.p.Label)
-		c.names = c.names.Inherit(c.p.Label, m.Label)
+		m := c.f.Adopt(child, c.P.Label)
+		c.names = c.names.Inherit(c.P.Label, m.Label)
 		c.Value, c.HasValue, c.child = uint64(m.PID), true, m.Label
 		return nil
 	},

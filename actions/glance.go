@@ -52,7 +52,7 @@ func plain(m *vmspace.Mapping) bool {
 
 // mayReach is how far the command can go if it ends well.
 func (c *call) mayReach() reach {
-	if c.action.reach == nil || c.p.locksFuture || c.p.keys.Used {
+	if c.action.reach == nil || c.P.LocksFuture || c.P.Keys.Used {
 		return reachAll
 	}
 	return c.action.reach(c.cmd)
@@ -61,17 +61,17 @@ func (c *call) mayReach() reach {
 // reachOf is how far the command has gone.
 func (s *Session) reachOf(c *call, before *vmspace.Snapshot) reach {
 	reach := c.mayReach()
-	if !s.opts.Glance || reach == reachAll || c.Result != history.OK || c.note != "" || len(c.touched) != 1 {
+	if !s.opts.Glance || reach == reachAll || c.Result != history.OK || c.note != "" || len(c.Touched) != 1 {
 		return reachAll
 	}
-	p := before.Process(c.p.Label)
+	p := before.Process(c.P.Label)
 	if p == nil || p.Mappings.Len() == 0 || !s.glanced && p.Mappings.At(0).Smaps == nil {
 		return reachAll
 	}
 	if stubsAway(p, before.PageSize) {
 		return reachAll // running the command brought its own instructions back
 	}
-	r := c.touched[0].Range
+	r := c.Touched[0].Range
 	mapped := uint64(0)
 	for _, m := range p.Mappings.From(r.Start - 1) {
 		if m.Start > r.End {
@@ -105,16 +105,16 @@ func (s *Session) after(c *call, before *vmspace.Snapshot) (*vmspace.Snapshot, e
 	reach := s.reachOf(c, before)
 	s.glanced = reach != reachAll
 	if !s.glanced {
-		return s.f.observe(observe.Within(c.touched...))
+		return s.f.Observe(observe.Within(c.Touched...))
 	}
-	minor, major := c.p.proc.Faults()
-	return s.f.observe(observe.AtRest(c.touched[0], observe.Held{Mapped: reach == reachMappings, Minor: minor - c.minor, Major: major - c.major}))
+	minor, major := c.P.Proc.Faults()
+	return s.f.Observe(observe.AtRest(c.Touched[0], observe.Held{Mapped: reach == reachMappings, Minor: minor - c.MinorBefore, Major: major - c.MajorBefore}))
 }
 
 // before is the family as the command finds it. What glances left out is read now where the command can be about it.
 func (s *Session) before(c *call) (*vmspace.Snapshot, error) {
 	if s.glanced && !c.action.Check && c.mayReach() == reachAll {
-		return s.f.observe(observe.Scope{})
+		return s.f.Observe(observe.Scope{})
 	}
 	return s.last().After, nil
 }

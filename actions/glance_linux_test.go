@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"cowscope/actions/family"
 	"cowscope/actions/feature/machinetest"
 	"cowscope/actions/lang"
 	"cowscope/actions/subject"
@@ -29,7 +30,7 @@ func TestGlancesMissNothing(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var both [2]*Session
 		for i, brief := range []bool{false, true} {
-			s, err := Open(Options{Brief: brief, Glance: brief, Limits: Limits{Memory: 256 << 20}})
+			s, err := Open(Options{Brief: brief, Glance: brief, Limits: family.Limits{Memory: 256 << 20}})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -150,8 +151,8 @@ func (s *Session) uncounted(t *rapid.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.f.reader.Close()
-	s.f.reader = r
+	s.f.Reader.Close()
+	s.f.Reader = r
 	if _, err := s.Do(context.Background(), "snapshot"); err != nil {
 		t.Fatal(err)
 	}
@@ -179,7 +180,7 @@ func saidOf(t *rapid.T, s *Session, line string) string {
 		st.Bytes = nil // the program's text names its file, which is of one descriptor or another
 	}
 	st.PID = 0
-	for _, m := range s.f.members {
+	for _, m := range s.f.Members {
 		if !strings.Contains("fork wait kill", cmdVerb(line)) {
 			break
 		}

@@ -17,11 +17,11 @@ import (
 // the load is refused for comes before what the store is.
 func (s *Session) foretell(c *call) []vmspace.Happening {
 	access := c.action.access(c.cmd)
-	can := s.last().Predict(c.p.Label, c.Focus.Start, access).Can
+	can := s.last().Predict(c.P.Label, c.Focus.Start, access).Can
 	if runtime.GOARCH != "arm64" || !c.action.loadsFirst || access != vmspace.Store {
 		return can
 	}
-	load := s.last().Predict(c.p.Label, c.Focus.Start, vmspace.Load).Can
+	load := s.last().Predict(c.P.Label, c.Focus.Start, vmspace.Load).Can
 	refused := slices.DeleteFunc(slices.Clone(load), func(h vmspace.Happening) bool { return !strings.HasPrefix(string(h), "SIG") })
 	if len(refused) == len(load) {
 		return load
@@ -37,7 +37,7 @@ func (s *Session) foretell(c *call) []vmspace.Happening {
 // facts are what the session knows beside a snapshot.
 func (s *Session) facts() vmspace.Facts {
 	f := vmspace.NoFacts
-	f.Arch, f.NeverForked, f.StackLimit, f.ExecOnly = runtime.GOARCH, s.f.born == 1, s.f.stackLimit, kernel.ExecOnly()
+	f.Arch, f.NeverForked, f.StackLimit, f.ExecOnly = runtime.GOARCH, s.f.Born == 1, s.f.StackLimit, kernel.ExecOnly()
 	f.OnlyStack = f.OnlyStack || s.glanced // plain memory does not grow
 	return f
 }

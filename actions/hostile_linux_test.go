@@ -12,6 +12,7 @@ import (
 	"sync"
 	"testing"
 
+	"cowscope/actions/family"
 	"cowscope/actions/history"
 )
 
@@ -56,14 +57,14 @@ func TestNoSystemCallOfOnesOwn(t *testing.T) {
 			l.all("write a 1")
 		}
 	}
-	if n, _ := l.s.f.count(); n != 2 {
+	if n, _ := l.s.f.Count(); n != 2 {
 		t.Errorf("%d processes live", n)
 	}
 }
 
 // A script that loops or takes what there is meets a limit, is told so, and the session goes on.
 func TestLimits(t *testing.T) {
-	s, err := Open(Options{Limits: Limits{Processes: 4, Memory: 32 << 20}})
+	s, err := Open(Options{Limits: family.Limits{Processes: 4, Memory: 32 << 20}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -108,7 +109,7 @@ func TestLimits(t *testing.T) {
 
 // Page tables count as memory: reading gigabytes of zeros takes little else.
 func TestPageTablesCount(t *testing.T) {
-	s, err := Open(Options{Limits: Limits{Memory: 1 << 20}})
+	s, err := Open(Options{Limits: family.Limits{Memory: 1 << 20}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,6 +6,7 @@ import (
 	"syscall"
 	"time"
 
+	"cowscope/actions/family"
 	"cowscope/actions/history"
 	"cowscope/actions/subject"
 	"cowscope/vmspace/amount"
@@ -17,8 +18,8 @@ const unwaitedFor = 4
 
 // mayFork says whether another process fits; otherwise the outcome tells.
 func (c *call) mayFork() bool {
-	limit := c.f.limits.Processes
-	living, zombies := c.f.count()
+	limit := c.f.Limits.Processes
+	living, zombies := c.f.Count()
 	switch {
 	case living >= limit:
 		c.refuse("%s live, and that is cowscope's limit. --max-processes raises it.", amount.Of(uint64(living), "process"))
@@ -42,16 +43,16 @@ func (s *Session) holdMemory(c *call, took time.Duration) error {
 	if c.action.Check || !s.f.Overdrawn(took, c.tookNothing) {
 		return nil
 	}
-	c.note = s.f.overText(c.p.Label)
-	if c.p.gone != "" {
+	c.note = s.f.OverText(c.P.Label)
+	if c.P.Gone != "" {
 		return nil
 	}
-	_, err := c.p.proc.Kill(syscall.SIGKILL)
+	_, err := c.P.Proc.Kill(syscall.SIGKILL)
 	var exited *subject.ExitedError
 	if !errors.As(err, &exited) {
 		return err
 	}
-	c.p.gone = describeExit(exited)
+	c.P.Gone = family.HowEnded(exited)
 	c.Result = history.Exited
 	return nil
 }
@@ -64,6 +65,6 @@ func (c *call) tookNothing() bool {
 
 // faulted says whether the process has taken a fault since the command began.
 func (c *call) faulted() bool {
-	minor, major := c.p.proc.Faults()
-	return minor != c.minor || major != c.major
+	minor, major := c.P.Proc.Faults()
+	return minor != c.MinorBefore || major != c.MajorBefore
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"cowscope/actions/family"
 	"cowscope/actions/history"
 	"cowscope/vmspace"
 )
@@ -58,13 +59,13 @@ func TestNamesOfALongSession(t *testing.T) {
 	l := &lab{t, s}
 	l.all("keep = mmap 4p rw private anon", "write keep 1")
 	var text strings.Builder
-	const rounds = mostNames + 10
+	const rounds = family.MostNames + 10
 	for i := range rounds {
 		fmt.Fprintf(&text, "x%d = mmap 1p rw private anon fixed addr=0x10000000\n", i)
 	}
 	l.script(text.String())
 	l.reads("read keep", 1)
-	if n := s.f.names.Len("p1"); n > mostNames {
+	if n := s.f.Names.Len("p1"); n > family.MostNames {
 		t.Errorf("%d names", n)
 	}
 	l.all(fmt.Sprintf("read x%d", rounds-1))
@@ -78,19 +79,19 @@ func TestManyChildren(t *testing.T) {
 	if testing.Short() {
 		t.Skip("needs more time than -short gives")
 	}
-	s, err := Open(Options{Limits: Limits{Processes: 2}, Brief: true, Glance: true})
+	s, err := Open(Options{Limits: family.Limits{Processes: 2}, Brief: true, Glance: true})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer s.Close()
 	l := &lab{t, s}
-	const children = mostDead + 20
+	const children = family.MostDead + 20
 	var text strings.Builder
 	for i := range children {
 		fmt.Fprintf(&text, "fork\n@p%d exit 3\nwait\nexpect result ok\nexpect exited p%[1]d 3\n", i+2)
 	}
 	l.script(text.String())
-	if n := len(s.f.members); n != 1+mostDead {
+	if n := len(s.f.Members); n != 1+family.MostDead {
 		t.Errorf("%d processes are remembered", n)
 	}
 	if _, err := s.Do(t.Context(), "expect exited p2 3"); err == nil {

@@ -20,7 +20,7 @@ func (c *call) mayTake(more uint64, what string) bool {
 		return true
 	}
 	c.refuse("%s can take %s, where %s has %s already, and cowscope's limit is %s. --max-memory raises it.", what, amount.Size(more),
-		c.p.Label+" with its family", amount.Size(c.f.taken(true)), amount.Size(c.f.limits.Memory))
+		c.P.Label+" with its family", amount.Size(c.f.Taken(true)), amount.Size(c.f.Limits.Memory))
 	return false
 }
 
@@ -30,7 +30,7 @@ func (c *call) mayMap() bool {
 		return true
 	}
 	c.refuse("the records of all mappings take %s, and cowscope's limit is %s for all memory together. --max-memory raises it.",
-		amount.Size(c.f.records()), amount.Size(c.f.limits.Memory))
+		amount.Size(c.f.Records()), amount.Size(c.f.Limits.Memory))
 	return false
 }
 
@@ -74,7 +74,7 @@ func (c *call) mayCollapse(r vmspace.Range) bool {
 		}
 		mapped += m.Intersect(r).Len()
 	}
-	most := min(mapped, max(procfs.PageTables(c.p.PID)/c.pageSize()*vmspace.HugeBlock(c.pageSize()), present))
+	most := min(mapped, max(procfs.PageTables(c.P.PID)/c.pageSize()*vmspace.HugeBlock(c.pageSize()), present))
 	return c.mayTake(most-min(most, present), "the huge pages of the collapse")
 }
 
@@ -83,7 +83,7 @@ func (c *call) mayMove(r vmspace.Range) bool {
 	if c.f.IsLittle(c.tableOf(r.Len())) { // most of the time: no file is read
 		return true
 	}
-	return c.mayTake(min(c.tableOf(r.Len()), procfs.PageTables(c.p.PID)), "the page tables at the new place")
+	return c.mayTake(min(c.tableOf(r.Len()), procfs.PageTables(c.P.PID)), "the page tables at the new place")
 }
 
 // mayCopy says whether a copy of the process fits: its page tables, and the records of its mappings.
@@ -92,7 +92,7 @@ func (c *call) mayCopy() bool {
 	if p == nil {
 		return true
 	}
-	return c.mayTake(c.f.CopyTakes(c.p), "a copy of the page tables and of the records of "+amount.Of(uint64(p.Mappings.Len()), "mapping"))
+	return c.mayTake(c.f.CopyTakes(c.P), "a copy of the page tables and of the records of "+amount.Of(uint64(p.Mappings.Len()), "mapping"))
 }
 
 // mayPool says whether what a mapping of huge pages reserves fits: no other process of the machine has it then. What the pool does not
@@ -131,7 +131,7 @@ func (c *call) mayWrite(text []byte) bool {
 func (c *call) bringsShared(length uint64) uint64 {
 	file, given := c.cmd.Word("file")
 	if given && file != scratch.Zero || !c.cmd.Has("shared") && !c.cmd.Has("shared_validate") ||
-		!c.cmd.Has("populate") && !c.cmd.Has("locked") && !c.p.locksFuture {
+		!c.cmd.Has("populate") && !c.cmd.Has("locked") && !c.P.LocksFuture {
 		return 0
 	}
 	return length

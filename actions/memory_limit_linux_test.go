@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"cowscope/actions/family"
 	"cowscope/actions/feature"
 	"cowscope/actions/history"
 	"cowscope/actions/kernel"
@@ -18,7 +19,7 @@ import (
 
 // What a script can take, beside what the kernel calls resident, and what is refused before it is taken.
 
-func limited(t *testing.T, limits Limits) *lab {
+func limited(t *testing.T, limits family.Limits) *lab {
 	t.Helper()
 	s, err := Open(Options{Limits: limits, Brief: true, Glance: true})
 	if err != nil {
@@ -51,7 +52,7 @@ func TestSharedMemoryCounts(t *testing.T) {
 		"child":     "fork\n@p1 madvise a dontneed\n@p2 munmap a+1p",
 	} {
 		t.Run(name, func(t *testing.T) {
-			l := limited(t, Limits{Memory: 64 << 20})
+			l := limited(t, family.Limits{Memory: 64 << 20})
 			before := shmem(t)
 			var last *history.Step
 			for i := range 4 {
@@ -83,7 +84,7 @@ func TestSharedMemoryCounts(t *testing.T) {
 
 // What comes back into the page tables is no new memory, and what is given back does not count.
 func TestSharedMemoryIsCountedOnce(t *testing.T) {
-	l := limited(t, Limits{Memory: 16 << 20})
+	l := limited(t, family.Limits{Memory: 16 << 20})
 	l.all("a = mmap 12m rw shared anon", "fill a 1")
 	for range 4 {
 		l.all("madvise a dontneed", "touch a read", "madvise a dontneed", "touch a write", "mprotect a r", "mprotect a rw")
@@ -93,7 +94,7 @@ func TestSharedMemoryIsCountedOnce(t *testing.T) {
 		l.all("madvise a remove", "fill a 3")
 	}
 	l.all("madvise a 5m remove", "c = mmap 4m rw shared anon populate", "munmap a", "a = mmap 10m rw shared anon populate")
-	if got := l.s.f.shared.count * ps; got != 14<<20+448<<10 {
+	if got := l.s.f.Shared.Count * ps; got != 14<<20+448<<10 {
 		t.Errorf("%d bytes of shared memory are counted", got)
 	}
 	rounds := 200
@@ -104,8 +105,8 @@ func TestSharedMemoryIsCountedOnce(t *testing.T) {
 		l.all("c = mmap 256k rw shared anon", "fill c 1", "munmap c")
 	}
 	l.all("munmap b")
-	l.s.f.shared.sweep(l.s.last().After)
-	if n := len(l.s.f.shared.files); n != 2 {
+	l.s.f.Shared.Sweep(l.s.last().After)
+	if n := len(l.s.f.Shared.Files); n != 2 {
 		t.Errorf("%d files of shared memory are known", n)
 	}
 }
@@ -131,7 +132,7 @@ func TestRefusedBeforehand(t *testing.T) {
 				t.Skip("needs more time than -short gives")
 			}
 			provideGuard(t, c.refused)
-			l := limited(t, Limits{Memory: 8 << 20})
+			l := limited(t, family.Limits{Memory: 8 << 20})
 			for line := range strings.Lines(c.before + "\n" + c.allowed) {
 				if line = strings.TrimSpace(line); line != "" {
 					l.all(line)
@@ -146,7 +147,7 @@ func TestRefusedBeforehand(t *testing.T) {
 			if last.Result != history.Refused || !strings.Contains(last.Why, "--max-memory") || !strings.Contains(last.Why, "8 MiB") {
 				t.Errorf("%s: %s: %s", last.Command[:min(len(last.Command), 40)], last.Result, last.Why)
 			}
-			if tables := procfs.PageTables(l.s.f.members[0].PID); tables > 8<<20 {
+			if tables := procfs.PageTables(l.s.f.Members[0].PID); tables > 8<<20 {
 				t.Errorf("%d KiB of page tables", tables>>10)
 			}
 			if name == "text" {
@@ -162,14 +163,14 @@ func TestRefusedBeforehand(t *testing.T) {
 func TestPoolIsRefused(t *testing.T) {
 	require(t, "hugetlb")
 	page, _ := (&kernel.Settings{}).Meminfo("Hugepagesize")
-	l := limited(t, Limits{Memory: page * 3 / 2})
+	l := limited(t, family.Limits{Memory: page * 3 / 2})
 	two := fmt.Sprint(2 * page)
 	if st := l.want("refused", "mmap "+two+" rw private anon hugetlb"); !strings.Contains(st.Why, "--max-memory") {
 		t.Error(st.Why)
 	}
 	l.want("ENOMEM", "mmap 1t rw private anon hugetlb")
 	l.all("a = mmap 1p rw private anon hugetlb", "munmap a", "a = mmap "+two+" rw private anon noreserve hugetlb")
-	if st := l.do("touch a write"); st.OK() && !l.s.f.over(0) { // it may be too quick to be killed
+	if st := l.do("touch a write"); st.OK() && !l.s.f.Over(0) { // it may be too quick to be killed
 		t.Error("two huge pages are not counted")
 	}
 }
@@ -186,7 +187,7 @@ func TestMappingsCount(t *testing.T) {
 	if testing.Short() {
 		t.Skip("needs more time than -short gives")
 	}
-	l := limited(t, Limits{Memory: 32 << 20})
+	l := limited(t, family.Limits{Memory: 32 << 20})
 	var text strings.Builder
 	text.WriteString("mmap 4000p rw private anon\n")
 	for i := range 2000 {
@@ -206,7 +207,7 @@ func TestMappingsCount(t *testing.T) {
 	if n < 1 || n > 4 {
 		t.Errorf("%d copies of %d mappings fit", n, 4000)
 	}
-	l = limited(t, Limits{Memory: 2 << 20})
+	l = limited(t, family.Limits{Memory: 2 << 20})
 	for n = 0; n < 2000; n++ {
 		if st := l.do("mmap 1p " + []string{"r", "rw"}[n%2] + " private anon"); st.Result == history.Refused {
 			if !strings.Contains(st.Why, "the records of all mappings") || !strings.Contains(st.Why, "--max-memory") {
@@ -223,7 +224,7 @@ func TestMappingsCount(t *testing.T) {
 // A collapse makes a huge page of each that is touched.
 func TestCollapseIsRefused(t *testing.T) {
 	require(t, "thp")
-	l := limited(t, Limits{Memory: 16 * huge})
+	l := limited(t, family.Limits{Memory: 16 * huge})
 	l.all("a = mmap "+blocks(32)+" rw private anon", "madvise a nohugepage")
 	var text strings.Builder
 	for i := range 32 {
@@ -245,7 +246,7 @@ func TestPageTablesWhileACallRuns(t *testing.T) {
 		"touch":    "a = mmap 2097152p r private anon noreserve\nmadvise a nohugepage\ntouch a read",
 	} {
 		t.Run(name, func(t *testing.T) {
-			l := limited(t, Limits{Memory: 4 << 20})
+			l := limited(t, family.Limits{Memory: 4 << 20})
 			var last *history.Step
 			for _, line := range strings.Split(lines, "\n") {
 				last = l.do(line)
@@ -302,8 +303,8 @@ func TestKernelHoldsTheLimit(t *testing.T) {
 	if ok, reason, _ := feature.Available("memory-cgroup"); !ok {
 		t.Skip("needs memory-cgroup:", reason)
 	}
-	l := limited(t, Limits{Memory: 64 << 20})
-	l.s.f.tracer.Guard(nil)
+	l := limited(t, family.Limits{Memory: 64 << 20})
+	l.s.f.Tracer.Guard(nil)
 	l.all("fork", "@p2 a = mmap 1g rw private anon")
 	st := l.do("@p2 fill a 1")
 	if st.Result != history.Exited || !strings.Contains(st.Why, "its memory cgroup was full") || !strings.Contains(st.Why, "--max-memory") {

@@ -30,7 +30,7 @@ func runMincore(c *call) error {
 	}
 	c.focus(r)
 	c.Call = fmt.Sprintf("mincore(0x%x, %d, vec)", r.Start, r.Len())
-	loan, e, err := c.p.proc.Lend(loanPlace(r), min(max(r.Pages(c.pageSize()), 1), loanSize))
+	loan, e, err := c.P.Proc.Lend(loanPlace(r), min(max(r.Pages(c.pageSize()), 1), loanSize))
 	if err != nil {
 		return err
 	}

@@ -61,7 +61,7 @@ var mlockallAction = Action{
 		c.everything()
 		_, ok, err := c.syscall(sysMlockall, c.args.Flags)
 		if ok {
-			c.p.locksFuture = c.cmd.Has("future")
+			c.P.LocksFuture = c.cmd.Has("future")
 		}
 		return err
 	},
@@ -75,7 +75,7 @@ var munlockallAction = Action{
 		c.everything()
 		_, ok, err := c.syscall(sysMunlockall)
 		if ok {
-			c.p.locksFuture = false
+			c.P.LocksFuture = false
 		}
 		return err
 	},

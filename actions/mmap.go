@@ -85,13 +85,13 @@ func runMmap(c *call) error {
 		at = fmt.Sprintf("0x%x", addr)
 	}
 	c.Call = fmt.Sprintf("mmap(%s, %d, %s, %s, %s, %d)", at, length, protText(prot), c.args.Names, shown, offset)
-	c.mapsShared = c.bringsShared(whole)
+	c.MapsShared = c.bringsShared(whole)
 	ret, ok, err := c.syscall(sysMmap, addr, length, uint64(prot), flags, fd, offset)
 	if err == nil && c.cmd.Given("file") {
 		err = c.closeFile(fd)
 	}
 	if prot == lang.ProtExec {
-		c.f.reread(c.p)
+		c.f.Reread(c.P)
 	}
 	if err != nil || !ok {
 		return err
@@ -102,7 +102,7 @@ func runMmap(c *call) error {
 	if name == "" {
 		name = c.names.NextFree()
 	}
-	c.bind(name, history.Binding{Range: r, Step: c.f.next})
+	c.bind(name, history.Binding{Range: r, Step: c.f.Next})
 	c.focus(r)
 	return nil
 }

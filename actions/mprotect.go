@@ -20,7 +20,7 @@ var mprotectAction = Action{
 		c.focus(r)
 		_, _, err = c.syscall(sysMprotect, r.Start, r.Len(), uint64(prot))
 		if prot == lang.ProtExec {
-			c.f.reread(c.p)
+			c.f.Reread(c.P)
 		}
 		return err
 	},

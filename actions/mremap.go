@@ -58,8 +58,8 @@ func runMremap(c *call) error {
 	c.touch(vmspace.Range{Start: min(r.Start, now.Start), End: min(r.Start, now.Start) + max(r.Len(), now.Len())})
 	c.focus(now)
 	// A name follows its range, as a pointer does that is set to what mremap returned.
-	if name, b, found := c.names.Of(c.p.Label, r.Start); found && b.Start == r.Start {
-		c.bind(name, history.Binding{Range: now, Step: c.f.next})
+	if name, b, found := c.names.Of(c.P.Label, r.Start); found && b.Start == r.Start {
+		c.bind(name, history.Binding{Range: now, Step: c.f.Next})
 	}
 	return nil
 }

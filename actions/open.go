@@ -1,13 +1,13 @@
 package actions
 
 import (
-	"cowscope/actions/explain"
 	"errors"
 	"fmt"
 	"os"
 	"slices"
 	"syscall"
 
+	"cowscope/actions/explain"
 	"cowscope/actions/history"
 	"cowscope/actions/scratch"
 	"cowscope/vmspace/amount"
@@ -41,7 +41,7 @@ func (c *call) descriptor() (fd uint64, shown string, ok bool, err error) {
 
 // openFile makes the subject open a file.
 func (c *call) openFile(name string) (fd uint64, err error) {
-	f, done, err := c.f.files.Open(name)
+	f, done, err := c.f.Files.Open(name)
 	if err != nil {
 		return 0, c.fileError("file", err)
 	}
@@ -59,7 +59,7 @@ func (c *call) openFile(name string) (fd uint64, err error) {
 
 func (c *call) open(f *os.File, name string, mode uint64, shown string) (uint64, error) {
 	c.Call = fmt.Sprintf("open(%q, %s)", name, shown)
-	e, err := c.p.proc.Open(f, int(mode))
+	e, err := c.P.Proc.Open(f, int(mode))
 	if err != nil {
 		return 0, err
 	}
@@ -76,7 +76,7 @@ func (c *call) open(f *os.File, name string, mode uint64, shown string) (uint64,
 
 // closeFile closes what openFile opened, whatever mmap said: the outcome stays mmap's.
 func (c *call) closeFile(fd uint64) error {
-	_, err := c.p.proc.Syscall(sysClose, fd)
+	_, err := c.P.Proc.Syscall(sysClose, fd)
 	return err
 }
 

@@ -17,9 +17,9 @@ var pkeyAllocAction = Action{
 			return err
 		}
 		c.Value, c.HasValue = key, true
-		c.p.allocated |= 1 << key
-		c.p.keys.Used = true
-		c.f.readKeys(c.p)
+		c.P.Allocated |= 1 << key
+		c.P.Keys.Used = true
+		c.f.ReadKeys(c.P)
 		return nil
 	},
 }

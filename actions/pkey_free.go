@@ -14,8 +14,8 @@ var pkeyFreeAction = Action{
 		c.Call = fmt.Sprintf("pkey_free(%d)", key)
 		_, ok, err := c.syscall(sysPkeyFree, uint64(key))
 		if ok {
-			c.p.allocated &^= 1 << key
-			c.p.keys.Used = true
+			c.P.Allocated &^= 1 << key
+			c.P.Keys.Used = true
 		}
 		return err
 	},

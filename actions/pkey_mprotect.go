@@ -19,9 +19,9 @@ var pkeyMprotectAction = Action{
 		key := c.args.Key()
 		c.Call = fmt.Sprintf("pkey_mprotect(0x%x, %d, %s, %d)", r.Start, r.Len(), protText(prot), key)
 		c.focus(r)
-		c.p.keys.Used = true // a call that is refused can have come to a part of the range
+		c.P.Keys.Used = true // a call that is refused can have come to a part of the range
 		_, _, err = c.syscall(sysPkeyMprotect, r.Start, r.Len(), uint64(prot), uint64(key))
-		c.f.readKeys(c.p)
+		c.f.ReadKeys(c.P)
 		return err
 	},
 }

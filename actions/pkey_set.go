@@ -23,7 +23,7 @@ var pkeySetAction = Action{
 func runPkeySet(c *call) error {
 	shift := 2 * c.args.Key()
 	c.Call = "RDPKRU"
-	was, e, err := c.p.proc.Rights()
+	was, e, err := c.P.Proc.Rights()
 	if errors.Is(err, subject.ErrNoRights) {
 		c.Result, c.note = history.Refused, "cowscope sets the rights to protection keys of x86-64 (PKRU) only, and this is another architecture."
 		return nil
@@ -33,9 +33,9 @@ func runPkeySet(c *call) error {
 	}
 	want := was&^(3<<shift) | uint32(c.args.Flags)<<shift
 	c.Call = fmt.Sprintf("WRPKRU 0x%08x → 0x%08x", was, want)
-	e, err = c.p.proc.SetRights(want)
+	e, err = c.P.Proc.SetRights(want)
 	if err == nil && e.OK() {
-		c.p.keys = vmspace.Keys{PKRU: want, Known: true, Used: true}
+		c.P.Keys = vmspace.Keys{PKRU: want, Known: true, Used: true}
 	}
 	return c.ended(e, err)
 }

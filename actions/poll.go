@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"cowscope/actions/explain"
+	"cowscope/actions/family"
 	"cowscope/actions/history"
 	"cowscope/actions/subject"
 	"cowscope/vmspace"
@@ -32,8 +33,8 @@ func (s *Session) notice() (*history.Step, error) {
 		return nil, nil
 	}
 	step := &history.Step{Process: label, Event: event, Outcome: history.Outcome{Result: history.OK}, Before: before, After: after,
-		Names: s.f.names, Current: s.f.current, Changes: changes}
-	s.f.forget(after)
+		Names: s.f.Names, Current: s.f.Current, Changes: changes}
+	s.f.Forget(after)
 	if event == "" {
 		step.Process = changes[0].Process
 		step.Event = "the kernel changed something by itself"
@@ -41,7 +42,7 @@ func (s *Session) notice() (*history.Step, error) {
 	} else {
 		step.Why = "Not by a command: it came from outside. n starts a fresh subject."
 	}
-	if m := s.f.member(step.Process); m != nil {
+	if m := s.f.Member(step.Process); m != nil {
 		step.PID = m.PID
 	}
 	return step, nil
@@ -51,21 +52,21 @@ func (s *Session) notice() (*history.Step, error) {
 // so rarely that looking stays below a hundredth of the time.
 func (s *Session) look(before *vmspace.Snapshot, died bool) (*vmspace.Snapshot, error) {
 	if died {
-		return s.f.observe(observe.Scope{})
+		return s.f.Observe(observe.Scope{})
 	}
 	start := time.Now()
 	if start.Before(s.fullLook) {
-		return s.f.observe(observe.Within())
+		return s.f.Observe(observe.Within())
 	}
-	ctx, cancel := context.WithCancel(s.f.life)
+	ctx, cancel := context.WithCancel(s.f.Life)
 	defer cancel()
 	s.makeWay.Store(&cancel)
 	if s.waiting.Load() > 0 {
 		cancel()
 	}
-	after, err := s.f.reader.Observe(ctx, s.f.shown(), observe.Scope{})
+	after, err := s.f.Reader.Observe(ctx, s.f.Shown(), observe.Scope{})
 	s.fullLook = time.Now().Add(99 * time.Since(start))
-	if err != nil && s.f.life.Err() == nil && ctx.Err() != nil {
+	if err != nil && s.f.Life.Err() == nil && ctx.Err() != nil {
 		return before, nil // whoever waits reads what it can have changed
 	}
 	return after, err
@@ -85,14 +86,14 @@ func worthTelling(c vmspace.Change) bool {
 
 // deaths notices processes that ended since the last look.
 func (s *Session) deaths() (event, label string) {
-	for _, m := range s.f.members {
-		if m.gone != "" {
+	for _, m := range s.f.Members {
+		if m.Gone != "" {
 			continue
 		}
 		var exited *subject.ExitedError
-		if err := m.proc.Poll(); errors.As(err, &exited) {
-			m.gone = describeExit(exited)
-			event, label = m.Label+" "+m.gone, m.Label
+		if err := m.Proc.Poll(); errors.As(err, &exited) {
+			m.Gone = family.HowEnded(exited)
+			event, label = m.Label+" "+m.Gone, m.Label
 		}
 	}
 	return event, label
@@ -101,9 +102,9 @@ func (s *Session) deaths() (event, label string) {
 // Peek reads the bytes of the page at addr in the process, if it is present. It never faults a page in.
 func (s *Session) Peek(ctx context.Context, label string, addr uint64) ([]byte, error) {
 	defer s.takeTurn()()
-	m := s.f.member(label)
-	if m == nil || m.gone != "" || ctx.Err() != nil {
+	m := s.f.Member(label)
+	if m == nil || m.Gone != "" || ctx.Err() != nil {
 		return nil, nil
 	}
-	return s.f.present(m, addr, s.last().After.PageSize)
+	return s.f.Present(m, addr, s.last().After.PageSize)
 }

@@ -16,7 +16,7 @@ func TestPollOfALargeSpaceIsCheap(t *testing.T) {
 		if _, err := l.s.Poll(context.Background()); err != nil {
 			t.Fatal(err)
 		}
-		return l.s.f.reader.Cost().Calls
+		return l.s.f.Reader.Cost().Calls
 	}
 	whole := look()
 	// What root sees and nobody is told: the pages are no longer marked as referenced (proc_pid_clear_refs(5)).
@@ -31,7 +31,7 @@ func TestPollOfALargeSpaceIsCheap(t *testing.T) {
 		}
 	}
 	st := l.want("ok", "write a 7")
-	if calls := l.s.f.reader.Cost().Calls; calls*3 > whole {
+	if calls := l.s.f.Reader.Cost().Calls; calls*3 > whole {
 		t.Errorf("a write read with %d calls, a look at everything takes %d", calls, whole)
 	}
 	if fmt.Sprint(st.Happened) != "copy" {

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"cowscope/actions/family"
 	"cowscope/actions/history"
 	"cowscope/actions/lang"
 	"cowscope/vmspace"
@@ -19,7 +20,7 @@ import (
 func TestRandomHugePages(t *testing.T) {
 	require(t, "thp")
 	rapid.Check(t, func(t *rapid.T) {
-		s, err := Open(Options{Limits: Limits{Memory: 128 * huge}})
+		s, err := Open(Options{Limits: family.Limits{Memory: 128 * huge}})
 		if err != nil {
 			t.Fatal(err)
 		}

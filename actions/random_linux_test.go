@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"cowscope/actions/family"
 	"cowscope/actions/feature/machinetest"
 	"cowscope/actions/history"
 	"cowscope/actions/lang"
@@ -31,7 +32,7 @@ func TestRandomCommands(t *testing.T) {
 		if brief {
 			draw = drawPlainLine
 		}
-		s, err := Open(Options{Brief: brief, Glance: brief, Limits: Limits{Memory: 256 << 20}})
+		s, err := Open(Options{Brief: brief, Glance: brief, Limits: family.Limits{Memory: 256 << 20}})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,13 +1,14 @@
 package actions
 
 import (
-	"cowscope/actions/explain"
 	"fmt"
 	"maps"
 	"runtime"
 	"strings"
 	"testing"
 
+	"cowscope/actions/explain"
+	"cowscope/actions/family"
 	"cowscope/actions/history"
 	"cowscope/actions/kernel"
 	"cowscope/vmspace"
@@ -229,8 +230,8 @@ func TestUnknownCall(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &call{f: l.s.f, doing: doing{p: l.s.f.member("p1")}, cmd: cmd, action: &msealAction, names: l.s.f.names}
-	st := &history.Step{Process: "p1", Before: l.s.last().After, After: l.s.last().After, Names: l.s.f.names, Outcome: history.Outcome{Call: "mseal(0x1000, 4096, 0)", Result: history.Errno("ENOSYS")}}
+	c := &call{f: l.s.f, Doing: family.Doing{P: l.s.f.Member("p1")}, cmd: cmd, action: &msealAction, names: l.s.f.Names}
+	st := &history.Step{Process: "p1", Before: l.s.last().After, After: l.s.last().After, Names: l.s.f.Names, Outcome: history.Outcome{Call: "mseal(0x1000, 4096, 0)", Result: history.Errno("ENOSYS")}}
 	if got := explain.Step(st, c.arguments(), l.s.surroundings(st, c)); !strings.HasPrefix(got, "ENOSYS: this kernel does not know mseal (it came with Linux 6.10)") {
 		t.Error(got)
 	}

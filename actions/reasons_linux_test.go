@@ -151,7 +151,7 @@ func (l *lab) raw(nr uintptr, args ...uint64) uint64 {
 	l.Helper()
 	var e subject.Ending
 	err := l.s.do(func() (err error) {
-		e, err = l.s.f.member(l.s.f.current).proc.Syscall(nr, args...)
+		e, err = l.s.f.Member(l.s.f.Current).Proc.Syscall(nr, args...)
 		return err
 	})
 	if err != nil || e.Errno != 0 {
@@ -165,7 +165,7 @@ func (l *lab) lend(b []byte, f func(at uint64)) {
 	l.Helper()
 	at := l.raw(unix.SYS_MMAP, 0, ps, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS, ^uint64(0), 0)
 	err := l.s.do(func() error {
-		_, err := l.s.f.member(l.s.f.current).proc.Store(at, b)
+		_, err := l.s.f.Member(l.s.f.Current).Proc.Store(at, b)
 		return err
 	})
 	if err != nil {
@@ -201,7 +201,7 @@ func (l *lab) file(n int64, flags int) string {
 func (l *lab) limits(resource int, n uint64) {
 	l.Helper()
 	var was unix.Rlimit
-	pid := l.s.f.member(l.s.f.current).PID
+	pid := l.s.f.Member(l.s.f.Current).PID
 	if err := unix.Prlimit(pid, resource, nil, &was); err != nil {
 		l.Fatal(err)
 	}

@@ -1,12 +1,13 @@
 package actions
 
 import (
-	"cowscope/actions/explain"
 	"fmt"
 	"math/rand/v2"
 	"strings"
 	"testing"
 
+	"cowscope/actions/explain"
+	"cowscope/actions/family"
 	"cowscope/actions/history"
 	"cowscope/actions/lang"
 
@@ -48,9 +49,9 @@ var byElimination = map[string]string{
 func (l *lab) foreseen(cmd *lang.Command) (held []string) {
 	l.Helper()
 	now := l.s.last()
-	m := l.s.f.member(now.Current)
+	m := l.s.f.Member(now.Current)
 	st := &history.Step{Process: m.Label, PID: m.PID, Before: now.After, After: now.After, Names: now.Names}
-	c := &call{f: l.s.f, doing: doing{p: m}, cmd: cmd, action: actionOf(cmd.Verb.Name), names: now.Names}
+	c := &call{f: l.s.f, Doing: family.Doing{P: m}, cmd: cmd, action: actionOf(cmd.Verb.Name), names: now.Names}
 	c.args = c.arguments()
 	if c.action == &brkAction {
 		st.Value = l.raw(unix.SYS_BRK, 0) // what a refusal gives back

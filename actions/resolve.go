@@ -12,10 +12,10 @@ import (
 
 // bindingOf finds what a name stands for in the acting process: what a command bound, else what always has that name.
 func (c *call) bindingOf(name string) (history.Binding, bool) {
-	if b, ok := c.names.Get(c.p.Label, name); ok {
+	if b, ok := c.names.Get(c.P.Label, name); ok {
 		return b, true
 	}
-	p := c.f.now.Process(c.p.Label)
+	p := c.f.Now.Process(c.P.Label)
 	if p == nil {
 		return history.Binding{}, false
 	}
@@ -27,7 +27,7 @@ func (c *call) bindingOf(name string) (history.Binding, bool) {
 	return history.Binding{}, false
 }
 
-func (c *call) pageSize() uint64 { return c.f.now.PageSize }
+func (c *call) pageSize() uint64 { return c.f.Now.PageSize }
 
 // place gives the address of a place argument, and the binding that it names.
 func (c *call) place(param string) (addr uint64, b history.Binding, err error) {
@@ -44,10 +44,10 @@ func (c *call) locate(param string, pl lang.Place) (addr uint64, b history.Bindi
 		var ok bool
 		if b, ok = c.bindingOf(pl.Name); !ok {
 			hint := "there is no name yet: m maps memory and names it"
-			if known := c.names.Known(c.f.now.Process(c.p.Label)); len(known) > 0 {
+			if known := c.names.Known(c.f.Now.Process(c.P.Label)); len(known) > 0 {
 				hint = "there are: " + strings.Join(known[:min(len(known), 12)], ", ")
 			}
-			return 0, b, c.cmd.ErrorIn(param, "nothing is called "+pl.Name+" in "+c.p.Label, hint)
+			return 0, b, c.cmd.ErrorIn(param, "nothing is called "+pl.Name+" in "+c.P.Label, hint)
 		}
 	}
 	addr, err = pl.Resolve(b.Start, c.pageSize())

@@ -116,7 +116,7 @@ func (sc *Script) Run(ctx context.Context, s *Session, out func(st *history.Step
 		var stop context.CancelFunc
 		ctx, stop = context.WithTimeout(ctx, limit)
 		defer stop()
-		defer context.AfterFunc(ctx, func() { s.f.tracer.Close() })() // cuts short what is running
+		defer context.AfterFunc(ctx, func() { s.f.Tracer.Close() })() // cuts short what is running
 	}
 	defer s.takeTurn()()
 	ahead := sc.readAhead()

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"cowscope/actions/explain"
+	"cowscope/actions/family"
 	"cowscope/actions/history"
 	"cowscope/actions/lang"
 	"cowscope/actions/subject"
@@ -19,7 +20,7 @@ import (
 // Options are how a session begins.
 type Options struct {
 	ASLR   bool // randomise the subject's addresses
-	Limits Limits
+	Limits family.Limits
 	// Brief is for what nobody walks back through: only the last few hundred steps are kept.
 	Brief bool
 	// Glance is for steps whose counters and VmFlags nobody looks at: no more is read than each can have changed.
@@ -38,7 +39,7 @@ type Info struct {
 // Session is a family of subject processes, the language that drives them, and the history of what happened. Its methods may be
 // called from any goroutine; commands run one after another.
 type Session struct {
-	f        *Family
+	f        *family.Family
 	opts     Options
 	info     Info
 	grammar  *lang.Grammar
@@ -65,14 +66,14 @@ func openWith(opts Options, calls []uintptr) (*Session, error) {
 	if err != nil {
 		return nil, err
 	}
-	f, err := NewFamily(FamilyOptions{ASLR: opts.ASLR, Limits: opts.Limits, AllowPaths: opts.AllowPaths, Calls: calls})
+	f, err := family.New(family.Options{ASLR: opts.ASLR, Limits: opts.Limits, AllowPaths: opts.AllowPaths, Calls: calls})
 	if err != nil {
 		return nil, err
 	}
 	s := &Session{opts: opts, grammar: g, f: f}
 	if err := s.begin(); err != nil {
 		s.Close()
-		return nil, &StartError{err}
+		return nil, &family.StartError{Err: err}
 	}
 	f.Guard()
 	return s, nil
@@ -82,21 +83,21 @@ func openWith(opts Options, calls []uintptr) (*Session, error) {
 func (s *Session) begin() error {
 	var step *history.Step
 	err := s.do(func() error {
-		err := s.f.fresh()
+		err := s.f.Fresh()
 		if err != nil {
 			return err
 		}
-		snap, err := s.f.observe(observe.Scope{})
+		snap, err := s.f.Observe(observe.Scope{})
 		if err != nil {
 			return err
 		}
 		s.info = machine(snap)
-		m := s.f.members[len(s.f.members)-1]
-		if m.proc.Randomized() && !s.opts.ASLR {
+		m := s.f.Members[len(s.f.Members)-1]
+		if m.Proc.Randomized() && !s.opts.ASLR {
 			s.info.Rights += ", addresses vary: randomisation cannot be switched off here"
 		}
 		step = &history.Step{Process: m.Label, PID: m.PID, Event: "a fresh process: text, stack and what the kernel lends it",
-			Outcome: history.Outcome{Result: history.OK}, After: snap, Names: s.f.names, Current: s.f.current,
+			Outcome: history.Outcome{Result: history.OK}, After: snap, Names: s.f.Names, Current: s.f.Current,
 			Why: "Nothing is mapped yet but the program itself. m maps memory, w writes to it, f forks."}
 		return nil
 	})
@@ -123,13 +124,13 @@ func (s *Session) run(ctx context.Context, cmd *lang.Command) (*history.Step, er
 
 // perform runs a command on the tracing thread and makes its step.
 func (s *Session) perform(cmd *lang.Command) (*history.Step, error) {
-	c := &call{f: s.f, last: s.lastCommand(), cmd: cmd, names: s.f.names, current: s.f.current}
-	label := s.f.current
+	c := &call{f: s.f, last: s.lastCommand(), cmd: cmd, names: s.f.Names, current: s.f.Current}
+	label := s.f.Current
 	if cmd.Process != "" {
 		label = cmd.Process
 	}
-	if c.p = s.f.member(label); c.p == nil {
-		return nil, cmd.ErrorAt(cmd.ProcessSpan, "there is no process "+label, "there are: "+s.f.labels())
+	if c.P = s.f.Member(label); c.P == nil {
+		return nil, cmd.ErrorAt(cmd.ProcessSpan, "there is no process "+label, "there are: "+s.f.Labels())
 	}
 	c.action = actionOf(cmd.Verb.Name)
 	c.args = c.arguments()
@@ -137,28 +138,28 @@ func (s *Session) perform(cmd *lang.Command) (*history.Step, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.minor, c.major = c.p.proc.Faults()
-	if c.p.gone != "" && !c.action.Dead {
-		c.Result, c.note = history.Exited, c.p.Label+" "+c.p.gone+"; nothing can run in it any more."
+	c.MinorBefore, c.MajorBefore = c.P.Proc.Faults()
+	if c.P.Gone != "" && !c.action.Dead {
+		c.Result, c.note = history.Exited, c.P.Label+" "+c.P.Gone+"; nothing can run in it any more."
 	} else if err := s.attempt(c); err != nil {
 		return nil, err
 	}
 	if c.action.access != nil && !c.Focus.Empty() {
 		c.Predicted = s.foretell(c)
 	}
-	s.f.names, s.f.current = c.names, c.current
-	s.f.holdNames()
+	s.f.Names, s.f.Current = c.names, c.current
+	s.f.HoldNames()
 	after, err := s.after(c, before)
 	if err != nil {
 		return nil, err
 	}
-	step := &history.Step{Check: c.action.Check, Process: c.p.Label, PID: c.p.PID, Command: canonical(cmd, s.last().Current), Verb: cmd.Verb.Name, Outcome: c.Outcome,
-		Before: before, After: after, Names: s.f.names, Current: s.f.current, Changes: vmspace.Diff(before, after)}
-	s.f.forget(after)
+	step := &history.Step{Check: c.action.Check, Process: c.P.Label, PID: c.P.PID, Command: canonical(cmd, s.last().Current), Verb: cmd.Verb.Name, Outcome: c.Outcome,
+		Before: before, After: after, Names: s.f.Names, Current: s.f.Current, Changes: vmspace.Diff(before, after)}
+	s.f.Forget(after)
 	if !c.action.Check {
-		s.f.see(after, &c.doing, c.removed && c.OK())
+		s.f.See(after, &c.Doing, c.removed && c.OK())
 	}
-	step.Minor, step.Major = faultsBetween(before, after, c.p.Label)
+	step.Minor, step.Major = faultsBetween(before, after, c.P.Label)
 	if len(step.Predicted) > 0 {
 		step.Happened = happened(step, c)
 	}
@@ -172,8 +173,8 @@ func (s *Session) perform(cmd *lang.Command) (*history.Step, error) {
 // "exited", everything else is an error of cowscope.
 func (s *Session) attempt(c *call) error {
 	began := time.Now()
-	s.f.running = &c.doing
-	defer func() { s.f.running = nil }()
+	s.f.Running = &c.Doing
+	defer func() { s.f.Running = nil }()
 	err := c.action.run(c)
 	if err == nil {
 		err = s.holdMemory(c, time.Since(began))
@@ -183,11 +184,11 @@ func (s *Session) attempt(c *call) error {
 	}
 	var exited *subject.ExitedError
 	if errors.As(err, &exited) {
-		c.p.gone = describeExit(exited)
-		c.Result, c.note = history.Exited, c.p.Label+" "+c.p.gone+"."
+		c.P.Gone = family.HowEnded(exited)
+		c.Result, c.note = history.Exited, c.P.Label+" "+c.P.Gone+"."
 		switch {
 		case exited.Over:
-			c.note = s.f.overText(c.p.Label)
+			c.note = s.f.OverText(c.P.Label)
 		case exited.Full:
 			c.note += " It holds a little more than cowscope's limit. --max-memory raises both."
 		}
@@ -195,7 +196,7 @@ func (s *Session) attempt(c *call) error {
 	}
 	if errors.Is(err, subject.ErrStubs) {
 		c.Result = history.Exited
-		c.note = "The instructions that cowscope runs in " + c.p.Label + " are no longer in its memory, so it cannot act any more. K kills it, n starts a fresh one."
+		c.note = "The instructions that cowscope runs in " + c.P.Label + " are no longer in its memory, so it cannot act any more. K kills it, n starts a fresh one."
 		return nil
 	}
 	return err
@@ -243,13 +244,13 @@ func (s *Session) append(st *history.Step) {
 	if n := len(s.history); n > 0 {
 		st.Keys = s.history[n-1].Keys
 	}
-	st.N, st.Files, st.Facts, st.Keys = s.steps, s.f.entries, s.facts(), s.f.rights(st.Keys)
+	st.N, st.Files, st.Facts, st.Keys = s.steps, s.f.Entries, s.facts(), s.f.Rights(st.Keys)
 	s.steps++
 	if st.Command != "" && !st.Check {
 		s.command = st
 	}
 	s.history = append(s.history, st)
-	s.f.now, s.f.next = st.After, s.steps
+	s.f.Now, s.f.Next = st.After, s.steps
 	s.weight += st.Weight()
 	if n := len(s.history); s.opts.Brief && (n >= 2*briefSteps || s.weight > briefWeight) {
 		s.history = slices.Clone(s.history[max(n-briefSteps, n/2):])

@@ -9,7 +9,7 @@ var snapshotAction = Action{
 	Verb: lang.Verb{Name: "snapshot", Summary: "read everything again; in a script, print it"},
 	Dead: true,
 	run: func(c *call) error {
-		c.touched = c.f.everywhere()
+		c.Touched = c.f.Everywhere()
 		c.Result = history.OK
 		return nil
 	},

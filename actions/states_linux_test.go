@@ -60,7 +60,7 @@ func (l *lab) certain(label, name string, n uint64, seen string) {
 
 // zeroProof is the best word that this kernel gives this user for the zero page.
 func (l *lab) zeroProof() string {
-	switch f := l.s.f.reader.Features(); {
+	switch f := l.s.f.Reader.Features(); {
 	case f.Scan:
 		return "PFNZERO"
 	case f.KPage:

@@ -7,7 +7,7 @@ import (
 
 // syscall makes the subject do a system call. ok says that it succeeded; an errno, a signal or a deadline is left in the outcome.
 func (c *call) syscall(nr uintptr, args ...uint64) (ret uint64, ok bool, err error) {
-	e, err := c.p.proc.Syscall(nr, args...)
+	e, err := c.P.Proc.Syscall(nr, args...)
 	if err != nil {
 		return 0, false, err
 	}

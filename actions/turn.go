@@ -12,7 +12,7 @@ import (
 // do runs f on the thread that may touch the subjects.
 func (s *Session) do(f func() error) error {
 	var err error
-	if e := s.f.tracer.Do(func() { err = f() }); e != nil {
+	if e := s.f.Tracer.Do(func() { err = f() }); e != nil {
 		return e
 	}
 	return err

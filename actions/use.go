@@ -13,11 +13,11 @@ var useAction = Action{
 		{Name: "process", Kind: lang.KindProcess, Help: "p1 for the first, p2, p3… for its children"}}},
 	run: func(c *call) error {
 		label, _ := c.cmd.Word("process")
-		if c.f.member(label) == nil {
-			return c.cmd.ErrorIn("process", "there is no process "+label, "there are: "+c.f.labels())
+		if c.f.Member(label) == nil {
+			return c.cmd.ErrorIn("process", "there is no process "+label, "there are: "+c.f.Labels())
 		}
 		c.current, c.Result = label, history.OK
-		c.p = c.f.member(label)
+		c.P = c.f.Member(label)
 		return nil
 	},
 }
@@ -26,11 +26,11 @@ var restartAction = Action{
 	Dead: true,
 	Verb: lang.Verb{Name: "restart", Summary: "end every process and start a fresh p1"},
 	run: func(c *call) error {
-		c.f.endAll()
-		if err := c.f.fresh(); err != nil {
+		c.f.EndAll()
+		if err := c.f.Fresh(); err != nil {
 			return err
 		}
-		c.p, c.names, c.current = c.f.members[0], c.f.names, c.f.current
+		c.P, c.names, c.current = c.f.Members[0], c.f.Names, c.f.Current
 		text, size := subject.Text()
 		c.Focus = vmspace.Range{Start: text, End: text + size}
 		c.Result = history.OK

@@ -20,9 +20,9 @@ var waitAction = Action{
 		}
 		c.Value, c.HasValue = pid, true
 		c.note = "No child has ended yet."
-		for _, m := range c.f.members {
+		for _, m := range c.f.Members {
 			if pid != 0 && uint64(m.PID) == pid {
-				c.note = fmt.Sprintf("%s %s. Its parent knows now, and its zombie is gone.", m.Label, m.gone)
+				c.note = fmt.Sprintf("%s %s. Its parent knows now, and its zombie is gone.", m.Label, m.Gone)
 			}
 		}
 		return nil

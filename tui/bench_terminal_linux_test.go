@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"cowscope/actions"
+	"cowscope/actions/family"
 	"cowscope/tui"
 
 	tea "charm.land/bubbletea/v2"
@@ -56,7 +57,7 @@ var subjects = map[string]func() []string{
 }
 
 func labWith(commands []string) error {
-	s, err := actions.Open(actions.Options{Limits: actions.Limits{Memory: 20 << 30}})
+	s, err := actions.Open(actions.Options{Limits: family.Limits{Memory: 20 << 30}})
 	if err != nil {
 		return err
 	}

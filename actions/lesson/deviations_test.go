@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"cowscope/actions"
+	"cowscope/actions/family"
 	"cowscope/actions/history"
 	"cowscope/actions/lang"
 )
@@ -99,7 +100,7 @@ func TestUntrueHere(t *testing.T) {
 // A limit that ends the subject is told like any other end of it.
 func TestLimit(t *testing.T) {
 	l := parse(t, head+"## A\n```cow\na = mmap 64m rw private anon\nmadvise a nohugepage\nfill a 1\n```\n")
-	p, err := NewPlayer(context.Background(), l, Open(actions.Options{Limits: actions.Limits{Memory: 8 << 20}}), nil)
+	p, err := NewPlayer(context.Background(), l, Open(actions.Options{Limits: family.Limits{Memory: 8 << 20}}), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

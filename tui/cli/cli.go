@@ -8,7 +8,7 @@ import (
 	"os"
 	"strings"
 
-	"cowscope/actions"
+	"cowscope/actions/family"
 	"cowscope/tui"
 	"cowscope/vmspace/printable"
 
@@ -64,7 +64,7 @@ func (e flagError) Unwrap() error { return e.error }
 
 // status is the exit status that an error calls for.
 func status(err error) int {
-	var start *actions.StartError
+	var start *family.StartError
 	var own statusError
 	var ended tui.SignalError
 	switch {

@@ -5,6 +5,7 @@ import (
 	"os"
 
 	"cowscope/actions"
+	"cowscope/actions/family"
 	"cowscope/actions/lang"
 	"cowscope/tui"
 	"cowscope/tui/cast"
@@ -51,7 +52,7 @@ func (s *sizeFlag) Set(text string) error {
 func sessionFlags(f *pflag.FlagSet, o *actions.Options) {
 	f.BoolVar(&o.ASLR, "aslr", false, "randomise the subject's addresses; off, they repeat from run to run")
 	f.StringArrayVar(&o.AllowPaths, "allow-path", nil, "a file, or a folder with all in it, that may be mapped; without it only scratch files and /dev/zero")
-	o.Limits = actions.DefaultLimits
+	o.Limits = family.DefaultLimits
 	f.IntVar(&o.Limits.Processes, "max-processes", o.Limits.Processes, "how many processes may live at a time")
 	f.Var((*memoryFlag)(&o.Limits.Memory), "max-memory", "how much memory they may take together: 512m, 4g")
 }

@@ -1,4 +1,4 @@
-package actions
+package family
 
 import (
 	"math/bits"
@@ -23,10 +23,10 @@ type sharedBlock [sharedBits / 64]uint64
 
 const sharedBits = 512
 
-// sharedPages are the pages that files of shared memory hold, by page number.
-type sharedPages struct {
-	files map[sharedFile]map[uint64]*sharedBlock
-	count uint64 // of all pages
+// SharedPages are the pages that files of shared memory hold, by page number.
+type SharedPages struct {
+	Files map[sharedFile]map[uint64]*sharedBlock
+	Count uint64 // of all pages
 	swept int    // how many files were left when sweep was last done
 }
 
@@ -37,14 +37,14 @@ func sharedMemory(m *vmspace.Mapping) (sharedFile, bool) {
 }
 
 // each yields the blocks of the pages [first, end) that are known, or all of them where add is set, with a mask of the pages in each.
-func (s *sharedPages) each(f sharedFile, first, end uint64, add bool, yield func(b *sharedBlock, word int, mask uint64)) {
-	blocks := s.files[f]
+func (s *SharedPages) each(f sharedFile, first, end uint64, add bool, yield func(b *sharedBlock, word int, mask uint64)) {
+	blocks := s.Files[f]
 	if blocks == nil && add {
-		if s.files == nil {
-			s.files = map[sharedFile]map[uint64]*sharedBlock{}
+		if s.Files == nil {
+			s.Files = map[sharedFile]map[uint64]*sharedBlock{}
 		}
 		blocks = map[uint64]*sharedBlock{}
-		s.files[f] = blocks
+		s.Files[f] = blocks
 	}
 	within := func(n uint64, b *sharedBlock) {
 		for w := range b {
@@ -73,28 +73,28 @@ func (s *sharedPages) each(f sharedFile, first, end uint64, add bool, yield func
 	}
 }
 
-func (s *sharedPages) add(f sharedFile, first, end uint64) {
+func (s *SharedPages) add(f sharedFile, first, end uint64) {
 	s.each(f, first, end, true, func(b *sharedBlock, w int, mask uint64) {
-		s.count += uint64(bits.OnesCount64(mask &^ b[w]))
+		s.Count += uint64(bits.OnesCount64(mask &^ b[w]))
 		b[w] |= mask
 	})
 }
 
-func (s *sharedPages) remove(f sharedFile, first, end uint64) {
+func (s *SharedPages) remove(f sharedFile, first, end uint64) {
 	s.each(f, first, end, false, func(b *sharedBlock, w int, mask uint64) {
-		s.count -= uint64(bits.OnesCount64(mask & b[w]))
+		s.Count -= uint64(bits.OnesCount64(mask & b[w]))
 		b[w] &^= mask
 	})
 }
 
 // held is how many of the pages [first, end) the file holds.
-func (s *sharedPages) held(f sharedFile, first, end uint64) (n uint64) {
+func (s *SharedPages) held(f sharedFile, first, end uint64) (n uint64) {
 	s.each(f, first, end, false, func(b *sharedBlock, w int, mask uint64) { n += uint64(bits.OnesCount64(mask & b[w])) })
 	return n
 }
 
 // see notes what the ranges of a process show. removed says that MADV_REMOVE has emptied them before.
-func (s *sharedPages) see(p *vmspace.Process, ranges []observe.Touched, removed bool, pageSize uint64) {
+func (s *SharedPages) see(p *vmspace.Process, ranges []observe.Touched, removed bool, pageSize uint64) {
 	if p == nil {
 		return
 	}
@@ -124,8 +124,8 @@ func (s *sharedPages) see(p *vmspace.Process, ranges []observe.Touched, removed 
 	}
 }
 
-// sweep forgets the files that no process of the snapshot maps: they are gone.
-func (s *sharedPages) sweep(snap *vmspace.Snapshot) {
+// Sweep forgets the files that no process of the snapshot maps: they are gone.
+func (s *SharedPages) Sweep(snap *vmspace.Snapshot) {
 	mapped := map[sharedFile]bool{}
 	for _, p := range snap.Processes {
 		for _, m := range p.Mappings.All() {
@@ -134,22 +134,22 @@ func (s *sharedPages) sweep(snap *vmspace.Snapshot) {
 			}
 		}
 	}
-	for f, blocks := range s.files {
+	for f, blocks := range s.Files {
 		if mapped[f] {
 			continue
 		}
 		for _, b := range blocks {
 			for _, w := range b {
-				s.count -= uint64(bits.OnesCount64(w))
+				s.Count -= uint64(bits.OnesCount64(w))
 			}
 		}
-		delete(s.files, f)
+		delete(s.Files, f)
 	}
-	s.swept = len(s.files)
+	s.swept = len(s.Files)
 }
 
 // fresh is how many bytes of shared memory the ranges of a process could still come to hold.
-func (s *sharedPages) fresh(p *vmspace.Process, ranges []observe.Touched, pageSize uint64) (n uint64) {
+func (s *SharedPages) fresh(p *vmspace.Process, ranges []observe.Touched, pageSize uint64) (n uint64) {
 	if p == nil {
 		return 0
 	}

@@ -1,4 +1,4 @@
-package actions
+package family
 
 import (
 	"time"
@@ -19,23 +19,23 @@ const (
 	perAncestor = 72
 )
 
-// taken is how much memory the family takes, in bytes; exact counts once what several processes share. It is asked by the tracer's guard
+// Taken is how much memory the family takes, in bytes; exact counts once what several processes share. It is asked by the tracer's guard
 // too, while a command runs: what it reads is not changed then.
-func (f *Family) taken(exact bool) uint64 {
-	pids := make([]int, 0, len(f.members))
-	for _, m := range f.members {
-		if m.gone == "" {
+func (f *Family) Taken(exact bool) uint64 {
+	pids := make([]int, 0, len(f.Members))
+	for _, m := range f.Members {
+		if m.Gone == "" {
 			pids = append(pids, m.PID)
 		}
 	}
 	m := procfs.Footprint(pids, exact)
-	return m.Own + m.Pooled + f.records() + max(m.Shmem, f.files.Used()+f.shared.count*f.now.PageSize+f.growth())
+	return m.Own + m.Pooled + f.Records() + max(m.Shmem, f.Files.Used()+f.Shared.Count*f.Now.PageSize+f.growth())
 }
 
-// records is what the mappings themselves take.
-func (f *Family) records() (n uint64) {
-	for _, p := range f.now.Processes {
-		if m := f.member(p.Label); m != nil {
+// Records is what the mappings themselves take.
+func (f *Family) Records() (n uint64) {
+	for _, p := range f.Now.Processes {
+		if m := f.Member(p.Label); m != nil {
 			n += uint64(p.Mappings.Len()) * (perMapping + uint64(m.generation)*perAncestor)
 		}
 	}
@@ -45,56 +45,56 @@ func (f *Family) records() (n uint64) {
 // growth is at most how much shared memory the command under way has brought in. That this cannot be told from what was there already, and
 // only came back into the page tables, does no harm: a command that accesses a range brings in all that is new there, in the end.
 func (f *Family) growth() uint64 {
-	c := f.running
+	c := f.Running
 	if c == nil {
 		return 0
 	}
-	snap := f.now
-	fresh := c.mapsShared + f.shared.fresh(snap.Process(c.p.Label), c.touched, snap.PageSize)
+	snap := f.Now
+	fresh := c.MapsShared + f.Shared.fresh(snap.Process(c.P.Label), c.Touched, snap.PageSize)
 	if fresh == 0 {
 		return 0
 	}
-	minor, major := procfs.Faults(c.p.PID)
-	faults := minor + major - min(minor+major, c.minor+c.major)
-	return min(fresh, procfs.ResidentShmem(c.p.PID), faults*vmspace.HugeBlock(snap.PageSize)) // a fault can bring in a huge page
+	minor, major := procfs.Faults(c.P.PID)
+	faults := minor + major - min(minor+major, c.MinorBefore+c.MajorBefore)
+	return min(fresh, procfs.ResidentShmem(c.P.PID), faults*vmspace.HugeBlock(snap.PageSize)) // a fault can bring in a huge page
 }
 
-// over says whether the family, with so much more, takes more than it may.
-func (f *Family) over(more uint64) bool {
-	limit := f.limits.Memory
-	if f.taken(false)+more <= limit {
+// Over says whether the family, with so much more, takes more than it may.
+func (f *Family) Over(more uint64) bool {
+	limit := f.Limits.Memory
+	if f.Taken(false)+more <= limit {
 		return false
 	}
-	f.shared.sweep(f.now)
-	return f.taken(true)+more > limit
+	f.Shared.Sweep(f.Now)
+	return f.Taken(true)+more > limit
 }
 
 // smallPart of the limit is what commands may take together without being asked before.
 const smallPart = 256
 
 // IsLittle says whether so much memory needs no question.
-func (f *Family) IsLittle(bytes uint64) bool { return bytes <= f.limits.Memory/smallPart }
+func (f *Family) IsLittle(bytes uint64) bool { return bytes <= f.Limits.Memory/smallPart }
 
 // MayTake says whether so much more memory fits, which a command would take in one go. Little is not asked about one by one.
 func (f *Family) MayTake(more uint64) bool {
-	if f.unasked += min(more, f.limits.Memory); f.IsLittle(f.unasked) {
+	if f.unasked += min(more, f.Limits.Memory); f.IsLittle(f.unasked) {
 		return true
 	}
-	if !f.over(more) {
+	if !f.Over(more) {
 		f.unasked = 0
 		return true
 	}
-	f.unasked = f.limits.Memory // the next one is asked too
+	f.unasked = f.Limits.Memory // the next one is asked too
 	return false
 }
 
 // MayMap says whether another mapping fits.
-func (f *Family) MayMap() bool { return f.records() <= f.limits.Memory/2 || !f.over(perMapping) }
+func (f *Family) MayMap() bool { return f.Records() <= f.Limits.Memory/2 || !f.Over(perMapping) }
 
 // CopyTakes is what a copy of a process takes, in bytes: its page tables, and the records of its mappings.
-func (f *Family) CopyTakes(m *member) uint64 {
+func (f *Family) CopyTakes(m *Member) uint64 {
 	n := procfs.PageTables(m.PID)
-	if p := f.now.Process(m.Label); p != nil {
+	if p := f.Now.Process(m.Label); p != nil {
 		n += uint64(p.Mappings.Len()) * (perMapping + uint64(m.generation+1)*perAncestor)
 	}
 	return n
@@ -114,13 +114,13 @@ func (f *Family) Overdrawn(took time.Duration, tookNothing func() bool) bool {
 		return false
 	}
 	f.takers++
-	return (took >= memoryCheck || f.takers%memoryEvery == 0) && f.over(0)
+	return (took >= memoryCheck || f.takers%memoryEvery == 0) && f.Over(0)
 }
 
-// see notes what the snapshot after a command shows of shared memory. removed says that MADV_REMOVE has emptied what was touched.
-func (f *Family) see(after *vmspace.Snapshot, d *doing, removed bool) {
-	f.shared.see(after.Process(d.p.Label), d.touched, removed, after.PageSize)
-	if len(f.shared.files) > 2*f.shared.swept+64 {
-		f.shared.sweep(after)
+// See notes what the snapshot after a command shows of shared memory. removed says that MADV_REMOVE has emptied what was touched.
+func (f *Family) See(after *vmspace.Snapshot, d *Doing, removed bool) {
+	f.Shared.see(after.Process(d.P.Label), d.Touched, removed, after.PageSize)
+	if len(f.Shared.Files) > 2*f.Shared.swept+64 {
+		f.Shared.Sweep(after)
 	}
 }

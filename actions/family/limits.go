@@ -1,4 +1,4 @@
-package actions
+package family
 
 import (
 	"fmt"
@@ -38,11 +38,11 @@ func (l Limits) cgroup() uint64 {
 	return min(l.Memory, most) + min(l.Memory, most)/8 + 64<<20
 }
 
-// count says how many processes live, and how many are zombies.
-func (f *Family) count() (living, zombies int) {
-	for _, m := range f.members {
+// Count says how many processes live, and how many are zombies.
+func (f *Family) Count() (living, zombies int) {
+	for _, m := range f.Members {
 		switch {
-		case m.gone == "":
+		case m.Gone == "":
 			living++
 		case !m.dead:
 			zombies++
@@ -51,6 +51,7 @@ func (f *Family) count() (living, zombies int) {
 	return living, zombies
 }
 
-func (f *Family) overText(label string) string {
-	return fmt.Sprintf("%s and its family took more than %s, cowscope's limit: %s was killed. --max-memory raises the limit.", label, amount.Size(f.limits.Memory), label)
+// OverText says that a process was killed because the family took too much.
+func (f *Family) OverText(label string) string {
+	return fmt.Sprintf("%s and its family took more than %s, cowscope's limit: %s was killed. --max-memory raises the limit.", label, amount.Size(f.Limits.Memory), label)
 }

@@ -1,10 +1,10 @@
-package actions
+package family
 
 import "testing"
 
 // sharedPages in numbers.
 func TestSharedPages(t *testing.T) {
-	var s sharedPages
+	var s SharedPages
 	f, g := sharedFile{0, 1, 5}, sharedFile{0, 1, 6}
 	for _, c := range []struct {
 		what       string
@@ -20,8 +20,8 @@ func TestSharedPages(t *testing.T) {
 		} else {
 			s.remove(c.f, c.first, c.end)
 		}
-		if s.count != c.count {
-			t.Errorf("%s %v: %d pages, want %d", c.what, c, s.count, c.count)
+		if s.Count != c.count {
+			t.Errorf("%s %v: %d pages, want %d", c.what, c, s.Count, c.count)
 		}
 	}
 	if n := s.held(g, 0, 1<<50); n != 598 {
