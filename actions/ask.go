@@ -6,6 +6,7 @@ import (
 	"cowscope/actions/family"
 	"cowscope/actions/history"
 	"cowscope/actions/lang"
+	"cowscope/actions/verb"
 	"cowscope/vmspace"
 )
 
@@ -51,11 +52,11 @@ func (s *Session) Foresee(ctx context.Context, line string) (vmspace.Prediction,
 	if cmd.Process != "" {
 		label = cmd.Process
 	}
-	c := &call{f: s.f, Doing: family.Doing{P: s.f.Member(label)}, cmd: cmd, names: s.f.Names}
+	c := &verb.Call{F: s.f, Doing: family.Doing{P: s.f.Member(label)}, Cmd: cmd, Names: s.f.Names}
 	if c.P == nil {
 		return vmspace.Prediction{}, cmd.ErrorAt(cmd.ProcessSpan, "there is no process "+label, "there are: "+s.f.Labels())
 	}
-	addr, _, err := c.place(cmd.Verb.Params[0].Name)
+	addr, _, err := c.Place(cmd.Verb.Params[0].Name)
 	if err != nil {
 		return vmspace.Prediction{}, err
 	}
@@ -64,7 +65,7 @@ func (s *Session) Foresee(ctx context.Context, line string) (vmspace.Prediction,
 
 // AccessOf says how a command's own instruction goes to memory; ok is false where the command is no access.
 func AccessOf(cmd *lang.Command) (a vmspace.Access, ok bool) {
-	if f := actionOf(cmd.Verb.Name).access; f != nil {
+	if f := actionOf(cmd.Verb.Name).Access; f != nil {
 		return f(cmd), true
 	}
 	return 0, false

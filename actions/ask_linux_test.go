@@ -9,6 +9,7 @@ import (
 
 	"cowscope/actions/history"
 	"cowscope/actions/lang"
+	"cowscope/actions/verb"
 	"cowscope/vmspace"
 )
 
@@ -72,7 +73,7 @@ func TestHappened(t *testing.T) {
 	l := open(t)
 	l.all("file data 1p", "a = mmap 1p rw shared file=data", "read a")
 	first := vmspace.NoFault // memory files let clean pages be written; others want to know of the first write (vma_wants_writenotify in mm/mmap.c)
-	if why, err := missing([]string{"disk"}); err != nil || why == "" {
+	if why, err := verb.Missing([]string{"disk"}); err != nil || why == "" {
 		first = vmspace.Reuse
 	}
 	for line, want := range map[string]vmspace.Happening{`write 0x10 ""`: "", "touch a 0": "", "write a 1": first} {

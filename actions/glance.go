@@ -4,8 +4,8 @@ import (
 	"slices"
 
 	"cowscope/actions/history"
-	"cowscope/actions/lang"
 	"cowscope/actions/subject"
+	"cowscope/actions/verb"
 	"cowscope/vmspace"
 	"cowscope/vmspace/observe"
 )
@@ -14,28 +14,6 @@ import (
 // commands that ended well, on plain memory: private, anonymous, without VmFlags that say more than the letters do, and with nothing in its
 // counters that a page's word does not show. Everything else is read in full, as every step of the lab is, and of what is kept. A test runs
 // scripts both ways and holds the steps against each other.
-
-// reach is how far a command that ends well can go, in plain memory.
-type reach int
-
-const (
-	reachAll      reach = iota // it is not known to stop anywhere
-	reachPages                 // the pages it touches
-	reachMappings              // and the mappings there
-)
-
-// reachUnlessKeyed is for a call that gives memory these letters: with PROT_EXEC alone it gets a protection
-// key too, which only smaps tells.
-func reachUnlessKeyed(cmd *lang.Command) reach {
-	if prot, _ := cmd.Prot("prot"); prot == lang.ProtExec {
-		return reachAll
-	}
-	return reachMappings
-}
-
-func reaches(r reach) func(*lang.Command) reach {
-	return func(*lang.Command) reach { return r }
-}
 
 // plainFlags are the VmFlags that the letters of a mapping, and those that it may be given, bring with them (proc_pid_smaps(5)).
 var plainFlags = []string{"rd", "wr", "ex", "mr", "mw", "me", "ac", "sd"}
@@ -50,26 +28,18 @@ func plain(m *vmspace.Mapping) bool {
 		!slices.ContainsFunc(c.VMFlags, func(f string) bool { return !slices.Contains(plainFlags, f) })
 }
 
-// mayReach is how far the command can go if it ends well.
-func (c *call) mayReach() reach {
-	if c.action.reach == nil || c.P.LocksFuture || c.P.Keys.Used {
-		return reachAll
-	}
-	return c.action.reach(c.cmd)
-}
-
 // reachOf is how far the command has gone.
-func (s *Session) reachOf(c *call, before *vmspace.Snapshot) reach {
-	reach := c.mayReach()
-	if !s.opts.Glance || reach == reachAll || c.Result != history.OK || c.note != "" || len(c.Touched) != 1 {
-		return reachAll
+func (s *Session) reachOf(c *verb.Call, before *vmspace.Snapshot) verb.Reach {
+	reach := c.MayReach()
+	if !s.opts.Glance || reach == verb.ReachAll || c.Result != history.OK || c.Note != "" || len(c.Touched) != 1 {
+		return verb.ReachAll
 	}
 	p := before.Process(c.P.Label)
 	if p == nil || p.Mappings.Len() == 0 || !s.glanced && p.Mappings.At(0).Smaps == nil {
-		return reachAll
+		return verb.ReachAll
 	}
 	if stubsAway(p, before.PageSize) {
-		return reachAll // running the command brought its own instructions back
+		return verb.ReachAll // running the command brought its own instructions back
 	}
 	r := c.Touched[0].Range
 	mapped := uint64(0)
@@ -80,12 +50,12 @@ func (s *Session) reachOf(c *call, before *vmspace.Snapshot) reach {
 		// A neighbour counts that what is mapped here can be merged with, though it has flags of its own: the random test
 		// saw gu, which guard_install leaves, handed on by a merge.
 		if !plain(&m) && (m.Overlaps(r) || m.Path == "" && m.Inode == 0) {
-			return reachAll
+			return verb.ReachAll
 		}
 		mapped += m.Intersect(r).Len()
 	}
-	if reach == reachPages && mapped < r.Len() { // and yet it ended well: the stack grew
-		return reachAll
+	if reach == verb.ReachPages && mapped < r.Len() { // and yet it ended well: the stack grew
+		return verb.ReachAll
 	}
 	return reach
 }
@@ -98,22 +68,22 @@ func stubsAway(p *vmspace.Process, pageSize uint64) bool {
 }
 
 // after reads the family after a command.
-func (s *Session) after(c *call, before *vmspace.Snapshot) (*vmspace.Snapshot, error) {
-	if c.action.Check {
+func (s *Session) after(c *verb.Call, before *vmspace.Snapshot) (*vmspace.Snapshot, error) {
+	if c.Action.Check {
 		return before, nil
 	}
 	reach := s.reachOf(c, before)
-	s.glanced = reach != reachAll
+	s.glanced = reach != verb.ReachAll
 	if !s.glanced {
 		return s.f.Observe(observe.Within(c.Touched...))
 	}
 	minor, major := c.P.Proc.Faults()
-	return s.f.Observe(observe.AtRest(c.Touched[0], observe.Held{Mapped: reach == reachMappings, Minor: minor - c.MinorBefore, Major: major - c.MajorBefore}))
+	return s.f.Observe(observe.AtRest(c.Touched[0], observe.Held{Mapped: reach == verb.ReachMappings, Minor: minor - c.MinorBefore, Major: major - c.MajorBefore}))
 }
 
 // before is the family as the command finds it. What glances left out is read now where the command can be about it.
-func (s *Session) before(c *call) (*vmspace.Snapshot, error) {
-	if s.glanced && !c.action.Check && c.mayReach() == reachAll {
+func (s *Session) before(c *verb.Call) (*vmspace.Snapshot, error) {
+	if s.glanced && !c.Action.Check && c.MayReach() == verb.ReachAll {
 		return s.f.Observe(observe.Scope{})
 	}
 	return s.last().After, nil

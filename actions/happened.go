@@ -7,7 +7,7 @@ import (
 
 	"cowscope/actions/history"
 	"cowscope/actions/kernel"
-	"cowscope/actions/lang"
+	"cowscope/actions/verb"
 	"cowscope/vmspace"
 )
 
@@ -15,10 +15,10 @@ import (
 
 // foretell is what a command's access to its first page can lead to. On arm64 a touch that writes loads the byte before it stores it: what
 // the load is refused for comes before what the store is.
-func (s *Session) foretell(c *call) []vmspace.Happening {
-	access := c.action.access(c.cmd)
+func (s *Session) foretell(c *verb.Call) []vmspace.Happening {
+	access := c.Action.Access(c.Cmd)
 	can := s.last().Predict(c.P.Label, c.Focus.Start, access).Can
-	if runtime.GOARCH != "arm64" || !c.action.loadsFirst || access != vmspace.Store {
+	if runtime.GOARCH != "arm64" || !c.Action.LoadsFirst || access != vmspace.Store {
 		return can
 	}
 	load := s.last().Predict(c.P.Label, c.Focus.Start, vmspace.Load).Can
@@ -44,8 +44,8 @@ func (s *Session) facts() vmspace.Facts {
 
 // happened finds which of the happenings it was for the page that the access went to first, from that page and the faults before and
 // after; "" where nothing shows it.
-func happened(st *history.Step, c *call) vmspace.Happening {
-	access := c.action.access(c.cmd)
+func happened(st *history.Step, c *verb.Call) vmspace.Happening {
+	access := c.Action.Access(c.Cmd)
 	if access == vmspace.Fetch {
 		return fetched(st, c)
 	}
@@ -89,7 +89,7 @@ var fetchSignals = map[bool][]string{
 
 // fetched is for executing: the code that was reached may have done anything, so the signal is the fetch's own only where it names the
 // very instruction.
-func fetched(st *history.Step, c *call) vmspace.Happening {
+func fetched(st *history.Step, c *verb.Call) vmspace.Happening {
 	ps := st.After.PageSize
 	addr := st.Focus.Start
 	p, q := st.Before.Process(st.Process), st.After.Process(st.Process)
@@ -103,7 +103,7 @@ func fetched(st *history.Step, c *call) vmspace.Happening {
 	}
 	// Zeros, for instance, are an instruction that stores, and can store to where it stands: what may be executed, the fetch did not fail on.
 	may := m.Perms&vmspace.Exec != 0
-	if st.Fault == c.ending.IP && st.Fault == addr && slices.Contains(fetchSignals[may], st.Result.String()) {
+	if st.Fault == c.Ending.IP && st.Fault == addr && slices.Contains(fetchSignals[may], st.Result.String()) {
 		return vmspace.Happening(st.Result.String())
 	}
 	was, is := p.PageAt(addr, ps), q.PageAt(addr, ps)
@@ -151,8 +151,4 @@ func parted(st *history.Step, was, is vmspace.Run, addr, ps uint64) vmspace.Happ
 		return "" // the faults may have been those of the pages behind it
 	}
 	return vmspace.Reuse
-}
-
-func always(a vmspace.Access) func(*lang.Command) vmspace.Access {
-	return func(*lang.Command) vmspace.Access { return a }
 }

@@ -7,6 +7,7 @@ import (
 
 	"cowscope/actions/family"
 	"cowscope/actions/history"
+	"cowscope/actions/verb"
 	"cowscope/vmspace"
 )
 
@@ -97,7 +98,7 @@ func TestManyChildren(t *testing.T) {
 	if _, err := s.Do(t.Context(), "expect exited p2 3"); err == nil {
 		t.Error("p2 is not forgotten")
 	}
-	for i := range 2 * unwaitedFor {
+	for i := range 2 * verb.UnwaitedFor {
 		l.all("fork", fmt.Sprintf("@p%d exit", children+2+i))
 	}
 	if st := l.want("refused", "fork"); !strings.Contains(st.Why, "wait takes notice") || !strings.Contains(st.Why, "--max-processes") {

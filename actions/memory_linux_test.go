@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"cowscope/actions/kernel"
+	"cowscope/actions/verb"
 	"cowscope/vmspace"
 	"cowscope/vmspace/amount"
 )
@@ -153,11 +154,11 @@ func TestWait(t *testing.T) {
 // Every advice runs: it ends well, or with an errno that has its sentence.
 func TestEveryAdvice(t *testing.T) {
 	l := open(t)
-	for _, a := range advices {
+	for _, a := range verb.Advices {
 		l.all("a = mmap 4p rw private anon", "write a 1")
-		st := l.do("madvise a " + a.word)
+		st := l.do("madvise a " + a.Word)
 		if !st.OK() && st.Reason == "" {
-			t.Errorf("%s: %s has no sentence", a.word, st.Result)
+			t.Errorf("%s: %s has no sentence", a.Word, st.Result)
 		}
 		l.all("munmap a")
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"cowscope/actions/history"
+	"cowscope/actions/verb"
 	"cowscope/vmspace"
 
 	"pgregory.net/rapid"
@@ -48,10 +49,10 @@ type drawer struct {
 }
 
 func (d drawer) command() string {
-	verb := pick(d.T, "verb", "mmap", "mmap", "mmap", "write", "write", "write", "read", "read", "touch", "touch", "fill", "exec", "munmap", "mprotect", "mprotect",
+	name := pick(d.T, "verb", "mmap", "mmap", "mmap", "write", "write", "write", "read", "read", "touch", "touch", "fill", "exec", "munmap", "mprotect", "mprotect",
 		"mremap", "madvise", "madvise", "madvise", "mlock", "munlock", "mincore", "msync", "brk", "fork", "fork", "exit", "kill", "wait", "use", "file", "fwrite", "truncate", "rm", "mlockall", "munlockall", "mseal", "snapshot",
 		"pkey_mprotect", "pkey_mprotect", "pkey_set", "pkey_set", "pkey_alloc", "pkey_free")
-	switch verb {
+	switch name {
 	case "mmap":
 		return d.mmap()
 	case "write":
@@ -70,14 +71,14 @@ func (d drawer) command() string {
 		return d.mremap()
 	case "madvise":
 		var words []string
-		for _, a := range advices {
-			words = append(words, a.word)
+		for _, a := range verb.Advices {
+			words = append(words, a.Word)
 		}
 		return "madvise " + d.span() + " " + pick(d.T, "advice", words...)
 	case "mlock":
 		return "mlock " + d.span() + pick(d.T, "onfault", "", " onfault")
 	case "munmap", "munlock", "mincore", "mseal":
-		return verb + " " + d.span()
+		return name + " " + d.span()
 	case "msync":
 		return "msync " + d.span() + pick(d.T, "how", "", " sync", " async", " invalidate")
 	case "brk":
@@ -111,7 +112,7 @@ func (d drawer) command() string {
 	case "mlockall":
 		return "mlockall " + pick(d.T, "what", "current", "current onfault", "future onfault", "future")
 	}
-	return verb
+	return name
 }
 
 func (d drawer) mmap() string {

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"cowscope/actions/kernel"
+	"cowscope/actions/verb"
 	"cowscope/vmspace"
 	"cowscope/vmspace/amount"
 
@@ -59,7 +60,7 @@ func keyCases() []reasonCase {
 // hasFeature is why a feature is missing.
 func hasFeature(name string) func() error {
 	return func() error {
-		why, err := missing([]string{name})
+		why, err := verb.Missing([]string{name})
 		if why != "" {
 			err = fmt.Errorf("needs %s: %s", name, why)
 		}

@@ -11,6 +11,7 @@ import (
 	"cowscope/actions/family"
 	"cowscope/actions/history"
 	"cowscope/actions/kernel"
+	"cowscope/actions/verb"
 	"cowscope/vmspace"
 
 	"golang.org/x/sys/unix"
@@ -212,9 +213,9 @@ func TestReasonsOfACrowd(t *testing.T) {
 
 // An advice is unknown exactly where the kernel says so of no bytes at all.
 func TestAdviceIsKnown(t *testing.T) {
-	for _, a := range advices {
-		if !kernel.KnowsAdvice(a.value) && explain.AdviceSince[a.name] == "" {
-			t.Errorf("%s is not known here, and nothing says since when it should be", a.name)
+	for _, a := range verb.Advices {
+		if !kernel.KnowsAdvice(a.Value) && explain.AdviceSince[a.Name] == "" {
+			t.Errorf("%s is not known here, and nothing says since when it should be", a.Name)
 		}
 	}
 	if kernel.KnowsAdvice(99) {
@@ -230,9 +231,9 @@ func TestUnknownCall(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &call{f: l.s.f, Doing: family.Doing{P: l.s.f.Member("p1")}, cmd: cmd, action: &msealAction, names: l.s.f.Names}
+	c := &verb.Call{F: l.s.f, Doing: family.Doing{P: l.s.f.Member("p1")}, Cmd: cmd, Action: actionOf("mseal"), Names: l.s.f.Names}
 	st := &history.Step{Process: "p1", Before: l.s.last().After, After: l.s.last().After, Names: l.s.f.Names, Outcome: history.Outcome{Call: "mseal(0x1000, 4096, 0)", Result: history.Errno("ENOSYS")}}
-	if got := explain.Step(st, c.arguments(), l.s.surroundings(st, c)); !strings.HasPrefix(got, "ENOSYS: this kernel does not know mseal (it came with Linux 6.10)") {
+	if got := explain.Step(st, c.Arguments(), l.s.surroundings(st, c)); !strings.HasPrefix(got, "ENOSYS: this kernel does not know mseal (it came with Linux 6.10)") {
 		t.Error(got)
 	}
 }

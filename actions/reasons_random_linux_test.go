@@ -10,6 +10,7 @@ import (
 	"cowscope/actions/family"
 	"cowscope/actions/history"
 	"cowscope/actions/lang"
+	"cowscope/actions/verb"
 
 	"golang.org/x/sys/unix"
 )
@@ -51,13 +52,13 @@ func (l *lab) foreseen(cmd *lang.Command) (held []string) {
 	now := l.s.last()
 	m := l.s.f.Member(now.Current)
 	st := &history.Step{Process: m.Label, PID: m.PID, Before: now.After, After: now.After, Names: now.Names}
-	c := &call{f: l.s.f, Doing: family.Doing{P: m}, cmd: cmd, action: actionOf(cmd.Verb.Name), names: now.Names}
-	c.args = c.arguments()
-	if c.action == &brkAction {
+	c := &verb.Call{F: l.s.f, Doing: family.Doing{P: m}, Cmd: cmd, Action: actionOf(cmd.Verb.Name), Names: now.Names}
+	c.Args = c.Arguments()
+	if c.Action.Name == "brk" {
 		st.Value = l.raw(unix.SYS_BRK, 0) // what a refusal gives back
-		c.heapEnd(st.Value)               // an unknown name is the line's mistake
+		c.HeapEnd(st.Value)               // an unknown name is the line's mistake
 	}
-	for row, text := range explain.Holding(st, c.args, l.s.surroundings(st, c)) {
+	for row, text := range explain.Holding(st, c.Args, l.s.surroundings(st, c)) {
 		if byElimination[row.String()] == "" {
 			held = append(held, row.String()+": "+text)
 		}
@@ -123,7 +124,7 @@ func (r life) line() string {
 	case 8:
 		return r.of("read "+r.place(), "write "+r.place()+" 1", "touch "+r.rng(), "touch "+r.rng()+" write", "exec "+r.place(), "read stack-3m", "write 0x8 1")
 	}
-	return "madvise " + r.rng() + " " + advices[r.IntN(len(advices))].word
+	return "madvise " + r.rng() + " " + verb.Advices[r.IntN(len(verb.Advices))].Word
 }
 
 func TestReasonsInRandomLives(t *testing.T) {

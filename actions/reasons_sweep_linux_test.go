@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"cowscope/actions/history"
+	"cowscope/actions/verb"
 )
 
 // Every advice, and every other call, on every sort of mapping: whatever is refused has a row that names the reason.
@@ -33,8 +34,8 @@ func TestReasonsOfEverySort(t *testing.T) {
 	}
 	calls := []string{"mprotect % rwx", "mprotect % none", "mremap % 1p", "mremap % 8m maymove", "mremap % 2p maymove dontunmap", "mlock %", "mlock % onfault",
 		"munlock %", "msync %", "msync % invalidate", "mseal %", "munmap %", "munmap % 1p", "mseal % 1p", "mprotect % 1p r", "mlock % 1p"}
-	for _, a := range advices {
-		calls = append([]string{"madvise % " + a.word}, calls...)
+	for _, a := range verb.Advices {
+		calls = append([]string{"madvise % " + a.Word}, calls...)
 	}
 	// With -short each sort meets a quarter of the calls, another one for each sort and each time.
 	every, sortsSoFar := 1, 0

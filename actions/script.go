@@ -91,7 +91,7 @@ func (sc *Script) lines(yield func(n int, cmd *lang.Command) error) error {
 
 // check counts a command; what a script needs is said before it does anything.
 func (sc *Script) check(n int, cmd *lang.Command) error {
-	if cmd.Verb.Name != needsAction.Name {
+	if cmd.Verb.Name != "needs" {
 		sc.count++
 		return nil
 	}
@@ -155,7 +155,7 @@ func (sc *Script) readAhead() *ahead {
 			}
 		}
 		a.err = sc.lines(func(n int, cmd *lang.Command) error {
-			if cmd.Verb.Name == needsAction.Name {
+			if cmd.Verb.Name == "needs" {
 				return nil
 			}
 			if batch = append(batch, parsedLine{n, cmd}); len(batch) < size {

@@ -12,6 +12,7 @@ import (
 
 	"cowscope/actions/history"
 	"cowscope/actions/lang"
+	"cowscope/actions/verb"
 )
 
 func runText(t *testing.T, text string) (string, int, error) {
@@ -118,7 +119,7 @@ func TestExpectTouchesNothing(t *testing.T) {
 }
 
 // wordsOf lists what a table offers: each verb, and each word of its flags and choices as "verb word".
-func wordsOf(table []*Action) []string {
+func wordsOf(table []*verb.Action) []string {
 	var out []string
 	for _, a := range table {
 		out = append(out, a.Name)
@@ -161,7 +162,7 @@ func TestEveryWord(t *testing.T) {
 			used[cmd.Verb.Name+" "+a.Param.Key+"="] = true
 		}
 	}
-	for _, w := range wordsOf(All) {
+	for _, w := range wordsOf(verb.All) {
 		if !used[w] && w != "needs" && w != "expect same-frame" && w != "expect other-frame" {
 			t.Errorf("%q does not occur in testdata/every.cow", w)
 		}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"cowscope/actions/explain"
@@ -13,6 +14,7 @@ import (
 	"cowscope/actions/history"
 	"cowscope/actions/lang"
 	"cowscope/actions/subject"
+	"cowscope/actions/verb"
 	"cowscope/vmspace"
 	"cowscope/vmspace/observe"
 )
@@ -124,7 +126,7 @@ func (s *Session) run(ctx context.Context, cmd *lang.Command) (*history.Step, er
 
 // perform runs a command on the tracing thread and makes its step.
 func (s *Session) perform(cmd *lang.Command) (*history.Step, error) {
-	c := &call{f: s.f, last: s.lastCommand(), cmd: cmd, names: s.f.Names, current: s.f.Current}
+	c := &verb.Call{F: s.f, Last: s.lastCommand(), Cmd: cmd, Names: s.f.Names, Current: s.f.Current}
 	label := s.f.Current
 	if cmd.Process != "" {
 		label = cmd.Process
@@ -132,50 +134,50 @@ func (s *Session) perform(cmd *lang.Command) (*history.Step, error) {
 	if c.P = s.f.Member(label); c.P == nil {
 		return nil, cmd.ErrorAt(cmd.ProcessSpan, "there is no process "+label, "there are: "+s.f.Labels())
 	}
-	c.action = actionOf(cmd.Verb.Name)
-	c.args = c.arguments()
+	c.Action = actionOf(cmd.Verb.Name)
+	c.Args = c.Arguments()
 	before, err := s.before(c)
 	if err != nil {
 		return nil, err
 	}
 	c.MinorBefore, c.MajorBefore = c.P.Proc.Faults()
-	if c.P.Gone != "" && !c.action.Dead {
-		c.Result, c.note = history.Exited, c.P.Label+" "+c.P.Gone+"; nothing can run in it any more."
+	if c.P.Gone != "" && !c.Action.Dead {
+		c.Result, c.Note = history.Exited, c.P.Label+" "+c.P.Gone+"; nothing can run in it any more."
 	} else if err := s.attempt(c); err != nil {
 		return nil, err
 	}
-	if c.action.access != nil && !c.Focus.Empty() {
+	if c.Action.Access != nil && !c.Focus.Empty() {
 		c.Predicted = s.foretell(c)
 	}
-	s.f.Names, s.f.Current = c.names, c.current
+	s.f.Names, s.f.Current = c.Names, c.Current
 	s.f.HoldNames()
 	after, err := s.after(c, before)
 	if err != nil {
 		return nil, err
 	}
-	step := &history.Step{Check: c.action.Check, Process: c.P.Label, PID: c.P.PID, Command: canonical(cmd, s.last().Current), Verb: cmd.Verb.Name, Outcome: c.Outcome,
+	step := &history.Step{Check: c.Action.Check, Process: c.P.Label, PID: c.P.PID, Command: canonical(cmd, s.last().Current), Verb: cmd.Verb.Name, Outcome: c.Outcome,
 		Before: before, After: after, Names: s.f.Names, Current: s.f.Current, Changes: vmspace.Diff(before, after)}
 	s.f.Forget(after)
-	if !c.action.Check {
-		s.f.See(after, &c.Doing, c.removed && c.OK())
+	if !c.Action.Check {
+		s.f.See(after, &c.Doing, c.Removed && c.OK())
 	}
 	step.Minor, step.Major = faultsBetween(before, after, c.P.Label)
 	if len(step.Predicted) > 0 {
 		step.Happened = happened(step, c)
 	}
-	if step.Why = c.note; step.Why == "" {
-		step.Why = explain.Step(step, c.args, s.surroundings(step, c))
+	if step.Why = c.Note; step.Why == "" {
+		step.Why = explain.Step(step, c.Args, s.surroundings(step, c))
 	}
 	return step, nil
 }
 
 // attempt runs the action and sorts its endings: what the kernel answered stays in c, a process that is gone becomes the result
 // "exited", everything else is an error of cowscope.
-func (s *Session) attempt(c *call) error {
+func (s *Session) attempt(c *verb.Call) error {
 	began := time.Now()
 	s.f.Running = &c.Doing
 	defer func() { s.f.Running = nil }()
-	err := c.action.run(c)
+	err := c.Action.Run(c)
 	if err == nil {
 		err = s.holdMemory(c, time.Since(began))
 	}
@@ -185,18 +187,18 @@ func (s *Session) attempt(c *call) error {
 	var exited *subject.ExitedError
 	if errors.As(err, &exited) {
 		c.P.Gone = family.HowEnded(exited)
-		c.Result, c.note = history.Exited, c.P.Label+" "+c.P.Gone+"."
+		c.Result, c.Note = history.Exited, c.P.Label+" "+c.P.Gone+"."
 		switch {
 		case exited.Over:
-			c.note = s.f.OverText(c.P.Label)
+			c.Note = s.f.OverText(c.P.Label)
 		case exited.Full:
-			c.note += " It holds a little more than cowscope's limit. --max-memory raises both."
+			c.Note += " It holds a little more than cowscope's limit. --max-memory raises both."
 		}
 		return nil
 	}
 	if errors.Is(err, subject.ErrStubs) {
 		c.Result = history.Exited
-		c.note = "The instructions that cowscope runs in " + c.P.Label + " are no longer in its memory, so it cannot act any more. K kills it, n starts a fresh one."
+		c.Note = "The instructions that cowscope runs in " + c.P.Label + " are no longer in its memory, so it cannot act any more. K kills it, n starts a fresh one."
 		return nil
 	}
 	return err
@@ -272,4 +274,41 @@ func (s *Session) Info() Info { return s.info }
 func (s *Session) Close() (err error) {
 	s.closing.Do(func() { err = s.f.Close() })
 	return err
+}
+
+// holdMemory kills the process that acted if the family takes more than it may now.
+func (s *Session) holdMemory(c *verb.Call, took time.Duration) error {
+	if c.Action.Check || !s.f.Overdrawn(took, c.TookNothing) {
+		return nil
+	}
+	c.Note = s.f.OverText(c.P.Label)
+	if c.P.Gone != "" {
+		return nil
+	}
+	_, err := c.P.Proc.Kill(syscall.SIGKILL)
+	var exited *subject.ExitedError
+	if !errors.As(err, &exited) {
+		return err
+	}
+	c.P.Gone = family.HowEnded(exited)
+	c.Result = history.Exited
+	return nil
+}
+
+// surroundings is what the session knows of a step that it has made.
+func (s *Session) surroundings(st *history.Step, c *verb.Call) explain.Surroundings {
+	program, _ := subject.Text()
+	around := explain.Surroundings{Past: s.History(), File: c.Opened, StoppedAt: c.Ending.IP, Trapped: c.Ending.Trap, Keys: c.P.Keys, Program: program,
+		Allocated: c.P.Allocated, LocksFuture: c.P.LocksFuture, Child: c.Child, Gone: c.P.Gone, Parent: c.P.Parent}
+	if fd, given := c.Cmd.Number("fd"); given && !st.OK() {
+		around.File = explain.Descriptor(c.P.PID, fd)
+	}
+	return around
+}
+
+// lastCommand is the last step that was a command and no expectation, nil before the first.
+func (s *Session) lastCommand() *history.Step {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.command
 }

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"cowscope/actions/feature/machinetest"
+	"cowscope/actions/verb"
 )
 
 // provider brings a feature that is missing only because nobody asked for it.
@@ -44,7 +45,7 @@ func require(t *testing.T, features ...string) {
 		if provided {
 			machinetest.HoldToChange(t)
 		}
-		why, err := missing([]string{f})
+		why, err := verb.Missing([]string{f})
 		switch {
 		case err != nil:
 			t.Fatal(err)

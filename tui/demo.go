@@ -24,6 +24,7 @@ import (
 	"time"
 
 	"cowscope/actions"
+	"cowscope/actions/verb"
 	"cowscope/assets"
 	"cowscope/vmspace/printable"
 
@@ -152,8 +153,8 @@ func (r *demoReader) add(more time.Duration, do func(*App) tea.Cmd) {
 }
 
 // command types a command, or has an expectation held against the kernel unseen.
-func (r *demoReader) command(verb, line string) {
-	if slices.ContainsFunc(actions.All, func(a *actions.Action) bool { return a.Name == verb && a.Check }) {
+func (r *demoReader) command(name, line string) {
+	if slices.ContainsFunc(actions.AllVerbs, func(a *verb.Action) bool { return a.Name == name && a.Check }) {
 		wait := r.wait
 		r.wait = 0
 		r.add(0, func(m *App) tea.Cmd { return m.check(line) })

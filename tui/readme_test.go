@@ -49,7 +49,7 @@ func TestTopics(t *testing.T) {
 	for _, s := range vmspace.States {
 		has("states", s.Name)
 	}
-	for _, a := range actions.All {
+	for _, a := range actions.AllVerbs {
 		has("language", a.Usage())
 		for _, p := range a.Params {
 			for _, w := range p.Words {

@@ -149,7 +149,7 @@ func TestStrangersScripts(t *testing.T) {
 		t.Skip("needs more time than -short gives")
 	}
 	var scripts []string
-	for _, a := range actions.All {
+	for _, a := range actions.AllVerbs {
 		for i, p := range append(a.Params, lang.Param{Name: "the name"}) {
 			for _, spelled := range []string{hostile, `"` + hostile + `"`, strconv.Quote(hostile), "\u202e", `"` + subtle + `"`} {
 				fields := map[string]string{}

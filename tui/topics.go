@@ -99,7 +99,7 @@ func writeLanguage(w io.Writer) error {
 		verbs = append(verbs, entry{v.Usage(), v.Summary})
 	}
 	section(w, "Commands:", verbs)
-	for _, a := range actions.All {
+	for _, a := range actions.AllVerbs {
 		var words []entry
 		for _, p := range a.Params {
 			for _, x := range p.Words {

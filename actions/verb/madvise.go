@@ -1,0 +1,68 @@
+package verb
+
+import (
+	"fmt"
+
+	"cowscope/actions/lang"
+)
+
+// Advice that takes memory out of a file, or can take much at once.
+const (
+	adviceRemove       = 9
+	adviceCollapse     = 25
+	adviceGuardInstall = 102
+)
+
+// advices are the MADV_ values of madvise(2), with the kernel's numbers (include/uapi/asm-generic/mman-common.h). hwpoison and
+// soft_offline are left out: they harm the machine.
+var Advices = []Constant{
+	{"normal", "MADV_NORMAL", 0, "no special treatment"},
+	{"random", "MADV_RANDOM", 1, "expect random access: no reading ahead"},
+	{"sequential", "MADV_SEQUENTIAL", 2, "expect access in order"},
+	{"willneed", "MADV_WILLNEED", 3, "read ahead now"},
+	{"dontneed", "MADV_DONTNEED", 4, "drop the pages: the next touch starts anew"},
+	{"free", "MADV_FREE", 8, "the pages may be dropped when memory is short"},
+	{"remove", "MADV_REMOVE", adviceRemove, "punch a hole into shared memory"},
+	{"dontfork", "MADV_DONTFORK", 10, "a child does not get the range"},
+	{"dofork", "MADV_DOFORK", 11, "undo dontfork"},
+	{"mergeable", "MADV_MERGEABLE", 12, "KSM may merge equal pages"},
+	{"unmergeable", "MADV_UNMERGEABLE", 13, "undo mergeable"},
+	{"hugepage", "MADV_HUGEPAGE", 14, "huge pages are welcome"},
+	{"nohugepage", "MADV_NOHUGEPAGE", 15, "huge pages are not wanted"},
+	{"dontdump", "MADV_DONTDUMP", 16, "leave it out of core dumps"},
+	{"dodump", "MADV_DODUMP", 17, "undo dontdump"},
+	{"wipeonfork", "MADV_WIPEONFORK", 18, "a child finds zeros"},
+	{"keeponfork", "MADV_KEEPONFORK", 19, "undo wipeonfork"},
+	{"cold", "MADV_COLD", 20, "not needed soon"},
+	{"pageout", "MADV_PAGEOUT", 21, "swap it out now"},
+	{"populate_read", "MADV_POPULATE_READ", 22, "fault all pages in for reading"},
+	{"populate_write", "MADV_POPULATE_WRITE", 23, "fault all pages in for writing"},
+	{"dontneed_locked", "MADV_DONTNEED_LOCKED", 24, "dontneed, locked pages too"},
+	{"collapse", "MADV_COLLAPSE", adviceCollapse, "make huge pages of it now"},
+	{"guard_install", "MADV_GUARD_INSTALL", adviceGuardInstall, "any touch is SIGSEGV from now on"},
+	{"guard_remove", "MADV_GUARD_REMOVE", 103, "undo guard_install"},
+}
+
+var madviseAction = Action{
+	Verb: lang.Verb{Name: "madvise", Summary: "tell the kernel what a range will be used for", Params: []lang.Param{ParamRange,
+		{Name: "advice", Kind: lang.KindChoice, Default: "dontneed", Words: words(Advices), Show: "ADVICE", Help: "one word of the man page"}}},
+	Calls: []uintptr{sysMadvise},
+	Flags: Advices,
+	Run:   runMadvise,
+}
+
+func runMadvise(c *Call) error {
+	r, err := c.RangeOf("range")
+	if err != nil {
+		return err
+	}
+	advice, name := c.Args.Flags, c.Args.Names // one word, by the grammar
+	c.Call = fmt.Sprintf("madvise(0x%x, %d, %s)", r.Start, r.Len(), name)
+	if advice == adviceGuardInstall && !c.mayMarkGuard(r) || advice == adviceCollapse && !c.mayCollapse(r) {
+		return nil
+	}
+	c.focus(r)
+	c.Removed = advice == adviceRemove
+	_, _, err = c.syscall(sysMadvise, r.Start, r.Len(), advice)
+	return err
+}

@@ -1,0 +1,82 @@
+package verb
+
+import (
+	"fmt"
+
+	"cowscope/actions/lang"
+)
+
+var wordOnfault = lang.Word{Name: "onfault", Help: "lock each page when it is first touched"}
+
+var mlockAction = Action{
+	Verb: lang.Verb{Name: "mlock", Summary: "fault a range in and keep it in memory", Params: []lang.Param{ParamRange,
+		{Name: "flags", Kind: lang.KindFlags, Optional: true, Words: []lang.Word{wordOnfault}}}},
+	Calls: []uintptr{sysMlock, sysMlock2},
+	Run: func(c *Call) error {
+		r, err := c.RangeOf("range")
+		if err != nil {
+			return err
+		}
+		c.focus(r)
+		if c.Cmd.Has("onfault") {
+			c.Call = fmt.Sprintf("mlock2(0x%x, %d, MLOCK_ONFAULT)", r.Start, r.Len())
+			_, _, err = c.syscall(sysMlock2, r.Start, r.Len(), 1)
+			return err
+		}
+		c.Call = fmt.Sprintf("mlock(0x%x, %d)", r.Start, r.Len())
+		_, _, err = c.syscall(sysMlock, r.Start, r.Len())
+		return err
+	},
+}
+
+var munlockAction = Action{
+	Verb:  lang.Verb{Name: "munlock", Summary: "let a range be swapped out again", Params: []lang.Param{ParamRange}},
+	Calls: []uintptr{sysMunlock},
+	Run: func(c *Call) error {
+		r, err := c.RangeOf("range")
+		if err != nil {
+			return err
+		}
+		c.Call = fmt.Sprintf("munlock(0x%x, %d)", r.Start, r.Len())
+		c.focus(r)
+		_, _, err = c.syscall(sysMunlock, r.Start, r.Len())
+		return err
+	},
+}
+
+// mlockallFlags are the MCL_ flags of mlockall(2).
+var mlockallFlags = []Constant{
+	{"current", "MCL_CURRENT", 1, "what is mapped now"},
+	{"future", "MCL_FUTURE", 2, "what will be mapped"},
+	{wordOnfault.Name, "MCL_ONFAULT", 4, wordOnfault.Help},
+}
+
+var mlockallAction = Action{
+	Verb: lang.Verb{Name: "mlockall", Summary: "lock the whole address space", Params: []lang.Param{
+		{Name: "flags", Kind: lang.KindFlags, Optional: true, Default: "current", Words: words(mlockallFlags)}}},
+	Calls: []uintptr{sysMlockall},
+	Flags: mlockallFlags,
+	Run: func(c *Call) error {
+		c.Call = fmt.Sprintf("mlockall(%s)", c.Args.Names)
+		c.everything()
+		_, ok, err := c.syscall(sysMlockall, c.Args.Flags)
+		if ok {
+			c.P.LocksFuture = c.Cmd.Has("future")
+		}
+		return err
+	},
+}
+
+var munlockallAction = Action{
+	Verb:  lang.Verb{Name: "munlockall", Summary: "unlock the whole address space"},
+	Calls: []uintptr{sysMunlockall},
+	Run: func(c *Call) error {
+		c.Call = "munlockall()"
+		c.everything()
+		_, ok, err := c.syscall(sysMunlockall)
+		if ok {
+			c.P.LocksFuture = false
+		}
+		return err
+	},
+}

@@ -1,0 +1,31 @@
+package verb
+
+import (
+	"fmt"
+
+	"cowscope/actions/lang"
+)
+
+// msyncFlags are the MS_ flags of msync(2).
+var msyncFlags = []Constant{
+	{"sync", "MS_SYNC", 4, "wait until it is written"},
+	{"async", "MS_ASYNC", 1, "only schedule it"},
+	{"invalidate", "MS_INVALIDATE", 2, "other mappings of the file must read anew"},
+}
+
+var msyncAction = Action{
+	Verb: lang.Verb{Name: "msync", Summary: "write a shared file mapping back to its file", Params: []lang.Param{ParamRange,
+		{Name: "flags", Kind: lang.KindFlags, Optional: true, Default: "sync", Words: words(msyncFlags)}}},
+	Calls: []uintptr{sysMsync},
+	Flags: msyncFlags,
+	Run: func(c *Call) error {
+		r, err := c.RangeOf("range")
+		if err != nil {
+			return err
+		}
+		c.Call = fmt.Sprintf("msync(0x%x, %d, %s)", r.Start, r.Len(), c.Args.Names)
+		c.focus(r)
+		_, _, err = c.syscall(sysMsync, r.Start, r.Len(), c.Args.Flags)
+		return err
+	},
+}

@@ -1,0 +1,135 @@
+package verb
+
+import (
+	"errors"
+	"fmt"
+	"syscall"
+
+	"cowscope/actions/family"
+	"cowscope/actions/history"
+	"cowscope/actions/lang"
+	"cowscope/actions/subject"
+	"cowscope/vmspace"
+)
+
+var forkAction = Action{
+	Verb: lang.Verb{Name: "fork", Summary: "make a child: a copy of the process, under control like its parent"},
+	Run: func(c *Call) error {
+		c.Call = "fork()"
+		if !c.mayFork() || !c.mayCopy() {
+			return nil
+		}
+		c.everything() // the parent's pages become copy-on-write too
+		child, e, err := c.P.Proc.Fork()
+		if err != nil {
+			return err
+		}
+		c.settle(e)
+		if child == nil {
+			return nil
+		}
+		m := c.F.Adopt(child, c.P.Label)
+		c.Names = c.Names.Inherit(c.P.Label, m.Label)
+		c.Value, c.HasValue, c.Child = uint64(m.PID), true, m.Label
+		return nil
+	},
+}
+
+var exitAction = Action{
+	Verb: lang.Verb{Name: "exit", Summary: "the process ends itself", Params: []lang.Param{
+		{Name: "status", Kind: lang.KindNumber, Optional: true, Default: "0", Help: "its exit status"}}},
+	Run: func(c *Call) error {
+		n, _ := c.Cmd.Number("status")
+		c.Call = fmt.Sprintf("exit(%d)", n)
+		c.everything()
+		_, err := c.P.Proc.Exit(int(n))
+		return c.died(err)
+	},
+}
+
+var killAction = Action{
+	Verb: lang.Verb{Name: "kill", Summary: "send the process a signal; SIGKILL if none is named", Params: []lang.Param{
+		{Name: "signal", Kind: lang.KindSignal, Optional: true, Default: "SIGKILL", Help: "SIGKILL, SIGTERM, …"}}},
+	Run: func(c *Call) error {
+		sig := lang.Signal(9)
+		if g, ok := c.Cmd.Signal("signal"); ok {
+			sig = g
+		}
+		c.Call = fmt.Sprintf("kill(%d, %s)", c.P.PID, sig)
+		c.everything()
+		e, err := c.P.Proc.Kill(syscall.Signal(sig))
+		if err != nil {
+			return c.died(err)
+		}
+		if c.settle(e); !c.OK() {
+			return nil
+		}
+		c.Note = fmt.Sprintf("%s did not end %s: a signal may be ignored, or only stop a process that stands still anyway.", sig, c.P.Label)
+		return nil
+	},
+}
+
+// died notes an end that was asked for: that is a success.
+func (c *Call) died(err error) error {
+	var exited *subject.ExitedError
+	if !errors.As(err, &exited) {
+		return err
+	}
+	c.P.Gone = family.HowEnded(exited)
+	c.Result = history.OK
+	return nil
+}
+
+// wnohang is WNOHANG of wait(2): in the lab every process stands still between commands, so a wait for a living child would never end.
+const wnohang = 1
+
+var waitAction = Action{
+	Verb:  lang.Verb{Name: "wait", Summary: "take notice of a child that has ended: its zombie goes"},
+	Calls: []uintptr{sysWait4},
+	Run: func(c *Call) error {
+		c.Call = "wait4(-1, NULL, WNOHANG)"
+		pid, ok, err := c.syscall(sysWait4, ^uint64(0), 0, wnohang, 0)
+		if err != nil || !ok {
+			return err
+		}
+		c.Value, c.HasValue = pid, true
+		c.Note = "No child has ended yet."
+		for _, m := range c.F.Members {
+			if pid != 0 && uint64(m.PID) == pid {
+				c.Note = fmt.Sprintf("%s %s. Its parent knows now, and its zombie is gone.", m.Label, m.Gone)
+			}
+		}
+		return nil
+	},
+}
+
+var useAction = Action{
+	Dead: true,
+	Verb: lang.Verb{Name: "use", Summary: "make another process the current one", Params: []lang.Param{
+		{Name: "process", Kind: lang.KindProcess, Help: "p1 for the first, p2, p3… for its children"}}},
+	Run: func(c *Call) error {
+		label, _ := c.Cmd.Word("process")
+		if c.F.Member(label) == nil {
+			return c.Cmd.ErrorIn("process", "there is no process "+label, "there are: "+c.F.Labels())
+		}
+		c.Current, c.Result = label, history.OK
+		c.P = c.F.Member(label)
+		return nil
+	},
+}
+
+var restartAction = Action{
+	Dead: true,
+	Verb: lang.Verb{Name: "restart", Summary: "end every process and start a fresh p1"},
+	Run: func(c *Call) error {
+		c.F.EndAll()
+		if err := c.F.Fresh(); err != nil {
+			return err
+		}
+		c.P, c.Names, c.Current = c.F.Members[0], c.F.Names, c.F.Current
+		text, size := subject.Text()
+		c.Focus = vmspace.Range{Start: text, End: text + size}
+		c.Result = history.OK
+		return nil
+	},
+}

@@ -1,0 +1,104 @@
+package verb
+
+import (
+	"strings"
+
+	"cowscope/actions/history"
+	"cowscope/actions/lang"
+	"cowscope/vmspace"
+)
+
+// Places and ranges become addresses here. A name that does not exist is a mistake in the line, found before anything runs.
+
+// bindingOf finds what a name stands for in the acting process: what a command bound, else what always has that name.
+func (c *Call) bindingOf(name string) (history.Binding, bool) {
+	if b, ok := c.Names.Get(c.P.Label, name); ok {
+		return b, true
+	}
+	p := c.F.Now.Process(c.P.Label)
+	if p == nil {
+		return history.Binding{}, false
+	}
+	for _, m := range p.Mappings.All() {
+		if history.FixedName(m) == name {
+			return history.Binding{Range: m.Range}, true
+		}
+	}
+	return history.Binding{}, false
+}
+
+// Space is the process that acts as it was read last, nil where it is gone.
+func (c *Call) Space() *vmspace.Process { return c.F.Now.Process(c.P.Label) }
+
+// PageSize is the size of a page, in bytes.
+func (c *Call) PageSize() uint64 { return c.F.Now.PageSize }
+
+// Place gives the address of a place argument, and the binding that it names.
+func (c *Call) Place(param string) (addr uint64, b history.Binding, err error) {
+	pl, ok := c.Cmd.Place(param)
+	if !ok {
+		return 0, b, nil
+	}
+	return c.locate(param, pl)
+}
+
+// locate gives the address of a place that stands in an argument, and the binding that it names.
+func (c *Call) locate(param string, pl lang.Place) (addr uint64, b history.Binding, err error) {
+	if pl.IsName() {
+		var ok bool
+		if b, ok = c.bindingOf(pl.Name); !ok {
+			hint := "there is no name yet: m maps memory and names it"
+			if known := c.Names.Known(c.F.Now.Process(c.P.Label)); len(known) > 0 {
+				hint = "there are: " + strings.Join(known[:min(len(known), 12)], ", ")
+			}
+			return 0, b, c.Cmd.ErrorIn(param, "nothing is called "+pl.Name+" in "+c.P.Label, hint)
+		}
+	}
+	addr, err = pl.Resolve(b.Start, c.PageSize())
+	if err != nil {
+		return 0, b, c.Cmd.ErrorIn(param, err.Error(), "addresses have 64 bits")
+	}
+	return addr, b, nil
+}
+
+// RangeOf gives the range of a range argument: without a size it reaches to the end of its name's range, or over one page.
+func (c *Call) RangeOf(param string) (vmspace.Range, error) {
+	addr, b, err := c.Place(param)
+	if err != nil {
+		return vmspace.Range{}, err
+	}
+	r, _ := c.Cmd.Range(param)
+	size := c.PageSize()
+	switch {
+	case r.HasSize:
+		if size, err = r.Size.Eval(c.PageSize()); err != nil {
+			return vmspace.Range{}, c.Cmd.ErrorIn(param, err.Error(), "")
+		}
+	case b.Contains(addr):
+		size = b.End - addr
+	}
+	if addr+size < addr {
+		return vmspace.Range{}, c.Cmd.ErrorIn(param, "the range reaches past the last address", "addresses have 64 bits")
+	}
+	return vmspace.Range{Start: addr, End: addr + size}, nil
+}
+
+// Quantity gives a quantity in bytes; otherwise is what it is when not given.
+func (c *Call) Quantity(param string, otherwise uint64) (uint64, error) {
+	q, ok := c.Cmd.Quantity(param)
+	if !ok {
+		return otherwise, nil
+	}
+	n, err := q.Eval(c.PageSize())
+	if err != nil {
+		return 0, c.Cmd.ErrorIn(param, err.Error(), "")
+	}
+	return n, nil
+}
+
+// Params that several verbs have.
+var (
+	ParamRange = lang.Param{Name: "range", Kind: lang.KindRange, Help: "which addresses: a name, or a place and how much of it"}
+	ParamPlace = lang.Param{Name: "place", Kind: lang.KindPlace, Help: "where: a name with an offset, or an address"}
+	paramProt  = lang.Param{Name: "prot", Kind: lang.KindProt, Default: "rw", Help: "what is allowed there"}
+)

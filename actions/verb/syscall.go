@@ -1,0 +1,45 @@
+package verb
+
+import (
+	"cowscope/actions/history"
+	"cowscope/actions/subject"
+)
+
+// syscall makes the subject do a system call. ok says that it succeeded; an errno, a signal or a deadline is left in the outcome.
+func (c *Call) syscall(nr uintptr, args ...uint64) (ret uint64, ok bool, err error) {
+	e, err := c.P.Proc.Syscall(nr, args...)
+	if err != nil {
+		return 0, false, err
+	}
+	c.settle(e)
+	return e.Value, c.Result == history.OK, nil
+}
+
+// SameErrno gives one name to errnos that have two, the one that the man pages of the memory calls use.
+func SameErrno(name string) string {
+	switch name {
+	case "ENOTSUP":
+		return "EOPNOTSUPP"
+	case "EWOULDBLOCK":
+		return "EAGAIN"
+	case "EDEADLOCK":
+		return "EDEADLK"
+	}
+	return name
+}
+
+// settle writes into the outcome how an injected instruction ended.
+func (c *Call) settle(e subject.Ending) {
+	c.Ending, c.Done = e, e.Done
+	switch {
+	case e.TimedOut:
+		c.Result = history.Timeout
+	case e.Signal != nil:
+		c.Result = history.Signal(e.Signal.Name(), e.Signal.CodeName())
+		c.Fault = e.Signal.Addr
+	case e.Errno != 0:
+		c.Result = history.Errno(errnoName(e.Errno))
+	default:
+		c.Result = history.OK
+	}
+}
