@@ -127,6 +127,8 @@ var rooms = []struct{ path, holds string }{
 	{"actions/saved", "a history in a file"},
 	{"actions/lesson", "lessons: parsed, checked, played"},
 	{"tui/cast", "recordings of a terminal"},
+	{"tui/cell", "what a screen is drawn of: cells, their looks, pictures of them"},
+	{"tui/prose", "Markdown, drawn in cells"},
 	{"tui/guard", "who puts the terminal back if the program cannot"},
 	{"tui", "the screen"},
 	{"tui/cli", "the command line"},

@@ -14,6 +14,7 @@ import (
 	"cowscope/actions/history"
 	"cowscope/actions/lang"
 	"cowscope/tui/cast"
+	"cowscope/tui/cell"
 	"cowscope/vmspace"
 
 	tea "charm.land/bubbletea/v2"
@@ -48,7 +49,7 @@ type App struct {
 	opts  Options
 	ctx   context.Context
 	stop  context.CancelFunc
-	theme *theme
+	theme *cell.Theme
 
 	w, h   int
 	steps  []*history.Step
@@ -80,7 +81,7 @@ type App struct {
 
 	// The frame that was drawn last, and whether it still holds.
 	fresh  bool
-	canvas *canvas
+	canvas *cell.Canvas
 	frame  tea.View
 	hits   hitList
 	marks  map[string][]vmspace.Range
@@ -91,7 +92,7 @@ type App struct {
 type overlay interface {
 	key(m *App, k tea.KeyPressMsg) tea.Cmd
 	paste(m *App, text string)
-	draw(p pen, m *App) *tea.Cursor
+	draw(p cell.Pen, m *App) *tea.Cursor
 	fail(err error) bool // says whether it shows the error
 }
 
@@ -99,9 +100,9 @@ type overlay interface {
 func New(lab Lab, opts Options) (*App, error) {
 	name := opts.Theme
 	if name == "" {
-		name = palettes[0].name
+		name = cell.Palettes[0].Name
 	}
-	t, err := newTheme(name, opts.ASCII, opts.Plain)
+	t, err := cell.NewTheme(name, opts.ASCII, opts.Plain)
 	if err != nil {
 		return nil, err
 	}
@@ -219,7 +220,7 @@ func (m *App) background(dark bool) {
 	if dark {
 		name = "dark"
 	}
-	if t, err := newTheme(name, m.opts.ASCII, m.opts.Plain); err == nil && t.palette.name != m.theme.palette.name {
+	if t, err := cell.NewTheme(name, m.opts.ASCII, m.opts.Plain); err == nil && t.Palette.Name != m.theme.Palette.Name {
 		m.theme, m.fresh = t, false
 	}
 }

@@ -8,6 +8,7 @@ import (
 
 	"cowscope/actions"
 	"cowscope/actions/feature"
+	"cowscope/tui/cell"
 
 	tea "charm.land/bubbletea/v2"
 	"charm.land/lipgloss/v2"
@@ -273,16 +274,16 @@ func TestPanesKeepToTheirRectangles(t *testing.T) {
 	d := drive(t, 120, 36, Options{})
 	d.press("m", "enter", "w", "f", "tab", "w")
 	rapid.Check(t, func(t *rapid.T) {
-		c := newCanvas(60, 30)
-		all := c.pen(rect{0, 0, 60, 30})
-		all.fill(flagMark)
-		r := rect{rapid.IntRange(0, 50).Draw(t, "x"), rapid.IntRange(0, 25).Draw(t, "y"), rapid.IntRange(0, 60).Draw(t, "w"), rapid.IntRange(0, 30).Draw(t, "h")}
+		c := cell.NewCanvas(60, 30)
+		all := c.Pen(cell.At(0, 0, 60, 30))
+		all.Fill(cell.Marked)
+		r := cell.At(rapid.IntRange(0, 50).Draw(t, "x"), rapid.IntRange(0, 25).Draw(t, "y"), rapid.IntRange(0, 60).Draw(t, "w"), rapid.IntRange(0, 30).Draw(t, "h"))
 		p := rapid.SampledFrom(panes).Draw(t, "pane")
-		p.draw(c.pen(r), d.m.scene(), d.m)
-		for y := range c.h {
-			for x := range c.w {
-				if got := c.cells[y*c.w+x]; !r.contains(x, y) && got != (cell{" ", flagMark}) {
-					t.Fatalf("%s drew %q at %d,%d outside %+v", p.name, got.text, x, y, r)
+		p.draw(c.Pen(r), d.m.scene(), d.m)
+		for y := range c.H {
+			for x := range c.W {
+				if got := c.Cells[y*c.W+x]; !r.Contains(x, y) && got != (cell.Cell{Text: " ", Style: cell.Marked}) {
+					t.Fatalf("%s drew %q at %d,%d outside %+v", p.name, got.Text, x, y, r)
 				}
 			}
 		}
@@ -296,16 +297,16 @@ func TestLayout(t *testing.T) {
 		d := demand{rapid.IntRange(0, 200).Draw(t, "map"), rapid.IntRange(0, 80).Draw(t, "pages"), rapid.IntRange(0, 200).Draw(t, "cols"), rapid.IntRange(0, 20).Draw(t, "insp")}
 		l := layout(w, h, d)
 		seen := map[[2]int]bool{}
-		for _, r := range []rect{l.header, l.maps, l.pages, l.inspector, l.log, l.keys} {
-			if r.empty() {
+		for _, r := range []cell.Rect{l.header, l.maps, l.pages, l.inspector, l.log, l.keys} {
+			if r.Empty() {
 				continue
 			}
-			if r.x < 0 || r.y < 0 || r.x+r.w > w || r.y+r.h > h {
+			if r.X < 0 || r.Y < 0 || r.X+r.W > w || r.Y+r.H > h {
 				t.Fatalf("%+v leaves %dx%d", r, w, h)
 			}
-			for y := r.y; y < r.y+r.h; y++ {
-				for _, x := range []int{r.x, r.x + r.w - 1} {
-					if r.w > 1 && seen[[2]int{x, y}] {
+			for y := r.Y; y < r.Y+r.H; y++ {
+				for _, x := range []int{r.X, r.X + r.W - 1} {
+					if r.W > 1 && seen[[2]int{x, y}] {
 						t.Fatalf("%+v overlaps at %d,%d", r, x, y)
 					}
 					seen[[2]int{x, y}] = true
@@ -336,15 +337,15 @@ func TestASCIIAndPlain(t *testing.T) {
 // Every glyph that is drawn has a stand-in, and every state a look of its own.
 func TestGlyphs(t *testing.T) {
 	seen := map[string]bool{}
-	for i, g := range stateGlyph {
-		if int(g.state) != i || seen[g.glyph] || seen[g.letter] || len(g.letter) != 1 || ansi.StringWidth(g.glyph) != 1 {
-			t.Errorf("state %d looks like %q and %q", i, g.glyph, g.letter)
+	for i, g := range cell.StateGlyph {
+		if int(g.State) != i || seen[g.Glyph] || seen[g.Letter] || len(g.Letter) != 1 || ansi.StringWidth(g.Glyph) != 1 {
+			t.Errorf("state %d looks like %q and %q", i, g.Glyph, g.Letter)
 		}
-		if g.glyph != g.letter {
-			seen[g.glyph], seen[g.letter] = true, true
+		if g.Glyph != g.Letter {
+			seen[g.Glyph], seen[g.Letter] = true, true
 		}
 	}
-	for g, a := range asciiOf {
+	for g, a := range cell.ASCIIOf {
 		if len(a) != 1 || ansi.StringWidth(g) != 1 {
 			t.Errorf("%q stands for %q", a, g)
 		}
@@ -364,10 +365,10 @@ func TestGlyphs(t *testing.T) {
 func TestHostileText(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s := rapid.String().Draw(t, "s")
-		c := newCanvas(20, 1)
-		c.pen(rect{0, 0, 20, 1}).put(0, 0, 0, "\x1b[31m"+s+"\n\u0301\u200b")
-		th, _ := newTheme("dark", false, true)
-		out := c.render(th)
+		c := cell.NewCanvas(20, 1)
+		c.Pen(cell.At(0, 0, 20, 1)).Put(0, 0, 0, "\x1b[31m"+s+"\n\u0301\u200b")
+		th, _ := cell.NewTheme("dark", false, true)
+		out := c.Render(th)
 		if strings.ContainsAny(out, "\x1b\n\r\x07") || lipgloss.Width(out) != 20 {
 			t.Fatalf("%q from %q, %d cells", out, s, lipgloss.Width(out))
 		}
@@ -382,7 +383,7 @@ func TestMouse(t *testing.T) {
 	for i, h := range d.m.hits.hits {
 		if h.kind == hitPage && h.label == "p2" && h.addr == d.m.cursor+d.m.step().After.PageSize {
 			r := d.m.hits.rects[i]
-			d.send(tea.MouseClickMsg{X: r.x, Y: r.y, Button: tea.MouseLeft})
+			d.send(tea.MouseClickMsg{X: r.X, Y: r.Y, Button: tea.MouseLeft})
 			break
 		}
 	}
@@ -393,7 +394,7 @@ func TestMouse(t *testing.T) {
 	for i, h := range d.m.hits.hits {
 		if h.kind == hitStep && h.n == 1 {
 			r := d.m.hits.rects[i]
-			d.send(tea.MouseClickMsg{X: r.x, Y: r.y, Button: tea.MouseLeft})
+			d.send(tea.MouseClickMsg{X: r.X, Y: r.Y, Button: tea.MouseLeft})
 			break
 		}
 	}

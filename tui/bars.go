@@ -2,66 +2,70 @@
 
 package tui
 
-import "fmt"
+import (
+	"fmt"
 
-func drawHeader(p pen, s *scene) {
-	if p.r.empty() {
+	"cowscope/tui/cell"
+)
+
+func drawHeader(p cell.Pen, s *scene) {
+	if p.R.Empty() {
 		return
 	}
-	x := p.put(1, 0, roleAccent|flagBold, "cowscope")
-	mode, state, st := s.mode, "● live", roleGood
+	x := p.Put(1, 0, cell.Accent|cell.Bold, "cowscope")
+	mode, state, st := s.mode, "● live", cell.Good
 	if s.recorded != "" {
 		mode, state = "replay", "● end"
 	}
 	if !s.live {
-		state, st = "◀ history", roleWarn
+		state, st = "◀ history", cell.Warn
 	}
 	if s.busy != "" {
-		state, st = "⟳ "+s.busy, roleWarn
+		state, st = "⟳ "+s.busy, cell.Warn
 	}
-	state = clip(state, p.r.w/2)
+	state = cell.Clip(state, p.R.W/2)
 	right := fmt.Sprintf("step %d/%d", s.step.N, s.steps[len(s.steps)-1].N)
-	end := p.r.w - 1
-	p.right(end, 0, st, state)
-	end -= textWidth(state) + 2
-	if end-textWidth(right) > x+1 {
-		p.right(end, 0, roleText, right)
-		end -= textWidth(right) + 2
+	end := p.R.W - 1
+	p.Right(end, 0, st, state)
+	end -= cell.Width(state) + 2
+	if end-cell.Width(right) > x+1 {
+		p.Right(end, 0, cell.Plain, right)
+		end -= cell.Width(right) + 2
 	}
 	for _, part := range []string{mode, s.kernel, s.rights, s.recorded} {
-		if part != "" && x+3+textWidth(part) < end {
-			x = p.put(x, 0, roleFaint, " · ")
-			x = p.put(x, 0, roleDim, part)
+		if part != "" && x+3+cell.Width(part) < end {
+			x = p.Put(x, 0, cell.Faint, " · ")
+			x = p.Put(x, 0, cell.Dim, part)
 		}
 	}
 }
 
 // drawKeys draws the key bar: a message where there is one, else the keys that fit, essential ones first.
-func drawKeys(p pen, s *scene, keys []keyHelp) {
-	if p.r.empty() {
+func drawKeys(p cell.Pen, s *scene, keys []keyHelp) {
+	if p.R.Empty() {
 		return
 	}
 	if s.message != "" {
-		st := roleText
+		st := cell.Plain
 		if s.bad {
-			st = roleBad
+			st = cell.Bad
 		}
-		p.cut(1, 0, p.r.w-2, st|flagBold, s.message)
+		p.Cut(1, 0, p.R.W-2, st|cell.Bold, s.message)
 		return
 	}
 	x := 1
-	end := p.r.w - 1
+	end := p.R.W - 1
 	for _, k := range keys {
-		w := textWidth(k.key) + 1 + textWidth(k.short)
+		w := cell.Width(k.key) + 1 + cell.Width(k.short)
 		if x+w > end {
 			continue
 		}
-		key, text := roleKey, roleText
+		key, text := cell.KeyCap, cell.Plain
 		if k.off {
-			key, text = roleFaint, roleFaint
+			key, text = cell.Faint, cell.Faint
 		}
-		x = p.put(x, 0, key, k.key)
-		x = p.put(x+1, 0, text, k.short) + 2
+		x = p.Put(x, 0, key, k.key)
+		x = p.Put(x+1, 0, text, k.short) + 2
 	}
 }
 

@@ -235,7 +235,7 @@ func (c *course) scroll(m *App, top int) {
 func (c *course) more(m *App) bool { return c.top+c.height(m) < len(c.layout(m)) }
 
 // height is how many lines of text are on the screen.
-func (c *course) height(m *App) int { return max(m.courseRect().h-2, 1) }
+func (c *course) height(m *App) int { return max(m.courseRect().H-2, 1) }
 
 // follow scrolls to what is new: the beginning of a step, or the item whose turn it is.
 func (c *course) follow(m *App) {

@@ -10,6 +10,8 @@ import (
 
 	"cowscope/actions"
 	"cowscope/actions/lesson"
+	"cowscope/tui/cell"
+	"cowscope/tui/prose"
 
 	tea "charm.land/bubbletea/v2"
 	"pgregory.net/rapid"
@@ -124,8 +126,8 @@ func TestLessonAtEverySize(t *testing.T) {
 			t.Fatalf("%dx%d: %d lines", w, h, len(lines))
 		}
 		for _, l := range lines {
-			if textWidth(l) != w && w > 0 && h > 0 {
-				t.Fatalf("%dx%d: a line of %d columns: %q", w, h, textWidth(l), l)
+			if cell.Width(l) != w && w > 0 && h > 0 {
+				t.Fatalf("%dx%d: a line of %d columns: %q", w, h, cell.Width(l), l)
 			}
 		}
 	})
@@ -134,13 +136,13 @@ func TestLessonAtEverySize(t *testing.T) {
 func TestMarkdown(t *testing.T) {
 	text := func(s string, w int) string {
 		var out []string
-		for _, l := range markdown(s, w) {
+		for _, l := range prose.Markdown(s, w) {
 			line := ""
 			for _, sp := range l {
-				line += sp.text
+				line += sp.Text
 			}
-			if textWidth(line) > w {
-				t.Errorf("%q has %d columns, %d are there", line, textWidth(line), w)
+			if cell.Width(line) > w {
+				t.Errorf("%q has %d columns, %d are there", line, cell.Width(line), w)
 			}
 			out = append(out, line)
 		}
@@ -186,10 +188,10 @@ func TestMarkdown(t *testing.T) {
 			t.Errorf("%q became %q, want %q", in, got, want)
 		}
 	}
-	if got := markdown("a `b` **c**", 40)[0]; len(got) != 4 || got[1].style != roleAccent || got[3].style&flagBold == 0 {
+	if got := prose.Markdown("a `b` **c**", 40)[0]; len(got) != 4 || got[1].Style != cell.Accent || got[3].Style&cell.Bold == 0 {
 		t.Errorf("the styles are %v", got)
 	}
-	if markdown("x", 0) != nil {
+	if prose.Markdown("x", 0) != nil {
 		t.Error("no width, and lines")
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"cowscope/actions"
 	"cowscope/actions/history"
 	"cowscope/tui/cast"
+	"cowscope/tui/cell"
 	"cowscope/vmspace"
 
 	tea "charm.land/bubbletea/v2"
@@ -278,7 +279,7 @@ func TestDemos(t *testing.T) {
 			next := s.queue[0]
 			s.queue = s.queue[1:]
 			s.update(next.msg)
-			if n := len(wrap(s.play.caption, d.Size.W-5)); n > captionLines {
+			if n := len(cell.Wrap(s.play.caption, d.Size.W-5)); n > captionLines {
 				t.Errorf("%s: a caption of %d lines: %s", d.Name, n, s.play.caption)
 			}
 		}

@@ -1,6 +1,8 @@
 package tui
 
 import (
+	"cowscope/tui/cell"
+
 	"charm.land/bubbles/v2/textinput"
 	tea "charm.land/bubbletea/v2"
 )
@@ -23,21 +25,21 @@ func (e *editor) text() string          { return e.in.Value() }
 func (e *editor) set(s string)          { e.in.SetValue(s); e.in.CursorEnd() }
 
 // draw writes the text into w cells from x and gives the column of the cursor. Text that is longer scrolls with the cursor.
-func (e *editor) draw(p pen, x, y, w int, st Style) int {
+func (e *editor) draw(p cell.Pen, x, y, w int, st cell.Style) int {
 	if w <= 0 {
 		return x
 	}
 	runes := []rune(e.in.Value())
 	pos := min(e.in.Position(), len(runes))
 	from := 0
-	for textWidth(string(runes[from:pos])) >= w {
+	for cell.Width(string(runes[from:pos])) >= w {
 		from++
 	}
 	shown := string(runes[from:])
-	if textWidth(shown) > w {
-		shown = clip(shown, w)
+	if cell.Width(shown) > w {
+		shown = cell.Clip(shown, w)
 	}
-	p.sub(rect{x, y, w, 1}).fill(st)
-	p.put(x, y, st, shown)
-	return x + textWidth(string(runes[from:pos]))
+	p.Sub(cell.At(x, y, w, 1)).Fill(st)
+	p.Put(x, y, st, shown)
+	return x + cell.Width(string(runes[from:pos]))
 }

@@ -1,5 +1,7 @@
 package tui
 
+import "cowscope/tui/cell"
+
 // hitKind says what lies under a cell for the mouse.
 type hitKind uint8
 
@@ -20,12 +22,12 @@ type hit struct {
 
 // hitList is filled while a frame is drawn; what was added last lies on top.
 type hitList struct {
-	rects []rect
+	rects []cell.Rect
 	hits  []hit
 }
 
-func (l *hitList) add(r rect, h hit) {
-	if l != nil && !r.empty() {
+func (l *hitList) add(r cell.Rect, h hit) {
+	if l != nil && !r.Empty() {
 		l.rects, l.hits = append(l.rects, r), append(l.hits, h)
 	}
 }
@@ -33,7 +35,7 @@ func (l *hitList) add(r rect, h hit) {
 // at is what lies under the cell at x, y.
 func (l *hitList) at(x, y int) hit {
 	for i := len(l.rects) - 1; i >= 0; i-- {
-		if l.rects[i].contains(x, y) {
+		if l.rects[i].Contains(x, y) {
 			return l.hits[i]
 		}
 	}

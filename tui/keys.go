@@ -288,7 +288,7 @@ func moveRow(d int) func(*App) tea.Cmd {
 func moveScreen(d int) func(*App) tea.Cmd {
 	return func(m *App) tea.Cmd {
 		lay := m.layout(m.scene())
-		return moveRow(d * max(lay.maps.h-3, 1))(m)
+		return moveRow(d * max(lay.maps.H-3, 1))(m)
 	}
 }
 
@@ -310,7 +310,7 @@ func moveLine(d int64) func(*App) tea.Cmd {
 	return func(m *App) tea.Cmd {
 		s := m.scene()
 		lay := m.layout(s)
-		g := newPageGrid(s, lay.pages.w-4, lay.pages.h-2)
+		g := newPageGrid(s, lay.pages.W-4, lay.pages.H-2)
 		return movePage(d * int64(max(g.perLine, 1)))(m)
 	}
 }

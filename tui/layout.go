@@ -12,6 +12,8 @@
 
 package tui
 
+import "cowscope/tui/cell"
+
 // The smallest screen that is drawn; below it stands one polite line.
 const (
 	minWidth  = 40
@@ -28,10 +30,10 @@ type demand struct {
 
 // screen is the rectangles of one frame; an empty one is not drawn.
 type screen struct {
-	header, maps, pages, inspector, log, keys rect
-	lesson                                    rect // of its text, where one is shown
-	bar                                       rect // of the presenter, where it is on
-	caption                                   rect // of a demo
+	header, maps, pages, inspector, log, keys cell.Rect
+	lesson                                    cell.Rect // of its text, where one is shown
+	bar                                       cell.Rect // of the presenter, where it is on
+	caption                                   cell.Rect // of a demo
 }
 
 // layout divides w by h cells.
@@ -40,8 +42,8 @@ func layout(w, h int, d demand) screen {
 	if w < minWidth || h < minHeight {
 		return s
 	}
-	s.header = rect{0, 0, w, 1}
-	s.keys = rect{0, h - 1, w, 1}
+	s.header = cell.At(0, 0, w, 1)
+	s.keys = cell.At(0, h-1, w, 1)
 	body := h - 2
 	middle := middleHeight(body, d)
 	logH := logHeight(body - middle)
@@ -53,11 +55,11 @@ func layout(w, h int, d demand) screen {
 	middle += grow
 	logH = body - mapH - middle
 	y := 1
-	s.maps = rect{0, y, w, mapH}
+	s.maps = cell.At(0, y, w, mapH)
 	y += mapH
-	s.pages, s.inspector = middleColumns(rect{0, y, w, middle}, d)
+	s.pages, s.inspector = middleColumns(cell.At(0, y, w, middle), d)
 	y += middle
-	s.log = rect{0, y, w, logH}
+	s.log = cell.At(0, y, w, logH)
 	return s
 }
 
@@ -88,10 +90,10 @@ func logHeight(rest int) int {
 }
 
 // middleColumns puts the page grid left of the inspector where both can be read, else gives all to the inspector.
-func middleColumns(r rect, d demand) (pages, inspector rect) {
-	if r.w < 64 || r.h < 5 {
-		return rect{}, r
+func middleColumns(r cell.Rect, d demand) (pages, inspector cell.Rect) {
+	if r.W < 64 || r.H < 5 {
+		return cell.Rect{}, r
 	}
-	w := min(max(d.pageCols+4, 24), r.w*2/5)
-	return rect{r.x, r.y, w, r.h}, rect{r.x + w, r.y, r.w - w, r.h}
+	w := min(max(d.pageCols+4, 24), r.W*2/5)
+	return cell.At(r.X, r.Y, w, r.H), cell.At(r.X+w, r.Y, r.W-w, r.H)
 }

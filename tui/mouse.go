@@ -39,7 +39,7 @@ func (m *App) wheel(w tea.MouseWheelMsg) tea.Cmd {
 		return nil
 	}
 	m.fresh = false
-	if m.course != nil && m.layout(m.scene()).lesson.contains(w.X, w.Y) {
+	if m.course != nil && m.layout(m.scene()).lesson.Contains(w.X, w.Y) {
 		m.course.scroll(m, m.course.top+3*d)
 		return nil
 	}

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"cowscope/actions/lang"
+	"cowscope/tui/cell"
 
 	tea "charm.land/bubbletea/v2"
 )
@@ -151,44 +152,44 @@ func (c *prompt) fail(err error) bool {
 	return true
 }
 
-func (c *prompt) draw(p pen, m *App) *tea.Cursor {
-	h := min(5, p.r.h)
-	box := p.sub(rect{0, p.r.h - 1 - h, p.r.w, h})
-	box.fill(0)
-	inner := drawBox(box, "command", roleAccent)
-	inner.put(1, 0, roleAccent|flagBold, ":")
-	x := c.editor.draw(inner, 3, 0, inner.r.w-4, roleField)
+func (c *prompt) draw(p cell.Pen, m *App) *tea.Cursor {
+	h := min(5, p.R.H)
+	box := p.Sub(cell.At(0, p.R.H-1-h, p.R.W, h))
+	box.Fill(0)
+	inner := cell.Box(box, "command", cell.Accent)
+	inner.Put(1, 0, cell.Accent|cell.Bold, ":")
+	x := c.editor.draw(inner, 3, 0, inner.R.W-4, cell.Field)
 	c.drawHelp(inner, m)
-	keys := p.sub(rect{0, p.r.h - 1, p.r.w, 1})
-	keys.fill(0)
+	keys := p.Sub(cell.At(0, p.R.H-1, p.R.W, 1))
+	keys.Fill(0)
 	drawKeys(keys, &scene{}, []keyHelp{{"Enter", "run", false}, {"Tab", "complete", false}, {"↑ ↓", "earlier lines", false}, {"Esc", "close", false}})
-	return tea.NewCursor(inner.r.x+min(x, inner.r.w-1), inner.r.y)
+	return tea.NewCursor(inner.R.X+min(x, inner.R.W-1), inner.R.Y)
 }
 
 // drawHelp draws what is wrong, or what may follow, under the line.
-func (c *prompt) drawHelp(p pen, m *App) {
+func (c *prompt) drawHelp(p cell.Pen, m *App) {
 	var syn *lang.SyntaxError
 	switch {
 	case errors.As(c.err, &syn):
-		if syn.Line == strings.TrimSpace(c.text()) && 3+syn.Col+max(syn.Len, 1) < p.r.w {
+		if syn.Line == strings.TrimSpace(c.text()) && 3+syn.Col+max(syn.Len, 1) < p.R.W {
 			lead := len(c.text()) - len(strings.TrimLeft(c.text(), " \t"))
-			p.put(3+lead+syn.Col-1, 1, roleBad|flagBold, strings.Repeat("^", max(syn.Len, 1)))
+			p.Put(3+lead+syn.Col-1, 1, cell.Bad|cell.Bold, strings.Repeat("^", max(syn.Len, 1)))
 		}
 		text := syn.Msg
 		if syn.Hint != "" {
 			text += "; " + syn.Hint
 		}
-		p.cut(3, 2, p.r.w-4, roleBad, text)
+		p.Cut(3, 2, p.R.W-4, cell.Bad, text)
 		return
 	case c.err != nil:
-		p.cut(3, 2, p.r.w-4, roleBad, c.err.Error())
+		p.Cut(3, 2, p.R.W-4, cell.Bad, c.err.Error())
 		return
 	}
 	list := c.list
 	if list == nil {
 		list = c.candidates(m)
 	}
-	p.cut(3, 1, p.r.w-4, roleDim, m.lab.Grammar().Hint(c.text()))
+	p.Cut(3, 1, p.R.W-4, cell.Dim, m.lab.Grammar().Hint(c.text()))
 	x := 3
 	from := 0
 	if c.list != nil && c.pick > 0 {
@@ -198,14 +199,14 @@ func (c *prompt) drawHelp(p pen, m *App) {
 		if i < from {
 			continue
 		}
-		if x+textWidth(cand.Text) > p.r.w-2 {
-			p.put(x, 2, roleFaint, "…")
+		if x+cell.Width(cand.Text) > p.R.W-2 {
+			p.Put(x, 2, cell.Faint, "…")
 			return
 		}
-		st := roleText
+		st := cell.Plain
 		if c.list != nil && i == c.pick {
-			st = roleText | flagReverse
+			st = cell.Plain | cell.Reverse
 		}
-		x = p.put(x, 2, st, cand.Text) + 2
+		x = p.Put(x, 2, st, cand.Text) + 2
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"cowscope/actions/lang"
+	"cowscope/tui/cell"
 	"cowscope/vmspace"
 
 	tea "charm.land/bubbletea/v2"
@@ -178,63 +179,63 @@ func (f *form) fail(err error) bool {
 
 const formLabel = 10
 
-func (f *form) draw(p pen, m *App) *tea.Cursor {
-	w := min(72, p.r.w-2)
-	h := min(len(f.fields)+6, p.r.h-2)
-	box := p.sub(rect{(p.r.w - w) / 2, max((p.r.h-h)/3, 1), w, h})
-	box.fill(0)
-	inner := drawBox(box, f.verb.Name+": "+f.verb.Summary, roleAccent)
-	if inner.r.empty() {
+func (f *form) draw(p cell.Pen, m *App) *tea.Cursor {
+	w := min(72, p.R.W-2)
+	h := min(len(f.fields)+6, p.R.H-2)
+	box := p.Sub(cell.At((p.R.W-w)/2, max((p.R.H-h)/3, 1), w, h))
+	box.Fill(0)
+	inner := cell.Box(box, f.verb.Name+": "+f.verb.Summary, cell.Accent)
+	if inner.R.Empty() {
 		return nil
 	}
-	rows := max(inner.r.h-4, 1)
+	rows := max(inner.R.H-4, 1)
 	first := min(max(0, f.at-rows+1), max(0, len(f.fields)-rows))
 	var cursor *tea.Cursor
 	for i := first; i < min(first+rows, len(f.fields)); i++ {
 		fd := &f.fields[i]
 		y := i - first
-		label := roleDim
+		label := cell.Dim
 		if i == f.at {
-			label = roleTitle
-			inner.put(0, y, roleAccent|flagBold, "▸")
+			label = cell.Title
+			inner.Put(0, y, cell.Accent|cell.Bold, "▸")
 		}
 		if fd.err != "" {
-			label = roleBad | flagBold
+			label = cell.Bad | cell.Bold
 		}
-		inner.cut(2, y, formLabel, label, fd.param.Name)
-		x := fd.draw(inner, 3+formLabel, y, inner.r.w-formLabel-4, roleField|flagRow)
+		inner.Cut(2, y, formLabel, label, fd.param.Name)
+		x := fd.draw(inner, 3+formLabel, y, inner.R.W-formLabel-4, cell.Field|cell.InRow)
 		if i == f.at {
-			cursor = tea.NewCursor(inner.r.x+min(x, inner.r.w-2), inner.r.y+y)
+			cursor = tea.NewCursor(inner.R.X+min(x, inner.R.W-2), inner.R.Y+y)
 		}
 	}
 	f.drawFoot(inner, m)
-	keys := p.sub(rect{0, p.r.h - 1, p.r.w, 1})
-	keys.fill(0)
+	keys := p.Sub(cell.At(0, p.R.H-1, p.R.W, 1))
+	keys.Fill(0)
 	drawKeys(keys, &scene{}, []keyHelp{{"Enter", "run", false}, {"Tab", "next field", false}, {"Esc", "close", false}})
 	return cursor
 }
 
 // drawFoot draws the words that fit the field, or what is wrong, and the command that the form makes.
-func (f *form) drawFoot(p pen, m *App) {
+func (f *form) drawFoot(p cell.Pen, m *App) {
 	fd := &f.fields[f.at]
-	y := p.r.h - 3
-	text, st := fd.param.Help, roleDim
+	y := p.R.H - 3
+	text, st := fd.param.Help, cell.Dim
 	if words := fieldWords(fd.param); words != "" {
 		text = words
 	}
 	switch {
 	case fd.err != "":
-		text, st = fd.err, roleBad
+		text, st = fd.err, cell.Bad
 	case f.err != "":
-		text, st = f.err, roleBad
+		text, st = f.err, cell.Bad
 	}
-	for i, l := range wrap(text, p.r.w-4) {
+	for i, l := range cell.Wrap(text, p.R.W-4) {
 		if i < 2 {
-			p.put(2, y+i, st, l)
+			p.Put(2, y+i, st, l)
 		}
 	}
-	x := p.put(2, p.r.h-1, roleAccent|flagBold, m.step().Current)
-	p.cut(x+1, p.r.h-1, p.r.w-x-2, roleTitle, f.line())
+	x := p.Put(2, p.R.H-1, cell.Accent|cell.Bold, m.step().Current)
+	p.Cut(x+1, p.R.H-1, p.R.W-x-2, cell.Title, f.line())
 }
 
 func fieldWords(p *lang.Param) string {

@@ -3,6 +3,7 @@
 package tui
 
 import (
+	"cowscope/tui/cell"
 	"cowscope/vmspace"
 
 	tea "charm.land/bubbletea/v2"
@@ -34,50 +35,50 @@ func (c *card) fail(error) bool    { return false }
 // helpLine is one line of the card: two columns, or a heading where the first is empty.
 type helpLine struct {
 	left  string
-	style Style
+	style cell.Style
 	right string
 }
 
 func helpLines(keys []binding) []helpLine {
-	out := []helpLine{{"", roleTitle, "States of a page"}}
+	out := []helpLine{{"", cell.Title, "States of a page"}}
 	for i, st := range vmspace.States {
-		out = append(out, helpLine{stateGlyph[i].glyph + "  " + st.Name, stateRole(st.State), st.Sentence})
+		out = append(out, helpLine{cell.StateGlyph[i].Glyph + "  " + st.Name, cell.StateRole(st.State), st.Sentence})
 	}
-	out = append(out, helpLine{}, helpLine{"", roleTitle, "Between two processes"},
-		helpLine{"║", roleGood, "one frame, seen by both"},
-		helpLine{"┊", roleGood, "most likely one frame: frame numbers are hidden without root"},
-		helpLine{"≠", roleBad, "two frames: a write here does not reach the other"},
-		helpLine{}, helpLine{"", roleTitle, "Keys"})
+	out = append(out, helpLine{}, helpLine{"", cell.Title, "Between two processes"},
+		helpLine{"║", cell.Good, "one frame, seen by both"},
+		helpLine{"┊", cell.Good, "most likely one frame: frame numbers are hidden without root"},
+		helpLine{"≠", cell.Bad, "two frames: a write here does not reach the other"},
+		helpLine{}, helpLine{"", cell.Title, "Keys"})
 	for _, b := range keys {
 		if b.help != "" {
-			out = append(out, helpLine{b.label(), roleKey, b.help})
+			out = append(out, helpLine{b.label(), cell.KeyCap, b.help})
 		}
 	}
 	return out
 }
 
-func (c *card) draw(p pen, m *App) *tea.Cursor {
+func (c *card) draw(p cell.Pen, m *App) *tea.Cursor {
 	lines := helpLines(m.allBindings())
-	w := min(96, p.r.w-2)
-	h := min(len(lines)+2, p.r.h-2)
-	box := p.sub(rect{(p.r.w - w) / 2, (p.r.h - h) / 2, w, h})
-	box.fill(0)
-	inner := drawBox(box, "help", roleAccent)
-	c.top = min(c.top, max(0, len(lines)-inner.r.h))
-	for y := range inner.r.h {
+	w := min(96, p.R.W-2)
+	h := min(len(lines)+2, p.R.H-2)
+	box := p.Sub(cell.At((p.R.W-w)/2, (p.R.H-h)/2, w, h))
+	box.Fill(0)
+	inner := cell.Box(box, "help", cell.Accent)
+	c.top = min(c.top, max(0, len(lines)-inner.R.H))
+	for y := range inner.R.H {
 		if c.top+y >= len(lines) {
 			break
 		}
 		l := lines[c.top+y]
 		if l.left == "" {
-			inner.put(1, y, l.style, l.right)
+			inner.Put(1, y, l.style, l.right)
 			continue
 		}
-		inner.cut(2, y, 15, l.style, l.left)
-		inner.cut(18, y, inner.r.w-19, roleText, l.right)
+		inner.Cut(2, y, 15, l.style, l.left)
+		inner.Cut(18, y, inner.R.W-19, cell.Plain, l.right)
 	}
-	keys := p.sub(rect{0, p.r.h - 1, p.r.w, 1})
-	keys.fill(0)
+	keys := p.Sub(cell.At(0, p.R.H-1, p.R.W, 1))
+	keys.Fill(0)
 	drawKeys(keys, &scene{}, []keyHelp{{"↑ ↓", "scroll", false}, {"Esc", "close", false}})
 	return nil
 }

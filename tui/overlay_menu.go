@@ -1,5 +1,7 @@
 package tui
 
+import "cowscope/tui/cell"
+
 import tea "charm.land/bubbletea/v2"
 
 // menu offers a few command lines to choose from.
@@ -37,25 +39,25 @@ func (c *menu) key(m *App, k tea.KeyPressMsg) tea.Cmd {
 func (c *menu) paste(*App, string) {}
 func (c *menu) fail(error) bool    { return false }
 
-func (c *menu) draw(p pen, _ *App) *tea.Cursor {
-	w, h := min(48, p.r.w-2), min(len(c.lines)+2, p.r.h-2)
-	box := p.sub(rect{(p.r.w - w) / 2, max((p.r.h-h)/3, 1), w, h})
-	box.fill(0)
-	inner := drawBox(box, c.title, roleAccent)
+func (c *menu) draw(p cell.Pen, _ *App) *tea.Cursor {
+	w, h := min(48, p.R.W-2), min(len(c.lines)+2, p.R.H-2)
+	box := p.Sub(cell.At((p.R.W-w)/2, max((p.R.H-h)/3, 1), w, h))
+	box.Fill(0)
+	inner := cell.Box(box, c.title, cell.Accent)
 	for i, l := range c.lines {
-		st := roleText
+		st := cell.Plain
 		if i == c.at {
-			st = roleTitle
-			inner.put(1, i, roleAccent|flagBold, "▸")
+			st = cell.Title
+			inner.Put(1, i, cell.Accent|cell.Bold, "▸")
 		}
-		inner.cut(3, i, 16, st, l)
-		inner.cut(20, i, inner.r.w-21, roleDim, c.help[i])
+		inner.Cut(3, i, 16, st, l)
+		inner.Cut(20, i, inner.R.W-21, cell.Dim, c.help[i])
 		if i == c.at {
-			inner.restyle(0, i, inner.r.w, flagRow)
+			inner.Restyle(0, i, inner.R.W, cell.InRow)
 		}
 	}
-	keys := p.sub(rect{0, p.r.h - 1, p.r.w, 1})
-	keys.fill(0)
+	keys := p.Sub(cell.At(0, p.R.H-1, p.R.W, 1))
+	keys.Fill(0)
 	drawKeys(keys, &scene{}, []keyHelp{{"Enter", "run", false}, {"↑ ↓", "choose", false}, {"Esc", "close", false}})
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"cowscope/actions/history"
+	"cowscope/tui/cell"
 	"cowscope/vmspace"
 )
 
@@ -23,15 +24,15 @@ const (
 // fact is one line of the inspector: a label, a text, and where it was read.
 type fact struct {
 	label string
-	style Style
+	style cell.Style
 	text  string
 	from  string
 }
 
 const factLabel = 9
 
-func drawInspector(p pen, s *scene) {
-	if p.r.empty() {
+func drawInspector(p cell.Pen, s *scene) {
+	if p.R.Empty() {
 		return
 	}
 	title := fmt.Sprintf("%s 0x%x", s.current, s.cursor)
@@ -40,36 +41,36 @@ func drawInspector(p pen, s *scene) {
 			title = fmt.Sprintf("%s %s · 0x%x", s.current, place, s.cursor)
 		}
 	}
-	inner := drawBox(p, title, roleFaint)
+	inner := cell.Box(p, title, cell.Faint)
 	y := 0
 	for _, f := range inspectorFacts(s) {
-		if y >= inner.r.h {
+		if y >= inner.R.H {
 			break
 		}
 		y = drawFact(inner, y, f)
 	}
-	if s.view != viewRaw && y < inner.r.h {
-		drawBytes(inner.sub(rect{1, y, inner.r.w - 2, inner.r.h - y}), s)
+	if s.view != viewRaw && y < inner.R.H {
+		drawBytes(inner.Sub(cell.At(1, y, inner.R.W-2, inner.R.H-y)), s)
 	}
 }
 
 // drawFact writes one fact from line y and returns the line after it. The source stands at the right where it fits beside the text.
-func drawFact(p pen, y int, f fact) int {
-	p.put(1, y, roleDim, f.label)
-	w := p.r.w - factLabel - 2
+func drawFact(p cell.Pen, y int, f fact) int {
+	p.Put(1, y, cell.Dim, f.label)
+	w := p.R.W - factLabel - 2
 	from := ""
 	if f.from != "" {
 		from = "(" + f.from + ")"
 	}
-	lines := wrap(f.text, w)
+	lines := cell.Wrap(f.text, w)
 	for i, l := range lines {
 		st := f.style
 		if i > 0 {
-			st = roleText
+			st = cell.Plain
 		}
-		x := p.put(1+factLabel, y+i, st, l)
-		if i == len(lines)-1 && from != "" && x+textWidth(from)+2 <= p.r.w {
-			p.right(p.r.w-1, y+i, roleFaint, from)
+		x := p.Put(1+factLabel, y+i, st, l)
+		if i == len(lines)-1 && from != "" && x+cell.Width(from)+2 <= p.R.W {
+			p.Right(p.R.W-1, y+i, cell.Faint, from)
 		}
 	}
 	return y + max(len(lines), 1)
@@ -79,22 +80,22 @@ func drawFact(p pen, y int, f fact) int {
 func inspectorFacts(s *scene) []fact {
 	pr := s.process()
 	if pr == nil {
-		return []fact{{"", roleDim, "no process is left; n starts a fresh one", ""}}
+		return []fact{{"", cell.Dim, "no process is left; n starts a fresh one", ""}}
 	}
 	if pr.State == vmspace.Zombie || pr.State == vmspace.Gone {
-		return []fact{{"", roleDim, pr.Label + " is dead: its address space is gone; Tab goes to a process that lives", ""}}
+		return []fact{{"", cell.Dim, pr.Label + " is dead: its address space is gone; Tab goes to a process that lives", ""}}
 	}
 	m, run, ok := s.page()
 	switch {
 	case !ok:
-		return append([]fact{{"unmapped", roleBad, "no mapping covers this address", "maps"}}, predictionFacts(s, pr)...)
+		return append([]fact{{"unmapped", cell.Bad, "no mapping covers this address", "maps"}}, predictionFacts(s, pr)...)
 	case s.view == viewRaw:
 		return rawFacts(s, m, run)
 	}
-	facts := []fact{{run.State.String(), stateRole(run.State) | flagBold, stateSentence(s, pr, run), ""}}
+	facts := []fact{{run.State.String(), cell.StateRole(run.State) | cell.Bold, stateSentence(s, pr, run), ""}}
 	g := s.snap.Grounds(pr, m, run)
 	for _, why := range g.Inferred {
-		facts = append(facts, fact{"inferred", roleWarn, why, ""})
+		facts = append(facts, fact{"inferred", cell.Warn, why, ""})
 	}
 	frame, rest := frameFact(s, run), predictionFacts(s, pr)
 	if run.Frame != 0 || run.Mapcount >= 0 || run.Attrs != 0 {
@@ -103,16 +104,16 @@ func inspectorFacts(s *scene) []fact {
 		rest = append(rest, frame...) // that it is hidden can wait
 	}
 	facts = append(append(append(facts, fileFact(s, m)...), keyFact(s, m)...), rest...)
-	return append(facts, fact{"evidence", roleDim, strings.Join(g.Seen, "; "), ""})
+	return append(facts, fact{"evidence", cell.Dim, strings.Join(g.Seen, "; "), ""})
 }
 
 // predictionFacts says what each kind of access to the page would lead to.
 func predictionFacts(s *scene, pr *vmspace.Process) []fact {
 	var facts []fact
 	for _, a := range []vmspace.Access{vmspace.Load, vmspace.Store, vmspace.Fetch} {
-		text, st := predictionText(s, pr, a), roleText
+		text, st := predictionText(s, pr, a), cell.Plain
 		if strings.HasPrefix(text, "SIG") {
-			st = roleBad
+			st = cell.Bad
 		}
 		facts = append(facts, fact{a.String(), st, text, ""})
 	}
@@ -163,7 +164,7 @@ func frameFact(s *scene, run vmspace.Run) []fact {
 	if len(parts) == 0 {
 		return nil
 	}
-	return []fact{{"frame", roleText, strings.Join(parts, " · "), strings.Join(from, ", ")}}
+	return []fact{{"frame", cell.Plain, strings.Join(parts, " · "), strings.Join(from, ", ")}}
 }
 
 // fileFact says which part of which file the page shows.
@@ -175,7 +176,7 @@ func fileFact(s *scene, m vmspace.Mapping) []fact {
 	if e, ok := s.step.FileOf(m); ok {
 		name, size = e.Name, fmt.Sprintf(" of %d bytes", e.Size)
 	}
-	return []fact{{"file", roleText, fmt.Sprintf("%s%s, from byte %d on", name, size, s.cursor-m.Start+m.Offset), "maps"}}
+	return []fact{{"file", cell.Plain, fmt.Sprintf("%s%s, from byte %d on", name, size, s.cursor-m.Start+m.Offset), "maps"}}
 }
 
 // keyFact says which protection key the mapping has, where it has one.
@@ -188,7 +189,7 @@ func keyFact(s *scene, m vmspace.Mapping) []fact {
 	if keys.Known {
 		text += fmt.Sprintf(" (PKRU 0x%08x)", keys.PKRU)
 	}
-	return []fact{{"key", roleText, text, "smaps"}}
+	return []fact{{"key", cell.Plain, text, "smaps"}}
 }
 
 // predictionText says what an access would lead to, likeliest first.
@@ -212,25 +213,25 @@ func happeningText(h vmspace.Happening) string {
 // rawFacts are the words that the kernel gave, bit by bit.
 func rawFacts(s *scene, m vmspace.Mapping, run vmspace.Run) []fact {
 	maps := fmt.Sprintf("%s %s %08x %02x:%02x %d %s", m.Range, m.Perms, m.Offset, m.Major, m.Minor, m.Inode, m.Path)
-	facts := []fact{{"maps", roleText, maps, ""}}
-	facts = append(facts, fact{"pagemap", roleText, fmt.Sprintf("0x%016x %s", run.Word, strings.Join(vmspace.PagemapBits(run.Word), " ")), ""})
+	facts := []fact{{"maps", cell.Plain, maps, ""}}
+	facts = append(facts, fact{"pagemap", cell.Plain, fmt.Sprintf("0x%016x %s", run.Word, strings.Join(vmspace.PagemapBits(run.Word), " ")), ""})
 	if run.Scan != 0 {
-		facts = append(facts, fact{"scan", roleText, fmt.Sprintf("0x%x %s", run.Scan, strings.Join(vmspace.ScanBits(run.Scan), " ")), ""})
+		facts = append(facts, fact{"scan", cell.Plain, fmt.Sprintf("0x%x %s", run.Scan, strings.Join(vmspace.ScanBits(run.Scan), " ")), ""})
 	}
 	if run.KFlags != 0 {
-		facts = append(facts, fact{"kpage", roleText, fmt.Sprintf("0x%x %s", run.KFlags, strings.Join(vmspace.KPageBits(run.KFlags), " ")), ""})
+		facts = append(facts, fact{"kpage", cell.Plain, fmt.Sprintf("0x%x %s", run.KFlags, strings.Join(vmspace.KPageBits(run.KFlags), " ")), ""})
 	}
 	if m.Smaps != nil {
-		facts = append(facts, fact{"VmFlags", roleText, strings.Join(m.Smaps.VMFlags, " "), "smaps"},
-			fact{"rss", roleText, fmt.Sprintf("%s · pss %s · locked %s", bytesText(m.Smaps.Rss), bytesText(m.Smaps.Pss), bytesText(m.Smaps.Locked)), "smaps"})
+		facts = append(facts, fact{"VmFlags", cell.Plain, strings.Join(m.Smaps.VMFlags, " "), "smaps"},
+			fact{"rss", cell.Plain, fmt.Sprintf("%s · pss %s · locked %s", bytesText(m.Smaps.Rss), bytesText(m.Smaps.Pss), bytesText(m.Smaps.Locked)), "smaps"})
 	}
 	return append(facts, keyFact(s, m)...)
 }
 
 // drawBytes shows the bytes of the page, sixteen a line, where they were read.
-func drawBytes(p pen, s *scene) {
+func drawBytes(p cell.Pen, s *scene) {
 	_, run, ok := s.page()
-	if !ok || run.State == vmspace.None || p.r.h == 0 {
+	if !ok || run.State == vmspace.None || p.R.H == 0 {
 		return
 	}
 	if s.recorded != "" || !s.live {
@@ -242,13 +243,13 @@ func drawBytes(p pen, s *scene) {
 	b := s.bytes
 	switch {
 	case s.recorded != "":
-		p.cut(0, 0, p.r.w, roleFaint, "a recording holds no bytes but those that a command read")
+		p.Cut(0, 0, p.R.W, cell.Faint, "a recording holds no bytes but those that a command read")
 		return
 	case !s.live:
-		p.cut(0, 0, p.r.w, roleFaint, "bytes are read live only; } goes there")
+		p.Cut(0, 0, p.R.W, cell.Faint, "bytes are read live only; } goes there")
 		return
 	case b.err != "":
-		p.cut(0, 0, p.r.w, roleFaint, b.err)
+		p.Cut(0, 0, p.R.W, cell.Faint, b.err)
 		return
 	case b.label != s.current || b.addr != s.cursor || len(b.bytes) == 0:
 		return
@@ -268,12 +269,12 @@ func loadedBytes(s *scene) (off int, b []byte) {
 }
 
 // drawHexLines shows bytes that begin off bytes into the page.
-func drawHexLines(p pen, s *scene, off int, b []byte) {
+func drawHexLines(p cell.Pen, s *scene, off int, b []byte) {
 	per := 16
-	if p.r.w < factLabel+per*4+2 {
+	if p.R.W < factLabel+per*4+2 {
 		per = 8
 	}
-	lines := p.r.h
+	lines := p.R.H
 	if s.view == viewWords {
 		lines = min(lines, 4)
 	}
@@ -285,15 +286,15 @@ func drawHexLines(p pen, s *scene, off int, b []byte) {
 	}
 }
 
-func drawHexLine(p pen, y, off int, b []byte, per int) {
-	p.put(0, y, roleDim, fmt.Sprintf("%03x", off))
+func drawHexLine(p cell.Pen, y, off int, b []byte, per int) {
+	p.Put(0, y, cell.Dim, fmt.Sprintf("%03x", off))
 	x := factLabel
 	for i, c := range b {
-		st := roleText
+		st := cell.Plain
 		if c == 0 {
-			st = roleFaint
+			st = cell.Faint
 		}
-		p.put(x, y, st, fmt.Sprintf("%02x", c))
+		p.Put(x, y, st, fmt.Sprintf("%02x", c))
 		x += 3
 		if i == 7 && per == 16 {
 			x++
@@ -302,9 +303,9 @@ func drawHexLine(p pen, y, off int, b []byte, per int) {
 	x = factLabel + per*3 + 2
 	for i, c := range b {
 		if c >= ' ' && c < 0x7f {
-			p.put(x+i, y, roleGood, string(rune(c)))
+			p.Put(x+i, y, cell.Good, string(rune(c)))
 		} else {
-			p.put(x+i, y, roleFaint, "·")
+			p.Put(x+i, y, cell.Faint, "·")
 		}
 	}
 }

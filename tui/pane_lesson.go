@@ -7,11 +7,13 @@ import (
 	"strings"
 
 	"cowscope/actions/lesson"
+	"cowscope/tui/cell"
+	"cowscope/tui/prose"
 )
 
 // courseLine is a line of the text, and the item that it belongs to.
 type courseLine struct {
-	textLine
+	prose.Line
 	item int
 }
 
@@ -24,15 +26,15 @@ func courseColumns(w int) (text int, side bool) {
 }
 
 // courseRect is where the text stands.
-func (m *App) courseRect() rect {
+func (m *App) courseRect() cell.Rect {
 	text, _ := courseColumns(m.w)
-	return rect{0, 1, text, max(m.bodyHeight()-2, 0)}
+	return cell.At(0, 1, text, max(m.bodyHeight()-2, 0))
 }
 
 // layout gives the lines of the step that the reader looks at, laid out anew where anything changed.
 func (c *course) layout(m *App) []courseLine {
 	st := c.player.State()
-	w := m.courseRect().w - 4
+	w := m.courseRect().W - 4
 	if c.state != nil && c.width == w && sameState(*c.state, st) {
 		return c.lines
 	}
@@ -51,8 +53,8 @@ func (c *course) layout(m *App) []courseLine {
 		if st.Step == len(st.Steps)-1 {
 			text = "This is the end of the lesson."
 		}
-		for _, l := range wrap(text, w) {
-			c.lines = append(c.lines, courseLine{plainLine(roleDim, l), len(step.Items)})
+		for _, l := range cell.Wrap(text, w) {
+			c.lines = append(c.lines, courseLine{prose.Plain(cell.Dim, l), len(step.Items)})
 		}
 	}
 	return c.lines
@@ -64,18 +66,18 @@ func sameState(a, b lesson.State) bool {
 }
 
 // itemLines are the lines of an item with a blank one behind it.
-func itemLines(it lesson.ItemState, w int, begun bool) []textLine {
+func itemLines(it lesson.ItemState, w int, begun bool) []prose.Line {
 	if !begun {
 		return nil
 	}
-	var out []textLine
+	var out []prose.Line
 	switch it.Kind {
 	case lesson.Prose:
-		out = markdown(it.Text, w)
+		out = prose.Markdown(it.Text, w)
 	case lesson.Cow:
 		out = append(commandLines(it, it.Commands, w), failureLines(it.Failure, w)...)
 		if it.Status == lesson.Pending {
-			out = append(out, plainLine(roleKey, clip("  Enter runs this", w)))
+			out = append(out, prose.Plain(cell.KeyCap, cell.Clip("  Enter runs this", w)))
 		}
 	case lesson.Predict:
 		out = predictLines(it, w)
@@ -85,68 +87,68 @@ func itemLines(it lesson.ItemState, w int, begun bool) []textLine {
 	return append(out, nil)
 }
 
-var statusMark = map[lesson.Status]span{
-	lesson.Pending: {"▸", roleKey}, lesson.Running: {"⟳", roleWarn}, lesson.Done: {"✓", roleGood}, lesson.Failed: {"✗", roleBad},
-	lesson.Right: {"✓", roleGood}, lesson.Wrong: {"✗", roleBad}, lesson.Unknown: {"?", roleDim}, lesson.Reached: {"✓", roleGood},
-	lesson.Solved: {"✓", roleDim}, lesson.Skipped: {"-", roleDim}, lesson.NotAsked: {" ", roleText},
+var statusMark = map[lesson.Status]prose.Span{
+	lesson.Pending: {Text: "▸", Style: cell.KeyCap}, lesson.Running: {Text: "⟳", Style: cell.Warn}, lesson.Done: {Text: "✓", Style: cell.Good}, lesson.Failed: {Text: "✗", Style: cell.Bad},
+	lesson.Right: {Text: "✓", Style: cell.Good}, lesson.Wrong: {Text: "✗", Style: cell.Bad}, lesson.Unknown: {Text: "?", Style: cell.Dim}, lesson.Reached: {Text: "✓", Style: cell.Good},
+	lesson.Solved: {Text: "✓", Style: cell.Dim}, lesson.Skipped: {Text: "-", Style: cell.Dim}, lesson.NotAsked: {Text: " ", Style: cell.Plain},
 }
 
 // commandLines are the commands of a block; claims are drawn fainter.
-func commandLines(it lesson.ItemState, cs []lesson.Command, w int) []textLine {
-	var out []textLine
+func commandLines(it lesson.ItemState, cs []lesson.Command, w int) []prose.Line {
+	var out []prose.Line
 	for i, c := range cs {
-		mark := span{" ", roleText}
+		mark := prose.Span{Text: " ", Style: cell.Plain}
 		if i == 0 {
 			mark = statusMark[it.Status]
 		}
-		st := roleAccent
+		st := cell.Accent
 		if c.Check {
-			st = roleFaint
+			st = cell.Faint
 		}
-		out = append(out, textLine{mark, {" ", roleText}, {clip(c.Text, w-2), st}})
+		out = append(out, prose.Line{mark, {Text: " ", Style: cell.Plain}, {Text: cell.Clip(c.Text, w-2), Style: st}})
 	}
 	return out
 }
 
-func failureLines(f *lesson.Failure, w int) []textLine {
+func failureLines(f *lesson.Failure, w int) []prose.Line {
 	if f == nil {
 		return nil
 	}
-	var out []textLine
-	for _, l := range wrap(f.String(), w-2) {
-		out = append(out, textLine{{"  ", roleText}, {l, roleBad}})
+	var out []prose.Line
+	for _, l := range cell.Wrap(f.String(), w-2) {
+		out = append(out, prose.Line{{Text: "  ", Style: cell.Plain}, {Text: l, Style: cell.Bad}})
 	}
 	return out
 }
 
-func predictLines(it lesson.ItemState, w int) []textLine {
-	out := markdown(it.Text, w)
+func predictLines(it lesson.ItemState, w int) []prose.Line {
+	out := prose.Markdown(it.Text, w)
 	over := it.Status != lesson.Pending && it.Status != lesson.Running
 	for i, a := range it.Offered {
-		mark, st := span{" ", roleText}, roleText
+		mark, st := prose.Span{Text: " ", Style: cell.Plain}, cell.Plain
 		switch {
 		case over && i == it.Correct:
-			mark, st = span{"✓", roleGood}, roleGood
+			mark, st = prose.Span{Text: "✓", Style: cell.Good}, cell.Good
 		case over && i == it.Chosen:
-			mark, st = span{"✗", roleBad}, roleDim
+			mark, st = prose.Span{Text: "✗", Style: cell.Bad}, cell.Dim
 		case over:
-			st = roleDim
+			st = cell.Dim
 		case i == it.Chosen:
-			mark, st = span{"▸", roleKey}, roleTitle|flagBold
+			mark, st = prose.Span{Text: "▸", Style: cell.KeyCap}, cell.Title|cell.Bold
 		}
-		for j, l := range wrap(a, w-5) {
-			head := textLine{{" ", roleText}, {"   ", roleText}}
+		for j, l := range cell.Wrap(a, w-5) {
+			head := prose.Line{{Text: " ", Style: cell.Plain}, {Text: "   ", Style: cell.Plain}}
 			if j == 0 {
-				head = textLine{mark, {fmt.Sprintf(" %d ", i+1), roleKey}}
+				head = prose.Line{mark, {Text: fmt.Sprintf(" %d ", i+1), Style: cell.KeyCap}}
 			}
-			out = append(out, append(head, span{l, st}))
+			out = append(out, append(head, prose.Span{Text: l, Style: st}))
 		}
 	}
 	switch {
 	case !over && it.Chosen >= 0:
-		out = append(out, plainLine(roleKey, clip("  Enter asks the kernel", w)))
+		out = append(out, prose.Plain(cell.KeyCap, cell.Clip("  Enter asks the kernel", w)))
 	case !over:
-		out = append(out, plainLine(roleKey, clip(fmt.Sprintf("  Choose 1 to %d", len(it.Offered)), w)))
+		out = append(out, prose.Plain(cell.KeyCap, cell.Clip(fmt.Sprintf("  Choose 1 to %d", len(it.Offered)), w)))
 	case over:
 		ran := it
 		ran.Status = lesson.NotAsked // the mark is the answer's
@@ -154,58 +156,58 @@ func predictLines(it lesson.ItemState, w int) []textLine {
 		out = append(out, commandLines(ran, it.Commands, w)...)
 		out = append(out, failureLines(it.Failure, w)...)
 		out = append(out, nil)
-		out = append(out, plainLine(verdictOf(it)))
-		out = append(out, markdown(it.Why, w)...)
+		out = append(out, prose.Plain(verdictOf(it)))
+		out = append(out, prose.Markdown(it.Why, w)...)
 	}
 	return out
 }
 
-func verdictOf(it lesson.ItemState) (Style, string) {
+func verdictOf(it lesson.ItemState) (cell.Style, string) {
 	switch it.Status {
 	case lesson.Right:
-		return roleGood | flagBold, "Right."
+		return cell.Good | cell.Bold, "Right."
 	case lesson.Wrong:
-		return roleBad | flagBold, "Not quite."
+		return cell.Bad | cell.Bold, "Not quite."
 	case lesson.Skipped:
-		return roleDim, "Skipped."
+		return cell.Dim, "Skipped."
 	}
-	return roleDim, "Nothing shows here which answer is right."
+	return cell.Dim, "Nothing shows here which answer is right."
 }
 
-func goalLines(it lesson.ItemState, w int) []textLine {
+func goalLines(it lesson.ItemState, w int) []prose.Line {
 	mark := statusMark[it.Status]
 	head := map[lesson.Status]string{lesson.Reached: "Reached.", lesson.Solved: "Solved by the lesson.", lesson.Skipped: "Skipped."}[it.Status]
 	if head == "" {
 		head = "Your turn. This is to hold:"
 	}
-	out := []textLine{{mark, {" " + head, roleTitle | flagBold}}}
+	out := []prose.Line{{mark, {Text: " " + head, Style: cell.Title | cell.Bold}}}
 	unmet := map[string]*lesson.Failure{}
 	for _, f := range it.Unmet {
 		unmet[f.Command] = f
 	}
 	for _, c := range it.Commands {
 		f := unmet[c.Text]
-		sign := span{"  ✓ ", roleGood}
+		sign := prose.Span{Text: "  ✓ ", Style: cell.Good}
 		if f != nil && it.Status == lesson.Pending {
-			sign = span{"  · ", roleDim}
+			sign = prose.Span{Text: "  · ", Style: cell.Dim}
 		}
-		out = append(out, textLine{sign, {clip(strings.TrimPrefix(c.Text, "expect "), w-4), roleAccent}})
+		out = append(out, prose.Line{sign, {Text: cell.Clip(strings.TrimPrefix(c.Text, "expect "), w-4), Style: cell.Accent}})
 		if f != nil && it.Status == lesson.Pending && f.Got != "" {
-			for _, l := range wrap("now: "+f.Got, w-6) {
-				out = append(out, textLine{{"      ", roleText}, {l, roleDim}})
+			for _, l := range cell.Wrap("now: "+f.Got, w-6) {
+				out = append(out, prose.Line{{Text: "      ", Style: cell.Plain}, {Text: l, Style: cell.Dim}})
 			}
 		}
 	}
 	for i, h := range it.Seen() {
-		out = append(out, nil, plainLine(roleWarn|flagBold, fmt.Sprintf("Hint %d", i+1)))
-		out = append(out, markdown(h, w)...)
+		out = append(out, nil, prose.Plain(cell.Warn|cell.Bold, fmt.Sprintf("Hint %d", i+1)))
+		out = append(out, prose.Markdown(h, w)...)
 	}
 	if it.Status == lesson.Pending {
 		keys := "  S shows a solution"
 		if it.Shown < len(it.Hints) {
 			keys = "  H gives a hint, S shows a solution"
 		}
-		out = append(out, plainLine(roleKey, clip(keys, w)))
+		out = append(out, prose.Plain(cell.KeyCap, cell.Clip(keys, w)))
 	}
 	if it.Status == lesson.Solved {
 		out = append(out, commandLines(it, it.Solution, w)...)
@@ -214,24 +216,24 @@ func goalLines(it lesson.ItemState, w int) []textLine {
 }
 
 // drawCourse draws the text of the lesson with its title, where the reader is, and whether there is more.
-func drawCourse(p pen, m *App) {
+func drawCourse(p cell.Pen, m *App) {
 	c := m.course
 	st := c.player.State()
 	lines := c.layout(m)
-	inner := drawBox(p, st.Steps[st.Step].Heading, roleFaint)
-	c.top = max(0, min(c.top, len(lines)-inner.r.h))
-	text := inner.sub(rect{1, 0, inner.r.w - 2, inner.r.h})
-	for y := range min(text.r.h, len(lines)-c.top) {
-		text.line(0, y, lines[c.top+y].textLine)
+	inner := cell.Box(p, st.Steps[st.Step].Heading, cell.Faint)
+	c.top = max(0, min(c.top, len(lines)-inner.R.H))
+	text := inner.Sub(cell.At(1, 0, inner.R.W-2, inner.R.H))
+	for y := range min(text.R.H, len(lines)-c.top) {
+		lines[c.top+y].Put(text, 0, y)
 	}
 	where := fmt.Sprintf(" %s %d/%d ", stepDots(st), st.Step+1, len(st.Steps))
-	if p.r.w > textWidth(where)+4 {
-		p.put(2, p.r.h-1, roleDim, where)
+	if p.R.W > cell.Width(where)+4 {
+		p.Put(2, p.R.H-1, cell.Dim, where)
 	}
-	if c.top+inner.r.h < len(lines) {
-		p.right(p.r.w-2, p.r.h-1, roleKey, " Enter: more ↓ ")
+	if c.top+inner.R.H < len(lines) {
+		p.Right(p.R.W-2, p.R.H-1, cell.KeyCap, " Enter: more ↓ ")
 	} else if c.top > 0 {
-		p.right(p.r.w-2, p.r.h-1, roleDim, " ↑ PgUp ")
+		p.Right(p.R.W-2, p.R.H-1, cell.Dim, " ↑ PgUp ")
 	}
 }
 

@@ -7,38 +7,39 @@ import (
 	"slices"
 
 	"cowscope/actions/history"
+	"cowscope/tui/cell"
 )
 
-func drawLog(p pen, s *scene, hits *hitList) {
-	if p.r.empty() {
+func drawLog(p cell.Pen, s *scene, hits *hitList) {
+	if p.R.Empty() {
 		return
 	}
-	if p.r.h < 4 { // too low for a border
+	if p.R.H < 4 { // too low for a border
 		drawLogTail(p, s, hits)
 		return
 	}
-	inner := drawBox(p, "what happened", roleFaint)
-	drawLogTail(inner.sub(rect{1, 0, inner.r.w - 2, inner.r.h}), s, hits)
+	inner := cell.Box(p, "what happened", cell.Faint)
+	drawLogTail(inner.Sub(cell.At(1, 0, inner.R.W-2, inner.R.H)), s, hits)
 }
 
 // drawLogTail draws the steps that end with the one shown, newest below.
-func drawLogTail(p pen, s *scene, hits *hitList) {
+func drawLogTail(p cell.Pen, s *scene, hits *hitList) {
 	shown := s.logged()
-	why := wrap(s.steps[shown[len(shown)-1]].Why, p.r.w-logIndent(p.r.w))
-	if len(why) > max(p.r.h-1, 1) {
-		why = why[:max(p.r.h-1, 1)]
+	why := cell.Wrap(s.steps[shown[len(shown)-1]].Why, p.R.W-logIndent(p.R.W))
+	if len(why) > max(p.R.H-1, 1) {
+		why = why[:max(p.R.H-1, 1)]
 		last := &why[len(why)-1]
-		*last = clip(*last+" …", p.r.w-logIndent(p.r.w))
+		*last = cell.Clip(*last+" …", p.R.W-logIndent(p.R.W))
 	}
-	y := min(p.r.h, len(shown)+len(why)) - len(why) // from the top while there is room, then the newest below
+	y := min(p.R.H, len(shown)+len(why)) - len(why) // from the top while there is room, then the newest below
 	for i, l := range why {
-		p.put(logIndent(p.r.w), y+i, roleText, l)
+		p.Put(logIndent(p.R.W), y+i, cell.Plain, l)
 	}
 	for n := len(shown) - 1; n >= 0 && y > 0; n-- {
 		y--
 		i := shown[n]
 		drawLogStep(p, y, s, i, n == len(shown)-1)
-		hits.add(rect{p.r.x, p.r.y + y, p.r.w, 1}, hit{kind: hitStep, n: i})
+		hits.add(cell.At(p.R.X, p.R.Y+y, p.R.W, 1), hit{kind: hitStep, n: i})
 	}
 }
 
@@ -63,30 +64,30 @@ func logIndent(w int) int {
 }
 
 // drawLogStep draws one step: number, process, command, call and answer.
-func drawLogStep(p pen, y int, s *scene, i int, last bool) {
+func drawLogStep(p cell.Pen, y int, s *scene, i int, last bool) {
 	st := s.steps[i]
-	num, cmd := roleFaint, roleDim
+	num, cmd := cell.Faint, cell.Dim
 	if last {
-		num, cmd = roleAccent|flagBold, roleTitle
+		num, cmd = cell.Accent|cell.Bold, cell.Title
 	}
 	x := 0
-	if p.r.w >= 70 {
-		p.right(3, y, num, fmt.Sprint(st.N))
-		x = p.put(4, y, roleAccent, st.Process)
+	if p.R.W >= 70 {
+		p.Right(3, y, num, fmt.Sprint(st.N))
+		x = p.Put(4, y, cell.Accent, st.Process)
 	} else {
-		x = p.put(0, y, roleAccent, st.Process)
+		x = p.Put(0, y, cell.Accent, st.Process)
 	}
 	x++
 	if st.Command == "" {
-		role := roleWarn // it came by itself
+		role := cell.Warn // it came by itself
 		if st.N == 0 {
-			role = roleDim
+			role = cell.Dim
 		}
-		p.cut(max(8, x), y, p.r.w-max(8, x), role, st.Event)
+		p.Cut(max(8, x), y, p.R.W-max(8, x), role, st.Event)
 		return
 	}
 	x = max(8, x)
-	x = p.cut(x, y, p.r.w-x, cmd, st.Command)
+	x = p.Cut(x, y, p.R.W-x, cmd, st.Command)
 	answer := st.Answer()
 	if f := st.Faulted(); f != "" {
 		answer += " · " + f
@@ -94,25 +95,25 @@ func drawLogStep(p pen, y int, s *scene, i int, last bool) {
 	if f := st.Foretold(); f != "" {
 		answer += " · " + f
 	}
-	if p.r.w >= 100 {
+	if p.R.W >= 100 {
 		x = max(x+2, 8+30)
-		call := p.r.w - x - textWidth(answer) - 1
+		call := p.R.W - x - cell.Width(answer) - 1
 		if call > 12 && st.Call != "" {
-			x = p.cut(x, y, call, roleDim, st.Call)
+			x = p.Cut(x, y, call, cell.Dim, st.Call)
 			x++
 		}
 	} else {
 		x += 2
 	}
-	p.cut(x, y, p.r.w-x, answerRole(st), answer)
+	p.Cut(x, y, p.R.W-x, answerRole(st), answer)
 }
 
-func answerRole(st *history.Step) Style {
+func answerRole(st *history.Step) cell.Style {
 	switch {
 	case st.OK():
-		return roleGood
+		return cell.Good
 	case st.Result.Ending == history.EndedSignal, st.Result == history.Exited:
-		return roleBad
+		return cell.Bad
 	}
-	return roleWarn
+	return cell.Warn
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	"cowscope/tui/cell"
 	"cowscope/vmspace"
 )
 
@@ -44,56 +45,56 @@ func newAxis(w, n, current int) axis {
 }
 
 // drawMap draws the map into p and tells hits where its rows and pages are.
-func drawMap(p pen, s *scene, hits *hitList) {
-	if p.r.empty() {
+func drawMap(p cell.Pen, s *scene, hits *hitList) {
+	if p.R.Empty() {
 		return
 	}
 	if len(s.snap.Processes) == 0 {
-		drawBox(p, "address space", roleFaint) // the inspector says that nobody is left
+		cell.Box(p, "address space", cell.Faint) // the inspector says that nobody is left
 		return
 	}
-	inner := drawBox(p, "", roleFaint)
+	inner := cell.Box(p, "", cell.Faint)
 	current := 0
 	for i, pr := range s.snap.Processes {
 		if pr.Label == s.current {
 			current = i
 		}
 	}
-	a := newAxis(inner.r.w, len(s.snap.Processes), current)
+	a := newAxis(inner.R.W, len(s.snap.Processes), current)
 	drawAxisHeads(p, s, a)
-	rows, selected := window(s.snap, s.cursor, inner.r.h, inner.r.h/2)
+	rows, selected := window(s.snap, s.cursor, inner.R.H, inner.R.H/2)
 	for y, r := range rows {
-		line := inner.sub(rect{0, y, inner.r.w, 1})
+		line := inner.Sub(cell.At(0, y, inner.R.W, 1))
 		drawRow(line, s, a, r, y == selected, hits)
 	}
 	drawScroll(p, s, rows)
 }
 
 // drawAxisHeads writes the heads of the columns into the upper border, and rules between the columns.
-func drawAxisHeads(p pen, s *scene, a axis) {
-	p.put(2, 0, roleTitle, " address space ")
+func drawAxisHeads(p cell.Pen, s *scene, a axis) {
+	p.Put(2, 0, cell.Title, " address space ")
 	for i := range a.count {
 		pr := s.snap.Processes[a.first+i]
 		x := 1 + a.left + i*a.column
-		for y := 1; y < p.r.h-1; y++ {
-			p.put(x-1, y, roleFaint, "│")
+		for y := 1; y < p.R.H-1; y++ {
+			p.Put(x-1, y, cell.Faint, "│")
 		}
-		p.put(x-1, 0, roleFaint, "┬")
-		p.put(x-1, p.r.h-1, roleFaint, "┴")
-		st := roleDim
+		p.Put(x-1, 0, cell.Faint, "┬")
+		p.Put(x-1, p.R.H-1, cell.Faint, "┴")
+		st := cell.Dim
 		if pr.Label == s.current {
-			st = roleAccent | flagBold
+			st = cell.Accent | cell.Bold
 		}
 		w := a.column - 2
 		if i == a.count-1 {
-			w = p.r.w - x - 2
+			w = p.R.W - x - 2
 		}
 		more := len(s.snap.Processes) - a.first - a.count
 		text := " " + processHead(s, pr, w-2)
 		if i == a.count-1 && more > 0 {
 			text = " " + processHead(s, pr, w-7) + fmt.Sprintf(" … +%d", more)
 		}
-		p.cut(x, 0, w, st, clip(text, w-1)+" ")
+		p.Cut(x, 0, w, st, cell.Clip(text, w-1)+" ")
 	}
 }
 
@@ -117,10 +118,10 @@ func processHead(s *scene, p *vmspace.Process, w int) string {
 	}
 	// In order of worth: what fits is kept in the order in which it reads.
 	extras := []string{faults, family, "rss " + bytesText(p.RSS), fmt.Sprintf("pid %d", p.PID)}
-	used, keep := textWidth(strings.Join(parts, " · ")), map[int]bool{}
+	used, keep := cell.Width(strings.Join(parts, " · ")), map[int]bool{}
 	for i, e := range extras {
-		if e != "" && used+3+textWidth(e) <= w {
-			keep[i], used = true, used+3+textWidth(e)
+		if e != "" && used+3+cell.Width(e) <= w {
+			keep[i], used = true, used+3+cell.Width(e)
 		}
 	}
 	for _, i := range []int{1, 3, 2, 0} {
@@ -143,36 +144,36 @@ func (s *scene) newFaults(p *vmspace.Process) uint64 {
 	return p.MinorFlt + p.MajorFlt - b.MinorFlt - b.MajorFlt
 }
 
-func drawRow(line pen, s *scene, a axis, r row, selected bool, hits *hitList) {
-	w := line.r.w
-	hits.add(line.r, hit{kind: hitRow, addr: r.Start})
+func drawRow(line cell.Pen, s *scene, a axis, r row, selected bool, hits *hitList) {
+	w := line.R.W
+	hits.add(line.R, hit{kind: hitRow, addr: r.Start})
 	if r.gap {
 		text := "┄┄┄ " + bytesText(r.Len()) + " not mapped ┄┄┄"
 		if r.Len() == 0 || r.Start == 0 && r.End == topOfMemory {
 			text = "nothing is mapped"
 		}
-		line.cut(gutter, 0, min(w-gutter, a.left-gutter-1), roleDim, text)
+		line.Cut(gutter, 0, min(w-gutter, a.left-gutter-1), cell.Dim, text)
 		if selected {
-			line.put(0, 0, roleAccent|flagBold, "▸")
-			line.restyle(0, 0, a.left-1, flagRow)
+			line.Put(0, 0, cell.Accent|cell.Bold, "▸")
+			line.Restyle(0, 0, a.left-1, cell.InRow)
 		}
 		return
 	}
 	x := gutter
-	name := roleText
+	name := cell.Plain
 	if selected {
-		line.put(0, 0, roleAccent|flagBold, "▸")
-		name = roleTitle
+		line.Put(0, 0, cell.Accent|cell.Bold, "▸")
+		name = cell.Title
 	}
-	line.cut(x, 0, a.name, name, s.nameOf(r))
+	line.Cut(x, 0, a.name, name, s.nameOf(r))
 	x += a.name + 1
 	if a.addr > 0 {
-		line.put(x, 0, roleDim, addrText(r.Start))
+		line.Put(x, 0, cell.Dim, addrText(r.Start))
 		x += a.addr + 1
 	}
-	line.right(x+a.size, 0, roleText, pagesText(r.Pages(s.snap.PageSize)))
+	line.Right(x+a.size, 0, cell.Plain, pagesText(r.Pages(s.snap.PageSize)))
 	if selected {
-		line.restyle(0, 0, a.left-1, flagRow)
+		line.Restyle(0, 0, a.left-1, cell.InRow)
 	}
 	for i := range a.count {
 		x := a.left + i*a.column
@@ -180,49 +181,49 @@ func drawRow(line pen, s *scene, a axis, r row, selected bool, hits *hitList) {
 		if i == a.count-1 {
 			cw = w - x
 		}
-		col := line.sub(rect{x, 0, cw, 1})
+		col := line.Sub(cell.At(x, 0, cw, 1))
 		if selected {
-			col.restyle(0, 0, cw, flagRow)
+			col.Restyle(0, 0, cw, cell.InRow)
 		}
 		drawColumn(col, s, s.snap.Processes[a.first+i], r, selected, hits)
 	}
 }
 
 // drawColumn draws what one process has at the addresses of a row.
-func drawColumn(p pen, s *scene, pr *vmspace.Process, r row, selected bool, hits *hitList) {
+func drawColumn(p cell.Pen, s *scene, pr *vmspace.Process, r row, selected bool, hits *hitList) {
 	m, ok := pr.MappingAt(r.Start)
 	if !ok {
-		st := roleFaint
+		st := cell.Faint
 		if s.marked(pr.Label, r.Range) {
-			st = roleWarn
+			st = cell.Warn
 		}
 		if !alive(pr) {
 			return
 		}
 		if pr.Err != "" {
-			p.cut(1, 0, p.r.w-1, roleBad, pr.Err)
+			p.Cut(1, 0, p.R.W-1, cell.Bad, pr.Err)
 			return
 		}
-		p.cut(1, 0, p.r.w-1, st, "┄┄┄┄")
+		p.Cut(1, 0, p.R.W-1, st, "┄┄┄┄")
 		return
 	}
-	perms := roleText
+	perms := cell.Plain
 	if m.Start != r.Start {
-		perms = roleDim // goes on from the row above
+		perms = cell.Dim // goes on from the row above
 	}
-	x := p.put(1, 0, perms, m.Perms.String())
+	x := p.Put(1, 0, perms, m.Perms.String())
 	if mappingChanged(s, pr.Label, r) {
-		p.restyle(1, 0, 4, flagMark)
+		p.Restyle(1, 0, 4, cell.Marked)
 	}
 	x++
-	if p.r.w >= 34 {
-		p.cut(x, 0, 7, roleDim, kindText(m))
+	if p.R.W >= 34 {
+		p.Cut(x, 0, 7, cell.Dim, kindText(m))
 		x += 8
 	}
 	if selected {
-		p.restyle(0, 0, p.r.w, flagRow)
+		p.Restyle(0, 0, p.R.W, cell.InRow)
 	}
-	drawStrip(p.sub(rect{x, 0, p.r.w - x, 1}), s, pr, r, selected, hits)
+	drawStrip(p.Sub(cell.At(x, 0, p.R.W-x, 1)), s, pr, r, selected, hits)
 }
 
 func kindText(m vmspace.Mapping) string {
@@ -247,10 +248,10 @@ func mappingChanged(s *scene, label string, r row) bool {
 }
 
 // drawStrip draws the pages of a row, one cell a page where they fit, else one cell for so many pages, told at the end.
-func drawStrip(p pen, s *scene, pr *vmspace.Process, r row, selected bool, hits *hitList) {
+func drawStrip(p cell.Pen, s *scene, pr *vmspace.Process, r row, selected bool, hits *hitList) {
 	ps := s.snap.PageSize
 	pages := r.Pages(ps)
-	room := p.r.w
+	room := p.R.W
 	if room <= 0 {
 		return
 	}
@@ -263,29 +264,29 @@ func drawStrip(p pen, s *scene, pr *vmspace.Process, r row, selected bool, hits 
 		from := r.Start + uint64(i)*scale*ps
 		part := vmspace.Range{Start: from, End: min(from+scale*ps, r.End)}
 		state := summary(pr, part)
-		st := stateRole(state)
+		st := cell.StateRole(state)
 		if selected {
-			st |= flagRow
+			st |= cell.InRow
 		}
 		if s.marked(pr.Label, part) {
-			st |= flagMark
+			st |= cell.Marked
 		}
 		if part.Contains(s.cursor) {
 			if pr.Label == s.current {
-				st |= flagCursor
+				st |= cell.AtCursor
 			} else {
-				st |= flagUnderline
+				st |= cell.Underline
 			}
 		}
-		p.put(i, 0, st, stateGlyph[state].glyph)
-		hits.add(rect{p.r.x + i, p.r.y, 1, 1}, hit{kind: hitPage, addr: from, label: pr.Label})
+		p.Put(i, 0, st, cell.StateGlyph[state].Glyph)
+		hits.add(cell.At(p.R.X+i, p.R.Y, 1, 1), hit{kind: hitPage, addr: from, label: pr.Label})
 	}
 	if scale > 1 {
-		st := roleDim
+		st := cell.Dim
 		if selected {
-			st |= flagRow
+			st |= cell.InRow
 		}
-		p.put(cells+1, 0, st, strings.TrimSpace(scaleText(scale)))
+		p.Put(cells+1, 0, st, strings.TrimSpace(scaleText(scale)))
 	}
 }
 
@@ -319,7 +320,7 @@ func summary(p *vmspace.Process, r vmspace.Range) vmspace.State {
 }
 
 // drawScroll says at the lower border how much of the address space lies above and below.
-func drawScroll(p pen, s *scene, rows []row) {
+func drawScroll(p cell.Pen, s *scene, rows []row) {
 	if len(rows) == 0 {
 		return
 	}
@@ -338,22 +339,22 @@ func drawScroll(p pen, s *scene, rows []row) {
 		text += fmt.Sprintf(" ↓ %d ", top-i)
 	}
 	if text != "" {
-		p.right(p.r.w-2, p.r.h-1, roleDim, text)
+		p.Right(p.R.W-2, p.R.H-1, cell.Dim, text)
 	}
-	drawLegend(p, p.r.w-4-textWidth(text))
+	drawLegend(p, p.R.W-4-cell.Width(text))
 }
 
 // drawLegend writes into the lower border what the glyphs mean, as many as fit w columns.
-func drawLegend(p pen, w int) {
+func drawLegend(p cell.Pen, w int) {
 	x := 2
 	for i, st := range vmspace.States {
-		need := textWidth(st.Name) + 4
+		need := cell.Width(st.Name) + 4
 		if x+need > w {
 			return
 		}
-		p.put(x, p.r.h-1, roleText, " ")
-		p.put(x+1, p.r.h-1, stateRole(st.State), stateGlyph[i].glyph)
-		p.put(x+2, p.r.h-1, roleDim, " "+st.Name+" ")
+		p.Put(x, p.R.H-1, cell.Plain, " ")
+		p.Put(x+1, p.R.H-1, cell.StateRole(st.State), cell.StateGlyph[i].Glyph)
+		p.Put(x+2, p.R.H-1, cell.Dim, " "+st.Name+" ")
 		x += need
 	}
 }

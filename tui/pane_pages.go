@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"strconv"
 
+	"cowscope/tui/cell"
 	"cowscope/vmspace"
 )
 
@@ -73,11 +74,11 @@ func newPageGrid(s *scene, w, h int) pageGrid {
 	return g
 }
 
-func drawPages(p pen, s *scene, hits *hitList) {
-	if p.r.empty() {
+func drawPages(p cell.Pen, s *scene, hits *hitList) {
+	if p.R.Empty() {
 		return
 	}
-	g := newPageGrid(s, p.r.w-4, p.r.h-2)
+	g := newPageGrid(s, p.R.W-4, p.R.H-2)
 	title := "pages"
 	if !g.row.gap {
 		n := "page"
@@ -86,77 +87,77 @@ func drawPages(p pen, s *scene, hits *hitList) {
 		}
 		title = fmt.Sprintf("%s · %d %s", s.nameOf(g.row), g.pages, n)
 	}
-	inner := drawBox(p, title, roleFaint)
+	inner := cell.Box(p, title, cell.Faint)
 	if g.row.gap || len(g.shown) == 0 {
-		inner.cut(1, 0, inner.r.w-2, roleDim, "not mapped")
+		inner.Cut(1, 0, inner.R.W-2, cell.Dim, "not mapped")
 		return
 	}
 	drawRuler(inner, g)
 	for i := range g.groups {
-		drawGroup(inner.sub(rect{0, 1 + i*g.group, inner.r.w, g.group}), s, g, g.first+uint64(i), hits)
+		drawGroup(inner.Sub(cell.At(0, 1+i*g.group, inner.R.W, g.group)), s, g, g.first+uint64(i), hits)
 	}
 	if g.hidden > 0 {
-		p.put(2, p.r.h-1, roleDim, fmt.Sprintf(" +%d processes ", g.hidden))
+		p.Put(2, p.R.H-1, cell.Dim, fmt.Sprintf(" +%d processes ", g.hidden))
 	}
 	last := g.first + uint64(g.groups)
 	if total := (g.pages + uint64(g.perLine) - 1) / uint64(g.perLine); g.first > 0 || last < total {
-		p.right(p.r.w-2, p.r.h-1, roleDim, fmt.Sprintf(" %d–%d of %d ", g.first*uint64(g.perLine), min(last*uint64(g.perLine), g.pages)-1, g.pages))
+		p.Right(p.R.W-2, p.R.H-1, cell.Dim, fmt.Sprintf(" %d–%d of %d ", g.first*uint64(g.perLine), min(last*uint64(g.perLine), g.pages)-1, g.pages))
 	}
 }
 
 // drawRuler writes the numbers of the pages over their cells.
-func drawRuler(p pen, g pageGrid) {
+func drawRuler(p cell.Pen, g pageGrid) {
 	every := uint64(1)
 	if min(uint64(g.perLine), g.pages) > 10 {
 		every = 4 // two figures do not fit one cell
 	}
 	for i := uint64(0); i < min(uint64(g.perLine), g.pages); i += every {
-		p.put(gridLabel+int(i)*cellCols, 0, roleDim, strconv.Itoa(int(i)))
+		p.Put(gridLabel+int(i)*cellCols, 0, cell.Dim, strconv.Itoa(int(i)))
 	}
 }
 
-func drawGroup(p pen, s *scene, g pageGrid, line uint64, hits *hitList) {
+func drawGroup(p cell.Pen, s *scene, g pageGrid, line uint64, hits *hitList) {
 	ps := s.snap.PageSize
 	first := line * uint64(g.perLine)
 	n := min(uint64(g.perLine), g.pages-first)
 	if first > 0 {
-		p.put(1, min(len(g.shown)-1, 1), roleDim, fmt.Sprintf("+%d", first)) // under the first label, or in its place
+		p.Put(1, min(len(g.shown)-1, 1), cell.Dim, fmt.Sprintf("+%d", first)) // under the first label, or in its place
 	}
 	for j, pr := range g.shown {
-		st := roleDim
+		st := cell.Dim
 		if pr.Label == s.current {
-			st = roleAccent | flagBold
+			st = cell.Accent | cell.Bold
 		}
 		if len(g.shown) > 1 || first == 0 {
-			p.put(1, 2*j, st, pr.Label)
+			p.Put(1, 2*j, st, pr.Label)
 		}
 		for i := range n {
 			addr := g.row.Start + (first+i)*ps
 			run := pr.PageAt(addr, ps)
 			x := gridLabel + int(i)*cellCols
 			drawPage(p, s, pr, run, addr, x, 2*j)
-			hits.add(rect{p.r.x + x, p.r.y + 2*j, cellCols, 1}, hit{kind: hitPage, addr: addr, label: pr.Label})
+			hits.add(cell.At(p.R.X+x, p.R.Y+2*j, cellCols, 1), hit{kind: hitPage, addr: addr, label: pr.Label})
 			if j > 0 {
 				glyph, lst := link(s, g.shown[j-1], pr, addr)
-				p.put(x, 2*j-1, lst, glyph)
+				p.Put(x, 2*j-1, lst, glyph)
 			}
 		}
 	}
 }
 
-func drawPage(p pen, s *scene, pr *vmspace.Process, run vmspace.Run, addr uint64, x, y int) {
-	st := stateRole(run.State)
+func drawPage(p cell.Pen, s *scene, pr *vmspace.Process, run vmspace.Run, addr uint64, x, y int) {
+	st := cell.StateRole(run.State)
 	if s.marked(pr.Label, vmspace.Range{Start: addr, End: addr + s.snap.PageSize}) {
-		st |= flagMark
+		st |= cell.Marked
 	}
 	if s.cursor == addr {
 		if pr.Label == s.current {
-			st |= flagCursor
+			st |= cell.AtCursor
 		} else {
-			st |= flagUnderline
+			st |= cell.Underline
 		}
 	}
-	p.put(x, y, st, stateGlyph[run.State].glyph)
+	p.Put(x, y, st, cell.StateGlyph[run.State].Glyph)
 }
 
 // kinship says what is known about two processes' pages at one address.
@@ -212,14 +213,14 @@ func hasFrame(r vmspace.Run) bool {
 }
 
 // link is how kin looks between two cells.
-func link(s *scene, a, b *vmspace.Process, addr uint64) (string, Style) {
+func link(s *scene, a, b *vmspace.Process, addr uint64) (string, cell.Style) {
 	switch kin(s, a, b, addr) {
 	case kinSame:
-		return "║", roleGood
+		return "║", cell.Good
 	case kinOther:
-		return "≠", roleBad
+		return "≠", cell.Bad
 	case kinSameLikely:
-		return "┊", roleGood
+		return "┊", cell.Good
 	}
-	return " ", roleText
+	return " ", cell.Plain
 }

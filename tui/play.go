@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"cowscope/actions/history"
+	"cowscope/tui/cell"
 
 	tea "charm.land/bubbletea/v2"
 )
@@ -169,13 +170,13 @@ func (m *App) captionHeight() int {
 	return captionLines
 }
 
-func drawCaption(p pen, pl *play) {
-	if p.r.empty() || pl == nil || pl.caption == "" {
+func drawCaption(p cell.Pen, pl *play) {
+	if p.R.Empty() || pl == nil || pl.caption == "" {
 		return
 	}
-	for y, l := range wrap(pl.caption, p.r.w-5) {
-		p.put(1, y, roleAccent|flagBold, "▌")
-		p.put(3, y, roleTitle|flagBold, l)
+	for y, l := range cell.Wrap(pl.caption, p.R.W-5) {
+		p.Put(1, y, cell.Accent|cell.Bold, "▌")
+		p.Put(3, y, cell.Title|cell.Bold, l)
 	}
 }
 

@@ -7,6 +7,8 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"cowscope/tui/cell"
+
 	tea "charm.land/bubbletea/v2"
 )
 
@@ -59,13 +61,13 @@ func (m *App) togglePresenter() tea.Cmd {
 	return nil
 }
 
-func drawPressed(p pen, k pressed) {
-	if p.r.empty() || k.key == "" {
+func drawPressed(p cell.Pen, k pressed) {
+	if p.R.Empty() || k.key == "" {
 		return
 	}
-	x := p.put(1, 0, roleKey|flagBold|flagReverse, " "+k.key+" ")
+	x := p.Put(1, 0, cell.KeyCap|cell.Bold|cell.Reverse, " "+k.key+" ")
 	if k.became != "" {
-		x = p.put(x, 0, roleDim, " → ")
-		p.cut(x, 0, p.r.w-x-1, roleTitle|flagBold, k.became)
+		x = p.Put(x, 0, cell.Dim, " → ")
+		p.Cut(x, 0, p.R.W-x-1, cell.Title|cell.Bold, k.became)
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"cowscope/actions"
 	"cowscope/actions/history"
 	"cowscope/actions/lesson"
+	"cowscope/tui/cell"
 	"cowscope/vmspace"
 
 	"github.com/charmbracelet/x/ansi"
@@ -30,7 +31,7 @@ func TestTopics(t *testing.T) {
 		}
 		told[topic.Name] = b.String()
 		for line := range strings.Lines(b.String()) {
-			if textWidth(strings.TrimSuffix(line, "\n")) > topicWidth+20 || strings.TrimRight(line, " \n") != strings.TrimSuffix(line, "\n") {
+			if cell.Width(strings.TrimSuffix(line, "\n")) > topicWidth+20 || strings.TrimRight(line, " \n") != strings.TrimSuffix(line, "\n") {
 				t.Errorf("%s: %q", topic.Name, line)
 			}
 		}
@@ -136,7 +137,7 @@ func TestReadmePicture(t *testing.T) {
 	if !clock {
 		t.Skip("needs x86-64 and Linux 6.13: the kernel of the picture lends its processes [vvar_vclock]")
 	}
-	got := d.m.canvas.svg(d.m.theme, "cowscope")
+	got := d.m.canvas.SVG(d.m.theme, "cowscope")
 	if *update {
 		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
 			t.Fatal(err)

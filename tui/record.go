@@ -82,8 +82,8 @@ func (m *App) refresh() {
 // header describes a recording of this screen.
 func (m *App) header(version int, size Size, title string) cast.Header {
 	h := cast.Header{Version: version, Width: size.W, Height: size.H, Title: title, Term: os.Getenv("TERM"), Shell: os.Getenv("SHELL"), Timestamp: time.Now().Unix()}
-	if p := m.theme.palette; !m.theme.plain {
-		h.Theme = &cast.Theme{Foreground: p.text, Background: p.ground, Palette: p.ansi}
+	if p := m.theme.Palette; !m.theme.Plain {
+		h.Theme = &cast.Theme{Foreground: p.Text, Background: p.Ground, Palette: p.ANSI}
 	}
 	return h
 }

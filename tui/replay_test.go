@@ -83,7 +83,7 @@ func TestLookingAround(t *testing.T) {
 	for i, h := range d.m.hits.hits {
 		if h.kind == hitPage && h.label == "p2" && h.addr == d.m.cursor {
 			r := d.m.hits.rects[i]
-			d.send(tea.MouseClickMsg{X: r.x, Y: r.y, Button: tea.MouseLeft})
+			d.send(tea.MouseClickMsg{X: r.X, Y: r.Y, Button: tea.MouseLeft})
 			break
 		}
 	}
@@ -113,7 +113,7 @@ func TestReplayRunsNothing(t *testing.T) {
 	for i, h := range d.m.hits.hits { // nor does the mouse
 		if h.kind == hitPage || h.kind == hitRow || h.kind == hitStep {
 			r := d.m.hits.rects[i]
-			d.send(tea.MouseClickMsg{X: r.x, Y: r.y, Button: tea.MouseLeft})
+			d.send(tea.MouseClickMsg{X: r.X, Y: r.Y, Button: tea.MouseLeft})
 		}
 	}
 	if d.m.busy != "" || len(d.m.lab.History()) != 21 {

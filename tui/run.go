@@ -12,6 +12,7 @@ import (
 	"cowscope/actions/lesson"
 	"cowscope/actions/saved"
 	"cowscope/tui/cast"
+	"cowscope/tui/cell"
 
 	tea "charm.land/bubbletea/v2"
 	"github.com/charmbracelet/colorprofile"
@@ -178,7 +179,7 @@ func needLinux(who string) error {
 
 // needScreen says in one line why no screen can be drawn here, for who.
 func needScreen(who string, o ScreenOptions) error {
-	if _, err := newTheme(orDefault(o.Theme), false, false); err != nil {
+	if _, err := cell.NewTheme(orDefault(o.Theme), false, false); err != nil {
 		return err
 	}
 	if !term.IsTerminal(os.Stdin.Fd()) || !term.IsTerminal(os.Stdout.Fd()) {
@@ -196,7 +197,7 @@ func needScreen(who string, o ScreenOptions) error {
 
 func orDefault(theme string) string {
 	if theme == "" {
-		return palettes[0].name
+		return cell.Palettes[0].Name
 	}
 	return theme
 }

@@ -12,6 +12,7 @@ import (
 	"cowscope/actions"
 	"cowscope/actions/saved"
 	"cowscope/tui/cast"
+	"cowscope/tui/cell"
 	"cowscope/vmspace/printable"
 )
 
@@ -47,7 +48,7 @@ func RunDemo(d *Demo, o DemoOptions) error {
 		}
 	}
 	if o.Theme != "" || unseen {
-		if _, err := newTheme(orDefault(o.Theme), false, false); err != nil {
+		if _, err := cell.NewTheme(orDefault(o.Theme), false, false); err != nil {
 			return err
 		}
 	}

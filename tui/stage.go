@@ -165,8 +165,8 @@ func sameCursor(a, b *tea.Cursor) bool {
 // enter is what comes before the first frame.
 func (s *stage) enter(v tea.View) string {
 	out := ansi.SetModeAltScreenSaveCursor + ansi.ResetModeTextCursorEnable + ansi.SetWindowTitle(v.WindowTitle)
-	if p := s.m.theme.palette; v.BackgroundColor != nil {
-		out += ansi.SetForegroundColor(p.text) + ansi.SetBackgroundColor(p.ground)
+	if p := s.m.theme.Palette; v.BackgroundColor != nil {
+		out += ansi.SetForegroundColor(p.Text) + ansi.SetBackgroundColor(p.Ground)
 	}
 	return out
 }

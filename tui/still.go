@@ -7,7 +7,6 @@ package tui
 import (
 	"errors"
 	"fmt"
-	"html"
 	"io"
 	"io/fs"
 	"path/filepath"
@@ -15,6 +14,7 @@ import (
 	"strings"
 
 	"cowscope/actions/output"
+	"cowscope/tui/cell"
 	"cowscope/vmspace/printable"
 
 	tea "charm.land/bubbletea/v2"
@@ -23,16 +23,16 @@ import (
 // still is a kind of picture.
 type still struct {
 	ending string // of the file's name
-	draw   func(*canvas, *theme) string
+	draw   func(*cell.Canvas, *cell.Theme) string
 	begins *regexp.Regexp // such a picture
 }
 
 var stills = []still{
-	{".svg", func(c *canvas, t *theme) string { return c.svg(t, "cowscope") },
+	{".svg", func(c *cell.Canvas, t *cell.Theme) string { return c.SVG(t, "cowscope") },
 		regexp.MustCompile(`^<svg xmlns="http://www\.w3\.org/2000/svg" viewBox="[0-9 ]+" [^\n]*>\n<title>cowscope</title>\n`)},
-	{".ansi", func(c *canvas, t *theme) string { return c.render(t) + "\n" },
+	{".ansi", func(c *cell.Canvas, t *cell.Theme) string { return c.Render(t) + "\n" },
 		regexp.MustCompile(`^(\x1b\[[0-9;]*m)* (\x1b\[[0-9;]*m)*cowscope[^\n]* (\x1b\[[0-9;]*m)*step [0-9]+/[0-9]+`)},
-	{".txt", (*canvas).plain,
+	{".txt", (*cell.Canvas).PlainText,
 		regexp.MustCompile(`^ cowscope [^\n]* step [0-9]+/[0-9]+  `)},
 }
 
@@ -113,88 +113,4 @@ func (m *App) takeStill() tea.Cmd {
 		}
 		return stillMsg{err: errors.New("there are too many in this directory")}
 	}
-}
-
-// plain is the text of the canvas, without colour.
-func (c *canvas) plain(t *theme) string {
-	var b strings.Builder
-	for y := range c.h {
-		var line strings.Builder
-		for _, ce := range c.cells[y*c.w:][:c.w] {
-			line.WriteString(t.glyph(ce.text))
-		}
-		b.WriteString(strings.TrimRight(line.String(), " ") + "\n")
-	}
-	return b.String()
-}
-
-const (
-	cellW = 9  // width of a cell in SVG units
-	cellH = 19 // height
-)
-
-// svg writes the canvas as a picture.
-func (c *canvas) svg(t *theme, title string) string {
-	var b strings.Builder
-	w, h := c.w*cellW+2*cellH, c.h*cellH+2*cellH
-	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" font-family="'JetBrains Mono','DejaVu Sans Mono',Menlo,Consolas,monospace" font-size="15">`+"\n", w, h)
-	fmt.Fprintf(&b, "<title>%s</title>\n", html.EscapeString(title))
-	fmt.Fprintf(&b, `<rect width="%d" height="%d" rx="10" fill="%s"/>`+"\n", w, h, t.palette.ground)
-	for y := range c.h {
-		line := c.cells[y*c.w:][:c.w]
-		for x := 0; x < c.w; {
-			n := x + 1
-			for n < c.w && line[n].style == line[x].style {
-				n++
-			}
-			c.svgRun(&b, t, line[x:n], x, y)
-			x = n
-		}
-	}
-	b.WriteString("</svg>\n")
-	return b.String()
-}
-
-// svgRun writes cells of one style: their background, then their text stretched to the cells' width.
-func (c *canvas) svgRun(b *strings.Builder, t *theme, run []cell, x, y int) {
-	st := run[0].style
-	px, py := cellH+x*cellW, cellH+y*cellH
-	fg, bg := t.picture(st)
-	if bg != "" {
-		fmt.Fprintf(b, `<rect x="%d" y="%d" width="%d" height="%d" fill="%s"/>`+"\n", px, py, len(run)*cellW, cellH, bg)
-	}
-	var text strings.Builder
-	for _, ce := range run {
-		text.WriteString(t.glyph(ce.text))
-	}
-	trimmed := strings.TrimLeft(text.String(), " ")
-	lead := len(text.String()) - len(trimmed)
-	trimmed = strings.TrimRight(trimmed, " ")
-	if trimmed == "" {
-		return
-	}
-	weight := ""
-	if st&flagBold != 0 || st&0xff == roleTitle || st&0xff == roleKey {
-		weight = ` font-weight="bold"`
-	}
-	fmt.Fprintf(b, `<text xml:space="preserve" x="%d" y="%d" fill="%s"%s textLength="%d">%s</text>`+"\n",
-		px+lead*cellW, py+14, fg, weight, textWidth(trimmed)*cellW, html.EscapeString(trimmed))
-}
-
-// picture is the foreground and background of a style as colours.
-func (t *theme) picture(s Style) (fg, bg string) {
-	if fg = t.colour(s & 0xff); fg == "" {
-		fg = t.palette.text
-	}
-	switch {
-	case s&flagReverse != 0:
-		return t.palette.ground, fg
-	case s&flagCursor != 0:
-		return fg, t.palette.cursor
-	case s&flagMark != 0:
-		return fg, t.palette.mark
-	case s&flagRow != 0:
-		return fg, t.palette.row
-	}
-	return fg, ""
 }

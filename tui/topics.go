@@ -8,6 +8,7 @@ import (
 
 	"cowscope/actions"
 	"cowscope/actions/lesson"
+	"cowscope/tui/cell"
 	"cowscope/vmspace"
 )
 
@@ -45,19 +46,19 @@ type entry struct{ name, text string }
 func section(w io.Writer, heading string, entries []entry) {
 	column := 0
 	for _, e := range entries {
-		if n := textWidth(e.name); n <= 20 {
+		if n := cell.Width(e.name); n <= 20 {
 			column = max(column, n)
 		}
 	}
 	fmt.Fprintf(w, "%s\n\n", heading)
 	for _, e := range entries {
 		name := e.name
-		if textWidth(name) > column {
+		if cell.Width(name) > column {
 			fmt.Fprintf(w, "  %s\n", name)
 			name = ""
 		}
-		for _, line := range wrap(e.text, topicWidth-column-4) {
-			fmt.Fprintf(w, "  %s%s  %s\n", name, strings.Repeat(" ", column-textWidth(name)), line)
+		for _, line := range cell.Wrap(e.text, topicWidth-column-4) {
+			fmt.Fprintf(w, "  %s%s  %s\n", name, strings.Repeat(" ", column-cell.Width(name)), line)
 			name = ""
 		}
 	}
@@ -83,7 +84,7 @@ func writeKeys(w io.Writer) error {
 func writeStates(w io.Writer) error {
 	var all []entry
 	for i, s := range vmspace.States {
-		all = append(all, entry{fmt.Sprintf("%s %s %s", stateGlyph[i].glyph, stateGlyph[i].letter, s.Name), s.Sentence + " (" + s.Evidence + ")"})
+		all = append(all, entry{fmt.Sprintf("%s %s %s", cell.StateGlyph[i].Glyph, cell.StateGlyph[i].Letter, s.Name), s.Sentence + " (" + s.Evidence + ")"})
 	}
 	section(w, "The glyph of a page, its letter in ASCII, the state, and what proves it:", all)
 	return nil

@@ -1,19 +1,21 @@
-package tui
+package prose
 
 import (
 	"strings"
 	"testing"
 
+	"cowscope/tui/cell"
+
 	"pgregory.net/rapid"
 )
 
 // shownLines are lines as the screen has them.
-func shownLines(lines []textLine) []string {
+func shownLines(lines []Line) []string {
 	var out []string
 	for _, l := range lines {
 		s := ""
 		for _, sp := range l {
-			s += sp.text
+			s += sp.Text
 		}
 		out = append(out, s)
 	}
@@ -49,7 +51,7 @@ func TestCodeLines(t *testing.T) {
 			t.Errorf("%s:\n%s\nwant\n%s", c.name, got, c.want)
 		}
 	}
-	if l := codeLines("one two three", 12)[1]; l[1].style != roleDim || l[2].style != roleAccent {
+	if l := codeLines("one two three", 12)[1]; l[1].Style != cell.Dim || l[2].Style != cell.Accent {
 		t.Errorf("the mark's style is %v", l)
 	}
 	if got := codeLines("\n\n", 20); got != nil {
@@ -75,7 +77,7 @@ func TestFoldLosesNothing(t *testing.T) {
 			if i > 0 {
 				room -= lead
 			}
-			if n := textWidth(strings.TrimRight(p, " ")); n > room {
+			if n := cell.Width(strings.TrimRight(p, " ")); n > room {
 				t.Fatalf("%q has %d columns, and there are %d", p, n, room)
 			}
 			if i > 0 && (p == "" || p[0] == ' ') {
@@ -83,8 +85,8 @@ func TestFoldLosesNothing(t *testing.T) {
 			}
 		}
 		for _, l := range shownLines(codeLines(line, w)) {
-			if textWidth(l) > w {
-				t.Fatalf("%q has %d columns, and there are %d", l, textWidth(l), w)
+			if cell.Width(l) > w {
+				t.Fatalf("%q has %d columns, and there are %d", l, cell.Width(l), w)
 			}
 		}
 	})

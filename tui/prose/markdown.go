@@ -3,7 +3,8 @@
 // Rules: only the text of a document is drawn, with the styles of its marks; tags of HTML and addresses of pictures are not. The blocks
 // are those that package lesson counted, so that its limits bound the work here.
 
-package tui
+// Package prose draws Markdown in cells, as lessons need it.
+package prose
 
 import (
 	"regexp"
@@ -14,6 +15,7 @@ import (
 	"unicode/utf8"
 
 	"cowscope/actions/lesson"
+	"cowscope/tui/cell"
 
 	"github.com/yuin/goldmark"
 	"github.com/yuin/goldmark/ast"
@@ -25,21 +27,22 @@ import (
 
 // span is a stretch of text in one style, and textLine a line of them.
 type (
-	span struct {
-		text  string
-		style Style
+	Span struct {
+		Text  string
+		Style cell.Style
 	}
-	textLine []span
+	Line []Span
 )
 
-func plainLine(st Style, text string) textLine { return textLine{{text, st}} }
+// Plain is a line of one style.
+func Plain(st cell.Style, text string) Line { return Line{{text, st}} }
 
-// markdown lays text out in lines of at most w columns.
-func markdown(text string, w int) []textLine {
+// Markdown lays text out in lines of at most w columns.
+func Markdown(text string, w int) []Line {
 	if w <= 0 {
 		return nil
 	}
-	var out []textLine
+	var out []Line
 	for _, p := range lesson.Parts(text) {
 		lay := prose
 		if p.Code {
@@ -51,7 +54,7 @@ func markdown(text string, w int) []textLine {
 }
 
 // paragraphs appends lines, with a blank one between what is there and what comes.
-func paragraphs(out, lines []textLine) []textLine {
+func paragraphs(out, lines []Line) []Line {
 	if len(out) > 0 && len(lines) > 0 {
 		out = append(out, nil)
 	}
@@ -61,9 +64,9 @@ func paragraphs(out, lines []textLine) []textLine {
 var markdownParser = goldmark.New(goldmark.WithExtensions(extension.Table, extension.Strikethrough, extension.Linkify, extension.TaskList, extension.DefinitionList)).Parser()
 
 // prose lays out what is no fenced code.
-func prose(s string, w int) []textLine {
+func prose(s string, w int) []Line {
 	d := document{[]byte(s)}
-	return d.blocks(markdownParser.Parse(text.NewReader(d.source)), roleText, w)
+	return d.blocks(markdownParser.Parse(text.NewReader(d.source)), cell.Plain, w)
 }
 
 var htmlTag = regexp.MustCompile(`(?s)<!--.*?-->|<[^>]*>`)
@@ -73,15 +76,15 @@ type document struct{ source []byte }
 
 // blocks lays out the blocks that a node holds. Items of a list that has no blank lines follow one another without one, and so does the
 // list in an item.
-func (d document) blocks(n ast.Node, st Style, w int) []textLine {
-	var out []textLine
+func (d document) blocks(n ast.Node, st cell.Style, w int) []Line {
+	var out []Line
 	list, _ := n.(*ast.List)
 	number := 1
 	if list != nil && list.IsOrdered() {
 		number = list.Start
 	}
 	for c := n.FirstChild(); c != nil; c = c.NextSibling() {
-		var lines []textLine
+		var lines []Line
 		if list == nil {
 			lines = d.block(c, st, w)
 		} else {
@@ -90,7 +93,7 @@ func (d document) blocks(n ast.Node, st Style, w int) []textLine {
 				mark = strconv.Itoa(number) + ". "
 				number++
 			}
-			lines = hung(mark, strings.Repeat(" ", textWidth(mark)), st, func(w int) []textLine { return d.blocks(c, st, w) }, w)
+			lines = hung(mark, strings.Repeat(" ", cell.Width(mark)), st, func(w int) []Line { return d.blocks(c, st, w) }, w)
 		}
 		if tight(n) || n.Kind() == ast.KindListItem && c.Kind() == ast.KindList {
 			out = append(out, lines...)
@@ -113,14 +116,14 @@ func tight(n ast.Node) bool {
 }
 
 // hung lays lines out behind a mark on the first and as much room on the others, where there is room.
-func hung(mark, rest string, st Style, lay func(w int) []textLine, w int) []textLine {
-	room := textWidth(mark)
+func hung(mark, rest string, st cell.Style, lay func(w int) []Line, w int) []Line {
+	room := cell.Width(mark)
 	if room*2 > w {
 		return lay(w)
 	}
 	lines := lay(w - room)
 	if len(lines) == 0 {
-		lines = []textLine{nil}
+		lines = []Line{nil}
 	}
 	for i, l := range lines {
 		before := rest
@@ -128,30 +131,30 @@ func hung(mark, rest string, st Style, lay func(w int) []textLine, w int) []text
 			before = mark
 		}
 		if l != nil || strings.TrimSpace(before) != "" {
-			lines[i] = append(textLine{{before, st}}, l...)
+			lines[i] = append(Line{{before, st}}, l...)
 		}
 	}
 	return lines
 }
 
-func (d document) block(n ast.Node, st Style, w int) []textLine {
+func (d document) block(n ast.Node, st cell.Style, w int) []Line {
 	switch n := n.(type) {
 	case *ast.Heading:
-		return flow(d.inline(n, roleTitle|flagBold), w)
+		return flow(d.inline(n, cell.Title|cell.Bold), w)
 	case *ast.Blockquote:
-		return hung("│ ", "│ ", roleDim, func(w int) []textLine { return d.blocks(n, roleDim, w) }, w)
+		return hung("│ ", "│ ", cell.Dim, func(w int) []Line { return d.blocks(n, cell.Dim, w) }, w)
 	case *ast.CodeBlock, *ast.FencedCodeBlock:
 		return codeLines(string(n.Lines().Value(d.source)), w)
 	case *ast.HTMLBlock:
-		return flow([]span{{htmlTag.ReplaceAllString(string(n.Lines().Value(d.source)), " "), st}}, w)
+		return flow([]Span{{htmlTag.ReplaceAllString(string(n.Lines().Value(d.source)), " "), st}}, w)
 	case *ast.ThematicBreak:
-		return []textLine{plainLine(roleDim, strings.Repeat("─", w))}
+		return []Line{Plain(cell.Dim, strings.Repeat("─", w))}
 	case *extast.Table:
 		return d.table(n, st, w)
 	case *extast.DefinitionTerm:
-		return flow(d.inline(n, st|flagBold), w)
+		return flow(d.inline(n, st|cell.Bold), w)
 	case *extast.DefinitionDescription:
-		return hung("  ", "  ", st, func(w int) []textLine { return d.blocks(n, st, w) }, w)
+		return hung("  ", "  ", st, func(w int) []Line { return d.blocks(n, st, w) }, w)
 	}
 	if c := n.FirstChild(); c == nil || c.Type() == ast.TypeInline {
 		return flow(d.inline(n, st), w)
@@ -160,8 +163,8 @@ func (d document) block(n ast.Node, st Style, w int) []textLine {
 }
 
 // inline is the text of a block with its styles. A line of the source that ends goes on behind a blank; "\n" is a break that is meant.
-func (d document) inline(n ast.Node, st Style) []span {
-	var out []span
+func (d document) inline(n ast.Node, st cell.Style) []Span {
+	var out []Span
 	for c := n.FirstChild(); c != nil; c = c.NextSibling() {
 		switch c := c.(type) {
 		case *ast.Text:
@@ -169,28 +172,28 @@ func (d document) inline(n ast.Node, st Style) []span {
 			if !c.IsRaw() {
 				s = util.UnescapePunctuations(util.ResolveEntityNames(util.ResolveNumericReferences(s)))
 			}
-			out = append(out, span{string(s), st})
+			out = append(out, Span{string(s), st})
 			if c.HardLineBreak() {
-				out = append(out, span{"\n", st})
+				out = append(out, Span{"\n", st})
 			} else if c.SoftLineBreak() {
-				out = append(out, span{" ", st})
+				out = append(out, Span{" ", st})
 			}
 		case *ast.String:
-			out = append(out, span{string(c.Value), st})
+			out = append(out, Span{string(c.Value), st})
 		case *ast.CodeSpan:
-			out = append(out, d.inline(c, st&^0xff|roleAccent)...)
+			out = append(out, d.inline(c, st&^0xff|cell.Accent)...)
 		case *ast.Emphasis:
-			mark := flagUnderline
+			mark := cell.Underline
 			if c.Level == 2 {
-				mark = flagBold
+				mark = cell.Bold
 			}
 			out = append(out, d.inline(c, st|mark)...)
 		case *ast.AutoLink:
-			out = append(out, span{string(c.Label(d.source)), st | flagUnderline})
+			out = append(out, Span{string(c.Label(d.source)), st | cell.Underline})
 		case *ast.Link:
-			out = append(append(out, d.inline(c, st|flagUnderline)...), span{" " + string(c.Destination), st})
+			out = append(append(out, d.inline(c, st|cell.Underline)...), Span{" " + string(c.Destination), st})
 		case *extast.TaskCheckBox:
-			out = append(out, span{map[bool]string{false: "[ ] ", true: "[x] "}[c.IsChecked], st})
+			out = append(out, Span{map[bool]string{false: "[ ] ", true: "[x] "}[c.IsChecked], st})
 		case *ast.RawHTML:
 		default:
 			out = append(out, d.inline(c, st)...)
@@ -201,16 +204,16 @@ func (d document) inline(n ast.Node, st Style) []span {
 
 // word is what stands on one line: text without a blank, or a wide character with the marks that belong to it.
 type word struct {
-	spans  textLine
+	spans  Line
 	width  int
 	behind bool // a blank stands before it where it does not begin a line
 	ends   bool // the line ends before it
 }
 
 // flow breaks text into lines of at most w columns: at blanks, and beside wide characters, but not before a mark that ends something.
-func flow(spans []span, w int) []textLine {
-	var out []textLine
-	var line textLine
+func flow(spans []Span, w int) []Line {
+	var out []Line
+	var line Line
 	used := 0
 	for _, x := range wordsOf(spans, w) {
 		gap := 0
@@ -221,7 +224,7 @@ func flow(spans []span, w int) []textLine {
 			out, line, used, gap = append(out, line), nil, 0, 0
 		}
 		if gap > 0 {
-			line = line.and(span{" ", x.spans[0].style &^ (flagUnderline | flagBold)})
+			line = line.and(Span{" ", x.spans[0].Style &^ (cell.Underline | cell.Bold)})
 		}
 		for _, s := range x.spans {
 			line = line.and(s)
@@ -235,28 +238,28 @@ func flow(spans []span, w int) []textLine {
 }
 
 // and appends text to a line.
-func (l textLine) and(s span) textLine {
-	if n := len(l); n > 0 && l[n-1].style == s.style {
-		l[n-1].text += s.text
+func (l Line) and(s Span) Line {
+	if n := len(l); n > 0 && l[n-1].Style == s.Style {
+		l[n-1].Text += s.Text
 		return l
 	}
 	return append(l, s)
 }
 
 // wordsOf divides text. What is wider than w is divided too.
-func wordsOf(spans []span, w int) []word {
+func wordsOf(spans []Span, w int) []word {
 	var out []word
 	begin, behind, ends := true, false, false // of the next word
 	var last rune
 	wide := false // last is
 	for _, s := range spans {
-		for rest := s.text; rest != ""; {
+		for rest := s.Text; rest != ""; {
 			r, n := utf8.DecodeRuneInString(rest)
 			if unicode.IsSpace(r) {
 				begin, behind, ends, rest = true, r != '\n', ends || r == '\n', rest[n:]
 				continue
 			}
-			glyph, width, after := nextGlyph(rest)
+			glyph, width, after := cell.NextGlyph(rest)
 			rest = after
 			if !begin {
 				begin = (wide || width > 1) && !strings.ContainsRune(closing, r) && !strings.ContainsRune(opening, last) || out[len(out)-1].width+width > w
@@ -266,7 +269,7 @@ func wordsOf(spans []span, w int) []word {
 				begin, behind, ends = false, false, false
 			}
 			x := &out[len(out)-1]
-			x.spans, x.width = x.spans.and(span{glyph, s.style}), x.width+width
+			x.spans, x.width = x.spans.and(Span{glyph, s.Style}), x.width+width
 			last, wide = r, width > 1
 		}
 	}
@@ -280,15 +283,15 @@ const (
 )
 
 // table lays out a table: a line of titles, a rule, the rows. Where it is too wide its widest columns become narrower.
-func (d document) table(n *extast.Table, st Style, w int) []textLine {
-	var rows [][][]span
+func (d document) table(n *extast.Table, st cell.Style, w int) []Line {
+	var rows [][][]Span
 	var widths []int
 	for row := n.FirstChild(); row != nil; row = row.NextSibling() {
 		cellStyle := st
 		if row.Kind() == extast.KindTableHeader {
-			cellStyle |= flagBold
+			cellStyle |= cell.Bold
 		}
-		var cells [][]span
+		var cells [][]Span
 		for c := row.FirstChild(); c != nil; c = c.NextSibling() {
 			text := d.inline(c, cellStyle)
 			width := 1
@@ -303,9 +306,9 @@ func (d document) table(n *extast.Table, st Style, w int) []textLine {
 		rows = append(rows, cells)
 	}
 	const between = " │ "
-	room := w - (len(widths)-1)*textWidth(between)
+	room := w - (len(widths)-1)*cell.Width(between)
 	if room < len(widths) { // no room for columns: the cells follow one another
-		var out []textLine
+		var out []Line
 		for _, cells := range rows {
 			for _, c := range cells {
 				out = append(out, flow(c, w)...)
@@ -316,20 +319,20 @@ func (d document) table(n *extast.Table, st Style, w int) []textLine {
 	for total(widths) > room {
 		widths[slices.Index(widths, slices.Max(widths))]--
 	}
-	var out []textLine
+	var out []Line
 	for i, cells := range rows {
-		laid, height := make([][]textLine, len(widths)), 1
+		laid, height := make([][]Line, len(widths)), 1
 		for k, c := range cells {
 			laid[k] = flow(c, widths[k])
 			height = max(height, len(laid[k]))
 		}
 		for y := range height {
-			var line textLine
+			var line Line
 			for k, width := range widths {
 				if k > 0 {
-					line = line.and(span{between, roleDim})
+					line = line.and(Span{between, cell.Dim})
 				}
-				var part textLine
+				var part Line
 				if y < len(laid[k]) {
 					part = laid[k][y]
 				}
@@ -337,7 +340,7 @@ func (d document) table(n *extast.Table, st Style, w int) []textLine {
 					line = line.and(s)
 				}
 				if k < len(widths)-1 {
-					line = line.and(span{strings.Repeat(" ", width-part.width()), st})
+					line = line.and(Span{strings.Repeat(" ", width-part.width()), st})
 				}
 			}
 			out = append(out, line)
@@ -347,7 +350,7 @@ func (d document) table(n *extast.Table, st Style, w int) []textLine {
 			for k, width := range widths {
 				rule[k] = strings.Repeat("─", width)
 			}
-			out = append(out, plainLine(roleDim, strings.Join(rule, "─┼─")))
+			out = append(out, Plain(cell.Dim, strings.Join(rule, "─┼─")))
 		}
 	}
 	return out
@@ -360,17 +363,17 @@ func total(ns []int) (n int) {
 	return n
 }
 
-func (l textLine) width() (n int) {
+func (l Line) width() (n int) {
 	for _, s := range l {
-		n += textWidth(s.text)
+		n += cell.Width(s.Text)
 	}
 	return n
 }
 
-// line writes a line of spans from column x and returns the column after it.
-func (p pen) line(x, y int, l textLine) int {
+// Put writes the line from column x and returns the column after it.
+func (l Line) Put(p cell.Pen, x, y int) int {
 	for _, s := range l {
-		x = p.put(x, y, s.style, s.text)
+		x = p.Put(x, y, s.Style, s.Text)
 	}
 	return x
 }

@@ -3,7 +3,7 @@
 // Rules: whatever is drawn outside a pen's rectangle is cut off, so a pane cannot garble its neighbour; no control character
 // ever reaches a cell, so hostile names are shown and never obeyed; a style change costs one escape sequence a run, not a cell.
 
-package tui
+package cell
 
 import (
 	"strings"
@@ -15,71 +15,78 @@ import (
 	"github.com/charmbracelet/x/ansi"
 )
 
-// cell is one column of one line. A wide character leaves a cell with an empty text after it.
-type cell struct {
-	text  string
-	style Style
+// Cell is one column of one line. A wide character leaves a cell with an empty text after it.
+type Cell struct {
+	Text  string
+	Style Style
 }
 
-// canvas is a w by h grid of cells.
-type canvas struct {
-	w, h  int
-	cells []cell
+// Canvas is a w by h grid of cells.
+type Canvas struct {
+	W, H  int
+	Cells []Cell
 }
 
-// newCanvas gives a blank canvas; sizes below zero count as zero.
-func newCanvas(w, h int) *canvas {
-	c := &canvas{w: max(w, 0), h: max(h, 0)}
-	c.cells = make([]cell, c.w*c.h)
-	c.clear()
+// NewCanvas gives a blank canvas; sizes below zero count as zero.
+func NewCanvas(w, h int) *Canvas {
+	c := &Canvas{W: max(w, 0), H: max(h, 0)}
+	c.Cells = make([]Cell, c.W*c.H)
+	c.Clear()
 	return c
 }
 
-func (c *canvas) clear() {
-	for i := range c.cells {
-		c.cells[i] = cell{" ", 0}
+// Clear makes every cell blank.
+func (c *Canvas) Clear() {
+	for i := range c.Cells {
+		c.Cells[i] = Cell{" ", 0}
 	}
 }
 
-// rect is a rectangle of cells.
-type rect struct{ x, y, w, h int }
+// Rect is a rectangle of cells.
+type Rect struct{ X, Y, W, H int }
 
-func (r rect) empty() bool            { return r.w <= 0 || r.h <= 0 }
-func (r rect) contains(x, y int) bool { return x >= r.x && x < r.x+r.w && y >= r.y && y < r.y+r.h }
+// At is a rectangle of w by h cells, its upper left corner in column x of line y.
+func At(x, y, w, h int) Rect { return Rect{x, y, w, h} }
 
-// pen draws within one rectangle of a canvas, in coordinates of that rectangle.
-type pen struct {
-	c *canvas
-	r rect
+// Empty says whether r holds no cell.
+func (r Rect) Empty() bool { return r.W <= 0 || r.H <= 0 }
+
+// Contains says whether the cell at x, y lies in r.
+func (r Rect) Contains(x, y int) bool { return x >= r.X && x < r.X+r.W && y >= r.Y && y < r.Y+r.H }
+
+// Pen draws within one rectangle of a canvas, in coordinates of that rectangle.
+type Pen struct {
+	c *Canvas
+	R Rect
 }
 
-// pen gives a pen for the part of r that lies on the canvas.
-func (c *canvas) pen(r rect) pen {
-	x0, y0 := max(r.x, 0), max(r.y, 0)
-	x1, y1 := min(r.x+r.w, c.w), min(r.y+r.h, c.h)
-	return pen{c, rect{x0, y0, max(x1-x0, 0), max(y1-y0, 0)}}
+// Pen gives a pen for the part of r that lies on the canvas.
+func (c *Canvas) Pen(r Rect) Pen {
+	x0, y0 := max(r.X, 0), max(r.Y, 0)
+	x1, y1 := min(r.X+r.W, c.W), min(r.Y+r.H, c.H)
+	return Pen{c, Rect{x0, y0, max(x1-x0, 0), max(y1-y0, 0)}}
 }
 
-// sub is a pen for a rectangle inside p's.
-func (p pen) sub(r rect) pen {
-	x0, y0 := max(r.x, 0), max(r.y, 0)
-	x1, y1 := min(r.x+r.w, p.r.w), min(r.y+r.h, p.r.h)
-	return pen{p.c, rect{p.r.x + x0, p.r.y + y0, max(x1-x0, 0), max(y1-y0, 0)}}
+// Sub is a pen for a rectangle inside p's.
+func (p Pen) Sub(r Rect) Pen {
+	x0, y0 := max(r.X, 0), max(r.Y, 0)
+	x1, y1 := min(r.X+r.W, p.R.W), min(r.Y+r.H, p.R.H)
+	return Pen{p.c, Rect{p.R.X + x0, p.R.Y + y0, max(x1-x0, 0), max(y1-y0, 0)}}
 }
 
-// put writes s from column x of line y and returns the column after it.
-func (p pen) put(x, y int, st Style, s string) int {
-	if y < 0 || y >= p.r.h {
-		return x + textWidth(s)
+// Put writes s from column x of line y and returns the column after it.
+func (p Pen) Put(x, y int, st Style, s string) int {
+	if y < 0 || y >= p.R.H {
+		return x + Width(s)
 	}
-	line := p.c.cells[(p.r.y+y)*p.c.w+p.r.x:][:p.r.w]
+	line := p.c.Cells[(p.R.Y+y)*p.c.W+p.R.X:][:p.R.W]
 	for len(s) > 0 {
-		g, w, rest := nextGlyph(s)
+		g, w, rest := NextGlyph(s)
 		s = rest
 		if x >= 0 && x+w <= len(line) {
-			line[x] = cell{g, st}
+			line[x] = Cell{g, st}
 			if w == 2 {
-				line[x+1] = cell{"", st}
+				line[x+1] = Cell{"", st}
 			}
 		}
 		x += w
@@ -87,58 +94,58 @@ func (p pen) put(x, y int, st Style, s string) int {
 	return x
 }
 
-// right writes s so that it ends at column x (exclusive).
-func (p pen) right(x, y int, st Style, s string) { p.put(x-textWidth(s), y, st, s) }
+// Right writes s so that it ends at column x (exclusive).
+func (p Pen) Right(x, y int, st Style, s string) { p.Put(x-Width(s), y, st, s) }
 
-// cut writes s within w columns, with an ellipsis where it is too long, and returns the column after it.
-func (p pen) cut(x, y, w int, st Style, s string) int {
+// Cut writes s within w columns, with an ellipsis where it is too long, and returns the column after it.
+func (p Pen) Cut(x, y, w int, st Style, s string) int {
 	if w <= 0 {
 		return x
 	}
-	return p.put(x, y, st, clip(s, w))
+	return p.Put(x, y, st, Clip(s, w))
 }
 
-// fill gives every cell of p the text " " in style st.
-func (p pen) fill(st Style) {
-	for y := range p.r.h {
-		line := p.c.cells[(p.r.y+y)*p.c.w+p.r.x:][:p.r.w]
+// Fill gives every cell of p the text " " in style st.
+func (p Pen) Fill(st Style) {
+	for y := range p.R.H {
+		line := p.c.Cells[(p.R.Y+y)*p.c.W+p.R.X:][:p.R.W]
 		for x := range line {
-			line[x] = cell{" ", st}
+			line[x] = Cell{" ", st}
 		}
 	}
 }
 
-// restyle adds flags to n cells of line y from column x, keeping their text and colour.
-func (p pen) restyle(x, y, n int, flags Style) {
-	if y < 0 || y >= p.r.h {
+// Restyle adds flags to n cells of line y from column x, keeping their text and colour.
+func (p Pen) Restyle(x, y, n int, flags Style) {
+	if y < 0 || y >= p.R.H {
 		return
 	}
-	line := p.c.cells[(p.r.y+y)*p.c.w+p.r.x:][:p.r.w]
+	line := p.c.Cells[(p.R.Y+y)*p.c.W+p.R.X:][:p.R.W]
 	for i := max(x, 0); i < min(x+n, len(line)); i++ {
-		line[i].style |= flags
+		line[i].Style |= flags
 	}
 }
 
-// render writes the canvas as h lines of w cells, with the SGR prefixes of the styles.
-func (c *canvas) render(t *theme) string {
+// Render writes the canvas as h lines of w cells, with the SGR prefixes of the styles.
+func (c *Canvas) Render(t *Theme) string {
 	var b strings.Builder
-	b.Grow(c.w*c.h*2 + 1024)
-	for y := range c.h {
+	b.Grow(c.W*c.H*2 + 1024)
+	for y := range c.H {
 		if y > 0 {
 			b.WriteByte('\n')
 		}
 		last := Style(0)
-		for _, ce := range c.cells[y*c.w:][:c.w] {
-			if ce.style != last {
+		for _, ce := range c.Cells[y*c.W:][:c.W] {
+			if ce.Style != last {
 				if last != 0 {
 					b.WriteString("\x1b[m")
 				}
-				if ce.style != 0 {
-					b.WriteString(t.sgr(ce.style))
+				if ce.Style != 0 {
+					b.WriteString(t.sgr(ce.Style))
 				}
-				last = ce.style
+				last = ce.Style
 			}
-			b.WriteString(t.glyph(ce.text))
+			b.WriteString(t.Glyph(ce.Text))
 		}
 		if last != 0 {
 			b.WriteString("\x1b[m")
@@ -160,9 +167,9 @@ func joins(s string) bool {
 	return unicode.In(r, unicode.M, joiners) || ansi.StringWidth("a"+s) != 1+ansi.StringWidth(s)
 }
 
-// nextGlyph takes one printable character off s. Control and other unprintable characters come back as visible escapes, one
+// NextGlyph takes one printable character off s. Control and other unprintable characters come back as visible escapes, one
 // letter at a time, and so does what would join with its neighbour, so that a cell is always one or two columns.
-func nextGlyph(s string) (glyph string, width int, rest string) {
+func NextGlyph(s string) (glyph string, width int, rest string) {
 	if b := s[0]; b >= ' ' && b < 0x7f {
 		return s[:1], 1, s[1:]
 	}
@@ -187,23 +194,23 @@ func escapeFirst(s string, n int) (string, int, string) {
 }
 
 // textWidth is the number of columns that put uses for s.
-func textWidth(s string) int {
+func Width(s string) int {
 	w := 0
 	for len(s) > 0 {
-		_, n, rest := nextGlyph(s)
+		_, n, rest := NextGlyph(s)
 		w, s = w+n, rest
 	}
 	return w
 }
 
-// clip shortens s to at most w columns, ending in an ellipsis where something was left out.
-func clip(s string, w int) string {
-	if len(s) <= w && isPlain(s) || textWidth(s) <= w {
+// Clip shortens s to at most w columns, ending in an ellipsis where something was left out.
+func Clip(s string, w int) string {
+	if len(s) <= w && isPlain(s) || Width(s) <= w {
 		return s
 	}
 	var b strings.Builder
 	for used := 0; len(s) > 0; {
-		g, n, rest := nextGlyph(s)
+		g, n, rest := NextGlyph(s)
 		if used+n > w-1 {
 			break
 		}
@@ -225,22 +232,22 @@ func isPlain(s string) bool {
 	return true
 }
 
-// wrap breaks s at blanks into lines of at most w columns; a longer word is broken where it must be.
-func wrap(s string, w int) []string {
+// Wrap breaks s at blanks into lines of at most w columns; a longer word is broken where it must be.
+func Wrap(s string, w int) []string {
 	if w <= 0 {
 		return nil
 	}
 	var lines []string
 	line, used := "", 0
 	for _, word := range strings.Fields(s) {
-		n := textWidth(word)
+		n := Width(word)
 		for n > w {
 			if used > 0 {
 				lines, line, used = append(lines, line), "", 0
 			}
 			head := cutWord(word, w)
 			lines, word = append(lines, head), word[len(head):]
-			n = textWidth(word)
+			n = Width(word)
 		}
 		switch {
 		case used == 0:
@@ -262,7 +269,7 @@ func wrap(s string, w int) []string {
 func cutWord(word string, w int) string {
 	used := 0
 	for i, r := range word {
-		used += textWidth(string(r))
+		used += Width(string(r))
 		if used > w && i > 0 {
 			return word[:i]
 		}

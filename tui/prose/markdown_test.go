@@ -1,4 +1,4 @@
-package tui
+package prose
 
 import (
 	"errors"
@@ -26,10 +26,10 @@ func drawn(t interface{ Fatalf(string, ...any) }, text string) (bytes uint64, re
 	}
 	done := make(chan answer, 1)
 	lay := func(s string) {
-		for _, line := range markdown(s, 40) {
+		for _, line := range Markdown(s, 40) {
 			for _, sp := range line {
-				if strings.ContainsAny(sp.text, "\n\x1b") {
-					t.Fatalf("%q is drawn", sp.text)
+				if strings.ContainsAny(sp.Text, "\n\x1b") {
+					t.Fatalf("%q is drawn", sp.Text)
 				}
 			}
 			if line.width() > 40 {

@@ -1,11 +1,13 @@
 // Lines of code that are too long for their column go on below, two columns deeper than they are indented, behind a mark.
 
-package tui
+package prose
 
 import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"cowscope/tui/cell"
 )
 
 const (
@@ -16,12 +18,12 @@ const (
 )
 
 // codeLines lays code out in lines of at most w columns.
-func codeLines(code string, w int) []textLine {
+func codeLines(code string, w int) []Line {
 	margin := codeMargin
 	if w < 4*codeMargin {
 		margin = 0
 	}
-	var out []textLine
+	var out []Line
 	if code = strings.Trim(code, "\n"); code == "" {
 		return nil
 	}
@@ -30,9 +32,9 @@ func codeLines(code string, w int) []textLine {
 		for i, p := range pieces {
 			indent, mark := margin, ""
 			if i > 0 && lead > 0 {
-				indent, mark = margin+lead-textWidth(foldMark), foldMark
+				indent, mark = margin+lead-cell.Width(foldMark), foldMark
 			}
-			out = append(out, textLine{{strings.Repeat(" ", indent), roleText}, {mark, roleDim}, {strings.TrimRight(p, " "), roleAccent}})
+			out = append(out, Line{{strings.Repeat(" ", indent), cell.Plain}, {mark, cell.Dim}, {strings.TrimRight(p, " "), cell.Accent}})
 		}
 	}
 	return out
@@ -49,7 +51,7 @@ func glyphsOf(line string) []glyph {
 	for at := 0; len(line) > 0; {
 		g := glyph{" ", 1}
 		if line[0] != '\t' {
-			g.text, g.width, line = nextGlyph(line)
+			g.text, g.width, line = cell.NextGlyph(line)
 		} else if (at+1)%tabStop == 0 {
 			line = line[1:]
 		}
@@ -63,7 +65,7 @@ func glyphsOf(line string) []glyph {
 func fold(line string, w int) (pieces []string, lead int) {
 	rest := glyphsOf(line)
 	if w >= foldRoom {
-		lead = min(blanksOf(rest)+textWidth(foldMark), w*2/3)
+		lead = min(blanksOf(rest)+cell.Width(foldMark), w*2/3)
 	}
 	for room := w; ; room = w - lead {
 		n := cut(rest, room)
