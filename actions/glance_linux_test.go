@@ -28,16 +28,9 @@ func TestGlancesMissNothing(t *testing.T) {
 	defer func() { t.Logf("%d commands, %d glances", commands, glances) }()
 	machinetest.Hold(t)
 	rapid.Check(t, func(t *rapid.T) {
-		var both [2]*Session
-		for i, brief := range []bool{false, true} {
-			s, err := Open(Options{Brief: brief, Glance: brief, Limits: family.Limits{Memory: 256 << 20}})
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer s.Close()
-			s.uncounted(t)
-			both[i] = s
-		}
+		both := openBoth(t)
+		defer both[0].Close()
+		defer both[1].Close()
 		var script []string
 		for range rapid.IntRange(20, 60).Draw(t, "commands") {
 			line := drawPlainLine(t, both[0])
@@ -57,6 +50,9 @@ func TestGlancesMissNothing(t *testing.T) {
 				return
 			}
 			if said[0] != said[1] {
+				if again := runBoth(t, script); again[0] == again[1] { // somebody else's, who read the arguments of a process, say, which brings a page in
+					return
+				}
 				a, b := apart(said[0], said[1])
 				t.Fatalf("%s\n\n# read in full: …%s\n# glanced at:   …%s", strings.Join(script, "\n"), a, b)
 			}
@@ -65,6 +61,32 @@ func TestGlancesMissNothing(t *testing.T) {
 	if glances == 0 {
 		t.Error("no step was glanced at")
 	}
+}
+
+// openBoth opens a session of either kind.
+func openBoth(t *rapid.T) (both [2]*Session) {
+	for i, brief := range []bool{false, true} {
+		s, err := Open(Options{Brief: brief, Glance: brief, Limits: family.Limits{Memory: 256 << 20}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.uncounted(t)
+		both[i] = s
+	}
+	return both
+}
+
+// runBoth runs a script in new sessions, and gives what is said of its last line.
+func runBoth(t *rapid.T, script []string) (said [2]string) {
+	both := openBoth(t)
+	defer both[0].Close()
+	defer both[1].Close()
+	for _, line := range script {
+		for i, s := range both {
+			said[i] = saidOf(t, s, line)
+		}
+	}
+	return said
 }
 
 // cameApart says whether the kernel gave the writer of a page its old frame in one session and a new one in the other, as it may where somebody
