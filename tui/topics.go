@@ -12,52 +12,62 @@ import (
 	"cowscope/vmspace"
 )
 
-// Topic is a chapter of the manual: a table of the program, as text.
+// Topic is a chapter of the manual: tables of the program.
 type Topic struct {
 	Name, About string
-	write       func(io.Writer) error
+	Sections    func() ([]Section, error)
 }
+
+// Section is a table under a heading.
+type Section struct {
+	Heading string
+	Entries []Entry
+}
+
+// Entry is something that is explained.
+type Entry struct{ Name, Text string }
 
 // Topics are what there is to look up. A new one is a line here.
 var Topics = []Topic{
-	{"keys", "the keys of the lab and of a lesson", writeKeys},
-	{"states", "the states of a page: how they are drawn, what they mean, what proves them", writeStates},
-	{"language", "the commands, and the words that they take", writeLanguage},
-	{"lessons", "the lessons that cowscope brings along", writeLessons},
-	{"demos", "the demos that cowscope brings along, and how one is written", writeDemoWords},
+	{"keys", "the keys of the lab and of a lesson", keySections},
+	{"states", "the states of a page: how they are drawn, what they mean, what proves them", stateSections},
+	{"language", "the commands, and the words that they take", languageSections},
+	{"lessons", "the lessons that cowscope brings along", lessonSections},
+	{"demos", "the demos that cowscope brings along, and how one is written", demoSections},
 }
+
+// topicWidth is that of a chapter on a terminal, in columns.
+const topicWidth = 80
 
 // Write writes the chapter for a terminal of 80 columns.
 func (t Topic) Write(w io.Writer) error {
-	out := bufio.NewWriter(w)
-	if err := t.write(out); err != nil {
+	all, err := t.Sections()
+	if err != nil {
 		return err
+	}
+	out := bufio.NewWriter(w)
+	for _, s := range all {
+		s.write(out)
 	}
 	return out.Flush()
 }
 
-// topicWidth is that of a chapter, in columns.
-const topicWidth = 80
-
-// entry is something that is explained.
-type entry struct{ name, text string }
-
-// section writes entries in two columns under a heading. A name that does not fit its column has a line of its own.
-func section(w io.Writer, heading string, entries []entry) {
+// write writes the entries in two columns under the heading. A name that does not fit its column has a line of its own.
+func (s Section) write(w io.Writer) {
 	column := 0
-	for _, e := range entries {
-		if n := cell.Width(e.name); n <= 20 {
+	for _, e := range s.Entries {
+		if n := cell.Width(e.Name); n <= 20 {
 			column = max(column, n)
 		}
 	}
-	fmt.Fprintf(w, "%s\n\n", heading)
-	for _, e := range entries {
-		name := e.name
+	fmt.Fprintf(w, "%s\n\n", s.Heading)
+	for _, e := range s.Entries {
+		name := e.Name
 		if cell.Width(name) > column {
 			fmt.Fprintf(w, "  %s\n", name)
 			name = ""
 		}
-		for _, line := range cell.Wrap(e.text, topicWidth-column-4) {
+		for _, line := range cell.Wrap(e.Text, topicWidth-column-4) {
 			fmt.Fprintf(w, "  %s%s  %s\n", name, strings.Repeat(" ", column-cell.Width(name)), line)
 			name = ""
 		}
@@ -65,81 +75,70 @@ func section(w io.Writer, heading string, entries []entry) {
 	fmt.Fprintln(w)
 }
 
-func writeKeys(w io.Writer) error {
-	for _, part := range []struct {
-		heading string
-		keys    []binding
-	}{{"In the lab:", bindings}, {"In a lesson, beside those of the lab:", courseBindings}} {
-		var all []entry
-		for _, b := range part.keys {
+func keySections() ([]Section, error) {
+	keys := func(heading string, table []binding) Section {
+		s := Section{Heading: heading}
+		for _, b := range table {
 			if b.help != "" {
-				all = append(all, entry{b.label(), b.help})
+				s.Entries = append(s.Entries, Entry{b.label(), b.help})
 			}
 		}
-		section(w, part.heading, all)
+		return s
 	}
-	return nil
+	return []Section{keys("In the lab:", bindings), keys("In a lesson, beside those of the lab:", courseBindings)}, nil
 }
 
-func writeStates(w io.Writer) error {
-	var all []entry
-	for i, s := range vmspace.States {
-		all = append(all, entry{fmt.Sprintf("%s %s %s", cell.StateGlyph[i].Glyph, cell.StateGlyph[i].Letter, s.Name), s.Sentence + " (" + s.Evidence + ")"})
+func stateSections() ([]Section, error) {
+	s := Section{Heading: "The glyph of a page, its letter in ASCII, the state, and what proves it:"}
+	for i, x := range vmspace.States {
+		name := fmt.Sprintf("%s %s %s", cell.StateGlyph[i].Glyph, cell.StateGlyph[i].Letter, x.Name)
+		s.Entries = append(s.Entries, Entry{name, x.Sentence + " (" + x.Evidence + ")"})
 	}
-	section(w, "The glyph of a page, its letter in ASCII, the state, and what proves it:", all)
-	return nil
+	return []Section{s}, nil
 }
 
-func writeLanguage(w io.Writer) error {
+func languageSections() ([]Section, error) {
 	g, err := actions.Grammar()
 	if err != nil {
-		return err
+		return nil, err
 	}
-	var verbs []entry
+	verbs := Section{Heading: "Commands:"}
 	for _, v := range g.Verbs() {
-		verbs = append(verbs, entry{v.Usage(), v.Summary})
+		verbs.Entries = append(verbs.Entries, Entry{v.Usage(), v.Summary})
 	}
-	section(w, "Commands:", verbs)
+	all := []Section{verbs}
 	for _, a := range actions.AllVerbs {
-		var words []entry
+		words := Section{Heading: "Words of " + a.Name + ":"}
 		for _, p := range a.Params {
 			for _, x := range p.Words {
-				words = append(words, entry{x.Name, x.Help})
+				words.Entries = append(words.Entries, Entry{x.Name, x.Help})
 			}
 		}
-		if len(words) > 0 && !a.Check { // states and features are told elsewhere
-			section(w, "Words of "+a.Name+":", words)
+		if len(words.Entries) > 0 && !a.Check { // states and features are told elsewhere
+			all = append(all, words)
 		}
 	}
-	return nil
+	return all, nil
 }
 
-func writeLessons(w io.Writer) error {
+func lessonSections() ([]Section, error) {
 	all, err := lesson.List()
-	if err != nil {
-		return err
-	}
-	var entries []entry
+	s := Section{Heading: "cowscope lesson NAME opens one:"}
 	for _, e := range all[lesson.English] {
-		entries = append(entries, entry{e.Name, fmt.Sprintf("%s (%s, %d minutes)", e.Summary, e.Level, e.Minutes)})
+		s.Entries = append(s.Entries, Entry{e.Name, fmt.Sprintf("%s (%s, %d minutes)", e.Summary, e.Level, e.Minutes)})
 	}
-	section(w, "cowscope lesson NAME opens one:", entries)
-	return nil
+	return []Section{s}, err
 }
 
-func writeDemoWords(w io.Writer) error {
+func demoSections() ([]Section, error) {
 	all, err := Demos()
-	if err != nil {
-		return err
-	}
-	var demos, words []entry
+	demos := Section{Heading: "cowscope demo NAME plays one:"}
 	for _, d := range all {
-		demos = append(demos, entry{d.Name, d.Title})
+		demos.Entries = append(demos.Entries, Entry{d.Name, d.Title})
 	}
+	words := Section{Heading: "A demo is a file of one's own with these words, a line each:"}
 	for _, x := range demoWords {
-		words = append(words, entry{x.form, x.help})
+		words.Entries = append(words.Entries, Entry{x.form, x.help})
 	}
-	section(w, "cowscope demo NAME plays one:", demos)
-	section(w, "A demo is a file of one's own with these words, a line each:", words)
-	return nil
+	return []Section{demos, words}, err
 }

@@ -87,6 +87,7 @@ var subcommands = []func() *cobra.Command{
 	snapshotCommand,
 	doctorCommand,
 	replayCommand,
+	manCommand,
 }
 
 // command is the program's command with all below it.

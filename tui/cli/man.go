@@ -1,0 +1,149 @@
+package cli
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"cowscope/tui"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+func manCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "man",
+		Short: "the manual page, in the form that man reads",
+		Long:  "man writes the manual page: the commands with their flags, and the chapters that help has too.",
+		Example: "  cowscope man | man -l -\n" +
+			"  cowscope man > ~/.local/share/man/man1/cowscope.1",
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return writeMan(stdout, c.Root()) },
+	}
+}
+
+// page is a manual page that is written, in the macros of man(7).
+type page struct{ *bufio.Writer }
+
+// writeMan writes the manual page of a command and all below it.
+func writeMan(w io.Writer, root *cobra.Command) error {
+	p := page{bufio.NewWriter(w)}
+	fmt.Fprintf(p, ".TH COWSCOPE 1 \"\" \"cowscope %s\" \"User Commands\"\n.SH NAME\ncowscope \\- %s\n", version, roff(root.Short))
+	p.section("SYNOPSIS")
+	var all []*cobra.Command
+	for _, c := range root.Commands() {
+		if !isTopic(c) && !c.Hidden {
+			all = append(all, c)
+		}
+	}
+	for _, c := range append([]*cobra.Command{root}, all...) {
+		fmt.Fprintf(p, ".B %s\n.br\n", roff(synopsis(c)))
+	}
+	p.section("DESCRIPTION")
+	p.text(root.Long)
+	p.flags(root)
+	p.section("COMMANDS")
+	for _, c := range all {
+		p.command(c)
+	}
+	for _, t := range tui.Topics {
+		sections, err := t.Sections()
+		if err != nil {
+			return err
+		}
+		p.section(strings.ToUpper(t.Name))
+		for _, s := range sections {
+			p.text(s.Heading)
+			for _, e := range s.Entries {
+				p.entry(e.Name, e.Text)
+			}
+		}
+	}
+	p.section("EXIT STATUS")
+	for _, e := range []struct{ name, text string }{
+		{"0", "All went well."},
+		{"1", "An expectation of a script did not hold, or a process could not be read."},
+		{"2", "A mistake on the command line or in a script, or a screen that cannot be used here."},
+		{"3", "No subject can be started; doctor tells why."},
+	} {
+		p.entry(e.name, e.text)
+	}
+	p.section("SEE ALSO")
+	p.text("mmap(2), mprotect(2), madvise(2), fork(2), proc_pid_maps(5), proc_pid_pagemap(5)")
+	return p.Flush()
+}
+
+// isTopic says whether a command is a chapter of the manual.
+func isTopic(c *cobra.Command) bool {
+	return slices.ContainsFunc(tui.Topics, func(t tui.Topic) bool { return t.Name == c.Name() })
+}
+
+// synopsis is how a command is called.
+func synopsis(c *cobra.Command) string {
+	text := c.CommandPath()
+	if _, args, ok := strings.Cut(c.Use, " "); ok {
+		text += " " + args
+	}
+	if hasFlags(c) {
+		text += " [FLAG…]"
+	}
+	return text
+}
+
+// hasFlags says whether a command has a flag of its own, beside those that each has.
+func hasFlags(c *cobra.Command) (has bool) {
+	c.LocalFlags().VisitAll(func(f *pflag.Flag) { has = has || f.Name != "help" && f.Name != "version" })
+	return has
+}
+
+// command writes a command, its flags, and what is below it.
+func (p page) command(c *cobra.Command) {
+	fmt.Fprintf(p, ".SS %s\n", roff(synopsis(c)))
+	text := c.Long
+	if text == "" {
+		text = c.Short
+	}
+	p.text(text)
+	p.flags(c)
+	if c.Example != "" {
+		fmt.Fprintf(p, ".PP\n.EX\n%s\n.EE\n", roff(c.Example))
+	}
+	for _, sub := range c.Commands() {
+		p.entry(sub.CommandPath()+strings.TrimPrefix(sub.Use, sub.Name()), sub.Short)
+	}
+}
+
+func (p page) flags(c *cobra.Command) {
+	c.LocalFlags().VisitAll(func(f *pflag.Flag) {
+		kind, text := pflag.UnquoteUsage(f)
+		name := "--" + f.Name
+		if f.Shorthand != "" {
+			name = "-" + f.Shorthand + ", " + name
+		}
+		if kind != "" {
+			name += " " + kind
+		}
+		p.entry(name, text)
+	})
+}
+
+func (p page) section(name string) { fmt.Fprintf(p, ".SH %s\n", roff(name)) }
+func (p page) text(text string)    { fmt.Fprintf(p, ".PP\n%s\n", roff(text)) }
+func (p page) entry(name, text string) {
+	fmt.Fprintf(p, ".TP\n.B %s\n%s\n", roff(name), roff(text))
+}
+
+// roff is text as roff takes it: nothing in it is a request, an escape or a hyphen that breaks a line (groff_char(7)).
+func roff(text string) string {
+	text = strings.NewReplacer(`\`, `\e`, "-", `\-`).Replace(text)
+	lines := strings.Split(text, "\n")
+	for i, l := range lines {
+		if strings.HasPrefix(l, ".") || strings.HasPrefix(l, "'") {
+			lines[i] = `\&` + l
+		}
+	}
+	return strings.Join(lines, "\n")
+}
