@@ -13,7 +13,8 @@ import (
 	"testing"
 )
 
-// Only the command line makes a way to standard output and standard error, and the screen has its own.
+// Only the command line makes a way to standard output and standard error, and the screen has its
+// own.
 func TestNothingElsePrints(t *testing.T) {
 	allowed := map[string]int{
 		"tui/cli/cli.go: os.Stdout":  1, // the two writers

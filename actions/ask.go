@@ -10,8 +10,8 @@ import (
 	"cowscope/vmspace"
 )
 
-// Questions to a session: what an expectation finds, and what an access would lead to. Nothing runs in a subject, and the history
-// does not grow, so they may be asked as often as one likes.
+// Questions to a session: what an expectation finds, and what an access would lead to. Nothing runs
+// in a subject, and the history does not grow, so they may be asked as often as one likes.
 
 // Ask judges an expectation after the last step and gives the step that Do would have made of it.
 func (s *Session) Ask(ctx context.Context, line string) (*history.Step, error) {
@@ -63,7 +63,8 @@ func (s *Session) Foresee(ctx context.Context, line string) (vmspace.Prediction,
 	return s.last().Predict(label, addr, access), nil
 }
 
-// AccessOf says how a command's own instruction goes to memory; ok is false where the command is no access.
+// AccessOf says how a command's own instruction goes to memory; ok is false where the command is no
+// access.
 func AccessOf(cmd *lang.Command) (a vmspace.Access, ok bool) {
 	if f := actionOf(cmd.Verb.Name).Access; f != nil {
 		return f(cmd), true

@@ -68,7 +68,8 @@ func TestForesee(t *testing.T) {
 	}
 }
 
-// What happened is said only where something did, and without frame numbers too where it must have been so.
+// What happened is said only where something did, and without frame numbers too where it must have
+// been so.
 func TestHappened(t *testing.T) {
 	l := open(t)
 	l.all("file data 1p", "a = mmap 1p rw shared file=data", "read a")

@@ -38,8 +38,8 @@ func (l *lab) whole(label, name string, from, to uint64, state vmspace.State, hu
 	}
 }
 
-// After fork and a write of the child one process maps the huge page by one entry and the other by many. What they say of the small pages
-// that both still have must not disagree.
+// After fork and a write of the child one process maps the huge page by one entry and the other by
+// many. What they say of the small pages that both still have must not disagree.
 func TestHugePageOfAFamily(t *testing.T) {
 	l := hugePage(t)
 	l.whole("p1", "a", 0, inBlock, vmspace.Anon, true)
@@ -71,8 +71,8 @@ func TestHugePageOfAFamily(t *testing.T) {
 	l.sure("@p2 exit", "@p1 write a+9p 1")
 }
 
-// The words of a page that one entry maps all have the bit of the first small page. Whichever page the child copies, no page that it still
-// has copy-on-write is the parent's alone.
+// The words of a page that one entry maps all have the bit of the first small page. Whichever page
+// the child copies, no page that it still has copy-on-write is the parent's alone.
 func TestHugePageSpeaksOfItsFirst(t *testing.T) {
 	for _, first := range []string{"a", "a+5p", fmt.Sprintf("a+%dp", inBlock-1)} {
 		l := hugePage(t)
@@ -90,7 +90,8 @@ func TestHugePageSpeaksOfItsFirst(t *testing.T) {
 	}
 }
 
-// A relative that is not read is seen in the count of a huge page, and where that is hidden the state is inferred.
+// A relative that is not read is seen in the count of a huge page, and where that is hidden the
+// state is inferred.
 func TestHugePageOfAStranger(t *testing.T) {
 	l := hugePage(t)
 	l.sure("fork", "@p2 write a 2")
@@ -198,8 +199,9 @@ func TestAttrLocked(t *testing.T) {
 	l.certain("p1", "a", 0, "VmFlags lo")
 }
 
-// MADV_FREE leaves the words of a page as they were. The kernel's flags show it to root, once the page has left the list of the CPU that
-// marked it, which MADV_COLLAPSE empties; and they show a page that was written to since as they do the others. smaps knows how many, not which.
+// MADV_FREE leaves the words of a page as they were. The kernel's flags show it to root, once the
+// page has left the list of the CPU that marked it, which MADV_COLLAPSE empties; and they show a
+// page that was written to since as they do the others. smaps knows how many, not which.
 func TestAttrLazyFree(t *testing.T) {
 	require(t, "lazyfree", "collapse")
 	l := open(t)
@@ -246,11 +248,13 @@ func TestAttrLazyFree(t *testing.T) {
 	}
 }
 
-// The kernel notes that a page is dirty in the page table; its own flags have it when that entry goes, as with a huge page that is split.
+// The kernel notes that a page is dirty in the page table; its own flags have it when that entry
+// goes, as with a huge page that is split.
 func TestAttrDirty(t *testing.T) {
 	require(t, "kpage")
 	l := hugePage(t)
-	// Of the small pages of a huge one, kernels before 6.12 tell the flag of the first one only (fs/proc/page.c).
+	// Of the small pages of a huge one, kernels before 6.12 tell the flag of the first one only
+	// (fs/proc/page.c).
 	if l.attrs("p1", "a", 0)&vmspace.Dirty != 0 {
 		t.Error("dirty before its time")
 	}
@@ -261,7 +265,8 @@ func TestAttrDirty(t *testing.T) {
 	l.certain("p1", "a", 0, "4 DIRTY")
 }
 
-// Looking at a page's bytes sets the kernel's flag for "referenced", so it is not told: watching would show itself.
+// Looking at a page's bytes sets the kernel's flag for "referenced", so it is not told: watching
+// would show itself.
 func TestAttrReferenced(t *testing.T) {
 	l := open(t)
 	l.sure("a = mmap 1p rw private anon", "write a 1", "read a", "expect bytes a 1", "snapshot")

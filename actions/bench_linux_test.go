@@ -52,7 +52,8 @@ func BenchmarkScript(b *testing.B) {
 	}
 }
 
-// bareCalls is what one of the four takes when nothing is read, explained or written, in nanoseconds.
+// bareCalls is what one of the four takes when nothing is read, explained or written, in
+// nanoseconds.
 func bareCalls(b *testing.B, rounds int) float64 {
 	tr, err := subject.NewTracer()
 	if err != nil {

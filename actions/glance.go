@@ -10,15 +10,18 @@ import (
 	"cowscope/vmspace/observe"
 )
 
-// Rules of this file: a glance at what a step of a script did reads no more than its command can have changed, and that is known only of
-// commands that ended well, on plain memory: private, anonymous, without VmFlags that say more than the letters do, and with nothing in its
-// counters that a page's word does not show. Everything else is read in full, as every step of the lab is, and of what is kept. A test runs
-// scripts both ways and holds the steps against each other.
+// Rules of this file: a glance at what a step of a script did reads no more than its command can
+// have changed, and that is known only of commands that ended well, on plain memory: private,
+// anonymous, without VmFlags that say more than the letters do, and with nothing in its counters
+// that a page's word does not show. Everything else is read in full, as every step of the lab is,
+// and of what is kept. A test runs scripts both ways and holds the steps against each other.
 
-// plainFlags are the VmFlags that the letters of a mapping, and those that it may be given, bring with them (proc_pid_smaps(5)).
+// plainFlags are the VmFlags that the letters of a mapping, and those that it may be given, bring
+// with them (proc_pid_smaps(5)).
 var plainFlags = []string{"rd", "wr", "ex", "mr", "mw", "me", "ac", "sd"}
 
-// plain says whether m is plain memory. Without Smaps it is: only a glance leaves them out, at memory that was plain.
+// plain says whether m is plain memory. Without Smaps it is: only a glance leaves them out, at
+// memory that was plain.
 func plain(m *vmspace.Mapping) bool {
 	if m.Path != "" || m.Inode != 0 || !m.Private() {
 		return false
@@ -47,8 +50,8 @@ func (s *Session) reachOf(c *verb.Call, before *vmspace.Snapshot) verb.Reach {
 		if m.Start > r.End {
 			break
 		}
-		// A neighbour counts that what is mapped here can be merged with, though it has flags of its own: the random test
-		// saw gu, which guard_install leaves, handed on by a merge.
+		// A neighbour counts that what is mapped here can be merged with, though it has flags of
+		// its own: the random test saw gu, which guard_install leaves, handed on by a merge.
 		if !plain(&m) && (m.Overlaps(r) || m.Path == "" && m.Inode == 0) {
 			return verb.ReachAll
 		}
@@ -60,8 +63,8 @@ func (s *Session) reachOf(c *verb.Call, before *vmspace.Snapshot) verb.Reach {
 	return reach
 }
 
-// stubsAway says whether the page of the process that holds the instructions for every command is not there: the next one brings it back,
-// with a fault that is not the command's own.
+// stubsAway says whether the page of the process that holds the instructions for every command is
+// not there: the next one brings it back, with a fault that is not the command's own.
 func stubsAway(p *vmspace.Process, pageSize uint64) bool {
 	text, _ := subject.Text()
 	return p.PageAt(text, pageSize).Word&vmspace.WordPresent == 0
@@ -81,7 +84,8 @@ func (s *Session) after(c *verb.Call, before *vmspace.Snapshot) (*vmspace.Snapsh
 	return s.f.Observe(observe.AtRest(c.Touched[0], observe.Held{Mapped: reach == verb.ReachMappings, Minor: minor - c.MinorBefore, Major: major - c.MajorBefore}))
 }
 
-// before is the family as the command finds it. What glances left out is read now where the command can be about it.
+// before is the family as the command finds it. What glances left out is read now where the command
+// can be about it.
 func (s *Session) before(c *verb.Call) (*vmspace.Snapshot, error) {
 	if s.glanced && !c.Action.Check && c.MayReach() == verb.ReachAll {
 		return s.f.Observe(observe.Scope{})

@@ -20,8 +20,9 @@ import (
 	"pgregory.net/rapid"
 )
 
-// What is read of a script's step is less than what is read in the lab, and nothing that is said of it may differ for that: the same lines
-// run in a session of either kind, with addresses that are not randomised, and every step comes out the same.
+// What is read of a script's step is less than what is read in the lab, and nothing that is said of
+// it may differ for that: the same lines run in a session of either kind, with addresses that are
+// not randomised, and every step comes out the same.
 
 func TestGlancesMissNothing(t *testing.T) {
 	glances, commands := 0, 0
@@ -89,14 +90,16 @@ func runBoth(t *rapid.T, script []string) (said [2]string) {
 	return said
 }
 
-// cameApart says whether the kernel gave the writer of a page its old frame in one session and a new one in the other, as it may where somebody
-// else had the page until just before: from then on the two are not alike.
+// cameApart says whether the kernel gave the writer of a page its old frame in one session and a
+// new one in the other, as it may where somebody else had the page until just before: from then on
+// the two are not alike.
 func cameApart(said [2]string) bool {
 	reuse, copied := `"happened":"reuse"`, `"happened":"copy"`
 	return strings.Contains(said[0], reuse) && strings.Contains(said[1], copied) || strings.Contains(said[1], reuse) && strings.Contains(said[0], copied)
 }
 
-// joined puts neighbours together that changed alike: whether they are told as one depends on their frames.
+// joined puts neighbours together that changed alike: whether they are told as one depends on their
+// frames.
 func joined(changes []vmspace.Change, size uint64) []vmspace.Change {
 	var out []vmspace.Change
 	for _, c := range changes {
@@ -167,7 +170,8 @@ func apart(a, b string) (string, string) {
 	return part(a), part(b)
 }
 
-// uncounted has the session do without counts of frames: those of the vdso are about every process of the machine.
+// uncounted has the session do without counts of frames: those of the vdso are about every process
+// of the machine.
 func (s *Session) uncounted(t *rapid.T) {
 	r, err := observe.NewReader(observe.Options{NoKPage: true})
 	if err != nil {
@@ -180,7 +184,8 @@ func (s *Session) uncounted(t *rapid.T) {
 	}
 }
 
-// saidOf runs a line and gives all that is said of it, but for the numbers that no two processes share.
+// saidOf runs a line and gives all that is said of it, but for the numbers that no two processes
+// share.
 func saidOf(t *rapid.T, s *Session, line string) string {
 	st, err := s.Do(context.Background(), line)
 	var mistake *lang.SyntaxError
@@ -212,7 +217,8 @@ func saidOf(t *rapid.T, s *Session, line string) string {
 		pid := regexp.MustCompile(fmt.Sprintf(`\b%d\b`, m.PID))
 		st.Call, st.Why = pid.ReplaceAllString(st.Call, m.Label), pid.ReplaceAllString(st.Why, m.Label)
 	}
-	// A new page can get the frame that the one in its place had, and what the kernel lends is lent to others too, who come and go.
+	// A new page can get the frame that the one in its place had, and what the kernel lends is lent
+	// to others too, who come and go.
 	st.Changes = slices.DeleteFunc(st.Changes, func(c vmspace.Change) bool {
 		p := st.After.Process(c.Process)
 		if p == nil || c.Kind != vmspace.ChangeCount {
@@ -231,7 +237,8 @@ func saidOf(t *rapid.T, s *Session, line string) string {
 // ownNumbers are frames, which are shorter than addresses, and inodes.
 var ownNumbers = regexp.MustCompile(`\b0x[0-9a-f]{3,8}\b|#[0-9]+|"inode":[0-9]+`)
 
-// The page with the subject's own instructions comes back with the next command, whatever it is about, and without a fault of the command's.
+// The page with the subject's own instructions comes back with the next command, whatever it is
+// about, and without a fault of the command's.
 func TestInstructionsComeBack(t *testing.T) {
 	for _, glance := range []bool{false, true} {
 		s, err := Open(Options{Brief: glance, Glance: glance})

@@ -13,8 +13,8 @@ import (
 
 // Predictions held against what happened, for the first page that an access goes to.
 
-// foretell is what a command's access to its first page can lead to. On arm64 a touch that writes loads the byte before it stores it: what
-// the load is refused for comes before what the store is.
+// foretell is what a command's access to its first page can lead to. On arm64 a touch that writes
+// loads the byte before it stores it: what the load is refused for comes before what the store is.
 func (s *Session) foretell(c *verb.Call) []vmspace.Happening {
 	access := c.Action.Access(c.Cmd)
 	can := s.last().Predict(c.P.Label, c.Focus.Start, access).Can
@@ -42,8 +42,8 @@ func (s *Session) facts() vmspace.Facts {
 	return f
 }
 
-// happened finds which of the happenings it was for the page that the access went to first, from that page and the faults before and
-// after; "" where nothing shows it.
+// happened finds which of the happenings it was for the page that the access went to first, from
+// that page and the faults before and after; "" where nothing shows it.
 func happened(st *history.Step, c *verb.Call) vmspace.Happening {
 	access := c.Action.Access(c.Cmd)
 	if access == vmspace.Fetch {
@@ -87,8 +87,8 @@ var fetchSignals = map[bool][]string{
 	false: {"SIGSEGV/MAPERR", "SIGSEGV/ACCERR", "SIGBUS/ADRERR"},
 }
 
-// fetched is for executing: the code that was reached may have done anything, so the signal is the fetch's own only where it names the
-// very instruction.
+// fetched is for executing: the code that was reached may have done anything, so the signal is the
+// fetch's own only where it names the very instruction.
 func fetched(st *history.Step, c *verb.Call) vmspace.Happening {
 	ps := st.After.PageSize
 	addr := st.Focus.Start
@@ -101,7 +101,8 @@ func fetched(st *history.Step, c *verb.Call) vmspace.Happening {
 	if !mapped {
 		m, grown = q.MappingAt(addr)
 	}
-	// Zeros, for instance, are an instruction that stores, and can store to where it stands: what may be executed, the fetch did not fail on.
+	// Zeros, for instance, are an instruction that stores, and can store to where it stands: what
+	// may be executed, the fetch did not fail on.
 	may := m.Perms&vmspace.Exec != 0
 	if st.Fault == c.Ending.IP && st.Fault == addr && slices.Contains(fetchSignals[may], st.Result.String()) {
 		return vmspace.Happening(st.Result.String())
@@ -136,9 +137,10 @@ func broughtIn(m vmspace.Mapping, is vmspace.Run) vmspace.Happening {
 	return vmspace.MapPage
 }
 
-// parted is for a write to an anonymous page that took a fault: the frame tells whether it was copied. Where frames are hidden, a small
-// page that was mapped elsewhere too must have been copied, and a shared one is never copied (do_wp_page in mm/memory.c); of others
-// nothing can be said.
+// parted is for a write to an anonymous page that took a fault: the frame tells whether it was
+// copied. Where frames are hidden, a small page that was mapped elsewhere too must have been
+// copied, and a shared one is never copied (do_wp_page in mm/memory.c); of others nothing can be
+// said.
 func parted(st *history.Step, was, is vmspace.Run, addr, ps uint64) vmspace.Happening {
 	switch {
 	case !st.After.Frames && was.State == vmspace.COW && was.Attrs&vmspace.Huge == 0:

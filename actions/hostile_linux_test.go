@@ -16,7 +16,8 @@ import (
 	"cowscope/actions/history"
 )
 
-// Scripts from strangers. Whatever they make the subject execute, nothing happens but what the verbs do, and the session lives.
+// Scripts from strangers. Whatever they make the subject execute, nothing happens but what the
+// verbs do, and the session lives.
 
 // syscallCode is machine code that makes a system call and returns.
 func syscallCode(nr int) string {
@@ -152,8 +153,9 @@ func TestHostileText(t *testing.T) {
 	}
 }
 
-// Instructions in the place of the one that makes the system calls: whatever would be a call when it is stepped over deletes no
-// file, and is not run at all. Each script ends with a command whose registers are the arguments of that call.
+// Instructions in the place of the one that makes the system calls: whatever would be a call when
+// it is stepped over deletes no file, and is not run at all. Each script ends with a command whose
+// registers are the arguments of that call.
 func TestNothingIsSteppedOver(t *testing.T) {
 	for name, code := range steppedOver[runtime.GOARCH] {
 		t.Run(name, func(t *testing.T) {
@@ -213,7 +215,8 @@ var steppedOver = map[string]map[string]string{
 	},
 }
 
-// The page of stubs stays what lessons are about: it may be made writable, written and made executable again.
+// The page of stubs stays what lessons are about: it may be made writable, written and made
+// executable again.
 func TestTextIsALesson(t *testing.T) {
 	l := open(t)
 	l.all("mprotect text rwx", "write text+0x200 1", "mprotect text rx")

@@ -8,11 +8,13 @@ import (
 	"cowscope/vmspace"
 )
 
-// A step tells the rights of every process that lives, and shares the list with the step before where nothing differs.
+// A step tells the rights of every process that lives, and shares the list with the step before
+// where nothing differs.
 func TestKeysOfSteps(t *testing.T) {
 	require(t, "pkeys")
 	l := open(t)
-	// xor ecx, ecx; xor edx, edx; mov eax, 8; wrpkru; ret: loads with key 1, and everything with the others
+	// xor ecx, ecx; xor edx, edx; mov eax, 8; wrpkru; ret: loads with key 1, and everything with
+	// the others
 	const opens = `"\x31\xc9\x31\xd2\xb8\x08\x00\x00\x00\x0f\x01\xef\xc3"`
 	for _, c := range []struct{ line, want string }{
 		{"a = mmap 1p rw private anon", "p1:55555554"},

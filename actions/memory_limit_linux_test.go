@@ -14,7 +14,8 @@ import (
 	"cowscope/vmspace/procfs"
 )
 
-// What a script can take, beside what the kernel calls resident, and what is refused before it is taken.
+// What a script can take, beside what the kernel calls resident, and what is refused before it is
+// taken.
 
 func limited(t *testing.T, limits family.Limits) *lab {
 	t.Helper()
@@ -108,7 +109,8 @@ func TestSharedMemoryIsCountedOnce(t *testing.T) {
 	}
 }
 
-// What no signal can stop is refused before it begins. A page has 8 bytes in a page table, whatever its size.
+// What no signal can stop is refused before it begins. A page has 8 bytes in a page table, whatever
+// its size.
 func TestRefusedBeforehand(t *testing.T) {
 	forks := strings.Repeat("fork\n", 8)
 	texts := ""
@@ -255,8 +257,8 @@ func TestPageTablesWhileACallRuns(t *testing.T) {
 	}
 }
 
-// further runs a line again that met its deadline, as it may on a machine with much to do before it has met the limit of 4 MiB. What was
-// touched stays, so that it goes on from there.
+// further runs a line again that met its deadline, as it may on a machine with much to do before it
+// has met the limit of 4 MiB. What was touched stays, so that it goes on from there.
 func (l *lab) further(st *history.Step) *history.Step {
 	l.Helper()
 	for st.Result == history.Timeout && procfs.PageTables(st.PID) < 8<<20 {

@@ -124,8 +124,8 @@ func TestStoryS22GuardAndSeal(t *testing.T) {
 	l.all("write a 6")
 }
 
-// A touch that writes to what may not be written, past the end of a file: the store alone is refused for the letters, and on arm64 a load
-// comes first.
+// A touch that writes to what may not be written, past the end of a file: the store alone is
+// refused for the letters, and on arm64 a load comes first.
 func TestTouchPastTheEnd(t *testing.T) {
 	l := open(t)
 	l.all("file data 1p", "a = mmap 2p r private file=data")

@@ -29,7 +29,8 @@ func killFromOutside(t *testing.T, pid int) {
 	}
 }
 
-// What another program does to the subject is noticed by the poll and told, in a small address space and in a large one.
+// What another program does to the subject is noticed by the poll and told, in a small address
+// space and in a large one.
 func TestPollNoticesWhatComesFromOutside(t *testing.T) {
 	for _, pages := range []int{8, 800} {
 		l := open(t)

@@ -14,10 +14,11 @@ import (
 	"cowscope/vmspace/observe"
 )
 
-// Looking without a command: between two steps the subjects stand still, but the kernel does not, and others may kill.
+// Looking without a command: between two steps the subjects stand still, but the kernel does not,
+// and others may kill.
 
-// Poll looks whether anything changed without a command: a page swapped out or merged, a process killed from outside. It gives the
-// step that says so, or nil.
+// Poll looks whether anything changed without a command: a page swapped out or merged, a process
+// killed from outside. It gives the step that says so, or nil.
 func (s *Session) Poll(ctx context.Context) (*history.Step, error) { return s.take(ctx, s.notice) }
 
 // notice reads the family again and makes a step of what differs.
@@ -48,8 +49,8 @@ func (s *Session) notice() (*history.Step, error) {
 	return step, nil
 }
 
-// look reads the family with no command to say where something may have changed. A small family is always read in full; a large one
-// so rarely that looking stays below a hundredth of the time.
+// look reads the family with no command to say where something may have changed. A small family is
+// always read in full; a large one so rarely that looking stays below a hundredth of the time.
 func (s *Session) look(before *vmspace.Snapshot, died bool) (*vmspace.Snapshot, error) {
 	if died {
 		return s.f.Observe(observe.Scope{})
@@ -72,8 +73,9 @@ func (s *Session) look(before *vmspace.Snapshot, died bool) (*vmspace.Snapshot, 
 	return after, err
 }
 
-// worthTelling leaves out what changes all the time without meaning: a page referenced again, mapped once more elsewhere. A page that is
-// found merged may have been seen with its new frame before it was known why.
+// worthTelling leaves out what changes all the time without meaning: a page referenced again,
+// mapped once more elsewhere. A page that is found merged may have been seen with its new frame
+// before it was known why.
 func worthTelling(c vmspace.Change) bool {
 	switch c.Kind {
 	case vmspace.ChangeAttrs:
@@ -99,7 +101,8 @@ func (s *Session) deaths() (event, label string) {
 	return event, label
 }
 
-// Peek reads the bytes of the page at addr in the process, if it is present. It never faults a page in.
+// Peek reads the bytes of the page at addr in the process, if it is present. It never faults a page
+// in.
 func (s *Session) Peek(ctx context.Context, label string, addr uint64) ([]byte, error) {
 	defer s.takeTurn()()
 	m := s.f.Member(label)

@@ -8,7 +8,8 @@ import (
 	"time"
 )
 
-// In a large space a look reads everything now and then only, also after one that saw what is not worth telling.
+// In a large space a look reads everything now and then only, also after one that saw what is not
+// worth telling.
 func TestPollOfALargeSpaceIsCheap(t *testing.T) {
 	l := open(t)
 	l.all("a = mmap 25000p rw private anon", "madvise a nohugepage", "touch a write", "fork")
@@ -19,7 +20,8 @@ func TestPollOfALargeSpaceIsCheap(t *testing.T) {
 		return l.s.f.Reader.Cost().Calls
 	}
 	whole := look()
-	// What root sees and nobody is told: the pages are no longer marked as referenced (proc_pid_clear_refs(5)).
+	// What root sees and nobody is told: the pages are no longer marked as referenced
+	// (proc_pid_clear_refs(5)).
 	if err := os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", l.s.last().PID), []byte("1"), 0); err != nil {
 		t.Fatal(err)
 	}

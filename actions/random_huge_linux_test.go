@@ -15,8 +15,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// Random lives of huge pages: they are split, unmapped in part, shared after forks, freed, collapsed again. Few commands and few places, so
-// that these meet.
+// Random lives of huge pages: they are split, unmapped in part, shared after forks, freed,
+// collapsed again. Few commands and few places, so that these meet.
 func TestRandomHugePages(t *testing.T) {
 	require(t, "thp")
 	rapid.Check(t, func(t *rapid.T) {
@@ -93,7 +93,8 @@ func drawHugeLine(t *rapid.T, s *Session) string {
 	return "@" + drawProcess(t, st) + " " + line
 }
 
-// settled is what is wrong with the last snapshot and with one read after it: khugepaged collapses pages when it likes, also between two looks.
+// settled is what is wrong with the last snapshot and with one read after it: khugepaged collapses
+// pages when it likes, also between two looks.
 func settled(s *Session, check func(*vmspace.Snapshot) string) string {
 	wrong := check(s.last().After)
 	if wrong == "" {
@@ -105,7 +106,8 @@ func settled(s *Session, check func(*vmspace.Snapshot) string) string {
 	return check(s.last().After)
 }
 
-// checkRelatives says where two processes contradict each other: one frame at one address, in two states.
+// checkRelatives says where two processes contradict each other: one frame at one address, in two
+// states.
 func checkRelatives(s *vmspace.Snapshot) string {
 	for i, p := range s.Processes {
 		for _, q := range s.Processes[i+1:] {

@@ -13,7 +13,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// The random lines. They use what is there: names, processes and files of the session, and now and then what is not.
+// The random lines. They use what is there: names, processes and files of the session, and now and
+// then what is not.
 
 func pick(t *rapid.T, label string, from ...string) string {
 	return rapid.SampledFrom(from).Draw(t, label)
@@ -163,7 +164,8 @@ func (d drawer) keyRights() string {
 
 func (d drawer) file() string { return pick(d.T, "file", "x", "x", "y") }
 
-// place is somewhere in what is named: mostly at a page, sometimes before the start or behind the end.
+// place is somewhere in what is named: mostly at a page, sometimes before the start or behind the
+// end.
 func (d drawer) place() string {
 	names := slices.Sorted(maps.Keys(maps.Collect(d.st.Names.All(d.label))))
 	names = slices.DeleteFunc(names, func(n string) bool { return n == "text" }) // without it nothing can be done any more

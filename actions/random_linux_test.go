@@ -17,8 +17,9 @@ import (
 	"pgregory.net/rapid"
 )
 
-// Random commands, held against the kernel. After each: what happened was predicted, the snapshot is what an independent and deliberately
-// simple reader sees, and the changes lead from the snapshot before to the one after. What fails is shrunk to a script for `cowscope exec`.
+// Random commands, held against the kernel. After each: what happened was predicted, the snapshot
+// is what an independent and deliberately simple reader sees, and the changes lead from the
+// snapshot before to the one after. What fails is shrunk to a script for `cowscope exec`.
 
 // maxFamily bounds the processes of a random session.
 const maxFamily = 4
@@ -60,8 +61,9 @@ func TestRandomCommands(t *testing.T) {
 	})
 }
 
-// unlessCollapsed is what is wrong with the last snapshot, unless khugepaged put pages together since it was made: then another look sees huge
-// pages, and is held against the kernel in its place.
+// unlessCollapsed is what is wrong with the last snapshot, unless khugepaged put pages together
+// since it was made: then another look sees huge pages, and is held against the kernel in its
+// place.
 func unlessCollapsed(s *Session, check func(*vmspace.Snapshot) string) string {
 	wrong := check(s.last().After)
 	if wrong == "" {
@@ -84,7 +86,8 @@ func checkPrediction(st *history.Step) string {
 	return ""
 }
 
-// checkStep holds a step against the one before it. A brief session may read again, between two steps, what it had left out.
+// checkStep holds a step against the one before it. A brief session may read again, between two
+// steps, what it had left out.
 func checkStep(before, st *history.Step, brief bool) string {
 	switch {
 	case st.N != before.N+1:
@@ -99,7 +102,8 @@ func checkStep(before, st *history.Step, brief bool) string {
 	return ""
 }
 
-// checkChanges holds the diff against the two snapshots, page by page: what differs is named, and what is named differs.
+// checkChanges holds the diff against the two snapshots, page by page: what differs is named, and
+// what is named differs.
 func checkChanges(st *history.Step) string {
 	named := func(label string, addr uint64, kinds ...vmspace.ChangeKind) bool {
 		return slices.ContainsFunc(st.Changes, func(c vmspace.Change) bool {
@@ -132,7 +136,8 @@ func checkChanges(st *history.Step) string {
 	return ""
 }
 
-// sampled are pages of what is mapped before or after: all of small mappings, the edges of large ones.
+// sampled are pages of what is mapped before or after: all of small mappings, the edges of large
+// ones.
 func sampled(p, q *vmspace.Process, ps uint64) []uint64 {
 	var out []uint64
 	for _, x := range []*vmspace.Process{p, q} {

@@ -19,7 +19,8 @@ func allReasonCases() []reasonCase {
 	return slices.Concat(mmapCases, rangeCases, mremapCases, madviseCases, lockCases, processCases, signalCases, codeCases(), keyCases())
 }
 
-// keyCases are those of protection keys. pkey_mprotect refuses all that mprotect does, with the key that all memory has.
+// keyCases are those of protection keys. pkey_mprotect refuses all that mprotect does, with the key
+// that all memory has.
 func keyCases() []reasonCase {
 	keys, none := hasFeature("pkeys"), hasNoKeys
 	const keyed = "a = mmap 2p rw private anon; pkey_alloc access; pkey_mprotect a rw 1"
@@ -104,7 +105,8 @@ func looksFirst() error {
 	return nil
 }
 
-// A page that leaves no hole for nearly all of the addresses in which the kernel looks for one, and more than all of them.
+// A page that leaves no hole for nearly all of the addresses in which the kernel looks for one, and
+// more than all of them.
 var (
 	halfWay   = fmt.Sprintf("mmap 1p rw private anon fixed addr=0x%x", kernel.MapWindow()/8*3&^0xffffffff)
 	nearlyAll = fmt.Sprintf("%dt", kernel.MapWindow()>>40-1)

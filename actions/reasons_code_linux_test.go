@@ -17,7 +17,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// float is machine code of amd64 that unmasks one exception in MXCSR and then runs the instructions.
+// float is machine code of amd64 that unmasks one exception in MXCSR and then runs the
+// instructions.
 func float(mxcsr uint32, code string) string {
 	return fmt.Sprintf(`"\x68\x%02x\x%02x\x00\x00\x0f\xae\x14\x24\x58`, mxcsr&0xff, mxcsr>>8) + code + `\xc3"`
 }
@@ -155,7 +156,8 @@ func unreachable() map[string]string {
 	return out
 }
 
-// crowdedCases are the lines that fail at vm.max_map_count, by row: where the count of mappings is n below it.
+// crowdedCases are the lines that fail at vm.max_map_count, by row: where the count of mappings is
+// n below it.
 var crowdedCases = map[string]struct {
 	below int
 	line  string

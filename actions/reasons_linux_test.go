@@ -18,7 +18,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Every row of every table of reasons is reached on the real kernel, or it is said here why this machine cannot reach it.
+// Every row of every table of reasons is reached on the real kernel, or it is said here why this
+// machine cannot reach it.
 
 // Sizes of this machine: a page, a huge page, and how many pages it has.
 var (
@@ -33,8 +34,8 @@ func pages(n uint64) string { return amount.Size(n * ps) }
 // blocks is how a command line writes n huge pages.
 func blocks(n uint64) string { return fmt.Sprintf("%dp", n*inBlock) }
 
-// onBlock has an mmap begin where a huge page can, of whatever size: kernels before 6.7 look for no such place by themselves
-// (mm/huge_memory.c, thp_get_unmapped_area).
+// onBlock has an mmap begin where a huge page can, of whatever size: kernels before 6.7 look for no
+// such place by themselves (mm/huge_memory.c, thp_get_unmapped_area).
 const onBlock = " fixed addr=0x200000000"
 
 // reasonCase leads to one row.
@@ -90,7 +91,8 @@ func (l *lab) reaches(row, line, says string) {
 	l.Log(st.Why)
 }
 
-// No row is without a case or an excuse, no two rows of a table have one name, and nothing is said of rows that are not there.
+// No row is without a case or an excuse, no two rows of a table have one name, and nothing is said
+// of rows that are not there.
 func TestEveryReasonIsAccountedFor(t *testing.T) {
 	missing := map[string]bool{}
 	for _, row := range explain.Rows() {
@@ -127,7 +129,8 @@ func TestEveryReasonIsAccountedFor(t *testing.T) {
 	}
 }
 
-// Every row has a result that the language knows, a source, and a place after the rows that the kernel comes to first.
+// Every row has a result that the language knows, a source, and a place after the rows that the
+// kernel comes to first.
 func TestReasonTables(t *testing.T) {
 	table, last := "", map[string]string{}
 	for _, r := range explain.Rows() {

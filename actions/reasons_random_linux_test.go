@@ -15,11 +15,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Reasons are rules of the kernel, so they are held against it both ways: a call that is refused has a reason that names the argument
-// or the rule, and where a call is well no reason for a refusal holds.
+// Reasons are rules of the kernel, so they are held against it both ways: a call that is refused
+// has a reason that names the argument or the rule, and where a call is well no reason for a
+// refusal holds.
 
-// byElimination are the rows that speak only because the kernel has refused and nothing else can be the cause: their predicates may hold
-// of a call that is well.
+// byElimination are the rows that speak only because the kernel has refused and nothing else can be
+// the cause: their predicates may hold of a call that is well.
 var byElimination = map[string]string{
 	"mmap EACCES not readable":                 "the kernel looks at the file only if everything else is well",
 	"mmap EEXIST taken":                        "a mere hint may lie in a mapping",
@@ -66,7 +67,8 @@ func (l *lab) foreseen(cmd *lang.Command) (held []string) {
 	return held
 }
 
-// hidden are the rows for a page past the end of shared memory, whose size an ordinary user cannot read.
+// hidden are the rows for a page past the end of shared memory, whose size an ordinary user cannot
+// read.
 var hidden = map[string]bool{"mlock ENOMEM otherwise": true, "madvise EFAULT otherwise": true}
 
 // life makes up command lines.

@@ -8,7 +8,8 @@ import (
 	"cowscope/actions/verb"
 )
 
-// Every advice, and every other call, on every sort of mapping: whatever is refused has a row that names the reason.
+// Every advice, and every other call, on every sort of mapping: whatever is refused has a row that
+// names the reason.
 func TestReasonsOfEverySort(t *testing.T) {
 	sorts := map[string]struct {
 		needs   func() error

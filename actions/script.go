@@ -11,7 +11,8 @@ import (
 	"cowscope/vmspace/printable"
 )
 
-// Scripts: the language without a screen. The whole script is read, and found free of mistakes, before its first line runs.
+// Scripts: the language without a screen. The whole script is read, and found free of mistakes,
+// before its first line runs.
 
 // ScriptError is a mistake in a script: nothing ran, or nothing after the line.
 type ScriptError struct {
@@ -44,8 +45,8 @@ type Script struct {
 	count   int // commands
 }
 
-// ReadScript reads a script and finds its mistakes; file is what errors call it. What r reads from must stay open, and as it is, until
-// the script has run.
+// ReadScript reads a script and finds its mistakes; file is what errors call it. What r reads from
+// must stay open, and as it is, until the script has run.
 func ReadScript(file string, r io.Reader) (*Script, error) {
 	g, err := Grammar()
 	if err != nil {
@@ -109,7 +110,8 @@ type Report struct {
 	Ended  string // why not all of it ran, "" if it did
 }
 
-// Run runs the script in a session and hands each step to out with its line. It ends early, and says so, at the limit of time.
+// Run runs the script in a session and hands each step to out with its line. It ends early, and
+// says so, at the limit of time.
 func (sc *Script) Run(ctx context.Context, s *Session, out func(st *history.Step, line int) error) (Report, error) {
 	var rep Report
 	if limit := s.opts.Limits.Time; limit > 0 {
@@ -121,7 +123,8 @@ func (sc *Script) Run(ctx context.Context, s *Session, out func(st *history.Step
 	defer s.takeTurn()()
 	ahead := sc.readAhead()
 	defer ahead.stop()
-	// All of it on the tracing thread: handing each command over to it would cost more than the command.
+	// All of it on the tracing thread: handing each command over to it would cost more than the
+	// command.
 	err := s.do(func() error {
 		for batch := range ahead.batches {
 			for _, l := range batch {

@@ -118,7 +118,8 @@ func TestExpectTouchesNothing(t *testing.T) {
 	l.states("p1", "a", "anon none none none")
 }
 
-// wordsOf lists what a table offers: each verb, and each word of its flags and choices as "verb word".
+// wordsOf lists what a table offers: each verb, and each word of its flags and choices as "verb
+// word".
 func wordsOf(table []*verb.Action) []string {
 	var out []string
 	for _, a := range table {

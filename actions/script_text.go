@@ -13,9 +13,10 @@ import (
 	"cowscope/vmspace/amount"
 )
 
-// Rules of this file: a script is read twice, once to find its mistakes and once to run, so that it is never in memory as a whole. What
-// can be read at any place, as a file can, may have any length. Of what cannot, as a pipe, a copy is kept: a short one in memory, a longer
-// one in a file without a name, and none longer than maxCopy.
+// Rules of this file: a script is read twice, once to find its mistakes and once to run, so that it
+// is never in memory as a whole. What can be read at any place, as a file can, may have any length.
+// Of what cannot, as a pipe, a copy is kept: a short one in memory, a longer one in a file without
+// a name, and none longer than maxCopy.
 
 const (
 	maxLine    = 1 << 20  // bytes of a line
@@ -63,7 +64,8 @@ func (t *scriptText) close() {
 	}
 }
 
-// lines calls yield with each line and its number, from 1, until it gives an error. A lineError is a mistake of the text.
+// lines calls yield with each line and its number, from 1, until it gives an error. A lineError is
+// a mistake of the text.
 func (t *scriptText) lines(yield func(n int, line []byte) error) error {
 	from := t.first
 	if t.read {
@@ -155,8 +157,8 @@ func (c *textCopy) close() {
 	}
 }
 
-// parsedLines remembers commands by their lines, since scripts repeat themselves, and short ones are read twice. It forgets all of them
-// when they become too many.
+// parsedLines remembers commands by their lines, since scripts repeat themselves, and short ones
+// are read twice. It forgets all of them when they become too many.
 type parsedLines struct {
 	of    map[string]*lang.Command
 	bytes int // of the lines

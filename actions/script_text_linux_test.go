@@ -96,7 +96,8 @@ func TestScriptReadTwice(t *testing.T) {
 	}
 }
 
-// Of a file that changes while it runs, what is added is no part of the script, and a new mistake is told.
+// Of a file that changes while it runs, what is added is no part of the script, and a new mistake
+// is told.
 func TestScriptChanged(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "script.cow")
 	text := strings.Repeat("# a comment\n", 10000) + "fork\n"

@@ -25,7 +25,8 @@ type Options struct {
 	Limits family.Limits
 	// Brief is for what nobody walks back through: only the last few hundred steps are kept.
 	Brief bool
-	// Glance is for steps whose counters and VmFlags nobody looks at: no more is read than each can have changed.
+	// Glance is for steps whose counters and VmFlags nobody looks at: no more is read than each can
+	// have changed.
 	Glance     bool
 	AllowPaths []string // files and folders outside the scratch folder that may be mapped
 }
@@ -38,8 +39,8 @@ type Info struct {
 	Recorded string
 }
 
-// Session is a family of subject processes, the language that drives them, and the history of what happened. Its methods may be
-// called from any goroutine; commands run one after another.
+// Session is a family of subject processes, the language that drives them, and the history of what
+// happened. Its methods may be called from any goroutine; commands run one after another.
 type Session struct {
 	f        *family.Family
 	opts     Options
@@ -59,7 +60,8 @@ type Session struct {
 	command *history.Step // the last one that was a command and no expectation, nil before the first
 }
 
-// Open starts a subject and takes the first snapshot. A *StartError says in one line what refuses it; another error is about the options.
+// Open starts a subject and takes the first snapshot. A *StartError says in one line what refuses
+// it; another error is about the options.
 func Open(opts Options) (*Session, error) { return openWith(opts, systemCalls()) }
 
 // openWith is Open for subjects that may make these system calls.
@@ -109,8 +111,9 @@ func (s *Session) begin() error {
 	return err
 }
 
-// Do runs one command line. A *lang.SyntaxError says that nothing ran and why; other errors are cowscope's own failures. What the
-// kernel answers, a dead process included, is in the step. A blank line gives no step and no error.
+// Do runs one command line. A *lang.SyntaxError says that nothing ran and why; other errors are
+// cowscope's own failures. What the kernel answers, a dead process included, is in the step. A
+// blank line gives no step and no error.
 func (s *Session) Do(ctx context.Context, line string) (*history.Step, error) {
 	cmd, err := s.grammar.Parse(line)
 	if err != nil || cmd == nil {
@@ -171,8 +174,8 @@ func (s *Session) perform(cmd *lang.Command) (*history.Step, error) {
 	return step, nil
 }
 
-// attempt runs the action and sorts its endings: what the kernel answered stays in c, a process that is gone becomes the result
-// "exited", everything else is an error of cowscope.
+// attempt runs the action and sorts its endings: what the kernel answered stays in c, a process
+// that is gone becomes the result "exited", everything else is an error of cowscope.
 func (s *Session) attempt(c *verb.Call) error {
 	began := time.Now()
 	s.f.Running = &c.Doing
@@ -204,7 +207,8 @@ func (s *Session) attempt(c *verb.Call) error {
 	return err
 }
 
-// canonical is the line as the log shows it: the process is left out where it is the current one, since the log names it anyway.
+// canonical is the line as the log shows it: the process is left out where it is the current one,
+// since the log names it anyway.
 func canonical(cmd *lang.Command, current string) string {
 	c := *cmd
 	if c.Process == current {
@@ -234,7 +238,8 @@ func (s *Session) last() *history.Step {
 	return s.history[len(s.history)-1]
 }
 
-// briefSteps is how far back explanations look for what a step may have to do with, where not all of the history is kept.
+// briefSteps is how far back explanations look for what a step may have to do with, where not all
+// of the history is kept.
 const (
 	briefSteps  = 256
 	briefWeight = 8 << 20 // bytes of them
@@ -269,8 +274,8 @@ func (s *Session) Grammar() *lang.Grammar { return s.grammar }
 // Info says what there is to say of the machine.
 func (s *Session) Info() Info { return s.info }
 
-// Close ends every process of the family. It may be called at any time, also while a command runs, and more than once: who comes later
-// waits until all is closed.
+// Close ends every process of the family. It may be called at any time, also while a command runs,
+// and more than once: who comes later waits until all is closed.
 func (s *Session) Close() (err error) {
 	s.closing.Do(func() { err = s.f.Close() })
 	return err

@@ -36,8 +36,8 @@ func provide(t *testing.T, sc *Script) {
 	}
 }
 
-// require makes the features that are missing, or skips the test with the reason. It comes before the lab is opened: what is made goes after
-// the lab.
+// require makes the features that are missing, or skips the test with the reason. It comes before
+// the lab is opened: what is made goes after the lab.
 func require(t *testing.T, features ...string) {
 	t.Helper()
 	for _, f := range features {

@@ -13,8 +13,8 @@ import (
 	"cowscope/vmspace"
 )
 
-// The simple reader: /proc/PID/maps line by line and /proc/PID/pagemap word by word, with nothing shared with package vmspace but the names
-// of the states.
+// The simple reader: /proc/PID/maps line by line and /proc/PID/pagemap word by word, with nothing
+// shared with package vmspace but the names of the states.
 
 // checkSnapshot says where the snapshot and the simple reader differ.
 func checkSnapshot(s *vmspace.Snapshot) string {
@@ -85,11 +85,13 @@ func checkMapping(p *vmspace.Process, m vmspace.Mapping, line string, words *os.
 		run := p.PageAt(at, s.PageSize)
 		want, ok := simpleState(w, f[1], path)
 		zero := run.State == vmspace.Zero && (want == "cow" || want == "file") // file: the huge zero page
-		// A huge page that a relative shares may call itself exclusive; package vmspace holds the relatives against each other.
-		// And a page that was merged is copied when it is written to, also the last one that has the frame.
+		// A huge page that a relative shares may call itself exclusive; package vmspace holds the
+		// relatives against each other. And a page that was merged is copied when it is written to,
+		// also the last one that has the frame.
 		split := want == "anon" && run.State == vmspace.COW && run.Attrs&(vmspace.Huge|vmspace.KSM) != 0
 		blind := want == "cow" && run.State == vmspace.Unknown && f[1][:3] == "---" && !s.Frames && blindToNone()
-		// Without the scan and without root it may be a huge page that calls itself exclusive, and a relative shares a part of it.
+		// Without the scan and without root it may be a huge page that calls itself exclusive, and
+		// a relative shares a part of it.
 		perhaps := want == "anon" && run.State == vmspace.Unknown && !s.Frames && len(s.Processes) > 1 && !scans()
 		if ok && run.State.String() != want && !zero && !split && !blind && !perhaps {
 			return fmt.Sprintf("0x%x is %s by its word 0x%016x, the snapshot says %s (word 0x%016x)", at, want, w, run.State, run.Word)
@@ -101,11 +103,13 @@ func checkMapping(p *vmspace.Process, m vmspace.Mapping, line string, words *os.
 	return ""
 }
 
-// blindToNone says whether pages of PROT_NONE cannot be told from the zero page by an ordinary user: without the scan there is move_pages(2),
-// which from Linux 6.1 to 6.5 says of them that they are absent (gup_can_follow_protnone in include/linux/mm.h).
+// blindToNone says whether pages of PROT_NONE cannot be told from the zero page by an ordinary
+// user: without the scan there is move_pages(2), which from Linux 6.1 to 6.5 says of them that they
+// are absent (gup_can_follow_protnone in include/linux/mm.h).
 var blindToNone = sync.OnceValue(func() bool { return hasFeature("scan")() != nil })
 
-// simpleState is the state by the word alone; the zero page looks like a shared one there. Not ok: what is special is another's business.
+// simpleState is the state by the word alone; the zero page looks like a shared one there. Not ok:
+// what is special is another's business.
 func simpleState(w uint64, perms, path string) (string, bool) {
 	if strings.HasPrefix(path, "[v") {
 		return "", false

@@ -15,7 +15,8 @@ import (
 
 // Every state on a live process: vmspace.Proofs names the tests.
 
-// sure runs lines that end well, and holds each against its prediction and against the simple reader.
+// sure runs lines that end well, and holds each against its prediction and against the simple
+// reader.
 func (l *lab) sure(lines ...string) *history.Step {
 	l.Helper()
 	var st *history.Step
@@ -77,8 +78,8 @@ func (l *lab) doubted(label, name string, n uint64, why string) {
 	}
 }
 
-// soon looks again and again until the pages are as wanted: what the kernel does in its own time. On a machine with much to do that may be
-// long: ksmd, which is nice, was seen to need a minute.
+// soon looks again and again until the pages are as wanted: what the kernel does in its own time.
+// On a machine with much to do that may be long: ksmd, which is nice, was seen to need a minute.
 func (l *lab) soon(what string, holds func() bool) {
 	l.Helper()
 	ctx, stop := context.WithTimeout(context.Background(), 5*time.Minute)
@@ -262,8 +263,8 @@ func TestStateSwapped(t *testing.T) {
 	l.sure("expect bytes a 0x55", "expect bytes a+1p 1")
 }
 
-// Of a page of shared memory that is swapped out no page table entry is left: it is none, and comes back by a major fault or from the swap
-// cache.
+// Of a page of shared memory that is swapped out no page table entry is left: it is none, and comes
+// back by a major fault or from the swap cache.
 func TestStateSwappedShared(t *testing.T) {
 	require(t, "swap")
 	l := open(t)
@@ -293,7 +294,8 @@ func TestStateHugetlb(t *testing.T) {
 	l.states("p1", "a", "cow")
 }
 
-// Of the kernel's data pages pagemap says nothing, before and after they are read: they are special and never none.
+// Of the kernel's data pages pagemap says nothing, before and after they are read: they are special
+// and never none.
 func TestStateSpecial(t *testing.T) {
 	l := open(t)
 	l.all("expect page vvar special")
@@ -307,7 +309,8 @@ func TestStateSpecial(t *testing.T) {
 	l.all("expect page vdso none", "read vdso", "expect page vdso 1p special")
 }
 
-// Where frames are hidden, nobody can say whether a write after a fork kept the frame: as root, the kernel is seen to do both.
+// Where frames are hidden, nobody can say whether a write after a fork kept the frame: as root, the
+// kernel is seen to do both.
 func TestHiddenFramesAreNotSaidToBeKept(t *testing.T) {
 	l := open(t)
 	l.all("a = mmap 1p rw private anon", "write a 1", "fork", "@p2 write a 2")

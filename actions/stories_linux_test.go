@@ -13,7 +13,8 @@ import (
 	"cowscope/vmspace"
 )
 
-// Sessions on the real kernel, through the language. The stories themselves are scripts: see testdata/stories.
+// Sessions on the real kernel, through the language. The stories themselves are scripts: see
+// testdata/stories.
 
 // lab is a session under test.
 type lab struct {
@@ -26,7 +27,8 @@ func open(t *testing.T) *lab {
 	return opened(t, systemCalls())
 }
 
-// opened is a lab whose subjects may make these system calls. Nobody changes the machine's settings as long as it is there.
+// opened is a lab whose subjects may make these system calls. Nobody changes the machine's settings
+// as long as it is there.
 func opened(t *testing.T, calls []uintptr) *lab {
 	t.Helper()
 	machinetest.Hold(t)

@@ -6,8 +6,9 @@ import (
 	"cowscope/actions/history"
 )
 
-// Rules of this file: steps are made one at a time, by whoever has the turn, and on the one thread that may touch the subjects. The turn
-// is taken first: who had the thread and waited for the turn would wait for one who has the turn and waits for the thread.
+// Rules of this file: steps are made one at a time, by whoever has the turn, and on the one thread
+// that may touch the subjects. The turn is taken first: who had the thread and waited for the turn
+// would wait for one who has the turn and waits for the thread.
 
 // do runs f on the thread that may touch the subjects.
 func (s *Session) do(f func() error) error {
@@ -18,7 +19,8 @@ func (s *Session) do(f func() error) error {
 	return err
 }
 
-// take makes a step on the tracing thread, one at a time, and puts it into the history. There may be none.
+// take makes a step on the tracing thread, one at a time, and puts it into the history. There may
+// be none.
 func (s *Session) take(ctx context.Context, make func() (*history.Step, error)) (step *history.Step, err error) {
 	defer s.takeTurn()()
 	e := s.do(func() error {

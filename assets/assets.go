@@ -3,7 +3,8 @@ package assets
 
 import "embed"
 
-// Lessons are the lessons, as lessons/LANGUAGE/NAME.md, and in lessons/path.txt the order in which they are to be taken.
+// Lessons are the lessons, as lessons/LANGUAGE/NAME.md, and in lessons/path.txt the order in which
+// they are to be taken.
 //
 //go:embed lessons
 var Lessons embed.FS

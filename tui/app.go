@@ -1,7 +1,9 @@
-// The app: the one Bubble Tea model. It holds where the reader looks, turns keys into command lines, and hands scenes to the panes.
+// The app: the one Bubble Tea model. It holds where the reader looks, turns keys into command
+// lines, and hands scenes to the panes.
 //
-// Rules: no I/O here: every command, poll and look at bytes runs in a tea.Cmd; while a command runs, keys wait in line, so that
-// typing ahead means what it says; a frame is drawn again only when something that it shows has changed.
+// Rules: no I/O here: every command, poll and look at bytes runs in a tea.Cmd; while a command
+// runs, keys wait in line, so that typing ahead means what it says; a frame is drawn again only
+// when something that it shows has changed.
 
 package tui
 
@@ -22,7 +24,8 @@ import (
 
 // Lab is what the screen drives: a session with a subject, or whatever else has a history.
 type Lab interface {
-	// Do runs one command line. An error means that nothing ran, or that cowscope itself failed; what the kernel answers is in the step.
+	// Do runs one command line. An error means that nothing ran, or that cowscope itself failed;
+	// what the kernel answers is in the step.
 	Do(ctx context.Context, line string) (*history.Step, error)
 	// Poll looks whether anything changed by itself, and gives the step that says so, or nil.
 	Poll(ctx context.Context) (*history.Step, error)
@@ -375,7 +378,8 @@ func (m *App) peek() tea.Cmd {
 	}
 }
 
-// acted is the last step, up to the one that is shown, that did more than look: an expectation leaves the marks of what it is about.
+// acted is the last step, up to the one that is shown, that did more than look: an expectation
+// leaves the marks of what it is about.
 func (m *App) acted() *history.Step {
 	for i := m.pos; i > 0; i-- {
 		if !m.steps[i].Check {

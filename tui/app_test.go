@@ -16,7 +16,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// driver runs the model without a terminal: a key, then every command that follows from it, until nothing is left to do.
+// driver runs the model without a terminal: a key, then every command that follows from it, until
+// nothing is left to do.
 type driver struct {
 	t *testing.T
 	m *App
@@ -213,7 +214,8 @@ func TestHelpAndInspector(t *testing.T) {
 	d.press("i").sees("pagemap", "present").press("i").press("i")
 }
 
-// A protection key is shown where the mapping has one, with what the process may do; a child has rights of its own.
+// A protection key is shown where the mapping has one, with what the process may do; a child has
+// rights of its own.
 func TestInspectorShowsKeys(t *testing.T) {
 	if ok, why, err := feature.Available("pkeys"); err != nil || !ok {
 		t.Skip("needs pkeys: ", why, err)
@@ -243,7 +245,8 @@ func TestTypingAhead(t *testing.T) {
 	d.sees("step 5/5", "cow → anon")
 }
 
-// Every size gives exactly the screen that was asked for, whatever lies over it, and panes keep to their rectangles.
+// Every size gives exactly the screen that was asked for, whatever lies over it, and panes keep to
+// their rectangles.
 func TestEverySize(t *testing.T) {
 	d := drive(t, 120, 36, Options{})
 	d.press("m", "enter", "w", "f", "tab", "w", "f")
@@ -416,8 +419,8 @@ func TestIdleDrawsNothing(t *testing.T) {
 
 }
 
-// The inspector names the words that a state rests on, and says "inferred" where they do not settle it: where frames are hidden, of a page
-// after fork.
+// The inspector names the words that a state rests on, and says "inferred" where they do not settle
+// it: where frames are hidden, of a page after fork.
 func TestInspectorTellsItsEvidence(t *testing.T) {
 	for _, size := range [][2]int{{80, 24}, {120, 36}} {
 		d := drive(t, size[0], size[1], Options{})

@@ -40,7 +40,8 @@ func drawHeader(p cell.Pen, s *scene) {
 	}
 }
 
-// drawKeys draws the key bar: a message where there is one, else the keys that fit, essential ones first.
+// drawKeys draws the key bar: a message where there is one, else the keys that fit, essential ones
+// first.
 func drawKeys(p cell.Pen, s *scene, keys []keyHelp) {
 	if p.R.Empty() {
 		return

@@ -21,9 +21,11 @@ import (
 	"github.com/creack/pty"
 )
 
-// What a person at a terminal waits for, and what a frame costs: the program as a process of its own, keys pressed one by one, each once
-// all is quiet, and the time until its first byte comes back, which is the whole frame. The frame period is part of it. Beside small
-// subjects stand those with 60,000 mappings and with 4 GiB of pages, and beside the lab the least that Bubble Tea needs for as many cells.
+// What a person at a terminal waits for, and what a frame costs: the program as a process of its
+// own, keys pressed one by one, each once all is quiet, and the time until its first byte comes
+// back, which is the whole frame. The frame period is part of it. Beside small subjects stand those
+// with 60,000 mappings and with 4 GiB of pages, and beside the lab the least that Bubble Tea needs
+// for as many cells.
 
 const (
 	benchWidth, benchHeight = 200, 50

@@ -11,8 +11,8 @@ import (
 	tea "charm.land/bubbletea/v2"
 )
 
-// What a key costs, from the key press to the finished frame, with few and with many mappings. The renderer's frame period comes on
-// top of both. The last one reports the ratio.
+// What a key costs, from the key press to the finished frame, with few and with many mappings. The
+// renderer's frame period comes on top of both. The last one reports the ratio.
 
 func benchLab(b *testing.B, mappings int) *App {
 	b.Helper()

@@ -1,7 +1,9 @@
-// A lesson on the screen: the lab is the lesson's session, and beside it stands the text, which this file walks through.
+// A lesson on the screen: the lab is the lesson's session, and beside it stands the text, which
+// this file walks through.
 //
-// Rules: the player knows what may happen next, and this file only asks it to; whatever runs does so in a tea.Cmd; every key of the lab
-// keeps working, so that the learner can try things at any moment.
+// Rules: the player knows what may happen next, and this file only asks it to; whatever runs does
+// so in a tea.Cmd; every key of the lab keeps working, so that the learner can try things at any
+// moment.
 
 package tui
 
@@ -96,7 +98,8 @@ func (m *App) courseDone(msg courseMsg) tea.Cmd {
 	return tea.Batch(m.replay(), m.peek())
 }
 
-// claims says whether it is the turn of a block that only looks: what the text says is held against the kernel without being asked for.
+// claims says whether it is the turn of a block that only looks: what the text says is held against
+// the kernel without being asked for.
 func (c *course) claims() bool {
 	it := c.turn()
 	return it != nil && it.Kind == lesson.Cow && it.Status == lesson.Pending &&

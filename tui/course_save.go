@@ -8,8 +8,9 @@ import (
 	"cowscope/actions/saved"
 )
 
-// courseSaver saves the session of a lesson as it goes on. A step or lesson that begins again has a fresh subject, and the file begins anew
-// with it: it holds the session that is on the screen. A nil courseSaver saves nothing.
+// courseSaver saves the session of a lesson as it goes on. A step or lesson that begins again has a
+// fresh subject, and the file begins anew with it: it holds the session that is on the screen. A
+// nil courseSaver saves nothing.
 type courseSaver struct {
 	mu     sync.Mutex
 	player *lesson.Player

@@ -87,7 +87,8 @@ func TestLessonSurvivesDeath(t *testing.T) {
 	d.press("n").sees("First touch", "Enter runs this").press("enter").sees("What does p1 get?")
 }
 
-// Where text and lab do not fit side by side, t changes between them, and running shows the text again on a scroll.
+// Where text and lab do not fit side by side, t changes between them, and running shows the text
+// again on a scroll.
 func TestLessonOnASmallScreen(t *testing.T) {
 	d := attend(t, 80, 24, filepath.Join(t.TempDir(), "progress.json"))
 	d.sees("This is where it begins").seesNot("address space")

@@ -65,7 +65,8 @@ type beat struct {
 	do   func(*App) tea.Cmd
 }
 
-// The pace of a demo: that of a person who types with care, and of one who reads for the first time.
+// The pace of a demo: that of a person who types with care, and of one who reads for the first
+// time.
 const (
 	perLetter   = 40 * time.Millisecond
 	beforeEnter = 400 * time.Millisecond
@@ -94,7 +95,8 @@ type demoReader struct {
 	wait time.Duration // before the next beat
 }
 
-// ReadDemo reads a demo; file is what errors call it. All of it is understood before any of it runs.
+// ReadDemo reads a demo; file is what errors call it. All of it is understood before any of it
+// runs.
 func ReadDemo(file string, in io.Reader) (*Demo, error) {
 	text, err := io.ReadAll(in)
 	if err != nil {
@@ -146,7 +148,8 @@ func (d *Demo) wrong(line int, err error) error {
 	return &actions.ScriptError{File: d.file, Line: line, Err: err}
 }
 
-// add appends a beat, after what is still to be waited for; more is what is to be waited for on top.
+// add appends a beat, after what is still to be waited for; more is what is to be waited for on
+// top.
 func (r *demoReader) add(more time.Duration, do func(*App) tea.Cmd) {
 	r.d.beats = append(r.d.beats, beat{r.line, r.wait + more, do})
 	r.wait = 0

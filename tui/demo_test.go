@@ -161,7 +161,8 @@ func TestDemoPlays(t *testing.T) {
 	}
 }
 
-// The stage draws what Bubble Tea would: after every frame, a terminal shows the model's screen, cell by cell.
+// The stage draws what Bubble Tea would: after every frame, a terminal shows the model's screen,
+// cell by cell.
 func TestStageDrawsTheScreen(t *testing.T) {
 	for _, opts := range []Options{{Theme: "dark"}, {ASCII: true, Plain: true}} {
 		demos, err := Demos()
@@ -261,7 +262,8 @@ func TestAfterTheDemo(t *testing.T) {
 	}
 }
 
-// The demos that cowscope brings along: what they say fits where it is shown, and they take from half a minute to two.
+// The demos that cowscope brings along: what they say fits where it is shown, and they take from
+// half a minute to two.
 func TestDemos(t *testing.T) {
 	all, err := Demos()
 	if err != nil {
@@ -294,8 +296,8 @@ func TestDemos(t *testing.T) {
 	}
 }
 
-// Stand-ins: whatever the kernel gives, the family's processes and frames are numbered by their order, what is equal stays equal, and
-// nothing of the real numbers is left.
+// Stand-ins: whatever the kernel gives, the family's processes and frames are numbered by their
+// order, what is equal stays equal, and nothing of the real numbers is left.
 func TestSteady(t *testing.T) {
 	s, err := actions.Open(actions.Options{})
 	if err != nil {
@@ -331,8 +333,8 @@ func TestSteady(t *testing.T) {
 	}
 }
 
-// checkStandIns holds a step against the real one: runs cover the same pages, in the same states, and two pages have one stand-in exactly
-// where they have one frame.
+// checkStandIns holds a step against the real one: runs cover the same pages, in the same states,
+// and two pages have one stand-in exactly where they have one frame.
 func checkStandIns(t *testing.T, st, real *history.Step) {
 	t.Helper()
 	back, forth := map[uint64]uint64{}, map[uint64]uint64{}
@@ -364,7 +366,8 @@ func checkStandIns(t *testing.T, st, real *history.Step) {
 	}
 }
 
-// A demo's screen is exactly as large as the terminal, caption and all, and what does not fit leaves the lab its room.
+// A demo's screen is exactly as large as the terminal, caption and all, and what does not fit
+// leaves the lab its room.
 func TestDemoAtEverySize(t *testing.T) {
 	s := onStage(t, readDemo(t, "mmap 4p rw private anon\n"), false, Options{})
 	s.tape = nil

@@ -78,7 +78,8 @@ func TestDoctor(t *testing.T) {
 	}
 }
 
-// Where ptrace is forbidden, as in a container, the whole list comes all the same, and the status tells.
+// Where ptrace is forbidden, as in a container, the whole list comes all the same, and the status
+// tells.
 func TestDoctorWithoutPtrace(t *testing.T) {
 	self, err := os.Executable()
 	if err != nil {
@@ -128,7 +129,8 @@ func untraced() error {
 	return syscall.Exec(bin, append([]string{bin}, os.Args[1:]...), os.Environ())
 }
 
-// In a PID namespace that has no /proc of its own the numbers there mean strangers: nothing is started, and why is told in one line.
+// In a PID namespace that has no /proc of its own the numbers there mean strangers: nothing is
+// started, and why is told in one line.
 func TestAnotherProc(t *testing.T) {
 	cmd := exec.Command(program(t), "exec", "-")
 	cmd.Stdin = strings.NewReader("mmap 1p rw private anon\n")

@@ -9,7 +9,8 @@ import (
 	"charm.land/lipgloss/v2"
 )
 
-// View gives the frame, drawn anew only where something changed: Bubble Tea asks after every message.
+// View gives the frame, drawn anew only where something changed: Bubble Tea asks after every
+// message.
 func (m *App) View() tea.View {
 	if m.fresh {
 		return m.frame
@@ -54,8 +55,8 @@ func (m *App) draw() *tea.Cursor {
 	return nil
 }
 
-// layout divides the screen. A lesson's text stands left of the lab, or in its place where both do not fit; the presenter's bar stands
-// above the keys.
+// layout divides the screen. A lesson's text stands left of the lab, or in its place where both do
+// not fit; the presenter's bar stands above the keys.
 func (m *App) layout(s *scene) screen {
 	w, h := m.w, m.bodyHeight()
 	text, side := 0, true

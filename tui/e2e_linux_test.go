@@ -30,7 +30,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The built program in a pseudo-terminal, read back through a terminal emulator: what a person sees and what is left behind.
+// The built program in a pseudo-terminal, read back through a terminal emulator: what a person sees
+// and what is left behind.
 
 var build = sync.OnceValues(func() (string, error) {
 	if bin := os.Getenv("COWSCOPE_BIN"); bin != "" { // where there is no toolchain to build with
@@ -252,7 +253,8 @@ func (c *console) sees(want ...string) *console {
 	}
 }
 
-// autopsy has the program say where it stands, and gives the end of all that it wrote, as it wrote it.
+// autopsy has the program say where it stands, and gives the end of all that it wrote, as it wrote
+// it.
 func (c *console) autopsy() string {
 	wrote := func() string {
 		c.mu.Lock()
@@ -295,7 +297,8 @@ func (c *console) ends() int {
 	}
 }
 
-// subjects lists the processes that the program controls, by the tracer that /proc/PID/status names.
+// subjects lists the processes that the program controls, by the tracer that /proc/PID/status
+// names.
 func (c *console) subjects() []int { return tracees(c.cmd.Process.Pid) }
 
 // tracees lists the processes that a process traces, oldest first.
@@ -317,7 +320,8 @@ func tracees(by int) []int {
 	return out
 }
 
-// watch opens handles on processes now, so that their end can be awaited whatever happens to their numbers.
+// watch opens handles on processes now, so that their end can be awaited whatever happens to their
+// numbers.
 func watch(t *testing.T, pids []int) []int {
 	t.Helper()
 	if len(pids) == 0 {
@@ -396,7 +400,8 @@ func TestStoryOnATerminal(t *testing.T) {
 	c.restored()
 }
 
-// restored checks that the terminal was given back: alternate screen, cursor, mouse and paste modes as they were.
+// restored checks that the terminal was given back: alternate screen, cursor, mouse and paste modes
+// as they were.
 func (c *console) restored() {
 	c.t.Helper()
 	<-c.over
@@ -437,7 +442,8 @@ func TestPanic(t *testing.T) {
 	c.restored()
 }
 
-// BenchmarkFirstFrame starts the program on a terminal and waits for its first frame, beside the least that Bubble Tea can show.
+// BenchmarkFirstFrame starts the program on a terminal and waits for its first frame, beside the
+// least that Bubble Tea can show.
 func BenchmarkFirstFrame(b *testing.B) {
 	var least time.Duration
 	for _, x := range []struct {

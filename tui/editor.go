@@ -7,7 +7,8 @@ import (
 	tea "charm.land/bubbletea/v2"
 )
 
-// editor is a line of text being edited: the editing is the text input's, the drawing our own, so that it takes the cells it is given.
+// editor is a line of text being edited: the editing is the text input's, the drawing our own, so
+// that it takes the cells it is given.
 type editor struct{ in textinput.Model }
 
 func newEditor(text string) editor {
@@ -24,7 +25,8 @@ func (e *editor) insert(s string)       { e.in, _ = e.in.Update(tea.PasteMsg{Con
 func (e *editor) text() string          { return e.in.Value() }
 func (e *editor) set(s string)          { e.in.SetValue(s); e.in.CursorEnd() }
 
-// draw writes the text into w cells from x and gives the column of the cursor. Text that is longer scrolls with the cursor.
+// draw writes the text into w cells from x and gives the column of the cursor. Text that is longer
+// scrolls with the cursor.
 func (e *editor) draw(p cell.Pen, x, y, w int, st cell.Style) int {
 	if w <= 0 {
 		return x

@@ -26,7 +26,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// How the program ends, and what it leaves of the terminal: the real program, or this test program where it must be broken first.
+// How the program ends, and what it leaves of the terminal: the real program, or this test program
+// where it must be broken first.
 
 // breaks is a lab whose fork does something else.
 type breaks struct {
@@ -418,14 +419,15 @@ func peak(t *testing.T, pid int) int {
 	return kb >> 10
 }
 
-// A terminal may say that it has any size, at the start and later, by its driver or in a report: the memory is bounded, and the screen
-// answers and quits.
+// A terminal may say that it has any size, at the start and later, by its driver or in a report:
+// the memory is bounded, and the screen answers and quits.
 func TestSizes(t *testing.T) {
 	if testing.Short() {
 		t.Skip("needs more time than -short gives")
 	}
-	// MB. A screen of the largest size takes 60 to 75, of which the library keeps two buffers of 17 each. What a size leaves is there until the next
-	// collection, and on a busy machine two sizes can come before it.
+	// MB. A screen of the largest size takes 60 to 75, of which the library keeps two buffers of 17
+	// each. What a size leaves is there until the next collection, and on a busy machine two sizes
+	// can come before it.
 	const most, mostLater = 192, 192
 	for _, x := range []struct {
 		w, h  uint16
@@ -529,7 +531,8 @@ func onlyChild(t *testing.T, pid int) int {
 	return child
 }
 
-// A screen that is suspended gives the terminal back, and takes it again with the size that it has then.
+// A screen that is suspended gives the terminal back, and takes it again with the size that it has
+// then.
 func TestSuspend(t *testing.T) {
 	l := newLine(t, 80, 24)
 	self, err := os.Executable()

@@ -13,7 +13,8 @@ import (
 	"testing"
 )
 
-// longScript is a script of about n commands, in which everything is new that can be: lines, names, processes and files.
+// longScript is a script of about n commands, in which everything is new that can be: lines, names,
+// processes and files.
 func longScript(n int) string {
 	var b strings.Builder
 	child := 1
@@ -38,7 +39,8 @@ expect result ok
 	return b.String()
 }
 
-// peakOfScript is the most memory that cowscope had while it ran a script, in bytes. At the script's end it waits for its output to be read.
+// peakOfScript is the most memory that cowscope had while it ran a script, in bytes. At the
+// script's end it waits for its output to be read.
 func peakOfScript(t *testing.T, script string) uint64 {
 	t.Helper()
 	name := filepath.Join(t.TempDir(), "long.cow")
@@ -76,8 +78,9 @@ func peakOfScript(t *testing.T, script string) uint64 {
 	return kib << 10
 }
 
-// A script takes as much memory as its subject is large, however long it is, and what 32768 names take: up to so many are remembered. The
-// longer script here leaves 6400 more than the shorter, 1 MiB, and garbage is collected when it is four times what lives.
+// A script takes as much memory as its subject is large, however long it is, and what 32768 names
+// take: up to so many are remembered. The longer script here leaves 6400 more than the shorter, 1
+// MiB, and garbage is collected when it is four times what lives.
 func TestExecMemory(t *testing.T) {
 	if testing.Short() {
 		t.Skip("needs more time than -short gives")

@@ -26,7 +26,8 @@ func DemoWords() (words []string) {
 	return words
 }
 
-// RunBroken runs the screen on a lab, in a terminal, with a part of it that does something else when a fork is sent.
+// RunBroken runs the screen on a lab, in a terminal, with a part of it that does something else
+// when a fork is sent.
 func RunBroken(lab Lab, part string) error {
 	m, err := New(lab, Options{})
 	if err != nil {

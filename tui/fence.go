@@ -1,5 +1,6 @@
-// Panics: one in the model or in a command ends the program in order, and is told with its stack when the screen is gone. The library
-// catches them too, but tells of some while the screen is still there, where nobody can read it.
+// Panics: one in the model or in a command ends the program in order, and is told with its stack
+// when the screen is gone. The library catches them too, but tells of some while the screen is
+// still there, where nobody can read it.
 
 package tui
 

@@ -1,11 +1,12 @@
-// What a terminal sends, before the library reads it. A terminal sends keys, but whoever can write to it makes it send anything: a
-// program that asks it questions, a paste, a line that breaks.
+// What a terminal sends, before the library reads it. A terminal sends keys, but whoever can write
+// to it makes it send anything: a program that asks it questions, a paste, a line that breaks.
 //
-// Rules: what a keyboard, a mouse or a terminal's answer looks like passes unchanged, byte by byte and at once, so that a key costs no
-// time and a lone ESC is a key. The library's parser sees no control sequence with more parameters than it has room for, no control
-// string or paste that is longer than it should be, no 8-bit controls, no broken UTF-8, and nothing that it would wait for in vain.
-// What is not well formed is ended where that shows, by a byte that makes the library drop all of it, and the rest is swallowed.
-// Whatever comes, the state is of a fixed size.
+// Rules: what a keyboard, a mouse or a terminal's answer looks like passes unchanged, byte by byte
+// and at once, so that a key costs no time and a lone ESC is a key. The library's parser sees no
+// control sequence with more parameters than it has room for, no control string or paste that is
+// longer than it should be, no 8-bit controls, no broken UTF-8, and nothing that it would wait for
+// in vain. What is not well formed is ended where that shows, by a byte that makes the library drop
+// all of it, and the rest is swallowed. Whatever comes, the state is of a fixed size.
 
 package tui
 
@@ -79,7 +80,8 @@ type inputFilter struct {
 	pasted, matched, cutOff int // bytes of a paste; of the sequence that ends it; dropped for its length
 }
 
-// pass appends to out what the library may see of in. That is at most twice as long, and what was held.
+// pass appends to out what the library may see of in. That is at most twice as long, and what was
+// held.
 func (f *inputFilter) pass(out, in []byte) []byte {
 	for _, b := range in {
 		out = f.step(out, b)
@@ -126,8 +128,9 @@ func (f *inputFilter) plain(out []byte, b byte) []byte {
 	return append(out, b)
 }
 
-// beginRune holds a byte that may begin a character; any other is dropped, the 8-bit controls among them. What is dropped leaves the
-// state as it was: for the library, an ESC before it is one before what follows.
+// beginRune holds a byte that may begin a character; any other is dropped, the 8-bit controls among
+// them. What is dropped leaves the state as it was: for the library, an ESC before it is one before
+// what follows.
 func (f *inputFilter) beginRune(out []byte, b byte) []byte {
 	if utf8.RuneStart(b) {
 		f.before, f.state, f.held[0], f.nheld = f.state, partialRune, b, 1
@@ -135,8 +138,8 @@ func (f *inputFilter) beginRune(out []byte, b byte) []byte {
 	return out
 }
 
-// continueRune lets a character pass when it is complete. U+FFFD is dropped since the library takes it for a mistake, and the controls
-// from U+0080 to U+009F since they are no keys.
+// continueRune lets a character pass when it is complete. U+FFFD is dropped since the library takes
+// it for a mistake, and the controls from U+0080 to U+009F since they are no keys.
 func (f *inputFilter) continueRune(out []byte, b byte) []byte {
 	f.state = f.before
 	if utf8.RuneStart(b) {
@@ -183,8 +186,9 @@ func (f *inputFilter) escaped(out []byte, b byte) []byte {
 	return append(out, b)
 }
 
-// header takes a byte of the part before the final byte, and says whether it is a good one. uv.EventDecoder and ansi.DecodeSequence count
-// differently at their limits, so the bounds lie below both.
+// header takes a byte of the part before the final byte, and says whether it is a good one.
+// uv.EventDecoder and ansi.DecodeSequence count differently at their limits, so the bounds lie
+// below both.
 func (f *inputFilter) header(b byte) bool {
 	was := f.begun
 	f.begun = true
@@ -264,7 +268,8 @@ func (f *inputFilter) ss3(out []byte, b byte) []byte {
 	return f.plain(append(out, void), b)
 }
 
-// x10 lets an old mouse report pass whole. One with coordinates above 95 has bytes that would be 8-bit controls, and is dropped.
+// x10 lets an old mouse report pass whole. One with coordinates above 95 has bytes that would be
+// 8-bit controls, and is dropped.
 func (f *inputFilter) x10(out []byte, b byte) []byte {
 	f.held[f.nheld] = b
 	if f.nheld++; f.nheld < len(f.held) {
@@ -320,7 +325,8 @@ func (f *inputFilter) text(out []byte, b byte) []byte {
 	return append(out, b)
 }
 
-// cancel ends a string for the library: a DCS is cancelled by nothing, but an unknown one does nothing.
+// cancel ends a string for the library: a DCS is cancelled by nothing, but an unknown one does
+// nothing.
 func (f *inputFilter) cancel(out []byte) []byte {
 	if f.kind == 'P' {
 		return append(out, esc, '\\')

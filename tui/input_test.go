@@ -29,7 +29,8 @@ func (p *pieces) Read(b []byte) (int, error) {
 	return n, nil
 }
 
-// events are what the library's reader makes of pieces that come one after the other without a pause.
+// events are what the library's reader makes of pieces that come one after the other without a
+// pause.
 func events(t testing.TB, in ...[]byte) []uv.Event {
 	t.Helper()
 	p := pieces(in)
@@ -179,7 +180,8 @@ func TestInputPauses(t *testing.T) {
 	}
 }
 
-// Whatever comes, however cut: the library's reader does not panic, never waits with more than a bound, and no event is larger than that.
+// Whatever comes, however cut: the library's reader does not panic, never waits with more than a
+// bound, and no event is larger than that.
 func FuzzInput(f *testing.F) {
 	for _, x := range wellFormed {
 		f.Add([]byte(x.seq), uint16(1))

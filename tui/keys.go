@@ -31,7 +31,8 @@ func (b binding) label() string {
 	return strings.Join(b.keys, " ")
 }
 
-// bindings is the table of all keys, the essential ones first: what does not fit the key bar is left out from the end.
+// bindings is the table of all keys, the essential ones first: what does not fit the key bar is
+// left out from the end.
 var bindings []binding
 
 func init() { // the help overlay shows the table, and the table opens it

@@ -7,8 +7,8 @@
 //	├ log ───────────┴──────────────────┤   takes the rest
 //	└ keys ─────────────────────────────┘
 //
-// Rules: rectangles never overlap and never leave the screen; what does not fit is left out whole (log, then pages, then
-// inspector), never squeezed below what it can be read in.
+// Rules: rectangles never overlap and never leave the screen; what does not fit is left out whole
+// (log, then pages, then inspector), never squeezed below what it can be read in.
 
 package tui
 
@@ -49,7 +49,8 @@ func layout(w, h int, d demand) screen {
 	logH := logHeight(body - middle)
 	mapH := min(d.mapRows+2, body-middle-logH)
 	mapH = max(mapH, min(5, body-middle-logH))
-	// What the map does not need goes to the middle first, while that has more to show, then to the log.
+	// What the map does not need goes to the middle first, while that has more to show, then to the
+	// log.
 	spare := body - middle - logH - mapH
 	grow := min(spare, max(0, max(d.inspector, d.pageRows)+2-middle))
 	middle += grow
@@ -89,7 +90,8 @@ func logHeight(rest int) int {
 	return rest / 3
 }
 
-// middleColumns puts the page grid left of the inspector where both can be read, else gives all to the inspector.
+// middleColumns puts the page grid left of the inspector where both can be read, else gives all to
+// the inspector.
 func middleColumns(r cell.Rect, d demand) (pages, inspector cell.Rect) {
 	if r.W < 64 || r.H < 5 {
 		return cell.Rect{}, r

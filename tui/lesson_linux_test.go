@@ -9,7 +9,8 @@ import (
 	"time"
 )
 
-// The built program's lessons: one walked through by keys on a terminal, and what is done without one.
+// The built program's lessons: one walked through by keys on a terminal, and what is done without
+// one.
 
 // changes waits until the screen is another than it was, and gives it.
 func (c *console) changes(was string) string {
@@ -124,7 +125,8 @@ func TestLessonCommands(t *testing.T) {
 	}
 }
 
-// What a lesson or a demo did can be walked through afterwards; a lesson that begins again begins its file again.
+// What a lesson or a demo did can be walked through afterwards; a lesson that begins again begins
+// its file again.
 func TestLessonAndDemoSave(t *testing.T) {
 	dir := t.TempDir()
 	if err := os.Chmod(dir, 0o777); err != nil {

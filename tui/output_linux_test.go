@@ -158,7 +158,8 @@ func (c *console) wrote() string {
 
 const thesis = "years of work\n"
 
-// obstacle is something that stands where a file is to be written. make gives the files whose content must stay.
+// obstacle is something that stands where a file is to be written. make gives the files whose
+// content must stay.
 type obstacle struct {
 	name string
 	who  func(uid int) bool // who it stands in the way of; nil for everybody
@@ -254,7 +255,8 @@ func names(t *testing.T, dir string) string {
 	return strings.Join(out, "\n")
 }
 
-// Whatever stands there stays as it is, and the error says what it is and which flag met it. Nobody waits.
+// Whatever stands there stays as it is, and the error says what it is and which flag met it. Nobody
+// waits.
 func TestLoseAFile(t *testing.T) {
 	for _, u := range users(t) {
 		for _, o := range obstacles {
@@ -383,8 +385,8 @@ func TestStillOnAFullDisk(t *testing.T) {
 	}
 }
 
-// Two that record, or save, into one file: the second is told, and what the first writes stays whole. Two that draw a
-// picture leave one of them.
+// Two that record, or save, into one file: the second is told, and what the first writes stays
+// whole. Two that draw a picture leave one of them.
 func TestTwoAtOnce(t *testing.T) {
 	for _, flag := range []string{"--record", "--save"} {
 		path := filepath.Join(t.TempDir(), "a")
@@ -434,7 +436,8 @@ func wholePicture(t *testing.T, path string) {
 	}
 }
 
-// Killed at any moment, the picture is the old one or the new one, and at most one file is left beside it.
+// Killed at any moment, the picture is the old one or the new one, and at most one file is left
+// beside it.
 func TestStillKilled(t *testing.T) {
 	u := user{os.Geteuid(), program(t)}
 	dir := t.TempDir()

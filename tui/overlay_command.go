@@ -1,4 +1,5 @@
-// The command line: one line of the language, with history, completion, and what is wrong with it under it.
+// The command line: one line of the language, with history, completion, and what is wrong with it
+// under it.
 
 package tui
 

@@ -1,4 +1,5 @@
-// Forms: the parameters of a verb as fields. A form makes a command line, and shows it while it grows.
+// Forms: the parameters of a verb as fields. A form makes a command line, and shows it while it
+// grows.
 
 package tui
 
@@ -52,7 +53,8 @@ func openForm(verb string) func(*App) tea.Cmd {
 	}
 }
 
-// prefill is what a field starts with: the row or the page under the cursor, its letters, else the parameter's default.
+// prefill is what a field starts with: the row or the page under the cursor, its letters, else the
+// parameter's default.
 func (m *App) prefill(verb string, p *lang.Param) string {
 	switch p.Kind {
 	case lang.KindRange:
@@ -76,7 +78,8 @@ func (m *App) mapping() (vmspace.Mapping, bool) {
 	return p.MappingAt(m.cursor)
 }
 
-// rowRange is the selected row in the language: a name alone where it is the whole of it, else a place and a size.
+// rowRange is the selected row in the language: a name alone where it is the whole of it, else a
+// place and a size.
 func (m *App) rowRange() string {
 	st := m.step()
 	ps := st.After.PageSize
@@ -215,7 +218,8 @@ func (f *form) draw(p cell.Pen, m *App) *tea.Cursor {
 	return cursor
 }
 
-// drawFoot draws the words that fit the field, or what is wrong, and the command that the form makes.
+// drawFoot draws the words that fit the field, or what is wrong, and the command that the form
+// makes.
 func (f *form) drawFoot(p cell.Pen, m *App) {
 	fd := &f.fields[f.at]
 	y := p.R.H - 3

@@ -54,7 +54,8 @@ func drawInspector(p cell.Pen, s *scene) {
 	}
 }
 
-// drawFact writes one fact from line y and returns the line after it. The source stands at the right where it fits beside the text.
+// drawFact writes one fact from line y and returns the line after it. The source stands at the
+// right where it fits beside the text.
 func drawFact(p cell.Pen, y int, f fact) int {
 	p.Put(1, y, cell.Dim, f.label)
 	w := p.R.W - factLabel - 2
@@ -257,7 +258,8 @@ func drawBytes(p cell.Pen, s *scene) {
 	drawHexLines(p, s, 0, b.bytes)
 }
 
-// loadedBytes are those that the step's command read of the page under the cursor, and how far into the page they begin.
+// loadedBytes are those that the step's command read of the page under the cursor, and how far into
+// the page they begin.
 func loadedBytes(s *scene) (off int, b []byte) {
 	size := s.snap.PageSize
 	page, b := s.cursor&^(size-1), s.step.Loaded()

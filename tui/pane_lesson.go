@@ -1,4 +1,5 @@
-// The text of a lesson: its prose, what its blocks ran, questions with their answers, goals with their hints.
+// The text of a lesson: its prose, what its blocks ran, questions with their answers, goals with
+// their hints.
 
 package tui
 
@@ -31,7 +32,8 @@ func (m *App) courseRect() cell.Rect {
 	return cell.At(0, 1, text, max(m.bodyHeight()-2, 0))
 }
 
-// layout gives the lines of the step that the reader looks at, laid out anew where anything changed.
+// layout gives the lines of the step that the reader looks at, laid out anew where anything
+// changed.
 func (c *course) layout(m *App) []courseLine {
 	st := c.player.State()
 	w := m.courseRect().W - 4
@@ -60,7 +62,8 @@ func (c *course) layout(m *App) []courseLine {
 	return c.lines
 }
 
-// sameState says whether two states look the same. The player gives out a new state for each change, with new steps.
+// sameState says whether two states look the same. The player gives out a new state for each
+// change, with new steps.
 func sameState(a, b lesson.State) bool {
 	return a.Step == b.Step && a.Front == b.Front && a.Next == b.Next && a.Fresh == b.Fresh && len(a.Steps) == len(b.Steps) && &a.Steps[0] == &b.Steps[0]
 }
@@ -215,7 +218,8 @@ func goalLines(it lesson.ItemState, w int) []prose.Line {
 	return out
 }
 
-// drawCourse draws the text of the lesson with its title, where the reader is, and whether there is more.
+// drawCourse draws the text of the lesson with its title, where the reader is, and whether there is
+// more.
 func drawCourse(p cell.Pen, m *App) {
 	c := m.course
 	st := c.player.State()

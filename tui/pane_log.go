@@ -43,8 +43,8 @@ func drawLogTail(p cell.Pen, s *scene, hits *hitList) {
 	}
 }
 
-// logged are the steps that the log has room for, by their index, up to the one that is shown. What a lesson claims, and what holds, is
-// ticked off in its text; what a demo checks is for its author.
+// logged are the steps that the log has room for, by their index, up to the one that is shown. What
+// a lesson claims, and what holds, is ticked off in its text; what a demo checks is for its author.
 func (s *scene) logged() []int {
 	var out []int
 	for i := s.pos; i >= 0 && len(out) < 200; i-- {

@@ -1,4 +1,5 @@
-// The map pane: the address axis on the left, one column a process, the same addresses on the same rows.
+// The map pane: the address axis on the left, one column a process, the same addresses on the same
+// rows.
 
 package tui
 
@@ -23,7 +24,8 @@ const (
 	gutter       = 2
 )
 
-// newAxis divides w columns among the axis and n processes, of which the one at current must be visible.
+// newAxis divides w columns among the axis and n processes, of which the one at current must be
+// visible.
 func newAxis(w, n, current int) axis {
 	a := axis{name: 9, addr: 14, size: 5}
 	switch {
@@ -70,7 +72,8 @@ func drawMap(p cell.Pen, s *scene, hits *hitList) {
 	drawScroll(p, s, rows)
 }
 
-// drawAxisHeads writes the heads of the columns into the upper border, and rules between the columns.
+// drawAxisHeads writes the heads of the columns into the upper border, and rules between the
+// columns.
 func drawAxisHeads(p cell.Pen, s *scene, a axis) {
 	p.Put(2, 0, cell.Title, " address space ")
 	for i := range a.count {
@@ -247,7 +250,8 @@ func mappingChanged(s *scene, label string, r row) bool {
 	return false
 }
 
-// drawStrip draws the pages of a row, one cell a page where they fit, else one cell for so many pages, told at the end.
+// drawStrip draws the pages of a row, one cell a page where they fit, else one cell for so many
+// pages, told at the end.
 func drawStrip(p cell.Pen, s *scene, pr *vmspace.Process, r row, selected bool, hits *hitList) {
 	ps := s.snap.PageSize
 	pages := r.Pages(ps)
@@ -297,10 +301,12 @@ func scaleText(scale uint64) string {
 	return "  ×" + pagesText(scale)
 }
 
-// summaryRuns bounds what a cell that stands for many pages may cost; a cell with more runs than this shows its first ones.
+// summaryRuns bounds what a cell that stands for many pages may cost; a cell with more runs than
+// this shows its first ones.
 const summaryRuns = 32
 
-// summary is the state that most of the pages of r have, leaving out untouched ones where any page is there at all.
+// summary is the state that most of the pages of r have, leaving out untouched ones where any page
+// is there at all.
 func summary(p *vmspace.Process, r vmspace.Range) vmspace.State {
 	var count [len(vmspace.States)]uint64
 	n := 0

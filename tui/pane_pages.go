@@ -1,4 +1,5 @@
-// The page pane: every page of the selected row as a cell, one line a process, and between the lines what ties or parts their frames.
+// The page pane: every page of the selected row as a cell, one line a process, and between the
+// lines what ties or parts their frames.
 //
 //	        0 1 2 3
 //	  p1    █ ▓ · ·
@@ -32,7 +33,8 @@ const (
 	cellCols  = 2 // columns of a page
 )
 
-// relatives lists at most n processes that have the row mapped, the current one among them, and counts the others.
+// relatives lists at most n processes that have the row mapped, the current one among them, and
+// counts the others.
 func relatives(s *scene, r row, n int) (shown []*vmspace.Process, hidden int) {
 	at := 0
 	for _, p := range s.snap.Processes {
@@ -170,8 +172,9 @@ const (
 	kinSameLikely                // both copy-on-write, frame numbers hidden
 )
 
-// kin compares the frames of a and b at addr. Where frame numbers are hidden, an exclusive page is certainly another one, pages
-// of one shared file offset are certainly the same, and two copy-on-write pages are likely the same.
+// kin compares the frames of a and b at addr. Where frame numbers are hidden, an exclusive page is
+// certainly another one, pages of one shared file offset are certainly the same, and two
+// copy-on-write pages are likely the same.
 func kin(s *scene, a, b *vmspace.Process, addr uint64) kinship {
 	ps := s.snap.PageSize
 	x, y := a.PageAt(addr, ps), b.PageAt(addr, ps)

@@ -1,7 +1,7 @@
 // A demo on the screen: its beats are keys and commands of the real screen, one after another.
 //
-// Rules: nothing is done that a user could not do; the next beat waits until the screen is done with the last; the first thing that
-// goes wrong ends the demo, and says where.
+// Rules: nothing is done that a user could not do; the next beat waits until the screen is done
+// with the last; the first thing that goes wrong ends the demo, and says where.
 
 package tui
 
@@ -57,7 +57,8 @@ func (p *play) schedule(m *App) tea.Cmd {
 	return m.later(wait, playMsg{})
 }
 
-// take sees each message first: while a demo is shown, the keys are the demo's, and the user can only stop it and leave.
+// take sees each message first: while a demo is shown, the keys are the demo's, and the user can
+// only stop it and leave.
 func (p *play) take(m *App, msg tea.Msg) (cmd tea.Cmd, taken bool) {
 	if p == nil {
 		return nil, false
@@ -160,7 +161,8 @@ func (m *App) check(line string) tea.Cmd {
 	return cmd
 }
 
-// captionLines is how many lines a caption has, used or not: a screen that jumps with each caption is hard to follow.
+// captionLines is how many lines a caption has, used or not: a screen that jumps with each caption
+// is hard to follow.
 const captionLines = 2
 
 func (m *App) captionHeight() int {

@@ -1,4 +1,5 @@
-// The presenter's bar: for a room that sees the screen and not the keyboard, the key last pressed and the command that it became.
+// The presenter's bar: for a room that sees the screen and not the keyboard, the key last pressed
+// and the command that it became.
 
 package tui
 
@@ -29,8 +30,8 @@ var keyCodes = map[string]rune{"enter": tea.KeyEnter, "tab": tea.KeyTab, "esc": 
 	"left": tea.KeyLeft, "right": tea.KeyRight, "pgup": tea.KeyPgUp, "pgdown": tea.KeyPgDown, "home": tea.KeyHome, "end": tea.KeyEnd,
 	"backspace": tea.KeyBackspace, "delete": tea.KeyDelete}
 
-// keyPress is the press of a key by its name: a character, or one of keyCodes, which may have shift+ before it. Where no key is called so,
-// ok is false.
+// keyPress is the press of a key by its name: a character, or one of keyCodes, which may have
+// shift+ before it. Where no key is called so, ok is false.
 func keyPress(name string) (k tea.KeyPressMsg, ok bool) {
 	if utf8.RuneCountInString(name) == 1 {
 		r, _ := utf8.DecodeRuneInString(name)

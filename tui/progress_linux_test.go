@@ -9,7 +9,8 @@ import (
 	"github.com/creack/pty"
 )
 
-// A long script says on the terminal how far it is, where its transcript goes elsewhere; a short one says nothing.
+// A long script says on the terminal how far it is, where its transcript goes elsewhere; a short
+// one says nothing.
 func TestProgress(t *testing.T) {
 	out, err := os.Create(os.DevNull)
 	if err != nil {

@@ -120,7 +120,8 @@ func TestReadmeScripts(t *testing.T) {
 // numbers differ from run to run: process ids, frames, and what follows from them.
 var numbers = regexp.MustCompile(`pid \d+|= \d+|0x[0-9a-f]+|step \d+/\d+|faults \d+`)
 
-// The README's picture is the screen of today. Where frame numbers are hidden the screen says other things, so only root compares.
+// The README's picture is the screen of today. Where frame numbers are hidden the screen says other
+// things, so only root compares.
 func TestReadmePicture(t *testing.T) {
 	const path = "../assets/lab.svg"
 	d := drive(t, 120, 34, Options{Theme: "dark"})

@@ -48,7 +48,8 @@ func (o Output) open() (*cast.File, error) {
 	return cast.Create(o.Record)
 }
 
-// chapters puts a marker on the tape for each step that is new. What a lesson or a demo checks by the way begins no chapter.
+// chapters puts a marker on the tape for each step that is new. What a lesson or a demo checks by
+// the way begins no chapter.
 func (m *App) chapters() {
 	for _, st := range m.steps[slices.Index(m.steps, m.chapter)+1:] {
 		m.chapter = st
@@ -88,7 +89,8 @@ func (m *App) header(version int, size Size, title string) cast.Header {
 	return h
 }
 
-// terminalSize is the size of the terminal; one that does not know its size counts as the usual one, until it tells.
+// terminalSize is the size of the terminal; one that does not know its size counts as the usual
+// one, until it tells.
 func terminalSize() Size {
 	w, h, err := term.GetSize(os.Stdout.Fd())
 	if err != nil || w <= 0 || h <= 0 {

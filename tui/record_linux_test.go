@@ -38,7 +38,8 @@ func readCast(t *testing.T, path string) (cast.Header, []cast.Event) {
 	return h, events
 }
 
-// replayed is what a terminal shows of a recording before the screen is left, and the recording's markers.
+// replayed is what a terminal shows of a recording before the screen is left, and the recording's
+// markers.
 func replayed(h cast.Header, events []cast.Event) (screen string, markers []string) {
 	emulator := vt.NewEmulator(h.Width, h.Height)
 	go io.Copy(io.Discard, emulator) // its answers
@@ -62,7 +63,8 @@ func replayed(h cast.Header, events []cast.Event) (screen string, markers []stri
 	return emulator.String(), markers
 }
 
-// What the terminal showed is on the tape: its last screen, its sizes, a marker for each step, and what was typed where that was asked for.
+// What the terminal showed is on the tape: its last screen, its sizes, a marker for each step, and
+// what was typed where that was asked for.
 func TestRecordTheLab(t *testing.T) {
 	for _, version := range []string{"2", "3"} {
 		path := filepath.Join(t.TempDir(), "lab.cast")
@@ -126,7 +128,8 @@ func TestRecordTheLab(t *testing.T) {
 	}
 }
 
-// Without being asked, what is typed is not recorded; and after a kill -9 all that was on the screen is there.
+// Without being asked, what is typed is not recorded; and after a kill -9 all that was on the
+// screen is there.
 func TestRecordKilled(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "lab.cast")
 	c := start(t, 80, 24, nil, "--record", path)

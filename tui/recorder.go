@@ -9,8 +9,8 @@ import (
 	"cowscope/actions/saved"
 )
 
-// recorder is a lab whose steps are saved as they happen. A step happens whether it can be saved or not: where it cannot, that is told
-// once, and the lab goes on.
+// recorder is a lab whose steps are saved as they happen. A step happens whether it can be saved or
+// not: where it cannot, that is told once, and the lab goes on.
 type recorder struct {
 	Lab
 	mu   sync.Mutex // a poll may end while a command runs

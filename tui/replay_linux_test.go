@@ -14,7 +14,8 @@ import (
 	tea "charm.land/bubbletea/v2"
 )
 
-// What a live lab showed at each step is what its recording shows, but for the header, the keys and bytes.
+// What a live lab showed at each step is what its recording shows, but for the header, the keys and
+// bytes.
 func TestReplayShowsTheSame(t *testing.T) {
 	s, err := actions.Open(actions.Options{})
 	if err != nil {

@@ -135,7 +135,8 @@ var hostileEdits = []string{
 	`"predicted":["zero-fill"]`, `"predicted":["\u001b[5m"]`,
 }
 
-// A hostile recording is drawn like any other: every size, every step, whatever the inspector shows, and no byte of it reaches the terminal.
+// A hostile recording is drawn like any other: every size, every step, whatever the inspector
+// shows, and no byte of it reaches the terminal.
 func TestReplayHostile(t *testing.T) {
 	b, err := os.ReadFile(storyFile)
 	if err != nil {

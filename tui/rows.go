@@ -1,21 +1,23 @@
 // Rows: the address axis that all processes share on the screen.
 //
-// A row is the longest range of addresses in which no process of the family has a boundary of a mapping, so that a row means
-// the same addresses in every column. Rows are found from an address, outwards, never counted: what a screen costs does not
-// depend on how many mappings there are.
+// A row is the longest range of addresses in which no process of the family has a boundary of a
+// mapping, so that a row means the same addresses in every column. Rows are found from an address,
+// outwards, never counted: what a screen costs does not depend on how many mappings there are.
 
 package tui
 
 import "cowscope/vmspace"
 
-// row is one line of the map: a range that is mapped alike throughout in each process, or a gap in all of them.
+// row is one line of the map: a range that is mapped alike throughout in each process, or a gap in
+// all of them.
 type row struct {
 	vmspace.Range
 	gap bool
 }
 
-// topOfMemory is where rows end: the upper half of the addresses is the kernel's. The one line of maps that lies there, [vsyscall] on
-// x86, is a fixed gate and no mapping of the process (arch/x86/entry/vsyscall, gate_vma).
+// topOfMemory is where rows end: the upper half of the addresses is the kernel's. The one line of
+// maps that lies there, [vsyscall] on x86, is a fixed gate and no mapping of the process
+// (arch/x86/entry/vsyscall, gate_vma).
 const topOfMemory = uint64(1) << 63
 
 // rowAt is the row that holds addr.
@@ -58,8 +60,8 @@ func below(s *vmspace.Snapshot, r row) (row, bool) {
 	return down, !down.gap || down.End != topOfMemory
 }
 
-// window lists at most n rows around the one that holds addr, which stands at line `at` where there is enough above it, and
-// says which of them that is.
+// window lists at most n rows around the one that holds addr, which stands at line `at` where there
+// is enough above it, and says which of them that is.
 func window(s *vmspace.Snapshot, addr uint64, n, at int) (rows []row, selected int) {
 	here := rowAt(s, addr)
 	rows = []row{here}

@@ -26,7 +26,8 @@ func family(t *rapid.T) *vmspace.Snapshot {
 	return s
 }
 
-// Rows follow one another without hole or overlap, have no boundary of a mapping inside, and are found again from either side.
+// Rows follow one another without hole or overlap, have no boundary of a mapping inside, and are
+// found again from either side.
 func TestRows(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s := family(t)

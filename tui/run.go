@@ -37,7 +37,8 @@ type LabOptions struct {
 	Out     io.Writer // is told of it when the screen is gone
 }
 
-// RunLab runs the lab in the terminal until the user quits. Whatever ends it, the subjects are gone and the terminal is as it was.
+// RunLab runs the lab in the terminal until the user quits. Whatever ends it, the subjects are gone
+// and the terminal is as it was.
 func RunLab(o LabOptions) error {
 	if err := needLinux("the lab"); err != nil {
 		return err
@@ -70,8 +71,8 @@ func RunLab(o LabOptions) error {
 	return errors.Join(rerunAndShow(r, o, tape), r.failed())
 }
 
-// rerunAndShow runs a saved session's commands first, where one is given, and shows the lab. What the kernel answered otherwise is told
-// at once in short, and in full when the screen is gone.
+// rerunAndShow runs a saved session's commands first, where one is given, and shows the lab. What
+// the kernel answered otherwise is told at once in short, and in full when the screen is gone.
 func rerunAndShow(l Lab, o LabOptions, tape *cast.File) error {
 	if o.From == "" {
 		return o.show(l, tape, "", false)
@@ -99,7 +100,8 @@ func rerunAndShow(l Lab, o LabOptions, tape *cast.File) error {
 	return err
 }
 
-// RunReplay shows a recording in the terminal until the user quits; note is told at the start, "" for nothing.
+// RunReplay shows a recording in the terminal until the user quits; note is told at the start, ""
+// for nothing.
 func RunReplay(rec *saved.Recording, o ScreenOptions, note string) error {
 	if err := needScreen("replay", o); err != nil {
 		return err
@@ -155,7 +157,8 @@ func (o LabOptions) show(l Lab, tape *cast.File, note string, bad bool) error {
 	return o.run(m, tape, "cowscope")
 }
 
-// model is how the model of a screen looks. What is recorded is to look the same everywhere, so there no terminal is asked for its ground.
+// model is how the model of a screen looks. What is recorded is to look the same everywhere, so
+// there no terminal is asked for its ground.
 func (o LabOptions) model(tape *cast.File) Options {
 	return screenOptions(o.ScreenOptions, tape != nil)
 }
@@ -202,10 +205,12 @@ func orDefault(theme string) string {
 	return theme
 }
 
-// framesPerSecond is half of Bubble Tea's own: its renderer ticks also when nothing changes, and that is most of what an idle lab costs.
+// framesPerSecond is half of Bubble Tea's own: its renderer ticks also when nothing changes, and
+// that is most of what an idle lab costs.
 const framesPerSecond = 30
 
-// runProgram runs the model in the terminal. typed and shown are told what is typed and what is shown, nil for nobody.
+// runProgram runs the model in the terminal. typed and shown are told what is typed and what is
+// shown, nil for nobody.
 func runProgram(m *App, plain bool, typed, shown func([]byte)) error {
 	t, err := openTerminal()
 	if err != nil {

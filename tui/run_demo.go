@@ -134,7 +134,8 @@ func (o DemoOptions) stage(m *App, file *cast.File) (err error) {
 	return err
 }
 
-// RecordDemos records all demos that cowscope brings along into a directory; told is given the name of each file.
+// RecordDemos records all demos that cowscope brings along into a directory; told is given the name
+// of each file.
 func RecordDemos(dir string, o DemoOptions, told func(string)) error {
 	all, err := Demos()
 	if err != nil {

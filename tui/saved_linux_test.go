@@ -99,7 +99,8 @@ func TestExecSaveKilled(t *testing.T) {
 	}
 }
 
-// The lab saves as it goes: what the screen showed when it was killed is in the file, and replay shows it.
+// The lab saves as it goes: what the screen showed when it was killed is in the file, and replay
+// shows it.
 func TestLabSaveKilledAndReplay(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "session.jsonl")
 	c := start(t, 120, 36, nil, "--save", path)
@@ -123,7 +124,8 @@ func TestLabSaveKilledAndReplay(t *testing.T) {
 	}
 }
 
-// A recording opens where no process can be traced and nothing of /proc can be read: on another system.
+// A recording opens where no process can be traced and nothing of /proc can be read: on another
+// system.
 func TestReplayOfAFile(t *testing.T) {
 	c := start(t, 120, 36, nil, "replay", storyFile)
 	c.sees("replay · Linux 6.18", "step 0/20").keys("]]]]").sees("step 4/20", "HELLO", "cow → anon").keys("q")
@@ -182,7 +184,8 @@ func TestReplayRefuses(t *testing.T) {
 	}
 }
 
-// A saved session's commands run again in a fresh lab, up to a step, and where the kernel answers otherwise is said.
+// A saved session's commands run again in a fresh lab, up to a step, and where the kernel answers
+// otherwise is said.
 func TestLabFromASavedSession(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "session.jsonl")
 	cmd := exec.Command(program(t), "exec", "--save", path)

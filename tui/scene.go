@@ -67,7 +67,8 @@ func newMarks(changes []vmspace.Change) map[string][]vmspace.Range {
 // marked says whether the step changed something of r in the process.
 func (s *scene) marked(label string, r vmspace.Range) bool {
 	rs := s.marks[label]
-	// Ranges of one process may nest (a new mapping and its pages), so the search goes back over all that begin before r ends.
+	// Ranges of one process may nest (a new mapping and its pages), so the search goes back over
+	// all that begin before r ends.
 	i := sort.Search(len(rs), func(i int) bool { return rs[i].Start >= r.End })
 	for j := i - 1; j >= 0 && i-j < 64; j-- {
 		if rs[j].Overlaps(r) {
@@ -92,7 +93,8 @@ func (s *scene) page() (vmspace.Mapping, vmspace.Run, bool) {
 	return m, p.PageAt(s.cursor, s.snap.PageSize), true
 }
 
-// nameOf is what a row is called: the name that a command gave it, the kernel's name, or the file's.
+// nameOf is what a row is called: the name that a command gave it, the kernel's name, or the
+// file's.
 func (s *scene) nameOf(r row) string {
 	for _, p := range s.inOrder() {
 		if name, b, ok := s.step.Names.Of(p.Label, r.Start); ok {

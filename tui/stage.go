@@ -1,5 +1,5 @@
-// The stage: a screen without a terminal. It gives the model its messages one by one, by a clock of its own that waits for nobody, and
-// draws each frame with the renderer that Bubble Tea draws with.
+// The stage: a screen without a terminal. It gives the model its messages one by one, by a clock of
+// its own that waits for nobody, and draws each frame with the renderer that Bubble Tea draws with.
 
 package tui
 
@@ -57,7 +57,8 @@ func newStage(m *App, tape *cast.Tape) *stage {
 	return s
 }
 
-// later sets a message down for its time. The polls are left out: each command reads everything anew.
+// later sets a message down for its time. The polls are left out: each command reads everything
+// anew.
 func (s *stage) later(d time.Duration, msg tea.Msg) tea.Cmd {
 	switch msg.(type) {
 	case pollMsg, slowMsg:
@@ -122,8 +123,9 @@ func (s *stage) settle(cmd tea.Cmd) {
 	}
 }
 
-// draw puts the frame on the tape, where it is another than the last one. What is written is what Bubble Tea would write: modes, title
-// and colours, then what differs, with the cursor out of sight meanwhile.
+// draw puts the frame on the tape, where it is another than the last one. What is written is what
+// Bubble Tea would write: modes, title and colours, then what differs, with the cursor out of sight
+// meanwhile.
 func (s *stage) draw() {
 	v := s.m.View()
 	w, h := max(s.m.w, 0), max(s.m.h, 0)

@@ -11,11 +11,13 @@ import (
 	"cowscope/vmspace"
 )
 
-// steady is a lab whose process ids, frame and inode numbers do not change from run to run: stand-ins take their place, process ids by
-// order of birth, frames and inodes by order of appearance. What is equal stays equal, and what differs differs. One goroutine at a time
-// may use it.
+// steady is a lab whose process ids, frame and inode numbers do not change from run to run:
+// stand-ins take their place, process ids by order of birth, frames and inodes by order of
+// appearance. What is equal stays equal, and what differs differs. One goroutine at a time may use
+// it.
 //
-// A frame or an inode is known again only while the family has it: the kernel may give one that was given back to anyone.
+// A frame or an inode is known again only while the family has it: the kernel may give one that was
+// given back to anyone.
 type steady struct {
 	Lab
 	steps  []*history.Step // masked, as many as were seen
@@ -44,13 +46,15 @@ func newSteady(l Lab) *steady {
 		frames: standIns[uint64]{next: firstFrame}, inodes: standIns[node]{next: firstInode}}
 }
 
-// standIns are the stand-ins of numbers that are in use, and of those that were in the snapshot before.
+// standIns are the stand-ins of numbers that are in use, and of those that were in the snapshot
+// before.
 type standIns[K comparable] struct {
 	now, was map[K]uint64
 	next     uint64
 }
 
-// turn begins a snapshot. Where it has nothing in common with the one before, all that it has is new.
+// turn begins a snapshot. Where it has nothing in common with the one before, all that it has is
+// new.
 func (x *standIns[K]) turn(akin bool) {
 	if x.was = x.now; !akin {
 		x.was = nil
@@ -82,7 +86,8 @@ func (s *steady) Do(ctx context.Context, line string) (*history.Step, error) {
 	return all[len(all)-1], err
 }
 
-// Poll finds nothing: what happens by itself happens at another time in each run. Each command reads everything anew.
+// Poll finds nothing: what happens by itself happens at another time in each run. Each command
+// reads everything anew.
 func (s *steady) Poll(context.Context) (*history.Step, error) { return nil, nil }
 
 // History is the steps with their stand-ins.
@@ -147,7 +152,8 @@ func (s *steady) known(n int) int {
 	return n
 }
 
-// inText puts the stand-ins into a text; frame gives those of frames, 0 for any other number, and is nil where there are none.
+// inText puts the stand-ins into a text; frame gives those of frames, 0 for any other number, and
+// is nil where there are none.
 func (s *steady) inText(text string, frame func(uint64) uint64) string {
 	text = anyPID.ReplaceAllStringFunc(text, func(t string) string {
 		i := strings.IndexAny(t, "0123456789")
@@ -198,8 +204,8 @@ func akin(a, b *vmspace.Snapshot) bool {
 	return false
 }
 
-// pages are a process's runs with stand-ins for their frames. Which frames follow one another is chance, so runs are cut and joined anew,
-// though never across two mappings.
+// pages are a process's runs with stand-ins for their frames. Which frames follow one another is
+// chance, so runs are cut and joined anew, though never across two mappings.
 func (s *steady) pages(p *vmspace.Process) vmspace.List[vmspace.Run] {
 	var out []vmspace.Run
 	for _, r := range p.Pages.All() {
@@ -247,8 +253,8 @@ func (s *steady) mappings(p *vmspace.Process) vmspace.List[vmspace.Mapping] {
 	return vmspace.NewList(out)
 }
 
-// deleted ends the path of a file that no folder lists (d_path in fs/d_path.c). One that never was in a folder is called by its inode's
-// number (d_mark_tmpfile in fs/dcache.c).
+// deleted ends the path of a file that no folder lists (d_path in fs/d_path.c). One that never was
+// in a folder is called by its inode's number (d_mark_tmpfile in fs/dcache.c).
 const deleted = " (deleted)"
 
 // inPaths puts the stand-ins of paths into a text.

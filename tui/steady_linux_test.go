@@ -13,8 +13,9 @@ import (
 	"github.com/charmbracelet/x/ansi"
 )
 
-// A file that no folder lists is called by its inode, which is another one in each run: the first session still has its files when the
-// second one makes them. The inspector shows the line of maps. No page is touched: when the kernel sets a page's flags is chance.
+// A file that no folder lists is called by its inode, which is another one in each run: the first
+// session still has its files when the second one makes them. The inspector shows the line of maps.
+// No page is touched: when the kernel sets a page's flags is chance.
 func TestSteadyFiles(t *testing.T) {
 	demo := readDemo(t, `file data "text"
 key i
@@ -44,7 +45,8 @@ mmap 1p rw shared file=more
 	}
 }
 
-// Two mappings have one stand-in exactly where they have one file, the files are known by theirs, and no text has a real path.
+// Two mappings have one stand-in exactly where they have one file, the files are known by theirs,
+// and no text has a real path.
 func TestSteadyInodes(t *testing.T) {
 	s, err := actions.Open(actions.Options{})
 	if err != nil {

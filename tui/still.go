@@ -1,6 +1,7 @@
-// Stills: the canvas as a picture. SVG has the theme's colours, text that can be selected, and no font files; ANSI is what a terminal
-// shows of it; plain text is the characters. A picture is recognised by how it begins, which for the last two is the screen's header:
-// so the same command can be run again, and a file of somebody's own that has such an ending is not lost.
+// Stills: the canvas as a picture. SVG has the theme's colours, text that can be selected, and no
+// font files; ANSI is what a terminal shows of it; plain text is the characters. A picture is
+// recognised by how it begins, which for the last two is the screen's header: so the same command
+// can be run again, and a file of somebody's own that has such an ending is not lost.
 
 package tui
 
@@ -66,7 +67,8 @@ func (m *App) writeStill(path string) error {
 	return k.file("--still").Write(path, []byte(k.draw(m.canvas, m.theme)))
 }
 
-// WriteStill draws the last screen of a lab, as it would be on a terminal of that size, into a file.
+// WriteStill draws the last screen of a lab, as it would be on a terminal of that size, into a
+// file.
 func WriteStill(path string, l Lab, o ScreenOptions, size Size) error {
 	m, err := New(l, Options{Theme: orDefault(o.Theme), ASCII: o.ASCII, Plain: o.plain()})
 	if err != nil {

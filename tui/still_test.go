@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// Every picture is recognised by how it begins, whatever is on the screen: so it can be drawn again. A text that only
-// speaks of cowscope is none.
+// Every picture is recognised by how it begins, whatever is on the screen: so it can be drawn
+// again. A text that only speaks of cowscope is none.
 func TestStillsAreRecognised(t *testing.T) {
 	if testing.Short() {
 		t.Skip("needs more time than -short gives")

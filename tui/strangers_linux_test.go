@@ -36,9 +36,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Files of strangers: scripts, demos, lessons, saved sessions. Whatever stands in whichever of their fields, what the program writes is
-// printable, in lines of its own; on a terminal, beside sequences of its own. The fields are found in the tables of the language and in the
-// files themselves, so that a new one is tried too.
+// Files of strangers: scripts, demos, lessons, saved sessions. Whatever stands in whichever of
+// their fields, what the program writes is printable, in lines of its own; on a terminal, beside
+// sequences of its own. The fields are found in the tables of the language and in the files
+// themselves, so that a new one is tried too.
 
 const (
 	// hostile is what a terminal obeys, reorders, hides, or shows as the beginning of a line.
@@ -47,7 +48,8 @@ const (
 	subtle = "\u200b\ue000\u00ad\U000e0041\u0378"
 )
 
-// harmless says where a text holds what a terminal would obey, or a line that a stranger wrote; "" where it is well.
+// harmless says where a text holds what a terminal would obey, or a line that a stranger wrote; ""
+// where it is well.
 func harmless(out string) string {
 	for line := range strings.SplitSeq(out, "\n") {
 		if strings.HasPrefix(strings.TrimSpace(line), "FORGED") {
@@ -62,7 +64,8 @@ func harmless(out string) string {
 	return ""
 }
 
-// sequences are what the screen is drawn with: CSI, OSC, DCS and its like, and the short ones (ECMA-48, 5.3 to 5.6).
+// sequences are what the screen is drawn with: CSI, OSC, DCS and its like, and the short ones
+// (ECMA-48, 5.3 to 5.6).
 var sequences = regexp.MustCompile(`\x1b(?:\[[0-?]*[ -/]*[@-~]|\][ -~]*(?:\x07|\x1b\\)|[PX^_][ -~]*\x1b\\|[ -/]*[0-OQ-WYZ\\` + "`" + `-~])`)
 
 // obeyed says what of all that a terminal was given is not the program's own; "" where all is.

@@ -1,8 +1,10 @@
-// The terminal that a screen is drawn on: what comes from it, what goes to it, how large it may be, and how it is given back.
+// The terminal that a screen is drawn on: what comes from it, what goes to it, how large it may be,
+// and how it is given back.
 //
-// Rules: all that the library reads went through the input filter, and all that it writes goes through Write. The size that reaches the
-// library and the model is bounded in one place, fitSize. Whatever ends the program gives the terminal back: first its settings, by an
-// ioctl that waits for nobody, then the screen, with a deadline.
+// Rules: all that the library reads went through the input filter, and all that it writes goes
+// through Write. The size that reaches the library and the model is bounded in one place, fitSize.
+// Whatever ends the program gives the terminal back: first its settings, by an ioctl that waits for
+// nobody, then the screen, with a deadline.
 //
 //	quit, error, EOF, SIGTERM, SIGHUP, SIGINT      the library leaves; what it could not write, giveBack writes
 //	panic in Update, View, a command               caught by the fence, then as above; the stack is printed after the screen
@@ -36,8 +38,9 @@ import (
 	"github.com/charmbracelet/x/term"
 )
 
-// The library keeps some 150 bytes of each cell, twice, and more while it draws: the largest screen that is drawn takes the program to
-// about 100 MB. It is what a 4K monitor shows with a font of 6 by 12 pixels. From largeScreen on, garbage is collected sooner.
+// The library keeps some 150 bytes of each cell, twice, and more while it draws: the largest screen
+// that is drawn takes the program to about 100 MB. It is what a 4K monitor shows with a font of 6
+// by 12 pixels. From largeScreen on, garbage is collected sooner.
 const (
 	maxWidth    = 800
 	maxCells    = 640 * 180
@@ -66,7 +69,8 @@ func (m *App) fit(w, h int) (int, int) {
 // noteMsg is something to tell the user.
 type noteMsg string
 
-// terminal is the terminal while a screen is drawn on it. Bubble Tea reads from it, and knows it for a terminal by its methods.
+// terminal is the terminal while a screen is drawn on it. Bubble Tea reads from it, and knows it
+// for a terminal by its methods.
 type terminal struct {
 	in, screen, errs *os.File // as the program was given them
 	out              *os.File // the screen, opened again
@@ -116,7 +120,8 @@ func (t *terminal) Read(b []byte) (int, error) {
 		return t.in.Read(b)
 	}
 	if len(t.ready) == 0 {
-		// What passes is at most twice as long. It must fit: Bubble Tea asks for more only when the terminal has more.
+		// What passes is at most twice as long. It must fit: Bubble Tea asks for more only when the
+		// terminal has more.
 		n, err := t.in.Read(t.raw[:min(len(t.raw), max(1, len(b)/2-16))])
 		if err == io.EOF || errors.Is(err, syscall.EIO) { // the latter of a terminal that is about to hang up (drivers/tty/n_tty.c)
 			t.hangUp()
@@ -146,7 +151,8 @@ func (t *terminal) take(b []byte) {
 	}
 }
 
-// hangUp ends the program as a hang-up does, for one whose terminal is not the one that hangs up its session.
+// hangUp ends the program as a hang-up does, for one whose terminal is not the one that hangs up
+// its session.
 func (t *terminal) hangUp() {
 	select {
 	case t.signals <- syscall.SIGHUP:
@@ -154,7 +160,8 @@ func (t *terminal) hangUp() {
 	}
 }
 
-// Write writes to the terminal, until that fails once: then the screen is no longer what the library takes it for.
+// Write writes to the terminal, until that fails once: then the screen is no longer what the
+// library takes it for.
 func (t *terminal) Write(b []byte) (int, error) {
 	t.writing.Lock()
 	defer t.writing.Unlock()
@@ -194,7 +201,8 @@ func (t *terminal) giveBack(left bool) {
 	})
 }
 
-// endings are the signals that end a program; those that say that something is wrong print the stacks.
+// endings are the signals that end a program; those that say that something is wrong print the
+// stacks.
 var endings = map[os.Signal]bool{
 	syscall.SIGTERM: false, syscall.SIGINT: false, syscall.SIGHUP: false,
 	syscall.SIGQUIT: true, syscall.SIGABRT: true, syscall.SIGSEGV: true, syscall.SIGBUS: true, syscall.SIGFPE: true, syscall.SIGILL: true, syscall.SIGTRAP: true,
@@ -208,7 +216,8 @@ func (e SignalError) Error() string { return "ended by a signal: " + e.Signal.St
 // Status is the exit status by which a shell tells of it.
 func (e SignalError) Status() int { return 128 + int(e.Signal) }
 
-// watch waits for signals; quit asks the program to end. It gives the one that ended it, and stops when done is closed.
+// watch waits for signals; quit asks the program to end. It gives the one that ended it, and stops
+// when done is closed.
 func (t *terminal) watch(quit func(), done <-chan struct{}) <-chan SignalError {
 	for s := range endings {
 		signal.Notify(t.signals, s)
@@ -258,7 +267,8 @@ func (t *terminal) die(e SignalError, stacks bool) {
 	os.Exit(e.Status())
 }
 
-// filterMsg bounds the sizes that terminals say they have, before the library and the model take them.
+// filterMsg bounds the sizes that terminals say they have, before the library and the model take
+// them.
 func filterMsg(m *App) func(tea.Model, tea.Msg) tea.Msg {
 	return func(_ tea.Model, msg tea.Msg) tea.Msg {
 		if s, ok := msg.(tea.WindowSizeMsg); ok {

@@ -13,7 +13,8 @@ import (
 	"github.com/charmbracelet/x/term"
 )
 
-// writer is what Bubble Tea writes to: not a terminal for it, since of one that it knows it takes the size before anybody can bound it.
+// writer is what Bubble Tea writes to: not a terminal for it, since of one that it knows it takes
+// the size before anybody can bound it.
 type writer struct{ io.Writer }
 
 // options are what Bubble Tea would find out itself about a terminal.
@@ -26,7 +27,8 @@ func (t *terminal) options(m *App) []tea.ProgramOption {
 		tea.WithColorProfile(colorprofile.Detect(t.screen, os.Environ()))}
 }
 
-// watchSize sends the size when it changes, and when a program that was stopped goes on, until done is closed.
+// watchSize sends the size when it changes, and when a program that was stopped goes on, until done
+// is closed.
 func (t *terminal) watchSize(send func(tea.Msg), done <-chan struct{}) {
 	changed := make(chan os.Signal, 1)
 	signal.Notify(changed, syscall.SIGWINCH, syscall.SIGCONT)

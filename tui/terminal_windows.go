@@ -2,7 +2,8 @@ package tui
 
 import tea "charm.land/bubbletea/v2"
 
-// console is a terminal's other end: on Windows Bubble Tea sets modes of it, and asks it for its size.
+// console is a terminal's other end: on Windows Bubble Tea sets modes of it, and asks it for its
+// size.
 type console struct{ *terminal }
 
 func (c console) Fd() uintptr { return c.screen.Fd() }

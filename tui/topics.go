@@ -52,7 +52,8 @@ func (t Topic) Write(w io.Writer) error {
 	return out.Flush()
 }
 
-// write writes the entries in two columns under the heading. A name that does not fit its column has a line of its own.
+// write writes the entries in two columns under the heading. A name that does not fit its column
+// has a line of its own.
 func (s Section) write(w io.Writer) {
 	column := 0
 	for _, e := range s.Entries {

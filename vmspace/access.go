@@ -18,9 +18,10 @@ func (a Access) String() string { return [...]string{"read", "write", "exec"}[a]
 // Happening is what an access can lead to.
 type Happening string
 
-// The happenings. A write to the zero page is ZeroFill, not Copy: the kernel sees that there is nothing to copy and hands out a
-// zeroed frame (wp_page_copy in mm/memory.c). The first write to an absent page of a private file mapping is Copy: one fault
-// brings the page in and copies it (do_cow_fault).
+// The happenings. A write to the zero page is ZeroFill, not Copy: the kernel sees that there is
+// nothing to copy and hands out a zeroed frame (wp_page_copy in mm/memory.c). The first write to an
+// absent page of a private file mapping is Copy: one fault brings the page in and copies it
+// (do_cow_fault).
 const (
 	NoFault  Happening = "none"
 	ZeroMap  Happening = "zero-map"
@@ -55,27 +56,29 @@ var Happenings = [...]struct {
 	{Grow, "the stack grows down to the address"},
 }
 
-// Facts are what a prediction may rest on beside the snapshot. The zero Facts are wrong about FileSize: start from NoFacts.
+// Facts are what a prediction may rest on beside the snapshot. The zero Facts are wrong about
+// FileSize: start from NoFacts.
 type Facts struct {
 	FileSize    int64  // of the file or shared memory behind the mapping, in bytes; -1 where not known
 	StackLimit  uint64 // RLIMIT_STACK in bytes; 0 where not known
 	OnlyStack   bool   // no mapping but the stack grows downwards
 	NeverForked bool   // neither this process nor one it came from has forked since its exec: nothing is write-protected for that
 	Arch        string // as GOARCH; "" for amd64
-	// ExecOnly is what a load from memory with PROT_EXEC alone leads to on this machine: NoFault, where
-	// nothing forbids it; PkuErr, with protection keys (x86, pkeys(7)), which then forbid stores before
-	// the letters do; AccErr, where page tables can say it (arm64). "" where that is not known.
+	// ExecOnly is what a load from memory with PROT_EXEC alone leads to on this machine: NoFault,
+	// where nothing forbids it; PkuErr, with protection keys (x86, pkeys(7)), which then forbid
+	// stores before the letters do; AccErr, where page tables can say it (arm64). "" where that is
+	// not known.
 	ExecOnly Happening
 	Keys     Keys
 }
 
-// Keys are the rights that a process's own instructions have to memory with a protection key (pkeys(7)).
-// Which key a mapping has, smaps tells.
+// Keys are the rights that a process's own instructions have to memory with a protection key
+// (pkeys(7)). Which key a mapping has, smaps tells.
 type Keys struct {
 	PKRU  uint32 // of x86, two bits a key: the lower one forbids loads and stores, the upper one stores
 	Known bool   // PKRU was read
-	// Used says that the process has dealt with keys by itself: the letters of a mapping do not tell any
-	// more whether it has one.
+	// Used says that the process has dealt with keys by itself: the letters of a mapping do not
+	// tell any more whether it has one.
 	Used bool
 }
 
@@ -94,7 +97,8 @@ func (k Keys) Of(key uint32) uint32 {
 	return k.PKRU >> (2 * key) & (KeyDisableAccess | KeyDisableWrite)
 }
 
-// Forbid says whether an access to memory with that key is refused. Instructions are always fetched.
+// Forbid says whether an access to memory with that key is refused. Instructions are always
+// fetched.
 func (k Keys) Forbid(key uint32, access Access) bool {
 	switch access {
 	case Load:

@@ -1,10 +1,11 @@
 package vmspace
 
-// Rules of this file: pure. A state follows from the mapping and from the kernel's words about the page, and from nothing else;
-// where those words leave two states open, the answer is Unknown, not the likelier of the two.
+// Rules of this file: pure. A state follows from the mapping and from the kernel's words about the
+// page, and from nothing else; where those words leave two states open, the answer is Unknown, not
+// the likelier of the two.
 
-// The flag bits of a pagemap word (Documentation/admin-guide/mm/pagemap.rst). Bits 0 to 54 hold the frame number of a present
-// page, for a reader with CAP_SYS_ADMIN; they are 0 for everyone else.
+// The flag bits of a pagemap word (Documentation/admin-guide/mm/pagemap.rst). Bits 0 to 54 hold the
+// frame number of a present page, for a reader with CAP_SYS_ADMIN; they are 0 for everyone else.
 const (
 	WordPresent   = 1 << 63
 	WordSwapped   = 1 << 62 // swapped out, or any marker
@@ -28,14 +29,16 @@ const (
 	ScanGuard     = 1 << 8
 )
 
-// What move_pages(2) answered about a page is kept beside the categories: it is asked only where there is no scan.
+// What move_pages(2) answered about a page is kept beside the categories: it is asked only where
+// there is no scan.
 const (
 	NodeNone = 1 << 14 // present, and on no node: the zero page
 	NodeSome = 1 << 15 // on a node
 )
 
-// The bits of a kpageflags word that say something lasting of a page (include/uapi/linux/kernel-page-flags.h). The others,
-// such as being locked or on a list this instant, come and go without anybody's doing and are not kept.
+// The bits of a kpageflags word that say something lasting of a page
+// (include/uapi/linux/kernel-page-flags.h). The others, such as being locked or on a list this
+// instant, come and go without anybody's doing and are not kept.
 const (
 	KReferenced    = 1 << 2
 	KDirty         = 1 << 4
@@ -67,12 +70,14 @@ type Evidence struct {
 	OtherFrame bool   // ... or known not to be
 }
 
-// Classify decides what a page of m is. In a shared mapping a present page is Shared whatever lies under it.
+// Classify decides what a page of m is. In a shared mapping a present page is Shared whatever lies
+// under it.
 func Classify(m Mapping, e Evidence) (State, Attrs) {
 	return m.Class().Classify(e)
 }
 
-// Class is what of a mapping matters to the state of its pages, worked out once for a mapping and not once a page.
+// Class is what of a mapping matters to the state of its pages, worked out once for a mapping and
+// not once a page.
 type Class struct {
 	special, shared, file, locked, hugetlb, noLazy, noSwap bool
 	merged                                                 bool // smaps counts all of its pages as merged (KSM)
@@ -107,14 +112,16 @@ func (m *Mapping) Class() Class {
 	return c
 }
 
-// CountedClass is the class of m where neither a scan nor flags of frames tell which pages are huge: smaps does if all are.
+// CountedClass is the class of m where neither a scan nor flags of frames tell which pages are
+// huge: smaps does if all are.
 func (m *Mapping) CountedClass() Class {
 	c := m.Class()
 	c.allHuge = m.allHuge()
 	return c
 }
 
-// allHuge says whether smaps counts all that is resident of the mapping as huge. The huge zero page is in neither number.
+// allHuge says whether smaps counts all that is resident of the mapping as huge. The huge zero page
+// is in neither number.
 func (m *Mapping) allHuge() bool {
 	return m.Smaps != nil && m.Smaps.AnonHuge > 0 && m.Smaps.AnonHuge == m.Smaps.Rss
 }
@@ -141,12 +148,14 @@ func (c Class) Classify(e Evidence) (State, Attrs) {
 		return Unknown, a // a page of a file that the mapping does not have: the one or the other was read too late
 	case e.Word&WordFile != 0:
 		return File, a
-	// A merged page is never written, though it may be mapped only once. And of a huge page that one entry maps, all the words have the bit
-	// of the first small page, though the others may be mapped elsewhere too (pagemap_pmd_range in fs/proc/task_mmu.c).
+	// A merged page is never written, though it may be mapped only once. And of a huge page that
+	// one entry maps, all the words have the bit of the first small page, though the others may be
+	// mapped elsewhere too (pagemap_pmd_range in fs/proc/task_mmu.c).
 	case e.Word&WordExclusive != 0 && a&KSM == 0 && (a&Huge == 0 || e.Mapcount < 2):
 		return Anon, a
-	// The zero page, too, is present, not of a file and not exclusive. The scan tells it, the frame and kpageflags tell it;
-	// without any of them a page of plain memory may be either. No private file mapping maps the zero page.
+	// The zero page, too, is present, not of a file and not exclusive. The scan tells it, the frame
+	// and kpageflags tell it; without any of them a page of plain memory may be either. No private
+	// file mapping maps the zero page.
 	case e.HaveScan || e.HaveKFlags || e.OtherFrame || c.file || e.Scan&NodeSome != 0:
 		return COW, a
 	}
@@ -170,8 +179,9 @@ func (e Evidence) attrs(c Class) Attrs {
 	if present && (c.locked || e.KFlags&KMlocked != 0) {
 		a |= Locked
 	}
-	// MADV_FREE clears the swap-backed bit of an anonymous page (folio_mark_lazyfree in mm/swap.c), and a write after it
-	// does not set it again at once: where smaps was read and counts none, there is none.
+	// MADV_FREE clears the swap-backed bit of an anonymous page (folio_mark_lazyfree in mm/swap.c),
+	// and a write after it does not set it again at once: where smaps was read and counts none,
+	// there is none.
 	if e.KFlags&(KAnon|KSwapBacked) == KAnon && !c.noLazy {
 		a |= LazyFree
 	}

@@ -111,8 +111,8 @@ func TestTables(t *testing.T) {
 
 const pg4k = 4096
 
-// Pagemap words of other kernels. Before 4.2 bit 56 was never set, before 6.15 guard pages have no bit of their own. Bits without a name stay
-// in the word, and get no meaning.
+// Pagemap words of other kernels. Before 4.2 bit 56 was never set, before 6.15 guard pages have no
+// bit of their own. Bits without a name stay in the word, and get no meaning.
 func TestOddWords(t *testing.T) {
 	anon := Mapping{Range: Range{0x1000, 0x9000}, Perms: Read | Write}
 	for _, c := range []struct {

@@ -5,9 +5,10 @@ import (
 	"strings"
 )
 
-// Rules of this file: a diff names everything that differs between two snapshots, once, but for what moves by itself or follows
-// from something named: fault counters, resident sizes and the counters of smaps, and the pages of what is no longer mapped or
-// of a process that is no more. It looks only at what the two do not share. Pure.
+// Rules of this file: a diff names everything that differs between two snapshots, once, but for
+// what moves by itself or follows from something named: fault counters, resident sizes and the
+// counters of smaps, and the pages of what is no longer mapped or of a process that is no more. It
+// looks only at what the two do not share. Pure.
 
 // ChangeKind says what sort of change it is.
 type ChangeKind string
@@ -50,7 +51,8 @@ type Change struct {
 	Perms     Perms // of the mapping, now or, where it is gone, before
 }
 
-// Diff lists what differs between a and b, by process and address. Either may be nil: then all processes of the other came or went.
+// Diff lists what differs between a and b, by process and address. Either may be nil: then all
+// processes of the other came or went.
 func Diff(a, b *Snapshot) []Change {
 	if a == b {
 		return nil

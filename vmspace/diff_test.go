@@ -12,7 +12,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// space makes a process from words: "10-14 rw-p" or "10-14 rw-p /file@2" for mappings, "10+2 anon 100" for pages and their frame.
+// space makes a process from words: "10-14 rw-p" or "10-14 rw-p /file@2" for mappings, "10+2 anon
+// 100" for pages and their frame.
 func space(t testing.TB, mappings, pages []string) *Process {
 	t.Helper()
 	var maps []Mapping
@@ -169,7 +170,8 @@ func TestDiffProcesses(t *testing.T) {
 	}
 }
 
-// TestPagesIn holds that the runs of a range are all its mapped pages, in order, once, each as PageAt has it.
+// TestPagesIn holds that the runs of a range are all its mapped pages, in order, once, each as
+// PageAt has it.
 func TestPagesIn(t *testing.T) {
 	p := space(t, []string{"10-14 rw-p", "14-20 r--p", "30-40 rw-p", "50-60 rw-p"},
 		[]string{"11+2 anon 100", "14+3 anon 103", "19+1 zero 5", "30+10 cow 200", "52+2 zero 5", "58+2 guard"})

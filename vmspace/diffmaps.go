@@ -6,10 +6,12 @@ import (
 	"strings"
 )
 
-// Rules of this file: how two lists of mappings differ. Two mappings that overlap count as one that lived on where they are of the
-// same backing; addresses that changed their backing were unmapped and mapped. Pure.
+// Rules of this file: how two lists of mappings differ. Two mappings that overlap count as one that
+// lived on where they are of the same backing; addresses that changed their backing were unmapped
+// and mapped. Pure.
 
-// SameBacking says whether a and b, at the addresses they share, are the same part of the same thing.
+// SameBacking says whether a and b, at the addresses they share, are the same part of the same
+// thing.
 func SameBacking(a, b *Mapping) bool {
 	if (a.Perms^b.Perms)&SharedMap != 0 || a.Inode != b.Inode || a.Major != b.Major || a.Minor != b.Minor {
 		return false
@@ -21,7 +23,8 @@ func SameBacking(a, b *Mapping) bool {
 	return ak == bk && (ak != KindSpecial || a.Path == b.Path)
 }
 
-// kin gives the indexes [lo, hi) of the mappings of the ordered list l that overlap m, and how many of these have its backing.
+// kin gives the indexes [lo, hi) of the mappings of the ordered list l that overlap m, and how many
+// of these have its backing.
 func kin(m *Mapping, l []Mapping) (lo, hi, same int) {
 	lo, _ = slices.BinarySearchFunc(l, m.Start, func(x Mapping, addr uint64) int {
 		if x.End <= addr {
@@ -89,8 +92,9 @@ func (d *differ) old(a *Mapping, now []Mapping) {
 
 func keyText(m *Mapping) string { return strconv.FormatUint(uint64(m.Smaps.ProtectionKey), 10) }
 
-// implied are the VmFlags that follow from the letters: rd, wr and ex are the letters themselves, and ac says that the
-// mapping may be written privately, or could be once, and so counts as promised (VM_ACCOUNT; mm/mmap.c, accountable_mapping).
+// implied are the VmFlags that follow from the letters: rd, wr and ex are the letters themselves,
+// and ac says that the mapping may be written privately, or could be once, and so counts as
+// promised (VM_ACCOUNT; mm/mmap.c, accountable_mapping).
 var implied = []string{"rd", "wr", "ex", "ac"}
 
 // sameFlags compares VmFlags, but for those that a change of the letters tells already.

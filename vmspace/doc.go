@@ -1,5 +1,6 @@
-// Package vmspace is what is known of address spaces: mappings, pages, the state that each page is in, how two snapshots differ, and what an
-// access leads to. All of it is pure and works on any system; package observe asks the kernel.
+// Package vmspace is what is known of address spaces: mappings, pages, the state that each page is
+// in, how two snapshots differ, and what an access leads to. All of it is pure and works on any
+// system; package observe asks the kernel.
 //
 //	observe:  mappings ────────────────►  Mapping ─┐
 //	          page words ─► Class.Classify ─► Run ─┴─►  Process  ──►  Snapshot  ──►  Diff, Predict, Grounds, Sink
@@ -21,11 +22,13 @@
 //	unknown   yes      no    yes        a relative has a page there that is not exclusive, and nothing tells whether it is a huge page
 //	unknown   any      any   any        the mapping changed while it was read, or holds no file and the page is of one
 //
-// Frames, counts and flags of frames need root. Without it, and without PAGEMAP_SCAN (before Linux 6.7), zero and cow look alike in
-// plain memory: the zero page is never exclusive, and no count says how often it is mapped. There move_pages(2) tells them apart,
-// which answers EFAULT for the zero page and a node for any other. Where that may not be asked either, unknown is the answer.
+// Frames, counts and flags of frames need root. Without it, and without PAGEMAP_SCAN (before Linux
+// 6.7), zero and cow look alike in plain memory: the zero page is never exclusive, and no count
+// says how often it is mapped. There move_pages(2) tells them apart, which answers EFAULT for the
+// zero page and a node for any other. Where that may not be asked either, unknown is the answer.
 //
-// Each of these rests on a word that the kernel gave, since the Linux named, and on a test that saw it on a live process:
+// Each of these rests on a word that the kernel gave, since the Linux named, and on a test that saw
+// it on a live process:
 //
 //	none        smaps         Swap 0; pagemap 62 swapped, 57 uffd-wp        6.4     TestAttrUffdWP
 //	none        pagemap       63 and 62 clear                               2.6.25  TestStateNone
@@ -64,13 +67,15 @@
 //	mapcount    kpagecount    the word                                      2.6.25  TestStateCOW
 //	frame       pagemap       0-54, for CAP_SYS_ADMIN                       2.6.25  TestStateCOW
 //
-// Not every kernel keeps to this: a bit is believed only where it means on pages of this program what it should, and
-// observe.Features names those that do not.
+// Not every kernel keeps to this: a bit is believed only where it means on pages of this program
+// what it should, and observe.Features names those that do not.
 //
-// Grounds tells the rows that a page rests on, and what is inferred and not read. What bit 56 leaves open: it is set where one process maps
-// the page once, but of a huge page that one entry maps every word has the bit of the first small page. MADV_FREE leaves the words as
-// they were; the flags of a frame show it once the page has left the list of the CPU that marked it, also where it was written to since;
-// smaps counts how many are free, not which. kpageflags gives for every page of a large folio the bits of its first one.
+// Grounds tells the rows that a page rests on, and what is inferred and not read. What bit 56
+// leaves open: it is set where one process maps the page once, but of a huge page that one entry
+// maps every word has the bit of the first small page. MADV_FREE leaves the words as they were; the
+// flags of a frame show it once the page has left the list of the CPU that marked it, also where it
+// was written to since; smaps counts how many are free, not which. kpageflags gives for every page
+// of a large folio the bits of its first one.
 //
 // # Sharing between snapshots
 //

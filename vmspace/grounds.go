@@ -2,8 +2,8 @@ package vmspace
 
 import "fmt"
 
-// Rules of this file: pure. A state is what the words say, and the words do not say everything: what is likely but was not read is named
-// as such, with what would tell.
+// Rules of this file: pure. A state is what the words say, and the words do not say everything:
+// what is likely but was not read is named as such, with what would tell.
 
 // Grounds are what is known of a page rests on.
 type Grounds struct {
@@ -11,7 +11,8 @@ type Grounds struct {
 	Inferred []string // what does not follow from them for certain, and why; none where all does
 }
 
-// Grounds tells what the state and the attributes of a page of p rest on. page is a run of one page of the mapping m, as PageAt gives it.
+// Grounds tells what the state and the attributes of a page of p rest on. page is a run of one page
+// of the mapping m, as PageAt gives it.
 func (s *Snapshot) Grounds(p *Process, m Mapping, page Run) Grounds {
 	v := &view{s, p, m, page, m.Class()}
 	var g Grounds
@@ -106,8 +107,8 @@ var tallies = []tally{
 		func(v *view) bool { return v.counted() || v.scan(ScanPresent) || v.r.Attrs&Huge != 0 }, isAnon},
 }
 
-// showsMerged says whether the merged pages of the mapping are known, all of them or by their flags: of those that smaps counts
-// at least one has the flag, where the kernel can be believed.
+// showsMerged says whether the merged pages of the mapping are known, all of them or by their
+// flags: of those that smaps counts at least one has the flag, where the kernel can be believed.
 func (v *view) showsMerged() bool {
 	if v.merged() {
 		return true

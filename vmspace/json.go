@@ -7,15 +7,18 @@ import (
 	"unicode/utf8"
 )
 
-// Rules of this file: a snapshot goes out as one JSON object, written piece by piece: nothing is held but the piece at hand.
-// Addresses and frames are strings in hexadecimal, because 64 bits do not fit a JSON number everywhere. What is hidden is left out.
+// Rules of this file: a snapshot goes out as one JSON object, written piece by piece: nothing is
+// held but the piece at hand. Addresses and frames are strings in hexadecimal, because 64 bits do
+// not fit a JSON number everywhere. What is hidden is left out.
 
-// WriteJSON writes s to w. name gives a mapping's name in the language, "" where it has none; nil stands for no names.
+// WriteJSON writes s to w. name gives a mapping's name in the language, "" where it has none; nil
+// stands for no names.
 func (s *Snapshot) WriteJSON(w io.Writer, name func(label string, m Mapping) string) error {
 	return s.To(NewJSON(w, s.PageSize, s.Frames, name))
 }
 
-// jsonWriter writes members of objects; comma says that one went before. What is written gathers in b.
+// jsonWriter writes members of objects; comma says that one went before. What is written gathers in
+// b.
 type jsonWriter struct {
 	w        io.Writer
 	err      error // the first one
@@ -34,7 +37,8 @@ type jsonWriter struct {
 // jsonFull is how many bytes are gathered for one write.
 const jsonFull = 64 << 10
 
-// NewJSON is a sink that writes to w what WriteJSON writes of a snapshot; frames says that frame numbers are visible.
+// NewJSON is a sink that writes to w what WriteJSON writes of a snapshot; frames says that frame
+// numbers are visible.
 func NewJSON(w io.Writer, pageSize uint64, frames bool, name func(label string, m Mapping) string) Sink {
 	return &jsonWriter{w: w, b: make([]byte, 0, jsonFull+4<<10), pageSize: pageSize, frames: frames, name: name}
 }
@@ -211,8 +215,8 @@ func (o *jsonWriter) tail(changed []Range) {
 	o.close()
 }
 
-// residentIn counts the resident pages of runs. The zero page is not counted as resident (vm_normal_page in mm/memory.c), nor
-// is what is lent.
+// residentIn counts the resident pages of runs. The zero page is not counted as resident
+// (vm_normal_page in mm/memory.c), nor is what is lent.
 func residentIn(runs []Run) (pages uint64) {
 	for i := range runs {
 		if r := &runs[i]; r.Word&WordPresent != 0 && r.State != Zero && r.State != Special {
@@ -255,7 +259,8 @@ func (o *jsonWriter) mapping(m *Mapping, name string, rss uint64) {
 	o.raw("[")
 }
 
-// run writes a run of pages. It is the piece that there are most of, so it is put together in one go.
+// run writes a run of pages. It is the piece that there are most of, so it is put together in one
+// go.
 func (o *jsonWriter) run(r *Run, first bool) {
 	o.piece()
 	b := o.b

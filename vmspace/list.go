@@ -7,8 +7,9 @@ import (
 	"sort"
 )
 
-// Rules of this file: a List never changes once made; a new version shares every chunk that it did not have to touch, so two
-// chunks with the same address hold the same items, and that is how a comparison skips them.
+// Rules of this file: a List never changes once made; a new version shares every chunk that it did
+// not have to touch, so two chunks with the same address hold the same items, and that is how a
+// comparison skips them.
 
 // chunkLen is how many items a fresh chunk holds; a chunk stays between a third and twice that.
 const chunkLen = 256
@@ -22,20 +23,22 @@ func (m Mapping) Bounds() Range { return m.Range }
 // chunk is a part of a list, shared between versions.
 type chunk[T Item] struct{ items []T }
 
-// List is an immutable sequence of items in the order of their addresses, none overlapping another. The zero List is empty.
-// It may be read from any number of goroutines.
+// List is an immutable sequence of items in the order of their addresses, none overlapping another.
+// The zero List is empty. It may be read from any number of goroutines.
 type List[T Item] struct {
 	chunks []*chunk[T]
 	first  []int // index of each chunk's first item
 	n      int
 }
 
-// NewList makes a list of items, which must be in order and must not overlap. It keeps no hold on the slice.
+// NewList makes a list of items, which must be in order and must not overlap. It keeps no hold on
+// the slice.
 func NewList[T Item](items []T) List[T] {
 	return join(cut(slices.Clone(items)))
 }
 
-// Keep makes a list of items as NewList does, of the very slice, which nobody may write to any more.
+// Keep makes a list of items as NewList does, of the very slice, which nobody may write to any
+// more.
 func Keep[T Item](items []T) List[T] { return join(cut(items)) }
 
 // ListBuilder makes a list of parts that come one after the other; nothing is copied that grows.
@@ -134,7 +137,8 @@ func (l List[T]) after(addr uint64) int {
 	return l.first[c] + i
 }
 
-// Find is the index of the item that holds addr. Where none does, ok is false and the index is that of the first item above it.
+// Find is the index of the item that holds addr. Where none does, ok is false and the index is that
+// of the first item above it.
 func (l List[T]) Find(addr uint64) (index int, ok bool) {
 	i := l.after(addr)
 	return i, i < l.n && l.At(i).Bounds().Contains(addr)
@@ -183,8 +187,9 @@ func (l List[T]) inChunk(lo, hi int) []T {
 	return items[lo-l.first[c] : n : n]
 }
 
-// Replace makes the list in which items stand where everything that overlaps r stood. An item that reaches over an edge of r
-// goes away as a whole: a caller that wants to keep the part outside hands it in again, clipped. items must fit in the gap so made.
+// Replace makes the list in which items stand where everything that overlaps r stood. An item that
+// reaches over an edge of r goes away as a whole: a caller that wants to keep the part outside
+// hands it in again, clipped. items must fit in the gap so made.
 func (l List[T]) Replace(r Range, items []T) List[T] {
 	lo, hi := l.Overlap(r)
 	return l.Splice(lo, hi, items)
@@ -223,8 +228,8 @@ func (l List[T]) Splice(lo, hi int, items []T) List[T] {
 	return join(slices.Concat(l.chunks[:a], cut(mid), l.chunks[b:]))
 }
 
-// Rebase makes the list of items, sharing with old the chunks that are the same at either end. It is old itself when
-// nothing differs. It keeps no hold on the slice.
+// Rebase makes the list of items, sharing with old the chunks that are the same at either end. It
+// is old itself when nothing differs. It keeps no hold on the slice.
 func Rebase[T Item](old List[T], items []T, same func(a, b *T) bool) List[T] {
 	return rebase(old, items, false, same)
 }
@@ -266,11 +271,12 @@ func rebase[T Item](old List[T], items []T, owned bool, equal func(a, b *T) bool
 	return join(slices.Concat(old.chunks[:a], cut(rest), old.chunks[z:]))
 }
 
-// Same says whether l and o are made of the very same chunks: then nothing differs. The converse does not hold.
+// Same says whether l and o are made of the very same chunks: then nothing differs. The converse
+// does not hold.
 func (l List[T]) Same(o List[T]) bool { return slices.Equal(l.chunks, o.chunks) }
 
-// Unshared gives the parts of a and b that remain when chunks shared at the front, at the back and in between are left out:
-// pairs of index ranges [alo, ahi) in a and [blo, bhi) in b, in order.
+// Unshared gives the parts of a and b that remain when chunks shared at the front, at the back and
+// in between are left out: pairs of index ranges [alo, ahi) in a and [blo, bhi) in b, in order.
 func Unshared[T Item](a, b List[T], yield func(alo, ahi, blo, bhi int)) {
 	end := func(l List[T], c int) int {
 		if c < len(l.first) {
@@ -284,7 +290,8 @@ func Unshared[T Item](a, b List[T], yield func(alo, ahi, blo, bhi int)) {
 			i, j = i+1, j+1
 			continue
 		}
-		// Walk to the next shared chunk by address: a shared chunk starts at the same address in both.
+		// Walk to the next shared chunk by address: a shared chunk starts at the same address in
+		// both.
 		i0, j0 := i, j
 		for (i < len(a.chunks) || j < len(b.chunks)) &&
 			(i >= len(a.chunks) || j >= len(b.chunks) || a.chunks[i] != b.chunks[j]) {

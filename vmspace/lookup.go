@@ -16,7 +16,8 @@ func MappingAt(l List[Mapping], addr uint64) (Mapping, bool) {
 	return l.At(i), true
 }
 
-// PageAt is the page that holds addr, as a run of one page; in state None where there is no page, and Special where pagemap is blind.
+// PageAt is the page that holds addr, as a run of one page; in state None where there is no page,
+// and Special where pagemap is blind.
 func (p *Process) PageAt(addr, pageSize uint64) Run {
 	addr -= addr % pageSize
 	if i, ok := p.Pages.Find(addr); ok {
@@ -26,9 +27,9 @@ func (p *Process) PageAt(addr, pageSize uint64) Run {
 	return noPages(&m, Range{addr, addr + pageSize}, pageSize)
 }
 
-// PagesIn yields all pages of r that lie in a mapping, as runs clipped to r; pages that are not there come as runs in state None,
-// or Special where pagemap is blind.
-// No run reaches over the edge of a mapping.
+// PagesIn yields all pages of r that lie in a mapping, as runs clipped to r; pages that are not
+// there come as runs in state None, or Special where pagemap is blind. No run reaches over the edge
+// of a mapping.
 func (p *Process) PagesIn(r Range) iter.Seq[Run] {
 	return func(yield func(Run) bool) {
 		if r.Empty() {

@@ -2,7 +2,8 @@ package vmspace
 
 import "strings"
 
-// Perms are the four letters of a mapping in /proc/PID/maps: read, write, execute, and shared or private (proc_pid_maps(5)).
+// Perms are the four letters of a mapping in /proc/PID/maps: read, write, execute, and shared or
+// private (proc_pid_maps(5)).
 type Perms uint8
 
 // The bits of Perms.
@@ -108,16 +109,17 @@ func (m Mapping) Kind() Kind {
 	return KindFile
 }
 
-// blind says whether pagemap is silent of m, whatever pages it has: the walk steps over VM_PFNMAP (walk_page_test in mm/pagewalk.c; the
-// kernel's [vvar] is such), and does not reach the kernel's half of the addresses, where [vsyscall] lies.
+// blind says whether pagemap is silent of m, whatever pages it has: the walk steps over VM_PFNMAP
+// (walk_page_test in mm/pagewalk.c; the kernel's [vvar] is such), and does not reach the kernel's
+// half of the addresses, where [vsyscall] lies.
 func (m *Mapping) blind() bool {
 	return m.Smaps.HasFlag("pf") || strings.HasPrefix(m.Path, "[vvar") || m.Start >= KernelHalf
 }
 
 const KernelHalf = 1 << 63
 
-// Counters are what /proc/PID/smaps adds to a mapping, in bytes, its VmFlags as two-letter words, and its
-// protection key.
+// Counters are what /proc/PID/smaps adds to a mapping, in bytes, its VmFlags as two-letter words,
+// and its protection key.
 type Counters struct {
 	Rss, Pss, Swap, Locked, LazyFree, AnonHuge, KSM uint64
 	VMFlags                                         []string

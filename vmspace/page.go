@@ -71,8 +71,8 @@ func (a Attrs) Names() []string {
 	return out
 }
 
-// Run is a run of neighbouring pages of one mapping that are alike: same state, attributes and words, and, where frames are
-// visible, frames that follow one another.
+// Run is a run of neighbouring pages of one mapping that are alike: same state, attributes and
+// words, and, where frames are visible, frames that follow one another.
 type Run struct {
 	Start    uint64 // address of the first page
 	Pages    uint64
@@ -97,8 +97,9 @@ func (r Run) PageSize() uint64 {
 // Bounds is the range of addresses that r covers.
 func (r Run) Bounds() Range { return Range{r.Start, r.Start + r.Pages*r.PageSize()} }
 
-// FrameOf is the frame number of page i of r, 0 where frames are hidden. The pages of a zero run all map the one zero frame,
-// but for a huge zero page, whose frames follow one another as everywhere else.
+// FrameOf is the frame number of page i of r, 0 where frames are hidden. The pages of a zero run
+// all map the one zero frame, but for a huge zero page, whose frames follow one another as
+// everywhere else.
 func (r Run) FrameOf(i uint64) uint64 {
 	if r.Frame == 0 || r.State == Zero && r.Attrs&Huge == 0 {
 		return r.Frame
@@ -106,7 +107,8 @@ func (r Run) FrameOf(i uint64) uint64 {
 	return r.Frame + i
 }
 
-// Clip is the part of r inside o; its Pages are 0 where there is none. The edges of o count by whole pages.
+// Clip is the part of r inside o; its Pages are 0 where there is none. The edges of o count by
+// whole pages.
 func (r Run) Clip(o Range) Run {
 	size := r.PageSize()
 	lo := max(r.Start, o.Start&^(size-1))

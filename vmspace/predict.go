@@ -1,9 +1,11 @@
 package vmspace
 
-// Rules of this file: pure. A prediction follows the kernel's own order: is there a mapping, does its protection key allow the access, do its letters, is there
-// a page, may it be written. The set is as small as what is known allows, and where two things can happen both are in it.
+// Rules of this file: pure. A prediction follows the kernel's own order: is there a mapping, does
+// its protection key allow the access, do its letters, is there a page, may it be written. The set
+// is as small as what is known allows, and where two things can happen both are in it.
 
-// guardGap is the distance that a growing stack keeps from the mapping below it, in pages (stack_guard_gap in mm/mmap.c).
+// guardGap is the distance that a growing stack keeps from the mapping below it, in pages
+// (stack_guard_gap in mm/mmap.c).
 const guardGap = 256
 
 // Predict says what an access by p to one byte at addr can lead to.
@@ -46,9 +48,9 @@ func Predict(p *Process, addr uint64, access Access, f Facts) Prediction {
 	return out
 }
 
-// refused is for an access that the key or the letters of m do not allow, but for fetches; nothing can
-// happen where they do. The kernel looks at the key first, then at the letters, and then for the page
-// (access_error and bad_area_access_from_pkeys in arch/x86/mm/fault.c).
+// refused is for an access that the key or the letters of m do not allow, but for fetches; nothing
+// can happen where they do. The kernel looks at the key first, then at the letters, and then for
+// the page (access_error and bad_area_access_from_pkeys in arch/x86/mm/fault.c).
 func refused(m Mapping, access Access, f Facts) Prediction {
 	keyed, maybe := keyForbids(m, access, f)
 	if keyed {
@@ -72,8 +74,8 @@ func refused(m Mapping, access Access, f Facts) Prediction {
 	return out
 }
 
-// onlyExec says whether m may be executed and nothing else: with protection keys the kernel then gives it
-// one that nobody may read or write with.
+// onlyExec says whether m may be executed and nothing else: with protection keys the kernel then
+// gives it one that nobody may read or write with.
 func onlyExec(m Mapping) bool { return m.Perms&(Read|Write|Exec) == Exec }
 
 // keyForbids says whether the protection key of m forbids the access, or, where that is not known,
@@ -115,14 +117,16 @@ func predictHole(p *Process, addr uint64, access Access, f Facts) Prediction {
 	}
 	m, size := p.Mappings.At(i), p.pageSize()
 	page := addr - addr%size
-	// [stack] is the name of whatever covers the first stack address: something else may have been mapped there.
+	// [stack] is the name of whatever covers the first stack address: something else may have been
+	// mapped there.
 	sure := m.Smaps.HasFlag("gd") || m.Smaps == nil && m.Kind() == KindStack && f.OnlyStack
 	maybe := m.Smaps == nil && m.Private() && (m.Kind() == KindAnon && !f.OnlyStack || m.Kind() == KindStack)
 	if !sure && !maybe {
 		return nothing
 	}
 	if i > 0 {
-		// A mapping that nobody may access, or that grows itself, keeps no distance (expand_downwards in mm/vma.c).
+		// A mapping that nobody may access, or that grows itself, keeps no distance
+		// (expand_downwards in mm/vma.c).
 		below := p.Mappings.At(i - 1)
 		if page-below.End < guardGap*size && below.Perms&(Read|Write|Exec) != 0 && !below.Smaps.HasFlag("gd") {
 			return Prediction{[]Happening{MapErr}, "too near the mapping below for the stack to grow"}
@@ -150,9 +154,10 @@ func predictHole(p *Process, addr uint64, access Access, f Facts) Prediction {
 	return Prediction{grow, "the stack grows down to it"}
 }
 
-// predictForbiddenFetch is for executing what may not be executed. On x86-64 the fault handler takes the first fault for a read
-// and brings the page in; only the second one shows what was wrong (access_error in arch/x86/mm/fault.c). So a page that cannot be
-// brought in fails for that reason. arm64 looks at the permission first.
+// predictForbiddenFetch is for executing what may not be executed. On x86-64 the fault handler
+// takes the first fault for a read and brings the page in; only the second one shows what was wrong
+// (access_error in arch/x86/mm/fault.c). So a page that cannot be brought in fails for that reason.
+// arm64 looks at the permission first.
 func predictForbiddenFetch(m Mapping, page Run, f Facts) Prediction {
 	denied := Prediction{[]Happening{AccErr}, "the mapping may not be executed"}
 	if page.Word&WordPresent != 0 || f.Arch != "" && f.Arch != "amd64" {
@@ -220,11 +225,13 @@ func predictAbsent(m Mapping, page Run, access Access, f Facts) Prediction {
 	return got
 }
 
-// wholeFolio says whether the flags of kpageflags are those of the page itself. Of a large folio they are those of its first page
-// (stable_page_flags in fs/proc/page.c); where one entry maps all of it, that is the same.
+// wholeFolio says whether the flags of kpageflags are those of the page itself. Of a large folio
+// they are those of its first page (stable_page_flags in fs/proc/page.c); where one entry maps all
+// of it, that is the same.
 func (r Run) wholeFolio() bool { return r.KFlags&KTHP == 0 || r.Scan&ScanHuge != 0 }
 
-// alone says whether no page of m was ever shared copy-on-write: no fork, and nothing merged (KSM), as far as the VmFlags are known.
+// alone says whether no page of m was ever shared copy-on-write: no fork, and nothing merged (KSM),
+// as far as the VmFlags are known.
 func (f Facts) alone(m Mapping) bool { return f.NeverForked && !m.Smaps.HasFlag("mg") }
 
 // predictStore is for a write to a page that is present, in a mapping that may be written.
@@ -236,7 +243,8 @@ func predictStore(m Mapping, page Run, f Facts) Prediction {
 	case File:
 		return Prediction{[]Happening{Copy}, "a page of the file in a private mapping: the writer gets a copy"}
 	case Shared:
-		// A file system that wants to know of the first write maps clean pages read-only (vma_wants_writenotify); shared memory does not.
+		// A file system that wants to know of the first write maps clean pages read-only
+		// (vma_wants_writenotify); shared memory does not.
 		if m.Kind() == KindShmem && page.Attrs&UffdWP == 0 {
 			return Prediction{[]Happening{NoFault}, "a page that all share, and that may be written"}
 		}

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// keyed is a mapping of the space with a protection key, or, where key is negative, one of which smaps was
-// not read.
+// keyed is a mapping of the space with a protection key, or, where key is negative, one of which
+// smaps was not read.
 func keyed(p *Process, page uint64, key int) *Process {
 	q := *p
 	q.Mappings = NewList(slices.Collect(func(yield func(Mapping) bool) {
@@ -251,7 +251,8 @@ func testPredict(t *testing.T, size uint64) {
 			t.Errorf("%s %s: %s (%s), want %s", c.what, c.access, s, got.Why, c.want)
 		}
 	}
-	// Merged pages (KSM) are write-protected too, and look like any other where kpageflags are hidden.
+	// Merged pages (KSM) are write-protected too, and look like any other where kpageflags are
+	// hidden.
 	mergeable := Mapping{Perms: Read | Write, Smaps: &Counters{VMFlags: []string{"mg"}}}
 	if got := predictStore(mergeable, Run{State: Anon, Word: WordPresent | WordExclusive, Mapcount: -1}, calm); !got.Allows(Copy) {
 		t.Errorf("in a mergeable mapping: %v", got)

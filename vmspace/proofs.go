@@ -1,7 +1,8 @@
 package vmspace
 
-// Rules of this file: data. What is said of a page rests on a bit or a word that the kernel gave, and each of these has a row: where it
-// stands, since which Linux, and the test that saw it on a live process. The package's documentation shows the same rows.
+// Rules of this file: data. What is said of a page rests on a bit or a word that the kernel gave,
+// and each of these has a row: where it stands, since which Linux, and the test that saw it on a
+// live process. The package's documentation shows the same rows.
 
 // Proof is one way in which the kernel shows a state or an attribute, a count or a frame.
 type Proof struct {
@@ -45,8 +46,9 @@ func (v *view) relative(such func(Run) bool) (label string, ok bool) {
 	return "", false
 }
 
-// Proofs is the table, in the order of States and AttrNames. Where several rows are of one name, the first that shows is the one to tell.
-// The versions are those of the man pages proc_pid_pagemap(5), proc_pid_smaps(5), proc_kpageflags(5), and of Documentation/ in the kernel.
+// Proofs is the table, in the order of States and AttrNames. Where several rows are of one name,
+// the first that shows is the one to tell. The versions are those of the man pages
+// proc_pid_pagemap(5), proc_pid_smaps(5), proc_kpageflags(5), and of Documentation/ in the kernel.
 var Proofs = [...]Proof{
 	{"none", "smaps", "Swap 0; pagemap 62 swapped, 57 uffd-wp", "6.4", "TestAttrUffdWP", func(v *view) bool { return v.word(WordUffdWP) }},
 	{"none", "pagemap", "63 and 62 clear", "2.6.25", "TestStateNone", always},

@@ -54,6 +54,6 @@ func (r Range) Widen(margin, block uint64) Range {
 // String writes r as /proc/PID/maps does.
 func (r Range) String() string { return fmt.Sprintf("%x-%x", r.Start, r.End) }
 
-// HugeBlock is what one entry of the page middle directory maps: a table of 8-byte entries fills a page. 2 MiB with pages of 4 KiB, 32 MiB
-// with 16 KiB, 512 MiB with 64 KiB.
+// HugeBlock is what one entry of the page middle directory maps: a table of 8-byte entries fills a
+// page. 2 MiB with pages of 4 KiB, 32 MiB with 16 KiB, 512 MiB with 64 KiB.
 func HugeBlock(pageSize uint64) uint64 { return pageSize / 8 * pageSize }

@@ -30,8 +30,9 @@ func (p *Process) SameHead(o *Process) bool {
 		slices.Equal(p.Changed, o.Changed)
 }
 
-// PairRuns walks two ordered lists of runs side by side. For each stretch of pages that is one piece in both it yields the piece of
-// either; where one list has none there, it is a run in state None.
+// PairRuns walks two ordered lists of runs side by side. For each stretch of pages that is one
+// piece in both it yields the piece of either; where one list has none there, it is a run in state
+// None.
 func PairRuns(as, bs []Run, yield func(x, y Run)) {
 	const never = 1<<64 - 1
 	a, b := tape{rest: as}, tape{rest: bs}

@@ -1,11 +1,13 @@
 package vmspace
 
-// Sink takes a snapshot piece by piece, in the order of addresses, so that nobody need hold it: each process without its pages, then
-// its mappings with their pages, then its end. An error of a method ends it.
+// Sink takes a snapshot piece by piece, in the order of addresses, so that nobody need hold it:
+// each process without its pages, then its mappings with their pages, then its end. An error of a
+// method ends it.
 type Sink interface {
 	// Process begins a process.
 	Process(p *Process) error
-	// Pages gives a mapping, with its runs, or several times in a row with some of them; the slice is good until it returns.
+	// Pages gives a mapping, with its runs, or several times in a row with some of them; the slice
+	// is good until it returns.
 	Pages(m *Mapping, runs []Run) error
 	// End ends the process; changed is where mappings changed while they were read.
 	End(changed []Range) error

@@ -21,7 +21,8 @@ type Member struct {
 	PID    int
 }
 
-// Process is one address space at one moment. It is immutable, and shares what did not change with the snapshot before it.
+// Process is one address space at one moment. It is immutable, and shares what did not change with
+// the snapshot before it.
 type Process struct {
 	Member
 	State    ProcState

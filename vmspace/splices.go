@@ -2,8 +2,9 @@ package vmspace
 
 import "fmt"
 
-// Rules of this file: what a list became, told by the items that are not the same, so that a list can be made from the one before
-// it. Pure. Splices may come from a stranger's file: applying takes nothing on trust.
+// Rules of this file: what a list became, told by the items that are not the same, so that a list
+// can be made from the one before it. Pure. Splices may come from a stranger's file: applying takes
+// nothing on trust.
 
 // Splice says that in a list the Drop items from index At on gave way to Add.
 type Splice[T Item] struct {
@@ -11,8 +12,8 @@ type Splice[T Item] struct {
 	Add      []T
 }
 
-// MappingSplices tells how a became b, counters included: splices in order, by the indexes of a. It looks only at what the two do not
-// share.
+// MappingSplices tells how a became b, counters included: splices in order, by the indexes of a. It
+// looks only at what the two do not share.
 func MappingSplices(a, b List[Mapping]) []Splice[Mapping] { return splicesOf(a, b, SameMapping) }
 
 // RunSplices tells how a became b.
@@ -41,10 +42,12 @@ func splicesOf[T Item](a, b List[T], same func(a, b *T) bool) []Splice[T] {
 	return out
 }
 
-// fewSplices is how many splices are made one by one, each sharing the chunks that it does not touch; more make the list anew.
+// fewSplices is how many splices are made one by one, each sharing the chunks that it does not
+// touch; more make the list anew.
 const fewSplices = 64
 
-// ApplyMappings makes the list that the splices tell of. It fails where they do not fit l, or where the items would not be in order.
+// ApplyMappings makes the list that the splices tell of. It fails where they do not fit l, or where
+// the items would not be in order.
 func ApplyMappings(l List[Mapping], splices []Splice[Mapping]) (List[Mapping], error) {
 	return l.apply(splices, SameMapping)
 }

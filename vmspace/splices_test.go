@@ -8,7 +8,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// TestSplices makes one random list of runs from another: what was told is enough, and is no more than what differs.
+// TestSplices makes one random list of runs from another: what was told is enough, and is no more
+// than what differs.
 func TestSplices(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var was []Run

@@ -10,9 +10,10 @@ import (
 	"cowscope/vmspace/printable"
 )
 
-// WriteText writes the snapshot for people, one fact a line: a line a process, a line a mapping as in /proc/PID/maps, and under it a
-// line for each run of pages that are there. Addresses are hexadecimal, sizes in bytes. Paths, which the kernel prints raw, are quoted
-// where they are not printable.
+// WriteText writes the snapshot for people, one fact a line: a line a process, a line a mapping as
+// in /proc/PID/maps, and under it a line for each run of pages that are there. Addresses are
+// hexadecimal, sizes in bytes. Paths, which the kernel prints raw, are quoted where they are not
+// printable.
 func (s *Snapshot) WriteText(w io.Writer) error { return s.To(NewText(w, s.PageSize)) }
 
 // textWriter writes what people read.

@@ -2,7 +2,8 @@ package vmspace
 
 import "fmt"
 
-// The bits of the raw words, by their names in the kernel's documentation (admin-guide/mm/pagemap.rst) and its headers.
+// The bits of the raw words, by their names in the kernel's documentation
+// (admin-guide/mm/pagemap.rst) and its headers.
 
 var pagemapBits = map[int]string{63: "present", 62: "swapped", 61: "file", 58: "guard", 57: "uffd-wp", 56: "exclusive", 55: "soft-dirty"}
 
@@ -39,7 +40,8 @@ func ScanBits(word uint16) []string {
 	return out
 }
 
-// KPageBits names the bits that are set in a kpageflags word; those above 31 are the kernel's own and may change.
+// KPageBits names the bits that are set in a kpageflags word; those above 31 are the kernel's own
+// and may change.
 func KPageBits(word uint64) []string { return bitNames(word, kpageBits) }
 
 func bitNames(word uint64, names []string) []string {

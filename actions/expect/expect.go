@@ -1,4 +1,5 @@
-// Package expect is what a script can assert: of the last command, of mappings and pages as they were read after it, of files.
+// Package expect is what a script can assert: of the last command, of mappings and pages as they
+// were read after it, of files.
 package expect
 
 import (
@@ -10,9 +11,11 @@ import (
 	"cowscope/actions/verb"
 )
 
-// Expectations: what a script asserts of the last command and of the family as it was read after it. They touch nothing.
+// Expectations: what a script asserts of the last command and of the family as it was read after
+// it. They touch nothing.
 
-// finding is what an expectation wanted, what was found instead or as wanted, and what that rests on.
+// finding is what an expectation wanted, what was found instead or as wanted, and what that rests
+// on.
 type finding struct {
 	want, got string
 	evidence  string

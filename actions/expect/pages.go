@@ -200,7 +200,8 @@ func checkFrames(same bool) func(*verb.Call) (finding, error) {
 	}
 }
 
-// frameAt is the frame number of the page that a place argument names, 0 where there is none or it is hidden.
+// frameAt is the frame number of the page that a place argument names, 0 where there is none or it
+// is hidden.
 func frameAt(c *verb.Call, param string) (uint64, error) {
 	at := *c
 	pl, _ := c.Cmd.Place(param)

@@ -17,7 +17,8 @@ type Arguments struct {
 	Given vmspace.Range // the range as it was written
 }
 
-// Argument is the value of one parameter: a size in bytes, an address, a descriptor, a protection key; or a text.
+// Argument is the value of one parameter: a size in bytes, an address, a descriptor, a protection
+// key; or a text.
 type Argument struct {
 	Param  string
 	Number uint64

@@ -81,12 +81,14 @@ func (e *evidence) solid() vmspace.Range {
 	return e.whole
 }
 
-// flagged says whether a mapping has one of the VmFlags (proc_pid_smaps(5)); where smaps was not read, none is known.
+// flagged says whether a mapping has one of the VmFlags (proc_pid_smaps(5)); where smaps was not
+// read, none is known.
 func flagged(flags ...string) func(vmspace.Mapping) bool {
 	return func(m vmspace.Mapping) bool { return slices.ContainsFunc(flags, m.Smaps.HasFlag) }
 }
 
-// vsyscall is listed among the mappings, but is none that the kernel counts (arch/x86/entry/vsyscall).
+// vsyscall is listed among the mappings, but is none that the kernel counts
+// (arch/x86/entry/vsyscall).
 const vsyscall = "[vsyscall]"
 
 // count is the number of mappings that vm.max_map_count is about.
@@ -129,7 +131,8 @@ func (e *evidence) locked(r vmspace.Range) uint64 {
 	return n
 }
 
-// overMemlock says whether more bytes may not be locked (mlock_future_ok in mm/mmap.c). How much is locked already, the VmFlags tell.
+// overMemlock says whether more bytes may not be locked (mlock_future_ok in mm/mmap.c). How much is
+// locked already, the VmFlags tell.
 func (e *evidence) overMemlock(more uint64) bool {
 	if n := e.before.Mappings.Len(); n == 0 || e.before.Mappings.At(0).Smaps == nil {
 		return false
@@ -148,8 +151,9 @@ func (e *evidence) lockNothing() bool {
 	return e.Limit(kernel.LimitMemlock) == 0 && !e.May(kernel.CapIPCLock)
 }
 
-// over says whether more bytes, on top of what /proc/PID/status counts under field, pass a limit; in whole pages (may_expand_vm in
-// mm/vma.c, which lets RLIMIT_DATA pass where it is 0 and the hard limit is not: then nothing is certain).
+// over says whether more bytes, on top of what /proc/PID/status counts under field, pass a limit;
+// in whole pages (may_expand_vm in mm/vma.c, which lets RLIMIT_DATA pass where it is 0 and the hard
+// limit is not: then nothing is certain).
 func (e *evidence) over(limit, field string, more uint64) bool {
 	now, known := e.Status(field)
 	most := e.Limit(limit) &^ (e.pageSize() - 1)
@@ -163,7 +167,8 @@ func (e *evidence) overText(limit, field string, more uint64) string {
 		amount.Size(more), amount.Size(now+more), names[1], names[0], amount.Size(e.Limit(limit)))
 }
 
-// overcommit says why the kernel would not promise so many bytes, "" where that is not certain (mm/util.c, __vm_enough_memory).
+// overcommit says why the kernel would not promise so many bytes, "" where that is not certain
+// (mm/util.c, __vm_enough_memory).
 func (e *evidence) overcommit(more uint64) string {
 	mode, known := e.Number("/proc/sys/vm/overcommit_memory")
 	ram, _ := e.Meminfo("MemTotal")
@@ -216,7 +221,8 @@ func (e *evidence) widestText(top uint64) string {
 	return fmt.Sprintf("no hole is so large: below 0x%x %s. The kernel looks above it only when the address that it is asked for lies there.", top, hole)
 }
 
-// Descriptor says what is known of the file behind a descriptor of a process; nil where that cannot be read.
+// Descriptor says what is known of the file behind a descriptor of a process; nil where that cannot
+// be read.
 func Descriptor(pid int, fd int64) *File {
 	base := fmt.Sprintf("/proc/%d/", pid)
 	link := filepath.Join(base, "fd", strconv.FormatInt(fd, 10))
@@ -230,7 +236,8 @@ func Descriptor(pid int, fd int64) *File {
 	return &File{Name: printable.Name(name), Dir: info.IsDir(), Readable: r, Writable: w}
 }
 
-// parseAccessMode reads the access mode from the flags of /proc/PID/fdinfo/N, which are octal (proc_pid_fdinfo(5), open(2)).
+// parseAccessMode reads the access mode from the flags of /proc/PID/fdinfo/N, which are octal
+// (proc_pid_fdinfo(5), open(2)).
 func parseAccessMode(fdinfo string) (read, write bool) {
 	fields := kernel.FieldsOf(fdinfo, "flags")
 	if len(fields) == 0 {

@@ -1,7 +1,9 @@
-// Package explain says in a sentence or two what happened in a step, and why: from the step, what was asked in numbers, and what is known
-// beside it. Who asked, a command of the lab or a program, does not matter.
+// Package explain says in a sentence or two what happened in a step, and why: from the step, what
+// was asked in numbers, and what is known beside it. Who asked, a command of the lab or a program,
+// does not matter.
 //
-// Rules: a sentence says only what the snapshots and the outcome show; the kernel's reason is said where the evidence singles it out.
+// Rules: a sentence says only what the snapshots and the outcome show; the kernel's reason is said
+// where the evidence singles it out.
 package explain
 
 import (
@@ -14,7 +16,8 @@ import (
 	"cowscope/vmspace/printable"
 )
 
-// Step gives the sentences for a step: what happened, and why. The step keeps which row of reasons spoke.
+// Step gives the sentences for a step: what happened, and why. The step keeps which row of reasons
+// spoke.
 func Step(st *history.Step, a Arguments, around Surroundings) string {
 	e := newEvidence(st, a, around)
 	about := verbs[e.Verb]
@@ -162,7 +165,8 @@ func keeps(owners string) string {
 	return "keeps"
 }
 
-// sharersBefore lists the other processes that had the changed page's frame before the step, where frame numbers show it.
+// sharersBefore lists the other processes that had the changed page's frame before the step, where
+// frame numbers show it.
 func sharersBefore(st *history.Step, ch vmspace.Change) string {
 	var out []string
 	for _, p := range st.Before.Processes {

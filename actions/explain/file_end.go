@@ -8,9 +8,9 @@ import (
 	"cowscope/vmspace"
 )
 
-// fileSize says how many bytes the file behind a mapping has. The kernel's own link leads to it where it may be followed (root may); else
-// a file of that path is taken for it if it is the same file. Of deleted files and of memory without a file an ordinary user learns
-// nothing.
+// fileSize says how many bytes the file behind a mapping has. The kernel's own link leads to it
+// where it may be followed (root may); else a file of that path is taken for it if it is the same
+// file. Of deleted files and of memory without a file an ordinary user learns nothing.
 func (e *evidence) fileSize(m vmspace.Mapping) (uint64, bool) {
 	if m.Inode == 0 {
 		return 0, false
@@ -31,7 +31,8 @@ func (e *evidence) fileSize(m vmspace.Mapping) (uint64, bool) {
 	return uint64(info.Size()), true
 }
 
-// pastFile finds the first page of r that lies wholly past the end of its file, and that file's size.
+// pastFile finds the first page of r that lies wholly past the end of its file, and that file's
+// size.
 func (e *evidence) pastFile(r vmspace.Range) (addr, size uint64, ok bool) {
 	e.some(r, func(m vmspace.Mapping) bool {
 		n, known := e.fileSize(m)

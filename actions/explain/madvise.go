@@ -11,7 +11,8 @@ import (
 	"cowscope/vmspace/amount"
 )
 
-// What madvise refuses. The rules are those of mm/madvise.c; most are about one advice and one sort of mapping.
+// What madvise refuses. The rules are those of mm/madvise.c; most are about one advice and one sort
+// of mapping.
 
 var madviseReasons = []reason{
 	{"EINVAL", "unknown advice", "madvise(2)", func(e *evidence) bool { return !kernel.KnowsAdvice(e.Flags) },
@@ -146,10 +147,12 @@ func filed(m vmspace.Mapping) bool { return m.Inode != 0 || !m.Private() }
 
 func backed(m vmspace.Mapping) bool { return !anonymous(m) }
 
-// special says whether m has VmFlags of what the kernel lends; huge pages of the pool have one of them too.
+// special says whether m has VmFlags of what the kernel lends; huge pages of the pool have one of
+// them too.
 func special(m vmspace.Mapping) bool { return flagged("de", "mm")(m) && !m.Smaps.HasFlag("ht") }
 
-// kept says whether what m holds may not be dropped: it is sealed, has no file, and cannot be overwritten (can_madvise_modify).
+// kept says whether what m holds may not be dropped: it is sealed, has no file, and cannot be
+// overwritten (can_madvise_modify).
 func kept(m vmspace.Mapping) bool {
 	return m.Smaps.HasFlag("sl") && anonymous(m) && m.Perms&vmspace.Write == 0
 }

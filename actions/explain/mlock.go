@@ -8,8 +8,9 @@ import (
 	"cowscope/vmspace/amount"
 )
 
-// What mlock and its kin refuse, in the order of do_mlock and apply_vma_lock_flags in mm/mlock.c. The limit is looked at before the
-// mappings are; the pages are brought in last, when everything is marked as locked already.
+// What mlock and its kin refuse, in the order of do_mlock and apply_vma_lock_flags in mm/mlock.c.
+// The limit is looked at before the mappings are; the pages are brought in last, when everything is
+// marked as locked already.
 
 var mlockReasons = []reason{
 	mayLockNothing,
@@ -82,7 +83,8 @@ var mayLockNothing = reason{"EPERM", "may lock nothing", "mlock(2)", nil,
 		return "RLIMIT_MEMLOCK is 0: a process without CAP_IPC_LOCK may lock nothing."
 	}}
 
-// lockWraps and lockHole are about the whole pages of the range: mlock rounds its start down, where other calls refuse it.
+// lockWraps and lockHole are about the whole pages of the range: mlock rounds its start down, where
+// other calls refuse it.
 var (
 	lockWraps = reason{"EINVAL", "wraps", "mlock(2)", nil,
 		func(*evidence) string { return "rounded up to whole pages, the range reaches past the last address." }}
@@ -104,8 +106,8 @@ func (e *evidence) unlocked() uint64 {
 	return r.Len() - e.locked(r)
 }
 
-// broughtInBy is how a page of m is brought in for mlock: private memory that may be written, as if it were
-// (populate_vma_page_range in mm/gup.c).
+// broughtInBy is how a page of m is brought in for mlock: private memory that may be written, as if
+// it were (populate_vma_page_range in mm/gup.c).
 func broughtInBy(m vmspace.Mapping) vmspace.Access {
 	if m.Private() && m.Perms&vmspace.Write != 0 {
 		return vmspace.Store
@@ -113,7 +115,8 @@ func broughtInBy(m vmspace.Mapping) vmspace.Access {
 	return vmspace.Load
 }
 
-// closed says whether m allows no access, and has pages to be brought in (__mm_populate in mm/gup.c).
+// closed says whether m allows no access, and has pages to be brought in (__mm_populate in
+// mm/gup.c).
 func closed(m vmspace.Mapping) bool { return m.Perms&allLetters == 0 && !flagged("io", "pf")(m) }
 
 var mlockSentences = sentences{

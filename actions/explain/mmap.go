@@ -11,7 +11,8 @@ import (
 	"cowscope/vmspace/printable"
 )
 
-// What mmap refuses. Where no other source is named, the order is that of ksys_mmap_pgoff and do_mmap in mm/mmap.c.
+// What mmap refuses. Where no other source is named, the order is that of ksys_mmap_pgoff and
+// do_mmap in mm/mmap.c.
 
 var mmapReasons = []reason{
 	{"EINVAL", "offset", "mmap(2)", func(e *evidence) bool { return e.number("offset")%e.pageSize() != 0 },
@@ -218,7 +219,8 @@ func (e *evidence) lookedBelow() uint64 {
 
 func anything(vmspace.Mapping) bool { return true }
 
-// mapsFile says whether an mmap is of a file that something is known of; anonymous memory has none, whatever else was named.
+// mapsFile says whether an mmap is of a file that something is known of; anonymous memory has none,
+// whatever else was named.
 func (e *evidence) mapsFile() bool { return e.File != nil && !e.has("anon") }
 
 // fixed says whether the kernel must take the address as it is.
@@ -234,7 +236,8 @@ func (e *evidence) validated() bool {
 	return e.sharing() == 3 && (!e.has("anon") || e.hugePage() > 0)
 }
 
-// unvalidated is a flag that shared_validate does not know (LEGACY_MAP_MASK), "" where there is none.
+// unvalidated is a flag that shared_validate does not know (LEGACY_MAP_MASK), "" where there is
+// none.
 func (e *evidence) unvalidated() string {
 	switch {
 	case e.has("fixed_noreplace"):
@@ -275,8 +278,9 @@ func (e *evidence) added() uint64 {
 	return n
 }
 
-// promised says whether the kernel accounts for the memory of an mmap: what is private and may be written, and shared memory without a
-// file; noreserve exempts it unless the kernel never overcommits (accountable_mapping in mm/vma.c, shmem_acct_size in mm/shmem.c).
+// promised says whether the kernel accounts for the memory of an mmap: what is private and may be
+// written, and shared memory without a file; noreserve exempts it unless the kernel never
+// overcommits (accountable_mapping in mm/vma.c, shmem_acct_size in mm/shmem.c).
 func (e *evidence) promised() bool {
 	mode, _ := e.Number("/proc/sys/vm/overcommit_memory")
 	if e.hugePage() > 0 || e.has("noreserve") && mode != 2 {

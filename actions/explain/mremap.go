@@ -9,7 +9,8 @@ import (
 	"cowscope/vmspace/amount"
 )
 
-// What mremap refuses, in the order of check_mremap_params, check_prep_vma and move_vma in mm/mremap.c.
+// What mremap refuses, in the order of check_mremap_params, check_prep_vma and move_vma in
+// mm/mremap.c.
 
 var mremapReasons = []reason{
 	misaligned("mremap(2)"),
@@ -128,7 +129,8 @@ var mremapReasons = []reason{
 	otherwise("ENOMEM", "mremap(2)", "there is no room: the address space, a limit, or the kernel's own memory."),
 }
 
-// noRoomToMove is for a move, which the kernel does not begin without so many mappings to spare: it may split on both sides.
+// noRoomToMove is for a move, which the kernel does not begin without so many mappings to spare: it
+// may split on both sides.
 func noRoomToMove(name, source string, spare uint64, moves func(*evidence) bool) reason {
 	return reason{"ENOMEM", name, source, func(e *evidence) bool {
 		left, _, known := e.room()
@@ -149,7 +151,8 @@ func (e *evidence) mapped() bool {
 	return ok
 }
 
-// placed says whether the kernel takes the new address as it is; with dontunmap it is 0 where none was given.
+// placed says whether the kernel takes the new address as it is; with dontunmap it is 0 where none
+// was given.
 func (e *evidence) placed() bool { return e.passed("fixed") || e.has("dontunmap") }
 
 // tail is what an mremap cuts off.
@@ -165,7 +168,8 @@ func (e *evidence) away() vmspace.Range {
 	return vmspace.Range{}
 }
 
-// moved is where a seal forbids an mremap: in what goes elsewhere, and always where the range begins.
+// moved is where a seal forbids an mremap: in what goes elsewhere, and always where the range
+// begins.
 func (e *evidence) moved() vmspace.Range {
 	if r := e.away(); !r.Empty() {
 		return r
@@ -181,7 +185,8 @@ func (e *evidence) taken() vmspace.Range {
 	return vmspace.Range{}
 }
 
-// rigid says whether m is lent by the kernel in its size; huge pages of the pool have that VmFlag for another reason.
+// rigid says whether m is lent by the kernel in its size; huge pages of the pool have that VmFlag
+// for another reason.
 func rigid(m vmspace.Mapping) bool { return flagged("de", "pf")(m) && !m.Smaps.HasFlag("ht") }
 
 // target is the range that a mapping would have after an mremap.
@@ -206,7 +211,8 @@ func (e *evidence) extra() uint64 {
 	return e.delta()
 }
 
-// neighbour says what keeps a mapping from growing where it is (vma_expandable in mm/mremap.c); "" for nothing that is known.
+// neighbour says what keeps a mapping from growing where it is (vma_expandable in mm/mremap.c); ""
+// for nothing that is known.
 func (e *evidence) neighbour() string {
 	own, ok := e.before.MappingAt(e.Given.Start)
 	if ok && e.whole.End < own.End {

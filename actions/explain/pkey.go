@@ -89,7 +89,8 @@ func keyIn(m vmspace.Mapping) uint32 {
 	return m.Smaps.ProtectionKey
 }
 
-// forbidden finds a mapping of the range that the rights of the process do not allow to be accessed so.
+// forbidden finds a mapping of the range that the rights of the process do not allow to be accessed
+// so.
 func (e *evidence) forbidden(r vmspace.Range, access func(vmspace.Mapping) vmspace.Access) (vmspace.Mapping, bool) {
 	return e.some(r, func(m vmspace.Mapping) bool {
 		return e.Keys.Known && m.Smaps != nil && e.Keys.Forbid(keyIn(m), access(m))
@@ -102,8 +103,8 @@ func (e *evidence) keyedText(m vmspace.Mapping, r vmspace.Range) string {
 		e.inside(m, r), keyIn(m), e.st.Process, e.Keys.PKRU, history.KeyText(e.Keys, keyIn(m)))
 }
 
-// shutOut says whether the rights of the process forbid what the kernel itself reads and writes for its
-// calls: lent memory, which has key 0, and the text, where the path of an open stands.
+// shutOut says whether the rights of the process forbid what the kernel itself reads and writes for
+// its calls: lent memory, which has key 0, and the text, where the path of an open stands.
 func (e *evidence) shutOut() bool {
 	text, _ := e.before.MappingAt(e.Program)
 	return e.Keys.Known && (e.Keys.Forbid(0, vmspace.Store) || e.Keys.Forbid(keyIn(text), vmspace.Load))
@@ -164,6 +165,6 @@ func execOnlyText(st *history.Step) string {
 	return fmt.Sprintf(" It may be executed and nothing else: the kernel gave it protection key %d, with which nobody may read or write.", keyIn(m))
 }
 
-// givesKey says whether the kernel looks at the key: not where there is nothing to change, nor at -1, which leaves
-// the keys as they are (do_mprotect_pkey in mm/mprotect.c).
+// givesKey says whether the kernel looks at the key: not where there is nothing to change, nor at
+// -1, which leaves the keys as they are (do_mprotect_pkey in mm/mprotect.c).
 func (e *evidence) givesKey() bool { return e.Key() != -1 && !e.Given.Empty() }

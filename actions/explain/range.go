@@ -67,8 +67,8 @@ func (e *evidence) never(flag string, letter vmspace.Perms) (vmspace.Mapping, bo
 	})
 }
 
-// turned is the most that an mprotect would make private writable memory at once: the kernel counts mapping by mapping
-// (mprotect_fixup in mm/mprotect.c). What has one of the VmFlags is left out.
+// turned is the most that an mprotect would make private writable memory at once: the kernel counts
+// mapping by mapping (mprotect_fixup in mm/mprotect.c). What has one of the VmFlags is left out.
 func (e *evidence) turned(but ...string) (most uint64) {
 	e.some(e.solid(), func(m vmspace.Mapping) bool {
 		if e.writes() && m.Private() && m.Perms&vmspace.Write == 0 && !flagged(but...)(m) {
@@ -79,7 +79,8 @@ func (e *evidence) turned(but ...string) (most uint64) {
 	return most
 }
 
-// charged is the part of it that was promised to nobody yet: accounted memory was, huge pages and noreserve are exempt.
+// charged is the part of it that was promised to nobody yet: accounted memory was, huge pages and
+// noreserve are exempt.
 func (e *evidence) charged() uint64 { return e.turned("ac", "nr", "ht") }
 
 var msyncReasons = []reason{
@@ -110,7 +111,8 @@ var msealReasons = []reason{
 	otherwise("ENOMEM", "mseal(2)", "the kernel has no memory for its own records of the mappings."),
 }
 
-// The system call answers every refusal alike, with the end as it was: the rows are all of the C library's ENOMEM (brk(2)).
+// The system call answers every refusal alike, with the end as it was: the rows are all of the C
+// library's ENOMEM (brk(2)).
 var brkReasons = []reason{
 	{"ENOMEM", "below the heap", "mm/mmap.c, brk", func(e *evidence) bool { start, known := e.heapStart(); return known && e.wanted() < start },
 		func(e *evidence) string {
@@ -161,7 +163,8 @@ func (e *evidence) heapStart() (uint64, bool) {
 	return start, known && start > 0
 }
 
-// data is what brk holds against RLIMIT_DATA: the heap as it would be, and the program's initialised data.
+// data is what brk holds against RLIMIT_DATA: the heap as it would be, and the program's
+// initialised data.
 func (e *evidence) data() uint64 {
 	start, known := e.heapStart()
 	if !known || e.wanted() < start {

@@ -14,10 +14,11 @@ import (
 
 // Why a call failed and why an instruction was stopped, as tables: a row a reason.
 //
-// Rules: rows of one result stand in the order in which the kernel looks. The first whose predicate holds speaks. A row without a
-// predicate is the last of its result: it says that one of several reasons holds, and which those are. A predicate rests on the
-// arguments, on the process as it was read before the call, and on the limits as they are now. What was not read makes no
-// predicate true. Nothing is said of what a failed call left behind but the changes that were read after it.
+// Rules: rows of one result stand in the order in which the kernel looks. The first whose predicate
+// holds speaks. A row without a predicate is the last of its result: it says that one of several
+// reasons holds, and which those are. A predicate rests on the arguments, on the process as it was
+// read before the call, and on the limits as they are now. What was not read makes no predicate
+// true. Nothing is said of what a failed call left behind but the changes that were read after it.
 
 // reason is why a call answered an errno, or why an instruction raised a signal.
 type reason struct {
@@ -52,8 +53,9 @@ type Surroundings struct {
 	Gone, Parent string          // how the process ended, and whose child it was
 }
 
-// hasKey says whether the process has a key: key 0 from the start, others from pkey_alloc. The kernel's own key for execute-only memory
-// does not count (mm_pkey_is_allocated in arch/x86/include/asm/pkeys.h).
+// hasKey says whether the process has a key: key 0 from the start, others from pkey_alloc. The
+// kernel's own key for execute-only memory does not count (mm_pkey_is_allocated in
+// arch/x86/include/asm/pkeys.h).
 func (s *Surroundings) hasKey(key int32) bool {
 	return key >= 0 && key < vmspace.KeyCount && s.Allocated>>key&1 != 0
 }
@@ -123,10 +125,12 @@ var anyReasons = []reason{
 	{"EINTR", "interrupted", "signal(7)", nil, func(*evidence) string { return "a signal came before it was done." }},
 }
 
-// callSince is the Linux that brought a call, where it is younger than the oldest kernel that still runs (syscalls(2)).
+// callSince is the Linux that brought a call, where it is younger than the oldest kernel that still
+// runs (syscalls(2)).
 var callSince = map[string]string{"mlock2": "4.4", "pkey_alloc": "4.9", "pkey_free": "4.9", "pkey_mprotect": "4.9", "mseal": "6.10"}
 
-// leftBehind says what a call that failed has changed all the same; nothing is the sentence for what changed nothing.
+// leftBehind says what a call that failed has changed all the same; nothing is the sentence for
+// what changed nothing.
 func (e *evidence) leftBehind(nothing string) string {
 	var seen []vmspace.Change
 	for _, ch := range e.st.Changes {
@@ -150,11 +154,13 @@ func (e *evidence) leftBehind(nothing string) string {
 	return text + "."
 }
 
-// lasting are the changes that a call makes; what the kernel does by itself beside it is not among them.
+// lasting are the changes that a call makes; what the kernel does by itself beside it is not among
+// them.
 var lasting = []vmspace.ChangeKind{vmspace.ChangePerms, vmspace.ChangeUnmapped, vmspace.ChangeMapped, vmspace.ChangeGrown,
 	vmspace.ChangeShrunk, vmspace.ChangeFlags, vmspace.ChangeKey, vmspace.ChangeSplit, vmspace.ChangeMerged, vmspace.ChangePage}
 
-// follows says whether a change only follows from another: mappings are split or merged because their letters or flags changed.
+// follows says whether a change only follows from another: mappings are split or merged because
+// their letters or flags changed.
 func follows(ch vmspace.Change) bool {
 	return ch.Kind == vmspace.ChangeSplit || ch.Kind == vmspace.ChangeMerged
 }
@@ -219,7 +225,8 @@ func Rows() (all []Row) {
 	return all
 }
 
-// Holding gives the rows of the verb whose conditions hold of a step, whatever its result, each with what it would say.
+// Holding gives the rows of the verb whose conditions hold of a step, whatever its result, each
+// with what it would say.
 func Holding(st *history.Step, a Arguments, around Surroundings) iter.Seq2[Row, string] {
 	return func(yield func(Row, string) bool) {
 		about, e := verbs[a.Verb], newEvidence(st, a, around)

@@ -7,7 +7,8 @@ type sentences struct {
 	failed  string                 // what holds after a failure that left no change; left out, it is that nothing has changed
 }
 
-// verbs are the sentences by the name of the verb. Where all is said by what has changed, there is no line.
+// verbs are the sentences by the name of the verb. Where all is said by what has changed, there is
+// no line.
 var verbs = map[string]*sentences{
 	"mmap":          &mmapSentences,
 	"munmap":        &munmapSentences,

@@ -11,8 +11,9 @@ import (
 	"cowscope/vmspace/printable"
 )
 
-// What an instruction was stopped for. The kernel tells a tracer the signal, its code and an address (sigaction(2)), not whether the
-// access was a load or a store: of cowscope's own instructions that is known, of foreign code it follows from the letters at most.
+// What an instruction was stopped for. The kernel tells a tracer the signal, its code and an
+// address (sigaction(2)), not whether the access was a load or a store: of cowscope's own
+// instructions that is known, of foreign code it follows from the letters at most.
 
 var signalReasons = []reason{
 	{"SIGSEGV/MAPERR", "guard", "madvise(2), MADV_GUARD_INSTALL", func(e *evidence) bool { return e.faultPage().State == vmspace.Guard },
@@ -192,8 +193,8 @@ func foreign(result, name, what string) reason {
 
 const allLetters = vmspace.Read | vmspace.Write | vmspace.Exec
 
-// stackGap is the distance in pages that a growing stack keeps from what is mapped below it (stack_guard_gap in mm/mmap.c; a boot
-// parameter can change it).
+// stackGap is the distance in pages that a growing stack keeps from what is mapped below it
+// (stack_guard_gap in mm/mmap.c; a boot parameter can change it).
 const stackGap = 256
 
 // explainSignal says what an instruction was stopped for, and that the process lives on.
@@ -241,8 +242,9 @@ func (e *evidence) denied() string {
 	return fmt.Sprintf("%s is mapped %s, which does not allow %s", e.at(e.st.Fault), m.Perms, e.deed())
 }
 
-// access is what the instruction did, "" where that is not known. Foreign code that went to a page it may read, but not write, has
-// written: unless the address is its own, or near behind, where it was an instruction that could not be fetched.
+// access is what the instruction did, "" where that is not known. Foreign code that went to a page
+// it may read, but not write, has written: unless the address is its own, or near behind, where it
+// was an instruction that could not be fetched.
 func (e *evidence) access() string {
 	switch verb := e.Verb; {
 	case verb == "read", verb == "touch" && !e.has("write"):
@@ -344,8 +346,8 @@ func (e *evidence) nearest() string {
 	return fmt.Sprintf("The nearest mapping, %s, begins %s after it.", e.called(above, above.Start), amount.Size(up))
 }
 
-// wild is the first address of the access that is not canonical, 0 where all are: the lower half belongs to the user, the upper half to
-// the kernel, and between them there are none.
+// wild is the first address of the access that is not canonical, 0 where all are: the lower half
+// belongs to the user, the upper half to the kernel, and between them there are none.
 func (e *evidence) wild() uint64 {
 	n := kernel.AddressBits()
 	if n == 0 || e.st.Focus.Empty() {

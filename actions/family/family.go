@@ -1,5 +1,6 @@
-// Package family is the processes of a session, under control: who there is, what they are called, the files that they map, what they may take,
-// and what was read of them last. It knows no command and no history.
+// Package family is the processes of a session, under control: who there is, what they are called,
+// the files that they map, what they may take, and what was read of them last. It knows no command
+// and no history.
 package family
 
 import (
@@ -18,8 +19,8 @@ import (
 	"cowscope/vmspace/observe"
 )
 
-// Family is the processes of a session, the files that they map, and what they may take. What it does to a process is done on the thread
-// that traces.
+// Family is the processes of a session, the files that they map, and what they may take. What it
+// does to a process is done on the thread that traces.
 type Family struct {
 	config     subject.Config
 	Limits     Limits
@@ -58,7 +59,8 @@ type StartError struct{ Err error }
 func (e *StartError) Error() string { return e.Err.Error() }
 func (e *StartError) Unwrap() error { return e.Err }
 
-// New makes a family without any process. A *StartError says what refuses it; another error is about the options.
+// New makes a family without any process. A *StartError says what refuses it; another error is
+// about the options.
 func New(o Options) (*Family, error) {
 	files, err := scratch.New(o.AllowPaths)
 	if err != nil {
@@ -135,7 +137,8 @@ func (f *Family) Observe(may observe.Scope) (*vmspace.Snapshot, error) {
 	return f.Reader.Observe(f.Life, f.Shown(), may)
 }
 
-// EndAll kills every process that still lives, the youngest first, so that no child is left without its parent.
+// EndAll kills every process that still lives, the youngest first, so that no child is left without
+// its parent.
 func (f *Family) EndAll() {
 	for _, m := range slices.Backward(f.Members) {
 		if m.Gone == "" {
@@ -202,7 +205,8 @@ func (f *Family) Labels() string {
 // mostDead is of how many processes that left nothing behind it is kept how they ended.
 const MostDead = 256
 
-// Forget leaves processes out of later snapshots that left nothing behind, not even a zombie, and in the end forgets them.
+// Forget leaves processes out of later snapshots that left nothing behind, not even a zombie, and
+// in the end forgets them.
 func (f *Family) Forget(after *vmspace.Snapshot) {
 	dead := 0
 	for _, m := range f.Members {

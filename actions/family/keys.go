@@ -26,8 +26,8 @@ func (f *Family) Reread(m *Member) {
 	}
 }
 
-// Rights are those of all processes that have any, in order of birth: the list of the step before, where
-// it says the same.
+// Rights are those of all processes that have any, in order of birth: the list of the step before,
+// where it says the same.
 func (f *Family) Rights(before []history.KeyRights) []history.KeyRights {
 	n, same := 0, true
 	for _, m := range f.Members {

@@ -7,11 +7,11 @@ import (
 	"cowscope/vmspace/amount"
 )
 
-// Limits are what a session may take. They keep a script's accidents, or a stranger's ill will, from the machine. They are cowscope's own, not
-// the kernel's: what they refuse is told as such.
+// Limits are what a session may take. They keep a script's accidents, or a stranger's ill will,
+// from the machine. They are cowscope's own, not the kernel's: what they refuse is told as such.
 //
-// Where a memory cgroup can be made the kernel holds a limit too, for what was not counted. A kill -9 of cowscope leaves the cgroup
-// behind, empty; the next start removes it.
+// Where a memory cgroup can be made the kernel holds a limit too, for what was not counted. A kill
+// -9 of cowscope leaves the cgroup behind, empty; the next start removes it.
 type Limits struct {
 	Processes int           // alive at the same time
 	Memory    uint64        // bytes of all processes together, their page tables and the scratch files
@@ -31,8 +31,8 @@ func (l Limits) withDefaults() Limits {
 	return l
 }
 
-// cgroup is the limit that the kernel holds, by its own count. It lies above the one that is told in words, which comes first: the kernel
-// counts its stacks and the pages of files, too.
+// cgroup is the limit that the kernel holds, by its own count. It lies above the one that is told
+// in words, which comes first: the kernel counts its stacks and the pages of files, too.
 func (l Limits) cgroup() uint64 {
 	const most = 1 << 62 // no machine has it
 	return min(l.Memory, most) + min(l.Memory, most)/8 + 64<<20

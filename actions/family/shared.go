@@ -8,9 +8,10 @@ import (
 	"cowscope/vmspace/observe"
 )
 
-// Rules of this file: a page of shared memory stays when it leaves the page tables, by madvise or munmap, as long as anything of its file
-// is mapped, and no file of /proc tells an ordinary user so. But every page came in through a page table, and the snapshots after the
-// commands have seen it there. So what a file holds is what was ever seen of it, less what MADV_REMOVE took out.
+// Rules of this file: a page of shared memory stays when it leaves the page tables, by madvise or
+// munmap, as long as anything of its file is mapped, and no file of /proc tells an ordinary user
+// so. But every page came in through a page table, and the snapshots after the commands have seen
+// it there. So what a file holds is what was ever seen of it, less what MADV_REMOVE took out.
 
 // sharedFile is the inode of shared memory; the kernel gives no number twice.
 type sharedFile struct {
@@ -30,13 +31,15 @@ type SharedPages struct {
 	swept int    // how many files were left when sweep was last done
 }
 
-// sharedMemory gives the file of a mapping of shared memory that has no name: the pages of other files are counted by the file itself.
+// sharedMemory gives the file of a mapping of shared memory that has no name: the pages of other
+// files are counted by the file itself.
 func sharedMemory(m *vmspace.Mapping) (sharedFile, bool) {
 	return sharedFile{m.Major, m.Minor, m.Inode}, m.Perms&vmspace.SharedMap != 0 && m.Inode != 0 &&
 		(strings.HasPrefix(m.Path, "/dev/zero") || strings.HasPrefix(m.Path, "/anon_hugepage"))
 }
 
-// each yields the blocks of the pages [first, end) that are known, or all of them where add is set, with a mask of the pages in each.
+// each yields the blocks of the pages [first, end) that are known, or all of them where add is set,
+// with a mask of the pages in each.
 func (s *SharedPages) each(f sharedFile, first, end uint64, add bool, yield func(b *sharedBlock, word int, mask uint64)) {
 	blocks := s.Files[f]
 	if blocks == nil && add {
@@ -93,7 +96,8 @@ func (s *SharedPages) held(f sharedFile, first, end uint64) (n uint64) {
 	return n
 }
 
-// see notes what the ranges of a process show. removed says that MADV_REMOVE has emptied them before.
+// see notes what the ranges of a process show. removed says that MADV_REMOVE has emptied them
+// before.
 func (s *SharedPages) see(p *vmspace.Process, ranges []observe.Touched, removed bool, pageSize uint64) {
 	if p == nil {
 		return

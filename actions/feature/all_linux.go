@@ -5,8 +5,9 @@ import "runtime"
 // elsewhere is why there is no feature, on other systems.
 const elsewhere = ""
 
-// All lists the features: what the subject needs, what may be looked at, what may be called, and what the machine is set up for. The
-// versions are those of the man pages and of Documentation/ in the kernel.
+// All lists the features: what the subject needs, what may be looked at, what may be called, and
+// what the machine is set up for. The versions are those of the man pages and of Documentation/ in
+// the kernel.
 var All = []Feature{
 	{"ptrace", "a subject can be started, driven and confined", "", (*machine).ptrace},
 	{"memfd-exec", "the subject starts from memory and needs no folder", "3.17", (*machine).memfdExec},

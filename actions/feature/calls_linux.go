@@ -9,8 +9,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Rules of this file: a probe makes the call on memory that it borrows, and looks at what came of it. Only where the call could not
-// be undone, or depends on more than the kernel, is the kernel asked without doing it.
+// Rules of this file: a probe makes the call on memory that it borrows, and looks at what came of
+// it. Only where the call could not be undone, or depends on more than the kernel, is the kernel
+// asked without doing it.
 
 func softDirty(*machine) string {
 	return borrowPage(func(a area) string {
@@ -103,8 +104,8 @@ func dontunmap(*machine) string {
 	})
 }
 
-// sealable asks with a flag that no kernel has: a seal would never go away. Who knows the call looks at the flags first
-// (mm/mseal.c, do_mseal), and only then at the range, which is empty here.
+// sealable asks with a flag that no kernel has: a seal would never go away. Who knows the call
+// looks at the flags first (mm/mseal.c, do_mseal), and only then at the range, which is empty here.
 func sealable(*machine) string {
 	_, _, errno := unix.Syscall(unix.SYS_MSEAL, 0, 0, ^uintptr(0))
 	if errno == unix.EINVAL {
@@ -113,8 +114,8 @@ func sealable(*machine) string {
 	return answers("mseal", errno)
 }
 
-// knows asks whether the kernel knows an advice, without giving it. madvise looks at the advice before it finds that the range is
-// empty (mm/madvise.c, madvise_behavior_valid).
+// knows asks whether the kernel knows an advice, without giving it. madvise looks at the advice
+// before it finds that the range is empty (mm/madvise.c, madvise_behavior_valid).
 func knows(advice uintptr) error {
 	if _, _, errno := unix.Syscall(unix.SYS_MADVISE, 0, 0, advice); errno != 0 {
 		return errno
@@ -163,7 +164,8 @@ func memlockLimit() string {
 	return fmt.Sprintf(": RLIMIT_MEMLOCK is %d bytes; raise it with ulimit -l, or run as root", r.Cur)
 }
 
-// protectionKeys takes a key and gives it back, and looks at what memory with PROT_EXEC alone allows.
+// protectionKeys takes a key and gives it back, and looks at what memory with PROT_EXEC alone
+// allows.
 func protectionKeys(*machine) string {
 	if runtime.GOARCH != "amd64" {
 		return "cowscope knows those of x86-64 only: this is " + runtime.GOARCH
@@ -181,8 +183,9 @@ func protectionKeys(*machine) string {
 	return executeOnly()
 }
 
-// executeOnly reads memory that may only be executed. x86 without protection keys cannot forbid that (arch/x86/mm/pkeys.c). With them
-// the kernel sets one key aside for the process for good, as it does for every program that maps such memory.
+// executeOnly reads memory that may only be executed. x86 without protection keys cannot forbid
+// that (arch/x86/mm/pkeys.c). With them the kernel sets one key aside for the process for good, as
+// it does for every program that maps such memory.
 func executeOnly() string {
 	return borrow(pageSize, unix.PROT_EXEC, anon, func(a area) string {
 		if _, ok := load(a.at); ok {

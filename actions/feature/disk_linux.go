@@ -6,7 +6,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// memoryKinds are the file systems that live in memory alone (statfs(2)): what is read from them was there already.
+// memoryKinds are the file systems that live in memory alone (statfs(2)): what is read from them
+// was there already.
 var memoryKinds = map[int64]string{unix.TMPFS_MAGIC: "tmpfs", unix.RAMFS_MAGIC: "ramfs", unix.HUGETLBFS_MAGIC: "hugetlbfs"}
 
 // disk looks where a scratch file comes to lie.

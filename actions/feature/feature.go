@@ -1,8 +1,10 @@
-// Package feature tells what this kernel and this user allow, feature by feature, and where one is missing why.
+// Package feature tells what this kernel and this user allow, feature by feature, and where one is
+// missing why.
 //
-// A feature is a row of All: a name that scripts use (`needs frames guard`), what it is for, the Linux that brought it, and a probe. A
-// probe tries the thing itself, with memory of cowscope's own that it gives back, or looks at a setting. It changes no setting and
-// leaves nothing behind, so that it may run at any time and any number of times. A new feature is one row.
+// A feature is a row of All: a name that scripts use (`needs frames guard`), what it is for, the
+// Linux that brought it, and a probe. A probe tries the thing itself, with memory of cowscope's own
+// that it gives back, or looks at a setting. It changes no setting and leaves nothing behind, so
+// that it may run at any time and any number of times. A new feature is one row.
 package feature
 
 import (
@@ -44,7 +46,8 @@ type Report struct {
 	Features []Result `json:"features"`
 }
 
-// probing lets one probe run at a time: two could together meet a limit (of locked memory, of processes) that neither meets alone.
+// probing lets one probe run at a time: two could together meet a limit (of locked memory, of
+// processes) that neither meets alone.
 var probing sync.Mutex
 
 // Probe tries every feature anew.
@@ -65,8 +68,8 @@ var known = struct {
 	reasons map[string]string
 }{machine: sync.OnceValue(newMachine), reasons: map[string]string{}}
 
-// Available tells of one feature whether it is there, or why not. It is tried once in the life of the program. The error says that
-// there is no such feature.
+// Available tells of one feature whether it is there, or why not. It is tried once in the life of
+// the program. The error says that there is no such feature.
 func Available(name string) (ok bool, reason string, err error) {
 	i := slices.IndexFunc(All, func(f Feature) bool { return f.Name == name })
 	switch {
@@ -149,7 +152,8 @@ func unknown(name string) error {
 	return fmt.Errorf("no feature %q; there are %s", name, strings.Join(Names(), ", "))
 }
 
-// Known says whether there is such a feature, without trying it. Where no feature can be had at all, every name is as good as another.
+// Known says whether there is such a feature, without trying it. Where no feature can be had at
+// all, every name is as good as another.
 func Known(name string) error {
 	if elsewhere != "" || slices.ContainsFunc(All, func(f Feature) bool { return f.Name == name }) {
 		return nil

@@ -61,7 +61,8 @@ func TestVersions(t *testing.T) {
 	}
 }
 
-// report is one that no machine gives: a missing subject, long words, and what a terminal would obey.
+// report is one that no machine gives: a missing subject, long words, and what a terminal would
+// obey.
 var report = Report{Kernel: "5.15.0", Arch: "arm64", PageSize: 16384, User: "mal\x1b[31mory", Features: []Result{
 	{"ptrace", "a subject can be started, driven and confined", false, "cannot start the subject: no\x1b]0;title\a " + strings.Repeat("long", 40), ""},
 	{"frames", "frame numbers", true, "", "4.2"},

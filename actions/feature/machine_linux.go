@@ -14,7 +14,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Rules of this file: what several probes ask about is found out once for them all, when the first one asks.
+// Rules of this file: what several probes ask about is found out once for them all, when the first
+// one asks.
 
 // machine is what the probes look at.
 type machine struct {
@@ -132,7 +133,8 @@ func (m *machine) readerSays(has func(observe.Features) bool, otherwise string) 
 }
 
 func (m *machine) frames() string {
-	// fs/proc/task_mmu.c, pagemap_open: the right counts in the first user namespace, which the root of a container has not.
+	// fs/proc/task_mmu.c, pagemap_open: the right counts in the first user namespace, which the
+	// root of a container has not.
 	why := "hidden: needs CAP_SYS_ADMIN in the first user namespace; run as root"
 	if os.Geteuid() == 0 {
 		why = "hidden even from this root, who has no CAP_SYS_ADMIN in the first user namespace; run outside the container"

@@ -28,8 +28,9 @@ const anon = unix.MAP_PRIVATE | unix.MAP_ANON
 
 const rw = unix.PROT_READ | unix.PROT_WRITE
 
-// borrow maps memory for a probe and unmaps it afterwards. MADV_DONTFORK keeps it a mapping of its own: the kernel merges it with no
-// neighbour, so that what is done to it changes nothing of the runtime's mappings.
+// borrow maps memory for a probe and unmaps it afterwards. MADV_DONTFORK keeps it a mapping of its
+// own: the kernel merges it with no neighbour, so that what is done to it changes nothing of the
+// runtime's mappings.
 func borrow(size uintptr, prot, flags int, use func(area) string) string {
 	at, err := unix.MmapPtr(-1, 0, nil, size, prot, flags)
 	if err != nil {

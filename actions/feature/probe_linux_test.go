@@ -44,8 +44,8 @@ func TestThisMachine(t *testing.T) {
 	}
 }
 
-// TestNewKernels accuses: what a kernel of this version has, nobody may miss. What must exist is a file that tells how the kernel
-// was built, "" where the version alone decides.
+// TestNewKernels accuses: what a kernel of this version has, nobody may miss. What must exist is a
+// file that tells how the kernel was built, "" where the version alone decides.
 func TestNewKernels(t *testing.T) {
 	r := Probe()
 	for name, built := range map[string]string{
@@ -187,7 +187,8 @@ func TestAvailableRemembers(t *testing.T) {
 	}
 }
 
-// The two questions that are asked without doing anything: an advice and a flag that no kernel has are told from those it has.
+// The two questions that are asked without doing anything: an advice and a flag that no kernel has
+// are told from those it has.
 func TestQuestions(t *testing.T) {
 	if err := knows(unix.MADV_NORMAL); err != nil {
 		t.Error(err)
@@ -231,7 +232,8 @@ func TestLockLimit(t *testing.T) {
 	}
 }
 
-// Who may have less than 1 TiB of addresses more is told so. The runtime keeps room to grow meanwhile.
+// Who may have less than 1 TiB of addresses more is told so. The runtime keeps room to grow
+// meanwhile.
 func TestAddressLimit(t *testing.T) {
 	var before unix.Rlimit
 	if err := unix.Getrlimit(unix.RLIMIT_AS, &before); err != nil {

@@ -13,11 +13,13 @@ import (
 	"cowscope/vmspace/printable"
 )
 
-// Rules of this file: the text fits a terminal of 80 columns, reads without colour, and holds printable characters only.
+// Rules of this file: the text fits a terminal of 80 columns, reads without colour, and holds
+// printable characters only.
 
 const columns = 79
 
-// Startable is nil where a subject can be started: without one cowscope is of little use. The error says why not.
+// Startable is nil where a subject can be started: without one cowscope is of little use. The error
+// says why not.
 func (r Report) Startable() error {
 	for _, f := range r.Features {
 		if f.Name == "ptrace" && !f.Available {
@@ -34,7 +36,8 @@ func (r Report) WriteJSON(w io.Writer) error {
 	return out.Encode(r)
 }
 
-// WriteText writes the report for people: a head, a line a feature with the reason below it where it is missing, and the sum.
+// WriteText writes the report for people: a head, a line a feature with the reason below it where
+// it is missing, and the sum.
 func (r Report) WriteText(w io.Writer) error {
 	out := bufio.NewWriter(w)
 	system := "Linux " + r.Kernel

@@ -12,8 +12,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Rules of this file: what the machine is set up for is read from /proc and /sys, and only looked at. What a text means is decided
-// apart from reading it.
+// Rules of this file: what the machine is set up for is read from /proc and /sys, and only looked
+// at. What a text means is decided apart from reading it.
 
 // setting reads a small file.
 func setting(path string) (string, error) {
@@ -40,8 +40,9 @@ func swapOf(text string) string {
 	return "no swap is on; as root, swapon a file, a device or a zram"
 }
 
-// zram looks whether root could make a device. Reading hot_add would make one (Documentation/ABI/testing/sysfs-class-zram), so only
-// the permission is asked for. hot_remove is for writing: it tells a /sys that is mounted read-only.
+// zram looks whether root could make a device. Reading hot_add would make one
+// (Documentation/ABI/testing/sysfs-class-zram), so only the permission is asked for. hot_remove is
+// for writing: it tells a /sys that is mounted read-only.
 func (m *machine) zram() string {
 	const dir = "/sys/class/zram-control/"
 	for _, f := range []struct {
@@ -73,7 +74,8 @@ func reservable(*machine) string {
 	return why + reserveOf(mode, as.Cur)
 }
 
-// reserveOf says what can keep a process from reserving much. In mode 2 MAP_NORESERVE counts for nothing (proc_sys_vm(5)).
+// reserveOf says what can keep a process from reserving much. In mode 2 MAP_NORESERVE counts for
+// nothing (proc_sys_vm(5)).
 func reserveOf(mode string, limit uint64) (why string) {
 	if limit != unix.RLIM_INFINITY {
 		why += fmt.Sprintf("; RLIMIT_AS is %d bytes; raise it with ulimit -v", limit)
@@ -91,7 +93,8 @@ func thp(*machine) string {
 	if err != nil {
 		return "the kernel was built without transparent huge pages: there is no " + thpDir + "enabled"
 	}
-	// Since 6.8 each size has a setting of its own beside the one for all. Where there is none, the one for all decides.
+	// Since 6.8 each size has a setting of its own beside the one for all. Where there is none, the
+	// one for all decides.
 	size, _ := setting(thpDir + "hpage_pmd_size")
 	n, _ := strconv.Atoi(size)
 	own, err := setting(fmt.Sprintf("%shugepages-%dkB/enabled", thpDir, n>>10))
@@ -111,7 +114,8 @@ func thp2m(*machine) string {
 	return ""
 }
 
-// thpOf reads the settings, in which the word that holds stands in brackets (Documentation/admin-guide/mm/transhuge.rst).
+// thpOf reads the settings, in which the word that holds stands in brackets
+// (Documentation/admin-guide/mm/transhuge.rst).
 func thpOf(enabled, own string, disabled bool) string {
 	switch {
 	case disabled:
@@ -138,7 +142,8 @@ func ksm(*machine) string {
 	return ""
 }
 
-// hugetlb maps without reserving, which takes nothing from the pool, and looks at what the pool has.
+// hugetlb maps without reserving, which takes nothing from the pool, and looks at what the pool
+// has.
 func hugetlb(*machine) string {
 	text, err := setting("/proc/meminfo")
 	if err != nil {

@@ -29,8 +29,8 @@ const (
 // uffdWPSince is the Linux in which userfaultfd write-protects, by architecture.
 var uffdWPSince = map[string]string{"amd64": "5.13", "arm64": "6.10"}
 
-// uffdWP write-protects a page of ours through userfaultfd and looks for bit 57. Nobody touches the page until it is unmapped, so
-// that there is no fault to handle.
+// uffdWP write-protects a page of ours through userfaultfd and looks for bit 57. Nobody touches the
+// page until it is unmapped, so that there is no fault to handle.
 func uffdWP(*machine) string {
 	fd, _, errno := unix.Syscall(unix.SYS_USERFAULTFD, unix.O_CLOEXEC|uffdUserModeOnly, 0, 0)
 	if errno == unix.EINVAL {

@@ -26,7 +26,8 @@ func (st *Step) Predict(label string, addr uint64, a vmspace.Access) vmspace.Pre
 	return vmspace.Predict(p, addr, a, f)
 }
 
-// Foretold holds what happened against what was predicted, in words; "" where nothing was, or where nothing shows what happened.
+// Foretold holds what happened against what was predicted, in words; "" where nothing was, or where
+// nothing shows what happened.
 func (st *Step) Foretold() string {
 	if len(st.Predicted) == 0 || st.Happened == "" {
 		return ""

@@ -9,8 +9,9 @@ import (
 	"cowscope/vmspace"
 )
 
-// A step as JSON, one object a line. Addresses, frames and values are hexadecimal strings, because 64 bits do not fit a JSON number
-// everywhere. Fields that say nothing about a step are empty; those that only some steps have are left out.
+// A step as JSON, one object a line. Addresses, frames and values are hexadecimal strings, because
+// 64 bits do not fit a JSON number everywhere. Fields that say nothing about a step are empty;
+// those that only some steps have are left out.
 
 // StepJSON is a step as JSON, but for what it changed.
 type StepJSON struct {
@@ -54,8 +55,8 @@ type jsonChange struct {
 	ToFrame   string `json:"to_frame,omitempty"`
 }
 
-// WriteJSON writes the step as one line; line is its place in the script, 0 where it has none. A snapshot's step has the members of a
-// snapshot's JSON too.
+// WriteJSON writes the step as one line; line is its place in the script, 0 where it has none. A
+// snapshot's step has the members of a snapshot's JSON too.
 func (st *Step) WriteJSON(w io.Writer, line int) error {
 	b, err := EncodeJSON(struct {
 		StepJSON

@@ -9,14 +9,16 @@ import (
 	"cowscope/vmspace"
 )
 
-// Binding is what a name stands for: like a C pointer it keeps its range after munmap, until it is bound anew.
+// Binding is what a name stands for: like a C pointer it keeps its range after munmap, until it is
+// bound anew.
 type Binding struct {
 	vmspace.Range
 	Step int // that bound it
 }
 
-// Names are the ranges that the commands named, by process label and name; the zero Names holds none. A Names is never changed: With and
-// Inherit make another one, which shares with it what did not change.
+// Names are the ranges that the commands named, by process label and name; the zero Names holds
+// none. A Names is never changed: With and Inherit make another one, which shares with it what did
+// not change.
 type Names struct {
 	of    []*table // by label
 	free  int      // all letters before this one are in use, and it is not
@@ -69,8 +71,9 @@ func (n Names) Without(label string) Names {
 	return n
 }
 
-// Newest is n with no more than most names in each process: those that were bound last, and of the older ones those that still say what
-// is where. mapped tells of an address whether the process label has anything there.
+// Newest is n with no more than most names in each process: those that were bound last, and of the
+// older ones those that still say what is where. mapped tells of an address whether the process
+// label has anything there.
 func (n Names) Newest(most int, mapped func(label string, addr uint64) bool) Names {
 	out := Names{free: n.free}
 	for _, t := range n.of {
@@ -143,8 +146,9 @@ type Change struct {
 	Bound
 }
 
-// Since lists what older does not say, by process and name; kept says that no name of older is missing. What both share is not looked at:
-// between two steps of a session this costs no more than what was bound. But any two may be compared.
+// Since lists what older does not say, by process and name; kept says that no name of older is
+// missing. What both share is not looked at: between two steps of a session this costs no more than
+// what was bound. But any two may be compared.
 func (n Names) Since(older Names) (changed []Change, kept bool) {
 	kept = true
 	for _, t := range n.of {
@@ -181,7 +185,8 @@ func isLetters(name string) bool {
 	return name != "" && strings.IndexFunc(name, func(r rune) bool { return r < 'a' || r > 'z' }) < 0
 }
 
-// Of finds the name whose range holds addr in the process label: the one bound last, where several do.
+// Of finds the name whose range holds addr in the process label: the one bound last, where several
+// do.
 func (n Names) Of(label string, addr uint64) (name string, b Binding, ok bool) {
 	if f := n.table(label).at(addr); f != nil {
 		return f.Name, f.Binding, true
@@ -228,8 +233,8 @@ func FixedName(m vmspace.Mapping) string {
 // mostKnown is how many names are enough for a person to choose from.
 const mostKnown = 1000
 
-// Known lists the names that the process has, for a mistake's hint and for completion: those that it always has, and of the others those
-// bound last, about.
+// Known lists the names that the process has, for a mistake's hint and for completion: those that
+// it always has, and of the others those bound last, about.
 func (n Names) Known(p *vmspace.Process) []string {
 	if p == nil {
 		return nil

@@ -169,7 +169,8 @@ func TestNamesModel(t *testing.T) {
 	}
 }
 
-// Between two steps next to each other, Since says what the step bound, at every length of the chain and at every merge.
+// Between two steps next to each other, Since says what the step bound, at every length of the
+// chain and at every merge.
 func TestNamesSinceStep(t *testing.T) {
 	var n Names
 	for i := range 40 * chainFull {
@@ -256,7 +257,8 @@ func TestNamesMemory(t *testing.T) {
 	}
 }
 
-// A look-up asks only about a few names, also where all of them were given to one range, within one, or within each other.
+// A look-up asks only about a few names, also where all of them were given to one range, within
+// one, or within each other.
 func TestOfLooksAtFew(t *testing.T) {
 	const n = 20000
 	for shape, b := range map[string]func(i int) vmspace.Range{

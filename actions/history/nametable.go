@@ -7,11 +7,13 @@ import (
 	"strings"
 )
 
-// Rules of this file: a session of many thousand names keeps a version of its names for each step, so the versions share all but what a
-// step bound. The names of a process are a short chain of those bound last, and behind it layers, each sorted by name and by address, each
-// at least twice as long as the next one, newer one. When the chain is full, it becomes a layer, and layers too alike in length become one.
-// So a name is copied as often as its layer doubles, and a look-up asks a few layers. Nothing that another version may hold is written to.
-// A name that was bound anew stays in the older layer until that is merged: what get does not give any more is of the past.
+// Rules of this file: a session of many thousand names keeps a version of its names for each step,
+// so the versions share all but what a step bound. The names of a process are a short chain of
+// those bound last, and behind it layers, each sorted by name and by address, each at least twice
+// as long as the next one, newer one. When the chain is full, it becomes a layer, and layers too
+// alike in length become one. So a name is copied as often as its layer doubles, and a look-up asks
+// a few layers. Nothing that another version may hold is written to. A name that was bound anew
+// stays in the older layer until that is merged: what get does not give any more is of the past.
 
 // chainFull is how many names the chain holds at most.
 const chainFull = 32
@@ -22,7 +24,8 @@ type link struct {
 	older *link
 }
 
-// after says whether b was bound after o: by a later step, or beside it and first by name. All are after nil.
+// after says whether b was bound after o: by a later step, or beside it and first by name. All are
+// after nil.
 func (b *Bound) after(o *Bound) bool {
 	return o == nil || b.Step > o.Step || b.Step == o.Step && b.Name < o.Name
 }
@@ -39,8 +42,8 @@ type table struct {
 // layer is a sorted piece of a table, in which a name stands once.
 type layer struct {
 	byName, byStart []*Bound
-	// reach makes a tree of byStart: the middle one of a piece is the root of what is left and right of it, and reach of the middle one
-	// is of the whole piece.
+	// reach makes a tree of byStart: the middle one of a piece is the root of what is left and
+	// right of it, and reach of the middle one is of the whole piece.
 	reach []reachOf
 }
 
@@ -98,7 +101,8 @@ func (t *table) flush() {
 	t.newest, t.chain = nil, 0
 }
 
-// keep is a table of the most names that count most: half of it those that were bound last, then those by which what is mapped is called.
+// keep is a table of the most names that count most: half of it those that were bound last, then
+// those by which what is mapped is called.
 func (t *table) keep(most int, mapped func(addr uint64) bool) *table {
 	var bounds []*Bound
 	for b := range t.since(nil) {
@@ -245,7 +249,8 @@ func (s *search) look(b *Bound) {
 	}
 }
 
-// in looks through the piece [lo, hi) of a layer: the part first that was bound last, and no part that cannot have a better one.
+// in looks through the piece [lo, hi) of a layer: the part first that was bound last, and no part
+// that cannot have a better one.
 func (s *search) in(l *layer, lo, hi int) {
 	if lo == hi {
 		return
@@ -276,7 +281,8 @@ func (l *layer) newer(a, b [2]int) bool {
 	return b[0] == b[1] || l.reach[(a[0]+a[1])/2].last.after(l.reach[(b[0]+b[1])/2].last)
 }
 
-// since yields all that t does not share with the table o, the newest first; what is of the past too.
+// since yields all that t does not share with the table o, the newest first; what is of the past
+// too.
 func (t *table) since(o *table) iter.Seq[*Bound] {
 	return func(yield func(*Bound) bool) {
 		if t == nil {
@@ -319,7 +325,8 @@ func (t *table) meet(o *table) *link {
 	return a
 }
 
-// changedSince lists what t binds otherwise than the table o, by name; kept says that no name of o is missing.
+// changedSince lists what t binds otherwise than the table o, by name; kept says that no name of o
+// is missing.
 func (t *table) changedSince(o *table) (changed []Bound, kept bool) {
 	kept = true
 	for b := range t.since(o) {

@@ -8,7 +8,8 @@ import (
 // Ending is one of the ways in which a command ends.
 type Ending uint8
 
-// The endings. The zero value is that of a step that did not end in any of these ways, such as one that tells of an event.
+// The endings. The zero value is that of a step that did not end in any of these ways, such as one
+// that tells of an event.
 const (
 	EndedNot     Ending = iota
 	EndedWell           // as it was asked
@@ -45,7 +46,8 @@ func Signal(name, code string) Result { return Result{EndedSignal, name, code} }
 // words are the endings that have no name of their own, as String writes them.
 var words = map[Ending]string{EndedNot: "", EndedWell: "ok", EndedLate: "timeout", EndedExited: "exited", EndedRefused: "refused", EndedFailed: "failed"}
 
-// String is the result as scripts, the screen and JSON write it: ok, ENOMEM, SIGSEGV/ACCERR, timeout, exited, refused, failed.
+// String is the result as scripts, the screen and JSON write it: ok, ENOMEM, SIGSEGV/ACCERR,
+// timeout, exited, refused, failed.
 func (r Result) String() string {
 	switch {
 	case r.Ending == EndedSignal && r.Code != "":
@@ -56,7 +58,8 @@ func (r Result) String() string {
 	return words[r.Ending]
 }
 
-// Is says whether the result is the one that is written so. A signal without its code stands for every code.
+// Is says whether the result is the one that is written so. A signal without its code stands for
+// every code.
 func (r Result) Is(text string) bool {
 	return r.String() == text || r.Ending == EndedSignal && r.Name == text
 }

@@ -7,8 +7,8 @@ import (
 	"cowscope/vmspace"
 )
 
-// Step is one entry of a session's history: what was asked, what the kernel answered, and the family before and after. It is
-// immutable once it is in the history.
+// Step is one entry of a session's history: what was asked, what the kernel answered, and the
+// family before and after. It is immutable once it is in the history.
 type Step struct {
 	N       int    // its place in the history; 0 is the fresh subject
 	Process string // label of the process that acted
@@ -35,7 +35,8 @@ type Outcome struct {
 	Call   string // strace style, without the result: mmap(NULL, 16384, …)
 	Result Result
 	Value  uint64 // what the call returned
-	// Want, Got and Evidence are what an expectation asked for, what it found, and what that rests on.
+	// Want, Got and Evidence are what an expectation asked for, what it found, and what that rests
+	// on.
 	Want, Got, Evidence string
 	// HasValue says that Value is worth showing: an address, a count, a process id.
 	HasValue bool
@@ -45,8 +46,8 @@ type Outcome struct {
 	Done     uint64        // bytes, or for touch pages, done before a fault, or in all
 	Bytes    []byte        // what a read saw
 	Focus    vmspace.Range // what the command was about, for the cursor; empty where it was about nothing
-	// Predicted is what the access to the first page could have led to, likeliest first, and Happened what it did; empty where the
-	// command is no access, or where nothing shows it.
+	// Predicted is what the access to the first page could have led to, likeliest first, and
+	// Happened what it did; empty where the command is no access, or where nothing shows it.
 	Predicted []vmspace.Happening
 	Happened  vmspace.Happening
 }
@@ -54,7 +55,8 @@ type Outcome struct {
 // OK says whether the kernel did what was asked.
 func (o Outcome) OK() bool { return o.Result == OK }
 
-// Loaded are the bytes that the process itself read, from Focus on; none where the command was another. Only accesses are predicted.
+// Loaded are the bytes that the process itself read, from Focus on; none where the command was
+// another. Only accesses are predicted.
 func (o Outcome) Loaded() []byte {
 	if len(o.Predicted) == 0 {
 		return nil
@@ -62,7 +64,8 @@ func (o Outcome) Loaded() []byte {
 	return o.Bytes
 }
 
-// Answer is the right-hand side of the call in the log: "= 0x7ffff7fb6000", "= -1 ENOMEM", "SIGSEGV/ACCERR at 0x…".
+// Answer is the right-hand side of the call in the log: "= 0x7ffff7fb6000", "= -1 ENOMEM",
+// "SIGSEGV/ACCERR at 0x…".
 func (o Outcome) Answer() string {
 	switch {
 	case o.Result.Ending == EndedSignal:
@@ -101,7 +104,8 @@ func (o Outcome) Faulted() string {
 	return strings.Join(parts, ", ")
 }
 
-// NameMapping is what a mapping is called in the language after the step: a, a+2p, stack; "" where it has no name.
+// NameMapping is what a mapping is called in the language after the step: a, a+2p, stack; "" where
+// it has no name.
 func (st *Step) NameMapping(label string, m vmspace.Mapping) string {
 	if name, b, ok := st.Names.Of(label, m.Start); ok {
 		return OffsetPlace(name, m.Start-b.Start, st.After.PageSize)
@@ -109,7 +113,8 @@ func (st *Step) NameMapping(label string, m vmspace.Mapping) string {
 	return FixedName(m)
 }
 
-// Weight is about how many bytes a step adds to a history: what it changed is in two lists, and its text in two lines.
+// Weight is about how many bytes a step adds to a history: what it changed is in two lists, and its
+// text in two lines.
 func (st *Step) Weight() int {
 	return 2*len(st.Command) + len(st.Bytes) + 512*(1+len(st.Changes))
 }

@@ -7,7 +7,8 @@ import (
 	"sync"
 )
 
-// The transcript of a script, to be read, or read aloud: one fact a line, what belongs to a command indented under it.
+// The transcript of a script, to be read, or read aloud: one fact a line, what belongs to a command
+// indented under it.
 
 // prints says whether the step is one that shows the whole state.
 func (st *Step) prints() bool { return st.Verb == "snapshot" }

@@ -11,14 +11,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// KnowsAdvice asks this process's own kernel: over no bytes, madvise refuses an advice only when it does not know it.
+// KnowsAdvice asks this process's own kernel: over no bytes, madvise refuses an advice only when it
+// does not know it.
 func KnowsAdvice(advice uint64) bool {
 	_, _, e := unix.Syscall(unix.SYS_MADVISE, 0, 0, uintptr(advice))
 	return e != unix.EINVAL
 }
 
-// UserTop is the end of the addresses that a process can have (TASK_SIZE), 0 where it cannot be told. No file says it. It is found by
-// asking for single pages that nothing may replace: below the end the kernel gives them, or says that they are taken.
+// UserTop is the end of the addresses that a process can have (TASK_SIZE), 0 where it cannot be
+// told. No file says it. It is found by asking for single pages that nothing may replace: below the
+// end the kernel gives them, or says that they are taken.
 var UserTop = sync.OnceValue(func() uint64 {
 	ps := uint64(os.Getpagesize())
 	fits := func(page uint64) bool {
@@ -44,10 +46,11 @@ var UserTop = sync.OnceValue(func() uint64 {
 	return hi * ps
 })
 
-// MapWindow is the end of the addresses in which the kernel looks for room unless it is asked for one that lies beyond: programs
-// May use the high bits of shorter addresses for themselves. 0 where it cannot be told. It is DEFAULT_MAP_WINDOW of
-// arch/x86/include/asm/page_64_types.h and of arch/arm64/include/asm/processor.h; on arm64 pages of 16 KiB with addresses of 52 bits
-// have it lower (VA_BITS_MIN of asm/memory.h).
+// MapWindow is the end of the addresses in which the kernel looks for room unless it is asked for
+// one that lies beyond: programs May use the high bits of shorter addresses for themselves. 0 where
+// it cannot be told. It is DEFAULT_MAP_WINDOW of arch/x86/include/asm/page_64_types.h and of
+// arch/arm64/include/asm/processor.h; on arm64 pages of 16 KiB with addresses of 52 bits have it
+// lower (VA_BITS_MIN of asm/memory.h).
 func MapWindow() uint64 {
 	const amd64, arm64 = 1<<47 - 4096, 1 << 48
 	switch {
@@ -59,8 +62,9 @@ func MapWindow() uint64 {
 	return min(UserTop(), arm64)
 }
 
-// ComparesRounded says whether mremap compares an old and a new size after it has rounded them up to whole pages, as kernels do since
-// mm/mremap.c was written anew in Linux 6.17. It is tried on a page of this process.
+// ComparesRounded says whether mremap compares an old and a new size after it has rounded them up
+// to whole pages, as kernels do since mm/mremap.c was written anew in Linux 6.17. It is tried on a
+// page of this process.
 var ComparesRounded = sync.OnceValue(func() bool {
 	size := uintptr(os.Getpagesize())
 	page, _, e := unix.Syscall6(unix.SYS_MMAP, 0, size, unix.PROT_NONE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS, ^uintptr(0), 0)
@@ -76,8 +80,8 @@ var ComparesRounded = sync.OnceValue(func() bool {
 	return true
 })
 
-// ExecOnly is what a load from memory with PROT_EXEC alone leads to here. It is tried on a page of this
-// process: the kernel reads a path from it with the rights of this thread.
+// ExecOnly is what a load from memory with PROT_EXEC alone leads to here. It is tried on a page of
+// this process: the kernel reads a path from it with the rights of this thread.
 var ExecOnly = sync.OnceValue(func() vmspace.Happening {
 	runtime.LockOSThread() // a protection key's rights are the thread's own
 	defer runtime.UnlockOSThread()

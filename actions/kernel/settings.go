@@ -1,5 +1,5 @@
-// Package kernel says what the kernel allows a process, and what it does where kernels and processors differ: read from /proc, or tried
-// on a page of this process.
+// Package kernel says what the kernel allows a process, and what it does where kernels and
+// processors differ: read from /proc, or tried on a page of this process.
 package kernel
 
 import (
@@ -10,8 +10,9 @@ import (
 	"strings"
 )
 
-// Rules of this file: limits and settings are read from /proc when an explanation asks for one, each file once for a step, and never
-// else. What cannot be read is not known, and no reason is built on it. The parse functions are pure.
+// Rules of this file: limits and settings are read from /proc when an explanation asks for one,
+// each file once for a step, and never else. What cannot be read is not known, and no reason is
+// built on it. The parse functions are pure.
 
 // Settings answers with what the kernel allows a process at this moment.
 type Settings struct {
@@ -88,7 +89,8 @@ func (l *Settings) May(capability uint) bool {
 	return parseCapabilities(l.ofProcess("status"))&(1<<capability) != 0
 }
 
-// parseLimit finds the soft limit in a row of /proc/PID/limits: a name of 25 columns, then soft limit, hard limit and unit.
+// parseLimit finds the soft limit in a row of /proc/PID/limits: a name of 25 columns, then soft
+// limit, hard limit and unit.
 func parseLimit(text, name string) uint64 {
 	for line := range strings.Lines(text) {
 		rest, ok := strings.CutPrefix(line, name+" ")
@@ -136,7 +138,8 @@ func parseCapabilities(status string) uint64 {
 	return set
 }
 
-// parseStat finds field number n of /proc/PID/stat, counted as proc_pid_stat(5) does; the second, a name, may hold anything.
+// parseStat finds field number n of /proc/PID/stat, counted as proc_pid_stat(5) does; the second, a
+// name, may hold anything.
 func parseStat(text string, n int) (uint64, bool) {
 	fields := strings.Fields(text[strings.LastIndexByte(text, ')')+1:])
 	if n < 3 || n-3 >= len(fields) {
@@ -146,7 +149,8 @@ func parseStat(text string, n int) (uint64, bool) {
 	return v, err == nil
 }
 
-// FieldsOf gives the words behind "name:" in a file such as /proc/PID/status; none where there is no such line.
+// FieldsOf gives the words behind "name:" in a file such as /proc/PID/status; none where there is
+// no such line.
 func FieldsOf(text, name string) []string {
 	for line := range strings.Lines(text) {
 		if rest, ok := strings.CutPrefix(line, name+":"); ok {
@@ -156,8 +160,8 @@ func FieldsOf(text, name string) []string {
 	return nil
 }
 
-// PoolPage is the size of the pages that an mmap with these flags takes from a pool of huge pages, whole ones (mm/mmap.c, ksys_mmap_pgoff); 0 where it
-// takes none.
+// PoolPage is the size of the pages that an mmap with these flags takes from a pool of huge pages,
+// whole ones (mm/mmap.c, ksys_mmap_pgoff); 0 where it takes none.
 func (l *Settings) PoolPage(flags uint64) uint64 {
 	switch log := flags >> 26 & 0x3f; {
 	case flags&0x40000 == 0:

@@ -5,9 +5,9 @@ import (
 	"strings"
 )
 
-// A parsed command. Arguments are asked for by the name of their parameter and by type; an argument that was not given,
-// or is of another type, answers false. Every part keeps its place in the line, for complaints that only the caller can
-// make ("no range is called x").
+// A parsed command. Arguments are asked for by the name of their parameter and by type; an argument
+// that was not given, or is of another type, answers false. Every part keeps its place in the line,
+// for complaints that only the caller can make ("no range is called x").
 
 // Command is one line, understood.
 type Command struct {
@@ -130,8 +130,8 @@ func (c *Command) Has(word string) bool {
 	})
 }
 
-// Span says where a parameter's argument stands in the line; of several flags, where the first does. Without an
-// argument it is the verb's place.
+// Span says where a parameter's argument stands in the line; of several flags, where the first
+// does. Without an argument it is the verb's place.
 func (c *Command) Span(param string) Span {
 	if a, ok := c.Arg(param); ok {
 		return a.Span

@@ -6,10 +6,10 @@ import (
 	"unicode/utf8"
 )
 
-// Completion. The words before the cursor are matched against the table; what may stand at the cursor is filtered by the
-// letters between the start of the word and the cursor. A candidate replaces the whole word. Positions are counted in
-// characters from 0, as an input field does. Inside a comment, inside a string, and behind a word that fits nowhere,
-// nothing is offered.
+// Completion. The words before the cursor are matched against the table; what may stand at the
+// cursor is filtered by the letters between the start of the word and the cursor. A candidate
+// replaces the whole word. Positions are counted in characters from 0, as an input field does.
+// Inside a comment, inside a string, and behind a word that fits nowhere, nothing is offered.
 
 // Env is what the grammar cannot know: the names that exist now.
 type Env struct{ Names, Processes, Files []string }

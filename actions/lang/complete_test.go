@@ -14,7 +14,8 @@ var sampleEnv = Env{
 	Files:     []string{"x.bin", "my file"},
 }
 
-// completeCases: the | is the cursor. A want that ends in … lists only the first candidates; "" is none.
+// completeCases: the | is the cursor. A want that ends in … lists only the first candidates; "" is
+// none.
 var completeCases = []struct{ line, want string }{
 	{"|", "mmap munmap mprotect …"},
 	{"mu|", "munmap munlock munlockall"},
@@ -106,8 +107,8 @@ func TestReplaced(t *testing.T) {
 	}
 }
 
-// TestCompletionLeadsHome: following what is offered, word by word, leads to a command for every verb that needs no
-// value of one's own.
+// TestCompletionLeadsHome: following what is offered, word by word, leads to a command for every
+// verb that needs no value of one's own.
 func TestCompletionLeadsHome(t *testing.T) {
 	g := sampleGrammar(t)
 	for _, v := range g.Verbs() {

@@ -6,8 +6,9 @@ import (
 	"strings"
 )
 
-// Names of the kernel's constants that the language spells: signals, errnos, si_codes. Only the names and, for signals,
-// the numbers that amd64 and arm64 share. See signal(7), errno(3), sigaction(2).
+// Names of the kernel's constants that the language spells: signals, errnos, si_codes. Only the
+// names and, for signals, the numbers that amd64 and arm64 share. See signal(7), errno(3),
+// sigaction(2).
 
 // signals lists the names by number; number 0 is no signal.
 var signals = strings.Fields(`0 SIGHUP SIGINT SIGQUIT SIGILL SIGTRAP SIGABRT SIGBUS SIGFPE SIGKILL SIGUSR1 SIGSEGV
@@ -45,7 +46,8 @@ var errnos = strings.Fields(`EPERM ENOENT ESRCH EINTR EIO ENXIO E2BIG ENOEXEC EB
 	EALREADY EINPROGRESS ESTALE EUCLEAN ENOTNAM ENAVAIL EISNAM EREMOTEIO EDQUOT ENOMEDIUM EMEDIUMTYPE ECANCELED ENOKEY
 	EKEYEXPIRED EKEYREVOKED EKEYREJECTED EOWNERDEAD ENOTRECOVERABLE ERFKILL EHWPOISON EWOULDBLOCK EDEADLOCK ENOTSUP`)
 
-// codes lists the si_codes by signal, without their SEGV_ and BUS_. Those under "" may come with any signal.
+// codes lists the si_codes by signal, without their SEGV_ and BUS_. Those under "" may come with
+// any signal.
 var codes = map[string][]string{
 	"":        strings.Fields(`USER KERNEL QUEUE TIMER MESGQ ASYNCIO SIGIO TKILL`),
 	"SIGILL":  strings.Fields(`ILLOPC ILLOPN ILLADR ILLTRP PRVOPC PRVREG COPROC BADSTK BADIADDR`),

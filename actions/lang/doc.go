@@ -9,10 +9,11 @@
 //	│    the name given to the new range
 //	the process that acts
 //
-// The verbs are not known here. A table of [Verb] makes a [Grammar], and everything else follows from the table:
-// parsing, canonical printing, usage lines, errors that point, completion, and the fields of forms. The package does no
-// I/O and resolves nothing: whether a name exists, where it lies and how large a page is are the caller's knowledge, so
-// values keep names and page counts as they were written, and every argument keeps its column for later complaints.
+// The verbs are not known here. A table of [Verb] makes a [Grammar], and everything else follows
+// from the table: parsing, canonical printing, usage lines, errors that point, completion, and the
+// fields of forms. The package does no I/O and resolves nothing: whether a name exists, where it
+// lies and how large a page is are the caller's knowledge, so values keep names and page counts as
+// they were written, and every argument keeps its column for later complaints.
 //
 // Rules of a line:
 //

@@ -9,9 +9,10 @@ import (
 	"cowscope/vmspace/printable"
 )
 
-// Errors. Every one says what is wrong, where, and what would be right. Inside the package a complaint is a fault in
-// byte offsets; it leaves as a SyntaxError in columns. A column counts characters (runes) from 1, and an invalid byte
-// counts as one, so a column fits a cursor in an input field. Text of a line is echoed as package printable writes it.
+// Errors. Every one says what is wrong, where, and what would be right. Inside the package a
+// complaint is a fault in byte offsets; it leaves as a SyntaxError in columns. A column counts
+// characters (runes) from 1, and an invalid byte counts as one, so a column fits a cursor in an
+// input field. Text of a line is echoed as package printable writes it.
 
 // Span is a stretch of a line: its first column, from 1, and its length in characters.
 type Span struct{ Col, Len int }
@@ -37,10 +38,12 @@ func (e *SyntaxError) Error() string {
 // caretWidth is how many cells of a long line Caret shows.
 const caretWidth = 100
 
-// gutter stands before what Caret quotes: a line of the file is not to be taken for one of the program's.
+// gutter stands before what Caret quotes: a line of the file is not to be taken for one of the
+// program's.
 const gutter = "| "
 
-// Caret gives the line and under it a second one with ^^^^ below the mistake. Of a long line it shows the part around it.
+// Caret gives the line and under it a second one with ^^^^ below the mistake. Of a long line it
+// shows the part around it.
 func (e *SyntaxError) Caret() string {
 	rs := []rune(strings.TrimRight(e.Line, "\r\n"))
 	at := min(max(e.Col-1, 0), len(rs))

@@ -8,7 +8,8 @@ import (
 	"unicode/utf8"
 )
 
-// errorCases: a line, what the complaint points at ("" for a place where something is missing), and its words.
+// errorCases: a line, what the complaint points at ("" for a place where something is missing), and
+// its words.
 var errorCases = []struct{ line, at, msg string }{
 	// the head
 	{"mmpa 4p rw", "mmpa", "col 1: no verb mmpa; did you mean mmap?"},

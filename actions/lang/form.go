@@ -5,11 +5,13 @@ import (
 	"strings"
 )
 
-// Forms. A form has a field for each parameter and makes a line of them; the line is then parsed like any other. In a
-// field, text needs no quotes where only text makes sense: hello in a field of kind Text becomes "hello".
+// Forms. A form has a field for each parameter and makes a line of them; the line is then parsed
+// like any other. In a field, text needs no quotes where only text makes sense: hello in a field of
+// kind Text becomes "hello".
 
-// Compose makes a line of a verb and the texts of its fields, by parameter. Empty fields are left out. Where an optional
-// argument is left out before one of the same kind (cat NAME [Q [Q]]), its default takes its place.
+// Compose makes a line of a verb and the texts of its fields, by parameter. Empty fields are left
+// out. Where an optional argument is left out before one of the same kind (cat NAME [Q [Q]]), its
+// default takes its place.
 func Compose(v *Verb, fields map[string]string, bind string) string {
 	var b strings.Builder
 	if bind = strings.TrimSpace(bind); bind != "" {
@@ -74,8 +76,8 @@ func (p *Param) fieldText(s string) string {
 
 func quotedField(s string) bool { return strings.HasPrefix(strings.TrimSpace(s), `"`) }
 
-// CheckField checks the text of one field by itself. The error's column counts in the field's text; it is nil for what
-// may be left out and is.
+// CheckField checks the text of one field by itself. The error's column counts in the field's text;
+// it is nil for what may be left out and is.
 func (v *Verb) CheckField(param, text string) error {
 	p := v.param(param)
 	if p == nil {

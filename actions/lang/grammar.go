@@ -6,7 +6,8 @@ import (
 	"strings"
 )
 
-// The grammar made of a table. NewGrammar refuses a table in which a line could be read in two ways:
+// The grammar made of a table. NewGrammar refuses a table in which a line could be read in two
+// ways:
 //
 //   - verbs are unique, lower case, and not of the form of a process; a word is a verb or the first word of verbs, not both
 //   - what belongs to the tail stands last, and its words and keys are unique within the verb

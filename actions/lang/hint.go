@@ -7,9 +7,10 @@ import (
 	"unicode/utf8"
 )
 
-// Hints: one line under the prompt that says what is expected at the end of the line: how the word being written may go
-// on or, behind a blank, what may come next. What is wrong earlier in the line is said instead, once it is certain: a word
-// that is the beginning of something right is no mistake yet.
+// Hints: one line under the prompt that says what is expected at the end of the line: how the word
+// being written may go on or, behind a blank, what may come next. What is wrong earlier in the line
+// is said instead, once it is certain: a word that is the beginning of something right is no
+// mistake yet.
 
 // Hint says what is expected at the end of the line; "" when nothing more can come.
 func (g *Grammar) Hint(line string) string {
@@ -53,7 +54,8 @@ func (g *Grammar) Hint(line string) string {
 	return ""
 }
 
-// sound says that no word before the end of the line is wrong; that something is missing does not count.
+// sound says that no word before the end of the line is wrong; that something is missing does not
+// count.
 func (p *parser) sound(args []token) bool {
 	end := 0
 	if len(args) > 0 {

@@ -1,8 +1,9 @@
 package lang
 
-// Kinds of argument. Each row of the table says how a kind is called in usage lines, what fits there in words, and by
-// which shapes of a word it is recognised. Shapes are coarse on purpose: they only decide which parameter a word is
-// meant for, so that a misspelt word is reported as a bad value of that parameter rather than as a surplus one.
+// Kinds of argument. Each row of the table says how a kind is called in usage lines, what fits
+// there in words, and by which shapes of a word it is recognised. Shapes are coarse on purpose:
+// they only decide which parameter a word is meant for, so that a misspelt word is reported as a
+// bad value of that parameter rather than as a surplus one.
 
 // Kind is the kind of value a parameter takes.
 type Kind int

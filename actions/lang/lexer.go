@@ -7,11 +7,11 @@ import (
 	"unicode/utf8"
 )
 
-// The lexer parts a line into words. It is the only place that looks at raw bytes: whatever comes out of it is printable
-// valid UTF-8. A comment is not looked at, so it may hold anything.
+// The lexer parts a line into words. It is the only place that looks at raw bytes: whatever comes
+// out of it is printable valid UTF-8. A comment is not looked at, so it may hold anything.
 
-// MaxLine is the longest line accepted, in bytes, and MaxWords the most words: together they bound the work for a line,
-// as what is done for a word may take time in proportion to the line.
+// MaxLine is the longest line accepted, in bytes, and MaxWords the most words: together they bound
+// the work for a line, as what is done for a word may take time in proportion to the line.
 const (
 	MaxLine  = 64 << 10
 	MaxWords = 500

@@ -1,8 +1,9 @@
 package lang
 
-// Which word is meant for which parameter. The positional parameters are flattened into atoms, one word each: a range is
-// a place and an optional quantity. Atoms are served in order; an optional one takes a word of its shape unless a required
-// one behind it would go without. Words behind the last atom belong to the tail.
+// Which word is meant for which parameter. The positional parameters are flattened into atoms, one
+// word each: a range is a place and an optional quantity. Atoms are served in order; an optional
+// one takes a word of its shape unless a required one behind it would go without. Words behind the
+// last atom belong to the tail.
 
 type atom struct {
 	param    *Param
@@ -53,7 +54,8 @@ type matcher struct {
 	got   []int // word of each atom, -1 for none
 	used  int   // how many words the atoms took
 
-	// Where it failed, furthest along the line: the atom that found no word, and what the ones before it took.
+	// Where it failed, furthest along the line: the atom that found no word, and what the ones
+	// before it took.
 	failTok, failAtom int
 	failGot           []int
 }
@@ -90,7 +92,8 @@ func (m *matcher) try(i, j int) bool {
 	return false
 }
 
-// expected is what may come next behind some words: atoms, and the words and keys of the tail not given yet.
+// expected is what may come next behind some words: atoms, and the words and keys of the tail not
+// given yet.
 type expected struct {
 	atoms []*atom
 	tail  []*Param

@@ -8,7 +8,8 @@ import (
 
 // From a line to a command. Of several mistakes the leftmost is reported.
 
-// Parse reads one line. A blank line or a comment gives neither a command nor an error; every error is a *SyntaxError.
+// Parse reads one line. A blank line or a comment gives neither a command nor an error; every error
+// is a *SyntaxError.
 func (g *Grammar) Parse(line string) (*Command, error) {
 	c, v, f := g.parse(line)
 	if f != nil {
@@ -91,7 +92,8 @@ func (p *parser) head() *fault {
 	return nil
 }
 
-// splitAssign parts name=verb, name= verb and name =verb into three words, so that blanks around '=' do not matter.
+// splitAssign parts name=verb, name= verb and name =verb into three words, so that blanks around
+// '=' do not matter.
 func splitAssign(toks []token) []token {
 	for k := range min(2, len(toks)) {
 		t := toks[k]

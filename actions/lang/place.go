@@ -6,7 +6,8 @@ import (
 	"strings"
 )
 
-// Places, ranges, and what brk takes. A place keeps its name unresolved. Its spelling is canonical as it stands.
+// Places, ranges, and what brk takes. A place keeps its name unresolved. Its spelling is canonical
+// as it stands.
 
 // Place is a name or an address, with an offset, and where the verb allows it in a named process.
 type Place struct {
@@ -59,8 +60,8 @@ func (o Offset) String() string {
 	return b.String()
 }
 
-// Range is a place and how many bytes of it. Without a size it reaches to the end of the name's range, or over one page
-// at an address.
+// Range is a place and how many bytes of it. Without a size it reaches to the end of the name's
+// range, or over one page at an address.
 type Range struct {
 	Place   Place
 	Size    Quantity
@@ -97,7 +98,8 @@ func (s Shift) String() string {
 // MaxName is the longest name of a range, in bytes.
 const MaxName = 64
 
-// IsName says whether a word can name a range: a letter, then letters, digits and '_', not too many, and not the form of a process.
+// IsName says whether a word can name a range: a letter, then letters, digits and '_', not too
+// many, and not the form of a process.
 func IsName(s string) bool {
 	return nameLen(s) == len(s) && s != "" && len(s) <= MaxName && !IsProcess(s)
 }

@@ -9,9 +9,10 @@ import (
 	"strings"
 )
 
-// Quantities. How large a page is, is known only where a command runs: pages and bytes are added up apart and joined by
-// Eval. What overflows even with the smallest page there is (4 KiB) is refused when read, at its column. The writer's
-// spelling is kept: 64k stays 64k. Leading zeros are refused, since 010 means eight to many readers.
+// Quantities. How large a page is, is known only where a command runs: pages and bytes are added up
+// apart and joined by Eval. What overflows even with the smallest page there is (4 KiB) is refused
+// when read, at its column. The writer's spelling is kept: 64k stays 64k. Leading zeros are
+// refused, since 010 means eight to many readers.
 
 const smallestPage = 4096
 
@@ -129,8 +130,8 @@ func parseQuantity(t token) (Quantity, *fault) {
 	return o.Plus, nil
 }
 
-// parse reads terms from byte i of the word to its end. Signed, every term has a sign; else the first has none and '-' is
-// refused.
+// parse reads terms from byte i of the word to its end. Signed, every term has a sign; else the
+// first has none and '-' is refused.
 func (o *Offset) parse(t token, i int, signed bool) *fault {
 	for first := !signed; i < len(t.raw); first = false {
 		to := &o.Plus

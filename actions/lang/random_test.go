@@ -10,8 +10,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// Random commands, made from the table: each is written in a random spelling, must parse, must mean what was written, and
-// must come back from its canonical line.
+// Random commands, made from the table: each is written in a random spelling, must parse, must mean
+// what was written, and must come back from its canonical line.
 
 func drawTerm() *rapid.Generator[string] {
 	return rapid.OneOf(
@@ -222,7 +222,8 @@ func checkRoundTrip(t failer, g *Grammar, c *Command) {
 	}
 }
 
-// TestRandomDamage: a command with a character changed, lost or put in is read, or refused with a place in the line.
+// TestRandomDamage: a command with a character changed, lost or put in is read, or refused with a
+// place in the line.
 func TestRandomDamage(t *testing.T) {
 	g := sampleGrammar(t)
 	rapid.Check(t, func(t *rapid.T) {

@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// From a word to a value: one function for each kind. A value prints canonically through its String method, or through
-// canonical below.
+// From a word to a value: one function for each kind. A value prints canonically through its String
+// method, or through canonical below.
 
 // Prot is a set of protections, with mmap's own bits.
 type Prot uint8

@@ -7,8 +7,8 @@ import "strings"
 // Word is one word of a closed set, such as a flag of mmap.
 type Word struct{ Name, Help string }
 
-// Param is one parameter of a verb. Parameters of kind Flags and Option and optional choices form the tail of a
-// command: they come last in the table, and their words in any order.
+// Param is one parameter of a verb. Parameters of kind Flags and Option and optional choices form
+// the tail of a command: they come last in the table, and their words in any order.
 type Param struct {
 	Name     string // how code and forms call it; unique within the verb
 	Kind     Kind

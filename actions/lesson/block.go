@@ -66,7 +66,8 @@ func (p *parser) block(i int, f fence) int {
 	return end + 1
 }
 
-// nearly complains about a word that is a block's but for a slip: it would be taken for prose, and never run.
+// nearly complains about a word that is a block's but for a slip: it would be taken for prose, and
+// never run.
 func (p *parser) nearly(n int, f fence, name string) {
 	for _, b := range blocks {
 		if strings.EqualFold(name, b.name) || len(name) > 3 && lang.Nearest(name, []string{b.name}) != "" {
@@ -112,7 +113,8 @@ func (p *parser) some(b block, cs []Command, check bool, msg, hint string) {
 	}
 }
 
-// headless complains about expectations of the last command in a block that has run none: the last one may be the learner's.
+// headless complains about expectations of the last command in a block that has run none: the last
+// one may be the learner's.
 func (p *parser) headless(cs []Command) {
 	for _, c := range cs {
 		switch {

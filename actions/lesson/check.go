@@ -12,10 +12,12 @@ import (
 	"cowscope/vmspace"
 )
 
-// The proof of a lesson on this kernel, with nobody at the keys: every block runs, every claim is asked, every goal is out of reach
-// before its solution and reached by it, and of the answers to a question exactly one is right.
+// The proof of a lesson on this kernel, with nobody at the keys: every block runs, every claim is
+// asked, every goal is out of reach before its solution and reached by it, and of the answers to a
+// question exactly one is right.
 
-// Problem is something that a lesson says and this kernel does not do, or that nobody could learn from.
+// Problem is something that a lesson says and this kernel does not do, or that nobody could learn
+// from.
 type Problem struct {
 	File      string
 	Line, Col int // Col is 0 where the line as a whole is meant

@@ -8,8 +8,9 @@ import (
 	"cowscope/vmspace"
 )
 
-// The answers that are offered for an access: all that the kernel could do, and what people often believe instead. They stand in the
-// order of vmspace's table, so that their place gives nothing away.
+// The answers that are offered for an access: all that the kernel could do, and what people often
+// believe instead. They stand in the order of vmspace's table, so that their place gives nothing
+// away.
 
 // mostChoices is how many are offered, unless more than these could happen.
 const mostChoices = 4

@@ -10,7 +10,8 @@ import (
 	"cowscope/vmspace"
 )
 
-// Whatever an access can do here is among the answers, and so are some that it cannot do, always in the same order.
+// Whatever an access can do here is among the answers, and so are some that it cannot do, always in
+// the same order.
 func TestAccessChoices(t *testing.T) {
 	s, err := real()
 	if err != nil {

@@ -63,8 +63,8 @@ func (es Errors) Unwrap() []error {
 	return out
 }
 
-// maxErrors is how many mistakes are told of one file. Far behind it commands are not looked at any more: each mistake costs a search
-// for what was meant.
+// maxErrors is how many mistakes are told of one file. Far behind it commands are not looked at any
+// more: each mistake costs a search for what was meant.
 const maxErrors = 100
 
 func (p *parser) enough() bool { return len(p.errs) >= 10*maxErrors }
@@ -81,7 +81,8 @@ func (p *parser) note(e *Error) {
 	}
 }
 
-// failCommand notes a mistake in a command of the language that begins at s, as one of the whole line.
+// failCommand notes a mistake in a command of the language that begins at s, as one of the whole
+// line.
 func (p *parser) failCommand(s source, err error) {
 	var syn *lang.SyntaxError
 	if !errors.As(err, &syn) {

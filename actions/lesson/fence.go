@@ -6,7 +6,8 @@ import (
 	"unicode/utf8"
 )
 
-// Fences, as CommonMark has them: three or more backticks or tildes, at most three blanks before them.
+// Fences, as CommonMark has them: three or more backticks or tildes, at most three blanks before
+// them.
 
 // fence is the line that opens a block.
 type fence struct {

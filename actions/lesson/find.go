@@ -20,7 +20,8 @@ import (
 // English is the language that every lesson exists in.
 const English = "en"
 
-// Language is the language of the lessons that the environment asks for, as LC_ALL, LC_MESSAGES and LANG do (locale(7)).
+// Language is the language of the lessons that the environment asks for, as LC_ALL, LC_MESSAGES and
+// LANG do (locale(7)).
 func Language(env func(string) string) string {
 	for _, name := range []string{"LC_ALL", "LC_MESSAGES", "LANG"} {
 		if v := env(name); v != "" {
@@ -33,7 +34,8 @@ func Language(env func(string) string) string {
 	return English
 }
 
-// Find gives a lesson: a file where the name has a slash or ends in .md, else one that cowscope brings along.
+// Find gives a lesson: a file where the name has a slash or ends in .md, else one that cowscope
+// brings along.
 func Find(language, name string) (*Lesson, error) {
 	if !strings.HasSuffix(name, ".md") && !strings.ContainsRune(name, os.PathSeparator) {
 		return Embedded(language, name)
@@ -85,8 +87,8 @@ func NextOf(language string, p *Progress) (string, error) {
 	return es[0].Name, nil
 }
 
-// WriteList writes the lessons of a language, one a line, the name first: level, minutes, how much is done, title and summary. For people it
-// has a heading.
+// WriteList writes the lessons of a language, one a line, the name first: level, minutes, how much
+// is done, title and summary. For people it has a heading.
 func WriteList(w io.Writer, language string, p *Progress, people bool) error {
 	es, done, err := entries(language, p)
 	if err != nil {
@@ -131,8 +133,8 @@ func (v Verdict) Line(name string) string {
 	return fmt.Sprintf("%s: ok: %d commands, %d claims%s", name, v.Commands, v.Claims, without)
 }
 
-// CheckAll proves the lessons that are named, or all that cowscope brings along where none is, and writes of each what was found. It gives
-// how many problems there are.
+// CheckAll proves the lessons that are named, or all that cowscope brings along where none is, and
+// writes of each what was found. It gives how many problems there are.
 func CheckAll(ctx context.Context, w io.Writer, language string, names []string) (problems int, err error) {
 	if len(names) == 0 {
 		names = Path()

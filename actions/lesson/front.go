@@ -11,8 +11,8 @@ import (
 	"cowscope/actions/lang"
 )
 
-// The head of a lesson: key: value, one a line, between two lines of ---. It is read strictly, as the part of YAML that forges show
-// as a table.
+// The head of a lesson: key: value, one a line, between two lines of ---. It is read strictly, as
+// the part of YAML that forges show as a table.
 
 const frontMark = "---"
 

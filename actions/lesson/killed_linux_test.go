@@ -29,7 +29,8 @@ func killed(t *testing.T, pid int) {
 	}
 }
 
-// The subject killed from outside is told, by the poll or by the next command, and the step can be begun again.
+// The subject killed from outside is told, by the poll or by the next command, and the step can be
+// begun again.
 func TestKilled(t *testing.T) {
 	for _, notice := range []string{"poll", "run", "do"} {
 		r := read(t, story)

@@ -8,7 +8,8 @@ import (
 	"unicode"
 )
 
-// A lesson is the same in every language: its steps, its blocks, and all that runs or is claimed. Only words differ.
+// A lesson is the same in every language: its steps, its blocks, and all that runs or is claimed.
+// Only words differ.
 
 func TestLanguages(t *testing.T) {
 	list, err := List()
@@ -51,7 +52,8 @@ func namesOf(entries []Entry) string {
 	return strings.Join(out, " ")
 }
 
-// differences tells what two versions of a lesson do not have in common and should, and which words they share and should not.
+// differences tells what two versions of a lesson do not have in common and should, and which words
+// they share and should not.
 func differences(a, b *Lesson) []string {
 	var out []string
 	bonesA, bonesB := bones(a), bones(b)

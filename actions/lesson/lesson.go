@@ -67,7 +67,8 @@ type Item struct {
 	passage int // the line where the passage begins that it stands in, 0 outside of any
 }
 
-// Answer is one of those to choose from. It is right if all its claims hold after the commands of its block.
+// Answer is one of those to choose from. It is right if all its claims hold after the commands of
+// its block.
 type Answer struct {
 	Line   int
 	Text   string

@@ -45,7 +45,8 @@ func TestLessons(t *testing.T) {
 	}
 }
 
-// Learners may look around and try things between any two blocks; the lessons do not stumble over it.
+// Learners may look around and try things between any two blocks; the lessons do not stumble over
+// it.
 func TestLessonsAmongFreePlay(t *testing.T) {
 	if testing.Short() {
 		t.Skip("needs more time than -short gives")

@@ -14,9 +14,11 @@ import (
 	"cowscope/vmspace/printable"
 )
 
-// From a file to a lesson. All of it is read and held against the language before anything runs, and every mistake is told.
+// From a file to a lesson. All of it is read and held against the language before anything runs,
+// and every mistake is told.
 
-// Parse reads a lesson; file is what errors call it. The mistakes of the file come as Errors, in their order.
+// Parse reads a lesson; file is what errors call it. The mistakes of the file come as Errors, in
+// their order.
 func Parse(file string, r io.Reader) (*Lesson, error) {
 	g, err := actions.Grammar()
 	if err != nil {

@@ -12,12 +12,14 @@ import (
 	"cowscope/vmspace"
 )
 
-// Rules of this file: a player walks one learner through one lesson. What runs, runs once and in the order of the file; looking back
-// runs nothing. The learner may run commands of his own at any time: where they took away what the lesson builds on, that is told, and
-// a step can always be begun again in a fresh subject. An error of a method is cowscope's own, or a mistake in the learner's line;
-// everything else is in the State.
+// Rules of this file: a player walks one learner through one lesson. What runs, runs once and in
+// the order of the file; looking back runs nothing. The learner may run commands of his own at any
+// time: where they took away what the lesson builds on, that is told, and a step can always be
+// begun again in a fresh subject. An error of a method is cowscope's own, or a mistake in the
+// learner's line; everything else is in the State.
 
-// Player walks through a lesson. Its methods may be called from any goroutine; they act one after another.
+// Player walks through a lesson. Its methods may be called from any goroutine; they act one after
+// another.
 type Player struct {
 	l        *Lesson
 	open     Opener
@@ -111,7 +113,8 @@ func (p *Player) Session() Session {
 	return p.session
 }
 
-// Close ends the session. It may be called at any time, also while something runs, and more than once.
+// Close ends the session. It may be called at any time, also while something runs, and more than
+// once.
 func (p *Player) Close() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -152,7 +155,8 @@ func (p *Player) pending() int {
 	return slices.IndexFunc(p.items[p.front], func(it *itemState) bool { return it.Kind != Prose && !it.Status.over() })
 }
 
-// turnOf gives the item whose turn it is, if the reader is where the lesson runs; otherwise it says what to do.
+// turnOf gives the item whose turn it is, if the reader is where the lesson runs; otherwise it says
+// what to do.
 func (p *Player) turnOf() *itemState {
 	i := p.pending()
 	switch {
@@ -212,8 +216,8 @@ func (p *Player) Back() error {
 	})
 }
 
-// settle finds what waits for the reader now: a goal that is reached is over, and the answers of a prediction are drawn up. It marks a
-// step of which everything is done.
+// settle finds what waits for the reader now: a goal that is reached is over, and the answers of a
+// prediction are drawn up. It marks a step of which everything is done.
 func (p *Player) settle(ctx context.Context) error {
 	for !p.lost {
 		i := p.pending()
@@ -290,7 +294,8 @@ func (p *Player) performer(it *itemState) performer {
 	}}
 }
 
-// Poll looks whether something happened without a command, as the session's Poll does, and whether the lesson can go on.
+// Poll looks whether something happened without a command, as the session's Poll does, and whether
+// the lesson can go on.
 func (p *Player) Poll(ctx context.Context) (*history.Step, error) {
 	p.turn.Lock()
 	defer p.turn.Unlock()

@@ -9,7 +9,8 @@ import (
 
 // What a player runs.
 
-// Run runs the commands whose turn it is: those of a cow block, or of a prediction that was answered.
+// Run runs the commands whose turn it is: those of a cow block, or of a prediction that was
+// answered.
 func (p *Player) Run(ctx context.Context) error {
 	return p.act(func() error {
 		it := p.turnOf()
@@ -27,7 +28,8 @@ func (p *Player) Run(ctx context.Context) error {
 	})
 }
 
-// Answer chooses an answer of the prediction whose turn it is, counted from 0. Until it runs, another may be chosen.
+// Answer chooses an answer of the prediction whose turn it is, counted from 0. Until it runs,
+// another may be chosen.
 func (p *Player) Answer(i int) error {
 	return p.act(func() error {
 		switch it := p.turnOf(); {
@@ -43,7 +45,8 @@ func (p *Player) Answer(i int) error {
 	})
 }
 
-// perform runs an item and goes on to what waits next. A cow block that ran well is then as as says.
+// perform runs an item and goes on to what waits next. A cow block that ran well is then as as
+// says.
 func (p *Player) perform(ctx context.Context, it *itemState, as Status) error {
 	it.Status = Running
 	p.publish()
@@ -64,7 +67,8 @@ func (p *Player) perform(ctx context.Context, it *itemState, as Status) error {
 	return p.settle(ctx)
 }
 
-// lines runs commands for an item, in the process that the lesson last left as the current one. A failure is noted and told.
+// lines runs commands for an item, in the process that the lesson last left as the current one. A
+// failure is noted and told.
 func (p *Player) lines(ctx context.Context, it *itemState, cs []Command, free bool) error {
 	r := p.performer(it)
 	use := Command{Line: it.Line, Text: "use " + p.current}
@@ -200,7 +204,8 @@ func (p *Player) solve(ctx context.Context, it *itemState, as Status) error {
 	return p.settle(ctx)
 }
 
-// Skip runs for the learner what is left of the step: blocks, questions without an answer, solutions.
+// Skip runs for the learner what is left of the step: blocks, questions without an answer,
+// solutions.
 func (p *Player) Skip(ctx context.Context) error {
 	return p.act(func() error {
 		for it := p.turnOf(); it != nil; it = p.turnOf() {
@@ -228,8 +233,8 @@ func (p *Player) pass(ctx context.Context, it *itemState) error {
 	return p.perform(ctx, it, Skipped)
 }
 
-// RestartStep begins the step that the reader looks at again: a fresh subject is brought to where it was, by the blocks and solutions of
-// all steps before it.
+// RestartStep begins the step that the reader looks at again: a fresh subject is brought to where
+// it was, by the blocks and solutions of all steps before it.
 func (p *Player) RestartStep(ctx context.Context) error {
 	return p.act(func() error { return p.goTo(ctx, p.at) })
 }
@@ -239,7 +244,8 @@ func (p *Player) Restart(ctx context.Context) error {
 	return p.act(func() error { return p.goTo(ctx, 0) })
 }
 
-// GoTo begins step n in a fresh subject, as RestartStep does; what was not run before it is skipped.
+// GoTo begins step n in a fresh subject, as RestartStep does; what was not run before it is
+// skipped.
 func (p *Player) GoTo(ctx context.Context, n int) error {
 	return p.act(func() error {
 		if n < 0 || n >= len(p.l.Steps) {

@@ -66,7 +66,8 @@ func (r *reader) do(story string) {
 	}
 }
 
-// shows checks the place (step/front:next), the statuses of the step that is looked at, and something of the message.
+// shows checks the place (step/front:next), the statuses of the step that is looked at, and
+// something of the message.
 func (r *reader) shows(place, statuses, message string) {
 	r.Helper()
 	s := r.State()

@@ -14,16 +14,19 @@ import (
 	"cowscope/vmspace/printable"
 )
 
-// Rules of this file: the file is replaced as a whole, so that a reader finds the old one or the new one. Who writes holds a lock from
-// reading to replacing, so that nobody's lessons are lost. A file that cannot be understood is put aside, not thrown away.
+// Rules of this file: the file is replaced as a whole, so that a reader finds the old one or the
+// new one. Who writes holds a lock from reading to replacing, so that nobody's lessons are lost. A
+// file that cannot be understood is put aside, not thrown away.
 
-// Progress remembers which steps of which lessons are done, in a file that several programs may use at once.
+// Progress remembers which steps of which lessons are done, in a file that several programs may use
+// at once.
 type Progress struct{ path string }
 
 // ProgressAt keeps progress in the file path, which is made when the first step is done.
 func ProgressAt(path string) *Progress { return &Progress{path} }
 
-// ProgressFile is where progress is kept: in $XDG_STATE_HOME, or ~/.local/state (XDG Base Directory Specification).
+// ProgressFile is where progress is kept: in $XDG_STATE_HOME, or ~/.local/state (XDG Base Directory
+// Specification).
 func ProgressFile() (string, error) {
 	dir := os.Getenv("XDG_STATE_HOME")
 	if !filepath.IsAbs(dir) { // such a path is to be ignored
@@ -48,7 +51,8 @@ type record struct {
 	Lessons map[string][]int `json:"lessons"`
 }
 
-// Done lists the steps of a lesson that are done. told says that the file was damaged and what became of it, "" where it was not.
+// Done lists the steps of a lesson that are done. told says that the file was damaged and what
+// became of it, "" where it was not.
 func (p *Progress) Done(id string) (steps []int, told string, err error) {
 	r, told, err := p.read()
 	return r.Lessons[id], told, err

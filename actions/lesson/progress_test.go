@@ -170,7 +170,8 @@ func TestProgressConcurrent(t *testing.T) {
 	}
 }
 
-// What is no file of cowscope's own in the place of the progress, or of its lock, is not written to and not waited for.
+// What is no file of cowscope's own in the place of the progress, or of its lock, is not written to
+// and not waited for.
 func TestProgressElsewhere(t *testing.T) {
 	for name, make := range map[string]func(path, mine string) error{
 		"link": func(path, mine string) error { return os.Symlink(mine, path) },

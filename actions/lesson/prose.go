@@ -14,11 +14,12 @@ import (
 	"github.com/yuin/goldmark/util"
 )
 
-// Rules of this file: the work of laying out the Markdown of a step is bounded when the lesson is read. Laying
-// out takes a time that grows with the square of a paragraph and the cube of the nesting, so both are limited.
-// The parser that counts is the one that lays out later, so that both see the same blocks. Where a limit is
-// passed it reads on as if nothing had been opened, so that the limits bound the counting too. Emphasis and
-// links are not parsed here: how deep they nest is bounded by the bytes.
+// Rules of this file: the work of laying out the Markdown of a step is bounded when the lesson is
+// read. Laying out takes a time that grows with the square of a paragraph and the cube of the
+// nesting, so both are limited. The parser that counts is the one that lays out later, so that both
+// see the same blocks. Where a limit is passed it reads on as if nothing had been opened, so that
+// the limits bound the counting too. Emphasis and links are not parsed here: how deep they nest is
+// bounded by the bytes.
 
 // What the texts of a step may hold: its prose, hints, questions and reasons.
 const (
@@ -146,7 +147,8 @@ func (c container) Open(parent ast.Node, r text.Reader, pc md.Context) (ast.Node
 	return nil, md.NoChildren
 }
 
-// table makes a table of a paragraph unless it has too many cells: those that a short row lacks are added.
+// table makes a table of a paragraph unless it has too many cells: those that a short row lacks are
+// added.
 type table struct {
 	md.ParagraphTransformer
 	m *measure

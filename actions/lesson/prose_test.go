@@ -73,7 +73,8 @@ func TestTextLimits(t *testing.T) {
 	}
 }
 
-// The bundled lessons keep far below the limits, in all languages: what an author writes by hand does not meet them.
+// The bundled lessons keep far below the limits, in all languages: what an author writes by hand
+// does not meet them.
 func TestLessonsKeepBelowLimits(t *testing.T) {
 	for _, language := range []string{"en", "zh-CN"} {
 		for _, name := range Path() {

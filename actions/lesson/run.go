@@ -49,8 +49,8 @@ func (f *Failure) String() string {
 	return fmt.Sprintf("%s: wanted %s, found %s", f.Command, f.Want, f.Got)
 }
 
-// judge says what is wrong with how a command ended. Whatever the kernel answers is right if it is free, but not that the process is
-// gone; and all is, if an expectation of the result follows.
+// judge says what is wrong with how a command ended. Whatever the kernel answers is right if it is
+// free, but not that the process is gone; and all is, if an expectation of the result follows.
 func judge(c Command, st *history.Step, free, claimed bool) *Failure {
 	f := &Failure{Line: c.Line, Command: c.Text, Want: st.Want, Got: st.Got}
 	switch {
@@ -66,8 +66,8 @@ func judge(c Command, st *history.Step, free, claimed bool) *Failure {
 	return f
 }
 
-// misfit makes a failure of an error: a command that makes no sense now, such as one about a name that nothing has. Another error is
-// cowscope's own and comes back.
+// misfit makes a failure of an error: a command that makes no sense now, such as one about a name
+// that nothing has. Another error is cowscope's own and comes back.
 func misfit(c Command, err error) (*Failure, error) {
 	var syn *lang.SyntaxError
 	if !errors.As(err, &syn) {
@@ -99,7 +99,8 @@ type performer struct {
 	tell func(*history.Step) // of each step
 }
 
-// run runs commands, and stops at the first failure unless all is set, and where the process is gone. Free ones may end as they like: what they end in is the question.
+// run runs commands, and stops at the first failure unless all is set, and where the process is
+// gone. Free ones may end as they like: what they end in is the question.
 func (r performer) run(ctx context.Context, cs []Command, free, all bool) (fs []*Failure, err error) {
 	for i, c := range cs {
 		st, err := r.Do(ctx, c.Text)

@@ -38,7 +38,8 @@ type State struct {
 	Fresh   int  // how many subjects were started; another number, another session
 }
 
-// Message is what the player has to say of the last thing that was asked of it; empty where all went as asked.
+// Message is what the player has to say of the last thing that was asked of it; empty where all
+// went as asked.
 type Message struct {
 	Text    string
 	Restart bool // RestartStep would help

@@ -9,7 +9,8 @@ import (
 	"unicode/utf8"
 )
 
-// Rules of this file: nothing leaves it that a terminal would obey, or that shows text in another order than it has.
+// Rules of this file: nothing leaves it that a terminal would obey, or that shows text in another
+// order than it has.
 
 const (
 	maxFile = 1 << 20  // bytes of a lesson
@@ -19,7 +20,8 @@ const (
 // errTooLarge says that a file is larger than maxFile.
 var errTooLarge = errors.New("too large")
 
-// readLines reads a file and parts it into lines, without their ends. A byte order mark at its head is dropped.
+// readLines reads a file and parts it into lines, without their ends. A byte order mark at its head
+// is dropped.
 func readLines(r io.Reader) ([]string, error) {
 	b, err := io.ReadAll(io.LimitReader(r, maxFile+1))
 	switch {

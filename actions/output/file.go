@@ -7,8 +7,8 @@ import (
 	"os"
 )
 
-// File is a file that is written as things happen. It stays as it was until the first Write. What was written is there
-// whatever happens to its writer.
+// File is a file that is written as things happen. It stays as it was until the first Write. What
+// was written is there whatever happens to its writer.
 type File struct {
 	file  *os.File
 	in    *folder
@@ -17,7 +17,8 @@ type File struct {
 	begun bool // something was written
 }
 
-// Open makes a file, or opens one of the same kind to be overwritten, and locks it. No path is no file.
+// Open makes a file, or opens one of the same kind to be overwritten, and locks it. No path is no
+// file.
 func (k Kind) Open(path string) (*File, error) {
 	if path == "" {
 		return nil, nil

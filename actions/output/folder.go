@@ -7,8 +7,8 @@ import (
 	"os"
 )
 
-// folder is an open directory and the name in it that is written to. Everything goes by the open directory: what its
-// path leads to may change.
+// folder is an open directory and the name in it that is written to. Everything goes by the open
+// directory: what its path leads to may change.
 type folder struct {
 	root *os.Root
 	name string
@@ -31,8 +31,8 @@ func spare() string { return ".cowscope-" + rand.Text() }
 // other is another name in the same folder.
 func (d *folder) other(name string) *folder { return &folder{root: d.root, name: name} }
 
-// draft is a file that is not in its place yet. Where the system can, it has no name: nothing is left of it if cowscope is
-// killed.
+// draft is a file that is not in its place yet. Where the system can, it has no name: nothing is
+// left of it if cowscope is killed.
 type draft struct {
 	*os.File
 	in   *folder
@@ -95,7 +95,8 @@ func (k Kind) place(t *draft) error {
 	return k.replace(t)
 }
 
-// replace puts the draft in the place of what may be overwritten. Anything else that has come to stand there stays.
+// replace puts the draft in the place of what may be overwritten. Anything else that has come to
+// stand there stays.
 func (k Kind) replace(t *draft) error {
 	if t.name == "" {
 		name := spare()

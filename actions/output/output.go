@@ -17,8 +17,8 @@
 //     again before it goes; if it is not what may be overwritten, it is put back.
 //   - At any time, a kill included, a file that is written at once is whole. A disk that is full loses nothing.
 //
-// On Windows owners, modes, other names and locks are not looked at. There, and where a file system cannot exchange two
-// names, looking at what is replaced and replacing it are two steps.
+// On Windows owners, modes, other names and locks are not looked at. There, and where a file system
+// cannot exchange two names, looking at what is replaced and replacing it are two steps.
 package output
 
 import (
@@ -121,7 +121,8 @@ func (k Kind) Check(path string) error {
 	})
 }
 
-// New makes a file. Where there is something of that name, whatever it is, the error is fs.ErrExist.
+// New makes a file. Where there is something of that name, whatever it is, the error is
+// fs.ErrExist.
 func (k Kind) New(path string, content []byte) error {
 	return k.do(path, func(d *folder) error {
 		if _, err := d.root.Lstat(d.name); err == nil {
@@ -169,7 +170,8 @@ func (f *found) close() {
 	}
 }
 
-// existing opens what is there and may be overwritten, nil where nothing is. It is locked first where that is asked for.
+// existing opens what is there and may be overwritten, nil where nothing is. It is locked first
+// where that is asked for.
 func (k Kind) existing(d *folder, locked bool) (*found, error) {
 	before, err := d.root.Lstat(d.name)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -263,8 +265,8 @@ func openFolder(path string) (*folder, error) {
 	return &folder{root: root, name: name}, nil
 }
 
-// Lock waits until nobody else holds the lock that a file stands for, and takes it. It is free again when it is given
-// back, or its holder dies. The file stays.
+// Lock waits until nobody else holds the lock that a file stands for, and takes it. It is free
+// again when it is given back, or its holder dies. The file stays.
 func Lock(path string) (unlock func(), err error) {
 	k := Kind{What: "a lock", Mine: func(io.Reader) bool { return true }}
 	err = k.do(path, func(d *folder) error {

@@ -104,8 +104,8 @@ func TestModes(t *testing.T) {
 	}
 }
 
-// Somebody swaps the name for a link and for a file of his own, all the time: what was not ours to write is never
-// touched, and nothing is left beside it.
+// Somebody swaps the name for a link and for a file of his own, all the time: what was not ours to
+// write is never touched, and nothing is left beside it.
 func TestSwapped(t *testing.T) {
 	if testing.Short() {
 		t.Skip("needs more time than -short gives")
@@ -219,7 +219,8 @@ func TestWriteAtOnce(t *testing.T) {
 	alone(t, dir, "a")
 }
 
-// In a folder in which nothing can be made, what is written at once says so and what is streamed goes into what is there.
+// In a folder in which nothing can be made, what is written at once says so and what is streamed
+// goes into what is there.
 func TestReadOnlyFolder(t *testing.T) {
 	if os.Geteuid() == 0 {
 		again(t, 65534) // root may write everywhere
@@ -258,7 +259,8 @@ func again(t *testing.T, uid uint32) {
 	}
 }
 
-// shared is a folder as /tmp is: everybody may make files in it, and nobody may remove those of others.
+// shared is a folder as /tmp is: everybody may make files in it, and nobody may remove those of
+// others.
 func shared(t *testing.T) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "output")
@@ -313,7 +315,8 @@ func TestPutBack(t *testing.T) {
 	}
 }
 
-// Where files have no second name and names cannot be exchanged, the same is written by other means.
+// Where files have no second name and names cannot be exchanged, the same is written by other
+// means.
 func TestPlainFileSystem(t *testing.T) {
 	for name, old := range map[string]string{"over nothing": "", "over an old one": ours + "old"} {
 		dir := t.TempDir()

@@ -145,7 +145,8 @@ func TestRecognised(t *testing.T) {
 	alone(t, dir, "a")
 }
 
-// A file that is opened stays as it was until something is written, and one that was made for nothing goes.
+// A file that is opened stays as it was until something is written, and one that was made for
+// nothing goes.
 func TestOpenWritesLate(t *testing.T) {
 	dir := t.TempDir()
 	old := put(t, filepath.Join(dir, "old"), ours+strings.Repeat("old", 100))

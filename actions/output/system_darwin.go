@@ -10,7 +10,8 @@ func (d *folder) unnamed() *os.File { return nil }
 
 func (*draft) link(string) error { return unix.ENOTSUP } // every draft has a name
 
-// rename renames within the folder; can is false where the file system cannot do it with that flag (renameatx_np(2)).
+// rename renames within the folder; can is false where the file system cannot do it with that flag
+// (renameatx_np(2)).
 func (d *folder) rename(from, to string, flag uint32) (can bool, err error) {
 	dir, err := d.root.Open(".")
 	if err != nil {

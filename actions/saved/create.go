@@ -11,8 +11,8 @@ import (
 // File is a file that a session is saved to. It stays as it was until the first line is written.
 type File struct{ *output.File }
 
-// Create makes the file for a session, or opens one that holds a session already, to be overwritten, by the rules of package output.
-// No path is no file.
+// Create makes the file for a session, or opens one that holds a session already, to be
+// overwritten, by the rules of package output. No path is no file.
 func Create(path string) (*File, error) {
 	f, err := output.Kind{By: "--save", What: "a saved session", Mine: isSession}.Open(path)
 	if f == nil {
@@ -27,7 +27,8 @@ func isSession(head io.Reader) bool {
 	return !errors.Is(r.header(), errForeign)
 }
 
-// Close closes the file, if there is one. One that was made for a session that never began is removed.
+// Close closes the file, if there is one. One that was made for a session that never began is
+// removed.
 func (f *File) Close() error {
 	if f == nil {
 		return nil

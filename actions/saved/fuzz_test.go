@@ -20,7 +20,8 @@ type fataler interface {
 	Fatalf(string, ...any)
 }
 
-// FuzzRead reads what no cowscope wrote: it ends, in bounded memory, and what it gives keeps the rules of a session.
+// FuzzRead reads what no cowscope wrote: it ends, in bounded memory, and what it gives keeps the
+// rules of a session.
 func FuzzRead(f *testing.F) {
 	b := story(f)
 	f.Add(b)

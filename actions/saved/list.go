@@ -10,7 +10,8 @@ import (
 
 // The pieces of which the lines are made.
 
-// hex is a number as the JSON of cowscope writes addresses and words: 64 bits do not fit a JSON number everywhere.
+// hex is a number as the JSON of cowscope writes addresses and words: 64 bits do not fit a JSON
+// number everywhere.
 type hex uint64
 
 // MarshalText writes 0x….
@@ -35,7 +36,8 @@ type entry interface {
 	most() int    // how many of them a list may hold
 }
 
-// list is an array whose entries are checked as they are read, one by one: so an array of worthless entries takes no memory to speak of.
+// list is an array whose entries are checked as they are read, one by one: so an array of worthless
+// entries takes no memory to speak of.
 type list[T entry] []T
 
 // UnmarshalJSON reads an array up to its first entry that is wrong.

@@ -10,9 +10,11 @@ import (
 	"cowscope/vmspace"
 )
 
-// Mappings and runs of pages as JSON, with the names that the JSON of a snapshot gives their fields.
+// Mappings and runs of pages as JSON, with the names that the JSON of a snapshot gives their
+// fields.
 
-// The limits of what a snapshot may hold. A process has at most 65530 mappings unless somebody raised vm.max_map_count.
+// The limits of what a snapshot may hold. A process has at most 65530 mappings unless somebody
+// raised vm.max_map_count.
 const (
 	mostItems = 512 << 10 // mappings, or runs of pages, of a process
 	mostPath  = 16 << 10

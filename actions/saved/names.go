@@ -6,7 +6,8 @@ import (
 	"cowscope/actions/history"
 )
 
-// Names, by what a step changed of them. They are only ever added or bound anew, but for a restart, which forgets them all.
+// Names, by what a step changed of them. They are only ever added or bound anew, but for a restart,
+// which forgets them all.
 
 // namesChanged tells how was became now.
 func namesChanged(was, now history.Names) (forget bool, out list[nameJSON]) {

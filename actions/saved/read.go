@@ -14,8 +14,9 @@ import (
 	"cowscope/vmspace/printable"
 )
 
-// Rules of this file: the first thing that is wrong ends the reading, and what came before it is kept. What is kept in memory is
-// counted as it grows, so that no file, however made, takes more than the limits.
+// Rules of this file: the first thing that is wrong ends the reading, and what came before it is
+// kept. What is kept in memory is counted as it grows, so that no file, however made, takes more
+// than the limits.
 
 // Recording is what was read.
 type Recording struct {
@@ -67,8 +68,8 @@ func Open(path string) (*Recording, error) {
 	return rec, err
 }
 
-// Read reads a session. Where something is wrong with it, an *Error says in which line, and the recording holds the steps before
-// that; it is nil where there is none.
+// Read reads a session. Where something is wrong with it, an *Error says in which line, and the
+// recording holds the steps before that; it is nil where there is none.
 func Read(from io.Reader) (*Recording, error) { return read(from, fileLimits) }
 
 func read(from io.Reader, lim limits) (*Recording, error) {
@@ -163,7 +164,8 @@ func (r *reader) next(rec *Recording) (more bool, err error) {
 	return true, nil
 }
 
-// read gives the next line of at most most bytes, with its newline, or nil at the end; it is good until the next call.
+// read gives the next line of at most most bytes, with its newline, or nil at the end; it is good
+// until the next call.
 func (r *reader) read(most int) ([]byte, error) {
 	r.line++
 	r.buf = r.buf[:0]

@@ -53,7 +53,8 @@ func TestReadStory(t *testing.T) {
 
 var anyPlace = regexp.MustCompile(`"(start|end|stack_limit|fault_address)":"0x([0-9a-f]+)"|"(rss|pss|offset|page_size)":([0-9]+)`)
 
-// resized is a recording with pages of another size: all that lies in the user's half of the addresses is as many pages as it was.
+// resized is a recording with pages of another size: all that lies in the user's half of the
+// addresses is as many pages as it was.
 func resized(b []byte, size uint64) []byte {
 	by := size / 4096
 	return anyPlace.ReplaceAllFunc(b, func(field []byte) []byte {
@@ -240,7 +241,8 @@ func stepsOf(rec *Recording) []*history.Step {
 	return rec.Steps
 }
 
-// Fields that are not known are of a newer cowscope, and ignored; so is all that is hostile in texts, until it is shown.
+// Fields that are not known are of a newer cowscope, and ignored; so is all that is hostile in
+// texts, until it is shown.
 func TestReadLenient(t *testing.T) {
 	for _, c := range []struct {
 		step      int
@@ -289,7 +291,8 @@ func TestReadEndlessLine(t *testing.T) {
 	}
 }
 
-// Short lines that cost much are counted: the reading ends at the limit of memory, and keeps what it has.
+// Short lines that cost much are counted: the reading ends at the limit of memory, and keeps what
+// it has.
 func TestReadLimit(t *testing.T) {
 	b := spoil(t, story(t), 0, `,"pages":.*`, `}]}}`+"\n")
 	lines := bytes.SplitAfter(b, []byte("\n"))

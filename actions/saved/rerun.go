@@ -37,9 +37,10 @@ type Doer interface {
 	History() []*history.Step
 }
 
-// Rerun runs the commands up to step upTo in a fresh session and tells where the answers differ. Process ids and frames are expected
-// to; addresses are where they are random, or where the fresh process is not laid out as the recorded one was. What happened by itself
-// is not awaited. The error is of cowscope itself: then the differences so far are told.
+// Rerun runs the commands up to step upTo in a fresh session and tells where the answers differ.
+// Process ids and frames are expected to; addresses are where they are random, or where the fresh
+// process is not laid out as the recorded one was. What happened by itself is not awaited. The
+// error is of cowscope itself: then the differences so far are told.
 func Rerun(ctx context.Context, rec *Recording, s Doer, upTo int) ([]Difference, error) {
 	var out []Difference
 	fixed := sameLayout(rec.Steps[0].After, s.History()[0].After)

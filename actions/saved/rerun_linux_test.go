@@ -35,7 +35,8 @@ func TestRerun(t *testing.T) {
 	}
 }
 
-// Addresses that are random may differ, and nothing is made of it; a command that names one may be answered otherwise.
+// Addresses that are random may differ, and nothing is made of it; a command that names one may be
+// answered otherwise.
 func TestRerunWithRandomAddresses(t *testing.T) {
 	s, err := actions.Open(actions.Options{ASLR: true})
 	if err != nil {

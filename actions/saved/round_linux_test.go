@@ -62,8 +62,8 @@ func load(t testing.TB, b []byte) *saved.Recording {
 	return rec
 }
 
-// everything is a session with one of each: forks, splits, files, huge spaces, failures, deaths, a restart, what names and bytes are
-// hostile.
+// everything is a session with one of each: forks, splits, files, huge spaces, failures, deaths, a
+// restart, what names and bytes are hostile.
 var everything = []string{
 	"mmap 4p rw private anon", "write a 1", "read a+1p 3", "fork", "@p2 write a 2", "use p2", "mprotect a+1p 1p none",
 	"write a+1p 1", "mincore a", "mmap 0 rw private anon", "expect result EINVAL", "expect result ok", "use p1",
@@ -133,7 +133,8 @@ func TestRoundTripOfStories(t *testing.T) {
 	}
 }
 
-// Many steps of a large space: whole snapshots come in between, and what did not change is one piece of memory.
+// Many steps of a large space: whole snapshots come in between, and what did not change is one
+// piece of memory.
 func TestRoundTripOfManySteps(t *testing.T) {
 	s := open(t)
 	run(t, s, "big = mmap 900p rw private anon", "touch big write")
@@ -158,7 +159,8 @@ func TestRoundTripOfManySteps(t *testing.T) {
 	}
 }
 
-// vmspaceShares counts the VmFlags and counters that two processes have in common as one piece of memory.
+// vmspaceShares counts the VmFlags and counters that two processes have in common as one piece of
+// memory.
 func vmspaceShares(a, b *vmspace.Process) int {
 	seen := map[*vmspace.Counters]bool{}
 	for _, m := range a.Mappings.All() {

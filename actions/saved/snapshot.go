@@ -17,7 +17,8 @@ type snapshotJSON struct {
 	Processes list[processJSON] `json:"processes,omitempty"`
 }
 
-// processJSON is a process that came or changed. Mappings and pages are splices of the lists that the process of that label had.
+// processJSON is a process that came or changed. Mappings and pages are splices of the lists that
+// the process of that label had.
 type processJSON struct {
 	Label    labelJSON                 `json:"label"`
 	Parent   labelJSON                 `json:"parent,omitempty"`
@@ -216,7 +217,8 @@ func (r *reader) process(was *vmspace.Snapshot, j *snapshotJSON, label string) (
 	return p, r.share(old, p)
 }
 
-// share makes p, which was told whole, of the pieces that old is made of, as far as they are the same.
+// share makes p, which was told whole, of the pieces that old is made of, as far as they are the
+// same.
 func (r *reader) share(old, p *vmspace.Process) error {
 	m, n := vmspace.MappingSplices(old.Mappings, p.Mappings), vmspace.RunSplices(old.Pages, p.Pages)
 	if err := errors.Join(r.spendSplices(len(m), p.Mappings.Len()), r.spendSplices(len(n), p.Pages.Len())); err != nil {
@@ -283,7 +285,8 @@ func splicesFrom[J entry, T vmspace.Item](from list[splice[J]], of func(J) (T, e
 	return out, nil
 }
 
-// inMappings says where a run of p does not lie in one mapping, looking only at what the splices touched.
+// inMappings says where a run of p does not lie in one mapping, looking only at what the splices
+// touched.
 func inMappings(old, p *vmspace.Process, maps []vmspace.Splice[vmspace.Mapping], runs []vmspace.Splice[vmspace.Run]) error {
 	check := func(r vmspace.Run) error {
 		if m, ok := p.MappingAt(r.Start); !ok || !m.Covers(r.Bounds()) {

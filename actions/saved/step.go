@@ -11,10 +11,11 @@ import (
 	"cowscope/vmspace"
 )
 
-// A step as one line: the fields of exec --json, and what is needed beside them to show the step again.
+// A step as one line: the fields of exec --json, and what is needed beside them to show the step
+// again.
 
-// stepJSON is a line. What a step changed is not in it: that is the difference of two pictures. Names, files and facts are there only
-// where they changed.
+// stepJSON is a line. What a step changed is not in it: that is the difference of two pictures.
+// Names, files and facts are there only where they changed.
 type stepJSON struct {
 	history.StepJSON
 	Predicted list[word]     `json:"predicted"` // in the place of StepJSON's

@@ -11,10 +11,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The calls themselves, so that offsets and sizes reach the kernel as they are, and its errno comes back.
+// The calls themselves, so that offsets and sizes reach the kernel as they are, and its errno comes
+// back.
 
-// places are the folders in which a nameless file is tried, in order. /var/tmp comes before /tmp because /tmp is often memory, which
-// has neither a disk to read from nor one to write to: a mapped file would show less.
+// places are the folders in which a nameless file is tried, in order. /var/tmp comes before /tmp
+// because /tmp is often memory, which has neither a disk to read from nor one to write to: a mapped
+// file would show less.
 func places() []string {
 	all := []string{os.Getenv("TMPDIR"), "/var/tmp", os.TempDir(), os.Getenv("XDG_RUNTIME_DIR"), "/dev/shm"}
 	if all[0] == "" {
@@ -23,7 +25,8 @@ func places() []string {
 	return all
 }
 
-// Nameless makes a file that no folder lists (open(2), O_TMPFILE). Where no file system can, it is made in memory.
+// Nameless makes a file that no folder lists (open(2), O_TMPFILE). Where no file system can, it is
+// made in memory.
 func Nameless(name string) (*os.File, error) {
 	var errs []error
 	for _, dir := range places() {

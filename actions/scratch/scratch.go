@@ -1,11 +1,13 @@
-// Package scratch is the folder in which a session keeps its files, and the door to the few other files that a session may open.
+// Package scratch is the folder in which a session keeps its files, and the door to the few other
+// files that a session may open.
 //
-// The folder has no place in the file system: each file is made without a name, and lives as long as somebody holds it open or has it
-// mapped. So nothing is left behind however cowscope ends, kill -9 included. The names exist in this package alone. The subject gets
-// at a file through a descriptor that is lent to it.
+// The folder has no place in the file system: each file is made without a name, and lives as long
+// as somebody holds it open or has it mapped. So nothing is left behind however cowscope ends, kill
+// -9 included. The names exist in this package alone. The subject gets at a file through a
+// descriptor that is lent to it.
 //
-// A *NameError says that a name leads to nothing that may be used, a *FullError that there are too many files, and both that nothing was
-// done; any other error is the kernel's errno.
+// A *NameError says that a name leads to nothing that may be used, a *FullError that there are too
+// many files, and both that nothing was done; any other error is the kernel's errno.
 package scratch
 
 import (
@@ -29,7 +31,8 @@ type Folder struct {
 	entries []history.File // of files; what was given out is not written to
 }
 
-// file is an open file. One that was removed is held as long as somebody maps it, since it still takes room.
+// file is an open file. One that was removed is held as long as somebody maps it, since it still
+// takes room.
 type file struct {
 	*os.File
 	name    string
@@ -60,7 +63,8 @@ type NameError struct{ Why, Hint string }
 
 func (e *NameError) Error() string { return e.Why + "; " + e.Hint }
 
-// New makes an empty folder. allowed are paths outside of it that may be opened: files, or folders with all that lies in them.
+// New makes an empty folder. allowed are paths outside of it that may be opened: files, or folders
+// with all that lies in them.
 func New(allowed []string) (*Folder, error) {
 	f := &Folder{named: map[string]*file{}}
 	for _, a := range allowed {
@@ -121,7 +125,8 @@ func bare(name string) error {
 	return nil
 }
 
-// Make makes a file of the given size in bytes, full of zeros. A file of that name is emptied first, as creat(2) does.
+// Make makes a file of the given size in bytes, full of zeros. A file of that name is emptied
+// first, as creat(2) does.
 func (f *Folder) Make(name string, size uint64) error {
 	x := f.named[name]
 	if x == nil {
@@ -226,8 +231,9 @@ func (f *Folder) Size(name string) (uint64, error) {
 	return uint64(st.Size()), nil
 }
 
-// Open gives a file of which a descriptor can be lent: one of the folder's, which stays open, or another path's, opened for its name
-// alone, so that opening it in earnest, with all checks, is left to whoever gets it. done gives it back.
+// Open gives a file of which a descriptor can be lent: one of the folder's, which stays open, or
+// another path's, opened for its name alone, so that opening it in earnest, with all checks, is
+// left to whoever gets it. done gives it back.
 func (f *Folder) Open(name string) (x *os.File, done func(), err error) {
 	switch {
 	case name == Dot:
@@ -279,5 +285,6 @@ func (f *Folder) Used() uint64 {
 	return total
 }
 
-// Entries lists the files of the folder, also those that were removed and may still be mapped. It is the same list until one changes.
+// Entries lists the files of the folder, also those that were removed and may still be mapped. It
+// is the same list until one changes.
 func (f *Folder) Entries() []history.File { return f.entries }

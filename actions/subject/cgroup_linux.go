@@ -14,13 +14,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The memory cgroup. Whoever starts a family counts what it takes, and can tell what was too much; the kernel counts too, and knows of
-// memory that nobody else thought of. Where this user may make a cgroup of version 2, each family lives in one of its own with
-// memory.max set (Documentation/admin-guide/cgroup-v2.rst). Version 1 is not used: there a process can only be moved into
-// a cgroup, which takes 7 ms at each start, and nothing can be made without root.
+// The memory cgroup. Whoever starts a family counts what it takes, and can tell what was too much;
+// the kernel counts too, and knows of memory that nobody else thought of. Where this user may make
+// a cgroup of version 2, each family lives in one of its own with memory.max set
+// (Documentation/admin-guide/cgroup-v2.rst). Version 1 is not used: there a process can only be
+// moved into a cgroup, which takes 7 ms at each start, and nothing can be made without root.
 
-// cgroup is a directory of the cgroup file system. A lock is held on it for as long as it is used: one that nobody has locked is left
-// over from a tracer that was killed, and the next one removes it.
+// cgroup is a directory of the cgroup file system. A lock is held on it for as long as it is used:
+// one that nobody has locked is left over from a tracer that was killed, and the next one removes
+// it.
 type cgroup struct {
 	dir   *os.File
 	kills int // by the kernel, as far as told
@@ -49,7 +51,8 @@ func newCgroup() (*cgroup, error) {
 	return nil, err
 }
 
-// makeCgroup tries again if another start took the new directory for one that was left over, in the moment before it was locked.
+// makeCgroup tries again if another start took the new directory for one that was left over, in the
+// moment before it was locked.
 func makeCgroup(parent string) (*cgroup, error) {
 	for try := 0; ; try++ {
 		name, err := os.MkdirTemp(parent, cgroupNames)
@@ -73,7 +76,8 @@ func makeCgroup(parent string) (*cgroup, error) {
 	}
 }
 
-// sweepCgroups removes what tracers left that were killed. A cgroup in which a process lives cannot be removed (cgroup-v2.rst).
+// sweepCgroups removes what tracers left that were killed. A cgroup in which a process lives cannot
+// be removed (cgroup-v2.rst).
 func sweepCgroups(parent string) {
 	left, _ := filepath.Glob(filepath.Join(parent, cgroupNames))
 	for _, name := range left {
@@ -114,7 +118,8 @@ func cgroupParents() ([]string, error) {
 	return nil, errors.New("the cgroup of this process is outside of what is mounted here")
 }
 
-// cgroupMount finds where version 2 is mounted, and which cgroup is the root there (proc_pid_mountinfo(5)).
+// cgroupMount finds where version 2 is mounted, and which cgroup is the root there
+// (proc_pid_mountinfo(5)).
 func cgroupMount() (root, mount string, err error) {
 	f, err := os.Open("/proc/self/mountinfo")
 	if err != nil {
@@ -151,7 +156,8 @@ func (g *cgroup) counted(file, key string) (int, error) {
 	return 0, fmt.Errorf("%s has no %s", file, key)
 }
 
-// killed says whether the kernel killed a process of the family, since it was asked last, because no more memory was to be had.
+// killed says whether the kernel killed a process of the family, since it was asked last, because
+// no more memory was to be had.
 func (g *cgroup) killed() bool {
 	if g == nil {
 		return false
@@ -164,7 +170,8 @@ func (g *cgroup) killed() bool {
 	return more
 }
 
-// bound puts what is started from now on into a cgroup that may take so many bytes, if one can be made.
+// bound puts what is started from now on into a cgroup that may take so many bytes, if one can be
+// made.
 func (t *Tracer) bound(bytes uint64) {
 	if t.cgroup == nil && t.unbounded == nil {
 		t.cgroup, t.unbounded = newCgroup()

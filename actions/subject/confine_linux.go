@@ -83,8 +83,8 @@ func filter(calls []uintptr) ([]byte, error) {
 
 // confine installs the filter and sees it refuse a call.
 func (p *Process) confine() error {
-	// An ordinary user may install a filter only where no later exec can raise privileges. The subject
-	// never executes anything.
+	// An ordinary user may install a filter only where no later exec can raise privileges. The
+	// subject never executes anything.
 	e, err := p.Syscall(unix.SYS_PRCTL, unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
 	if err != nil {
 		return err
@@ -140,8 +140,8 @@ func ourRefusal(c cause, r *registers) *Attempt {
 }
 
 // callIntact is nil if the instruction of the system call is still the one that this package wrote,
-// else ErrStubs. A debugger's read goes past protections, so that what is there is seen whatever the
-// letters say; what cannot be read is not ours.
+// else ErrStubs. A debugger's read goes past protections, so that what is there is seen whatever
+// the letters say; what cannot be read is not ours.
 func (p *Process) callIntact() error {
 	word, e := p.peekText(syscallStub.start)
 	if e == unix.ESRCH {
@@ -154,7 +154,8 @@ func (p *Process) callIntact() error {
 	return nil
 }
 
-// intact reports whether the instructions of a stub are still those that this package wrote. It is asked when one of them has just run.
+// intact reports whether the instructions of a stub are still those that this package wrote. It is
+// asked when one of them has just run.
 func (p *Process) intact(s *stub) bool {
 	i := slices.IndexFunc(code, func(c piece) bool { return textBase+uint64(c.at) == s.start })
 	for at, want := s.start, code[i].bytes; len(want) > 0; at += 8 {
@@ -183,7 +184,8 @@ var callWord = func() uint64 {
 	panic("subject: there is no stub for system calls")
 }()
 
-// signalable is why this process may not be signalled, nil where it may: what hangs is ended with a signal.
+// signalable is why this process may not be signalled, nil where it may: what hangs is ended with a
+// signal.
 func signalable(pid int) error {
 	for _, try := range []struct {
 		call string

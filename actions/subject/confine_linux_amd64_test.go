@@ -12,7 +12,8 @@ var ways = []way{
 	{"syscall behind a prefix", []byte{0x66, 0x0f, 0x05, 0xcc}, nativeUnlink},
 	{"syscall of x32", []byte{0x0f, 0x05, 0xcc}, func(r *registers, path uint64) { r.Rax, r.Rdi = 0x40000000|87, path }},
 	{"sysenter", []byte{0x0f, 0x34, 0xcc}, compatUnlink},
-	// Not a multiple of the instruction: a step over a write of ss goes on over the next instruction.
+	// Not a multiple of the instruction: a step over a write of ss goes on over the next
+	// instruction.
 	{"mov ss; syscall", []byte{
 		0x8c, 0xd2, // mov edx, ss
 		0x8e, 0xd2, // mov ss, edx
@@ -25,7 +26,8 @@ var ways = []way{
 		0xcd, 0x80, // int 0x80
 		0xcc,
 	}, compatUnlink},
-	// A step over the beginning of a transaction ends behind its fallback's first instruction, or later.
+	// A step over the beginning of a transaction ends behind its fallback's first instruction, or
+	// later.
 	{"xbegin, syscall as its fallback", []byte{
 		0xc7, 0xf8, 0x01, 0, 0, 0, // xbegin to the syscall
 		0xcc,
@@ -48,7 +50,8 @@ var ways = []way{
 	}, nativeUnlink},
 }
 
-// farJump is placed at the instruction of system calls and goes to what is behind it, as 32-bit code.
+// farJump is placed at the instruction of system calls and goes to what is behind it, as 32-bit
+// code.
 func farJump(code ...byte) []byte {
 	return append(append(toThirtyTwo(textBase+stubSyscall), code...), 0xcc)
 }

@@ -16,16 +16,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Each way into the kernel, tried with one wall taken away: the filter alone holds what is let loose, and
-// the check of the instruction alone holds what would be stepped over. The call that is tried deletes
-// a file that may be deleted.
+// Each way into the kernel, tried with one wall taken away: the filter alone holds what is let
+// loose, and the check of the instruction alone holds what would be stepped over. The call that is
+// tried deletes a file that may be deleted.
 
 // A way is machine code that enters the kernel, written over the instruction of the system call.
 type way struct {
 	name string
 	code []byte
-	// operands sets the registers so that the call unlinks the path at this address, whose number is
-	// below 1<<32.
+	// operands sets the registers so that the call unlinks the path at this address, whose number
+	// is below 1<<32.
 	operands func(r *registers, path uint64)
 }
 
@@ -155,8 +155,8 @@ func TestTooManyCalls(t *testing.T) {
 	})
 }
 
-// The emulated page of old C libraries (arch/x86/entry/vsyscall) makes its calls inside a page fault,
-// where PTRACE_SYSEMU does not see them. The filter does.
+// The emulated page of old C libraries (arch/x86/entry/vsyscall) makes its calls inside a page
+// fault, where PTRACE_SYSEMU does not see them. The filter does.
 func TestVsyscall(t *testing.T) {
 	if runtime.GOARCH != "amd64" {
 		t.Skip("needs amd64: only x86 has a vsyscall page")

@@ -84,8 +84,8 @@ func text(gate string, filter []byte) []byte {
 }
 
 // The page holds what system calls want to find in the memory of the process, since there is no
-// other memory to lend: the process name for prctl(PR_SET_NAME), the default action of a signal, the
-// path of the gate, and the seccomp filter (see confine_linux.go).
+// other memory to lend: the process name for prctl(PR_SET_NAME), the default action of a signal,
+// the path of the gate, and the seccomp filter (see confine_linux.go).
 const (
 	nameAt    = 0x800
 	defaultAt = 0x820 // struct sigaction of SIG_DFL: nothing but zeros

@@ -33,10 +33,12 @@ type Config struct {
 	ASLR         bool          // leave address space randomisation on; off, addresses repeat from run to run
 	Deadline     time.Duration // for one injected call or access; 0 means 10 s
 	JumpDeadline time.Duration // for Jump; 0 means 1 s
-	// Memory is how many bytes of memory the kernel lets the family have, by its own count, and as many in swap; 0 for no limit.
-	// Where no memory cgroup can be made there is none either: see Process.Unbounded.
+	// Memory is how many bytes of memory the kernel lets the family have, by its own count, and as
+	// many in swap; 0 for no limit. Where no memory cgroup can be made there is none either: see
+	// Process.Unbounded.
 	Memory uint64
-	// Calls are the numbers of the system calls that Syscall may be asked for. The kernel refuses every other one.
+	// Calls are the numbers of the system calls that Syscall may be asked for. The kernel refuses
+	// every other one.
 	Calls []uintptr
 }
 

@@ -9,10 +9,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The gate. A subject has no files, and no memory to hold a path in; yet it must open files itself, since a mapping of a file
-// begins with a descriptor of the process that maps. So its text page names one descriptor of ours, as /proc/PID/fd/N does, and whatever
-// file is to be opened is put behind that number for the moment of the call. Opening such a path opens the file behind it anew, with
-// the checks and the mode of a first opening (proc(5)).
+// The gate. A subject has no files, and no memory to hold a path in; yet it must open files itself,
+// since a mapping of a file begins with a descriptor of the process that maps. So its text page
+// names one descriptor of ours, as /proc/PID/fd/N does, and whatever file is to be opened is put
+// behind that number for the moment of the call. Opening such a path opens the file behind it anew,
+// with the checks and the mode of a first opening (proc(5)).
 
 type gate struct {
 	*os.File        // /dev/null while nothing is lent
@@ -60,8 +61,8 @@ func (p *Process) Open(f *os.File, flags int) (Ending, error) {
 	return p.Syscall(unix.SYS_OPENAT, uint64(at), textBase+gateAt, uint64(flags|unix.O_CLOEXEC), 0)
 }
 
-// gateIntact reports whether the path still stands in the text page: a user who wrote another one there would open what he
-// has no business with.
+// gateIntact reports whether the path still stands in the text page: a user who wrote another one
+// there would open what he has no business with.
 func (p *Process) gateIntact() bool {
 	want := p.tracer.gate.path + "\x00"
 	got := make([]byte, len(want))

@@ -26,7 +26,8 @@ func lent(t *testing.T) *os.File {
 	return f
 }
 
-// A file that is lent is opened by the subject itself, as its first file beside the usual three, in the mode that was asked for.
+// A file that is lent is opened by the subject itself, as its first file beside the usual three, in
+// the mode that was asked for.
 func TestOpen(t *testing.T) {
 	f := lent(t)
 	inSubject(t, Config{}, func(p *Process) {
@@ -74,7 +75,8 @@ func TestOpenRefused(t *testing.T) {
 	})
 }
 
-// Between two openings the gate leads nowhere: a descriptor of ours is never open to the subject for longer than a call.
+// Between two openings the gate leads nowhere: a descriptor of ours is never open to the subject
+// for longer than a call.
 func TestGateIsClosed(t *testing.T) {
 	f := lent(t)
 	inTracer(t, func(tr *Tracer) {

@@ -14,8 +14,9 @@ type Loan struct {
 	p          *Process
 }
 
-// Lend maps size bytes at addr in the process. The pages are brought in from outside, so that no fault of the process is counted for them. The
-// loan is nil where the kernel refused, and the Ending says why.
+// Lend maps size bytes at addr in the process. The pages are brought in from outside, so that no
+// fault of the process is counted for them. The loan is nil where the kernel refused, and the
+// Ending says why.
 func (p *Process) Lend(addr, size uint64) (*Loan, Ending, error) {
 	none := int64(-1)
 	e, err := p.Syscall(unix.SYS_MMAP, addr, size, unix.PROT_READ|unix.PROT_WRITE,

@@ -39,8 +39,9 @@ type Process struct {
 // PID is the process ID.
 func (p *Process) PID() int { return p.pid }
 
-// Faults are those that the process and the children that it waited for had taken when it stopped last: the kernel tells
-// them along with the stop (kernel/exit.c, wait_task_stopped), which is cheaper than reading /proc/PID/stat. Good for differences.
+// Faults are those that the process and the children that it waited for had taken when it stopped
+// last: the kernel tells them along with the stop (kernel/exit.c, wait_task_stopped), which is
+// cheaper than reading /proc/PID/stat. Good for differences.
 func (p *Process) Faults() (minor, major uint64) { return p.minor, p.major }
 
 // Randomized reports whether addresses differ from run to run: asked for, or

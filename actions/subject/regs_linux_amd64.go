@@ -40,11 +40,12 @@ func setOperands(r *registers, addr, count, value uint64) {
 	r.Rax, r.Rdx = value, value
 }
 
-// setJump leaves all registers 0 but the one that holds the target: code that uses one by mistake, as zeros do, which are an instruction, ends at
-// address 0.
+// setJump leaves all registers 0 but the one that holds the target: code that uses one by mistake,
+// as zeros do, which are an instruction, ends at address 0.
 func setJump(r *registers, target uint64) { r.R11 = target }
 
-// setRights sets what the stubs for PKRU want: its new value, and 0 in the registers that must hold it.
+// setRights sets what the stubs for PKRU want: its new value, and 0 in the registers that must hold
+// it.
 func setRights(r *registers, pkru uint32) { r.Rax, r.Rcx, r.Rdx = uint64(pkru), 0, 0 }
 
 func rights(r *registers) uint32 { return uint32(r.Rax) }

@@ -4,12 +4,12 @@ package subject
 
 import "golang.org/x/sys/unix"
 
-// The rights that go with protection keys (pkeys(7)). They are in a register of the CPU's, PKRU, which a
-// process reads and writes by itself: no system call is made for it, and the kernel is not asked. A child
-// begins with those of its parent.
+// The rights that go with protection keys (pkeys(7)). They are in a register of the CPU's, PKRU,
+// which a process reads and writes by itself: no system call is made for it, and the kernel is not
+// asked. A child begins with those of its parent.
 
-// Rights has the process read PKRU. Where the CPU has none, or the kernel does not use it, the Ending has
-// the SIGILL that the instruction raises.
+// Rights has the process read PKRU. Where the CPU has none, or the kernel does not use it, the
+// Ending has the SIGILL that the instruction raises.
 func (p *Process) Rights() (uint32, Ending, error) { return p.pkru(rightsStub, 0) }
 
 // SetRights has the process write PKRU.

@@ -8,8 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// hasKeys says whether the kernel uses the CPU's protection keys. The CPU says so, in a flag that the
-// kernel sets (OSPKE), not the code under test.
+// hasKeys says whether the kernel uses the CPU's protection keys. The CPU says so, in a flag that
+// the kernel sets (OSPKE), not the code under test.
 func hasKeys(t *testing.T) bool {
 	t.Helper()
 	b, err := os.ReadFile("/proc/cpuinfo")
@@ -59,7 +59,8 @@ func TestRights(t *testing.T) {
 	})
 }
 
-// Nothing that the package does by itself goes through the process's rights: without any it still works.
+// Nothing that the package does by itself goes through the process's rights: without any it still
+// works.
 func TestRightsToNothing(t *testing.T) {
 	if !hasKeys(t) {
 		t.Skip("needs a CPU with protection keys (ospke in /proc/cpuinfo)")

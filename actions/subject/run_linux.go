@@ -75,8 +75,8 @@ func (p *Process) run(s *stub, request int, limit time.Duration) (verdict, cause
 	if a := ourRefusal(c, &t.regs); v == raised && a != nil {
 		v, p.tried = attempted, a
 	}
-	// A single step that starts inside a stopped call ends at once, at the exit of that call (kernel/entry/common.c,
-	// syscall_exit_work): the next run must not start there.
+	// A single step that starts inside a stopped call ends at once, at the exit of that call
+	// (kernel/entry/common.c, syscall_exit_work): the next run must not start there.
 	if (v == overdue || v == attempted) && err == nil {
 		err = p.settle()
 	}
@@ -156,9 +156,9 @@ func (p *Process) judge(s *stub, sig syscall.Signal) (verdict, cause, error) {
 	return raised, info, nil
 }
 
-// overtaken reports whether a signal is the report of a single step before which another signal came. Where a step goes over a
-// system call arm64 sends it as a SIGTRAP from nobody (user_single_step_report in include/linux/ptrace.h), and what the filter
-// raises is taken first.
+// overtaken reports whether a signal is the report of a single step before which another signal
+// came. Where a step goes over a system call arm64 sends it as a SIGTRAP from nobody
+// (user_single_step_report in include/linux/ptrace.h), and what the filter raises is taken first.
 func overtaken(c cause) bool {
 	const siUser = 0
 	return c.signo == int32(unix.SIGTRAP) && c.code == siUser && c.addr == 0 // the sender's pid and uid
@@ -243,8 +243,8 @@ func (p *Process) lost(what string, e syscall.Errno) error {
 	return fmt.Errorf("subject: process %d: cannot %s: %w", p.pid, what, e)
 }
 
-// end kills the process and waits until it is gone. Where that is refused the process is left to the
-// kernel, which kills it when cowscope ends: waiting for it would never end.
+// end kills the process and waits until it is gone. Where that is refused the process is left to
+// the kernel, which kills it when cowscope ends: waiting for it would never end.
 func (p *Process) end() error {
 	err := unix.Kill(p.pid, unix.SIGKILL)
 	if err == nil || err == unix.ESRCH {

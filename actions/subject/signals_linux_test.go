@@ -34,7 +34,8 @@ func minorFaults(t testing.TB, p *Process) int64 {
 // block makes a call that does not come back by itself.
 func block(p *Process) (Ending, error) { return p.Syscall(unix.SYS_PPOLL, 0, 0, 0, 0, 0) }
 
-// hurry gives a call a short deadline. What prepares it keeps the long one: a busy machine may not run the process for that long.
+// hurry gives a call a short deadline. What prepares it keeps the long one: a busy machine may not
+// run the process for that long.
 func hurry(t *testing.T, p *Process, nr uintptr, args ...uint64) Ending {
 	t.Helper()
 	defer func(d time.Duration) { p.cfg.Deadline = d }(p.cfg.Deadline)

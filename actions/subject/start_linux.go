@@ -254,8 +254,8 @@ func (p *Process) prepare() error {
 	return p.confine()
 }
 
-// heedSignals gives every signal its default action. Which are ignored is inherited, also over execve
-// (signal(7)): under nohup(1), SIGHUP would not end a subject.
+// heedSignals gives every signal its default action. Which are ignored is inherited, also over
+// execve (signal(7)): under nohup(1), SIGHUP would not end a subject.
 func (p *Process) heedSignals() error {
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.pid))
 	if err != nil {
@@ -287,9 +287,9 @@ func (p *Process) beModest() {
 // cores is held while the limit of dumpNothing is that of the whole program.
 var cores sync.Mutex
 
-// dumpNothing lets what is started until restore be born with a core limit of one byte: a subject that
-// dies in its first moment leaves no core. A limit of 0 would still feed a core dump handler, only
-// 1 stops both (fs/coredump.c).
+// dumpNothing lets what is started until restore be born with a core limit of one byte: a subject
+// that dies in its first moment leaves no core. A limit of 0 would still feed a core dump handler,
+// only 1 stops both (fs/coredump.c).
 func dumpNothing() (restore func()) {
 	cores.Lock()
 	var before unix.Rlimit

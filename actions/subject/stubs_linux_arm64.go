@@ -118,7 +118,8 @@ var (
 	readStub   = at(stubRead, 4, 1)
 	writeStub  = at(stubWrite, 6, 2)
 
-	// The rights to protection keys are in POR_EL0, on a processor with FEAT_S1POE: not driven here.
+	// The rights to protection keys are in POR_EL0, on a processor with FEAT_S1POE: not driven
+	// here.
 	rightsStub, setRightsStub *stub
 
 	// The system call is one step: it ends behind the instruction.

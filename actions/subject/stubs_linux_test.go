@@ -84,7 +84,8 @@ func wantAllGone(t *testing.T, what string, p *Process) {
 		func() (Ending, error) { return p.Syscall(unix.SYS_GETPID) },
 		func() (Ending, error) { return p.Load(textBase-pageSize, 1) },
 		func() (Ending, error) { return p.Touch(textBase-pageSize, 1, pageSize, true) },
-		// What takes the place of the stub may raise a signal in the memory that the stub was sent to.
+		// What takes the place of the stub may raise a signal in the memory that the stub was sent
+		// to.
 		func() (Ending, error) { return p.Fill(textBase, pageSize, 7) },
 		func() (Ending, error) { return p.Load(textBase, pageSize) },
 		func() (Ending, error) { return p.Exit(0) },

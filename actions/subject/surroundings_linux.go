@@ -29,9 +29,9 @@ func lookAround() surroundings {
 }
 
 // ownProc says whether /proc/PID is what cowscope takes it for. After unshare(1) with --pid and
-// without --mount-proc it shows the processes of the namespace around: their numbers mean others here. The
-// line NSpid (proc_pid_status(5)) lists the numbers of a process from the namespace of /proc down to
-// its own; where the two are one there is one number.
+// without --mount-proc it shows the processes of the namespace around: their numbers mean others
+// here. The line NSpid (proc_pid_status(5)) lists the numbers of a process from the namespace of
+// /proc down to its own; where the two are one there is one number.
 var ownProc = sync.OnceValue(func() error {
 	text, err := os.ReadFile("/proc/self/status")
 	if err != nil {

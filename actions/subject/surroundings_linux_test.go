@@ -19,8 +19,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Surroundings that a subject is not to be started in, or that take away what holds it. The test program
-// starts itself in them.
+// Surroundings that a subject is not to be started in, or that take away what holds it. The test
+// program starts itself in them.
 
 // starter starts a subject and tells how it went.
 func starter() {
@@ -36,8 +36,8 @@ func starter() {
 
 const refuseEnv = "COWSCOPE_TEST_REFUSE"
 
-// refused is starter under a filter that answers one system call, whose number is in the environment,
-// with EPERM.
+// refused is starter under a filter that answers one system call, whose number is in the
+// environment, with EPERM.
 func refused() {
 	nr, _ := strconv.Atoi(os.Getenv(refuseEnv))
 	program := []unix.SockFilter{
@@ -129,8 +129,8 @@ func anySubjectOf(pid int) bool {
 	return false
 }
 
-// In a PID namespace without a /proc of its own nothing is started, and no file of /proc is written to: each
-// belongs to a stranger.
+// In a PID namespace without a /proc of its own nothing is started, and no file of /proc is written
+// to: each belongs to a stranger.
 func TestForeignProc(t *testing.T) {
 	cmd := as(t, "starter")
 	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWPID}

@@ -67,8 +67,9 @@ func NewTracer() (*Tracer, error) {
 	return t, nil
 }
 
-// Guard has over called every few milliseconds while a run lasts; when it says yes the process that runs is killed. over
-// runs on another goroutine, but never at the same time as what is done inside Do between two runs.
+// Guard has over called every few milliseconds while a run lasts; when it says yes the process that
+// runs is killed. over runs on another goroutine, but never at the same time as what is done inside
+// Do between two runs.
 func (t *Tracer) Guard(over func() bool) {
 	t.watch.mu.Lock()
 	defer t.watch.mu.Unlock()

@@ -97,7 +97,8 @@ func (w *watchdog) now() watched {
 	return w.watched
 }
 
-// armFor sets the timer for what comes first, the deadline or a look of the guard, unless it is due before that.
+// armFor sets the timer for what comes first, the deadline or a look of the guard, unless it is due
+// before that.
 func (w *watchdog) armFor(now time.Duration) {
 	next := w.due
 	if w.guard != nil {
@@ -113,8 +114,8 @@ func (w *watchdog) arm(after time.Duration) {
 	w.timer.Reset(after)
 }
 
-// stuck says whether only death will end the run. One that has stopped, or waits for a CPU to take the signal on, as on a busy
-// machine, is not: there waiting will do, for a while.
+// stuck says whether only death will end the run. One that has stopped, or waits for a CPU to take
+// the signal on, as on a busy machine, is not: there waiting will do, for a while.
 func (w *watchdog) stuck() bool {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", w.pid))
 	_, rest, ok := strings.Cut(string(text), ") ")

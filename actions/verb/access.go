@@ -10,7 +10,8 @@ import (
 	"cowscope/vmspace/amount"
 )
 
-// Loads and stores, executed by the subject itself, so that permission checks and faults are the CPU's.
+// Loads and stores, executed by the subject itself, so that permission checks and faults are the
+// CPU's.
 
 var readAction = Action{
 	Verb: lang.Verb{Name: "read", Summary: "the subject loads bytes, one by one", Params: []lang.Param{ParamPlace,

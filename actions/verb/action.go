@@ -1,5 +1,5 @@
-// Package verb is what the language can do to a family of processes: a verb is a file with what it is called, what it takes and what it does,
-// and a line in the table below.
+// Package verb is what the language can do to a family of processes: a verb is a file with what it
+// is called, what it takes and what it does, and a line in the table below.
 package verb
 
 import (
@@ -26,7 +26,8 @@ type Action struct {
 	// Access is what the subject's own instruction does to memory; nil where it is a system call.
 	Access func(*lang.Command) vmspace.Access
 	Run    func(*Call) error
-	// Calls are the numbers of the system calls that the subject makes for the action: the kernel refuses it all others.
+	// Calls are the numbers of the system calls that the subject makes for the action: the kernel
+	// refuses it all others.
 	Calls []uintptr
 	// Flags are the constants that its flags or its one word stand for.
 	Flags []Constant
@@ -34,8 +35,8 @@ type Action struct {
 	Reach func(*lang.Command) Reach
 }
 
-// All is the table of actions. A new action is a file of its own and a line here; forms, completion, help and the README's tables
-// follow from it.
+// All is the table of actions. A new action is a file of its own and a line here; forms,
+// completion, help and the README's tables follow from it.
 var All = []*Action{
 	&mmapAction,
 	&munmapAction,

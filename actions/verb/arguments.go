@@ -6,7 +6,8 @@ import (
 	"cowscope/vmspace"
 )
 
-// Arguments gives what the command asks. What it names and is not there, the action complains about.
+// Arguments gives what the command asks. What it names and is not there, the action complains
+// about.
 func (c *Call) Arguments() explain.Arguments {
 	a := explain.Arguments{Verb: c.Cmd.Verb.Name}
 	for _, x := range c.Cmd.Args {

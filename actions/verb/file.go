@@ -7,8 +7,8 @@ import (
 	"cowscope/actions/lang"
 )
 
-// The files of the scratch folder. What is done to them is done from outside, by cowscope's own system calls: it is what another
-// program would do, and what another program would see.
+// The files of the scratch folder. What is done to them is done from outside, by cowscope's own
+// system calls: it is what another program would do, and what another program would see.
 
 var (
 	ParamFile   = lang.Param{Name: "file", Kind: lang.KindFile, Help: "a name in the scratch folder"}
@@ -16,7 +16,8 @@ var (
 	ParamText   = lang.Param{Name: "text", Kind: lang.KindText, Help: "what to write"}
 )
 
-// fileVerb makes an action on a file. done runs without the subject; what it changes can show in every process that maps the file.
+// fileVerb makes an action on a file. done runs without the subject; what it changes can show in
+// every process that maps the file.
 func fileVerb(v lang.Verb, run func(c *Call, name string) error) Action {
 	return Action{Verb: v, Dead: true, Run: func(c *Call) error {
 		name, _ := c.Cmd.Word("file")

@@ -7,8 +7,8 @@ import (
 	"cowscope/vmspace/amount"
 )
 
-// unwaitedFor is how many processes may have ended, for each that may live, without anybody having waited for them: each still holds its
-// pid, and is looked at after every command.
+// unwaitedFor is how many processes may have ended, for each that may live, without anybody having
+// waited for them: each still holds its pid, and is looked at after every command.
 const UnwaitedFor = 4
 
 // mayFork says whether another process fits; otherwise the outcome tells.
@@ -33,8 +33,9 @@ func (c *Call) refuse(format string, args ...any) {
 	c.Note = "Not asked of the kernel: " + fmt.Sprintf(format, args...)
 }
 
-// TookNothing says that the command cannot have taken memory: an access or a change of mappings without a fault. Pages that the kernel
-// brings in by itself, as MAP_POPULATE has it, are counted as faults too (mm_account_fault in mm/memory.c).
+// TookNothing says that the command cannot have taken memory: an access or a change of mappings
+// without a fault. Pages that the kernel brings in by itself, as MAP_POPULATE has it, are counted
+// as faults too (mm_account_fault in mm/memory.c).
 func (c *Call) TookNothing() bool {
 	return c.MayReach() != ReachAll && !c.faulted()
 }

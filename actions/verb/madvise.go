@@ -13,8 +13,9 @@ const (
 	adviceGuardInstall = 102
 )
 
-// advices are the MADV_ values of madvise(2), with the kernel's numbers (include/uapi/asm-generic/mman-common.h). hwpoison and
-// soft_offline are left out: they harm the machine.
+// advices are the MADV_ values of madvise(2), with the kernel's numbers
+// (include/uapi/asm-generic/mman-common.h). hwpoison and soft_offline are left out: they harm the
+// machine.
 var Advices = []Constant{
 	{"normal", "MADV_NORMAL", 0, "no special treatment"},
 	{"random", "MADV_RANDOM", 1, "expect random access: no reading ahead"},

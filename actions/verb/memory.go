@@ -14,7 +14,8 @@ import (
 	"cowscope/vmspace/procfs"
 )
 
-// mayTake says whether so much more memory fits, which the command would take in one go; otherwise the outcome tells. what says what for.
+// mayTake says whether so much more memory fits, which the command would take in one go; otherwise
+// the outcome tells. what says what for.
 func (c *Call) mayTake(more uint64, what string) bool {
 	if c.F.MayTake(more) {
 		return true
@@ -37,7 +38,8 @@ func (c *Call) mayMap() bool {
 // tableOf is how many bytes of page tables a range needs for its entries: 8 a page.
 func (c *Call) tableOf(bytes uint64) uint64 { return bytes / c.PageSize() * 8 }
 
-// mayMarkGuard says whether the page tables fit in which guard_install writes its markers (mm/madvise.c, madvise_guard_install).
+// mayMarkGuard says whether the page tables fit in which guard_install writes its markers
+// (mm/madvise.c, madvise_guard_install).
 func (c *Call) mayMarkGuard(r vmspace.Range) bool {
 	p := c.Space()
 	if p == nil {
@@ -46,8 +48,8 @@ func (c *Call) mayMarkGuard(r vmspace.Range) bool {
 	return c.mayTake(missingTables(p.PagesIn(r), c.PageSize()), "the page tables for that many guard pages")
 }
 
-// missingTables is at most how many bytes of page tables pages lack, which come as runs in order. A table with any page in it is there;
-// where the first of its pages is not, it may be there too.
+// missingTables is at most how many bytes of page tables pages lack, which come as runs in order. A
+// table with any page in it is there; where the first of its pages is not, it may be there too.
 func missingTables(runs iter.Seq[vmspace.Run], pageSize uint64) (n uint64) {
 	next := uint64(0) // the first table that was not looked at
 	for run := range runs {
@@ -61,7 +63,8 @@ func missingTables(runs iter.Seq[vmspace.Run], pageSize uint64) (n uint64) {
 	return n
 }
 
-// mayCollapse says whether the huge pages fit that a collapse makes: one for each block that has a page table, full or not.
+// mayCollapse says whether the huge pages fit that a collapse makes: one for each block that has a
+// page table, full or not.
 func (c *Call) mayCollapse(r vmspace.Range) bool {
 	p := c.Space()
 	if p == nil {
@@ -78,7 +81,8 @@ func (c *Call) mayCollapse(r vmspace.Range) bool {
 	return c.mayTake(most-min(most, present), "the huge pages of the collapse")
 }
 
-// mayMove says whether the page tables fit that a move needs before it gives back those that it comes from.
+// mayMove says whether the page tables fit that a move needs before it gives back those that it
+// comes from.
 func (c *Call) mayMove(r vmspace.Range) bool {
 	if c.F.IsLittle(c.tableOf(r.Len())) { // most of the time: no file is read
 		return true
@@ -86,7 +90,8 @@ func (c *Call) mayMove(r vmspace.Range) bool {
 	return c.mayTake(min(c.tableOf(r.Len()), procfs.PageTables(c.P.PID)), "the page tables at the new place")
 }
 
-// mayCopy says whether a copy of the process fits: its page tables, and the records of its mappings.
+// mayCopy says whether a copy of the process fits: its page tables, and the records of its
+// mappings.
 func (c *Call) mayCopy() bool {
 	p := c.Space()
 	if p == nil {
@@ -95,8 +100,8 @@ func (c *Call) mayCopy() bool {
 	return c.mayTake(c.F.CopyTakes(c.P), "a copy of the page tables and of the records of "+amount.Of(uint64(p.Mappings.Len()), "mapping"))
 }
 
-// mayPool says whether what a mapping of huge pages reserves fits: no other process of the machine has it then. What the pool does not
-// have, the kernel itself refuses.
+// mayPool says whether what a mapping of huge pages reserves fits: no other process of the machine
+// has it then. What the pool does not have, the kernel itself refuses.
 func (c *Call) mayPool(length uint64) bool {
 	pooled := slices.ContainsFunc(c.Cmd.Flags("flags"), func(f string) bool { return strings.HasPrefix(f, "hugetlb") })
 	if !pooled || c.Cmd.Has("noreserve") || length > poolLeft() {
@@ -105,7 +110,8 @@ func (c *Call) mayPool(length uint64) bool {
 	return c.mayTake(length, "huge pages from the pool")
 }
 
-// poolLeft is how much the pools of huge pages have for a new mapping, in bytes, those of all sizes together.
+// poolLeft is how much the pools of huge pages have for a new mapping, in bytes, those of all sizes
+// together.
 func poolLeft() (n uint64) {
 	pools, _ := filepath.Glob("/sys/kernel/mm/hugepages/hugepages-*kB")
 	var l kernel.Settings

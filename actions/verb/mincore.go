@@ -14,15 +14,16 @@ var mincoreAction = Action{
 	Run:   runMincore,
 }
 
-// loanAt are two places for the kernel's answer, below everything that the subject maps by itself; the one is used that the range that
-// is asked about does not touch, so that the question does not change the answer.
+// loanAt are two places for the kernel's answer, below everything that the subject maps by itself;
+// the one is used that the range that is asked about does not touch, so that the question does not
+// change the answer.
 var loanAt = [...]uint64{1 << 20, 2 << 20}
 
 // loanSize bounds the answer of one call, in bytes: one byte a page.
 const loanSize = 1 << 20
 
-// runMincore asks in pieces, because a byte for every page of a large space would be much memory. The answer lies in memory that is
-// lent to the subject for the moment.
+// runMincore asks in pieces, because a byte for every page of a large space would be much memory.
+// The answer lies in memory that is lent to the subject for the moment.
 func runMincore(c *Call) error {
 	r, err := c.RangeOf("range")
 	if err != nil {

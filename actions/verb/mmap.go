@@ -11,7 +11,8 @@ import (
 	"cowscope/vmspace"
 )
 
-// mmapFlags are the MAP_ flags of mmap(2), with the kernel's values (include/uapi/asm-generic/mman*.h; 32bit is x86 only).
+// mmapFlags are the MAP_ flags of mmap(2), with the kernel's values
+// (include/uapi/asm-generic/mman*.h; 32bit is x86 only).
 var mmapFlags = []Constant{
 	{"private", "MAP_PRIVATE", 0x02, "writes stay with this process"},
 	{"shared", "MAP_SHARED", 0x01, "writes are seen by everyone who maps it"},

@@ -16,14 +16,15 @@ import (
 
 // Opening a file for mmap: the subject opens it itself, maps it, and closes it again.
 
-// openModes are the access modes of open(2). Without one a file is opened for both, as far as its permissions go.
+// openModes are the access modes of open(2). Without one a file is opened for both, as far as its
+// permissions go.
 var openModes = []Constant{
 	{"rdonly", "O_RDONLY", syscall.O_RDONLY, "open the file for reading only"},
 	{"wronly", "O_WRONLY", syscall.O_WRONLY, "open the file for writing only"},
 }
 
-// descriptor is the file descriptor that an mmap gives to the kernel, and how strace -y shows it. ok says that there is one: otherwise
-// the outcome says why the file could not be opened.
+// descriptor is the file descriptor that an mmap gives to the kernel, and how strace -y shows it.
+// ok says that there is one: otherwise the outcome says why the file could not be opened.
 func (c *Call) descriptor() (fd uint64, shown string, ok bool, err error) {
 	n, given := c.Cmd.Number("fd")
 	name, file := c.Cmd.Word("file")
@@ -80,7 +81,8 @@ func (c *Call) closeFile(fd uint64) error {
 	return err
 }
 
-// FileError sorts the errors of the scratch folder: a bad name is a mistake in the line, an errno is an outcome.
+// FileError sorts the errors of the scratch folder: a bad name is a mistake in the line, an errno
+// is an outcome.
 func (c *Call) FileError(param string, err error) error {
 	var name *scratch.NameError
 	var full *scratch.FullError

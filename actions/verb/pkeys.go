@@ -12,13 +12,14 @@ import (
 
 // What the verbs of protection keys share (pkeys(7)).
 //
-// Rules: which key a mapping has, smaps tells. Which rights go with a key, only the process itself can
-// read: it does so at its start, and after everything that can have changed them: the pkey_ verbs, foreign
-// code, a fork, and memory with PROT_EXEC alone, for which the kernel takes a key of its own. Which keys a
-// process has, no file tells either: its own pkey_alloc and pkey_free do, since foreign code cannot call
-// the kernel.
+// Rules: which key a mapping has, smaps tells. Which rights go with a key, only the process itself
+// can read: it does so at its start, and after everything that can have changed them: the pkey_
+// verbs, foreign code, a fork, and memory with PROT_EXEC alone, for which the kernel takes a key of
+// its own. Which keys a process has, no file tells either: its own pkey_alloc and pkey_free do,
+// since foreign code cannot call the kernel.
 
-// keyRights are the rights that can be taken from a key (pkey_alloc(2)); PKRU has the same two bits.
+// keyRights are the rights that can be taken from a key (pkey_alloc(2)); PKRU has the same two
+// bits.
 var keyRights = []Constant{
 	{"access", "PKEY_DISABLE_ACCESS", vmspace.KeyDisableAccess, "forbid loads and stores"},
 	{"write", "PKEY_DISABLE_WRITE", vmspace.KeyDisableWrite, "forbid stores"},
@@ -82,8 +83,8 @@ var pkeyMprotectAction = Action{
 	},
 }
 
-// pkey_set is the C library's pkey_set(3), and no system call: the subject reads PKRU, changes the two bits
-// of one key, and writes it.
+// pkey_set is the C library's pkey_set(3), and no system call: the subject reads PKRU, changes the
+// two bits of one key, and writes it.
 var pkeySetAction = Action{
 	Verb: lang.Verb{Name: "pkey_set", Summary: "change the rights that go with a protection key", Params: []lang.Param{
 		{Name: "key", Kind: lang.KindNumber, Show: "KEY", Default: "1", Max: vmspace.KeyCount - 1, Help: "a protection key, allocated or not"},

@@ -80,7 +80,8 @@ func (c *Call) died(err error) error {
 	return nil
 }
 
-// wnohang is WNOHANG of wait(2): in the lab every process stands still between commands, so a wait for a living child would never end.
+// wnohang is WNOHANG of wait(2): in the lab every process stands still between commands, so a wait
+// for a living child would never end.
 const wnohang = 1
 
 var waitAction = Action{

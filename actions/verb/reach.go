@@ -14,8 +14,8 @@ const (
 	ReachMappings              // and the mappings there
 )
 
-// reachUnlessKeyed is for a call that gives memory these letters: with PROT_EXEC alone it gets a protection
-// key too, which only smaps tells.
+// reachUnlessKeyed is for a call that gives memory these letters: with PROT_EXEC alone it gets a
+// protection key too, which only smaps tells.
 func reachUnlessKeyed(cmd *lang.Command) Reach {
 	if prot, _ := cmd.Prot("prot"); prot == lang.ProtExec {
 		return ReachAll

@@ -8,9 +8,11 @@ import (
 	"cowscope/vmspace"
 )
 
-// Places and ranges become addresses here. A name that does not exist is a mistake in the line, found before anything runs.
+// Places and ranges become addresses here. A name that does not exist is a mistake in the line,
+// found before anything runs.
 
-// bindingOf finds what a name stands for in the acting process: what a command bound, else what always has that name.
+// bindingOf finds what a name stands for in the acting process: what a command bound, else what
+// always has that name.
 func (c *Call) bindingOf(name string) (history.Binding, bool) {
 	if b, ok := c.Names.Get(c.P.Label, name); ok {
 		return b, true
@@ -61,7 +63,8 @@ func (c *Call) locate(param string, pl lang.Place) (addr uint64, b history.Bindi
 	return addr, b, nil
 }
 
-// RangeOf gives the range of a range argument: without a size it reaches to the end of its name's range, or over one page.
+// RangeOf gives the range of a range argument: without a size it reaches to the end of its name's
+// range, or over one page.
 func (c *Call) RangeOf(param string) (vmspace.Range, error) {
 	addr, b, err := c.Place(param)
 	if err != nil {

@@ -7,7 +7,8 @@ import (
 	"syscall"
 )
 
-// Elsewhere no subject starts, so that these are never used; they let the package, and with it the language and the history, compile.
+// Elsewhere no subject starts, so that these are never used; they let the package, and with it the
+// language and the history, compile.
 const (
 	sysPkeyAlloc    = 0
 	sysPkeyFree     = 0

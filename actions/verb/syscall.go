@@ -5,7 +5,8 @@ import (
 	"cowscope/actions/subject"
 )
 
-// syscall makes the subject do a system call. ok says that it succeeded; an errno, a signal or a deadline is left in the outcome.
+// syscall makes the subject do a system call. ok says that it succeeded; an errno, a signal or a
+// deadline is left in the outcome.
 func (c *Call) syscall(nr uintptr, args ...uint64) (ret uint64, ok bool, err error) {
 	e, err := c.P.Proc.Syscall(nr, args...)
 	if err != nil {
@@ -15,7 +16,8 @@ func (c *Call) syscall(nr uintptr, args ...uint64) (ret uint64, ok bool, err err
 	return e.Value, c.Result == history.OK, nil
 }
 
-// SameErrno gives one name to errnos that have two, the one that the man pages of the memory calls use.
+// SameErrno gives one name to errnos that have two, the one that the man pages of the memory calls
+// use.
 func SameErrno(name string) string {
 	switch name {
 	case "ENOTSUP":

@@ -100,7 +100,8 @@ func TestFrames(t *testing.T) {
 	}
 }
 
-// However output is cut into writes, no character is cut in two, none is lost, and each line is UTF-8.
+// However output is cut into writes, no character is cut in two, none is lost, and each line is
+// UTF-8.
 func TestCharacters(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		text := rapid.StringOf(rapid.SampledFrom([]rune("aé─■𝄞\x1b\n"))).Draw(t, "text")
@@ -169,7 +170,8 @@ func TestDrift(t *testing.T) {
 	}
 }
 
-// A frame is written when it is over, though nothing follows; what is written then outlives the recorder.
+// A frame is written when it is over, though nothing follows; what is written then outlives the
+// recorder.
 func TestTape(t *testing.T) {
 	var l lines
 	now := time.Duration(0)

@@ -1,5 +1,5 @@
-// Package cast writes and reads recordings of a terminal, as asciinema plays them: asciicast version 2 and version 3
-// (https://docs.asciinema.org/manual/asciicast/v2/ and …/v3/).
+// Package cast writes and reads recordings of a terminal, as asciinema plays them: asciicast
+// version 2 and version 3 (https://docs.asciinema.org/manual/asciicast/v2/ and …/v3/).
 //
 //	{"version":2,"width":120,"height":36,…}      the header, one line
 //	[0.512, "o", "…"]                            what a program wrote to the terminal
@@ -9,6 +9,6 @@
 //
 // Version 2 counts the seconds from the beginning, version 3 from the line before.
 //
-// Rules: each line is written whole, by one call, as soon as its frame is over, so that what was recorded outlives the recorder; a
-// character is never cut in two; times never go back.
+// Rules: each line is written whole, by one call, as soon as its frame is over, so that what was
+// recorded outlives the recorder; a character is never cut in two; times never go back.
 package cast

@@ -101,7 +101,8 @@ func parseHeader(line []byte) (Header, error) {
 	return h, nil
 }
 
-// encode is v as one line of JSON that keeps <, > and & as they are, and holds printable characters only.
+// encode is v as one line of JSON that keeps <, > and & as they are, and holds printable characters
+// only.
 func encode(v any) ([]byte, error) {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)

@@ -18,7 +18,8 @@ type Event struct {
 // maxLine bounds a line, in bytes.
 const maxLine = 64 << 20
 
-// Read reads a recording. With an error come the events before it: a recorder that was killed may leave half a line.
+// Read reads a recording. With an error come the events before it: a recorder that was killed may
+// leave half a line.
 func Read(r io.Reader) (Header, []Event, error) {
 	in := bufio.NewScanner(r)
 	in.Buffer(nil, maxLine)

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// Tape records what happens now: it puts the time to what a Writer is given, and writes out a frame when it is over. A nil Tape records
-// nothing. Its methods may be called from any goroutine.
+// Tape records what happens now: it puts the time to what a Writer is given, and writes out a frame
+// when it is over. A nil Tape records nothing. Its methods may be called from any goroutine.
 type Tape struct {
 	mu    sync.Mutex
 	w     *Writer
@@ -54,7 +54,8 @@ func (t *Tape) Input(b []byte) { t.do(func(at time.Duration) { t.w.Input(at, b) 
 // Marker begins a chapter.
 func (t *Tape) Marker(label string) { t.do(func(at time.Duration) { t.w.Marker(at, label) }) }
 
-// Resize records the terminal's size, where it is another than before. A terminal that does not know its size says 0 by 0.
+// Resize records the terminal's size, where it is another than before. A terminal that does not
+// know its size says 0 by 0.
 func (t *Tape) Resize(w, h int) {
 	t.do(func(at time.Duration) {
 		if size := [2]int{w, h}; size != t.size && w > 0 && h > 0 {

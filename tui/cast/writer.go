@@ -21,7 +21,8 @@ const (
 // Frame is for how long what is written counts as one event: a screen draws no faster.
 const Frame = time.Second / 60
 
-// Writer writes a recording. It reads no clock: each event comes with its time since the beginning. One goroutine at a time may use it.
+// Writer writes a recording. It reads no clock: each event comes with its time since the beginning.
+// One goroutine at a time may use it.
 type Writer struct {
 	w       io.Writer
 	version int
@@ -45,7 +46,8 @@ func NewWriter(w io.Writer, h Header) (*Writer, error) {
 	return &Writer{w: w, version: h.Version, cut: map[string][]byte{}}, nil
 }
 
-// Output records what a program wrote. It waits for the end of its frame: for what comes later than that, for another event, or for Flush.
+// Output records what a program wrote. It waits for the end of its frame: for what comes later than
+// that, for another event, or for Flush.
 func (w *Writer) Output(at time.Duration, b []byte) error {
 	if len(w.out) > 0 && at-w.since >= Frame {
 		w.Flush()
@@ -91,7 +93,8 @@ func (w *Writer) Flush() error {
 	return w.event(w.since, Output, text)
 }
 
-// whole is b up to the end of its last whole character, after what was kept back before; the rest is kept back.
+// whole is b up to the end of its last whole character, after what was kept back before; the rest
+// is kept back.
 func (w *Writer) whole(kind string, b []byte) string {
 	b = append(w.cut[kind], b...)
 	n := len(b)
@@ -104,7 +107,8 @@ func (w *Writer) whole(kind string, b []byte) string {
 	return strings.ToValidUTF8(string(b[:n]), "\uFFFD")
 }
 
-// event writes one line. After a failure nothing more is written: a file that ends is better than one with a hole.
+// event writes one line. After a failure nothing more is written: a file that ends is better than
+// one with a hole.
 func (w *Writer) event(at time.Duration, kind, data string) error {
 	at = max(at.Truncate(time.Microsecond), w.last) // as it stands in the file, so that what is relative does not drift
 	seconds := at

@@ -1,4 +1,5 @@
-// Package cell is what a screen is drawn of: a grid of cells, the looks that a cell can have, boxes, and pictures of it all.
+// Package cell is what a screen is drawn of: a grid of cells, the looks that a cell can have,
+// boxes, and pictures of it all.
 package cell
 
 import "strings"

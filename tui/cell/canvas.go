@@ -1,7 +1,9 @@
-// The canvas: a grid of cells that panes draw on, and the only place that turns cells into terminal text.
+// The canvas: a grid of cells that panes draw on, and the only place that turns cells into terminal
+// text.
 //
-// Rules: whatever is drawn outside a pen's rectangle is cut off, so a pane cannot garble its neighbour; no control character
-// ever reaches a cell, so hostile names are shown and never obeyed; a style change costs one escape sequence a run, not a cell.
+// Rules: whatever is drawn outside a pen's rectangle is cut off, so a pane cannot garble its
+// neighbour; no control character ever reaches a cell, so hostile names are shown and never obeyed;
+// a style change costs one escape sequence a run, not a cell.
 
 package cell
 
@@ -97,7 +99,8 @@ func (p Pen) Put(x, y int, st Style, s string) int {
 // Right writes s so that it ends at column x (exclusive).
 func (p Pen) Right(x, y int, st Style, s string) { p.Put(x-Width(s), y, st, s) }
 
-// Cut writes s within w columns, with an ellipsis where it is too long, and returns the column after it.
+// Cut writes s within w columns, with an ellipsis where it is too long, and returns the column
+// after it.
 func (p Pen) Cut(x, y, w int, st Style, s string) int {
 	if w <= 0 {
 		return x
@@ -154,8 +157,8 @@ func (c *Canvas) Render(t *Theme) string {
 	return b.String()
 }
 
-// joiners are characters that terminals draw together with a neighbour, though not with a letter: regional indicators, emoji
-// modifiers and the vowels and finals of Hangul.
+// joiners are characters that terminals draw together with a neighbour, though not with a letter:
+// regional indicators, emoji modifiers and the vowels and finals of Hangul.
 var joiners = &unicode.RangeTable{
 	R16: []unicode.Range16{{Lo: 0x1160, Hi: 0x11ff, Stride: 1}, {Lo: 0xd7b0, Hi: 0xd7ff, Stride: 1}},
 	R32: []unicode.Range32{{Lo: 0x1f1e6, Hi: 0x1f1ff, Stride: 1}, {Lo: 0x1f3fb, Hi: 0x1f3ff, Stride: 1}},
@@ -167,8 +170,9 @@ func joins(s string) bool {
 	return unicode.In(r, unicode.M, joiners) || ansi.StringWidth("a"+s) != 1+ansi.StringWidth(s)
 }
 
-// NextGlyph takes one printable character off s. Control and other unprintable characters come back as visible escapes, one
-// letter at a time, and so does what would join with its neighbour, so that a cell is always one or two columns.
+// NextGlyph takes one printable character off s. Control and other unprintable characters come back
+// as visible escapes, one letter at a time, and so does what would join with its neighbour, so that
+// a cell is always one or two columns.
 func NextGlyph(s string) (glyph string, width int, rest string) {
 	if b := s[0]; b >= ' ' && b < 0x7f {
 		return s[:1], 1, s[1:]
@@ -187,7 +191,8 @@ func NextGlyph(s string) (glyph string, width int, rest string) {
 	return s[:n], w, s[n:]
 }
 
-// escapeFirst replaces the first n bytes of s by their Go escape and hands back its first character.
+// escapeFirst replaces the first n bytes of s by their Go escape and hands back its first
+// character.
 func escapeFirst(s string, n int) (string, int, string) {
 	q := printable.Escape(s[:n])
 	return q[:1], 1, q[1:] + s[n:]
@@ -232,7 +237,8 @@ func isPlain(s string) bool {
 	return true
 }
 
-// Wrap breaks s at blanks into lines of at most w columns; a longer word is broken where it must be.
+// Wrap breaks s at blanks into lines of at most w columns; a longer word is broken where it must
+// be.
 func Wrap(s string, w int) []string {
 	if w <= 0 {
 		return nil

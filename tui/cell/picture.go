@@ -48,7 +48,8 @@ func (c *Canvas) SVG(t *Theme, title string) string {
 	return b.String()
 }
 
-// svgRun writes cells of one style: their background, then their text stretched to the cells' width.
+// svgRun writes cells of one style: their background, then their text stretched to the cells'
+// width.
 func (c *Canvas) svgRun(b *strings.Builder, t *Theme, run []Cell, x, y int) {
 	st := run[0].Style
 	px, py := cellH+x*cellW, cellH+y*cellH

@@ -1,7 +1,8 @@
 // Themes: the roles that a cell can play on the screen, and the colours they get.
 //
-// Rules: no colour is named outside this file; a role is told by more than its colour wherever it carries meaning; the palette of
-// the states follows Okabe and Ito, so that it can be told apart with every common kind of colour blindness.
+// Rules: no colour is named outside this file; a role is told by more than its colour wherever it
+// carries meaning; the palette of the states follows Okabe and Ito, so that it can be told apart
+// with every common kind of colour blindness.
 
 package cell
 
@@ -46,7 +47,8 @@ const (
 // StateRole is the role of a page in a state.
 func StateRole(s vmspace.State) Style { return roleState + Style(s) }
 
-// stateGlyph is how a state looks in the grid: one cell that reads without colour, and one ASCII letter.
+// stateGlyph is how a state looks in the grid: one cell that reads without colour, and one ASCII
+// letter.
 var StateGlyph = [...]struct {
 	State  vmspace.State
 	Glyph  string

@@ -1,5 +1,5 @@
-// Package cli is the command line: the flags and the help of every command, and its exit status. A subcommand is a file, and a line in the
-// table below.
+// Package cli is the command line: the flags and the help of every command, and its exit status. A
+// subcommand is a file, and a line in the table below.
 package cli
 
 import (
@@ -36,7 +36,8 @@ func Run(args []string) int {
 	c.SetArgs(args)
 	var err error
 	if len(args) > 0 && strings.HasPrefix(args[0], cobra.ShellCompRequestCmd) {
-		// Completion is off, and cobra's hidden command for it writes to standard error past our writer.
+		// Completion is off, and cobra's hidden command for it writes to standard error past our
+		// writer.
 		err = fmt.Errorf("unknown command %q for %q", args[0], c.Name())
 	} else {
 		err = c.Execute()

@@ -42,11 +42,12 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// hostile is everything that a terminal obeys, reorders, hides or shows as the beginning of a line. No NUL: arguments and names of files
-// cannot hold one.
+// hostile is everything that a terminal obeys, reorders, hides or shows as the beginning of a line.
+// No NUL: arguments and names of files cannot hold one.
 const hostile = "A\nFORGED\r\tB\x1b]0;PWN\x07\x1b[66666t\x9b66666t\u009b66666t\x7f\u202e\u2066\u2028\u200b\ue000\U000e0041\xff"
 
-// harmless says where a text holds what a terminal would obey, or a line that a stranger wrote; "" where it is well.
+// harmless says where a text holds what a terminal would obey, or a line that a stranger wrote; ""
+// where it is well.
 func harmless(out string) string {
 	for line := range strings.SplitSeq(out, "\n") {
 		if strings.HasPrefix(strings.TrimSpace(line), "FORGED") {
@@ -96,8 +97,9 @@ func commands(c *cobra.Command, words []string) map[*cobra.Command][]string {
 	return all
 }
 
-// Whatever stands on the command line: every argument and every flag of every command, a flag that there is not, as names of files of every
-// kind and of none. What is said of it is printable, and in lines of cowscope's own.
+// Whatever stands on the command line: every argument and every flag of every command, a flag that
+// there is not, as names of files of every kind and of none. What is said of it is printable, and
+// in lines of cowscope's own.
 func TestHostileArguments(t *testing.T) {
 	if testing.Short() {
 		t.Skip("needs more time than -short gives")

@@ -116,7 +116,8 @@ func runScript(name string, o actions.Options, json bool, save string, after fun
 	return nil
 }
 
-// openScript reads a script, which stays open until cowscope ends: a long one is read again as it runs.
+// openScript reads a script, which stays open until cowscope ends: a long one is read again as it
+// runs.
 func openScript(name string) (*actions.Script, error) {
 	if name == "-" {
 		return actions.ReadScript("-", os.Stdin)
@@ -128,8 +129,8 @@ func openScript(name string) (*actions.Script, error) {
 	return actions.ReadScript(name, f)
 }
 
-// progress shows on the terminal how far a long script is, where the transcript does not show it: it gives a function that is told the
-// line of each step, and 0 at the end.
+// progress shows on the terminal how far a long script is, where the transcript does not show it:
+// it gives a function that is told the line of each step, and 0 at the end.
 func progress(steps int) func(line int) {
 	if steps < 1000 || !term.IsTerminal(os.Stderr.Fd()) || term.IsTerminal(os.Stdout.Fd()) {
 		return func(int) {}

@@ -136,7 +136,8 @@ func (p page) entry(name, text string) {
 	fmt.Fprintf(p, ".TP\n.B %s\n%s\n", roff(name), roff(text))
 }
 
-// roff is text as roff takes it: nothing in it is a request, an escape or a hyphen that breaks a line (groff_char(7)).
+// roff is text as roff takes it: nothing in it is a request, an escape or a hyphen that breaks a
+// line (groff_char(7)).
 func roff(text string) string {
 	text = strings.NewReplacer(`\`, `\e`, "-", `\-`).Replace(text)
 	lines := strings.Split(text, "\n")

@@ -52,7 +52,8 @@ func TestManIsComplete(t *testing.T) {
 	}
 }
 
-// What the text holds is text: groff finds nothing to complain about, and no line of it is taken for a request.
+// What the text holds is text: groff finds nothing to complain about, and no line of it is taken
+// for a request.
 func TestManIsWellFormed(t *testing.T) {
 	if got := roff(".SH no\n'br\na\\b-c"); got != "\\&.SH no\n\\&'br\na\\eb\\-c" {
 		t.Errorf("%q", got)

@@ -10,8 +10,8 @@ import (
 	"unsafe"
 )
 
-// name is the guard's first argument, by which it knows its part. It does not hold the program's name: who kills the program by that
-// does not mean the guard.
+// name is the guard's first argument, by which it knows its part. It does not hold the program's
+// name: who kills the program by that does not mean the guard.
 const name = "terminal-guard"
 
 // The guard's files.
@@ -34,9 +34,10 @@ type Guard struct {
 	started chan *os.Process // nil where none could be started
 }
 
-// Start starts a guard of the terminal that is read from in and written to out, whose state is what it is now. errs is where the
-// program's last words are read, nil where that is no terminal. It does not wait for the guard, which takes 2 ms to be there; from now on
-// the program's end is waited for all the same.
+// Start starts a guard of the terminal that is read from in and written to out, whose state is what
+// it is now. errs is where the program's last words are read, nil where that is no terminal. It
+// does not wait for the guard, which takes 2 ms to be there; from now on the program's end is
+// waited for all the same.
 func Start(in, out, errs *os.File) (*Guard, error) {
 	state, err := getState(in.Fd())
 	if err != nil {
@@ -62,7 +63,8 @@ func Start(in, out, errs *os.File) (*Guard, error) {
 	return g, nil
 }
 
-// Words is where the last words of the program go, for debug.SetCrashOutput; nil where nobody reads them.
+// Words is where the last words of the program go, for debug.SetCrashOutput; nil where nobody reads
+// them.
 func (g *Guard) Words() *os.File {
 	if g == nil {
 		return nil
@@ -82,7 +84,8 @@ func (g *Guard) Stop() {
 	g.pipe.Close()
 }
 
-// lastWords is how much of what the runtime says is kept: its beginning, which tells what happened and where.
+// lastWords is how much of what the runtime says is kept: its beginning, which tells what happened
+// and where.
 const lastWords = 256 << 10
 
 // watch is the guard's part.
@@ -118,7 +121,8 @@ func printable(b []byte) []byte {
 // patience is how long a terminal has to take what is written to it.
 const patience = 200 * time.Millisecond
 
-// Open opens a terminal again, so that writes to it do not block while nobody else's do. Where that cannot be, it is f itself.
+// Open opens a terminal again, so that writes to it do not block while nobody else's do. Where that
+// cannot be, it is f itself.
 func Open(f *os.File) *os.File {
 	again, err := os.OpenFile("/proc/self/fd/"+strconv.Itoa(int(f.Fd())), os.O_WRONLY|syscall.O_NONBLOCK|syscall.O_NOCTTY, 0)
 	if err != nil {
@@ -127,8 +131,9 @@ func Open(f *os.File) *os.File {
 	return again
 }
 
-// GiveBack takes back all that a screen turned on, at a terminal that Open gave. One that is stalled is rid of the rest of what it was to
-// show, and set going again. cut says that the terminal may have seen a part of a sequence.
+// GiveBack takes back all that a screen turned on, at a terminal that Open gave. One that is
+// stalled is rid of the rest of what it was to show, and set going again. cut says that the
+// terminal may have seen a part of a sequence.
 func GiveBack(out *os.File, cut bool) error {
 	err := write(out, cut)
 	if errors.Is(err, os.ErrDeadlineExceeded) {

@@ -1,4 +1,5 @@
-// Lines of code that are too long for their column go on below, two columns deeper than they are indented, behind a mark.
+// Lines of code that are too long for their column go on below, two columns deeper than they are
+// indented, behind a mark.
 
 package prose
 
@@ -60,8 +61,9 @@ func glyphsOf(line string) []glyph {
 	return out
 }
 
-// fold cuts a line into pieces. All but the first stand lead columns from the left, the mark's included; 0 says that there is no room for
-// that. The pieces together are the line; blanks at the end of one may be more than fit.
+// fold cuts a line into pieces. All but the first stand lead columns from the left, the mark's
+// included; 0 says that there is no room for that. The pieces together are the line; blanks at the
+// end of one may be more than fit.
 func fold(line string, w int) (pieces []string, lead int) {
 	rest := glyphsOf(line)
 	if w >= foldRoom {
@@ -89,7 +91,8 @@ func blanksOf(line []glyph) int {
 	return n
 }
 
-// cut says how many characters stay in a line: as many as fit, or fewer where the last third has a better place.
+// cut says how many characters stay in a line: as many as fit, or fewer where the last third has a
+// better place.
 func cut(line []glyph, room int) int {
 	best, used, first := 0, 0, blanksOf(line)
 	fit := 0
@@ -108,7 +111,8 @@ func cut(line []glyph, room int) int {
 	return best + blanksOf(line[best:])
 }
 
-// parts says whether a line is well cut before character n: at a blank, behind a comma, or behind an operator between two operands.
+// parts says whether a line is well cut before character n: at a blank, behind a comma, or behind
+// an operator between two operands.
 func parts(line []glyph, n int) bool {
 	if n == len(line) {
 		return false
@@ -123,7 +127,8 @@ func parts(line []glyph, n int) bool {
 	return ends(line[n-2].text) && (begins(next) || next == "(" || next == `"`)
 }
 
-// begins says whether a name or a number can begin with a character, and ends whether an operand can end with it.
+// begins says whether a name or a number can begin with a character, and ends whether an operand
+// can end with it.
 func begins(s string) bool {
 	r, _ := utf8.DecodeRuneInString(s)
 	return r == '_' || unicode.IsLetter(r) || unicode.IsDigit(r)

@@ -1,7 +1,9 @@
-// Markdown on the canvas: goldmark reads it, and this file lays out what it found in the theme's roles.
+// Markdown on the canvas: goldmark reads it, and this file lays out what it found in the theme's
+// roles.
 //
-// Rules: only the text of a document is drawn, with the styles of its marks; tags of HTML and addresses of pictures are not. The blocks
-// are those that package lesson counted, so that its limits bound the work here.
+// Rules: only the text of a document is drawn, with the styles of its marks; tags of HTML and
+// addresses of pictures are not. The blocks are those that package lesson counted, so that its
+// limits bound the work here.
 
 // Package prose draws Markdown in cells, as lessons need it.
 package prose
@@ -74,8 +76,8 @@ var htmlTag = regexp.MustCompile(`(?s)<!--.*?-->|<[^>]*>`)
 // document is Markdown that was read.
 type document struct{ source []byte }
 
-// blocks lays out the blocks that a node holds. Items of a list that has no blank lines follow one another without one, and so does the
-// list in an item.
+// blocks lays out the blocks that a node holds. Items of a list that has no blank lines follow one
+// another without one, and so does the list in an item.
 func (d document) blocks(n ast.Node, st cell.Style, w int) []Line {
 	var out []Line
 	list, _ := n.(*ast.List)
@@ -115,7 +117,8 @@ func tight(n ast.Node) bool {
 	return n.Kind() == extast.KindDefinitionList
 }
 
-// hung lays lines out behind a mark on the first and as much room on the others, where there is room.
+// hung lays lines out behind a mark on the first and as much room on the others, where there is
+// room.
 func hung(mark, rest string, st cell.Style, lay func(w int) []Line, w int) []Line {
 	room := cell.Width(mark)
 	if room*2 > w {
@@ -162,7 +165,8 @@ func (d document) block(n ast.Node, st cell.Style, w int) []Line {
 	return d.blocks(n, st, w)
 }
 
-// inline is the text of a block with its styles. A line of the source that ends goes on behind a blank; "\n" is a break that is meant.
+// inline is the text of a block with its styles. A line of the source that ends goes on behind a
+// blank; "\n" is a break that is meant.
 func (d document) inline(n ast.Node, st cell.Style) []Span {
 	var out []Span
 	for c := n.FirstChild(); c != nil; c = c.NextSibling() {
@@ -202,7 +206,8 @@ func (d document) inline(n ast.Node, st cell.Style) []Span {
 	return out
 }
 
-// word is what stands on one line: text without a blank, or a wide character with the marks that belong to it.
+// word is what stands on one line: text without a blank, or a wide character with the marks that
+// belong to it.
 type word struct {
 	spans  Line
 	width  int
@@ -210,7 +215,8 @@ type word struct {
 	ends   bool // the line ends before it
 }
 
-// flow breaks text into lines of at most w columns: at blanks, and beside wide characters, but not before a mark that ends something.
+// flow breaks text into lines of at most w columns: at blanks, and beside wide characters, but not
+// before a mark that ends something.
 func flow(spans []Span, w int) []Line {
 	var out []Line
 	var line Line
@@ -282,7 +288,8 @@ const (
 	opening = "（《「『【〔“‘([{"
 )
 
-// table lays out a table: a line of titles, a rule, the rows. Where it is too wide its widest columns become narrower.
+// table lays out a table: a line of titles, a rule, the rows. Where it is too wide its widest
+// columns become narrower.
 func (d document) table(n *extast.Table, st cell.Style, w int) []Line {
 	var rows [][][]Span
 	var widths []int

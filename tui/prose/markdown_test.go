@@ -13,11 +13,12 @@ import (
 	"pgregory.net/rapid"
 )
 
-// maxDrawn bounds the work of laying out what a lesson may hold. Memory that was taken is counted, not time: it is
-// the same on a busy machine.
+// maxDrawn bounds the work of laying out what a lesson may hold. Memory that was taken is counted,
+// not time: it is the same on a busy machine.
 const maxDrawn = 300 << 20
 
-// drawn lays out the texts of a lesson, if it is one, and gives the bytes that were allocated for it.
+// drawn lays out the texts of a lesson, if it is one, and gives the bytes that were allocated for
+// it.
 func drawn(t interface{ Fatalf(string, ...any) }, text string) (bytes uint64, refused error) {
 	src := "---\ntitle: T\nsummary: S\nlevel: beginner\nminutes: 5\nlanguage: en\n---\n## A\n" + text
 	type answer struct {

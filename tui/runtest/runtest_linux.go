@@ -1,6 +1,7 @@
-// Package runtest runs command lines of the program for tests, many of them in one process: most of the time that a process of cowscope
-// takes is its start. The process, a server, is a test program of package main, which has the whole program and its way out. The program
-// itself does not have this package.
+// Package runtest runs command lines of the program for tests, many of them in one process: most of
+// the time that a process of cowscope takes is its start. The process, a server, is a test program
+// of package main, which has the whole program and its way out. The program itself does not have
+// this package.
 package runtest
 
 import (
@@ -63,7 +64,8 @@ func textsOf(all [][]byte) (out []string) {
 	return out
 }
 
-// Serve serves command lines, one after the other, until no more can come. run runs one, writes to out and errs, and gives the exit status.
+// Serve serves command lines, one after the other, until no more can come. run runs one, writes to
+// out and errs, and gives the exit status.
 func Serve(run func(args []string, out, errs io.Writer) int) error {
 	in, out := json.NewDecoder(os.NewFile(3, "requests")), json.NewEncoder(os.NewFile(4, "replies"))
 	for {
@@ -150,8 +152,8 @@ func (s *server) end() error {
 	return err
 }
 
-// Each runs do for each of all, two at a time, with a server of its own for each of the two; bin is the test program of package cli. do is
-// given a function that runs a command line.
+// Each runs do for each of all, two at a time, with a server of its own for each of the two; bin is
+// the test program of package cli. do is given a function that runs a command line.
 func Each[T any](t *testing.T, bin string, all []T, do func(x T, run func(Line) Result)) {
 	t.Helper()
 	var g sync.WaitGroup

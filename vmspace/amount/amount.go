@@ -7,7 +7,8 @@ import (
 	"strings"
 )
 
-// sizeOf writes a number of bytes as people do: 64 KiB, 1028 KiB, 23.5 GiB, 100 bytes. Up to four digits it is exact.
+// sizeOf writes a number of bytes as people do: 64 KiB, 1028 KiB, 23.5 GiB, 100 bytes. Up to four
+// digits it is exact.
 func Size(n uint64) string {
 	units := []string{"KiB", "MiB", "GiB", "TiB", "PiB", "EiB"}
 	for i := len(units) - 1; i >= 0; i-- {

@@ -11,8 +11,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// prober is a thread of the puppet that maps and unmaps a page back to back, and notes how long each pair takes: what a process that
-// is watched feels of it.
+// prober is a thread of the puppet that maps and unmaps a page back to back, and notes how long
+// each pair takes: what a process that is watched feels of it.
 type prober struct {
 	on    atomic.Bool
 	done  sync.WaitGroup
@@ -21,7 +21,8 @@ type prober struct {
 
 var probe prober
 
-// order starts the thread, or stops it and gives in microseconds the 99th percentile, 32 bits up, and the longest.
+// order starts the thread, or stops it and gives in microseconds the 99th percentile, 32 bits up,
+// and the longest.
 func (p *prober) order(on bool) uint64 {
 	if on {
 		p.on.Store(true)
@@ -65,9 +66,10 @@ func (p *prober) run() {
 	}
 }
 
-// BenchmarkWatched: what another thread of the process feels while it is read back to back: by nobody, by a reader in a hurry, by a gentle
-// one. The 99th percentile and the longest of its pairs, the gentle reader's longest slice in the middle one of its readings (the machine's
-// other work stretches some), and how much longer it takes.
+// BenchmarkWatched: what another thread of the process feels while it is read back to back: by
+// nobody, by a reader in a hurry, by a gentle one. The 99th percentile and the longest of its
+// pairs, the gentle reader's longest slice in the middle one of its readings (the machine's other
+// work stretches some), and how much longer it takes.
 func BenchmarkWatched(b *testing.B) {
 	for i := range layouts {
 		l := &layouts[i]

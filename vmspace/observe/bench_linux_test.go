@@ -13,9 +13,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Rules of this file: what counts is the ratio of two things measured in one run, in turns, because times differ from machine to machine.
+// Rules of this file: what counts is the ratio of two things measured in one run, in turns, because
+// times differ from machine to machine.
 
-// many makes n small mappings in the arena, one page each, neighbours kept from merging by their permissions; every page is written.
+// many makes n small mappings in the arena, one page each, neighbours kept from merging by their
+// permissions; every page is written.
 func many(p *puppet, n int) {
 	p.mmap(arena, uint64(n)*pg, rw, private)
 	p.must("fill %d %d", arena, uint64(n)*pg)
@@ -66,7 +68,8 @@ func BenchmarkParseMaps(b *testing.B) {
 	})
 }
 
-// BenchmarkRead: a snapshot of 60,000 mappings against bare reads of the same bytes: maps, and pagemap of the arena in one piece.
+// BenchmarkRead: a snapshot of 60,000 mappings against bare reads of the same bytes: maps, and
+// pagemap of the arena in one piece.
 func BenchmarkRead(b *testing.B) {
 	p := startPuppet(b)
 	many(p, 60000)

@@ -13,8 +13,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// bare makes the system calls that mappings and page states take, and does nothing with what they give: maps in full, PAGEMAP_SCAN
-// over everything, words where the scan found something, small holes read through. It is the limit that BenchmarkSpace measures by.
+// bare makes the system calls that mappings and page states take, and does nothing with what they
+// give: maps in full, PAGEMAP_SCAN over everything, words where the scan found something, small
+// holes read through. It is the limit that BenchmarkSpace measures by.
 type bare struct {
 	maps, pagemap int
 	end           uint64
@@ -67,7 +68,8 @@ func (b *bare) read() (err error) {
 	return nil
 }
 
-// BenchmarkSpace: a snapshot of each space, nothing known before, against the bare calls: with one thread, with two.
+// BenchmarkSpace: a snapshot of each space, nothing known before, against the bare calls: with one
+// thread, with two.
 func BenchmarkSpace(b *testing.B) {
 	for i := range layouts {
 		s := &layouts[i]
@@ -103,8 +105,9 @@ func BenchmarkSpace(b *testing.B) {
 	}
 }
 
-// BenchmarkStream: the JSON of each space with all counters against the bare calls, and smaps besides; and against pmap -X, a program of
-// its own that leaves the pages out, where it is installed.
+// BenchmarkStream: the JSON of each space with all counters against the bare calls, and smaps
+// besides; and against pmap -X, a program of its own that leaves the pages out, where it is
+// installed.
 func BenchmarkStream(b *testing.B) {
 	for i := range layouts {
 		s := &layouts[i]

@@ -10,7 +10,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// churner is a thread of the puppet that maps, splits, replaces and unmaps the same eight pages as fast as it can.
+// churner is a thread of the puppet that maps, splits, replaces and unmaps the same eight pages as
+// fast as it can.
 type churner struct {
 	at     atomic.Uint64 // 0: stand still
 	rounds atomic.Uint64
@@ -43,15 +44,17 @@ func (c *churner) run() {
 	}
 }
 
-// churned is what pages of the churned place may be read as, by the letters of the mapping: what it is there, or that it is not known.
-// The zero page belongs to it: a Go program may load from an address before it stores, to find a nil pointer.
+// churned is what pages of the churned place may be read as, by the letters of the mapping: what it
+// is there, or that it is not known. The zero page belongs to it: a Go program may load from an
+// address before it stores, to find a nil pointer.
 var churned = map[string]map[vmspace.State]bool{
 	"rw-p": {vmspace.None: true, vmspace.Zero: true, vmspace.Anon: true, vmspace.Unknown: true},
 	"r--p": {vmspace.None: true, vmspace.Zero: true, vmspace.Anon: true, vmspace.Unknown: true},
 	"rw-s": {vmspace.None: true, vmspace.Shared: true, vmspace.Unknown: true},
 }
 
-// TestChanging reads a process while it changes: what stands still is read right, and what does not is never read wrong.
+// TestChanging reads a process while it changes: what stands still is read right, and what does not
+// is never read wrong.
 func TestChanging(t *testing.T) {
 	rounds, atLeast := uint64(8000), 30
 	if testing.Short() {

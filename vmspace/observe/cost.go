@@ -6,10 +6,12 @@ import (
 	"time"
 )
 
-// Rules of this file: what looking costs the process that is looked at. Whoever walks page tables holds the mmap_lock of that process
-// for reading, and its threads cannot map or unmap meanwhile. Seen from outside, that is the time of the calls that take the lock:
-// pagemap, PAGEMAP_SCAN and smaps. No more than that is claimed. /proc/PID/maps and PROCMAP_QUERY look mappings up without it on the kernels
-// this was measured on (6.18; fs/proc/task_mmu.c, CONFIG_PER_VMA_LOCK) and hold it for a page of text before; they are not counted.
+// Rules of this file: what looking costs the process that is looked at. Whoever walks page tables
+// holds the mmap_lock of that process for reading, and its threads cannot map or unmap meanwhile.
+// Seen from outside, that is the time of the calls that take the lock: pagemap, PAGEMAP_SCAN and
+// smaps. No more than that is claimed. /proc/PID/maps and PROCMAP_QUERY look mappings up without it
+// on the kernels this was measured on (6.18; fs/proc/task_mmu.c, CONFIG_PER_VMA_LOCK) and hold it
+// for a page of text before; they are not counted.
 
 // Cost is what the last Observe or Stream cost the processes that it looked at.
 type Cost struct {

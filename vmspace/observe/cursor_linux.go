@@ -8,8 +8,9 @@ import (
 	"cowscope/vmspace"
 )
 
-// Rules of this file: an address space is cut into batches of bounded size, so that memory does not grow with the space and
-// workers can share it. Where pages may be is found in one of three ways, each with its batch:
+// Rules of this file: an address space is cut into batches of bounded size, so that memory does not
+// grow with the space and workers can share it. Where pages may be is found in one of three ways,
+// each with its batch:
 //
 //	scan   PAGEMAP_SCAN says where something is: the way for mappings of any size
 //	plain  many small mappings side by side: their words are read blindly, which is cheaper than asking first

@@ -4,7 +4,8 @@ import "cowscope/vmspace"
 
 // Rules of this file: the last step of a reading, in which processes are looked at together.
 
-// compareFamily settles the pages of all: what was read is compared with the relatives' pages, and put in the place of what was.
+// compareFamily settles the pages of all: what was read is compared with the relatives' pages, and
+// put in the place of what was.
 func (r *Reader) compareFamily(all []*reading) {
 	shares := perhapsHalfSplit
 	if r.pages.frames {

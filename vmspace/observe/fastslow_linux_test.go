@@ -10,7 +10,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// hugeState adds two blocks behind the arena's first pages: a huge page that the child has split by a write, and a huge zero page.
+// hugeState adds two blocks behind the arena's first pages: a huge page that the child has split by
+// a write, and a huge zero page.
 func hugeState(p *puppet) (r vmspace.Range, ok bool) {
 	r = vmspace.Range{Start: arena + 2*block, End: arena + 4*block}
 	p.mmap(r.Start, r.Len(), rw, private)
@@ -33,8 +34,9 @@ func everyWay() (all []Options) {
 	return all
 }
 
-// The kernel's newer calls and root make looking cheaper and surer, and never different: each way of reading a live family says of every page
-// what the best one says, or that it does not know, where these two cannot be told apart.
+// The kernel's newer calls and root make looking cheaper and surer, and never different: each way
+// of reading a live family says of every page what the best one says, or that it does not know,
+// where these two cannot be told apart.
 func TestFastAndSlowSayTheSame(t *testing.T) {
 	p := startPuppet(t)
 	huge, haveHuge := hugeState(p)
@@ -81,8 +83,9 @@ func (w *way) compare(t *testing.T, want, got vmspace.Run, label string) {
 		w.mistaken++
 		t.Errorf("%s %x is %s (word %x, scan %x, frame %x), want %s", label, got.Start, got.State, got.Word, got.Scan, got.Frame, want.State)
 	}
-	// Who has no scan knows what is huge from kpageflags, which speak of the frame: a part that is mapped by itself counts too, unless smaps
-	// counts nothing huge there, which it does of anonymous memory.
+	// Who has no scan knows what is huge from kpageflags, which speak of the frame: a part that is
+	// mapped by itself counts too, unless smaps counts nothing huge there, which it does of
+	// anonymous memory.
 	counted := w.KPage && w.o.SmallMappings == 0 && (want.State == vmspace.Anon || want.State == vmspace.COW)
 	if both := want.Attrs & vmspace.Huge; (w.Scan || counted) && got.Attrs&vmspace.Huge != both || w.KPage && both != 0 && got.Attrs&vmspace.Huge == 0 {
 		w.mistaken++
@@ -94,7 +97,8 @@ func (w *way) compare(t *testing.T, want, got vmspace.Run, label string) {
 	}
 }
 
-// unknowns holds that only who has neither scan nor frames, and may not ask move_pages, knows less of small pages, and that this one does.
+// unknowns holds that only who has neither scan nor frames, and may not ask move_pages, knows less
+// of small pages, and that this one does.
 func (w *way) unknowns(t *testing.T) {
 	if blind := !w.Scan && !w.Frames && !w.Nodes; blind != (w.unknown > 0) && !(w.unknown > 0 && !w.Scan && !w.KPage) {
 		t.Errorf("%d pages are unknown with %+v", w.unknown, w.Features)
@@ -104,7 +108,8 @@ func (w *way) unknowns(t *testing.T) {
 	}
 }
 
-// Update says what Read says also where a huge page is split by one process and seen as a whole by its relatives.
+// Update says what Read says also where a huge page is split by one process and seen as a whole by
+// its relatives.
 func TestUpdateOfAHugePage(t *testing.T) {
 	for _, o := range []Options{{}, {NoFrames: true}, {NoFrames: true, NoScan: true}, {NoKPage: true, NoScan: true}} {
 		t.Run(fmt.Sprintf("%+v", o), func(t *testing.T) {
@@ -151,8 +156,8 @@ func sameIn(t *testing.T, after string, r vmspace.Range, got, want *vmspace.Snap
 	}
 }
 
-// A huge page that is split hands on to its frames what only the entry of the whole knew, such as that it was written: also to those
-// far from where it was split, whose words stay as they are.
+// A huge page that is split hands on to its frames what only the entry of the whole knew, such as
+// that it was written: also to those far from where it was split, whose words stay as they are.
 func TestUpdateOfAHoleInAHugePage(t *testing.T) {
 	for _, o := range []Options{{}, {NoScan: true}, {NoScan: true, NoQuery: true}} {
 		t.Run(fmt.Sprintf("%+v", o), func(t *testing.T) {
@@ -195,7 +200,8 @@ func TestHugeWithoutScan(t *testing.T) {
 				t.Fatalf("page %d: %s %q, want %q", page, run.State, run.Attrs.Names(), want.Names())
 			}
 		}
-		// The letters of one page change and come back: the entry was split for it, and nothing is huge any more.
+		// The letters of one page change and come back: the entry was split for it, and nothing is
+		// huge any more.
 		p.must("call %d %d %d %d", unix.SYS_MPROTECT, at+pg, pg, unix.PROT_READ)
 		p.must("call %d %d %d %d", unix.SYS_MPROTECT, at+pg, pg, unix.PROT_READ|unix.PROT_WRITE)
 	}

@@ -7,10 +7,12 @@ import (
 	"cowscope/vmspace/procfs"
 )
 
-// Rules of this file: where a tracer holds the whole family still and knows what its last command can have changed, only that is read:
-// no state, no list of mappings, no counters. A mapping that changed has no Smaps then.
+// Rules of this file: where a tracer holds the whole family still and knows what its last command
+// can have changed, only that is read: no state, no list of mappings, no counters. A mapping that
+// changed has no Smaps then.
 
-// hold begins a reading of processes that stand still, without asking for their state; nil where that cannot be.
+// hold begins a reading of processes that stand still, without asking for their state; nil where
+// that cannot be.
 func (r *Reader) hold(prev *vmspace.Snapshot, may Scope) []*reading {
 	r.budget = r.opt.KPageBudget
 	r.startCost()
@@ -67,7 +69,8 @@ func (r *Reader) glance(all []*reading, spans []vmspace.Range, may Scope) bool {
 	return true
 }
 
-// within are the windows for spans of plain memory: what a command does to a page can go as far as its huge block, and ends with its mapping.
+// within are the windows for spans of plain memory: what a command does to a page can go as far as
+// its huge block, and ends with its mapping.
 func (r *Reader) within(all []*reading, spans []vmspace.Range) []vmspace.Range {
 	out := make([]vmspace.Range, 0, len(spans))
 	for _, s := range spans {

@@ -10,12 +10,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Rules of this file: a process none of whose threads ran has not changed its mappings, and then nothing need be compared. The proof
-// for a thread is of three parts, in this order: how often it was put on a CPU (the third number of schedstat, sched_info_arrive in
-// kernel/sched/stats.h), that it is off the CPU (wchan names where it sleeps; get_wchan in kernel/sched/core.c gives none for a
-// thread that still is on a run queue, which one in state S can be), and later the same number again. A thread in vfork(2) lends its
-// memory to the child and is in state D: that state proves nothing. Where any of this cannot be read the process may have run, and
-// is compared.
+// Rules of this file: a process none of whose threads ran has not changed its mappings, and then
+// nothing need be compared. The proof for a thread is of three parts, in this order: how often it
+// was put on a CPU (the third number of schedstat, sched_info_arrive in kernel/sched/stats.h), that
+// it is off the CPU (wchan names where it sleeps; get_wchan in kernel/sched/core.c gives none for a
+// thread that still is on a run queue, which one in state S can be), and later the same number
+// again. A thread in vfork(2) lends its memory to the child and is in state D: that state proves
+// nothing. Where any of this cannot be read the process may have run, and is compared.
 
 // idle watches the threads of a process.
 type idle struct {

@@ -9,9 +9,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Rules of this file: /proc/kpagecount and /proc/kpageflags, one word a frame, root only (Documentation/admin-guide/mm/pagemap.rst).
-// One read for each run of frames, never one for a frame; no more frames in one snapshot than the budget says, but for pages
-// whose state hangs on it, which there are only without PAGEMAP_SCAN. What was not read is -1 for the count and 0 for the flags.
+// Rules of this file: /proc/kpagecount and /proc/kpageflags, one word a frame, root only
+// (Documentation/admin-guide/mm/pagemap.rst). One read for each run of frames, never one for a
+// frame; no more frames in one snapshot than the budget says, but for pages whose state hangs on
+// it, which there are only without PAGEMAP_SCAN. What was not read is -1 for the count and 0 for
+// the flags.
 
 // kpage holds the two files; nil where they may not be read.
 type kpage struct {
@@ -46,8 +48,9 @@ func (k *kpage) close() {
 	}
 }
 
-// fill reads count and flags of the frames of runs, as far as the budget goes, and splits runs where they differ. A page outside
-// core whose word and frame are as they were in old keeps what old knew of it. The slice is good until the next call.
+// fill reads count and flags of the frames of runs, as far as the budget goes, and splits runs
+// where they differ. A page outside core whose word and frame are as they were in old keeps what
+// old knew of it. The slice is good until the next call.
 func (k *kpage) fill(runs []vmspace.Run, maps vmspace.List[vmspace.Mapping], budget *int, haveScan bool, old vmspace.List[vmspace.Run], core []vmspace.Range) []vmspace.Run {
 	k.out = k.out[:0]
 	at, prev := maps.Walk(0), old.Walk(0)
@@ -89,7 +92,8 @@ func (k *kpage) fill(runs []vmspace.Run, maps vmspace.List[vmspace.Mapping], bud
 	return k.out
 }
 
-// keepable gives the first part of r that can be dealt with at one go, and o where that part may keep what o knows.
+// keepable gives the first part of r that can be dealt with at one go, and o where that part may
+// keep what o knows.
 func keepable(r vmspace.Run, o *vmspace.Run, core []vmspace.Range) (vmspace.Run, *vmspace.Run) {
 	b := r.Bounds()
 	for _, c := range core {
@@ -146,7 +150,8 @@ func (k *kpage) read(r vmspace.Run, c vmspace.Class, budget *int, haveScan bool)
 	}
 }
 
-// emit classifies r anew with its flags and appends it, as part of the run before where it goes on with it.
+// emit classifies r anew with its flags and appends it, as part of the run before where it goes on
+// with it.
 func (k *kpage) emit(r vmspace.Run, c vmspace.Class, haveScan bool) {
 	if r.Mapcount >= 0 {
 		r.State, r.Attrs = c.Classify(vmspace.Evidence{Word: r.Word, Scan: r.Scan, KFlags: r.KFlags, HaveScan: haveScan,

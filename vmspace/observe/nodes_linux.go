@@ -9,15 +9,19 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Rules of this file: move_pages(2) with no nodes moves nothing and says of each page on which node it is. For the zero page, which
-// belongs to none, it answers -EFAULT, for any other present page a node (do_pages_stat_array in mm/migrate.c). That tells the zero page
-// from a page shared copy-on-write where the scan is missing (before Linux 6.7) and frames are hidden. It is asked only about present
-// pages, since some kernels answer -EFAULT for absent ones too, and an answer of -EFAULT counts only if the page is still there after it.
+// Rules of this file: move_pages(2) with no nodes moves nothing and says of each page on which node
+// it is. For the zero page, which belongs to none, it answers -EFAULT, for any other present page a
+// node (do_pages_stat_array in mm/migrate.c). That tells the zero page from a page shared
+// copy-on-write where the scan is missing (before Linux 6.7) and frames are hidden. It is asked
+// only about present pages, since some kernels answer -EFAULT for absent ones too, and an answer of
+// -EFAULT counts only if the page is still there after it.
 
-// nodesAtOnce is how many pages are asked about in one call: the kernel holds the mapping lock for a few of them at a time.
+// nodesAtOnce is how many pages are asked about in one call: the kernel holds the mapping lock for
+// a few of them at a time.
 const nodesAtOnce = 512
 
-// askNodes fills status with the answers about n pages from addr; it is an error where this process may not ask.
+// askNodes fills status with the answers about n pages from addr; it is an error where this process
+// may not ask.
 func askNodes(pid int, addr, size uint64, pages []uint64, status []int32) error {
 	for i := range pages {
 		pages[i] = addr + uint64(i)*size

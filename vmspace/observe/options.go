@@ -2,8 +2,9 @@ package observe
 
 import "cowscope/vmspace"
 
-// Options are what a Reader may use, and where it stops reading everything. The zero Options are the ones to use for
-// looking once; the switches are there so that tests can hold the fallbacks against the better ways.
+// Options are what a Reader may use, and where it stops reading everything. The zero Options are
+// the ones to use for looking once; the switches are there so that tests can hold the fallbacks
+// against the better ways.
 type Options struct {
 	NoScan   bool // do without PAGEMAP_SCAN
 	NoQuery  bool // do without PROCMAP_QUERY
@@ -35,37 +36,41 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// scattered is a size, in bytes, from which on resident pages may each be in a page table of their own, and few of them make smaps slow.
+// scattered is a size, in bytes, from which on resident pages may each be in a page table of their
+// own, and few of them make smaps slow.
 const scattered = 64 << 30
 
-// Scope is what may have changed since the snapshot that a Reader gave last: how much is read follows from it. The zero Scope is
-// everything.
+// Scope is what may have changed since the snapshot that a Reader gave last: how much is read
+// follows from it. The zero Scope is everything.
 type Scope struct {
 	known   bool
 	touched []Touched
 	held    *Held
 }
 
-// Within is the scope of commands that can have changed only what lies in touched, and what hangs on it; of none, the faults and the
-// ends of processes. A small space is always read in full, a process that the last snapshot does not know too; where a process came,
-// died or became another, the entire family is.
+// Within is the scope of commands that can have changed only what lies in touched, and what hangs
+// on it; of none, the faults and the ends of processes. A small space is always read in full, a
+// process that the last snapshot does not know too; where a process came, died or became another,
+// the entire family is.
 func Within(touched ...Touched) Scope { return Scope{known: true, touched: touched} }
 
-// AtRest is the scope of one command, where a tracer holds the whole family still: the counters and VmFlags of mappings and the resident
-// size stay as they were read last, and a mapping that changed has no Smaps. No process may have run but the one that was touched.
+// AtRest is the scope of one command, where a tracer holds the whole family still: the counters and
+// VmFlags of mappings and the resident size stay as they were read last, and a mapping that changed
+// has no Smaps. No process may have run but the one that was touched.
 func AtRest(touched Touched, held Held) Scope {
 	return Scope{known: true, touched: []Touched{touched}, held: &held}
 }
 
-// Touched says that a command may have changed what lies in Range in the process Label. A command that may change everything, as
-// fork does, gives the whole of the address space: vmspace.Everything.
+// Touched says that a command may have changed what lies in Range in the process Label. A command
+// that may change everything, as fork does, gives the whole of the address space:
+// vmspace.Everything.
 type Touched struct {
 	Label string
 	Range vmspace.Range
 }
 
-// Held is what the tracer of a family that stands still knows of a command. It touched private anonymous memory without VmFlags of its own,
-// and nothing else has changed.
+// Held is what the tracer of a family that stands still knows of a command. It touched private
+// anonymous memory without VmFlags of its own, and nothing else has changed.
 type Held struct {
 	// Mapped says that mappings came, went or changed there, not only pages.
 	Mapped bool
@@ -89,7 +94,7 @@ type Features struct {
 	KPage  bool // kpagecount and kpageflags: root
 	Nodes  bool // move_pages(2) tells the zero page, where there is neither scan nor frames
 	Guard  bool // the scan knows guard markers; the pagemap word may know them without
-	// Distrusted are bits of the kernel's words that do not mean here what they should, each in a phrase: they
-	// decide nothing.
+	// Distrusted are bits of the kernel's words that do not mean here what they should, each in a
+	// phrase: they decide nothing.
 	Distrusted []string
 }

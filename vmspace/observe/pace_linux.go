@@ -6,11 +6,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Rules of this file: the rests of a gentle reader. A waiting thread needs them: without, the reader has the lock again before that
-// thread is awake.
+// Rules of this file: the rests of a gentle reader. A waiting thread needs them: without, the
+// reader has the lock again before that thread is awake.
 
-// How a gentle reader parts its work: it rests when its calls since the last rest took sliceTime. A single call cannot be cut
-// short, so each is kept small by what it may cover.
+// How a gentle reader parts its work: it rests when its calls since the last rest took sliceTime. A
+// single call cannot be cut short, so each is kept small by what it may cover.
 const (
 	sliceTime = 120 * time.Microsecond
 	restTime  = 20 * time.Microsecond // and what the kernel adds: 50 µs of timer slack as a rule (prctl(2))
@@ -22,7 +22,8 @@ const (
 	gentleSpan     = 256 << 20 // bytes that one scan may cross at first; it learns how far it gets in its time
 )
 
-// pace times the calls that take the lock and, where it is gentle, rests between them. It belongs to one goroutine.
+// pace times the calls that take the lock and, where it is gentle, rests between them. It belongs
+// to one goroutine.
 type pace struct {
 	gentle bool
 	cost   Cost

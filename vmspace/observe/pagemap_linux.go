@@ -9,12 +9,14 @@ import (
 	"cowscope/vmspace"
 )
 
-// Rules of this file: pagemap words become runs. The words are read only where something is (cursor_linux.go says where);
-// neighbouring parts are one read, and small holes are read through. Nothing is allocated per page.
+// Rules of this file: pagemap words become runs. The words are read only where something is
+// (cursor_linux.go says where); neighbouring parts are one read, and small holes are read through.
+// Nothing is allocated per page.
 
 const readGap = 512 // a hole of at most so many pages is read through: that costs less than another call
 
-// pageReader is the scratch memory and the settings for reading page words. It belongs to one goroutine.
+// pageReader is the scratch memory and the settings for reading page words. It belongs to one
+// goroutine.
 type pageReader struct {
 	size      uint64 // of a page
 	shift     uint8
@@ -41,7 +43,8 @@ func (p *pageReader) crewman() *pageReader {
 	return &pageReader{size: p.size, shift: p.shift, mask: p.mask, nodes: p.nodes, lies: p.lies, frames: p.frames, zeroFrame: p.zeroFrame, slice: make([]region, scanSlice)}
 }
 
-// read gives the runs of the pages of maps that lie in the windows, in order. The slice is good until the next call.
+// read gives the runs of the pages of maps that lie in the windows, in order. The slice is good
+// until the next call.
 func (p *pageReader) read(f *procFiles, maps vmspace.List[vmspace.Mapping], windows []vmspace.Range) ([]vmspace.Run, error) {
 	p.lean = true
 	p.runs = p.runs[:0]
@@ -119,7 +122,8 @@ func (p *pageReader) wordsAtOnce() uint64 {
 	return batchPages
 }
 
-// userEnd is the end of the highest mapping that pagemap can speak of. The vsyscall page of x86-64 lies in the kernel's half.
+// userEnd is the end of the highest mapping that pagemap can speak of. The vsyscall page of x86-64
+// lies in the kernel's half.
 func userEnd(maps vmspace.List[vmspace.Mapping]) uint64 {
 	for i := maps.Len() - 1; i >= 0; i-- {
 		if end := maps.At(i).End; end < vmspace.KernelHalf {
@@ -140,13 +144,15 @@ type runBuilder struct {
 	seen    [3]seen // what was decided last for m
 }
 
-// seen is a decision that holds for all pages of a mapping whose words have the same flags; only place and frame differ.
+// seen is a decision that holds for all pages of a mapping whose words have the same flags; only
+// place and frame differ.
 type seen struct {
 	run        vmspace.Run
 	categories uint16
 }
 
-// regions reads the words of the regions and everything between them, in as few reads as fit, and makes the runs.
+// regions reads the words of the regions and everything between them, in as few reads as fit, and
+// makes the runs.
 func (b *runBuilder) regions(pagemap int, regions []region) error {
 	at, end := regions[0].start, regions[len(regions)-1].end
 	for len(regions) > 0 {
@@ -205,7 +211,8 @@ func (b *runBuilder) region(r vmspace.Range, categories uint64, words []byte) {
 	}
 }
 
-// part makes the runs of pages of one mapping and one set of categories. It is the loop that runs for every page.
+// part makes the runs of pages of one mapping and one set of categories. It is the loop that runs
+// for every page.
 func (b *runBuilder) part(addr uint64, categories uint16, words []byte) {
 	keep := ^b.lies
 	if !b.frames {
@@ -249,8 +256,9 @@ func (b *runBuilder) part(addr uint64, categories uint16, words []byte) {
 	}
 }
 
-// sameWords gives how many bytes at the start of words are the first word again and again, in steps of sameStep: a stretch that is
-// compared with itself, one word further, costs less than its words do one by one. Where there is no scan, most of a mapping may be empty.
+// sameWords gives how many bytes at the start of words are the first word again and again, in steps
+// of sameStep: a stretch that is compared with itself, one word further, costs less than its words
+// do one by one. Where there is no scan, most of a mapping may be empty.
 func sameWords(words []byte) int {
 	n := 8
 	for len(words) >= n+sameStep && bytes.Equal(words[n:n+sameStep], words[n-8:n-8+sameStep]) {
@@ -261,7 +269,8 @@ func sameWords(words []byte) int {
 
 const sameStep = 1024 // bytes
 
-// classOf is the class of a mapping. Where nothing tells which pages are huge, smaps does if all are.
+// classOf is the class of a mapping. Where nothing tells which pages are huge, smaps does if all
+// are.
 func (p *pageReader) classOf(m *vmspace.Mapping) vmspace.Class {
 	if p.mask == 0 {
 		return m.CountedClass()
@@ -277,9 +286,10 @@ func (b *runBuilder) decide(word uint64, categories uint16, zero bool) seen {
 	return seen{r, categories}
 }
 
-// scanKept is what of the categories stays with a page. A lean reader asks the scan only where it can decide something; that it was asked
-// beside that leaves no trace, so that two readings of the same pages say the same whichever way they took: huge pages keep the
-// categories, and those whose word leaves the zero page possible, unless frames tell it.
+// scanKept is what of the categories stays with a page. A lean reader asks the scan only where it
+// can decide something; that it was asked beside that leaves no trace, so that two readings of the
+// same pages say the same whichever way they took: huge pages keep the categories, and those whose
+// word leaves the zero page possible, unless frames tell it.
 func (b *runBuilder) scanKept(word uint64, categories uint16) uint16 {
 	if !b.lean || categories&vmspace.ScanHuge != 0 {
 		return categories

@@ -13,9 +13,11 @@ import (
 	"cowscope/vmspace"
 )
 
-// Pages of 16 and 64 KiB, as arm64 may have them: a pagemap that this test writes, read by the real pageReader, through to what people see.
+// Pages of 16 and 64 KiB, as arm64 may have them: a pagemap that this test writes, read by the real
+// pageReader, through to what people see.
 
-// oddSpace is an address space with pages of any size: the letters are its pages, in order, from page 16 on.
+// oddSpace is an address space with pages of any size: the letters are its pages, in order, from
+// page 16 on.
 type oddSpace struct {
 	size  uint64
 	maps  vmspace.List[vmspace.Mapping]
@@ -103,7 +105,8 @@ func TestPageSizesStates(t *testing.T) {
 	})
 }
 
-// A process without any page is read with the right size too: absent pages are told in its own pages, not in some of 4 KiB.
+// A process without any page is read with the right size too: absent pages are told in its own
+// pages, not in some of 4 KiB.
 func TestPageSizesWithoutPages(t *testing.T) {
 	everyPageSize(t, func(t *testing.T, size uint64) {
 		o := newOddSpace(t, size)
@@ -143,7 +146,8 @@ func TestPageSizesChange(t *testing.T) {
 	})
 }
 
-// What is read again reaches as far as one entry of the page middle directory, and as fault-around does.
+// What is read again reaches as far as one entry of the page middle directory, and as fault-around
+// does.
 func TestPageSizesWindows(t *testing.T) {
 	for size, block := range map[uint64]uint64{4 << 10: 2 << 20, 16 << 10: 32 << 20, 64 << 10: 512 << 20} {
 		at := 3*block + 5*size

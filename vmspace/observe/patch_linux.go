@@ -7,9 +7,9 @@ import (
 	"cowscope/vmspace"
 )
 
-// Rules of this file: the list of mappings is mended where a command may have changed it. A mapping can be split by a command,
-// join its neighbours, grow or move; the neighbours of a touched range belong to it, and so do the stack, which grows by itself, and
-// the heap, which brk moves.
+// Rules of this file: the list of mappings is mended where a command may have changed it. A mapping
+// can be split by a command, join its neighbours, grow or move; the neighbours of a touched range
+// belong to it, and so do the stack, which grows by itself, and the heap, which brk moves.
 
 // landmarks are the mappings that change without being named.
 type landmarks struct{ stack vmspace.Range }
@@ -24,7 +24,8 @@ func findLandmarks(l vmspace.List[vmspace.Mapping]) (k landmarks) {
 	return k
 }
 
-// patchMaps sets g.maps and g.changed from g.prev's list and what the kernel now has around the spans.
+// patchMaps sets g.maps and g.changed from g.prev's list and what the kernel now has around the
+// spans.
 func (r *Reader) patchMaps(g *reading, spans []vmspace.Range) error {
 	g.maps = g.prev.Mappings
 	if !r.features.Query || r.sparse(g.stat) { // with their counters, if they are few
@@ -58,8 +59,9 @@ func (r *Reader) rereadMaps(g *reading) error {
 	return nil
 }
 
-// withPages are the parts of ranges where pages may be other than they were. Where a mapping is of the same backing as before, and only its
-// letters, flags or counters are others, those are the pages that were there: what a command brought in lies in its spans, which are read anyway.
+// withPages are the parts of ranges where pages may be other than they were. Where a mapping is of
+// the same backing as before, and only its letters, flags or counters are others, those are the
+// pages that were there: what a command brought in lies in its spans, which are read anyway.
 func (g *reading) withPages(ranges []vmspace.Range) []vmspace.Range {
 	var out []vmspace.Range
 	for _, x := range ranges {
@@ -146,7 +148,8 @@ func keepSmaps(was, now []vmspace.Mapping) {
 	}
 }
 
-// mappingsIn asks for the mappings that overlap s, one after the other. The slice is good until the next call.
+// mappingsIn asks for the mappings that overlap s, one after the other. The slice is good until the
+// next call.
 func (r *Reader) mappingsIn(maps int, s vmspace.Range) ([]vmspace.Mapping, error) {
 	out := r.found[:0]
 	defer func() { r.found = out }()
@@ -167,8 +170,9 @@ func (r *Reader) mappingsIn(maps int, s vmspace.Range) ([]vmspace.Mapping, error
 	return out, nil
 }
 
-// changedMappings gives the ranges in which pages may stand differently because the mappings differ: where one came, went or is of
-// another kind, and the pages around an edge that came or went, as no run reaches over an edge.
+// changedMappings gives the ranges in which pages may stand differently because the mappings
+// differ: where one came, went or is of another kind, and the pages around an edge that came or
+// went, as no run reaches over an edge.
 func changedMappings(was, now []vmspace.Mapping, size uint64) []vmspace.Range {
 	type edge struct{ addr, where uint64 }
 	edges := make([]edge, 0, 8)
@@ -212,7 +216,8 @@ func holding(l []vmspace.Mapping, addr uint64) *vmspace.Mapping {
 	return nil
 }
 
-// alikeFor says whether pages under a and b are classified alike and hold the same part of the same file.
+// alikeFor says whether pages under a and b are classified alike and hold the same part of the same
+// file.
 func alikeFor(a, b *vmspace.Mapping) bool {
 	return a.Class() == b.Class() && a.Inode == b.Inode && a.Major == b.Major && a.Minor == b.Minor && a.Offset-a.Start == b.Offset-b.Start ||
 		a.Class() == b.Class() && a.Inode == 0 && b.Inode == 0

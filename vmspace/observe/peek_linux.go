@@ -10,8 +10,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Rules of this file: bytes of a process are read only from pages that pagemap shows present at that moment. A read through
-// /proc/PID/mem is an access like any other to the kernel: it would fault an absent page in (access_remote_vm in mm/memory.c).
+// Rules of this file: bytes of a process are read only from pages that pagemap shows present at
+// that moment. A read through /proc/PID/mem is an access like any other to the kernel: it would
+// fault an absent page in (access_remote_vm in mm/memory.c).
 
 // addressOf is where b lies in our own address space.
 func addressOf(b []byte) uint64 { return uint64(uintptr(unsafe.Pointer(&b[0]))) }
@@ -25,8 +26,9 @@ func pageWord(pagemap int, addr, size uint64) uint64 {
 	return binary.NativeEndian.Uint64(b[:])
 }
 
-// Peek reads len(buf) bytes at addr of process pid, page by page, and only those of pages that are present right now; nothing is
-// faulted in. present has one entry for each page touched; the bytes of a page that is not present are left as they were in buf.
+// Peek reads len(buf) bytes at addr of process pid, page by page, and only those of pages that are
+// present right now; nothing is faulted in. present has one entry for each page touched; the bytes
+// of a page that is not present are left as they were in buf.
 func (r *Reader) Peek(pid int, addr uint64, buf []byte) (present []bool, err error) {
 	if len(buf) == 0 {
 		return nil, nil

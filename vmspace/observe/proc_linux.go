@@ -12,9 +12,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Rules of this file: the only place that opens files of /proc/PID. Descriptors stay open from one read to the next, because an
-// open costs more than the read; they are bound to the process or to its memory, so a number that is used again for another
-// process answers ESRCH, never with the stranger's data.
+// Rules of this file: the only place that opens files of /proc/PID. Descriptors stay open from one
+// read to the next, because an open costs more than the read; they are bound to the process or to
+// its memory, so a number that is used again for another process answers ESRCH, never with the
+// stranger's data.
 
 // procFiles holds what is open of one process. A descriptor of -1 is not open.
 type procFiles struct {
@@ -48,7 +49,8 @@ func (f *procFiles) need(fd *int, name string) error {
 	return nil
 }
 
-// forget closes what is bound to the memory of the process; after an exec that memory is no longer the one it uses.
+// forget closes what is bound to the memory of the process; after an exec that memory is no longer
+// the one it uses.
 func (f *procFiles) forget() {
 	for _, fd := range []*int{&f.maps, &f.smaps, &f.pagemap, &f.mem} {
 		if *fd >= 0 {
@@ -77,7 +79,8 @@ func (f *procFiles) readStat() (procfs.Stat, error) {
 	return procfs.ParseStat(buf[:n])
 }
 
-// readText reads a text of /proc/PID in full into the scratch text; walks says that the kernel walks page tables for it.
+// readText reads a text of /proc/PID in full into the scratch text; walks says that the kernel
+// walks page tables for it.
 func (r *Reader) readText(fd int, walks bool) (text []byte, err error) {
 	buf := r.text[:0]
 	for {
@@ -99,8 +102,8 @@ func (r *Reader) readText(fd int, walks bool) (text []byte, err error) {
 	}
 }
 
-// readAll reads the file fd from its beginning into buf, which grows as needed. The kernel gives /proc text at most a page or so
-// at a time, at a line's end.
+// readAll reads the file fd from its beginning into buf, which grows as needed. The kernel gives
+// /proc text at most a page or so at a time, at a line's end.
 func readAll(fd int, buf []byte) ([]byte, error) {
 	buf = buf[:0]
 	for {

@@ -23,12 +23,14 @@ import (
 // ctx is that of readings which are wanted to their end.
 var ctx = context.Background()
 
-// rapidChecks is how many rounds the random tests go where nobody says it; "" is rapid's own number.
+// rapidChecks is how many rounds the random tests go where nobody says it; "" is rapid's own
+// number.
 var rapidChecks string
 
-// Rules of this file: the tests read a process that does what they say. It is this test binary, started again, which obeys
-// lines on its standard input and answers each with one line. It can make children by a bare clone; these do nothing but system
-// calls and single loads and stores, for Go's runtime does not live on in them. A child is a perfectly quiet process.
+// Rules of this file: the tests read a process that does what they say. It is this test binary,
+// started again, which obeys lines on its standard input and answers each with one line. It can
+// make children by a bare clone; these do nothing but system calls and single loads and stores, for
+// Go's runtime does not live on in them. A child is a perfectly quiet process.
 
 const (
 	puppetEnv = "VMSPACE_PUPPET"
@@ -135,7 +137,8 @@ func (p *puppet) fork() int {
 	return len(p.child) - 1
 }
 
-// inChild has a child do one of: 's' store, 'l' load, 'e' execve, '7' store to every 7th page of v bytes, 'u' munmap of v bytes, 'x' exit.
+// inChild has a child do one of: 's' store, 'l' load, 'e' execve, '7' store to every 7th page of v
+// bytes, 'u' munmap of v bytes, 'x' exit.
 func (p *puppet) inChild(i int, op byte, addr, v uint64) uint64 {
 	return p.must("child %d %d %d %d", p.child[i], op, addr, v)
 }
@@ -231,7 +234,8 @@ var orders = map[string]func(words []string, n [8]uint64) (uint64, unix.Errno){
 //go:norace
 func at(addr uint64) *byte { return *(**byte)(unsafe.Pointer(&addr)) }
 
-// kidOrder is where a child keeps what it is told. It is no local variable, because a child's stack must not grow.
+// kidOrder is where a child keeps what it is told. It is no local variable, because a child's stack
+// must not grow.
 var kidOrder struct{ op, addr, v uint64 }
 
 // What a child executes, for the same reason.
@@ -241,8 +245,9 @@ var (
 	sleepArgs = [...]unsafe.Pointer{unsafe.Pointer(&sleepPath), unsafe.Pointer(&sleepTime), nil}
 )
 
-// forkKid clones this process. The child obeys orders from the file in until it is told to exit, or until nobody can give it
-// any: it closes its own copy of other, the end that orders are written to.
+// forkKid clones this process. The child obeys orders from the file in until it is told to exit, or
+// until nobody can give it any: it closes its own copy of other, the end that orders are written
+// to.
 //
 //go:nosplit
 //go:norace

@@ -8,8 +8,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Rules of this file: PROCMAP_QUERY and nothing else (since Linux 6.11; fs/proc/task_mmu.c, do_procmap_query). It finds one
-// mapping by address without printing all those before it. It does not escape newlines in names.
+// Rules of this file: PROCMAP_QUERY and nothing else (since Linux 6.11; fs/proc/task_mmu.c,
+// do_procmap_query). It finds one mapping by address without printing all those before it. It does
+// not escape newlines in names.
 
 const (
 	procmapQuery  = 0xc0686611 // _IOWR('f', 17, struct procmap_query)
@@ -26,15 +27,16 @@ type queryArg struct {
 	nameAddr, buildIDAddr                         uint64
 }
 
-// querier asks about the mappings of one process after the other, keeping the buffer for names. It must lie on the heap, where
-// nothing moves: the kernel is given the buffer's address as a number.
+// querier asks about the mappings of one process after the other, keeping the buffer for names. It
+// must lie on the heap, where nothing moves: the kernel is given the buffer's address as a number.
 type querier struct {
 	arg  queryArg
 	name [unix.PathMax]byte
 	last string // the name given last
 }
 
-// find gets the mapping that holds addr, or with orNext the first above it. ok is false where there is none.
+// find gets the mapping that holds addr, or with orNext the first above it. ok is false where there
+// is none.
 func (q *querier) find(maps int, addr uint64, orNext bool) (m vmspace.Mapping, ok bool, err error) {
 	q.arg = queryArg{addr: addr, nameSize: uint32(len(q.name)), nameAddr: uint64(uintptr(unsafe.Pointer(&q.name[0])))}
 	if orNext {
@@ -46,7 +48,8 @@ func (q *querier) find(maps int, addr uint64, orNext bool) (m vmspace.Mapping, o
 	return m, ok, err
 }
 
-// next gets the first mapping that ends after addr, all but its path: looking up names is most of the work.
+// next gets the first mapping that ends after addr, all but its path: looking up names is most of
+// the work.
 func (q *querier) next(maps int, addr uint64, m *vmspace.Mapping) (ok bool, err error) {
 	q.arg = queryArg{addr: addr, flags: queryOrNext}
 	return q.ask(maps, m)

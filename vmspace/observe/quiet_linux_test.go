@@ -47,7 +47,8 @@ func viewOf(t *testing.T, pid int, r vmspace.Range) quietView {
 	return v
 }
 
-// TestWatchingIsQuiet reads and peeks many times at a process that does nothing, and holds that nothing of it moved.
+// TestWatchingIsQuiet reads and peeks many times at a process that does nothing, and holds that
+// nothing of it moved.
 func TestWatchingIsQuiet(t *testing.T) {
 	p := startPuppet(t)
 	pages, _, _ := everyState(t, p)
@@ -164,7 +165,8 @@ func TestComingAndGoing(t *testing.T) {
 	}
 }
 
-// TestRefine holds what bit 56 gets wrong: a huge page that one process maps as one piece and the other page by page.
+// TestRefine holds what bit 56 gets wrong: a huge page that one process maps as one piece and the
+// other page by page.
 func TestRefine(t *testing.T) {
 	r := newReader(t, Options{})
 	if !r.Features().Frames {
@@ -177,8 +179,9 @@ func TestRefine(t *testing.T) {
 	p.fork()
 	p.inChild(0, 's', arena+5*pg, 1)
 	s := read(t, r, p.family())
-	// The parent's page 5 is no longer mapped by anybody else, but its folio is: the kernel says "maybe shared", and would copy it.
-	// From Linux 6.11 to 6.14 it says so of each page (pagemap_pmd_range in fs/proc/task_mmu.c).
+	// The parent's page 5 is no longer mapped by anybody else, but its folio is: the kernel says
+	// "maybe shared", and would copy it. From Linux 6.11 to 6.14 it says so of each page
+	// (pagemap_pmd_range in fs/proc/task_mmu.c).
 	parent := "ccccccc"
 	if kernelAtLeast(t, 6, 11) && !kernelAtLeast(t, 6, 15) {
 		parent = "cccccac"
@@ -313,7 +316,8 @@ func (c impatient) Err() error {
 	return nil
 }
 
-// A reading that nobody waits for any more leaves nothing behind: the next one is as if it had not been.
+// A reading that nobody waits for any more leaves nothing behind: the next one is as if it had not
+// been.
 func TestObserveCanceled(t *testing.T) {
 	p := startPuppet(t)
 	p.mmap(arena, 64*pg, rw, private)

@@ -16,11 +16,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Rules of this file: a Reader turns /proc into snapshots and keeps what makes the next one cheap. It never writes, never
-// attaches, and never reads bytes but in Peek. What one process will not tell becomes that process's Err; an error of Observe
-// means that the Reader itself cannot go on.
+// Rules of this file: a Reader turns /proc into snapshots and keeps what makes the next one cheap.
+// It never writes, never attaches, and never reads bytes but in Peek. What one process will not
+// tell becomes that process's Err; an error of Observe means that the Reader itself cannot go on.
 
-// Reader reads the address spaces of a family of processes. It may be used from several goroutines, one at a time gets in.
+// Reader reads the address spaces of a family of processes. It may be used from several goroutines,
+// one at a time gets in.
 type Reader struct {
 	mu       sync.Mutex
 	opt      Options
@@ -104,7 +105,8 @@ func selfPID() int {
 	return os.Getpid()
 }
 
-// findZeroFrame reads a fresh page of our own, which maps the zero page, and looks up its frame: 0 where frames are hidden.
+// findZeroFrame reads a fresh page of our own, which maps the zero page, and looks up its frame: 0
+// where frames are hidden.
 func findZeroFrame(pagemap int, size uint64) uint64 {
 	b, err := unix.Mmap(-1, 0, int(size), unix.PROT_READ, unix.MAP_PRIVATE|unix.MAP_ANON)
 	if err != nil {
@@ -150,10 +152,11 @@ type reading struct {
 	unsure  []vmspace.Range           // where the mappings changed while they were read
 }
 
-// Observe reads the address spaces of a family. may is what can be other than in the snapshot that was given last: what cannot be is taken from
-// there. What is as it was is shared with it: a process in which nothing changed is the same *Process, and if nothing changed at all
-// the very snapshot is given again. What one process will not tell is in its Err. A reading that is no longer wanted ends with the
-// error of ctx; it asks every few hundred microseconds.
+// Observe reads the address spaces of a family. may is what can be other than in the snapshot that
+// was given last: what cannot be is taken from there. What is as it was is shared with it: a
+// process in which nothing changed is the same *Process, and if nothing changed at all the very
+// snapshot is given again. What one process will not tell is in its Err. A reading that is no
+// longer wanted ends with the error of ctx; it asks every few hundred microseconds.
 func (r *Reader) Observe(ctx context.Context, family []vmspace.Member, may Scope) (*vmspace.Snapshot, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -218,7 +221,8 @@ func (r *Reader) begin(prev *vmspace.Snapshot, family []vmspace.Member) []*readi
 	return all
 }
 
-// open gives the files of a process and its stat, opening anew what belonged to an earlier process of the same number.
+// open gives the files of a process and its stat, opening anew what belonged to an earlier process
+// of the same number.
 func (r *Reader) open(pid int) (*procFiles, procfs.Stat, error) {
 	if f := r.procs[pid]; f != nil {
 		if st, err := f.readStat(); err == nil {
@@ -240,7 +244,8 @@ func (r *Reader) open(pid int) (*procFiles, procfs.Stat, error) {
 	return f, st, nil
 }
 
-// readFull reads mappings and pages of all those marked full, then looks for frames that relatives share.
+// readFull reads mappings and pages of all those marked full, then looks for frames that relatives
+// share.
 func (r *Reader) readFull(all []*reading) {
 	for _, g := range all {
 		if g.full && g.err == nil {
@@ -255,7 +260,8 @@ func (r *Reader) readFull(all []*reading) {
 	}
 }
 
-// lookAgain finds out whether a process that could not be read died between the look at it and the reading.
+// lookAgain finds out whether a process that could not be read died between the look at it and the
+// reading.
 func (r *Reader) lookAgain(g *reading) {
 	switch _, st, err := r.open(g.PID); {
 	case err != nil && gone(err):
@@ -291,8 +297,9 @@ func (r *Reader) finish(prev *vmspace.Snapshot, all []*reading) *vmspace.Snapsho
 	return s
 }
 
-// residentOf adds up what smaps counted, where it was read. The counters of /proc/PID/stat are kept per CPU and lag behind by up to
-// some dozen pages a CPU (Documentation/filesystems/proc.rst), which in a small space is everything.
+// residentOf adds up what smaps counted, where it was read. The counters of /proc/PID/stat are kept
+// per CPU and lag behind by up to some dozen pages a CPU (Documentation/filesystems/proc.rst),
+// which in a small space is everything.
 func residentOf(maps vmspace.List[vmspace.Mapping]) (rss uint64, ok bool) {
 	for _, m := range maps.All() {
 		if m.Smaps == nil {

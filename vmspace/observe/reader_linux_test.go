@@ -119,7 +119,8 @@ func everyState(t *testing.T, p *puppet) (pages uint64, parent, child string) {
 	return 12, "azc." + "s." + "fc" + "ss" + "c" + guard, "azcz" + ".." + ".c" + ".." + "c" + guard
 }
 
-// guardsAre is what a page is that was asked to be a guard page: there are none before Linux 6.13, and they look swapped before 6.15.
+// guardsAre is what a page is that was asked to be a guard page: there are none before Linux 6.13,
+// and they look swapped before 6.15.
 func guardsAre(t testing.TB) vmspace.State {
 	switch {
 	case kernelAtLeast(t, 6, 15):
@@ -153,7 +154,8 @@ func TestStates(t *testing.T) {
 				parent, child = parent[:10]+"?"+parent[11:], child[:10]+"?"+child[11:]
 			}
 			wantLetters(t, s, "p1", pages, parent)
-			// The child has not touched the pages that fork does not copy; a private file mapping with a copied page is copied whole.
+			// The child has not touched the pages that fork does not copy; a private file mapping
+			// with a copied page is copied whole.
 			got := letters(s.Process("p2"), vmspace.Range{Start: arena, End: arena + pages*pg})
 			if want := strings.Replace(child, ".c", "fc", 1); got != child && got != want {
 				t.Errorf("p2 reads %q, want %q", got, child)

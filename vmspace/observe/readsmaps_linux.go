@@ -7,8 +7,8 @@ import (
 	"cowscope/vmspace"
 )
 
-// smapsPiece is how much text is parsed while the next piece is read: the kernel counts pages for every line of it, and that is most
-// of the time that smaps takes.
+// smapsPiece is how much text is parsed while the next piece is read: the kernel counts pages for
+// every line of it, and that is most of the time that smaps takes.
 const smapsPiece = 128 << 10
 
 // readSmaps reads and parses smaps piece by piece.

@@ -2,21 +2,24 @@ package observe
 
 import "cowscope/vmspace"
 
-// Rules of this file: pure. What the words of one process leave open, those of its relatives may tell.
+// Rules of this file: pure. What the words of one process leave open, those of its relatives may
+// tell.
 
-// sameFrame says whether two processes' pages at one address are one frame, where frames are visible.
+// sameFrame says whether two processes' pages at one address are one frame, where frames are
+// visible.
 func sameFrame(_, mine, other vmspace.Run) (vmspace.State, bool) {
 	return vmspace.COW, mine.Frame != 0 && (other.State == vmspace.Anon || other.State == vmspace.COW) && other.Frame == mine.Frame
 }
 
-// halfSplit says, where frames are hidden, whether a part of a huge page is most likely one with a relative's: after a fork and a write of the
-// relative to the first small page, which splits the mapping there, its other pages are not exclusive, and all of them are here.
+// halfSplit says, where frames are hidden, whether a part of a huge page is most likely one with a
+// relative's: after a fork and a write of the relative to the first small page, which splits the
+// mapping there, its other pages are not exclusive, and all of them are here.
 func halfSplit(_, mine, other vmspace.Run) (vmspace.State, bool) {
 	return vmspace.COW, mine.Attrs&vmspace.Huge != 0 && other.State == vmspace.COW
 }
 
-// perhapsHalfSplit is for kernels without PAGEMAP_SCAN: unless smaps counts all of a mapping as huge nothing says that a page is, but a run
-// that holds a whole block may be one.
+// perhapsHalfSplit is for kernels without PAGEMAP_SCAN: unless smaps counts all of a mapping as
+// huge nothing says that a page is, but a run that holds a whole block may be one.
 func perhapsHalfSplit(run, mine, other vmspace.Run) (vmspace.State, bool) {
 	if state, ok := halfSplit(run, mine, other); ok {
 		return state, true
@@ -26,9 +29,10 @@ func perhapsHalfSplit(run, mine, other vmspace.Run) (vmspace.State, bool) {
 	return vmspace.Unknown, other.Word&(vmspace.WordPresent|vmspace.WordFile|vmspace.WordExclusive) == vmspace.WordPresent && run.Bounds().Covers(vmspace.Range{Start: start, End: start + block})
 }
 
-// refine is the second step, over a family: runs of one process against those of its relatives. A page that says "exclusive" and that a
-// relative shares is shared all the same: for a huge page the bit speaks of its first small page. shares is
-// one of the three above, and gets the run beside the pages. It gives runs itself where nothing changes.
+// refine is the second step, over a family: runs of one process against those of its relatives. A
+// page that says "exclusive" and that a relative shares is shared all the same: for a huge page the
+// bit speaks of its first small page. shares is one of the three above, and gets the run beside the
+// pages. It gives runs itself where nothing changes.
 func refine(runs []vmspace.Run, relative vmspace.List[vmspace.Run], shares func(run, mine, other vmspace.Run) (vmspace.State, bool)) []vmspace.Run {
 	var out []vmspace.Run // nil until something changes
 	for i, r := range runs {

@@ -9,10 +9,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Rules of this file: PAGEMAP_SCAN and nothing else (fs/proc/task_mmu.c, do_pagemap_scan; include/uapi/linux/fs.h). Two things
-// must be kept in mind. PAGE_IS_FILE is never asked for: it makes the kernel look up every page, and bit 61 of the word says the
-// same. And walk_end is not always up to date: fewer regions and pages than asked for means that the walk is done, otherwise it
-// goes on from the end of the last region, or from walk_end where that is higher and no page was left out.
+// Rules of this file: PAGEMAP_SCAN and nothing else (fs/proc/task_mmu.c, do_pagemap_scan;
+// include/uapi/linux/fs.h). Two things must be kept in mind. PAGE_IS_FILE is never asked for: it
+// makes the kernel look up every page, and bit 61 of the word says the same. And walk_end is not
+// always up to date: fewer regions and pages than asked for means that the walk is done, otherwise
+// it goes on from the end of the last region, or from walk_end where that is higher and no page was
+// left out.
 
 const pagemapScan = 0xc0606610 // _IOWR('f', 16, struct pm_scan_arg)
 
@@ -31,8 +33,8 @@ const scanSlice = 512
 // scanBase are the categories that came with the call itself.
 const scanBase = vmspace.ScanPresent | vmspace.ScanSwapped | vmspace.ScanPFNZero | vmspace.ScanHuge
 
-// probeScan finds the categories that this kernel knows, 0 where it has no scan; each bit is tried by itself, because one
-// unknown bit fails the whole call.
+// probeScan finds the categories that this kernel knows, 0 where it has no scan; each bit is tried
+// by itself, because one unknown bit fails the whole call.
 func probeScan(pagemap int, pageSize uint64, buf []region) uint64 {
 	try := func(mask uint64) bool {
 		_, _, err := scanOnce(pagemap, vmspace.Range{Start: pageSize, End: 2 * pageSize}, mask, 0, buf)
@@ -50,9 +52,9 @@ func probeScan(pagemap int, pageSize uint64, buf []region) uint64 {
 	return mask
 }
 
-// scanOnce makes one call for the pages of r with any of the bits of mask, and for no more than maxPages of them (0: any number). It gives
-// the number of regions and where the walk ended.
-// out must lie on the heap, where nothing moves: the kernel is given its address as a number.
+// scanOnce makes one call for the pages of r with any of the bits of mask, and for no more than
+// maxPages of them (0: any number). It gives the number of regions and where the walk ended. out
+// must lie on the heap, where nothing moves: the kernel is given its address as a number.
 func scanOnce(pagemap int, r vmspace.Range, mask, maxPages uint64, out []region) (n int, end uint64, err error) {
 	anyOf := mask & (vmspace.ScanPresent | vmspace.ScanSwapped | vmspace.ScanGuard)
 	if anyOf == 0 {

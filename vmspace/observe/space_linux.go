@@ -11,9 +11,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Rules of this file: one address space, read in full, is consistent or says where it is not. A process that runs changes under
-// the reader: the list of mappings comes in pieces of a page of text, and pages are read after it. So every batch of pages is checked
-// (walk_linux.go), and what changed is read again, a few times; what still changes then is Unknown, and named in Process.Changed.
+// Rules of this file: one address space, read in full, is consistent or says where it is not. A
+// process that runs changes under the reader: the list of mappings comes in pieces of a page of
+// text, and pages are read after it. So every batch of pages is checked (walk_linux.go), and what
+// changed is read again, a few times; what still changes then is Unknown, and named in
+// Process.Changed.
 
 const (
 	attempts     = 3    // to read what changes meanwhile
@@ -23,11 +25,13 @@ const (
 // errChanged says that no consistent answer was to be had.
 var errChanged = errors.New("changed while being read, again and again: stop it, or try once more")
 
-// errEmpty says that no mapping is listed: a process that is about to execve, or one without an address space, as kernel threads are; of those
-// the files can be opened before Linux 6.16, and are empty (proc_mem_open in fs/proc/base.c).
+// errEmpty says that no mapping is listed: a process that is about to execve, or one without an
+// address space, as kernel threads are; of those the files can be opened before Linux 6.16, and are
+// empty (proc_mem_open in fs/proc/base.c).
 var errEmpty error = unix.ESRCH
 
-// readSpace reads one address space in full. The pages are left in g.fresh, not yet compared with those of relatives.
+// readSpace reads one address space in full. The pages are left in g.fresh, not yet compared with
+// those of relatives.
 func (r *Reader) readSpace(g *reading) error {
 	var err error
 	for range attempts {
@@ -50,7 +54,8 @@ func (r *Reader) readSpace(g *reading) error {
 	return err
 }
 
-// stillThere is nil where the process is alive. One that dies while it is read has no pages, one by one.
+// stillThere is nil where the process is alive. One that dies while it is read has no pages, one by
+// one.
 func (r *Reader) stillThere(g *reading) error {
 	st, err := g.files.readStat()
 	if err == nil && st.State >= vmspace.Zombie {
@@ -59,7 +64,8 @@ func (r *Reader) stillThere(g *reading) error {
 	return err
 }
 
-// readOnce reads mappings and pages, and reads again what changed meanwhile where that can be done piecemeal.
+// readOnce reads mappings and pages, and reads again what changed meanwhile where that can be done
+// piecemeal.
 func (r *Reader) readOnce(g *reading) error {
 	f := g.files
 	var old vmspace.List[vmspace.Mapping]
@@ -114,7 +120,8 @@ func (r *Reader) readOnce(g *reading) error {
 	return err
 }
 
-// compareLists reads the list once more and gives the ranges where it is not what it was: what there is without PROCMAP_QUERY.
+// compareLists reads the list once more and gives the ranges where it is not what it was: what
+// there is without PROCMAP_QUERY.
 func (r *Reader) compareLists(g *reading) (changed []vmspace.Range, err error) {
 	now, err := r.readMaps(g.files, g.maps, g.stat)
 	if err == nil && now.Len() == 0 && g.maps.Len() > 0 {
@@ -157,7 +164,8 @@ func joinRuns(runs, more []vmspace.Run, maps vmspace.List[vmspace.Mapping]) []vm
 	return append(runs, more...)
 }
 
-// mendable says whether parts of g can be read anew: not those of small spaces, which are read as a whole sooner.
+// mendable says whether parts of g can be read anew: not those of small spaces, which are read as a
+// whole sooner.
 func (r *Reader) mendable(g *reading) bool { return r.features.Query && !r.small(g.maps.Len(), g.stat) }
 
 // mend reads again what changed, until it stands still or the attempts are used up.
@@ -211,7 +219,8 @@ const (
 	largePages    = 8 << 10
 )
 
-// workers are those who read the pages of g: one alone where there is little to read, or where it has to be gentle.
+// workers are those who read the pages of g: one alone where there is little to read, or where it
+// has to be gentle.
 func (r *Reader) workers(g *reading) []worker {
 	n := r.opt.Workers
 	if n == 0 {
@@ -304,7 +313,8 @@ func (r *Reader) readSmall(f *procFiles, old vmspace.List[vmspace.Mapping]) (vms
 	return vmspace.Rebase(old, maps, vmspace.SameMapping), nil
 }
 
-// small says whether a space is read with the counters of smaps and, unless it is sparse, always in full.
+// small says whether a space is read with the counters of smaps and, unless it is sparse, always in
+// full.
 func (r *Reader) small(mappings int, st procfs.Stat) bool {
 	pages := uint64(max(r.opt.SmallPages, 0))
 	if st.Size > scattered {
@@ -313,5 +323,6 @@ func (r *Reader) small(mappings int, st procfs.Stat) bool {
 	return mappings <= r.opt.SmallMappings && st.RSSPages <= pages
 }
 
-// sparse says whether the words of a space take long however little is resident: without PAGEMAP_SCAN they are read of all of it.
+// sparse says whether the words of a space take long however little is resident: without
+// PAGEMAP_SCAN they are read of all of it.
 func (r *Reader) sparse(st procfs.Stat) bool { return r.pages.mask == 0 && st.Size > r.opt.SparseSize }

@@ -10,8 +10,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Rules of this file: large address spaces that a puppet builds, for benchmarks in full size and for tests in a small one. Each is a builder,
-// which runs in the puppet, and the truth about it: how many pages of each state it holds.
+// Rules of this file: large address spaces that a puppet builds, for benchmarks in full size and
+// for tests in a small one. Each is a builder, which runs in the puppet, and the truth about it:
+// how many pages of each state it holds.
 
 // layout is a kind of large address space.
 type layout struct {
@@ -44,8 +45,9 @@ var layouts = []layout{
 	}, buildMixed},
 }
 
-// start has a puppet build the layout with n for its size, and gives its range. dense has a child that rewrote every 7th page. The kernel
-// chooses the place: the heap of a Go program may lie anywhere else.
+// start has a puppet build the layout with n for its size, and gives its range. dense has a child
+// that rewrote every 7th page. The kernel chooses the place: the heap of a Go program may lie
+// anywhere else.
 func (l *layout) start(t testing.TB, n uint64) (*puppet, vmspace.Range) {
 	p := startPuppet(t)
 	file := filepath.Join(publicDir(t), "a-rather-long-name-of-a-library-as-they-are.so.12.34.56")
@@ -115,7 +117,8 @@ func buildSmall(addr, n uint64, _ string) error {
 	return err
 }
 
-// buildFiles makes n mappings of four pages of a file, at offsets that keep neighbours from merging, and reads them.
+// buildFiles makes n mappings of four pages of a file, at offsets that keep neighbours from
+// merging, and reads them.
 func buildFiles(addr, n uint64, file string) error {
 	fd, err := unix.Open(file, unix.O_RDWR, 0)
 	for i := uint64(0); i < n && err == nil; i++ {

@@ -6,8 +6,8 @@ import (
 	"cowscope/vmspace"
 )
 
-// Rules of this file: runs are kept as long as they can be, whatever the way they were read: so that two snapshots of the same
-// pages hold the same runs. Pure.
+// Rules of this file: runs are kept as long as they can be, whatever the way they were read: so
+// that two snapshots of the same pages hold the same runs. Pure.
 
 // normalRuns splits runs where a mapping begins and joins neighbours that are more of the same.
 func normalRuns(runs []vmspace.Run, maps vmspace.List[vmspace.Mapping]) []vmspace.Run {
@@ -37,7 +37,8 @@ func normalRuns(runs []vmspace.Run, maps vmspace.List[vmspace.Mapping]) []vmspac
 	return out
 }
 
-// appendRun appends r, or lengthens the last run by it where that is more of the same and no mapping begins in between.
+// appendRun appends r, or lengthens the last run by it where that is more of the same and no
+// mapping begins in between.
 func appendRun(runs []vmspace.Run, r vmspace.Run, begins bool) []vmspace.Run {
 	if n := len(runs); n > 0 && !begins && runs[n-1].Bounds().End == r.Start && runs[n-1].Extends(r) {
 		runs[n-1].Pages += r.Pages
@@ -46,7 +47,8 @@ func appendRun(runs []vmspace.Run, r vmspace.Run, begins bool) []vmspace.Run {
 	return append(runs, r)
 }
 
-// spliceRuns puts fresh in the place of what old has in the windows. Where that changes nothing, old itself comes back.
+// spliceRuns puts fresh in the place of what old has in the windows. Where that changes nothing,
+// old itself comes back.
 func spliceRuns(old vmspace.List[vmspace.Run], windows []vmspace.Range, fresh []vmspace.Run, maps vmspace.List[vmspace.Mapping]) vmspace.List[vmspace.Run] {
 	for _, w := range windows {
 		n := 0

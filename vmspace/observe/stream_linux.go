@@ -8,15 +8,16 @@ import (
 	"cowscope/vmspace/procfs"
 )
 
-// Rules of this file: one process is handed on while it is read. The mappings with their counters are held, a few hundred bytes each; the
-// pages are not, so that memory does not grow with them. What has been handed on cannot be taken back: where mappings change
-// meanwhile, the pages there are Unknown, and Stream says where.
+// Rules of this file: one process is handed on while it is read. The mappings with their counters
+// are held, a few hundred bytes each; the pages are not, so that memory does not grow with them.
+// What has been handed on cannot be taken back: where mappings change meanwhile, the pages there
+// are Unknown, and Stream says where.
 
 // errExec says that the memory whose list was told is no more, though the process is.
 var errExec = errors.New("it began another program while it was read (execve): try again")
 
-// Stream reads one process in full, with the counters of every mapping, into a sink, which it closes. The error is the sink's, or says
-// why the process could not be read to its end.
+// Stream reads one process in full, with the counters of every mapping, into a sink, which it
+// closes. The error is the sink's, or says why the process could not be read to its end.
 func (r *Reader) Stream(ctx context.Context, m vmspace.Member, to vmspace.Sink) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -137,7 +138,8 @@ type seam struct {
 	to   vmspace.Sink
 }
 
-// pass hands on what is complete below end. The last run of a mapping that goes on may go on too, and stays.
+// pass hands on what is complete below end. The last run of a mapping that goes on may go on too,
+// and stays.
 func (s *seam) pass(end uint64) error {
 	held := s.held
 	for m := s.maps.Item(); m != nil && m.Start < end; m = s.maps.Item() {

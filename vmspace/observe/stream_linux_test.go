@@ -30,7 +30,8 @@ func (p *puppet) still(t testing.TB) {
 	}
 }
 
-// TestLayouts reads every large layout in every way there is, and holds each against the others and against the truth.
+// TestLayouts reads every large layout in every way there is, and holds each against the others and
+// against the truth.
 func TestLayouts(t *testing.T) {
 	for i := range layouts {
 		l := &layouts[i]
@@ -96,8 +97,8 @@ func holdTruth(t *testing.T, want map[vmspace.State]uint64, p *vmspace.Process, 
 	}
 }
 
-// unlike says where two processes are not the same in r: outside of it are pages of files that others map. Without the scan its
-// categories are not compared, nor what is asked in its place.
+// unlike says where two processes are not the same in r: outside of it are pages of files that
+// others map. Without the scan its categories are not compared, nor what is asked in its place.
 func unlike(a, b *vmspace.Process, r vmspace.Range, noScan bool) string {
 	equal := func(x, y vmspace.Mapping) bool { return vmspace.SameMapping(&x, &y) }
 	if !slices.EqualFunc(a.Mappings.Slice(0, a.Mappings.Len()), b.Mappings.Slice(0, b.Mappings.Len()), equal) {
@@ -146,8 +147,9 @@ func TestStream(t *testing.T) {
 	}
 }
 
-// sameBytes holds what two writers write of a process that stands still against each other. Others do not stand still, and the counts of
-// libraries follow their coming and going: a difference counts if it is there again and again.
+// sameBytes holds what two writers write of a process that stands still against each other. Others
+// do not stand still, and the counts of libraries follow their coming and going: a difference
+// counts if it is there again and again.
 func sameBytes(t *testing.T, want, got func(io.Writer) error) {
 	t.Helper()
 	var a, b bytes.Buffer
@@ -192,7 +194,8 @@ func (s sink) Pages(_ *vmspace.Mapping, runs []vmspace.Run) error {
 func (s sink) End([]vmspace.Range) error { return nil }
 func (s sink) Close(bool) error          { return nil }
 
-// TestStreamOfTheDying has the process die when its mappings were told: that is an error, however the reading goes on.
+// TestStreamOfTheDying has the process die when its mappings were told: that is an error, however
+// the reading goes on.
 func TestStreamOfTheDying(t *testing.T) {
 	p := startPuppet(t)
 	p.mmap(arena, 2000*pg, rw, private)
@@ -273,7 +276,8 @@ func TestReserved(t *testing.T) {
 	}
 }
 
-// TestReadOfTheDying reads children while they die: all of their pages are told, or that they are dead.
+// TestReadOfTheDying reads children while they die: all of their pages are told, or that they are
+// dead.
 func TestReadOfTheDying(t *testing.T) {
 	p := startPuppet(t)
 	const pages = 30000
@@ -321,7 +325,8 @@ func TestReadOfTheDying(t *testing.T) {
 	}
 }
 
-// TestNothingPerPage: however many pages and mappings, reading and parsing them again allocates next to nothing.
+// TestNothingPerPage: however many pages and mappings, reading and parsing them again allocates
+// next to nothing.
 func TestNothingPerPage(t *testing.T) {
 	p, _ := layouts[0].start(t, 4000)
 	p.still(t)

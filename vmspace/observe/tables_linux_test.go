@@ -12,8 +12,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The page tables that the pages need are those that the kernel counts, so that nothing else need be read; and where a page came that
-// nobody told of, they are more.
+// The page tables that the pages need are those that the kernel counts, so that nothing else need
+// be read; and where a page came that nobody told of, they are more.
 func TestReadLikely(t *testing.T) {
 	if runtime.GOARCH == "arm64" && pg == 16<<10 {
 		t.Skip("needs page tables as deep as the addresses are long: with pages of 16 KiB they are made for addresses of 52 bits, and nothing is proved")
@@ -30,7 +30,8 @@ func TestReadLikely(t *testing.T) {
 		full := newReader(t, o)
 		o.SparseSize = 1
 		r := newReader(t, o)
-		// The puppet is a Go program, which touches memory of its own at times: what is said of it is asked again.
+		// The puppet is a Go program, which touches memory of its own at times: what is said of it
+		// is asked again.
 		likely := func(what string, yes bool) {
 			t.Helper()
 			said := !yes

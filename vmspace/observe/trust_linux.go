@@ -11,9 +11,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Rules of this file: a bit decides a page's state only where it meant on a page of this program what it should. Kernels get
-// some of them wrong: from 6.9 to 6.14 every anonymous page has the KSM bit of kpageflags (fs/proc/page.c tested it with a mask
-// that shares a bit with that of anonymous pages). What is not believed is dropped from every word that is read, and named in
+// Rules of this file: a bit decides a page's state only where it meant on a page of this program
+// what it should. Kernels get some of them wrong: from 6.9 to 6.14 every anonymous page has the KSM
+// bit of kpageflags (fs/proc/page.c tested it with a mask that shares a bit with that of anonymous
+// pages). What is not believed is dropped from every word that is read, and named in
 // Features.Distrusted.
 
 // trust is what of the words is believed.
@@ -61,8 +62,9 @@ var specimens = []specimen{
 //go:noinline
 func keep(byte) {}
 
-// believe looks at each specimen: its pagemap word, with the scan's categories in mask, and, where k is there and
-// frames are visible, the flags of its frame. It is an error where pagemap does not show what all the rest is built on.
+// believe looks at each specimen: its pagemap word, with the scan's categories in mask, and, where
+// k is there and frames are visible, the flags of its frame. It is an error where pagemap does not
+// show what all the rest is built on.
 func believe(pagemap int, size, mask uint64, regions []region, frames bool, k *kpage) (trust, error) {
 	t := trust{word: ^uint64(0), scan: mask, kflags: vmspace.KKept}
 	for _, s := range specimens {

@@ -19,8 +19,8 @@ const (
 	uffdUnpopulated    = 1 << 13 // since 6.4: pages that are not there are protected too, by a marker
 )
 
-// writeProtected maps pages of ours, touches the first ones, and protects all of them by userfaultfd, which nobody serves: nobody touches them
-// any more until they are unmapped.
+// writeProtected maps pages of ours, touches the first ones, and protects all of them by
+// userfaultfd, which nobody serves: nobody touches them any more until they are unmapped.
 func writeProtected(t *testing.T, pages, touched int) (addr uint64) {
 	t.Helper()
 	fd, _, errno := unix.Syscall(unix.SYS_USERFAULTFD, unix.O_CLOEXEC|uffdUserModeOnly, 0, 0)
@@ -54,8 +54,9 @@ func writeProtected(t *testing.T, pages, touched int) (addr uint64) {
 	return addressOf(b)
 }
 
-// A page that is protected says so. Where there is no page, a marker stands in the page table, which has the bits of a page in swap: nothing was
-// ever swapped here, and the grounds say that it may be such a marker.
+// A page that is protected says so. Where there is no page, a marker stands in the page table,
+// which has the bits of a page in swap: nothing was ever swapped here, and the grounds say that it
+// may be such a marker.
 func TestAttrUffdWP(t *testing.T) {
 	addr := writeProtected(t, 3, 1)
 	for name, o := range map[string]Options{"all": {SmallMappings: 1 << 20, SmallPages: 1 << 30}, "no scan": {NoScan: true, SmallMappings: 1 << 20, SmallPages: 1 << 30}} {

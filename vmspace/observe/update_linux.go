@@ -7,15 +7,17 @@ import (
 	"cowscope/vmspace"
 )
 
-// Rules of this file: reading a part is worth while only if the snapshot is what reading everything would give. So whenever it cannot be told how far a change
-// went, everything is read; and what it does read is wider than what was touched:
+// Rules of this file: reading a part is worth while only if the snapshot is what reading everything
+// would give. So whenever it cannot be told how far a change went, everything is read; and what it
+// does read is wider than what was touched:
 //
 //	touched            ├──┤
 //	+ mappings      that begin, end, move or change because of it, the stack and the heap
 //	+ core        ├┄┄┄├──┤┄┄┄┤   64 KiB each side: fault-around maps cached neighbours
 //	+ window  │┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄│   whole huge blocks: a huge page comes or is split in one piece
 //
-// and the same addresses in every relative, and every other mapping of the same part of the same file.
+// and the same addresses in every relative, and every other mapping of the same part of the same
+// file.
 
 const (
 	aroundBytes = 64 << 10 // fault_around_bytes, whatever the page size (mm/memory.c)
@@ -92,7 +94,8 @@ func (r *Reader) partial(all []*reading, spans []vmspace.Range) bool {
 	for _, g := range all {
 		g.full = g.full || large && g.err == nil && r.sparse(g.stat) && !r.features.Query && r.bare(g, spans) == nil
 	}
-	// Twice at most: other mappings of the same file may be far away, and what is found there leads nowhere else.
+	// Twice at most: other mappings of the same file may be far away, and what is found there leads
+	// nowhere else.
 	for pass := 0; ; pass++ {
 		spans = mergeRanges(slices.Clone(spans))
 		windows := blocks(spans, r.pages.size)
@@ -156,8 +159,9 @@ func blocks(spans []vmspace.Range, pageSize uint64) []vmspace.Range {
 	return mergeRanges(w)
 }
 
-// bare gives the spans of a sparse space that need not be read, because no page can be there: no span held a page, so none can have moved
-// between them, and the process took no fault, so none came in. Pages that the kernel brings in during a call are counted as faults too
+// bare gives the spans of a sparse space that need not be read, because no page can be there: no
+// span held a page, so none can have moved between them, and the process took no fault, so none
+// came in. Pages that the kernel brings in during a call are counted as faults too
 // (mm_account_fault in mm/memory.c). A guard page takes none; kernels that have them have the scan.
 func (r *Reader) bare(g *reading, spans []vmspace.Range) []vmspace.Range {
 	if g.full || g.err != nil || !r.sparse(g.stat) || g.stat.MinorFlt != g.prev.MinorFlt || g.stat.MajorFlt != g.prev.MajorFlt {
@@ -181,8 +185,9 @@ func (r *Reader) readWindows(g *reading, windows, bare []vmspace.Range) error {
 	return err
 }
 
-// lookUp adds counts and flags of frames: anew near the spans, where any relative changed, and in huge pages, which share some of their
-// flags and, when they are split, hand them on (__split_huge_pmd_locked in mm/huge_memory.c); else as they were.
+// lookUp adds counts and flags of frames: anew near the spans, where any relative changed, and in
+// huge pages, which share some of their flags and, when they are split, hand them on
+// (__split_huge_pmd_locked in mm/huge_memory.c); else as they were.
 func (r *Reader) lookUp(all []*reading, spans, windows []vmspace.Range) {
 	if r.kpage == nil {
 		return
@@ -268,14 +273,16 @@ func runsIn(l vmspace.List[vmspace.Run], w vmspace.Range) []vmspace.Run {
 	return runs
 }
 
-// aliases finds what else changed along with the windows: other mappings of the same part of a file, whose pages are counted
-// together. It is not ok where a page shared copy-on-write changed and its partner is not where a relative has it after fork.
+// aliases finds what else changed along with the windows: other mappings of the same part of a
+// file, whose pages are counted together. It is not ok where a page shared copy-on-write changed
+// and its partner is not where a relative has it after fork.
 func aliases(all []*reading, windows []vmspace.Range) (more []vmspace.Range, ok bool) {
 	var parts []filePart
 	ok = true
 	for _, g := range all {
 		g.eachChange(windows, func(x, y vmspace.Run) {
-			// What was there and what is there now may be of different files: a mapping can replace another.
+			// What was there and what is there now may be of different files: a mapping can replace
+			// another.
 			for _, side := range []struct {
 				maps vmspace.List[vmspace.Mapping]
 				run  vmspace.Run

@@ -20,7 +20,8 @@ const arenaPages = 1100 // two huge blocks and a bit
 
 var arenaRange = vmspace.Range{Start: arena, End: arena + arenaPages*pg}
 
-// inArena is what a process has in the arena. Only the arena stands still: the puppet's own runtime lives elsewhere.
+// inArena is what a process has in the arena. Only the arena stands still: the puppet's own runtime
+// lives elsewhere.
 func inArena(p *vmspace.Process) (maps []vmspace.Mapping, runs []vmspace.Run) {
 	lo, hi := p.Mappings.Overlap(arenaRange)
 	for _, m := range p.Mappings.Slice(lo, hi) {
@@ -31,8 +32,9 @@ func inArena(p *vmspace.Process) (maps []vmspace.Mapping, runs []vmspace.Run) {
 	return maps, p.Pages.Slice(lo, hi)
 }
 
-// TestUpdateIsRead does random things to the arena of a process and its child, and holds that a partial reading says what a full one says,
-// that a simple reader agrees, and that the diff is empty just when nothing differs.
+// TestUpdateIsRead does random things to the arena of a process and its child, and holds that a
+// partial reading says what a full one says, that a simple reader agrees, and that the diff is
+// empty just when nothing differs.
 func TestUpdateIsRead(t *testing.T) {
 	for name, o := range map[string]Options{"all": {}, "no query": {NoQuery: true}, "no scan": {NoScan: true}, "no frames": {NoFrames: true},
 		"sparse": {NoScan: true, NoQuery: true, SparseSize: 1}} {
@@ -164,8 +166,8 @@ func childStep(p *puppet, op string, r vmspace.Range) []Touched {
 	return []Touched{{fmt.Sprintf("p%d", i+2), r}}
 }
 
-// accessible finds the pages of r that may be touched, by itself and simply: the puppet does not survive a signal. perms are the first
-// letters that the mapping must have.
+// accessible finds the pages of r that may be touched, by itself and simply: the puppet does not
+// survive a signal. perms are the first letters that the mapping must have.
 func accessible(pid int, r vmspace.Range, perms string) (pages []uint64) {
 	words := simpleWords(pid, r)
 	for _, m := range simpleMaps(pid) {
@@ -308,7 +310,8 @@ func checkDiff(t *rapid.T, a, b *vmspace.Snapshot) {
 	}
 }
 
-// A mapping that replaces one of two mappings of the same page of a file leaves the other one exclusive: the change lies elsewhere.
+// A mapping that replaces one of two mappings of the same page of a file leaves the other one
+// exclusive: the change lies elsewhere.
 func TestUpdateFollowsAReplacedAlias(t *testing.T) {
 	file := filepath.Join(publicDir(t), "file")
 	if err := os.WriteFile(file, make([]byte, 64*pg), 0o666); err != nil {

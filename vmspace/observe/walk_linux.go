@@ -2,9 +2,10 @@ package observe
 
 import "cowscope/vmspace"
 
-// Rules of this file: the pages of one space, batch by batch, in the order of their addresses, whoever read them. Each batch is
-// held against the mappings that the kernel has after its pages were read: where they differ from the list, the process changed
-// while it was read, and the pages there are Unknown, for nobody knows under which mapping their words came about.
+// Rules of this file: the pages of one space, batch by batch, in the order of their addresses,
+// whoever read them. Each batch is held against the mappings that the kernel has after its pages
+// were read: where they differ from the list, the process changed while it was read, and the pages
+// there are Unknown, for nobody knows under which mapping their words came about.
 
 // worker reads batches. It belongs to one goroutine.
 type worker struct {
@@ -40,7 +41,8 @@ func (w *walk) run(crew []worker, use func(b *batch) error) error {
 	return w.share(crew, use)
 }
 
-// share has the crew read side by side. There are few batches, which go round: nobody runs far ahead, and memory is bounded.
+// share has the crew read side by side. There are few batches, which go round: nobody runs far
+// ahead, and memory is bounded.
 func (w *walk) share(crew []worker, use func(b *batch) error) error {
 	n := len(crew) + 2
 	blank, done, ended := make(chan *batch, n), make(chan *batch, n), make(chan struct{})
@@ -119,7 +121,8 @@ func (w *walk) unmoved(span vmspace.Range) bool {
 	return hi-lo > idleThreads && w.idle.still()
 }
 
-// differences appends to dst the parts of span where the kernel's mappings are not those of the list. Names do not count.
+// differences appends to dst the parts of span where the kernel's mappings are not those of the
+// list. Names do not count.
 func (q *querier) differences(maps int, list vmspace.List[vmspace.Mapping], span vmspace.Range, dst []vmspace.Range) ([]vmspace.Range, error) {
 	var m vmspace.Mapping
 	w := list.Walk(span.Start)
@@ -165,7 +168,8 @@ func samePlace(a, b *vmspace.Mapping) bool {
 	return a.Range == b.Range && a.Perms == b.Perms && a.Offset == b.Offset && a.Inode == b.Inode && a.Major == b.Major && a.Minor == b.Minor
 }
 
-// blur makes the pages of runs that lie in the ranges Unknown. Their words stay; their frames go, for nothing more may be looked up by them.
+// blur makes the pages of runs that lie in the ranges Unknown. Their words stay; their frames go,
+// for nothing more may be looked up by them.
 func blur(runs []vmspace.Run, ranges []vmspace.Range) []vmspace.Run {
 	if len(ranges) == 0 {
 		return runs

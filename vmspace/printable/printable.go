@@ -1,11 +1,14 @@
-// Package printable keeps texts of strangers from being obeyed by a terminal: names of files, lines of scripts, lessons and saved sessions.
+// Package printable keeps texts of strangers from being obeyed by a terminal: names of files, lines
+// of scripts, lessons and saved sessions.
 //
-// Two rules hold everywhere. A name or a text becomes a part of a line through Name or Line, so that no newline in it fakes a line. All
-// that the program writes to standard output and standard error goes through a Writer, which lets pass only what a terminal shows.
+// Two rules hold everywhere. A name or a text becomes a part of a line through Name or Line, so
+// that no newline in it fakes a line. All that the program writes to standard output and standard
+// error goes through a Writer, which lets pass only what a terminal shows.
 //
-// Printable is what unicode.IsPrint says: letters, marks, numbers, punctuation, symbols and the blank. So all control characters are
-// escaped (C0, DEL, C1), all format characters (those that change the order of a text among them), the separators of lines and paragraphs,
-// other spaces, what is private or unassigned, and bytes that are not UTF-8.
+// Printable is what unicode.IsPrint says: letters, marks, numbers, punctuation, symbols and the
+// blank. So all control characters are escaped (C0, DEL, C1), all format characters (those that
+// change the order of a text among them), the separators of lines and paragraphs, other spaces,
+// what is private or unassigned, and bytes that are not UTF-8.
 package printable
 
 import (
@@ -16,7 +19,8 @@ import (
 	"unicode/utf8"
 )
 
-// Line is a text as a part of a line: what is not printable has Go's escapes. All else stays as it is, quotes and backslashes too.
+// Line is a text as a part of a line: what is not printable has Go's escapes. All else stays as it
+// is, quotes and backslashes too.
 func Line(s string) string {
 	var b strings.Builder
 	done := 0
@@ -36,7 +40,8 @@ func Line(s string) string {
 	return b.String()
 }
 
-// Name is a name as a word of a line: in quotes, with Go's escapes, where it holds more than printable characters, or looks so.
+// Name is a name as a word of a line: in quotes, with Go's escapes, where it holds more than
+// printable characters, or looks so.
 func Name(s string) string {
 	if q := strconv.Quote(s); len(q) != len(s)+len(`""`) {
 		return q
@@ -44,7 +49,8 @@ func Name(s string) string {
 	return s
 }
 
-// First is how many bytes the first character of s has, and whether it is printable. s is not empty.
+// First is how many bytes the first character of s has, and whether it is printable. s is not
+// empty.
 func First(s string) (size int, ok bool) {
 	if c := s[0]; c < utf8.RuneSelf {
 		return 1, ' ' <= c && c < 0x7f
@@ -58,7 +64,8 @@ func shows(r rune, size int) bool {
 	return (r != utf8.RuneError || size > 1) && strconv.IsPrint(r)
 }
 
-// Escape is s with Go's escape for every character outside ASCII, and for every one that is not printable.
+// Escape is s with Go's escape for every character outside ASCII, and for every one that is not
+// printable.
 func Escape(s string) string {
 	q := strconv.QuoteToASCII(s)
 	return q[1 : len(q)-1]

@@ -61,7 +61,8 @@ func TestForms(t *testing.T) {
 	}
 }
 
-// All characters there are: each is either printable or escaped, and in JSON it stays the character that it was.
+// All characters there are: each is either printable or escaped, and in JSON it stays the character
+// that it was.
 func TestEveryCharacter(t *testing.T) {
 	if testing.Short() {
 		t.Skip("needs more time than -short gives")
@@ -97,7 +98,8 @@ func TestEveryCharacter(t *testing.T) {
 	}
 }
 
-// However a text is cut into writes, what comes out is the same, and JSON stays the JSON that it was.
+// However a text is cut into writes, what comes out is the same, and JSON stays the JSON that it
+// was.
 func TestPieces(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		text := rapid.SliceOf(rapid.SampledFrom(append(strings.Split("\x1b é 漢 😀 \u202e \U000e0041 \xff \xf0\x9f \xe2\x80 a \n \\ \"", " "), " "))).Draw(t, "text")
@@ -188,7 +190,8 @@ func TestError(t *testing.T) {
 	}
 }
 
-// What is printable costs a look at each byte and no memory, what is not no memory either once there is room.
+// What is printable costs a look at each byte and no memory, what is not no memory either once
+// there is room.
 func TestWriterAllocatesNothing(t *testing.T) {
 	for _, text := range []string{"p1: write a 0x01\n    store 0x01 → 0x7ffff7fb6000 ok\n", "\x1b]0;PWN\a 漢\u202e"} {
 		w := NewWriter(io.Discard)

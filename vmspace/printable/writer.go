@@ -7,9 +7,10 @@ import (
 	"unicode/utf8"
 )
 
-// Writer passes on what is printable, newlines and tabs. All else becomes an escape of JSON, \u001b, which is right in a text for people
-// and in a string of JSON: so one Writer serves both. It is the last line of defence; who writes a field escapes what may not stand there.
-// It may be used from several goroutines.
+// Writer passes on what is printable, newlines and tabs. All else becomes an escape of JSON,
+// \u001b, which is right in a text for people and in a string of JSON: so one Writer serves both.
+// It is the last line of defence; who writes a field escapes what may not stand there. It may be
+// used from several goroutines.
 type Writer struct {
 	mu  sync.Mutex
 	to  io.Writer
@@ -63,7 +64,8 @@ func (w *Writer) Flush() error {
 	return err
 }
 
-// Append appends text to b as a Writer writes it. What is left of text is the beginning of a character.
+// Append appends text to b as a Writer writes it. What is left of text is the beginning of a
+// character.
 func Append(b, text []byte) (out, rest []byte) {
 	for {
 		n := shown(text)
@@ -100,13 +102,15 @@ func shown(b []byte) int {
 	return len(b)
 }
 
-// printableASCII says whether all eight bytes of x are from 0x20 to 0x7e. A byte carries into the next only where it is refused itself.
+// printableASCII says whether all eight bytes of x are from 0x20 to 0x7e. A byte carries into the
+// next only where it is refused itself.
 func printableASCII(x uint64) bool {
 	const each = 0x0101010101010101
 	return (x|(x-each*' ')|(x+each))&(each*0x80) == 0
 }
 
-// appendEscape writes a character as JSON does: beyond 16 bits, as a pair of surrogates (RFC 8259, 7).
+// appendEscape writes a character as JSON does: beyond 16 bits, as a pair of surrogates (RFC 8259,
+// 7).
 func appendEscape(b []byte, r rune) []byte {
 	if r > 0xffff {
 		r -= 0x10000

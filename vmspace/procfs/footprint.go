@@ -14,9 +14,10 @@ type Memory struct {
 	Pooled uint64 // pages of the pool of huge pages
 }
 
-// Footprint is what some processes take. What several share counts once for each of them; exact counts it once (proportional set sizes,
-// which cost a walk through all page tables). A process that is gone takes nothing. Shared memory that no page table has is not in it: no
-// file of /proc tells of that, but to root.
+// Footprint is what some processes take. What several share counts once for each of them; exact
+// counts it once (proportional set sizes, which cost a walk through all page tables). A process
+// that is gone takes nothing. Shared memory that no page table has is not in it: no file of /proc
+// tells of that, but to root.
 func Footprint(pids []int, exact bool) Memory {
 	var total Memory
 	for _, pid := range pids {

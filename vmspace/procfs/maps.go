@@ -8,11 +8,13 @@ import (
 	"cowscope/vmspace"
 )
 
-// Rules of this file: pure, total, and frugal. Whatever the bytes are, the answer is mappings or an error with a line number,
-// never a panic; nothing is allocated per mapping but the paths, and a path that is the same as the one before is kept once.
-// The format is proc_pid_maps(5); the writer is show_map_vma in fs/proc/task_mmu.c.
+// Rules of this file: pure, total, and frugal. Whatever the bytes are, the answer is mappings or an
+// error with a line number, never a panic; nothing is allocated per mapping but the paths, and a
+// path that is the same as the one before is kept once. The format is proc_pid_maps(5); the writer
+// is show_map_vma in fs/proc/task_mmu.c.
 
-// errTorn says that the text speaks of two moments: it comes in pieces, and a mapping that grew in between is told twice.
+// errTorn says that the text speaks of two moments: it comes in pieces, and a mapping that grew in
+// between is told twice.
 var ErrTorn = errors.New("overlaps or precedes the line before")
 
 // ParseMaps appends to dst the mappings that the text of /proc/PID/maps lists.
@@ -75,8 +77,8 @@ func parseMapsLine(m *vmspace.Mapping, row []byte, path *pathInterner) string {
 	if i == 0 {
 		return "bad inode"
 	}
-	// The path starts after the padding to column 74. Blanks are padding: the kernel prints no path that begins with one,
-	// as every path begins with a slash or a bracket.
+	// The path starts after the padding to column 74. Blanks are padding: the kernel prints no path
+	// that begins with one, as every path begins with a slash or a bracket.
 	for i < len(row) && row[i] == ' ' {
 		i++
 	}
@@ -103,8 +105,8 @@ func hexUntil(b []byte, sep byte) (v uint64, rest []byte, ok bool) {
 	return 0, nil, false
 }
 
-// pathInterner turns the bytes of a path into a string, and gives the same string again for the same bytes as the time before:
-// mappings of one file stand together. It keeps no hold on the text.
+// pathInterner turns the bytes of a path into a string, and gives the same string again for the
+// same bytes as the time before: mappings of one file stand together. It keeps no hold on the text.
 type pathInterner struct {
 	raw  []byte // as it stood in the text
 	path string
@@ -120,9 +122,9 @@ func (p *pathInterner) get(raw []byte) string {
 	return p.path
 }
 
-// unescapePath undoes what the kernel does to a path: a newline is written as \012 and nothing else is escaped, not even the
-// backslash (seq_file_path(m, file, "\n") in fs/proc/task_mmu.c). A file whose name holds those four characters themselves
-// cannot be told from one with a newline.
+// unescapePath undoes what the kernel does to a path: a newline is written as \012 and nothing else
+// is escaped, not even the backslash (seq_file_path(m, file, "\n") in fs/proc/task_mmu.c). A file
+// whose name holds those four characters themselves cannot be told from one with a newline.
 func unescapePath(raw []byte) string {
 	return string(bytes.ReplaceAll(raw, []byte(`\012`), []byte("\n")))
 }

@@ -12,7 +12,8 @@ import (
 
 // Texts of old and odd kernels, written as those kernels write them.
 
-// mapsLine writes m as show_map_vma does: a path from column 74, its newlines as \012 and every other byte as it is.
+// mapsLine writes m as show_map_vma does: a path from column 74, its newlines as \012 and every
+// other byte as it is.
 func mapsLine(m vmspace.Mapping) string {
 	line := fmt.Sprintf("%08x-%08x %s %08x %02x:%02x %d", m.Start, m.End, m.Perms, m.Offset, m.Major, m.Minor, m.Inode)
 	if m.Path == "" {
@@ -55,7 +56,8 @@ func TestOddPaths(t *testing.T) {
 	}
 }
 
-// The last page before the kernel's half, with four and five levels of page tables, and the last address of all.
+// The last page before the kernel's half, with four and five levels of page tables, and the last
+// address of all.
 func TestEndOfTheAddressSpace(t *testing.T) {
 	const text = "7fffffffe000-7ffffffff000 rw-p 00000000 00:00 0 \nfffffffffff000-100000000000000 rw-p 00000000 00:00 0 \n" +
 		"ffffffffff600000-ffffffffff601000 --xp 00000000 00:00 0                  [vsyscall]\nffffffffffffe000-fffffffffffff000 r--p 00000000 00:00 0 \n"
@@ -79,8 +81,8 @@ func TestEndOfTheAddressSpace(t *testing.T) {
 	}
 }
 
-// smaps of kernels before VmFlags (3.8), LazyFree (4.12), Locked (2.6.38) and Swap (2.6.26), of one with more than is known, and of one that
-// writes sizes wider than any column.
+// smaps of kernels before VmFlags (3.8), LazyFree (4.12), Locked (2.6.38) and Swap (2.6.26), of one
+// with more than is known, and of one that writes sizes wider than any column.
 func TestOddSmaps(t *testing.T) {
 	const head = "00400000-00401000 rw-p 00000000 00:00 0 \nSize:                  4 kB\n"
 	for name, c := range map[string]struct {
@@ -112,7 +114,8 @@ func TestOddSmaps(t *testing.T) {
 	}
 }
 
-// What is parsed and written again as the kernel does is the same text, whatever stands in the paths.
+// What is parsed and written again as the kernel does is the same text, whatever stands in the
+// paths.
 func FuzzMapsRoundTrip(f *testing.F) {
 	f.Add(fixture(f, "maps-6.18"))
 	for _, p := range oddPaths {
@@ -134,7 +137,8 @@ func FuzzMapsRoundTrip(f *testing.F) {
 	})
 }
 
-// Nobody can make /proc text tear a mapping's counters from it: pieces that end with a line give what the whole gives.
+// Nobody can make /proc text tear a mapping's counters from it: pieces that end with a line give
+// what the whole gives.
 func FuzzSmapsPieces(f *testing.F) {
 	f.Add(fixture(f, "smaps-future"), uint16(3))
 	f.Fuzz(func(t *testing.T, text []byte, cut uint16) {

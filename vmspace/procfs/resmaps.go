@@ -6,8 +6,8 @@ import (
 	"cowscope/vmspace"
 )
 
-// Rules of this file: between two steps little of smaps changes, so only what is new in its text is parsed. What is the same, byte for
-// byte, keeps its mappings and their counters. Pure.
+// Rules of this file: between two steps little of smaps changes, so only what is new in its text is
+// parsed. What is the same, byte for byte, keeps its mappings and their counters. Pure.
 
 // SmapsText is the text of smaps as it was last time, and what it said.
 type SmapsText struct {

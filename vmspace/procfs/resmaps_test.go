@@ -14,7 +14,8 @@ func smapsBlock(page, pages, rss int, flags string) string {
 	return fmt.Sprintf("%x-%x rw-p 00000000 00:00 0 \nSize: %d kB\nRss: %d kB\nPss: %d kB\nVmFlags: %s\n", page<<12, (page+pages)<<12, pages*4, rss, rss, flags)
 }
 
-// Whatever changes in the text, the memory says what a parse of all of it says, and what did not change is kept.
+// Whatever changes in the text, the memory says what a parse of all of it says, and what did not
+// change is kept.
 func TestSmapsMemory(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var mem SmapsText

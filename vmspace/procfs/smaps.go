@@ -9,10 +9,12 @@ import (
 	"cowscope/vmspace"
 )
 
-// Rules of this file: what is known is read, what is not known is stepped over, so that a newer kernel's smaps still parses.
-// The format is proc_pid_smaps(5): for each mapping its line of maps, then lines "Key:   number kB", then VmFlags.
+// Rules of this file: what is known is read, what is not known is stepped over, so that a newer
+// kernel's smaps still parses. The format is proc_pid_smaps(5): for each mapping its line of maps,
+// then lines "Key:   number kB", then VmFlags.
 
-// ParseSmaps appends to dst the mappings that the text of /proc/PID/smaps lists, with their counters.
+// ParseSmaps appends to dst the mappings that the text of /proc/PID/smaps lists, with their
+// counters.
 func ParseSmaps(dst []vmspace.Mapping, text []byte) ([]vmspace.Mapping, error) {
 	p := SmapsParser{maps: dst}
 	err := p.Parse(text)
@@ -26,8 +28,8 @@ func (p *SmapsParser) Taken() []vmspace.Mapping {
 	return c
 }
 
-// SmapsParser takes the text in pieces that end with a line. Lists of flags that are the same are kept once, counters in blocks: nothing
-// is allocated per mapping but new paths.
+// SmapsParser takes the text in pieces that end with a line. Lists of flags that are the same are
+// kept once, counters in blocks: nothing is allocated per mapping but new paths.
 type SmapsParser struct {
 	maps  []vmspace.Mapping
 	end   uint64 // of the last mapping
@@ -66,7 +68,8 @@ var (
 	errBadNumber = errors.New("bad number")
 )
 
-// row takes one line; the kernel's counters begin with capital letters, and its addresses have small ones.
+// row takes one line; the kernel's counters begin with capital letters, and its addresses have
+// small ones.
 func (p *SmapsParser) row(row []byte) error {
 	counter := len(row) > 0 && 'A' <= row[0] && row[0] <= 'Z'
 	if !counter {
@@ -154,7 +157,8 @@ func (p *SmapsParser) flagsOf(value []byte) []string {
 	return words
 }
 
-// knownFlags are the usual words of VmFlags, so that a flag costs no allocation (show_smap_vma_flags in fs/proc/task_mmu.c).
+// knownFlags are the usual words of VmFlags, so that a flag costs no allocation
+// (show_smap_vma_flags in fs/proc/task_mmu.c).
 var knownFlags = func() map[string]string {
 	m := map[string]string{}
 	for _, f := range []string{"rd", "wr", "ex", "sh", "mr", "mw", "me", "ms", "gd", "pf", "lo", "io", "sr", "rr", "dc", "de",

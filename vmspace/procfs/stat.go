@@ -7,8 +7,9 @@ import (
 	"cowscope/vmspace"
 )
 
-// Rules of this file: pure, no panic. The second field of /proc/PID/stat is the command name in parentheses, and it may itself
-// hold blanks, parentheses and newlines: only the last closing parenthesis ends it (proc_pid_stat(5)).
+// Rules of this file: pure, no panic. The second field of /proc/PID/stat is the command name in
+// parentheses, and it may itself hold blanks, parentheses and newlines: only the last closing
+// parenthesis ends it (proc_pid_stat(5)).
 
 // Stat is what this package takes from /proc/PID/stat.
 type Stat struct {
@@ -80,8 +81,9 @@ func ParseStat(text []byte) (Stat, error) {
 	return s, nil
 }
 
-// exiting is PF_EXITING (include/linux/sched.h): on the way to being a zombie, its memory perhaps already given back, after which
-// /proc/PID/maps would call an ordinary user's own process forbidden.
+// exiting is PF_EXITING (include/linux/sched.h): on the way to being a zombie, its memory perhaps
+// already given back, after which /proc/PID/maps would call an ordinary user's own process
+// forbidden.
 const exiting = 0x4
 
 // procState reads the state letter.

@@ -15,10 +15,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Rules of this file: the keeper is the test's own program, started once more. It reads requests, one after the other, does what they ask,
-// and answers each with the text of an error, "" for none. When no more can come, it undoes all, last first, and answers once more. It has
-// the lock with the test, and until its own end. Signals that end programs do not end it, nor do those that are sent to the group of the
-// test; only SIGKILL for itself does, and then the test that it served fails and says so.
+// Rules of this file: the keeper is the test's own program, started once more. It reads requests,
+// one after the other, does what they ask, and answers each with the text of an error, "" for none.
+// When no more can come, it undoes all, last first, and answers once more. It has the lock with the
+// test, and until its own end. Signals that end programs do not end it, nor do those that are sent
+// to the group of the test; only SIGKILL for itself does, and then the test that it served fails
+// and says so.
 
 // request is one change: of a setting, or a swap device of so many bytes.
 type request struct {
@@ -39,7 +41,8 @@ func init() {
 	os.Exit(0)
 }
 
-// keep serves a test. What could not be undone goes to complaints too where the test is not there to hear it.
+// keep serves a test. What could not be undone goes to complaints too where the test is not there
+// to hear it.
 func keep(requests io.Reader, answers, complaints io.Writer) {
 	var undo []func() error
 	in, out := json.NewDecoder(requests), json.NewEncoder(answers)
@@ -94,7 +97,8 @@ func set(path, value string, undo *[]func() error) error {
 	return os.WriteFile(path, []byte(value), 0)
 }
 
-// chosen is what has to be written so that a setting reads as text: the word in brackets where one is.
+// chosen is what has to be written so that a setting reads as text: the word in brackets where one
+// is.
 func chosen(text []byte) []byte {
 	_, rest, open := bytes.Cut(text, []byte("["))
 	word, _, closed := bytes.Cut(rest, []byte("]"))

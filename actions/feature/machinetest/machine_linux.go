@@ -1,5 +1,5 @@
-// Package machinetest lends settings of the machine to tests: what a test changes is changed for nobody else, and is put back whatever
-// becomes of the test. The program itself does not have it.
+// Package machinetest lends settings of the machine to tests: what a test changes is changed for
+// nobody else, and is put back whatever becomes of the test. The program itself does not have it.
 //
 // Rules of this package:
 //
@@ -22,8 +22,9 @@ import (
 // Variable is the environment variable that allows tests to change settings.
 const Variable = "COWSCOPE_TEST_MACHINE"
 
-// What is locked are folders that are always there, that everybody may open and nobody can replace. Who waits for the lock has the gate,
-// so that one who wants it alone gets it although others share it all the time.
+// What is locked are folders that are always there, that everybody may open and nobody can replace.
+// Who waits for the lock has the gate, so that one who wants it alone gets it although others share
+// it all the time.
 var (
 	gateFile = "/proc/sys/fs"
 	lockFile = "/proc/sys/vm"
@@ -65,8 +66,9 @@ func Hold(t testing.TB) {
 	hold(t, false)
 }
 
-// Change lets the test change settings until it is over, and skips it where that is not allowed: does says what the test would do. What
-// depends on the setting has to be over before the test is: cleanups that come later run before.
+// Change lets the test change settings until it is over, and skips it where that is not allowed:
+// does says what the test would do. What depends on the setting has to be over before the test is:
+// cleanups that come later run before.
 func Change(t testing.TB, does string) *Settings {
 	t.Helper()
 	if !allowed() {
@@ -75,7 +77,8 @@ func Change(t testing.TB, does string) *Settings {
 	return &Settings{t, hold(t, true)}
 }
 
-// HoldToChange is Hold for a test that may call Change later: one that finds a setting as it needs it changes nothing.
+// HoldToChange is Hold for a test that may call Change later: one that finds a setting as it needs
+// it changes nothing.
 func HoldToChange(t testing.TB) {
 	t.Helper()
 	hold(t, allowed())
@@ -136,7 +139,8 @@ type Settings struct {
 	h *holding
 }
 
-// Set writes a setting: a file that holds a value, or words of which the one that counts stands in brackets.
+// Set writes a setting: a file that holds a value, or words of which the one that counts stands in
+// brackets.
 func (s *Settings) Set(path, value string) error {
 	return s.ask(request{Path: path, Value: value})
 }

@@ -17,8 +17,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A file in a folder of the test's own stands for a setting, and two more are the gate and the lock: so all users can try every ending, and
-// wait for nobody.
+// A file in a folder of the test's own stands for a setting, and two more are the gate and the
+// lock: so all users can try every ending, and wait for nobody.
 
 const (
 	victimVariable = "COWSCOPE_VICTIM" // how the victim ends, and its setting
@@ -69,14 +69,16 @@ var endings = map[string]struct {
 	}},
 }
 
-// wait lasts until the process ends. In a mere select the runtime would find that no goroutine can go on, and end it.
+// wait lasts until the process ends. In a mere select the runtime would find that no goroutine can
+// go on, and end it.
 func wait(*testing.T) {
 	for {
 		_ = unix.Pause()
 	}
 }
 
-// TestVictim changes its setting and ends as it is told. Without an order there is nothing to be done.
+// TestVictim changes its setting and ends as it is told. Without an order there is nothing to be
+// done.
 func TestVictim(t *testing.T) {
 	how, path, ordered := strings.Cut(os.Getenv(victimVariable), "\n")
 	if !ordered {
@@ -204,7 +206,8 @@ var real = []struct{ path, value string }{
 	{"/proc/sys/vm/swappiness", "33"},
 }
 
-// changeAll changes what there is here of the real ones, and makes a swap device where there can be one.
+// changeAll changes what there is here of the real ones, and makes a swap device where there can be
+// one.
 func changeAll(t *testing.T, s *Settings) {
 	t.Helper()
 	for _, r := range real {
@@ -263,7 +266,8 @@ func TestRealSettings(t *testing.T) {
 	}
 }
 
-// A test whose keeper was killed fails: nobody else would say that its settings are not as they were.
+// A test whose keeper was killed fails: nobody else would say that its settings are not as they
+// were.
 func TestKeeperKilled(t *testing.T) {
 	k := kept(t)
 	if err := k.ask(request{Path: filepath.Join(t.TempDir(), "none"), Value: "1"}); err == nil || !strings.Contains(err.Error(), "no such file") {
@@ -325,7 +329,8 @@ func TestHold(t *testing.T) {
 	}
 }
 
-// One who wants the lock alone waits for those who share it, and those who come later wait for him: otherwise his turn might never come.
+// One who wants the lock alone waits for those who share it, and those who come later wait for him:
+// otherwise his turn might never come.
 func TestTurns(t *testing.T) {
 	ownLocks(t)
 	first := locked(t, lockFile, unix.LOCK_SH)

@@ -48,7 +48,8 @@ func swapOn(size int, undo *[]func() error) error {
 	return nil
 }
 
-// whenFree writes what is refused while somebody has the device open, as a device manager has for a moment.
+// whenFree writes what is refused while somebody has the device open, as a device manager has for a
+// moment.
 func whenFree(path, value string) error {
 	for last := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
 		err := os.WriteFile(path, []byte(value), 0)
