@@ -6,9 +6,9 @@ import (
 	"cowscope/actions/history"
 )
 
-// Rules of this file: steps are made one at a time, by whoever has the turn, and on the one thread
-// that may touch the subjects. The turn is taken first: who had the thread and waited for the turn
-// would wait for one who has the turn and waits for the thread.
+// Rules of this file: steps are made one at a time, on the one thread that may touch the subjects. A
+// goroutine takes the turn first and then the thread. Taken in the other order, two goroutines could
+// wait for each other for ever.
 
 // do runs f on the thread that may touch the subjects.
 func (s *Session) do(f func() error) error {

@@ -13,7 +13,7 @@ import (
 // as long as the next one, newer one. When the chain is full, it becomes a layer, and layers too
 // alike in length become one. So a name is copied as often as its layer doubles, and a look-up asks
 // a few layers. Nothing that another version may hold is written to. A name that was bound anew
-// stays in the older layer until that is merged: what get does not give any more is of the past.
+// stays in the older layer until that is merged, where get no longer finds it.
 
 // chainFull is how many names the chain holds at most.
 const chainFull = 32

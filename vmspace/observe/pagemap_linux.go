@@ -38,8 +38,8 @@ type pageReader struct {
 	open   []vmspace.Run // of tellZero
 }
 
-// crewman gives a reader with the same settings, for a goroutine beside that of p.
-func (p *pageReader) crewman() *pageReader {
+// clone gives a reader with the same settings, for a goroutine beside that of p.
+func (p *pageReader) clone() *pageReader {
 	return &pageReader{size: p.size, shift: p.shift, mask: p.mask, nodes: p.nodes, lies: p.lies, frames: p.frames, zeroFrame: p.zeroFrame, slice: make([]region, scanSlice)}
 }
 

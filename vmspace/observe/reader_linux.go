@@ -29,7 +29,7 @@ type Reader struct {
 	pages    pageReader
 	kpage    *kpage
 	query    querier
-	crew     []worker // those who share large spaces, the first with pages and query from above
+	pool     []worker // those who share large spaces, the first with pages and query from above
 	procs    map[int]*procFiles
 	text     []byte            // scratch for maps and smaps
 	mappings []vmspace.Mapping // scratch

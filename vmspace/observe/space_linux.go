@@ -229,23 +229,23 @@ func (r *Reader) workers(g *reading) []worker {
 	if r.opt.Gentle || g.maps.Len() < largeMappings && g.stat.RSSPages < largePages {
 		n = 1
 	}
-	for len(r.crew) < n {
-		if len(r.crew) == 0 {
-			r.crew = append(r.crew, worker{&r.pages, &r.query})
+	for len(r.pool) < n {
+		if len(r.pool) == 0 {
+			r.pool = append(r.pool, worker{&r.pages, &r.query})
 			continue
 		}
-		r.crew = append(r.crew, worker{r.pages.crewman(), new(querier)})
+		r.pool = append(r.pool, worker{r.pages.clone(), new(querier)})
 	}
-	for _, k := range r.crew {
+	for _, k := range r.pool {
 		k.pages.lean = !r.small(g.maps.Len(), g.stat)
 	}
-	return r.crew[:n]
+	return r.pool[:n]
 }
 
 // startCost begins to count what looking costs.
 func (r *Reader) startCost() {
 	r.pages.pace.cost, r.pages.pace.busy = Cost{}, 0
-	for _, k := range r.crew {
+	for _, k := range r.pool {
 		k.pages.pace.cost, k.pages.pace.busy = Cost{}, 0
 	}
 }
@@ -255,7 +255,7 @@ func (r *Reader) Cost() Cost {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	c := r.pages.pace.cost
-	for i, k := range r.crew {
+	for i, k := range r.pool {
 		if i > 0 {
 			c.add(k.pages.pace.cost)
 		}

@@ -76,12 +76,12 @@ func (r *Reader) stream(g *reading, to vmspace.Sink) error {
 	}
 	var changed []vmspace.Range
 	s := seam{maps: g.maps.Walk(0), to: to}
-	crew := r.workers(g)
-	for _, k := range crew {
+	pool := r.workers(g)
+	for _, k := range pool {
 		k.pages.lean = true
 	}
 	w := walk{files: f, list: g.maps, check: r.features.Query, idle: quiet}
-	err = w.run(crew, func(b *batch) error {
+	err = w.run(pool, func(b *batch) error {
 		changed = append(changed, b.changed...)
 		s.held = joinRuns(s.held, r.counted(b.runs, g.maps), g.maps)
 		return s.pass(b.span.End)

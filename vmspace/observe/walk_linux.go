@@ -19,16 +19,16 @@ type walk struct {
 	list   vmspace.List[vmspace.Mapping]
 	check  bool     // by PROCMAP_QUERY, which it takes
 	idle   *idle    // from before the list was read; nil where nothing is known
-	blanks []*batch // scratch for a crew
+	blanks []*batch // scratch for several workers
 	cursor *cursor
 }
 
 // run reads everything and hands each batch to use, which may not keep it.
-func (w *walk) run(crew []worker, use func(b *batch) error) error {
+func (w *walk) run(pool []worker, use func(b *batch) error) error {
 	w.cursor = newCursor(w.files.pagemap, w.list, vmspace.Everything)
-	if len(crew) == 1 {
-		b := &crew[0].pages.batch
-		for w.step(&crew[0], b) {
+	if len(pool) == 1 {
+		b := &pool[0].pages.batch
+		for w.step(&pool[0], b) {
 			if b.err != nil {
 				return b.err
 			}
@@ -38,13 +38,13 @@ func (w *walk) run(crew []worker, use func(b *batch) error) error {
 		}
 		return nil
 	}
-	return w.share(crew, use)
+	return w.share(pool, use)
 }
 
-// share has the crew read side by side. There are few batches, which go round: nobody runs far
-// ahead, and memory is bounded.
-func (w *walk) share(crew []worker, use func(b *batch) error) error {
-	n := len(crew) + 2
+// share has several workers read side by side. There are few batches, which are used again and again,
+// so that no worker runs far ahead and memory is bounded.
+func (w *walk) share(pool []worker, use func(b *batch) error) error {
+	n := len(pool) + 2
 	blank, done, ended := make(chan *batch, n), make(chan *batch, n), make(chan struct{})
 	for len(w.blanks) < n {
 		w.blanks = append(w.blanks, new(batch))
@@ -52,11 +52,11 @@ func (w *walk) share(crew []worker, use func(b *batch) error) error {
 	for _, b := range w.blanks[:n] {
 		blank <- b
 	}
-	for i := range crew {
+	for i := range pool {
 		go func() {
 			defer func() { ended <- struct{}{} }()
 			for b := range blank {
-				if !w.step(&crew[i], b) {
+				if !w.step(&pool[i], b) {
 					return
 				}
 				done <- b
@@ -74,13 +74,13 @@ func (w *walk) share(crew []worker, use func(b *batch) error) error {
 				err = use(b)
 			}
 			if err != nil {
-				close(blank) // the crew goes home
+				close(blank) // the workers end
 				return
 			}
 			blank <- b
 		}
 	}
-	for left := len(crew); left > 0; {
+	for left := len(pool); left > 0; {
 		select {
 		case b := <-done:
 			take(b)
