@@ -1,8 +1,6 @@
 package lesson
 
-import (
-	"cowscope/vmspace"
-)
+import "cowscope/vmspace"
 
 // Lesson is a lesson that was read whole and found well formed, with all that it holds for any
 // machine: see On. It is never changed.

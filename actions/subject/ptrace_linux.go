@@ -3,6 +3,7 @@
 package subject
 
 import (
+	"fmt"
 	"syscall"
 	"unsafe"
 
@@ -94,6 +95,14 @@ func (s status) exited(pid int) *ExitedError {
 		return &ExitedError{PID: pid, Code: int(s >> 8 & 0xff)}
 	}
 	return &ExitedError{PID: pid, Signal: syscall.Signal(s & 0x7f)}
+}
+
+// ErrnoName is the name of an errno, such as EINVAL, or E and the number.
+func ErrnoName(e syscall.Errno) string {
+	if name := unix.ErrnoName(e); name != "" {
+		return name
+	}
+	return fmt.Sprintf("E%d", int(e))
 }
 
 func signalName(s syscall.Signal) string {

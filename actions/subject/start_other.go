@@ -4,6 +4,7 @@ package subject
 
 import (
 	"os"
+	"strconv"
 	"syscall"
 )
 
@@ -100,6 +101,9 @@ var linuxSignals = map[syscall.Signal]string{
 	7: "SIGBUS", 8: "SIGFPE", 9: "SIGKILL", 10: "SIGUSR1", 11: "SIGSEGV", 12: "SIGUSR2",
 	13: "SIGPIPE", 14: "SIGALRM", 15: "SIGTERM", 31: "SIGSYS",
 }
+
+// ErrnoName is E and the number.
+func ErrnoName(e syscall.Errno) string { return "E" + strconv.Itoa(int(e)) }
 
 // Loan is memory lent to a process.
 type Loan struct{ Addr, Size uint64 }

@@ -9,6 +9,8 @@ import (
 	"cowscope/vmspace"
 )
 
+var sysBrk = number(12, 214)
+
 var brkAction = Action{
 	Verb: lang.Verb{Name: "brk", Summary: "move the end of the heap", Params: []lang.Param{
 		{Name: "to", Kind: lang.KindShift, Default: "+4p", Help: "+Q to grow, -Q to shrink, or where it should end"}}},

@@ -6,6 +6,8 @@ import (
 	"cowscope/actions/lang"
 )
 
+var sysMadvise = number(28, 233)
+
 // Advice that takes memory out of a file, or can take much at once.
 const (
 	adviceRemove       = 9

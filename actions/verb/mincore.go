@@ -8,6 +8,8 @@ import (
 	"cowscope/vmspace"
 )
 
+var sysMincore = number(27, 232)
+
 var mincoreAction = Action{
 	Verb:  lang.Verb{Name: "mincore", Summary: "ask which pages of a range are resident in memory", Params: []lang.Param{ParamRange}},
 	Calls: []uintptr{sysMincore},

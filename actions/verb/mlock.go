@@ -6,6 +6,14 @@ import (
 	"cowscope/actions/lang"
 )
 
+var (
+	sysMlock      = number(149, 228)
+	sysMlock2     = number(325, 284)
+	sysMunlock    = number(150, 229)
+	sysMlockall   = number(151, 230)
+	sysMunlockall = number(152, 231)
+)
+
 var wordOnfault = lang.Word{Name: "onfault", Help: "lock each page when it is first touched"}
 
 var mlockAction = Action{

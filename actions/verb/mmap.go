@@ -11,6 +11,8 @@ import (
 	"cowscope/vmspace"
 )
 
+var sysMmap = number(9, 222)
+
 // mmapFlags are the MAP_ flags of mmap(2), with the kernel's values
 // (include/uapi/asm-generic/mman*.h; 32bit is x86 only).
 var mmapFlags = []Constant{

@@ -6,6 +6,8 @@ import (
 	"cowscope/actions/lang"
 )
 
+var sysMprotect = number(10, 226)
+
 var mprotectAction = Action{
 	Verb:  lang.Verb{Name: "mprotect", Summary: "change what is allowed in a range", Params: []lang.Param{ParamRange, paramProt}},
 	Reach: reachUnlessKeyed,

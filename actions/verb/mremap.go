@@ -9,6 +9,8 @@ import (
 	"cowscope/vmspace"
 )
 
+var sysMremap = number(25, 216)
+
 // The MREMAP_ flags of mremap(2).
 const (
 	mremapMaymove   = 1

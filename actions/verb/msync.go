@@ -6,6 +6,8 @@ import (
 	"cowscope/actions/lang"
 )
 
+var sysMsync = number(26, 227)
+
 // msyncFlags are the MS_ flags of msync(2).
 var msyncFlags = []Constant{
 	{"sync", "MS_SYNC", 4, "wait until it is written"},

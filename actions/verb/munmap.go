@@ -6,6 +6,8 @@ import (
 	"cowscope/actions/lang"
 )
 
+var sysMunmap = number(11, 215)
+
 var munmapAction = Action{
 	Verb:  lang.Verb{Name: "munmap", Summary: "unmap a range of addresses; part of a mapping splits it", Params: []lang.Param{ParamRange}},
 	Reach: reaches(ReachMappings),

@@ -14,6 +14,8 @@ import (
 	"cowscope/vmspace/printable"
 )
 
+var sysClose = number(3, 57)
+
 // Opening a file for mmap: the subject opens it itself, maps it, and closes it again.
 
 // openModes are the access modes of open(2). Without one a file is opened for both, as far as its

@@ -10,6 +10,12 @@ import (
 	"cowscope/vmspace"
 )
 
+var (
+	sysPkeyAlloc    = number(330, 289)
+	sysPkeyFree     = number(331, 290)
+	sysPkeyMprotect = number(329, 288)
+)
+
 // What the verbs of protection keys share (pkeys(7)).
 //
 // Rules: which key a mapping has, smaps tells. Which rights go with a key, only the process itself

@@ -12,6 +12,8 @@ import (
 	"cowscope/vmspace"
 )
 
+var sysWait4 = number(61, 260)
+
 var forkAction = Action{
 	Verb: lang.Verb{Name: "fork", Summary: "make a child: a copy of the process, under control like its parent"},
 	Run: func(c *Call) error {

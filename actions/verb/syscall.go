@@ -1,9 +1,21 @@
 package verb
 
 import (
+	"runtime"
+	"syscall"
+
 	"cowscope/actions/history"
 	"cowscope/actions/subject"
 )
+
+// number is the number of a system call here: each architecture has its own
+// (arch/x86/entry/syscalls/syscall_64.tbl, include/uapi/asm-generic/unistd.h).
+func number(amd64, arm64 uintptr) uintptr {
+	if runtime.GOARCH == "arm64" {
+		return arm64
+	}
+	return amd64
+}
 
 // syscall makes the subject do a system call. ok says that it succeeded; an errno, a signal or a
 // deadline is left in the outcome.
@@ -45,3 +57,6 @@ func (c *Call) settle(e subject.Ending) {
 		c.Result = history.OK
 	}
 }
+
+// errnoName is the name of an errno that the man pages use.
+func errnoName(e syscall.Errno) string { return SameErrno(subject.ErrnoName(e)) }
