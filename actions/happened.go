@@ -38,6 +38,7 @@ func (s *Session) foretell(c *verb.Call) []vmspace.Happening {
 func (s *Session) facts() vmspace.Facts {
 	f := vmspace.NoFacts
 	f.Arch, f.NeverForked, f.StackLimit, f.ExecOnly = runtime.GOARCH, s.f.Born == 1, s.f.StackLimit, kernel.ExecOnly()
+	f.Reprotected = s.f.Reprotected && kernel.LeavesProtected()
 	f.OnlyStack = f.OnlyStack || s.glanced // plain memory does not grow
 	return f
 }

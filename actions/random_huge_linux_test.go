@@ -9,6 +9,7 @@ import (
 
 	"cowscope/actions/family"
 	"cowscope/actions/history"
+	"cowscope/actions/kernel"
 	"cowscope/actions/lang"
 	"cowscope/vmspace"
 
@@ -122,4 +123,29 @@ func checkRelatives(s *vmspace.Snapshot) string {
 		}
 	}
 	return ""
+}
+
+// Before Linux 6.2 mprotect leaves a whole huge page write-protected, and the clean small pages of one
+// that was split, though their letters let them be written. Since then it does not.
+func TestReprotected(t *testing.T) {
+	require(t, "thp")
+	for _, split := range []string{"", "madvise a+1p 1p dontneed"} {
+		l := open(t)
+		l.all("a = mmap "+blocks(1)+" rw private anon"+onBlock, "madvise a hugepage", "write a 1")
+		if l.attrs("p1", "a", 0)&vmspace.Huge == 0 {
+			t.Skip("needs a huge page: the kernel gave none")
+		}
+		if split != "" {
+			l.all(split)
+		}
+		l.all("mprotect a r", "mprotect a rw")
+		st := l.do("write a+5p 1")
+		want := vmspace.NoFault
+		if kernel.LeavesProtected() {
+			want = vmspace.Reuse
+		}
+		if wrong := checkPrediction(st); st.Happened != want || wrong != "" || strings.Contains(st.Why, "fork") {
+			t.Errorf("%q: %s happened, want %s; %s: %s", split, st.Happened, want, wrong, st.Why)
+		}
+	}
 }

@@ -158,7 +158,7 @@ func (s *Session) perform(cmd *lang.Command) (*history.Step, error) {
 	if err != nil {
 		return nil, err
 	}
-	step := &history.Step{Check: c.Action.Check, Process: c.P.Label, PID: c.P.PID, Command: canonical(cmd, s.last().Current), Verb: cmd.Verb.Name, Outcome: c.Outcome,
+	step := &history.Step{Check: c.Action.Check, Process: c.P.Label, PID: c.P.PID, Command: canonical(cmd, s.last().Current), Verb: cmd.Verb.Name, Outcome: c.Outcome, Facts: s.facts(),
 		Before: before, After: after, Names: s.f.Names, Current: s.f.Current, Changes: vmspace.Diff(before, after)}
 	s.f.Forget(after)
 	if !c.Action.Check {

@@ -468,7 +468,7 @@ func sessions(t *testing.T) (out []spoiltSession) {
 		t.Fatal(err)
 	}
 	out = append(out, spoiltSessions(t, string(b), seen)...)
-	absent := []string{"path_hex", "changes", "error", "changed", "never_forked", "only_stack", "removed", "check"}
+	absent := []string{"path_hex", "changes", "error", "changed", "never_forked", "reprotected", "only_stack", "removed", "check"}
 	if ok, _, err := feature.Available("pkeys"); err != nil || !ok {
 		absent = append(absent, "pkru", "protection_key")
 	}

@@ -63,6 +63,10 @@ type Facts struct {
 	StackLimit  uint64 // RLIMIT_STACK in bytes; 0 where not known
 	OnlyStack   bool   // no mapping but the stack grows downwards
 	NeverForked bool   // neither this process nor one it came from has forked since its exec: nothing is write-protected for that
+	// Reprotected says that mprotect was called on a kernel that leaves clean pages write-protected
+	// when their letters change, and whole huge pages too, though the new letters let them be written:
+	// before Linux 6.2 (can_change_pte_writable in mm/mprotect.c, change_huge_pmd in mm/huge_memory.c).
+	Reprotected bool
 	Arch        string // as GOARCH; "" for amd64
 	// ExecOnly is what a load from memory with PROT_EXEC alone leads to on this machine: NoFault,
 	// where nothing forbids it; PkuErr, with protection keys (x86, pkeys(7)), which then forbid

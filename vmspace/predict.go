@@ -253,6 +253,8 @@ func predictStore(m Mapping, page Run, f Facts) Prediction {
 		switch {
 		case page.Attrs&UffdWP != 0:
 			return Prediction{[]Happening{Reuse, NoFault, Copy}, "write-protected by userfaultfd: its handler decides"}
+		case f.Reprotected && (f.alone(m) || read && page.KFlags&KAnonExclusive != 0):
+			return Prediction{[]Happening{NoFault, Reuse}, "the frame is this process's alone; mprotect may have left it write-protected, as kernels before Linux 6.2 do"}
 		case f.alone(m):
 			return Prediction{[]Happening{NoFault}, "the frame is this process's alone and was never shared"}
 		case read && !page.wholeFolio():

@@ -172,7 +172,8 @@ func TestPredict(t *testing.T) { eachPageSize(t, testPredict) }
 // One table, long because it has a row for every case.
 func testPredict(t *testing.T, size uint64) {
 	p := withPages(predictSpace(), size)
-	sized, stack, calm := NoFacts, NoFacts, NoFacts
+	sized, stack, calm, old := NoFacts, NoFacts, NoFacts, NoFacts
+	old.NeverForked, old.Reprotected = true, true
 	sized.FileSize, stack.StackLimit, stack.OnlyStack, calm.NeverForked = int64(size)+1, 80*size, true, true
 	arm := NoFacts
 	arm.Arch = "arm64"
@@ -194,6 +195,7 @@ func testPredict(t *testing.T, size uint64) {
 		{"zero page", 17, Store, NoFacts, "zero-fill"},
 		{"anon, nothing known", 18, Store, NoFacts, "none reuse copy"},
 		{"anon, never forked", 18, Store, calm, "none"},
+		{"anon, never forked, its letters changed before Linux 6.2", 18, Store, old, "none reuse"},
 		{"anon, certainly exclusive", 19, Store, NoFacts, "none"},
 		{"anon after a fork", 20, Store, NoFacts, "reuse copy"},
 		{"anon", 20, Load, NoFacts, "none"},

@@ -153,7 +153,7 @@ func pageSentence(st *history.Step, ch vmspace.Change) string {
 		}
 		return head + "The kernel copied the frame" + frames + "."
 	case turn{vmspace.Anon, vmspace.Anon}:
-		return placeRange(st, ch) + ": a new frame" + frames + ". The page was still write-protected since the fork, and the kernel chose to copy it."
+		return placeRange(st, ch) + ": a new frame" + frames + ". The page was still write-protected since " + protectedBy(st) + ", and the kernel chose to copy it."
 	}
 	return head
 }
@@ -191,6 +191,14 @@ func placeRange(st *history.Step, ch vmspace.Change) string {
 	return text
 }
 
+// protectedBy is what has write-protected a page that may be written.
+func protectedBy(st *history.Step) string {
+	if st.Facts.NeverForked && st.Facts.Reprotected {
+		return "mprotect, which leaves it so before Linux 6.2"
+	}
+	return "the fork"
+}
+
 // untouchedText explains an access that changed no state.
 func untouchedText(st *history.Step) string {
 	p := st.After.Process(st.Process)
@@ -201,10 +209,10 @@ func untouchedText(st *history.Step) string {
 	wrote := st.Verb == "write" || st.Verb == "fill"
 	switch {
 	case st.Minor+st.Major > 0 && run.State == vmspace.Anon && wrote && !st.After.Frames:
-		return "The frame was still write-protected since the fork, but nobody else has it: one minor fault made it writable again. Whether the " +
+		return "The frame was still write-protected since " + protectedBy(st) + ", but nobody else has it: one minor fault made it writable again. Whether the " +
 			"frame was kept or copied is hidden, as frame numbers are."
 	case st.Minor+st.Major > 0 && run.State == vmspace.Anon && wrote:
-		return "The frame was still write-protected since the fork, but nobody else has it: one minor fault made it writable again, and it was kept."
+		return "The frame was still write-protected since " + protectedBy(st) + ", but nobody else has it: one minor fault made it writable again, and it was kept."
 	case run.State == vmspace.Shared && wrote && st.Minor > 0:
 		return "The page is mapped already and shared: everyone who maps it sees the write. The minor fault tells the file system that a clean page is about to change."
 	case run.State == vmspace.Shared && wrote:

@@ -42,7 +42,9 @@ type Family struct {
 	takers     int               // commands so far that can have taken memory
 	unasked    uint64            // bytes that commands can have taken since it was last asked how much there is
 	Shared     SharedPages       // what shared memory was seen to hold
-	keyless    bool              // this processor has no rights to protection keys, as far as cowscope can read them
+	// Reprotected says that letters were changed by mprotect or pkey_mprotect.
+	Reprotected bool
+	keyless     bool // this processor has no rights to protection keys, as far as cowscope can read them
 }
 
 // Options are how a family begins.
@@ -122,7 +124,7 @@ func (f *Family) Fresh() error {
 	if err != nil {
 		return err
 	}
-	f.Members, f.Born, f.Names, f.Bound, f.Shared = nil, 0, history.Names{}, 0, SharedPages{}
+	f.Members, f.Born, f.Names, f.Bound, f.Shared, f.Reprotected = nil, 0, history.Names{}, 0, SharedPages{}, false
 	f.Files.Release(func(history.File) bool { return false })
 	f.Entries, f.StackLimit = f.Files.Entries(), kernel.StackLimit(proc.PID())
 	m := f.Adopt(proc, "")

@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"fmt"
 	"os"
 	"runtime"
 	"sync"
@@ -17,6 +18,18 @@ func KnowsAdvice(advice uint64) bool {
 	_, _, e := unix.Syscall(unix.SYS_MADVISE, 0, 0, uintptr(advice))
 	return e != unix.EINVAL
 }
+
+// LeavesProtected says whether mprotect on this kernel leaves clean pages write-protected though the new
+// letters let them be written. Linux 6.2 was the first that does not.
+var LeavesProtected = sync.OnceValue(func() bool {
+	var u unix.Utsname
+	var major, minor int
+	if unix.Uname(&u) != nil {
+		return true
+	}
+	n, _ := fmt.Sscanf(unix.ByteSliceToString(u.Release[:]), "%d.%d", &major, &minor)
+	return n < 2 || major < 6 || major == 6 && minor < 2
+})
 
 // UserTop is the end of the addresses that a process can have (TASK_SIZE), 0 where it cannot be
 // told. No file says it. It is found by asking for single pages that nothing may replace: below the

@@ -10,6 +10,8 @@ import (
 
 func KnowsAdvice(uint64) bool { return true }
 
+func LeavesProtected() bool { return false }
+
 func UserTop() uint64   { return 0 }
 func MapWindow() uint64 { return 0 }
 

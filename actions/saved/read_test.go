@@ -330,7 +330,7 @@ func TestNothingIsForgotten(t *testing.T) {
 		{vmspace.Mapping{}, "Range Perms Offset Major Minor Inode Path Smaps"},
 		{vmspace.Counters{}, "Rss Pss Swap Locked LazyFree AnonHuge KSM VMFlags ProtectionKey"},
 		{vmspace.Run{}, "Start Pages Word Frame KFlags Scan Attrs Mapcount State Shift"},
-		{vmspace.Facts{}, "FileSize StackLimit OnlyStack NeverForked Arch ExecOnly Keys"}, // the keys of a step's processes
+		{vmspace.Facts{}, "FileSize StackLimit OnlyStack NeverForked Reprotected Arch ExecOnly Keys"}, // the keys of a step's processes
 		{history.KeyRights{}, "Process Keys"},
 		{vmspace.Keys{}, "PKRU Known Used"},
 	} {

@@ -97,6 +97,7 @@ type factsJSON struct {
 	StackLimit  hex    `json:"stack_limit,omitempty"`
 	OnlyStack   bool   `json:"only_stack,omitempty"`
 	NeverForked bool   `json:"never_forked,omitempty"`
+	Reprotected bool   `json:"reprotected,omitempty"`
 	ExecOnly    string `json:"exec_only,omitempty"`
 }
 
@@ -169,7 +170,7 @@ func lineOf(st, before *history.Step, line int) stepJSON {
 		}
 	}
 	if f := st.Facts; f != before.Facts {
-		out.Facts = &factsJSON{hex(f.StackLimit), f.OnlyStack, f.NeverForked, string(f.ExecOnly)}
+		out.Facts = &factsJSON{hex(f.StackLimit), f.OnlyStack, f.NeverForked, f.Reprotected, string(f.ExecOnly)}
 	}
 	return out
 }
@@ -204,6 +205,7 @@ func (r *reader) step(j *stepJSON, before *history.Step) (*history.Step, error) 
 	st.Facts = before.Facts
 	if f := j.Facts; f != nil {
 		st.Facts.StackLimit, st.Facts.OnlyStack, st.Facts.NeverForked = uint64(f.StackLimit), f.OnlyStack, f.NeverForked
+		st.Facts.Reprotected = f.Reprotected
 		st.Facts.ExecOnly = vmspace.Happening(r.intern(f.ExecOnly))
 	}
 	var err error

@@ -20,6 +20,7 @@ var mprotectAction = Action{
 		prot, _ := c.Cmd.Prot("prot")
 		c.Call = fmt.Sprintf("mprotect(0x%x, %d, %s)", r.Start, r.Len(), protText(prot))
 		c.focus(r)
+		c.F.Reprotected = true
 		_, _, err = c.syscall(sysMprotect, r.Start, r.Len(), uint64(prot))
 		if prot == lang.ProtExec {
 			c.F.Reread(c.P)

@@ -83,6 +83,7 @@ var pkeyMprotectAction = Action{
 		c.Call = fmt.Sprintf("pkey_mprotect(0x%x, %d, %s, %d)", r.Start, r.Len(), protText(prot), key)
 		c.focus(r)
 		c.P.Keys.Used = true // a call that is refused can have come to a part of the range
+		c.F.Reprotected = true
 		_, _, err = c.syscall(sysPkeyMprotect, r.Start, r.Len(), uint64(prot), uint64(key))
 		c.F.ReadKeys(c.P)
 		return err
