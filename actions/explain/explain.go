@@ -194,7 +194,7 @@ func placeRange(st *history.Step, ch vmspace.Change) string {
 // protectedBy is what has write-protected a page that may be written.
 func protectedBy(st *history.Step) string {
 	if st.Facts.NeverForked && st.Facts.Reprotected {
-		return "mprotect, which leaves it so before Linux 6.2"
+		return "its protection was last changed (kernels before Linux 6.2 leave it so)"
 	}
 	return "the fork"
 }

@@ -52,7 +52,7 @@ func demoCommand() *cobra.Command {
 	f.BoolVar(&o.Steady, "steady", false, "stand-ins for process ids and frame numbers, and the script's time: the same files in every run")
 	f.BoolVar(&o.Fast, "fast", false, "without pauses")
 	f.BoolVar(&all, "all", false, "record all demos that cowscope brings along")
-	f.StringVar(&dir, "record-dir", "", "the `DIR` for the recordings of --all")
+	f.StringVar(&dir, "record-dir", "", "directory `DIR` for the recordings of --all")
 	c.AddCommand(&cobra.Command{Use: "list", Short: "the demos that cowscope brings along", Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			return tui.WriteDemos(stdout, term.IsTerminal(os.Stdout.Fd()))

@@ -22,7 +22,7 @@ func labCommand(use string) *cobra.Command {
 	screenFlags(f, &o.ScreenOptions)
 	outputFlags(f, &o.Output)
 	f.StringVar(&o.Save, "save", "", saveHelp)
-	f.StringVar(&o.From, "from", "", "first run the commands of the session saved in `FILE` again, and say where the kernel answers differently")
+	f.StringVar(&o.From, "from", "", "first rerun the commands of the session saved in `FILE`, and say where the kernel answers differently")
 	f.IntVar(&o.Until, "until", -1, "with --from: up to step `N`; left out, all of them")
 	o.Program, o.Out = version, stdout
 	return c

@@ -42,7 +42,7 @@ func lessonCommand() *cobra.Command {
 	outputFlags(c.Flags(), &o.Output)
 	c.Flags().StringVar(&o.Save, "save", "", saveHelp)
 	o.Program = version
-	c.PersistentFlags().StringVar(&language, "language", lesson.Language(os.Getenv), "the `LANGUAGE`, en or zh-CN")
+	c.PersistentFlags().StringVar(&language, "language", lesson.Language(os.Getenv), "`LANGUAGE` of the lessons: en or zh-CN")
 	c.AddCommand(
 		&cobra.Command{Use: "list", Short: "the lessons in the order in which they build on each other", Args: cobra.NoArgs,
 			RunE: func(*cobra.Command, []string) error {
