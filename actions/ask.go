@@ -10,10 +10,10 @@ import (
 	"cowscope/vmspace"
 )
 
-// Questions to a session: what an expectation finds, and what an access would lead to. Nothing runs
-// in a subject, and the history does not grow, so they may be asked as often as one likes.
+// Questions to a session: the result of an expectation, and the possible outcomes of an access.
+// Nothing runs in a subject, and the history does not change.
 
-// Ask judges an expectation after the last step and gives the step that Do would have made of it.
+// Ask checks an expectation after the last step and returns the step that Do would have made of it.
 func (s *Session) Ask(ctx context.Context, line string) (*history.Step, error) {
 	cmd, err := s.grammar.Parse(line)
 	if err != nil || cmd == nil {
@@ -34,7 +34,7 @@ func (s *Session) Ask(ctx context.Context, line string) (*history.Step, error) {
 	return step, err
 }
 
-// Foresee says what an access would lead to if it ran now, for the first page that it goes to.
+// Foresee predicts an access as if it ran now, for the first page that it touches.
 func (s *Session) Foresee(ctx context.Context, line string) (vmspace.Prediction, error) {
 	cmd, err := s.grammar.Parse(line)
 	if err != nil || cmd == nil {
@@ -63,8 +63,8 @@ func (s *Session) Foresee(ctx context.Context, line string) (vmspace.Prediction,
 	return s.last().Predict(label, addr, access), nil
 }
 
-// AccessOf says how a command's own instruction goes to memory; ok is false where the command is no
-// access.
+// AccessOf is the kind of access that a command's own instruction makes; ok is false if the command
+// is not an access.
 func AccessOf(cmd *lang.Command) (a vmspace.Access, ok bool) {
 	if f := actionOf(cmd.Verb.Name).Access; f != nil {
 		return f(cmd), true
@@ -72,7 +72,7 @@ func AccessOf(cmd *lang.Command) (a vmspace.Access, ok bool) {
 	return 0, false
 }
 
-// IsExpectation says whether a command asserts something.
+// IsExpectation reports whether a command is an expectation.
 func IsExpectation(cmd *lang.Command) bool {
 	return actionOf(cmd.Verb.Name).Expects
 }

@@ -151,6 +151,18 @@ func TestHugeZeroPage(t *testing.T) {
 	l.whole("p2", "a", inBlock, 2*inBlock, vmspace.Zero, huge)
 	l.happens(vmspace.ZeroFill, "@p1 write a+"+blocks(1)+" 1")
 	l.whole("p2", "a", inBlock, 2*inBlock, vmspace.Zero, huge)
+	// Cut, it is no longer there: the small one is, in another frame.
+	l.all("@p2 b = mmap 1p rw private anon")
+	for _, line := range []string{"@p2 mprotect a+%s 1p r", "@p2 mremap a+%s 1p 1p maymove fixed=b"} {
+		st := l.want("ok", fmt.Sprintf(line, blocks(1)))
+		if said := strings.Contains(st.Why, "The huge zero page was cut"); said != (huge && strings.Contains(line, "mprotect")) {
+			t.Errorf("%s: %s", st.Command, st.Why)
+		}
+		if wrong := checkClaims(st); wrong != "" {
+			t.Error(wrong)
+		}
+	}
+	l.whole("p2", "a", inBlock+1, 2*inBlock, vmspace.Zero, false)
 }
 
 func TestAttrKSM(t *testing.T) {
@@ -186,6 +198,45 @@ func TestAttrKSM(t *testing.T) {
 		l.happens(vmspace.Copy, "write a+2p 3")
 	}
 	l.states("p1", "a", "anon anon anon")
+}
+
+// KSM merges equal pages of a process that asked for it, without advice: in memory that is there, in
+// mappings to come, and in those of a child. It parts them when it is asked for that.
+func TestKSMOfProcess(t *testing.T) {
+	require(t, "ksm", "ksm-process", "kpage")
+	l := open(t)
+	own := fmt.Sprintf(" %q", rand.Text()) // else a page of a stranger may be equal, and merged with them
+	merged := func(label, name string) func() bool {
+		return func() bool { return l.attrs(label, name, 0)&l.attrs(label, name, 1)&vmspace.KSM != 0 }
+	}
+	l.sure("a = mmap 2p rw private anon", "write a"+own, "write a+1p"+own)
+	l.want("ok", "prctl ksm on")
+	l.soon("merged", merged("p1", "a"))
+	l.sure("b = mmap 2p rw private anon", "write b"+own, "write b+1p"+own)
+	l.soon("merged in a new mapping", merged("p1", "b"))
+	l.states("p1", "a", "cow cow")
+	if l.frame("p1", "a", 0) != l.frame("p1", "b", 1) {
+		t.Errorf("%+v and %+v", l.page("p1", "a", 0), l.page("p1", "b", 1))
+	}
+	l.sure("fork", "use p2", "c = mmap 2p rw private anon", "write c"+own, "write c+1p"+own)
+	l.soon("merged in a child", merged("p2", "c"))
+	l.sure("@p2 kill", "use p1")
+	l.happens(vmspace.Copy, `write a "another"`)
+	l.states("p1", "a", "anon cow")
+	st := l.want("ok", "prctl ksm off")
+	if !strings.Contains(st.Why, "what was merged is parted") {
+		t.Error(st.Why)
+	}
+	l.states("p1", "a", "anon anon")
+	l.states("p1", "b", "anon anon")
+	for _, name := range []string{"a", "b"} {
+		for i := range uint64(2) {
+			if l.attrs("p1", name, i)&vmspace.KSM != 0 && l.s.f.Reader.Features().Distrusted == nil {
+				t.Errorf("%s+%dp is of KSM still", name, i)
+			}
+		}
+	}
+	l.sure("expect bytes b"+own, "expect bytes b+1p"+own)
 }
 
 func TestAttrLocked(t *testing.T) {

@@ -10,18 +10,18 @@ import (
 	"cowscope/vmspace/observe"
 )
 
-// Rules of this file: a glance at what a step of a script did reads no more than its command can
-// have changed, and that is known only of commands that ended well, on plain memory: private,
-// anonymous, without VmFlags that say more than the letters do, and with nothing in its counters
-// that a page's word does not show. Everything else is read in full, as every step of the lab is,
-// and of what is kept. A test runs scripts both ways and holds the steps against each other.
+// Rules of this file: after a step of a script, a glance reads only what its command can have
+// changed. That is known only for commands that succeeded, on plain memory: private, anonymous,
+// without VmFlags beyond those that follow from the permissions, and with nothing in its counters
+// that the page words do not show. Everything else is read in full, as every step of the lab is,
+// and every step that is saved. A test runs scripts both ways and compares the steps.
 
-// plainFlags are the VmFlags that the letters of a mapping, and those that it may be given, bring
-// with them (proc_pid_smaps(5)).
+// plainFlags are the VmFlags that follow from the permissions of a mapping, and from those that it
+// may be given (proc_pid_smaps(5)).
 var plainFlags = []string{"rd", "wr", "ex", "mr", "mw", "me", "ac", "sd"}
 
-// plain says whether m is plain memory. Without Smaps it is: only a glance leaves them out, at
-// memory that was plain.
+// plain reports whether m is plain memory. A mapping without Smaps is: only a glance leaves them
+// out, and only for plain memory.
 func plain(m *vmspace.Mapping) bool {
 	if m.Path != "" || m.Inode != 0 || !m.Private() {
 		return false
@@ -31,7 +31,7 @@ func plain(m *vmspace.Mapping) bool {
 		!slices.ContainsFunc(c.VMFlags, func(f string) bool { return !slices.Contains(plainFlags, f) })
 }
 
-// reachOf is how far the command has gone.
+// reachOf is how much the command can have changed.
 func (s *Session) reachOf(c *verb.Call, before *vmspace.Snapshot) verb.Reach {
 	reach := c.MayReach()
 	if !s.opts.Glance || reach == verb.ReachAll || c.Result != history.OK || c.Note != "" || len(c.Touched) != 1 {
@@ -42,29 +42,31 @@ func (s *Session) reachOf(c *verb.Call, before *vmspace.Snapshot) verb.Reach {
 		return verb.ReachAll
 	}
 	if stubsAway(p, before.PageSize) {
-		return verb.ReachAll // running the command brought its own instructions back
+		// Running the command mapped its own instructions again.
+		return verb.ReachAll
 	}
 	r := c.Touched[0].Range
 	mapped := uint64(0)
-	for _, m := range p.Mappings.From(r.Start - 1) {
+	for _, m := range p.Mappings.From(max(r.Start, 1) - 1) { // root can map address 0
 		if m.Start > r.End {
 			break
 		}
-		// A neighbour counts that what is mapped here can be merged with, though it has flags of
-		// its own: the random test saw gu, which guard_install leaves, handed on by a merge.
+		// A neighbour that can be merged with the new mapping counts too, because it may have
+		// flags: a random test saw gu, which guard_install leaves, inherited by a merge.
 		if !plain(&m) && (m.Overlaps(r) || m.Path == "" && m.Inode == 0) {
 			return verb.ReachAll
 		}
 		mapped += m.Intersect(r).Len()
 	}
-	if reach == verb.ReachPages && mapped < r.Len() { // and yet it ended well: the stack grew
+	// The command succeeded all the same: the stack grew.
+	if reach == verb.ReachPages && mapped < r.Len() {
 		return verb.ReachAll
 	}
 	return reach
 }
 
-// stubsAway says whether the page of the process that holds the instructions for every command is
-// not there: the next one brings it back, with a fault that is not the command's own.
+// stubsAway reports whether the page with cowscope's instructions is absent in the process: the
+// next command brings it back, with a fault that is not its own.
 func stubsAway(p *vmspace.Process, pageSize uint64) bool {
 	text, _ := subject.Text()
 	return p.PageAt(text, pageSize).Word&vmspace.WordPresent == 0
@@ -84,8 +86,8 @@ func (s *Session) after(c *verb.Call, before *vmspace.Snapshot) (*vmspace.Snapsh
 	return s.f.Observe(observe.AtRest(c.Touched[0], observe.Held{Mapped: reach == verb.ReachMappings, Minor: minor - c.MinorBefore, Major: major - c.MajorBefore}))
 }
 
-// before is the family as the command finds it. What glances left out is read now where the command
-// can be about it.
+// before is the family before the command. If the command can concern what glances left out, that
+// is read now.
 func (s *Session) before(c *verb.Call) (*vmspace.Snapshot, error) {
 	if s.glanced && !c.Action.Check && c.MayReach() == verb.ReachAll {
 		return s.f.Observe(observe.Scope{})

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -256,5 +257,23 @@ func TestInstructionsComeBack(t *testing.T) {
 		if st.After.Process("p2").PageAt(text, st.After.PageSize).State != vmspace.File {
 			t.Errorf("glance %v: the page of the instructions is not seen", glance)
 		}
+	}
+}
+
+// At address 0, too, a glance sees what was mapped there before.
+func TestGlanceAtZero(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("needs root: others may not map below vm.mmap_min_addr")
+	}
+	require(t, "droppable")
+	s, err := Open(Options{Brief: true, Glance: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	l := &lab{t, s}
+	l.all("a = mmap 1p rw droppable anon fixed addr=0x0")
+	if st := l.want("ok", "mmap 1p rw private anon fixed addr=0x0"); len(st.Changes) != 1 || st.Changes[0].Kind != vmspace.ChangeFlags {
+		t.Errorf("changes: %v", st.Changes)
 	}
 }

@@ -11,18 +11,17 @@ import (
 	"cowscope/vmspace"
 )
 
-// Predictions held against what happened, for the first page that an access goes to.
+// Predictions compared with what happened, for the first page that an access touches.
 
-// foretell is what a command's access to its first page can lead to. On arm64 a touch that writes
-// loads the byte before it stores it: what the load is refused for comes before what the store is.
+// foretell predicts the access of a command to its first page. On arm64 a touch that writes loads
+// the byte before it stores it: a refused load comes before a refused store.
 func (s *Session) foretell(c *verb.Call) []vmspace.Happening {
-	access := c.Action.Access(c.Cmd)
-	can := s.last().Predict(c.P.Label, c.Focus.Start, access).Can
-	if runtime.GOARCH != "arm64" || !c.Action.LoadsFirst || access != vmspace.Store {
+	can := s.last().Predict(c.P.Label, c.Focus.Start, c.Action.Access(c.Cmd)).Can
+	if !c.Args.LoadsFirst {
 		return can
 	}
 	load := s.last().Predict(c.P.Label, c.Focus.Start, vmspace.Load).Can
-	refused := slices.DeleteFunc(slices.Clone(load), func(h vmspace.Happening) bool { return !strings.HasPrefix(string(h), "SIG") })
+	refused := slices.DeleteFunc(slices.Clone(load), func(h vmspace.Happening) bool { return !h.Refused() })
 	if len(refused) == len(load) {
 		return load
 	}
@@ -37,14 +36,15 @@ func (s *Session) foretell(c *verb.Call) []vmspace.Happening {
 // facts are what the session knows beside a snapshot.
 func (s *Session) facts() vmspace.Facts {
 	f := vmspace.NoFacts
-	f.Arch, f.NeverForked, f.StackLimit, f.ExecOnly = runtime.GOARCH, s.f.Born == 1, s.f.StackLimit, kernel.ExecOnly()
+	f.Arch, f.NeverForked, f.Limits, f.ExecOnly = runtime.GOARCH, !s.f.Copied, s.f.BornWith, kernel.ExecOnly()
 	f.Reprotected = s.f.Reprotected && kernel.LeavesProtected()
-	f.OnlyStack = f.OnlyStack || s.glanced // plain memory does not grow
+	f.Userfaultfd = s.f.Userfaultfd
+	f.OnlyStack = f.OnlyStack || s.glanced // plain memory does not grow downwards
 	return f
 }
 
-// happened finds which of the happenings it was for the page that the access went to first, from
-// that page and the faults before and after; "" where nothing shows it.
+// happened determines the outcome for the first page of the access, from that page and the fault
+// counters before and after; "" if nothing shows it.
 func happened(st *history.Step, c *verb.Call) vmspace.Happening {
 	access := c.Action.Access(c.Cmd)
 	if access == vmspace.Fetch {
@@ -57,7 +57,7 @@ func happened(st *history.Step, c *verb.Call) vmspace.Happening {
 	}
 	p, q := st.Before.Process(st.Process), st.After.Process(st.Process)
 	if p == nil || q == nil || st.Done == 0 && (st.Result != history.OK || access != vmspace.Fetch) {
-		return "" // no byte was reached, or none was asked for
+		return "" // no byte was reached, or none was requested
 	}
 	m, mapped := p.MappingAt(addr)
 	was, is := p.PageAt(addr, ps), q.PageAt(addr, ps)
@@ -69,7 +69,7 @@ func happened(st *history.Step, c *verb.Call) vmspace.Happening {
 	case st.Minor+st.Major == 0:
 		return vmspace.NoFault
 	case was.Word&vmspace.WordPresent != 0 && stubsAway(p, ps):
-		return "" // a fault was the instruction's
+		return "" // one of the faults was that of the instruction fetch
 	case was.Word&vmspace.WordPresent == 0:
 		return broughtIn(m, is)
 	case access == vmspace.Load:
@@ -82,14 +82,8 @@ func happened(st *history.Step, c *verb.Call) vmspace.Happening {
 	return parted(st, was, is, addr, ps)
 }
 
-// fetchSignals are what a fetch can raise, from a mapping that may be executed and from elsewhere.
-var fetchSignals = map[bool][]string{
-	true:  {"SIGSEGV/MAPERR", "SIGBUS/ADRERR"},
-	false: {"SIGSEGV/MAPERR", "SIGSEGV/ACCERR", "SIGBUS/ADRERR"},
-}
-
-// fetched is for executing: the code that was reached may have done anything, so the signal is the
-// fetch's own only where it names the very instruction.
+// fetched is for exec: the code that was reached may have done anything, so the signal is that of
+// the fetch only if it is at the very instruction.
 func fetched(st *history.Step, c *verb.Call) vmspace.Happening {
 	ps := st.After.PageSize
 	addr := st.Focus.Start
@@ -102,11 +96,12 @@ func fetched(st *history.Step, c *verb.Call) vmspace.Happening {
 	if !mapped {
 		m, grown = q.MappingAt(addr)
 	}
-	// Zeros, for instance, are an instruction that stores, and can store to where it stands: what
-	// may be executed, the fetch did not fail on.
+	// Zeros, for example, are an instruction that stores, possibly to its own address: if the
+	// memory is executable, it was not the fetch that failed.
 	may := m.Perms&vmspace.Exec != 0
-	if st.Fault == c.Ending.IP && st.Fault == addr && slices.Contains(fetchSignals[may], st.Result.String()) {
-		return vmspace.Happening(st.Result.String())
+	refused := vmspace.Happening(st.Result.String())
+	if st.Fault == c.Ending.IP && st.Fault == addr && (refused == vmspace.MapErr || refused == vmspace.BusErr || refused == vmspace.AccErr && !may) {
+		return refused
 	}
 	was, is := p.PageAt(addr, ps), q.PageAt(addr, ps)
 	switch {
@@ -124,7 +119,7 @@ func fetched(st *history.Step, c *verb.Call) vmspace.Happening {
 	return broughtIn(m, is)
 }
 
-// broughtIn is for a page that was absent: where its content came from.
+// broughtIn is for a page that was absent: it determines where the content came from.
 func broughtIn(m vmspace.Mapping, is vmspace.Run) vmspace.Happening {
 	switch is.State {
 	case vmspace.Zero:
@@ -134,14 +129,16 @@ func broughtIn(m vmspace.Mapping, is vmspace.Run) vmspace.Happening {
 			return vmspace.Copy
 		}
 		return vmspace.ZeroFill
+	case vmspace.Unknown:
+		return ""
 	}
 	return vmspace.MapPage
 }
 
-// parted is for a write to an anonymous page that took a fault: the frame tells whether it was
-// copied. Where frames are hidden, a small page that was mapped elsewhere too must have been
-// copied, and a shared one is never copied (do_wp_page in mm/memory.c); of others nothing can be
-// said.
+// parted is for a write to an anonymous page that took a fault: the frame shows whether the page
+// was copied. If frames are hidden, a small page that was mapped elsewhere too must have been
+// copied, and an exclusive one is never copied (do_wp_page in mm/memory.c); in all other cases the
+// outcome is unknown.
 func parted(st *history.Step, was, is vmspace.Run, addr, ps uint64) vmspace.Happening {
 	switch {
 	case !st.After.Frames && was.State == vmspace.COW && was.Attrs&vmspace.Huge == 0:
@@ -151,7 +148,7 @@ func parted(st *history.Step, was, is vmspace.Run, addr, ps uint64) vmspace.Happ
 	case was.FrameOf((addr-was.Start)/ps) != is.FrameOf((addr-is.Start)/ps):
 		return vmspace.Copy
 	case (st.Focus.End-1)&^(ps-1) != addr&^(ps-1):
-		return "" // the faults may have been those of the pages behind it
+		return "" // the faults may be those of the pages after it
 	}
 	return vmspace.Reuse
 }

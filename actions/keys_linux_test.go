@@ -2,9 +2,12 @@ package actions
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
+	"cowscope/actions/kernel"
+	"cowscope/actions/verb"
 	"cowscope/vmspace"
 )
 
@@ -34,10 +37,10 @@ func TestKeysOfSteps(t *testing.T) {
 		st := l.do(c.line)
 		var got []string
 		for _, k := range st.Keys {
-			if !k.Known {
+			if !k.Value.Known {
 				t.Errorf("%s: the rights of %s are not known", c.line, k.Process)
 			}
-			got = append(got, fmt.Sprintf("%s:%x%s", k.Process, k.PKRU, map[bool]string{true: "*"}[k.Used]))
+			got = append(got, fmt.Sprintf("%s:%x%s", k.Process, k.Value.PKRU, map[bool]string{true: "*"}[k.Value.Used]))
 		}
 		if s := strings.Join(got, " "); s != c.want {
 			t.Errorf("%s: %s, want %s", c.line, s, c.want)
@@ -48,6 +51,41 @@ func TestKeysOfSteps(t *testing.T) {
 	}
 	if k := l.s.last().KeysOf("p9"); k != (vmspace.Keys{}) {
 		t.Errorf("a process that is not there: %+v", k)
+	}
+}
+
+// What drops the contents of sealed memory is refused exactly where they could not be overwritten, by
+// the letters or by the rights to the protection key, and are kept nowhere else.
+func TestKeysOfSealed(t *testing.T) {
+	require(t, "pkeys", "mseal")
+	l := open(t)
+	l.all("file x 2p", "pkey_alloc write", "pkey_alloc")
+	zero := "madvise EPERM sealed"
+	if until(6, 17)() == nil { // that take it for a file
+		zero = ""
+	}
+	drops := strings.Fields("dontneed dontneed_locked free dontfork wipeonfork guard_install")
+	for _, c := range []struct{ mmap, prot, row string }{
+		{"rw private anon", "rw 1", "madvise EPERM sealed and keyed"},
+		{"rw private anon", "r 1", "madvise EPERM sealed"},
+		{"rw private anon", "none 2", "madvise EPERM sealed"},
+		{"rw private anon", "rw 2", ""},
+		{"rw private file=x", "rw 1", ""},
+		{"rw private file=/dev/zero", "r 1", zero},
+		{"rw shared anon", "rw 1", ""},
+	} {
+		for _, advice := range verb.Advices {
+			if !slices.Contains(drops, advice.Word) || !kernel.KnowsAdvice(advice.Value) {
+				continue
+			}
+			l.want("ok", "a = mmap 2p "+c.mmap)
+			l.want("ok", "pkey_mprotect a "+c.prot)
+			l.want("ok", "mseal a")
+			if st := l.do("madvise a " + advice.Word); (st.Result.String() == "EPERM") != (c.row != "") || c.row != "" && st.Reason != c.row {
+				t.Errorf("%s, pkey_mprotect %s, %s: %s, row %q, want %q", c.mmap, c.prot, advice.Word, st.Result, st.Reason, c.row)
+			}
+			l.want("ok", "madvise a willneed")
+		}
 	}
 }
 

@@ -21,7 +21,7 @@ func TestNewest(t *testing.T) {
 	n = n.With("p1", "anew", history.Binding{Range: vmspace.Range{Start: 7, End: 8}, Step: 1000}).With("p1", "z", history.Binding{Range: vmspace.Range{Start: 9, End: 10}, Step: 1001})
 	n = n.Inherit("p1", "p2").With("p2", "b", history.Binding{Range: vmspace.Range{Start: 1, End: 2}, Step: 1002})
 	small := n.With("p3", "a", history.Binding{Range: vmspace.Range{Start: 0, End: 1}, Step: 1003})
-	m := small.Newest(100, func(label string, addr uint64) bool { return addr < 40 })
+	m := small.Newest(100, 0, func(_ string, addr uint64) (uint64, bool) { return addr, addr < 40 })
 	for _, label := range []string{"p1", "p2"} {
 		if m.Len(label) != 100 {
 			t.Errorf("%s has %d names", label, m.Len(label))
@@ -47,6 +47,34 @@ func TestNewest(t *testing.T) {
 	}
 }
 
+// Names that a person gave stay as long as they name something that is mapped, in whatever part, and
+// no more than so many.
+func TestNewestGiven(t *testing.T) {
+	var n history.Names
+	for i := range uint64(1000) {
+		r := vmspace.Range{Start: 10 * i, End: 10*i + 10}
+		n = n.WithAll("p1", []history.Bound{{Name: fmt.Sprintf("x%d", i), Binding: history.Binding{Range: r, Step: int(i)}, Given: i%2 == 0}})
+	}
+	n = n.With("p1", "anew", history.Binding{Range: vmspace.Range{Start: 80, End: 105}, Step: 1000})
+	n = n.With("p1", "part", history.Binding{Range: vmspace.Range{Start: 123, End: 125}, Step: 1001})
+	mapped := func(_ string, addr uint64) (uint64, bool) { return max(addr, 49), addr < 4000 } // nothing below 49
+	m := n.Newest(100, 1000, mapped)
+	for name, want := range map[string]bool{"x999": true, "x2": false, "x4": true, "x3": false, "x8": false, "x10": true, "x12": true, "x398": true, "x400": false, "anew": true} {
+		if _, ok := m.Get("p1", name); ok != want {
+			t.Errorf("%s: %v, want %v", name, ok, want)
+		}
+	}
+	m = n.Newest(100, 20, mapped)
+	for name, want := range map[string]bool{"x398": true, "x360": true, "x4": false} {
+		if _, ok := m.Get("p1", name); ok != want {
+			t.Errorf("of 20, %s: %v, want %v", name, ok, want)
+		}
+	}
+	if m.Len("p1") != 120 {
+		t.Errorf("%d names, want 120", m.Len("p1"))
+	}
+}
+
 // A name of something that is mapped outlives many that are not.
 func TestNamesOfALongSession(t *testing.T) {
 	if testing.Short() {
@@ -60,13 +88,23 @@ func TestNamesOfALongSession(t *testing.T) {
 	l := &lab{t, s}
 	l.all("keep = mmap 4p rw private anon", "write keep 1")
 	var text strings.Builder
-	const rounds = family.MostNames + 10
+	const given, rounds = family.MostNames/4 + 1000, family.MostNames + 10
+	for i := range given {
+		fmt.Fprintf(&text, "y%d = mmap 1p rw private anon noreserve\n", i)
+	}
+	fmt.Fprintf(&text, "munmap y0\n")
 	for i := range rounds {
 		fmt.Fprintf(&text, "x%d = mmap 1p rw private anon fixed addr=0x10000000\n", i)
 	}
 	l.script(text.String())
 	l.reads("read keep", 1)
-	if n := s.f.Names.Len("p1"); n > family.MostNames {
+	for i := range given {
+		name := fmt.Sprintf("y%d", i)
+		if _, ok := s.f.Names.Get("p1", name); ok != (i > 0) {
+			t.Fatalf("%s is known: %v", name, ok)
+		}
+	}
+	if n := s.f.Names.Len("p1"); n > family.MostNames+given {
 		t.Errorf("%d names", n)
 	}
 	l.all(fmt.Sprintf("read x%d", rounds-1))

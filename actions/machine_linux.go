@@ -10,8 +10,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// machine says which kernel this is and what this user may see of it.
-func machine(s *vmspace.Snapshot) Info {
+// Machine describes this kernel and what this user may see of it.
+func Machine(s *vmspace.Snapshot) Info {
 	var u unix.Utsname
 	kernel := "Linux"
 	if unix.Uname(&u) == nil {

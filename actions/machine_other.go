@@ -8,4 +8,4 @@ import (
 	"cowscope/vmspace"
 )
 
-func machine(*vmspace.Snapshot) Info { return Info{Kernel: runtime.GOOS} }
+func Machine(*vmspace.Snapshot) Info { return Info{Kernel: runtime.GOOS} }

@@ -3,15 +3,19 @@ package actions
 import (
 	"fmt"
 	"os"
+	"path/filepath"
+	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
-	"time"
 
 	"cowscope/actions/family"
 	"cowscope/actions/feature"
 	"cowscope/actions/history"
 	"cowscope/actions/kernel"
 	"cowscope/vmspace/procfs"
+
+	"golang.org/x/sys/unix"
 )
 
 // What a script can take, beside what the kernel calls resident, and what is refused before it is
@@ -27,56 +31,85 @@ func limited(t *testing.T, limits family.Limits) *lab {
 	return &lab{t, s}
 }
 
-// shmem is how much shared memory the machine holds, in bytes.
-func shmem(t *testing.T) uint64 {
+// memfds is how many bytes the memfds hold that this process has open: those of a session outlive its
+// subjects.
+func memfds(t *testing.T) (held uint64) {
 	t.Helper()
-	text, err := os.ReadFile("/proc/meminfo")
+	files, err := filepath.Glob("/proc/self/fd/*")
 	if err != nil {
 		t.Fatal(err)
 	}
-	n, ok := kernel.ParseField(string(text), "Shmem")
-	if !ok {
-		t.Fatal("meminfo says nothing of Shmem")
+	for _, fd := range files {
+		var st unix.Stat_t
+		if name, err := os.Readlink(fd); err == nil && strings.HasPrefix(name, "/memfd:") && unix.Stat(fd, &st) == nil {
+			held += uint64(st.Blocks) * 512
+		}
 	}
-	return n
+	return held
 }
 
 // Shared memory counts as long as its file lives, also where no page table has it.
 func TestSharedMemoryCounts(t *testing.T) {
-	for name, drop := range map[string]string{
-		"dontneed":  "madvise a dontneed",
-		"unmapped":  "munmap a+1p",
-		"elsewhere": "b = mmap 1p r private anon\nmremap a+1p 1p 1p maymove\nmunmap a+2p",
-		"child":     "fork\n@p1 madvise a dontneed\n@p2 munmap a+1p",
-	} {
+	const anon = "@p1 a = mmap 20m rw shared anon"
+	cases := map[string]struct{ make, drop string }{ // N is the number of the round
+		"dontneed":        {anon, "madvise a dontneed"},
+		"unmapped":        {anon, "munmap a+1p"},
+		"elsewhere":       {anon, "b = mmap 1p r private anon\nmremap a+1p 1p 1p maymove\nmunmap a+2p"},
+		"child":           {anon, "fork\n@p1 madvise a dontneed\n@p2 munmap a+1p"},
+		"memfd":           {"memfd mN 20m\na = mmap 20m rw shared file=mN", "munmap a"},
+		"memfd, no name":  {"memfd m 20m\na = mmap 20m rw shared file=m", "rm m\nmadvise a dontneed"},
+		"memfd, new name": {"memfd m 20m\na = mmap 20m rw shared file=m", "madvise a dontneed"},
+	}
+	if testing.Short() {
+		for _, name := range []string{"unmapped", "elsewhere", "memfd, no name", "memfd, new name"} {
+			delete(cases, name)
+		}
+	}
+	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			l := limited(t, family.Limits{Memory: 64 << 20})
-			before := shmem(t)
 			var last *history.Step
 			for i := range 4 {
-				l.all("@p1 a = mmap 20m rw shared anon")
+				l.all(strings.Split(strings.ReplaceAll(c.make, "N", fmt.Sprint(i)), "\n")...)
 				if last = l.do("@p1 fill a 1"); !last.OK() {
 					if i != 3 {
 						t.Fatalf("round %d: %s: %s", i, last.Result, last.Why)
 					}
 					break
 				}
-				for _, line := range strings.Split(drop, "\n") {
+				for _, line := range strings.Split(c.drop, "\n") {
 					l.do(line)
 				}
 			}
 			if last.Result != history.Exited || !strings.Contains(last.Why, "--max-memory") {
 				t.Errorf("%s: %s", last.Result, last.Why)
 			}
-			// Others take shared memory too, and give it back; what the session has taken stays.
-			const most = 100 << 20
-			for last := time.Now().Add(time.Minute); int64(shmem(t)-before) > most && time.Now().Before(last); {
-				time.Sleep(10 * time.Millisecond)
+			// Nobody maps them any more, and a memfd that has a name is all that is left.
+			for i := 0; i < 3 && name == "memfd"; i++ {
+				l.all(fmt.Sprintf("rm m%d", i))
 			}
-			if took := int64(shmem(t) - before); took > most {
-				t.Errorf("%d MiB of shared memory are taken", took>>20)
+			l.all("restart", "mmap 1p rw private anon")
+			if held := memfds(t); held > 20<<20 {
+				t.Errorf("memfds hold %d KiB", held>>10)
 			}
 		})
+	}
+}
+
+// What the family before took is not held against a subject that starts, however long that lasts.
+func TestSubjectStartsUnguarded(t *testing.T) {
+	l := open(t)
+	var done atomic.Bool
+	defer done.Store(true)
+	for range 4 * runtime.GOMAXPROCS(0) {
+		go func() {
+			for !done.Load() {
+			}
+		}()
+	}
+	for range 20 {
+		l.s.f.Tracer.Guard(func() bool { return true })
+		l.want("ok", "restart")
 	}
 }
 
@@ -118,19 +151,24 @@ func TestRefusedBeforehand(t *testing.T) {
 		texts += fmt.Sprintf("fwrite f %dk \"%s\"\n", 64*i, strings.Repeat("x", 30000))
 	}
 	for name, c := range map[string]struct{ before, refused, allowed string }{
-		"guard pages": {"a = mmap 1048576p rw private anon noreserve\nmadvise a nohugepage", "madvise a guard_install", "madvise a 65536p guard_install"},
+		"guard pages":           {"a = mmap 1048576p rw private anon noreserve\nmadvise a nohugepage", "madvise a guard_install", "madvise a 65536p guard_install"},
+		"guard pages by number": {"a = mmap 1048576p rw private anon noreserve\nmadvise a nohugepage", "madvise a 102", "madvise a 65536p 102"},
 		"guard pages, step by step": {"a = mmap 1048576p rw private anon noreserve\nmadvise a 131072p guard_install\nmadvise a+131072p 131072p guard_install\n" +
 			"madvise a+262144p 131072p guard_install", "madvise a+393216p 655360p guard_install", "madvise a 131072p guard_install"},
 		"page tables of a copy": {"a = mmap 524288p rw private anon noreserve\nmadvise a nohugepage\nwrite a 1\nmadvise a 262144p populate_read", forks, "fork"},
 		"page tables of a move": {"a = mmap 1048576p rw private anon noreserve\nmadvise a nohugepage\nmadvise a 786432p populate_read",
 			"mremap a 1048576p maymove fixed=0x100000010000", ""},
-		"text": {"file f \"x\"", texts, ""},
+		"text":                     {"file f \"x\"", texts, ""},
+		"room in a file":           {"file f 0\nfallocate f 0 2m", "fallocate f 2m 1g", "fallocate f 0 2m punch"},
+		"room behind a file":       {"memfd f 0", "fallocate f 1g 8m keep", "fallocate f 1g 2m keep"},
+		"room in a memfd":          {"memfd f 1p\nfallocate f 0 3m", "fallocate f 3m 3m\nfallocate f 6m 3m", "fallocate f 0 1m punch"},
+		"room in what lost a name": {"memfd f 4m\na = mmap 4m rw shared file=f\nfill a 1\nrm f\nmemfd f 1p", "fallocate f 0 6m", "write a 1"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if testing.Short() && name != "text" {
+			if testing.Short() && name != "text" && !strings.HasPrefix(name, "room") {
 				t.Skip("needs more time than -short gives")
 			}
-			provideGuard(t, c.refused)
+			provideGuard(t, name+c.refused)
 			l := limited(t, family.Limits{Memory: 8 << 20})
 			for line := range strings.Lines(c.before + "\n" + c.allowed) {
 				if line = strings.TrimSpace(line); line != "" {
@@ -148,6 +186,11 @@ func TestRefusedBeforehand(t *testing.T) {
 			}
 			if tables := procfs.PageTables(l.s.f.Members[0].PID); tables > 8<<20 {
 				t.Errorf("%d KiB of page tables", tables>>10)
+			}
+			if strings.HasPrefix(name, "room") {
+				if used := l.s.f.Files.Used(); used > 9<<20 {
+					t.Errorf("%d KiB of files", used>>10)
+				}
 			}
 			if name == "text" {
 				l.want("refused", last.Command)

@@ -48,7 +48,7 @@ func TestPollNoticesWhatComesFromOutside(t *testing.T) {
 			t.Fatal(err)
 		}
 		f.Close()
-		l.s.fullLook = time.Time{}
+		l.s.allLook = time.Time{}
 		st, err = l.s.Poll(context.Background())
 		if err != nil || st == nil || !strings.Contains(st.Why, "from none to anon") {
 			t.Fatalf("%d pages: %+v, %v", pages, st, err)

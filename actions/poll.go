@@ -7,21 +7,20 @@ import (
 	"time"
 
 	"cowscope/actions/explain"
-	"cowscope/actions/family"
 	"cowscope/actions/history"
 	"cowscope/actions/subject"
 	"cowscope/vmspace"
 	"cowscope/vmspace/observe"
 )
 
-// Looking without a command: between two steps the subjects stand still, but the kernel does not,
-// and others may kill.
+// Changes without a command: between two steps the subjects are stopped, but the kernel is not, and
+// other processes may kill them.
 
-// Poll looks whether anything changed without a command: a page swapped out or merged, a process
-// killed from outside. It gives the step that says so, or nil.
+// Poll checks whether anything changed without a command: a page swapped out or merged, a process
+// killed from outside. It returns the step that says so, or nil.
 func (s *Session) Poll(ctx context.Context) (*history.Step, error) { return s.take(ctx, s.notice) }
 
-// notice reads the family again and makes a step of what differs.
+// notice reads the family again and makes a step of the differences.
 func (s *Session) notice() (*history.Step, error) {
 	before := s.last().After
 	event, label := s.deaths()
@@ -30,33 +29,46 @@ func (s *Session) notice() (*history.Step, error) {
 		return nil, err
 	}
 	changes := vmspace.Diff(before, after)
-	if event == "" && !slices.ContainsFunc(changes, worthTelling) {
+	if event == "" && !slices.ContainsFunc(changes, explain.WorthTelling) {
 		return nil, nil
 	}
-	step := &history.Step{Process: label, Event: event, Outcome: history.Outcome{Result: history.OK}, Before: before, After: after,
-		Names: s.f.Names, Current: s.f.Current, Changes: changes}
-	s.f.Forget(after)
+	why := "Not by a command: it came from outside. n starts a fresh subject."
 	if event == "" {
-		step.Process = changes[0].Process
-		step.Event = "the kernel changed something by itself"
-		step.Why = explain.Noticed(changes, after)
-	} else {
-		step.Why = "Not by a command: it came from outside. n starts a fresh subject."
+		label, event, why = changes[0].Process, "something changed without a command", explain.Noticed(changes, after)
 	}
-	if m := s.f.Member(step.Process); m != nil {
-		step.PID = m.PID
-	}
+	s.f.Forget(after)
+	step := s.newStep(label, before, after)
+	step.Event, step.Why, step.Changes = event, why, changes
 	return step, nil
 }
 
-// look reads the family with no command to say where something may have changed. A small family is
-// always read in full; a large one so rarely that looking stays below a hundredth of the time.
+// lookShare is the time until the next look, as a multiple of what a look took: an idle lab uses
+// little of the machine.
+const lookShare = 400
+
+// afterLook is when the next look may begin after one that began at start. One that takes less than a
+// millisecond may always be repeated.
+func afterLook(start time.Time) time.Time {
+	took := time.Since(start)
+	if took < time.Millisecond {
+		return start
+	}
+	return start.Add(lookShare * took)
+}
+
+// look reads the family when no command tells where something may have changed. A small family is
+// always read in full. Of a large one only what costs little is read between two full looks, and with
+// many processes not even that each time.
 func (s *Session) look(before *vmspace.Snapshot, died bool) (*vmspace.Snapshot, error) {
 	if died {
 		return s.f.Observe(observe.Scope{})
 	}
 	start := time.Now()
-	if start.Before(s.fullLook) {
+	if start.Before(s.allLook) {
+		if start.Before(s.aLook) {
+			return before, nil
+		}
+		defer func() { s.aLook = afterLook(start) }()
 		return s.f.Observe(observe.Within())
 	}
 	ctx, cancel := context.WithCancel(s.f.Life)
@@ -66,27 +78,14 @@ func (s *Session) look(before *vmspace.Snapshot, died bool) (*vmspace.Snapshot, 
 		cancel()
 	}
 	after, err := s.f.Reader.Observe(ctx, s.f.Shown(), observe.Scope{})
-	s.fullLook = time.Now().Add(99 * time.Since(start))
+	s.allLook = afterLook(start)
 	if err != nil && s.f.Life.Err() == nil && ctx.Err() != nil {
-		return before, nil // whoever waits reads what it can have changed
+		return before, nil // the goroutine that waits reads what it can have changed
 	}
 	return after, err
 }
 
-// worthTelling leaves out what changes all the time without meaning: a page referenced again,
-// mapped once more elsewhere. A page that is found merged may have been seen with its new frame
-// before it was known why.
-func worthTelling(c vmspace.Change) bool {
-	switch c.Kind {
-	case vmspace.ChangeAttrs:
-		return c.Attrs&vmspace.KSM != 0
-	case vmspace.ChangeCount, vmspace.ChangeWord, vmspace.ChangeFlags:
-		return false
-	}
-	return true
-}
-
-// deaths notices processes that ended since the last look.
+// deaths finds processes that ended since the last look.
 func (s *Session) deaths() (event, label string) {
 	for _, m := range s.f.Members {
 		if m.Gone != "" {
@@ -94,7 +93,7 @@ func (s *Session) deaths() (event, label string) {
 		}
 		var exited *subject.ExitedError
 		if err := m.Proc.Poll(); errors.As(err, &exited) {
-			m.Gone = family.HowEnded(exited)
+			s.f.Ended(m, exited)
 			event, label = m.Label+" "+m.Gone, m.Label
 		}
 	}

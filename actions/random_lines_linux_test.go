@@ -51,8 +51,9 @@ type drawer struct {
 
 func (d drawer) command() string {
 	name := pick(d.T, "verb", "mmap", "mmap", "mmap", "write", "write", "write", "read", "read", "touch", "touch", "fill", "exec", "munmap", "mprotect", "mprotect",
-		"mremap", "madvise", "madvise", "madvise", "mlock", "munlock", "mincore", "msync", "brk", "fork", "fork", "exit", "kill", "wait", "use", "file", "fwrite", "truncate", "rm", "mlockall", "munlockall", "mseal", "snapshot",
-		"pkey_mprotect", "pkey_mprotect", "pkey_set", "pkey_set", "pkey_alloc", "pkey_free")
+		"mremap", "madvise", "madvise", "madvise", "process_madvise", "remap_file_pages", "mbind", "move_pages", "mlock", "munlock", "mincore", "msync", "brk", "fork", "fork", "vfork", "vfork", "exit", "kill", "wait", "use", "file", "fwrite", "truncate", "rm", "mlockall", "munlockall", "mseal", "snapshot",
+		"pkey_mprotect", "pkey_mprotect", "pkey_set", "pkey_set", "pkey_alloc", "pkey_free", "memfd", "memfd", "seal", "link", "rename", "fallocate", "fallocate", "setrlimit", "setrlimit", "prctl", "prctl",
+		"uffd_register", "uffd_register", "uffd_register", "uffd_unregister", "uffd_copy", "uffd_copy", "uffd_zeropage", "uffd_wp", "uffd_wp", "uffd_unwp")
 	switch name {
 	case "mmap":
 		return d.mmap()
@@ -67,7 +68,7 @@ func (d drawer) command() string {
 	case "exec":
 		return "exec " + d.place()
 	case "mprotect":
-		return "mprotect " + d.span() + " " + d.prot()
+		return "mprotect " + d.span() + " " + pick(d.T, "prot", d.prot(), d.prot(), d.prot(), "0x3", "0x9", "0x1000003", "0x1000001", "0x10")
 	case "mremap":
 		return d.mremap()
 	case "madvise":
@@ -75,16 +76,25 @@ func (d drawer) command() string {
 		for _, a := range verb.Advices {
 			words = append(words, a.Word)
 		}
-		return "madvise " + d.span() + " " + pick(d.T, "advice", words...)
+		return "madvise " + d.span() + " " + pick(d.T, "advice", append(words, "4", "8", "21", "102", "0x65", "0x7fffffff")...)
+	case "process_madvise":
+		of := drawer{d.T, d.st, drawProcess(d.T, d.st)}
+		return "process_madvise " + of.label + " " + of.span() + " " + pick(d.T, "advice", "cold", "pageout", "willneed", "collapse", "dontneed", "populate_write", "21", "0x65")
+	case "remap_file_pages":
+		return "remap_file_pages " + d.span() + " " + pick(d.T, "pgoff", "0", "0", "1", "2", "3", "100", "-1")
+	case "mbind":
+		return "mbind " + d.span() + " " + pick(d.T, "policy", "default", "bind 0", "bind 0", "preferred 0", "interleave 0 move", "local", "bind 3", "bind")
+	case "move_pages":
+		return "move_pages " + d.span() + pick(d.T, "node", "", "", " node=0", " node=0", " node=1", " node=0 all", " node=0 flags=1")
 	case "mlock":
-		return "mlock " + d.span() + pick(d.T, "onfault", "", " onfault")
+		return "mlock " + d.span() + pick(d.T, "onfault", "", " onfault", " flags=1", " flags=2")
 	case "munmap", "munlock", "mincore", "mseal":
 		return name + " " + d.span()
 	case "msync":
-		return "msync " + d.span() + pick(d.T, "how", "", " sync", " async", " invalidate")
+		return "msync " + d.span() + pick(d.T, "how", "", " sync", " async", " invalidate", " flags=4", " flags=8")
 	case "brk":
 		return "brk " + pick(d.T, "to", "+1p", "+3p", "-1p", "-2p", "+100")
-	case "fork":
+	case "fork", "vfork":
 		if len(d.st.After.Processes) >= maxFamily {
 			return "wait"
 		}
@@ -102,6 +112,20 @@ func (d drawer) command() string {
 		return "truncate " + d.file() + " " + pick(d.T, "size", "0", "100", "1p+900", "2p", "8p")
 	case "rm":
 		return "rm " + d.file()
+	case "memfd":
+		return "memfd " + pick(d.T, "memfd", "m", "m", "m", "y") + " " + pick(d.T, "size", "4p", "1p+900", "0", "2m") + pick(d.T, "sealing", " sealing", " sealing", "", " sealing hugetlb")
+	case "seal":
+		return "seal " + pick(d.T, "file", "m", "m", "m", "x") + " " + pick(d.T, "seals", "write", "future_write", "grow", "shrink", "grow shrink", "seal", "exec", "write grow")
+	case "link", "rename":
+		return name + " " + d.file() + " " + pick(d.T, "to", "z", "z", "y")
+	case "fallocate":
+		return "fallocate " + d.file() + " " + pick(d.T, "offset", "0", "1p", "100", "3p") + " " + pick(d.T, "size", "1p", "2p+100", "50", "0") + pick(d.T, "mode", "", " punch", " punch", " punch", " zero", " keep")
+	case "uffd_register":
+		return "uffd_register " + d.pages() + pick(d.T, "modes", " missing", " wp", " missing wp", " missing wp", "")
+	case "uffd_unregister", "uffd_zeropage", "uffd_wp", "uffd_unwp":
+		return name + " " + d.pages()
+	case "uffd_copy":
+		return "uffd_copy " + d.pages() + pick(d.T, "source", ` "copied"`, " 0x43", " 0x43 wp")
 	case "pkey_alloc":
 		return "pkey_alloc" + d.keyRights()
 	case "pkey_free":
@@ -110,6 +134,10 @@ func (d drawer) command() string {
 		return "pkey_mprotect " + d.span() + " " + d.prot() + " " + d.key()
 	case "pkey_set":
 		return "pkey_set " + strings.TrimPrefix(d.key(), "-") + d.keyRights()
+	case "setrlimit":
+		return d.setrlimit()
+	case "prctl":
+		return d.prctl()
 	case "mlockall":
 		return "mlockall " + pick(d.T, "what", "current", "current onfault", "future onfault", "future")
 	}
@@ -119,12 +147,12 @@ func (d drawer) command() string {
 func (d drawer) mmap() string {
 	size := pick(d.T, "size", "1p", "2p", "3p", "4p", "8p", "20p", "1p+900", "2m", "4m", "1g noreserve", "0")
 	size, extra, _ := strings.Cut(size, " ")
-	flags := pick(d.T, "kind", "private anon", "private anon", "private anon", "shared anon", "private file=x", "shared file=x", "private file=y", "shared file=y rdonly", "private file=/dev/zero", "shared file=/dev/zero", "anon", "private shared anon")
+	flags := pick(d.T, "kind", "private anon", "private anon", "private anon", "droppable anon", "shared anon", "private file=x", "shared file=x", "private file=y", "shared file=y rdonly", "shared file=m", "shared file=m", "private file=m", "shared file=z", "private file=/dev/zero", "shared file=/dev/zero", "anon", "private shared anon")
 	offset := ""
 	if strings.Contains(flags, "file=") {
 		offset = pick(d.T, "offset", "", "", " offset=1p", " offset=2p", " offset=100")
 	}
-	more := pick(d.T, "flag", "", "", "", "", "populate", "locked", "noreserve", "growsdown", "stack", "nonblock", "32bit", "sync", "hugetlb")
+	more := pick(d.T, "flag", "", "", "", "", "populate", "locked", "noreserve", "growsdown", "stack", "nonblock", "32bit", "sync", "hugetlb", "flags=0x8000", "flags=0x2000", "flags=0x110000", "flags=0x8")
 	at := ""
 	if n := rapid.IntRange(0, 9).Draw(d.T, "fixed"); n == 0 {
 		at = " fixed addr=" + d.place()
@@ -146,7 +174,24 @@ func (d drawer) mremap() string {
 	case 4:
 		line += " maymove dontunmap"
 	}
+	line += pick(d.T, "flags", "", "", "", "", " flags=1", " flags=5", " flags=8")
 	return line
+}
+
+// setrlimit is mostly of a soft limit, which can be raised again, and now and then of both.
+func (d drawer) setrlimit() string {
+	resource, limits := pick(d.T, "resource", "as", "data", "stack", "memlock"), []string{"unlimited", "unlimited", "0", "5000", "4p", "50p", "1m", "5m"}
+	return "setrlimit " + resource + " " + pick(d.T, "soft", limits...) + pick(d.T, "hard", "", "", "", "", " unlimited", " 6m")
+}
+
+func (d drawer) prctl() string {
+	switch pick(d.T, "option", "ksm", "thp", "mdwe") {
+	case "ksm":
+		return "prctl ksm " + pick(d.T, "switch", "on", "off")
+	case "thp":
+		return "prctl thp " + pick(d.T, "switch", "on", "off")
+	}
+	return "prctl mdwe" + pick(d.T, "inherit", "", " no_inherit")
 }
 
 func (d drawer) prot() string {
@@ -162,7 +207,7 @@ func (d drawer) keyRights() string {
 	return pick(d.T, "rights", "", "", " access", " write", " write", " access write")
 }
 
-func (d drawer) file() string { return pick(d.T, "file", "x", "x", "y") }
+func (d drawer) file() string { return pick(d.T, "file", "x", "x", "y", "m", "m", "z") }
 
 // place is somewhere in what is named: mostly at a page, sometimes before the start or behind the
 // end.
@@ -183,4 +228,14 @@ func (d drawer) place() string {
 
 func (d drawer) span() string {
 	return strings.TrimSpace(d.place() + " " + pick(d.T, "span", "", "1p", "1p", "2p", "3p", "100", "1p+900"))
+}
+
+// pages is mostly a range of whole pages, for calls that round nothing up.
+func (d drawer) pages() string {
+	names := slices.Sorted(maps.Keys(maps.Collect(d.st.Names.All(d.label))))
+	names = slices.DeleteFunc(names, func(n string) bool { return n == "text" })
+	if len(names) == 0 || pick(d.T, "pages", "whole", "whole", "whole", "any") == "any" {
+		return d.span()
+	}
+	return pick(d.T, "name", names...) + pick(d.T, "at", "", "", "+1p") + pick(d.T, "span", "", "", " 1p", " 2p")
 }

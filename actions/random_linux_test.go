@@ -11,6 +11,7 @@ import (
 	"cowscope/actions/family"
 	"cowscope/actions/feature/machinetest"
 	"cowscope/actions/history"
+	"cowscope/actions/kernel"
 	"cowscope/actions/lang"
 	"cowscope/vmspace"
 
@@ -52,7 +53,7 @@ func TestRandomCommands(t *testing.T) {
 				t.Fatalf("%s\n\n%v", strings.Join(script, "\n"), err)
 			}
 			ran++
-			for _, wrong := range []string{checkPrediction(st), checkStep(before, st, brief), checkChanges(st), unlessCollapsed(s, checkSnapshot)} {
+			for _, wrong := range []string{checkPrediction(st), checkStep(before, st, brief), checkChanges(st), checkClaims(st), unlessDisturbed(s, checkSnapshot)} {
 				if wrong != "" {
 					t.Fatalf("%s\n\n# %s: %s %s\n# %s", strings.Join(script, "\n"), st.Command, st.Call, st.Answer(), wrong)
 				}
@@ -61,10 +62,10 @@ func TestRandomCommands(t *testing.T) {
 	})
 }
 
-// unlessCollapsed is what is wrong with the last snapshot, unless khugepaged put pages together
-// since it was made: then another look sees huge pages, and is held against the kernel in its
-// place.
-func unlessCollapsed(s *Session, check func(*vmspace.Snapshot) string) string {
+// unlessDisturbed is what is wrong with the last snapshot, unless somebody else changed the family
+// since it was made: khugepaged put pages together, or another program read a command line. Then
+// another look sees that, and is held against the kernel in its place.
+func unlessDisturbed(s *Session, check func(*vmspace.Snapshot) string) string {
 	wrong := check(s.last().After)
 	if wrong == "" {
 		return ""
@@ -73,10 +74,31 @@ func unlessCollapsed(s *Session, check func(*vmspace.Snapshot) string) string {
 	if err != nil {
 		return err.Error()
 	}
-	if st == nil || !slices.ContainsFunc(st.Changes, func(c vmspace.Change) bool { return strings.Contains(c.To, "huge") }) {
+	if st == nil || !slices.ContainsFunc(st.Changes, func(c vmspace.Change) bool {
+		return strings.Contains(c.To, "huge") || commandLineRead(st.After.Process(c.Process), c)
+	}) {
 		return wrong
 	}
 	return check(st.After)
+}
+
+// commandLineRead says whether a page came in as it does where a program, such as ps, reads
+// /proc/PID/cmdline or environ: the kernel loads what is there, and stores nothing, as if the process
+// did (get_mm_cmdline in fs/proc/base.c). TestReadingTheCommandLine sees it.
+func commandLineRead(p *vmspace.Process, c vmspace.Change) bool {
+	loaded := c.Is == vmspace.Zero || c.Is == vmspace.File || c.Is == vmspace.Shared
+	return p != nil && c.Kind == vmspace.ChangePage && c.Was == vmspace.None && loaded && slices.ContainsFunc(commandLine(p.PID), c.Range.Contains)
+}
+
+// commandLine is where the arguments and the environment of a process begin and end.
+func commandLine(pid int) (at []uint64) {
+	stat := kernel.Settings{PID: pid}
+	for field := 48; field <= 51; field++ { // arg_start, arg_end, env_start, env_end (proc_pid_stat(5))
+		if addr, known := stat.Stat(field); known {
+			at = append(at, addr)
+		}
+	}
+	return at
 }
 
 func checkPrediction(st *history.Step) string {
@@ -107,7 +129,7 @@ func checkStep(before, st *history.Step, brief bool) string {
 func checkChanges(st *history.Step) string {
 	named := func(label string, addr uint64, kinds ...vmspace.ChangeKind) bool {
 		return slices.ContainsFunc(st.Changes, func(c vmspace.Change) bool {
-			return c.Process == label && c.Range.Contains(addr) && slices.Contains(kinds, c.Kind)
+			return st.After.Teller(st.After.Process(label), st.Process).Label == c.Process && c.Range.Contains(addr) && slices.Contains(kinds, c.Kind)
 		})
 	}
 	for _, q := range st.After.Processes {

@@ -16,7 +16,7 @@ import (
 )
 
 func allReasonCases() []reasonCase {
-	return slices.Concat(mmapCases, rangeCases, mremapCases, madviseCases, lockCases, processCases, signalCases, codeCases(), keyCases())
+	return slices.Concat(mmapCases, rangeCases, mremapCases, madviseCases, lockCases, limitCases, prctlCases, processCases, signalCases, codeCases(), keyCases(), fileCases(), processMadviseCases(), remapCases, mbindCases(), movePagesCases(), uffdCases())
 }
 
 // keyCases are those of protection keys. pkey_mprotect refuses all that mprotect does, with the key
@@ -39,6 +39,10 @@ func keyCases() []reasonCase {
 		{row: "any EFAULT own memory", needs: keys, setup: "a = mmap 1p rw private anon; pkey_set 0 access", line: "mincore a", says: "(PKRU 0x55555555) forbid"},
 		{row: "mlock ENOMEM protection key", needs: keys, setup: keyed, line: "mlock a", says: "a has protection key 1, and with the rights of p1 (PKRU 0x55555554)"},
 		{row: "mlock ENOMEM protection key", needs: keys, setup: keyed + "; pkey_set 1 write", line: "mlock a+1p", says: "a has protection key 1"},
+		{row: "madvise EPERM sealed and keyed", needs: keys, setup: keyed + "; mseal a", line: "madvise a+1p dontneed",
+			says: "a is sealed and has protection key 1, which the rights of p1 (PKRU 0x55555554) do not allow to write with"},
+		{row: "madvise EPERM sealed and keyed", needs: keys, setup: keyed + "; pkey_set 1 write; mseal a", line: "madvise a free", says: "`pkey_set 1` would allow it"},
+		{row: "madvise EPERM sealed", needs: keys, setup: "a = mmap 2p rw private anon; pkey_alloc access; pkey_mprotect a r 1; mseal a", line: "madvise a wipeonfork", says: "a is sealed and may not be written"},
 		{row: "madvise EINVAL protection key", needs: keys, setup: keyed, line: "madvise a populate_read", says: "neither read nor written"},
 		{row: "madvise EINVAL protection key", needs: keys, setup: keyed + "; pkey_set 1 write", line: "madvise a populate_write", says: "read, and not written"},
 		{row: "signal SIGSEGV/PKUERR execute only", needs: keys, setup: "a = mmap 1p x private anon", line: "read a", says: "the kernel gave it protection key 1"},
@@ -139,7 +143,7 @@ func until(major, minor int) func() error {
 
 // ofLine is why the feature is missing that some word of the lines needs.
 func (c reasonCase) ofLine() error {
-	for word, name := range map[string]string{"mseal": "mseal", "guard_install": "guard"} {
+	for word, name := range map[string]string{"mseal": "mseal", "guard_install": "guard", "prctl mdwe": "mdwe", "no_inherit": "mdwe-no-inherit", "prctl ksm": "ksm-process", "uffd_": "uffd"} {
 		if strings.Contains(c.setup+" "+c.line, word) {
 			if err := hasFeature(name)(); err != nil {
 				return err
@@ -203,6 +207,15 @@ var mmapCases = []reasonCase{
 	{row: "mmap EINVAL fixed address", line: "mmap 1p rw private anon fixed addr=0x10000001", says: "0x10000001"},
 	{row: "mmap EINVAL fixed huge address", line: "mmap 2m rw private anon noreserve hugetlb_2m fixed addr=0x10000000+1p", says: "2 MiB"},
 	{row: "mmap EINVAL no sharing", line: "mmap 4p rw anon", says: "neither was given"},
+	{row: "mmap EINVAL droppable and shared", line: "mmap 1p rw private droppable anon", says: "a kind of its own"},
+	{row: "mmap EINVAL droppable and shared", line: "mmap 1p rw shared droppable anon", says: "given without them"},
+	{row: "mmap EINVAL unknown droppable", needs: until(6, 11), line: "mmap 1p rw droppable anon", says: "it came with Linux 6.11"},
+	{row: "mmap EINVAL droppable file", needs: hasFeature("droppable"), prepare: readWrite, line: "mmap 1p rw droppable fd=3", says: "only anonymous memory"},
+	{row: "mmap EINVAL droppable and kept", needs: hasFeature("droppable"), line: "mmap 1p rw droppable anon locked", says: "neither locked nor"},
+	{row: "mmap EINVAL droppable and kept", needs: hasFeature("droppable"), line: "mmap 2m rw droppable anon hugetlb_2m noreserve", says: "neither locked nor"},
+	{row: "mmap EINVAL growsdown", needs: hasFeature("droppable"), line: "mmap 1p rw droppable anon growsdown", says: "grow downwards"},
+	{row: "mmap ENOMEM RLIMIT_AS", setup: "a = mmap 4p rw shared anon; setrlimit as 64k", line: "mmap 1p rw private anon fixed addr=a+1p", says: "not even in place of something else"},
+	{row: "mmap ENOMEM RLIMIT_DATA", needs: hasFeature("droppable"), limit: func(l *lab) { l.limits(unix.RLIMIT_DATA, 64<<10) }, line: "mmap 1m rw droppable anon", says: "RLIMIT_DATA allows 64 KiB"},
 	{row: "mmap EINVAL validate without file", line: "mmap 4p rw private shared anon", says: "the number 3"},
 	{row: "mmap EINVAL validate without file", line: "mmap 4p rw shared_validate anon", says: "for files"},
 	{row: "mmap EINVAL growsdown", line: "mmap 4p rw shared anon growsdown", says: "grow downwards"},
@@ -238,10 +251,21 @@ var mmapCases = []reasonCase{
 	}, line: "mmap 1p r shared fd=3", says: "chattr +a"},
 	{row: "mmap ENODEV directory", prepare: func(l *lab) { l.opens("/", unix.O_RDONLY) }, line: "mmap 1p r private fd=3", says: "/ is a directory"},
 	{row: "mmap ENODEV unmappable", prepare: func(l *lab) { l.opens("/dev/null", unix.O_RDWR) }, line: "mmap 1p r private fd=3", says: "/dev/null cannot be mapped"},
+	{row: "mmap ENODEV unmappable", prepare: func(l *lab) { l.opens("/sys/kernel/uevent_seqnum", unix.O_RDONLY) }, setup: "a = mmap 4p rw private anon; fill a 1",
+		line: "mmap 2p r private fixed addr=a+1p fd=3", says: "has no way to. Yet a+1p (2 pages) changed already: unmapped."}, // who is asked last is the file
 	{row: "mmap EEXIST taken", setup: "a = mmap 4p rw private anon", line: "mmap 1p rw private anon fixed_noreplace addr=a+1p", says: "a is mapped there already, at 0x"},
 	{row: "mmap EEXIST taken", line: "mmap 8p rw private anon fixed_noreplace addr=stack", says: "stack is mapped there"},
 	{row: "mmap EOVERFLOW past the largest offset", prepare: readOnly, line: "mmap 1p r private fd=3 offset=0x8000000000000000", says: "0x8000000000000000 and " + pages(1)},
 	{row: "mmap EOPNOTSUPP fixed_noreplace validated", prepare: readOnly, line: "mmap 1p r shared_validate fixed_noreplace addr=0x10000000 fd=3", says: "use shared"},
+	{row: "mmap EOPNOTSUPP unknown flags", prepare: readOnly, line: "mmap 1p r shared_validate flags=0x5001000 fd=3", says: "neither it nor the file knows: 0x1000000."},
+	{row: "mmap EINVAL no such sharing", line: "mmap 1p rw private anon flags=0xc", says: "are 0xe, which is none of shared (1), private (2), shared_validate (3) and droppable (8)"},
+	{row: "mmap EINVAL droppable file", needs: since(6, 11), prepare: readOnly, line: "mmap 1p r fd=3 flags=8", says: "only anonymous memory"},
+	{row: "mmap EINVAL unknown droppable", needs: until(6, 11), prepare: readOnly, line: "mmap 1p r fd=3 flags=8", says: "it came with Linux 6.11"},
+	{row: "mmap EINVAL unknown droppable", needs: until(6, 11), line: "mmap 1p rw anon flags=8", says: "it came with Linux 6.11"},
+	{row: "mmap EINVAL droppable and kept", needs: since(6, 11), line: "mmap 1p rw anon locked flags=8", says: "neither locked nor"},
+	{row: "mmap EINVAL no sharing", line: "mmap 1p rw flags=0x20", says: "neither was given"},
+	{row: "mmap EINVAL validate without file", line: "mmap 1p rw anon flags=3", says: "shared_validate is for files"},
+	{row: "mmap EINVAL huge page size", line: "mmap 1p rw private anon flags=0x3c040000", says: "no huge pages of 32 KiB"},
 	{row: "mmap EOPNOTSUPP sync", prepare: readOnly, line: "mmap 1p r shared_validate sync fd=3", says: "DAX"},
 	{row: "mmap EAGAIN locked memory", limit: fourLocks, setup: "a = mmap 1p rw private anon; mlock a", line: "mmap 4p rw private anon locked",
 		says: pages(4) + " more would be locked, " + pages(1) + " are already, and RLIMIT_MEMLOCK allows " + pages(4)},
@@ -253,7 +277,7 @@ var mmapCases = []reasonCase{
 		l.lend([]byte("sealed\x00"), func(at uint64) { l.raw(unix.SYS_MEMFD_CREATE, at, unix.MFD_ALLOW_SEALING) })
 		l.raw(unix.SYS_FTRUNCATE, 3, 2*ps)
 		l.raw(unix.SYS_FCNTL, 3, unix.F_ADD_SEALS, unix.F_SEAL_WRITE)
-	}, line: "mmap 1p rw shared fd=3", says: "F_SEAL_WRITE"},
+	}, line: "mmap 1p rw shared fd=3", says: "is sealed against writing"},
 	{row: "mmap EPERM noexec", prepare: func(l *lab) { l.opens("/proc/self/maps", unix.O_RDONLY) }, line: "mmap 1p rx private fd=3", says: "noexec"},
 	{row: "mmap ENOMEM length wraps", line: "mmap 0xffffffffffffffff rw private anon", says: "64 bits"},
 	{row: "mmap ENOMEM longer than the address space", line: "mmap 100000t rw private anon noreserve", says: "97.7 PiB do not fit below 0x"},
@@ -264,7 +288,7 @@ var mmapCases = []reasonCase{
 	{row: "mmap ENOMEM RLIMIT_DATA", limit: func(l *lab) { l.limits(unix.RLIMIT_DATA, 64<<10) }, line: "mmap 1m rw private anon", says: "RLIMIT_DATA allows 64 KiB"},
 	{row: "mmap ENOMEM overcommit", line: "mmap 100t rw private anon", says: "more than all memory and swap together"},
 	{row: "mmap ENOMEM overcommit", line: "mmap 100t r shared anon", says: "more than all memory and swap together"},
-	{row: "mmap ENOMEM no huge pages", line: "mmap 1t rw private anon hugetlb_2m", says: "524288 huge pages of 2 MiB are needed"},
+	{row: "mmap ENOMEM no huge pages", line: "mmap 1t rw private anon hugetlb_2m", says: "524288 huge pages of 2 MiB would be needed"},
 	{row: "mmap EINVAL otherwise", prepare: func(l *lab) { l.opens(btf, unix.O_RDONLY) }, needs: hasBTF, line: "mmap 1p r private fd=3 offset=1g", says: "driver"},
 }
 
@@ -279,21 +303,31 @@ var rangeCases = []reasonCase{
 	{row: "munmap EINVAL splits a huge page", setup: "a = mmap 4m rw private anon hugetlb_2m noreserve", line: "munmap a+1p 2m", says: "between two of them"},
 	{row: "munmap EPERM sealed", setup: "a = mmap 4p rw private anon; b = mmap 4p r private anon; mseal b", line: "munmap b 8p", says: "b is sealed"},
 	{row: "mprotect EINVAL misaligned", setup: "a = mmap 4p rw private anon", line: "mprotect a+1p+7 1p r", says: "a+1p+7 is 0x"},
+	{row: "mprotect EINVAL grows both ways", setup: "a = mmap 4p rw private anon", line: "mprotect a 0x3000001", says: "extended one way"},
+	{row: "mprotect EINVAL unknown protection", setup: "a = mmap 4p rw private anon", line: "mprotect a 0x90", says: "0x"},
+	{row: "mprotect EINVAL unknown protection", setup: "a = mmap 4p rw private anon", line: "mprotect a 0x100000043", says: "0x100000040 is no protection"},
+	{row: "mprotect EINVAL does not grow down", setup: "a = mmap 4p rw private anon", line: "mprotect a 0x1000001", says: "a does not (VmFlags has no gd)"},
+	{row: "mprotect EINVAL does not grow up", setup: "a = mmap 4p rw private anon", line: "mprotect a 0x2000001", says: "on this processor none does"},
 	{row: "mprotect EINVAL splits what is lent", needs: vdsoHasPages, line: "mprotect vdso 1p r", says: "vdso is lent by the kernel"},
 	{row: "mprotect EINVAL splits a huge page", setup: "a = mmap 4m rw private anon hugetlb_2m noreserve", line: "mprotect a+1p 2m r", says: "between two of them"},
 	{row: "mprotect ENOMEM wraps", line: "mprotect 0xffffffffffff0000 65535 r", says: "past the last address"},
 	{row: "mprotect EACCES file not writable", prepare: readOnly, setup: "a = mmap 1p r shared fd=3", line: "mprotect a rw", says: "a is a shared mapping of a file that was not opened for writing"},
 	{row: "mprotect EACCES never executable", needs: hasBTF, prepare: func(l *lab) { l.opens(btf, unix.O_RDONLY) }, setup: "a = mmap 1p r private fd=3", line: "mprotect a rx", says: "no me"},
 	{row: "mprotect EPERM sealed", setup: "a = mmap 4p rw private anon; mseal a", line: "mprotect a r", says: "a is sealed"},
+	{row: "mprotect EACCES mdwe", setup: "a = mmap 1p r private anon; prctl mdwe", line: "mprotect a rx", says: "A new mapping may be, without w."},
+	{row: "mprotect EACCES mdwe", setup: "a = mmap 1p rwx private anon; prctl mdwe", line: "mprotect a rwx", says: "be writable and executable"},
 	{row: "mprotect ENOMEM RLIMIT_DATA", setup: "a = mmap 1m r private anon", limit: func(l *lab) { l.limits(unix.RLIMIT_DATA, 64<<10) }, line: "mprotect a rw", says: "RLIMIT_DATA allows 64 KiB"},
 	{row: "mprotect ENOMEM overcommit", setup: "a = mmap " + beyondMemory() + " r private anon", line: "mprotect a rw", says: "are more than all memory"},
 	{row: "mprotect ENOMEM hole", setup: "a = mmap 4p rw private anon; munmap a+2p 1p", line: "mprotect a r", says: "nothing is mapped at a+2p. Yet a+0 (2 pages) changed already: rw-p → r--p."},
 	{row: "mprotect ENOMEM hole", line: "mprotect 0x10000 1p rw", says: "nothing is mapped at 0x10000. Nothing has changed."},
+	{row: "msync EINVAL unknown flags", setup: "a = mmap 4p rw private anon", line: "msync a+1 flags=8", says: "flag 0x8 is not known to this kernel"},
+	{row: "msync EINVAL sync and async", setup: "a = mmap 4p rw private anon", line: "msync a sync flags=1", says: "only one"},
 	{row: "msync EINVAL misaligned", setup: "a = mmap 4p rw private anon", line: "msync a+1", says: "a+1 is 0x"},
 	{row: "msync EINVAL sync and async", setup: "a = mmap 4p rw private anon", line: "msync a sync async", says: "only one"},
 	{row: "msync ENOMEM wraps", line: "msync 0xffffffffffff0000 65535", says: "past the last address"},
 	{row: "msync EBUSY locked", setup: "a = mmap 4p rw shared anon; mlock a", line: "msync a invalidate", says: "a is locked"},
 	{row: "msync ENOMEM hole", setup: "a = mmap 4p rw private anon; munmap a+2p 1p", line: "msync a", says: "nothing is mapped at a+2p"},
+	{row: "mseal EINVAL unknown flags", setup: "a = mmap 4p rw private anon", line: "mseal a flags=1", says: "mseal has none"},
 	{row: "mseal EINVAL misaligned", setup: "a = mmap 4p rw private anon", line: "mseal a+1", says: "a+1 is 0x"},
 	{row: "mseal EINVAL wraps", line: "mseal 0xffffffffffff0000 65535", says: "past the last address"},
 	{row: "mseal EINVAL splits what is lent", needs: vdsoHasPages, line: "mseal vdso 1p", says: "vdso is lent by the kernel"},
@@ -308,9 +342,13 @@ var rangeCases = []reasonCase{
 	{row: "brk ENOMEM RLIMIT_AS", limit: func(l *lab) { l.limits(unix.RLIMIT_AS, 1<<20) }, line: "brk +1m", says: "RLIMIT_AS allows 1 MiB"},
 	{row: "brk ENOMEM data", setup: "brk +1p; mmap 15p rw private anon", limit: func(l *lab) { l.limits(unix.RLIMIT_DATA, 16*ps) }, line: "brk +8p", says: "RLIMIT_DATA allows " + pages(16)},
 	{row: "brk ENOMEM overcommit", line: "brk +100t", says: "100 TiB are more"},
+	{row: "mprotect EACCES file sealed", setup: "memfd m 2p sealing; seal m future_write; a = mmap 2p r shared file=m", line: "mprotect a+1p rw", says: "a is a shared mapping of m that may never have w (VmFlags has no mw): m has the seal future_write"},
+	{row: "mprotect EACCES file not writable", setup: "memfd m 2p sealing; a = mmap 2p r shared file=m rdonly", line: "mprotect a rw", says: "was not opened for writing"},
 }
 
 var mremapCases = []reasonCase{
+	{row: "mremap EINVAL unknown flags", setup: "a = mmap 4p rw private anon", line: "mremap a+1 2p maymove flags=0x18", says: "the flags 0x18 are not known to this kernel"},
+	{row: "mremap EINVAL without maymove", setup: "a = mmap 4p rw private anon", line: "mremap a 4p flags=2", says: "maymove"},
 	{row: "mremap EINVAL misaligned", setup: "a = mmap 4p rw private anon", line: "mremap a+1 1p 2p", says: "a+1 is 0x"},
 	{row: "mremap EINVAL new size 0", setup: "a = mmap 4p rw private anon", line: "mremap a 0", says: "the new size is 0"},
 	{row: "mremap EINVAL too large", needs: looksFirst, setup: "a = mmap 4p rw private anon", line: "mremap a 100000t maymove", says: "97.7 PiB do not fit"},
@@ -327,6 +365,8 @@ var mremapCases = []reasonCase{
 	{row: "mremap EINVAL splits what is lent", needs: vdsoHasPages, line: "mremap vdso 1p", says: "vdso is lent by the kernel, which"},
 	{row: "mremap EINVAL moves part of what is lent", needs: vdsoHasPages, line: "mremap vdso 1p 1p maymove fixed=0x10000000", says: "vdso is lent by the kernel, which"},
 	{row: "mremap EINVAL replaces part of what is lent", needs: vdsoHasPages, setup: "a = mmap 1p rw private anon", line: "mremap a 1p maymove fixed=vdso", says: "vdso is lent by the kernel, which"},
+	{row: "mremap EINVAL cuts a huge page", setup: "h = mmap 2m rw private anon noreserve hugetlb_2m fixed addr=0x20000000; a = mmap 4p rw private anon fixed addr=0x20000000-4p",
+		line: "mremap a 8p 2p", says: "h is made of huge pages of the pool"},
 	{row: "mremap EINVAL splits a huge page", setup: "a = mmap 2m rw private anon hugetlb_2m noreserve; b = mmap 1p rw private anon", line: "mremap b 1p maymove fixed=a", says: "a is made of huge pages"},
 	{row: "mremap EFAULT replaces itself", setup: "a = mmap 2p rw shared anon", line: "mremap a 0 2p maymove fixed=a", says: "replaces the very mapping"},
 	{row: "mremap EPERM sealed", setup: "a = mmap 4p rw private anon; mseal a", line: "mremap a 8p maymove", says: "a is sealed"},
@@ -345,6 +385,13 @@ var mremapCases = []reasonCase{
 	{row: "mremap ENOMEM no hole", setup: halfWay + "; a = mmap 1p rw private anon noreserve", line: "mremap a " + nearlyAll + " maymove", says: "the largest between the mappings has"},
 }
 
+// inSmallPages are lines that a block of a gets no huge page by, until it is collapsed.
+func inSmallPages(lines string) string {
+	return "a = mmap " + blocks(1) + " rw private anon" + onBlock + "; madvise a nohugepage; " + lines + "; madvise a hugepage"
+}
+
+var collapsesWritable = both(hasFeature("collapse"), until(6, 18))
+
 var madviseCases = []reasonCase{
 	{row: "madvise EINVAL misaligned", setup: "a = mmap 4p rw private anon", line: "madvise a+1 1p dontneed", says: "a+1 is 0x"},
 	{row: "madvise EINVAL wraps", line: "madvise 0xffffffffffff0000 65535 dontneed", says: "past the last address"},
@@ -353,13 +400,22 @@ var madviseCases = []reasonCase{
 	{row: "madvise EINVAL huge pages of the pool", setup: "a = mmap 2m rw private anon noreserve hugetlb_2m", line: "madvise a cold", says: "hugetlb"},
 	{row: "madvise EINVAL lent by the kernel", line: "madvise vvar dontneed", says: "vvar is lent"},
 	{row: "madvise EINVAL special", line: "madvise vdso dodump", says: "vdso is lent"},
+	{row: "madvise EINVAL droppable", needs: hasFeature("droppable"), setup: "a = mmap 4p rw droppable anon", line: "madvise a keeponfork", says: "a is droppable (VmFlags dp)"},
+	{row: "madvise EINVAL droppable", needs: hasFeature("droppable"), setup: "a = mmap 4p rw droppable anon", line: "madvise a dodump", says: "a is droppable (VmFlags dp)"},
 	{row: "madvise EINVAL not anonymous", setup: "a = mmap 4p rw shared anon", line: "madvise a free", says: "a is not private anonymous"},
+	{row: "madvise EINVAL unknown advice", setup: "a = mmap 4p rw private anon", line: "madvise a 0x12345", says: "this kernel does not know advice 0x12345"},
+	{row: "madvise EINVAL no file", setup: "a = mmap 4p rw private anon", line: "madvise a 9", says: "a has no file"},
 	{row: "madvise EINVAL not private anonymous", prepare: readOnly, setup: "a = mmap 1p r private fd=3", line: "madvise a wipeonfork", says: "wiped in a child"},
 	{row: "madvise EINVAL no file", setup: "a = mmap 4p rw private anon", line: "madvise a remove", says: "a has no file"},
 	{row: "madvise EINVAL no whole huge page", setup: "a = mmap 4p rw private anon", line: "madvise a collapse", says: "no aligned block of " + amount.Size(huge)},
 	{row: "madvise EINVAL no huge pages wanted", setup: "a = mmap " + blocks(2) + " rw private anon" + onBlock + "; madvise a nohugepage", line: "madvise a collapse", says: "VmFlags nh"},
 	{row: "madvise EINVAL empty block", setup: "a = mmap " + blocks(1) + " rw private anon fixed addr=0x20000000", line: "madvise a collapse", says: "the " + amount.Size(huge) + " at a have no page yet"},
-	{row: "madvise EINVAL otherwise", needs: noSharedHugePages, setup: "a = mmap " + blocks(2) + " rw shared anon" + onBlock, line: "madvise a collapse", says: "not for a mapping of this kind"},
+	{row: "madvise EINVAL guard in a huge page", needs: hasFeature("collapse"), setup: inSmallPages("write a 1; madvise a+3p 1p guard_install"), line: "madvise a collapse", says: "a+3p is a guard page, and a huge page can hold none"},
+	{row: "madvise EINVAL zero pages", needs: hasFeature("collapse"), setup: inSmallPages("touch a read"), line: "madvise a collapse", says: "the " + amount.Size(huge) + " at a show the kernel's page of zeros"},
+	{row: "madvise EINVAL nothing may be written", needs: collapsesWritable, setup: inSmallPages("write a 1; mprotect a r"), line: "madvise a collapse", says: "all pages of the " + amount.Size(huge) + " at a are write-protected"},
+	{row: "madvise EINVAL nothing may be written", needs: collapsesWritable, setup: inSmallPages("write a 1; fork"), line: "madvise a collapse", says: "may write to one of them"},
+	{row: "madvise EINVAL nothing may be written", needs: collapsesWritable, setup: inSmallPages("write a 1; fork; @p2 kill"), line: "madvise a collapse", says: "before Linux 6.18"},
+	{row: "madvise EINVAL otherwise", needs: noSharedHugePages, setup: "a = mmap " + blocks(2) + " rw shared anon" + onBlock, line: "madvise a collapse", says: "not for a mapping of this kind, or for pages like these"},
 	{row: "madvise EINVAL splits what is lent", needs: vdsoHasPages, line: "madvise vdso 1p dontfork", says: "vdso is lent by the kernel"},
 	{row: "madvise EFAULT pool empty", needs: emptyPool, setup: "a = mmap 2m rw private anon hugetlb_2m noreserve", line: "madvise a populate_write", says: "the pool gave none"},
 	{row: "madvise EINVAL splits a huge page", setup: "a = mmap 4m rw private anon hugetlb_2m noreserve", line: "madvise a+1p 2m dontneed", says: "between two of them"},
@@ -382,6 +438,10 @@ var madviseCases = []reasonCase{
 var lockCases = []reasonCase{
 	{row: "mlock EPERM may lock nothing", setup: "a = mmap 1p rw private anon", limit: noLocks, line: "mlock a", says: "RLIMIT_MEMLOCK is 0"},
 	{row: "mlock ENOMEM RLIMIT_MEMLOCK", setup: "a = mmap 16p rw private anon; mlock a 3p", limit: fourLocks, line: "mlock a+3p 2p", says: pages(2) + " more would be locked, " + pages(3) + " are already, and RLIMIT_MEMLOCK allows " + pages(4)},
+	{row: "mlock ENOMEM no access", needs: hasFeature("droppable"), setup: "b = mmap 4p none private anon; mlock b onfault; a = mmap 4p none droppable anon", line: "mlock a onfault", says: "a allows no access"},
+	{row: "mlock ENOMEM guarded", needs: both(hasFeature("droppable"), hasFeature("guard")), setup: "b = mmap 4p rw private anon; madvise b guard_install; mlock b onfault; a = mmap 4p rw droppable anon; madvise a+1p 1p guard_install",
+		line: "mlock a onfault", says: "a+1p is a guard page"},
+	{row: "mlock EINVAL unknown flags", setup: "a = mmap 4p rw private anon", line: "mlock a onfault flags=4", says: "flag 0x4 is not known to this kernel: mlock2 has onfault"},
 	{row: "mlock EINVAL wraps", line: "mlock 0xffffffffffff0000 65535", says: "past the last address"},
 	{row: "mlock ENOMEM hole", setup: "a = mmap 4p rw private anon; munmap a+2p 1p", line: "mlock a", says: "nothing is mapped at a+2p. Yet a+0 (2 pages) changed already: VmFlags gained lo."},
 	{row: "mlock ENOMEM no access", setup: "a = mmap 1p none private anon", line: "mlock a", says: "a allows no access, so its pages cannot be brought in. Yet a+0 changed already: VmFlags gained lo."},
@@ -392,9 +452,43 @@ var lockCases = []reasonCase{
 	{row: "munlock EINVAL wraps", line: "munlock 0xffffffffffff0000 65535", says: "past the last address"},
 	{row: "munlock ENOMEM hole", setup: "a = mmap 4p rw private anon; munmap a+2p 1p", line: "munlock a", says: "nothing is mapped at a+2p"},
 	{row: "mlockall EINVAL no flags", line: "mlockall", says: "what to lock"},
+	{row: "mlockall EINVAL unknown flags", line: "mlockall current flags=0xfffffff8", says: "the flags 0xfffffff8 are not known"},
+	{row: "mlockall EINVAL onfault alone", line: "mlockall flags=4", says: "but not what"},
 	{row: "mlockall EINVAL onfault alone", line: "mlockall onfault", says: "but not what"},
 	{row: "mlockall EPERM may lock nothing", limit: noLocks, line: "mlockall current", says: "RLIMIT_MEMLOCK is 0"},
 	{row: "mlockall ENOMEM RLIMIT_MEMLOCK", limit: fourLocks, line: "mlockall current", says: "and RLIMIT_MEMLOCK allows " + pages(4)},
+}
+
+// limitCases are those of setrlimit, and of what it brings about.
+var limitCases = []reasonCase{
+	{row: "setrlimit EINVAL soft above hard", line: "setrlimit as 2m 1m", says: "the soft limit would be 2 MiB, and may not be above the hard one, 1 MiB. Nothing has changed."},
+	{row: "setrlimit EINVAL soft above hard", setup: "setrlimit stack 1m 1m", line: "setrlimit stack unlimited",
+		says: "would be unlimited, and may not be above the hard one, 1 MiB. The hard limit stays as it is where only one is given."},
+	{row: "setrlimit EPERM raises the hard one", setup: "setrlimit data 1m 2m", limit: (*lab).ordinary, line: "setrlimit data 1m unlimited",
+		says: "the hard limit of RLIMIT_DATA is 2 MiB, and only a process with CAP_SYS_RESOURCE may raise it"},
+	{row: "mmap ENOMEM RLIMIT_AS", setup: "setrlimit as 1m", line: "mmap 1m rw private anon", says: "RLIMIT_AS allows 1 MiB"},
+	{row: "mmap ENOMEM RLIMIT_AS", setup: "setrlimit as 0 0", limit: (*lab).ordinary, line: "mmap 1p r private anon", says: "RLIMIT_AS allows 0 bytes"},
+	{row: "mmap ENOMEM RLIMIT_DATA", setup: "setrlimit data 0 64k", line: "mmap 1m rw private anon", says: "private writable memory"},
+	{row: "mmap ENOMEM RLIMIT_DATA", setup: "setrlimit data 1", line: "mmap 1p rw private anon", says: "RLIMIT_DATA allows 1 byte"},
+	{row: "brk ENOMEM RLIMIT_DATA", setup: "setrlimit data 0; mmap 4p rw private anon", line: "brk +1p", says: "RLIMIT_DATA allows 0 bytes"},
+	{row: "mmap ENOMEM RLIMIT_AS", setup: "setrlimit as 1m; fork; use p2", line: "mmap 1m r private anon", says: "RLIMIT_AS allows 1 MiB"},
+	{row: "mlock EPERM may lock nothing", setup: "a = mmap 1p rw private anon; setrlimit memlock 0", limit: (*lab).ordinary, line: "mlock a", says: "RLIMIT_MEMLOCK is 0"},
+	{row: "mmap EAGAIN locked memory", setup: "setrlimit memlock 4p", limit: (*lab).ordinary, line: "mmap 5p rw private anon locked", says: "and RLIMIT_MEMLOCK allows " + pages(4)},
+	{row: "signal SIGSEGV/MAPERR RLIMIT_AS", setup: "setrlimit as 1m", line: "write stack-2m 1", says: "with 2 MiB more the process would have"},
+	{row: "signal SIGSEGV/MAPERR RLIMIT_STACK", setup: "setrlimit stack 0", line: "write stack-1p 1", says: "RLIMIT_STACK allows 0 bytes"},
+	{row: "signal SIGSEGV/MAPERR RLIMIT_MEMLOCK", setup: "setrlimit memlock 1p; mlock stack 1p", limit: (*lab).ordinary, line: "write stack-2p 1", // the locked page is a mapping of its own, and not called stack any more
+		says: "and it is locked: " + pages(1) + " more would be locked, " + pages(1) + " are already"},
+}
+
+// prctlCases are those of prctl, and of what it brings about.
+var prctlCases = []reasonCase{
+	{row: "prctl mdwe EPERM set already", setup: "prctl mdwe", line: "prctl mdwe no_inherit", says: "it was set already, and children begin so"},
+	{row: "prctl mdwe EPERM set already", setup: "prctl mdwe no_inherit", line: "prctl mdwe", says: "and children begin without"},
+	{row: "mmap EACCES mdwe", setup: "prctl mdwe; mmap 1p rx private anon", line: "mmap 1p wx private anon", says: "p1 has asked that no memory be writable and executable"},
+	{row: "mmap EACCES mdwe", setup: "prctl mdwe; fork; use p2", line: "mmap 1p rwx private anon", says: "p2 has asked"},
+
+	{row: "madvise EINVAL no huge pages at all", needs: hasFeature("collapse"), setup: "a = mmap " + blocks(1) + " rw private anon" + onBlock + "; write a 1; prctl thp off", line: "madvise a collapse",
+		says: "p1 is to have no huge pages (prctl thp off)"},
 }
 
 var processCases = []reasonCase{
@@ -402,6 +496,10 @@ var processCases = []reasonCase{
 		l.limits(unix.RLIMIT_NPROC, 1)
 		l.ordinary()
 	}, line: "fork", says: "RLIMIT_NPROC allows 1. There is no child."},
+	{row: "vfork EAGAIN RLIMIT_NPROC", limit: func(l *lab) {
+		l.limits(unix.RLIMIT_NPROC, 1)
+		l.ordinary()
+	}, line: "vfork", says: "RLIMIT_NPROC allows 1. There is no child."},
 	{row: "wait ECHILD no child", line: "wait", says: "p1 has no child to wait for"},
 }
 

@@ -85,60 +85,90 @@ func hasExecuteOnly() error {
 // unreachable are the rows that this machine cannot be brought to, and why.
 func unreachable() map[string]string {
 	out := map[string]string{
-		"mmap EINVAL huge page size":         "a kernel without huge pages of 2 MiB and 1 GiB",
-		"mmap ENODEV otherwise":              "/proc/PID/fd that cannot be read",
-		"mmap EEXIST otherwise":              "a snapshot without mappings",
-		"mmap EOPNOTSUPP otherwise":          "a driver with flags of its own",
-		"mmap ETXTBSY swap file":             "a file in use as swap",
-		"mmap ENFILE open files":             "hugetlb on a system at fs.file-max",
-		"mmap EAGAIN otherwise":              "mandatory file locks, which left with Linux 5.15",
-		"mmap EPERM otherwise":               "a security module that forbids it",
-		"mmap ENOMEM otherwise":              "a kernel without memory",
-		"mincore EAGAIN otherwise":           "a kernel without memory",
-		"munmap ENOMEM otherwise":            "a kernel without memory",
-		"mprotect EACCES otherwise":          "a security module that forbids it",
-		"mprotect EPERM otherwise":           "a security module that forbids it",
-		"mprotect ENOMEM otherwise":          "a kernel without memory",
-		"mremap EINVAL otherwise":            "an offset near 2^64",
-		"mremap EPERM otherwise":             "a security module that forbids it",
-		"mremap EFAULT otherwise":            "a range over mappings of userfaultfd",
-		"mremap EAGAIN otherwise":            "a snapshot without smaps",
-		"mremap ENOMEM otherwise":            "a kernel without memory",
-		"madvise EINVAL unknown advice":      "a kernel older than the language's newest advice; see TestAdviceIsKnown",
-		"madvise EACCES otherwise":           "a snapshot without smaps",
-		"madvise EBADF no file":              "a kernel without swap",
-		"madvise EOPNOTSUPP no holes":        "a file system without fallocate",
-		"madvise EIO device":                 "a broken device",
-		"madvise EAGAIN pages in use":        "another user of the pages at the same moment",
-		"madvise EAGAIN otherwise":           "a kernel without memory",
-		"madvise EBUSY control group":        "a control group at its limit",
-		"madvise ENOMEM no huge page":        "fragmented memory",
-		"madvise ENOMEM otherwise":           "a kernel without memory",
-		"msync EIO device":                   "a broken device",
-		"msync ENOSPC full":                  "a full file system that allocates late",
-		"msync EDQUOT quota":                 "a file system with quotas",
-		"mseal ENOMEM otherwise":             "a kernel without memory",
-		"brk ENOMEM otherwise":               "a kernel without memory",
-		"mlock EAGAIN otherwise":             "a kernel without memory",
-		"munlock ENOMEM otherwise":           "a kernel without memory",
-		"mlockall ENOMEM otherwise":          "/proc/PID/status that cannot be read",
-		"fork EAGAIN otherwise":              "kernel.threads-max or pids.max reached, which would hurt others",
-		"fork ENOMEM otherwise":              "vm.overcommit_memory 2, or a kernel without memory",
-		"any ENOSYS unknown call":            "an older kernel; see TestUnknownCall",
-		"any EINTR interrupted":              "a call that blocks",
-		"signal SIGSEGV/MAPERR otherwise":    "a snapshot without mappings",
-		"signal SIGSEGV/KERNEL otherwise":    "an access of cowscope's own that is refused at a canonical address",
-		"signal SIGSEGV/PKUERR otherwise":    "rights that were not read",
-		"pkey_alloc EINVAL no keys":          "a kernel that looks at the rights before it looks for a key",
-		"signal SIGSEGV/ACCERR otherwise":    "an access that the letters allow: userfaultfd, a shadow stack",
-		"signal SIGSEGV/ACCERR not readable": "x86 reads what it may write or execute",
-		"signal SIGBUS/OBJERR otherwise":     "a device that fails",
-		"signal SIGBUS/MCEERR_AR otherwise":  "broken memory",
-		"signal SIGFPE/INTOVF arithmetic":    "an instruction that 64-bit x86 has no more",
+		"mmap EINVAL huge page size":           "a kernel without huge pages of 2 MiB and 1 GiB",
+		"mmap ENODEV otherwise":                "/proc/PID/fd that cannot be read",
+		"mmap EEXIST otherwise":                "a snapshot without mappings",
+		"mmap EOPNOTSUPP otherwise":            "a driver with flags of its own",
+		"mmap ETXTBSY swap file":               "a file in use as swap",
+		"mmap ENFILE open files":               "hugetlb on a system at fs.file-max",
+		"mmap EAGAIN otherwise":                "mandatory file locks, which left with Linux 5.15",
+		"mmap EPERM otherwise":                 "a security module that forbids it",
+		"mmap ENOMEM otherwise":                "a kernel without memory",
+		"mincore EAGAIN otherwise":             "a kernel without memory",
+		"munmap ENOMEM otherwise":              "a kernel without memory",
+		"mprotect EACCES otherwise":            "a security module that forbids it",
+		"mprotect EPERM otherwise":             "a security module that forbids it",
+		"mprotect ENOMEM otherwise":            "a kernel without memory",
+		"mremap EINVAL otherwise":              "an offset near 2^64",
+		"mremap EPERM otherwise":               "a security module that forbids it",
+		"mremap EFAULT otherwise":              "a driver that chooses addresses by itself",
+		"mremap EAGAIN otherwise":              "a snapshot without smaps",
+		"mremap ENOMEM otherwise":              "a kernel without memory",
+		"madvise EACCES otherwise":             "a snapshot without smaps",
+		"madvise EBADF no file":                "a kernel without swap",
+		"madvise EOPNOTSUPP no holes":          "a file system without fallocate",
+		"madvise EIO device":                   "a broken device",
+		"madvise EAGAIN pages in use":          "another user of the pages at the same moment",
+		"madvise EAGAIN otherwise":             "a kernel without memory",
+		"madvise EBUSY control group":          "a control group at its limit",
+		"madvise ENOMEM no huge page":          "fragmented memory",
+		"madvise ENOMEM otherwise":             "a kernel without memory",
+		"mbind EINVAL otherwise":               "status or has_memory that cannot be read",
+		"mbind ENOMEM otherwise":               "a kernel without memory",
+		"move_pages ENODEV otherwise":          "has_memory that cannot be read",
+		"move_pages EACCES cpuset":             "a second node, which a cpuset excludes",
+		"move_pages ENOMEM otherwise":          "a node without memory",
+		"remap_file_pages EAGAIN otherwise":    "a snapshot without smaps",
+		"remap_file_pages EACCES otherwise":    "a security module that forbids it",
+		"remap_file_pages ENOMEM otherwise":    "a kernel without memory",
+		"msync EIO device":                     "a broken device",
+		"msync ENOSPC full":                    "a full file system that allocates late",
+		"msync EDQUOT quota":                   "a file system with quotas",
+		"mseal ENOMEM otherwise":               "a kernel without memory",
+		"memfd ENOSYS no huge pages":           "a kernel without huge pages",
+		"memfd ENOENT no huge pages":           "a kernel without huge pages",
+		"memfd EMFILE open files":              "a cowscope that may open no more files",
+		"memfd ENFILE open files":              "a system at fs.file-max",
+		"memfd ENOMEM no memory":               "a kernel without memory",
+		"seal EBUSY otherwise":                 "a device that writes to the pages",
+		"fallocate ENOMEM no memory":           "a kernel without memory",
+		"brk ENOMEM otherwise":                 "a kernel without memory",
+		"mlock EAGAIN otherwise":               "a kernel without memory",
+		"munlock ENOMEM otherwise":             "a kernel without memory",
+		"mlockall ENOMEM otherwise":            "/proc/PID/status that cannot be read",
+		"fork EAGAIN otherwise":                "kernel.threads-max or pids.max reached, which would hurt others",
+		"fork ENOMEM otherwise":                "vm.overcommit_memory 2, or a kernel without memory",
+		"vfork EAGAIN otherwise":               "kernel.threads-max or pids.max reached, which would hurt others",
+		"vfork ENOMEM otherwise":               "a kernel without memory",
+		"any ENOSYS unknown call":              "an older kernel; see TestUnknownCall",
+		"any EINTR interrupted":                "a call that blocks",
+		"signal SIGSEGV/MAPERR otherwise":      "a snapshot without mappings",
+		"signal SIGSEGV/KERNEL otherwise":      "an access of cowscope's own that is refused at a canonical address",
+		"signal SIGSEGV/PKUERR otherwise":      "rights that were not read",
+		"pkey_alloc EINVAL no keys":            "a kernel that looks at the rights before it looks for a key",
+		"signal SIGSEGV/ACCERR otherwise":      "an access that the letters allow: userfaultfd, a shadow stack",
+		"signal SIGSEGV/ACCERR not readable":   "x86 reads what it may write or execute",
+		"signal SIGBUS/OBJERR otherwise":       "a device that fails",
+		"signal SIGBUS/MCEERR_AR otherwise":    "broken memory",
+		"signal SIGFPE/INTOVF arithmetic":      "an instruction that 64-bit x86 has no more",
+		"setrlimit EINVAL otherwise":           "/proc/PID/limits that cannot be read",
+		"setrlimit EPERM otherwise":            "a security module that forbids it",
+		"prctl ksm EINVAL unknown":             "a kernel older than 6.4, or without KSM",
+		"prctl ksm ENOMEM otherwise":           "a kernel without memory",
+		"prctl mdwe EINVAL unknown":            "a kernel older than 6.3",
+		"prctl mdwe EINVAL no_inherit unknown": "a kernel older than 6.6",
 	}
+	for _, verb := range []string{"file", "fwrite", "fallocate"} {
+		out[verb+" EIO device"] = "a broken device"
+		out[verb+" EDQUOT quota"] = "a file system with quotas"
+	}
+	maps.Copy(out, uffdUnreachable())
 	for row, why := range maps.Clone(out) {
 		if strings.HasPrefix(row, "mprotect ") {
 			out["pkey_"+row] = why
+		}
+		if strings.HasPrefix(row, "madvise ") {
+			out["process_"+row] = why
 		}
 	}
 	for _, code := range []string{"ILLOPC", "ILLOPN", "ILLTRP", "PRVOPC", "PRVREG", "COPROC", "BADSTK"} {
@@ -174,6 +204,14 @@ var crowdedCases = map[string]struct {
 	"madvise EAGAIN too many mappings":       {0, "madvise b+1p 1p dontfork", "EAGAIN where other calls"},
 	"brk ENOMEM too many mappings":           {-1, "brk +1p", "vm.max_map_count allows"},
 	"mmap ENOMEM too many mappings":          {-1, "mmap 1p rx private anon", "vm.max_map_count allows"},
+
+	"mbind ENOMEM too many mappings":            {0, "mbind b+1p 1p local", "vm.max_map_count allows"},
+	"remap_file_pages ENOMEM too many mappings": {0, "remap_file_pages s+1p 1p 0", "vm.max_map_count allows"},
+
+	"uffd_register ENOMEM too many mappings":   {0, "uffd_register b+1p 1p missing", "vm.max_map_count allows"},
+	"uffd_unregister ENOMEM too many mappings": {0, "uffd_unregister d+1p 1p", "vm.max_map_count allows"},
+
+	"process_madvise EAGAIN too many mappings": {1, "process_madvise p1 b+1p 1p dontfork", "one more for its argument"},
 }
 
 func TestReasonsOfACrowd(t *testing.T) {
@@ -188,14 +226,18 @@ func TestReasonsOfACrowd(t *testing.T) {
 	if most > 1<<17 {
 		t.Skipf("needs vm.max_map_count of at most %d: to make %d mappings takes too long", 1<<17, most)
 	}
-	l.all("c = mmap 4p rw private anon", "mlock c", "b = mmap 4p rw private anon", "a = mmap 1g r private anon noreserve")
+	l.all("d = mmap 4p rw private anon")
+	if hasFeature("uffd")() == nil {
+		l.all("uffd_register d missing")
+	}
+	l.all("c = mmap 4p rw private anon", "mlock c", "s = mmap 4p rw shared anon", "b = mmap 4p rw private anon", "a = mmap 1g r private anon noreserve")
 	at := bound(l.s.last().Names, "p1", "a").Start
 	maps := l.s.last().After.Process("p1").Mappings
 	have := maps.Len()
 	if maps.At(have-1).Path == "[vsyscall]" { // is listed, and is none that the kernel counts
 		have--
 	}
-	for _, below := range []int{5, 3, 0, -1} {
+	for _, below := range []int{5, 3, 1, 0, -1} {
 		for ; have < int(most)-below; have++ {
 			if int(most)-below-have == 1 { // one alone makes two, three of one; a new mapping one
 				l.raw(unix.SYS_MMAP, 0x20000000+uint64(below+1)*0x100000, ps, uint64(1+(below+5)&2), unix.MAP_PRIVATE|unix.MAP_ANONYMOUS|unix.MAP_FIXED_NOREPLACE, ^uint64(0), 0)
@@ -206,9 +248,11 @@ func TestReasonsOfACrowd(t *testing.T) {
 		}
 		l.look()
 		for row, c := range crowdedCases {
-			if c.below == below {
-				l.reaches(row, c.line, c.says)
+			if c.below != below || strings.HasPrefix(c.line, "process_madvise ") && advisesItself() != nil ||
+				strings.HasPrefix(c.line, "uffd_") && hasFeature("uffd")() != nil {
+				continue
 			}
+			l.reaches(row, c.line, c.says)
 		}
 	}
 }

@@ -22,6 +22,7 @@ import (
 // byElimination are the rows that speak only because the kernel has refused and nothing else can be
 // the cause: their predicates may hold of a call that is well.
 var byElimination = map[string]string{
+	"prctl mdwe EINVAL no_inherit unknown":     "only the kernel knows",
 	"mmap EACCES not readable":                 "the kernel looks at the file only if everything else is well",
 	"mmap EEXIST taken":                        "a mere hint may lie in a mapping",
 	"mmap ENODEV unmappable":                   "only the driver knows",
@@ -29,11 +30,15 @@ var byElimination = map[string]string{
 	"mmap EPERM noexec":                        "not every noexec file system can be told",
 	"mmap EOPNOTSUPP sync":                     "only the file knows",
 	"madvise EFAULT pool empty":                "the page may be there",
+	"process_madvise EPERM CAP_SYS_NICE":       "since some Linux after 6.1 none needs it for its own memory",
 	"mlock ENOMEM pool empty":                  "the page may be there",
 	"madvise EAGAIN pages in use":              "only the kernel knows",
 	"madvise ENOMEM no huge page":              "only the kernel knows",
 	"mremap EINVAL huge pages of the pool":     "whole huge pages are well",
 	"madvise EINVAL no whole huge page":        "where the range touches the edge of a block, the kernel finds nothing to do",
+	"madvise EINVAL guard in a huge page":      "a block of a file is made a huge page in another way",
+	"madvise EINVAL zero pages":                "Linux 6.18 takes them where the mapping was written to before",
+	"madvise EINVAL nothing may be written":    "of a page that was shared only a write tells whether it may be",
 	"madvise EINVAL splits a huge page":        "most advice does not split",
 	"madvise EINVAL splits what is lent":       "advice that changes no flag does not split",
 	"mprotect EINVAL splits what is lent":      "letters that are there already do not split",
@@ -44,7 +49,26 @@ var byElimination = map[string]string{
 	"mprotect EINVAL splits a huge page":       "between two of them is well",
 	"pkey_mprotect EINVAL splits what is lent": "letters and a key that are there already do not split",
 	"pkey_mprotect EINVAL splits a huge page":  "between two of them is well",
+	"mbind EINVAL splits what is lent":         "a policy that is there already does not split",
+	"mbind EINVAL splits a huge page":          "between two of them is well",
 	"mseal EINVAL splits a huge page":          "between two of them is well",
+
+	"mremap EINVAL cuts a huge page":             "between two of them is well",
+	"remap_file_pages EINVAL splits a huge page": "between two of them is well",
+
+	"mlock ENOMEM userfaultfd":                  "shared memory may have the page",
+	"madvise EFAULT userfaultfd":                "shared memory may have the page",
+	"madvise EBUSY userfaultfd":                 "pages that are there make a huge one",
+	"madvise EINVAL userfaultfd":                "pages that are there make a huge one",
+	"uffd_register EINVAL splits a huge page":   "between two of them is well",
+	"uffd_unregister EINVAL splits a huge page": "between two of them is well",
+	"uffd_copy EINVAL splits a huge page":       "between two of them is well",
+	"uffd_zeropage EINVAL splits a huge page":   "the mapping may not be registered",
+	"uffd_wp EINVAL splits a huge page":         "between two of them is well",
+	"uffd_unwp EINVAL splits a huge page":       "between two of them is well",
+	"uffd_copy EINVAL huge pages of the pool":   "whole huge pages are well",
+	"uffd_register EINVAL no write protection":  "a kernel that has it",
+	"mremap EFAULT userfaultfd":                 "a mapping that moves alone is well",
 }
 
 // foreseen are the rows that hold of a line before it runs.
@@ -60,7 +84,7 @@ func (l *lab) foreseen(cmd *lang.Command) (held []string) {
 		c.HeapEnd(st.Value)               // an unknown name is the line's mistake
 	}
 	for row, text := range explain.Holding(st, c.Args, l.s.surroundings(st, c)) {
-		if byElimination[row.String()] == "" {
+		if byElimination[strings.TrimPrefix(row.String(), "process_")] == "" && byElimination[row.String()] == "" {
 			held = append(held, row.String()+": "+text)
 		}
 	}
@@ -104,29 +128,60 @@ func (r life) size() string {
 	return r.of("0", "1", "1p", "2p", "4p", "8p", "1p+900", "2m", "100000t", "0xffffffffffffffff")
 }
 
+// part is a size of a file, or a place in it.
+func (r life) part() string {
+	return r.of("0", "1p", "2p", "100", "1p+900", "8p", "0x7fffffffffffffff", "0x8000000000000000")
+}
+
+func (r life) file() string { return r.of("x", "m", "m", "n", "y") }
+
 func (r life) line() string {
-	switch r.IntN(12) {
+	switch r.IntN(15) {
 	case 0, 1, 2:
-		return fmt.Sprintf("%s = mmap %s %s %s %s %s %s %s", r.of("a", "b", "c", "d", "e"), r.size(), r.prot(),
-			r.of("private", "private", "shared", "shared_validate", ""), r.of("anon", "anon", ""),
+		return fmt.Sprintf("%s = mmap %s %s %s %s %s %s %s %s", r.of("a", "b", "c", "d", "e"), r.size(), r.prot(),
+			r.of("private", "private", "droppable", "private droppable", "shared", "shared_validate", ""), r.of("anon", "anon", ""),
 			r.some("fixed_noreplace fixed populate locked growsdown stack hugetlb_2m 32bit denywrite nonblock sync noreserve"),
-			r.of("", "", "fd=2", "fd=3", "fd=4", "fd=5", "fd=9"), r.of("", "", "offset=1p", "offset=100", "addr=0x10000000", "addr=0x10000001", "addr="+r.place()))
+			r.of("", "", "", "", "flags=0x8", "flags=0xc", "flags=0x1000000", "flags=0x2100", "flags=0x54040000"), r.of("", "", "fd=2", "fd=3", "fd=4", "fd=5", "fd=9"), r.of("", "", "offset=1p", "offset=100", "addr=0x10000000", "addr=0x10000001", "addr="+r.place()))
 	case 3:
 		return "munmap " + r.rng()
 	case 4:
-		return "mprotect " + r.rng() + " " + r.prot()
+		return "mprotect " + r.rng() + " " + r.of(r.prot(), r.prot(), r.prot(), "0x8", "0x10", "0x1000001", "0x2000003", "0x3000000")
 	case 5:
-		return fmt.Sprintf("mremap %s %s %s %s", r.rng(), r.size(), strings.TrimSpace(r.of("", "maymove", "maymove ")+r.of("", "", " dontunmap")), r.of("", "", "", "fixed=0x20000000", "fixed=0x20000001"))
+		return fmt.Sprintf("mremap %s %s %s %s", r.rng(), r.size(), strings.TrimSpace(r.of("", "maymove", "maymove ")+r.of("", "", " dontunmap")), r.of("", "", "", "fixed=0x20000000", "fixed=0x20000001", "flags=1", "flags=0x10", "flags=5"))
 	case 6:
-		return r.of("msync "+r.rng()+" "+r.some("sync async invalidate"), "mlock "+r.rng(), "munlock "+r.rng(), "mlockall", "munlockall",
+		if r.IntN(3) == 0 {
+			return r.process()
+		}
+		return r.of("msync "+r.rng()+" "+r.some("sync async invalidate")+r.of("", "", " flags=4", " flags=0x10"), "mlock "+r.rng()+r.of("", "", " flags=1", " flags=6"), "munlock "+r.rng(), "mlockall", "munlockall",
 			"pkey_alloc"+r.of("", " access", " write"), "pkey_free "+r.key(), "pkey_set "+r.key()+r.of("", " access", " write"),
+			"process_madvise p1 "+r.rng()+" "+verb.Advices[r.IntN(len(verb.Advices))].Word,
+			"remap_file_pages "+r.rng()+" "+r.of("0", "1", "3", "-1", "9007199254740992"),
+			"mbind "+r.rng()+" "+r.of("default", "bind 0", "preferred 0", "preferred", "interleave 0-3 move", "local", "local 0", "bind 3", "bind"),
+			"move_pages "+r.rng()+r.of("", " node=0", " node=1", " node=-1", " node=0 all", " all", " flags=1", " node=0 flags=2"),
 			"pkey_mprotect "+r.rng()+" "+r.prot()+" "+r.key(), "mseal "+r.of("e", "e+1p", "e 1p"))
+	case 11:
+		return r.of("uffd_register "+r.rng()+r.of(" missing", " wp", " missing wp", ""), "uffd_register "+r.rng()+r.of(" missing", " missing wp"), "uffd_unregister "+r.rng(),
+			"uffd_copy "+r.rng()+r.of(" 7", " 7 wp"), "uffd_zeropage "+r.rng(), "uffd_wp "+r.rng(), "uffd_unwp "+r.rng())
 	case 7:
 		return "brk " + r.of("+1p", "-1p", "+100", "+64k", "0x1000", "heap+1p")
+	case 9:
+		return r.of("file x "+r.part(), "memfd m "+r.part()+" sealing", "memfd m 2p sealing", "memfd n 2p", "link x y", "rename y x", "rm m", "seal m "+r.of("write", "future_write", "grow", "shrink grow", "exec", "seal"), "seal n write",
+			"truncate "+r.file()+" "+r.part(), "fwrite "+r.file()+" "+r.part()+` "text"`, "cat "+r.file()+" "+r.part(), "fallocate "+r.file()+" "+r.part()+" "+r.part()+" "+r.of("", "punch", "zero", "keep"))
+	case 10:
+		return fmt.Sprintf("%s = mmap %s %s %s file=%s %s", r.of("a", "b", "c", "d"), r.of("1p", "2p", "4p"), r.prot(), r.of("private", "shared", "shared", "shared_validate"), r.file(), r.of("", "", "rdonly", "offset=1p"))
 	case 8:
 		return r.of("read "+r.place(), "write "+r.place()+" 1", "touch "+r.rng(), "touch "+r.rng()+" write", "exec "+r.place(), "read stack-3m", "write 0x8 1")
 	}
+	if r.IntN(8) == 0 {
+		return "madvise " + r.rng() + " " + r.of("0", "4", "8", "9", "20", "22", "25", "100", "102", "0x7fffffff", "0xffffffff")
+	}
 	return "madvise " + r.rng() + " " + verb.Advices[r.IntN(len(verb.Advices))].Word
+}
+
+// process changes what holds of the process as a whole. A limit is lifted as often as it is set.
+func (r life) process() string {
+	return r.of("setrlimit "+r.of("as", "data", "stack", "memlock")+" "+r.of("unlimited", "unlimited", "unlimited", "0", "1", "5000", "10p", "300k", "3m")+r.of("", "", "", " 4m", " unlimited"),
+		"prctl ksm "+r.of("on", "off"), "prctl thp "+r.of("on", "off"), "prctl mdwe"+r.of("", " no_inherit"))
 }
 
 func TestReasonsInRandomLives(t *testing.T) {
@@ -158,7 +213,7 @@ func TestReasonsInRandomLives(t *testing.T) {
 				case st.OK() && len(held) > 0:
 					l.Errorf("%s went well, and yet there was %s", line, held)
 				case st.OK(), st.Result == history.Refused: // that was cowscope's, not the kernel's
-				case st.Reason == "madvise EINVAL otherwise" && cmd.Has("collapse"): // of shared memory: its rules are many
+				case strings.HasSuffix(st.Reason, "madvise EINVAL otherwise") && cmd.Has("collapse"): // of shared memory: its rules are many
 				case asUser() == nil && hidden[st.Reason]:
 				case st.Reason == "" || strings.HasSuffix(st.Reason, " otherwise"):
 					l.Errorf("%s: %s\n%s", line, st.Why, mapsAround(st))

@@ -18,6 +18,7 @@ func TestReasonsOfEverySort(t *testing.T) {
 		at      string
 	}{
 		"private anon":  {setup: "a = mmap 8p rw private anon; write a 1", at: "a"},
+		"droppable":     {needs: hasFeature("droppable"), setup: "a = mmap 8p rw droppable anon; write a 1", at: "a"},
 		"shared anon":   {setup: "a = mmap 8p rw shared anon; write a 1", at: "a"},
 		"private file":  {prepare: readOnly, setup: "a = mmap 2p r private fd=3; read a", at: "a"},
 		"shared file":   {prepare: readWrite, setup: "a = mmap 2p rw shared fd=3; write a 1", at: "a"},
@@ -34,7 +35,7 @@ func TestReasonsOfEverySort(t *testing.T) {
 		"stack":         {at: "stack"},
 	}
 	calls := []string{"mprotect % rwx", "mprotect % none", "mremap % 1p", "mremap % 8m maymove", "mremap % 2p maymove dontunmap", "mlock %", "mlock % onfault",
-		"munlock %", "msync %", "msync % invalidate", "mseal %", "munmap %", "munmap % 1p", "mseal % 1p", "mprotect % 1p r", "mlock % 1p"}
+		"munlock %", "msync %", "msync % invalidate", "mseal %", "mbind % bind 0", "mbind % 1p bind 0 move", "move_pages %", "move_pages % node=0", "remap_file_pages % 1", "remap_file_pages % 1p 1", "munmap %", "munmap % 1p", "mseal % 1p", "mprotect % 1p r", "mlock % 1p"}
 	for _, a := range verb.Advices {
 		calls = append([]string{"madvise % " + a.Word}, calls...)
 	}

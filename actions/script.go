@@ -5,14 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"cowscope/actions/history"
 	"cowscope/actions/lang"
 	"cowscope/vmspace/printable"
 )
 
-// Scripts: the language without a screen. The whole script is read, and found free of mistakes,
-// before its first line runs.
+// Scripts: the language without a screen. The whole script is read and checked before its first
+// line runs. A line with repeat is kept once, and only here it becomes many steps.
 
 // ScriptError is a mistake in a script: nothing ran, or nothing after the line.
 type ScriptError struct {
@@ -35,25 +36,35 @@ func (e *ScriptError) Error() string {
 
 func (e *ScriptError) Unwrap() error { return e.Err }
 
-// Script is a script without a mistake. Close lets go of its text.
+// Script is a script without mistakes. Close releases its text.
 type Script struct {
 	file    string
 	grammar *lang.Grammar
 	needs   []need
 	text    scriptText
 	parsed  parsedLines
-	count   int // commands
+	count   int                       // commands
+	rule    func(*lang.Command) error // what else a line must satisfy
 }
 
-// ReadScript reads a script and finds its mistakes; file is what errors call it. What r reads from
-// must stay open, and as it is, until the script has run.
+// ReadScript reads and checks a script; file is its name in errors. r must stay open and unchanged
+// until the script has run.
 func ReadScript(file string, r io.Reader) (*Script, error) {
+	return readScript(file, r, (&bindings{}).check)
+}
+
+// ReadFragment is ReadScript for a script whose names may come from elsewhere.
+func ReadFragment(file string, r io.Reader) (*Script, error) {
+	return readScript(file, r, func(*lang.Command) error { return nil })
+}
+
+func readScript(file string, r io.Reader, rule func(*lang.Command) error) (*Script, error) {
 	g, err := Grammar()
 	if err != nil {
 		return nil, err
 	}
 	file = printable.Name(file)
-	s := &Script{file: file, grammar: g, text: textOf(r)}
+	s := &Script{file: file, grammar: g, text: textOf(r), rule: rule}
 	if err := s.lines(s.check); err != nil {
 		s.Close()
 		var at *ScriptError
@@ -65,10 +76,10 @@ func ReadScript(file string, r io.Reader) (*Script, error) {
 	return s, nil
 }
 
-// Close lets go of what the script keeps of its text.
+// Close releases the text of the script.
 func (sc *Script) Close() { sc.text.close() }
 
-// lines calls yield with the commands and their lines, until it gives an error.
+// lines calls yield with the commands and their line numbers, until it returns an error.
 func (sc *Script) lines(yield func(n int, cmd *lang.Command) error) error {
 	again := sc.text.read
 	err := sc.text.lines(func(n int, line []byte) error {
@@ -90,10 +101,13 @@ func (sc *Script) lines(yield func(n int, cmd *lang.Command) error) error {
 	return err
 }
 
-// check counts a command; what a script needs is said before it does anything.
+// check counts a command; needs lines must precede all commands.
 func (sc *Script) check(n int, cmd *lang.Command) error {
 	if cmd.Verb.Name != "needs" {
-		sc.count++
+		sc.count += cmd.Times
+		if err := sc.rule(cmd); err != nil {
+			return lineError{n, err}
+		}
 		return nil
 	}
 	if sc.count > 0 {
@@ -103,33 +117,67 @@ func (sc *Script) check(n int, cmd *lang.Command) error {
 	return nil
 }
 
-// Report is how a run of a script ended.
+// bindings are the names that the lines so far can have bound.
+type bindings struct {
+	given map[string]bool // NAME = …
+	free  int             // lines that may have used the next free letter
+}
+
+// mostBindings is the number of assigned names above which names are not checked any more.
+const mostBindings = 1 << 16
+
+// check returns an error for a name of a command that cannot be bound, whatever the results of
+// earlier lines are.
+func (b *bindings) check(cmd *lang.Command) error {
+	if len(b.given) < mostBindings {
+		for name, arg := range cmd.Names() {
+			if !b.given[name] && !history.MayBeFree(name, b.free+len(b.given)) && !slices.Contains(history.FixedNames, name) && name != "text" {
+				return cmd.ErrorAt(arg.Span, "nothing is called "+name+" here", "a line before has to name it: "+name+" = mmap …")
+			}
+		}
+	}
+	switch {
+	case cmd.Bind != "":
+		if b.given == nil {
+			b.given = map[string]bool{}
+		}
+		b.given[cmd.Bind] = true
+	case cmd.Verb.Binds:
+		b.free += cmd.Times
+	}
+	return nil
+}
+
+// Report is the result of running a script.
 type Report struct {
 	Steps  int
 	Failed int    // expectations that did not hold
 	Ended  string // why not all of it ran, "" if it did
 }
 
-// Run runs the script in a session and hands each step to out with its line. It ends early, and
-// says so, at the limit of time.
+// Run runs the script in a session and passes each step to out with its line. At the time limit it
+// stops, and the report says so.
 func (sc *Script) Run(ctx context.Context, s *Session, out func(st *history.Step, line int) error) (Report, error) {
 	var rep Report
 	if limit := s.opts.Limits.Time; limit > 0 {
 		var stop context.CancelFunc
 		ctx, stop = context.WithTimeout(ctx, limit)
 		defer stop()
-		defer context.AfterFunc(ctx, func() { s.f.Tracer.Close() })() // cuts short what is running
+		// This interrupts a running command.
+		defer context.AfterFunc(ctx, func() { s.f.Tracer.Close() })()
 	}
 	defer s.takeTurn()()
 	ahead := sc.readAhead()
 	defer ahead.stop()
-	// All of it on the tracing thread: handing each command over to it would cost more than the
-	// command.
+	// Everything runs on the tracing thread: handing each command over to it would cost more than
+	// the command.
 	err := s.do(func() error {
 		for batch := range ahead.batches {
 			for _, l := range batch {
-				if err := rep.line(ctx, s, sc, l.n, l.cmd, out); err != nil {
-					return err
+				for range l.cmd.Times {
+					if err := rep.line(ctx, s, sc, l.n, l.cmd, out); err != nil {
+						return err
+					}
 				}
 			}
 		}
@@ -173,7 +221,7 @@ func (sc *Script) readAhead() *ahead {
 	return a
 }
 
-// ahead is a script that is being read. err is for when batches has come to its end.
+// ahead is a script being read. err is valid once batches is closed.
 type ahead struct {
 	batches chan []parsedLine
 	err     error
@@ -185,14 +233,14 @@ type parsedLine struct {
 	cmd *lang.Command
 }
 
-// stop ends the reading, and waits for its end.
+// stop ends the reading, and waits until it has ended.
 func (a *ahead) stop() {
 	close(a.quit)
 	for range a.batches {
 	}
 }
 
-// errEnded ends a run early, with the reason in the report.
+// errEnded stops a run; the reason is in the report.
 var errEnded = errors.New("ended")
 
 // line runs one line of the script.
@@ -212,5 +260,5 @@ func (rep *Report) line(ctx context.Context, s *Session, sc *Script, n int, cmd 
 	return out(st, n)
 }
 
-// Len is how many commands the script has.
+// Len is the number of commands of the script.
 func (sc *Script) Len() int { return sc.count }

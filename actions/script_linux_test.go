@@ -49,41 +49,71 @@ func TestStoryScripts(t *testing.T) {
 	}
 	for _, f := range files {
 		t.Run(strings.TrimSuffix(filepath.Base(f), ".cow"), func(t *testing.T) {
-			b, err := os.ReadFile(f)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if out, failed, err := runText(t, string(b)); err != nil || failed > 0 {
-				t.Errorf("%d failed, %v\n%s", failed, err, out)
-			}
+			holds(t, f)
 		})
 	}
+}
+
+// holds runs a script of a file, in which every expectation holds, and gives its text.
+func holds(t *testing.T, file string) string {
+	t.Helper()
+	b, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if out, failed, err := runText(t, string(b)); err != nil || failed > 0 {
+		if strings.Contains(out, "ENOMEM: no huge page is free") {
+			t.Skip("needs a huge page that is free: the memory of this machine is in pieces too small")
+		}
+		t.Errorf("%d failed, %v\n%s", failed, err, out)
+	}
+	return string(b)
 }
 
 // Every form of expect fails where it must, and says what it found.
 func TestExpectFails(t *testing.T) {
 	const before = "mmap 4p rw private anon\nwrite a 1\nfork\n@p2 kill\n@p1 write a+1p \"x\"\n"
 	for line, found := range map[string]string{
-		"expect result EINVAL":               "found: ok",
-		"expect page a none":                 "a is anon",
-		"expect page a 1p anon locked":       "a is anon",
-		"expect page 0x1000 none":            "is not mapped",
-		"expect perms a r--p":                "found: rw-p",
-		"expect perms 0x1000 r--p":           "found: not mapped",
-		"expect mapped 0x1000 2p":            fmt.Sprintf("0 of %d bytes", 2*ps),
-		"expect unmapped a":                  fmt.Sprintf("%d of %d bytes", 4*ps, 4*ps),
-		"expect vmas a 2":                    "1 mapping",
-		"expect bytes a 2":                   "found: 01",
-		"expect bytes a+2p 0":                "not present",
-		"expect same-frame a a+2p":           "found: ",
-		"expect other-frame p1:a p1:a":       "found: ",
-		"expect faults minor=9":              "1 minor, 0 major",
-		"expect exited p2 0":                 "was killed by SIGKILL",
-		"expect signaled p2 SIGTERM":         "was killed by SIGKILL",
-		"expect signaled p1 SIGTERM":         "p1 lives",
-		"@p2 expect page a anon":             "not mapped",
-		"munmap a\nexpect page a none":       "is not mapped",
-		"munmap a+1p 1p\nexpect page a anon": "is not mapped",
+		"expect result EINVAL":                   "found: ok",
+		"expect page a none":                     "a is anon",
+		"expect page a 1p anon locked":           "a is anon",
+		"mlock a\nexpect page a 1p anon !locked": "a is anon locked",
+		"expect page 0x1000 none":                "is not mapped",
+		"expect perms a r--p":                    "found: rw-p",
+		"expect perms 0x1000 r--p":               "found: not mapped",
+		"expect mapped 0x1000 2p":                fmt.Sprintf("0 of %d bytes", 2*ps),
+		"expect unmapped a":                      fmt.Sprintf("%d of %d bytes", 4*ps, 4*ps),
+		"expect vmas a 2":                        "1 mapping",
+		"expect bytes a 2":                       "found: 01",
+		"expect bytes a+2p 0":                    "not present",
+		"expect same-frame a a+2p":               "found: ",
+		"expect other-frame p1:a p1:a":           "found: ",
+		"expect faults minor=9":                  "1 minor, 0 major",
+		"expect exited p2 0":                     "was killed by SIGKILL",
+		"expect signaled p2 SIGTERM":             "was killed by SIGKILL",
+		"expect signaled p1 SIGTERM":             "p1 lives",
+		"@p2 expect page a anon":                 "not mapped",
+		"munmap a\nexpect page a none":           "is not mapped",
+		"expect result EINVAL|ENOMEM|SIGSEGV":    "found: ok",
+		"expect page a 1p anon !locked huge":     "a is anon",
+		"expect value 0":                         "found: no value",
+		"munmap a\nexpect value 1":               "found: 0\n",
+		"munmap a+1\nexpect value 0":             "found: -1 EINVAL",
+		"expect mincore 1":                       "the last command is another",
+		"mincore a\nexpect mincore 1101":         "found: 1100",
+		"mincore a\nexpect mincore 110":          "found: 1100",
+		"mincore 0x100000\nexpect mincore 0":     "found: ENOMEM",
+		"expect move_pages 0":                    "the last command is another",
+		"move_pages a 2p\nexpect move_pages 1,0": "found: 0,0",
+		"expect rss a 1p":                        fmt.Sprintf("found: %d bytes", 2*ps),
+		"expect rss a+1p 2p 0":                   fmt.Sprintf("found: %d bytes", ps),
+		"expect rss 0":                           "smaps_rollup",
+		"@p2 expect rss 0":                       "found: p2 is gone",
+		"@p2 expect rss a 0":                     "found: p2 is gone",
+		"mlock a 1p\nexpect vmlck 0":             fmt.Sprintf("found: %d bytes", ps),
+		"@p2 expect vmlck 0":                     "found: p2 is gone",
+		"file x 5000\nexpect size x 5k":          "found: 5000 bytes",
+		"munmap a+1p 1p\nexpect page a anon":     "is not mapped",
 	} {
 		out, failed, err := runText(t, before+line+"\n")
 		if err != nil || failed != 1 || !strings.Contains(out, found) {
@@ -100,8 +130,19 @@ func TestScriptMistakes(t *testing.T) {
 	if out != "" || !errors.As(err, &se) || se.Line != 3 || !errors.As(err, &syn) || syn.Col != 3 || !strings.Contains(err.Error(), "test:3:3: ") {
 		t.Errorf("%q, %v", out, err)
 	}
-	out, _, err = runText(t, "mmap 4p rw private anon\nwrite nowhere 1\nfork\n")
-	if !errors.As(err, &se) || se.Line != 2 || strings.Contains(out, "fork") || !strings.Contains(out, "mmap") {
+	for text, line := range map[string]int{
+		"mmap 4p rw private anon\nwrite nowhere 1\n":                           2,
+		"mmap 4p rw private anon\nread b\n":                                    2,
+		"x = mmap 1p rw private anon\nmmap 1p rw private anon\nmprotect c r\n": 3,
+	} {
+		out, _, err = runText(t, text)
+		if !errors.As(err, &se) || se.Line != line || out != "" || !strings.Contains(err.Error(), "nothing is called") {
+			t.Errorf("%q: %q, %v", text, out, err)
+		}
+	}
+	// What only the kernel's answer tells is found when it is there.
+	out, _, err = runText(t, "mmap 4p rw private anon\nmunmap stack\nwrite stack 1\nfork\n")
+	if !errors.As(err, &se) || se.Line != 3 || strings.Contains(out, "fork") || !strings.Contains(out, "mmap") {
 		t.Errorf("%q, %v", out, err)
 	}
 }

@@ -6,13 +6,13 @@ import (
 	"cowscope/actions/verb"
 )
 
-// need is a line that names features without which a script makes no sense.
+// need is a line that names features that the script needs.
 type need struct {
 	line     int
 	features []string
 }
 
-// Missing says why the script is to be skipped here, "" where it can run.
+// Missing is why the script must be skipped on this machine, "" if it can run.
 func (sc *Script) Missing() (why string, err error) {
 	for _, n := range sc.needs {
 		why, err := verb.Missing(n.features)

@@ -13,18 +13,18 @@ import (
 	"cowscope/vmspace/amount"
 )
 
-// Rules of this file: a script is read twice, once to find its mistakes and once to run, so that it
-// is never in memory as a whole. What can be read at any place, as a file can, may have any length.
-// Of what cannot, as a pipe, a copy is kept: a short one in memory, a longer one in a file without
-// a name, and none longer than maxCopy.
+// Rules of this file: a script is read twice, once to check it and once to run it, so that it is
+// never in memory as a whole. A seekable text, such as a file, may have any length. Of any other,
+// such as a pipe, a copy is kept: a short one in memory, a longer one in a nameless file, and at
+// most maxCopy bytes.
 
 const (
 	maxLine    = 1 << 20  // bytes of a line
 	maxCopy    = 64 << 20 // bytes of a copy
-	copyInside = 64 << 10 // bytes of a copy in memory
+	copyInside = 64 << 10 // bytes of a copy that is kept in memory
 )
 
-// errCopy says that a copy would be too long.
+// errCopy says that the copy would be too long.
 var errCopy = fmt.Errorf("the script is longer than %s, and no more is kept of what cannot be read twice: write it to a file, and give its name",
 	amount.Size(maxCopy))
 
@@ -32,9 +32,9 @@ var errCopy = fmt.Errorf("the script is longer than %s, and no more is kept of w
 type scriptText struct {
 	at    io.ReaderAt
 	start int64
-	first io.Reader // for the first time
-	read  bool      // it was read once, to its end
-	size  int64     // then
+	first io.Reader // for the first reading
+	read  bool      // the first reading reached its end
+	size  int64     // found by the first reading
 }
 
 // textOf makes r readable twice.
@@ -50,22 +50,22 @@ func textOf(r io.Reader) scriptText {
 		io.ReaderAt
 		Len() int
 		Size() int64
-	}); ok { // as strings.Reader is
+	}); ok { // such as strings.Reader
 		return scriptText{at: s, start: s.Size() - int64(s.Len()), first: r}
 	}
 	c := new(textCopy)
 	return scriptText{at: c, first: io.TeeReader(r, c)}
 }
 
-// close lets go of the copy.
+// close releases the copy.
 func (t *scriptText) close() {
 	if c, ok := t.at.(*textCopy); ok {
 		c.close()
 	}
 }
 
-// lines calls yield with each line and its number, from 1, until it gives an error. A lineError is
-// a mistake of the text.
+// lines calls yield with each line and its number, from 1, until it returns an error. A lineError
+// is a mistake in the text.
 func (t *scriptText) lines(yield func(n int, line []byte) error) error {
 	from := t.first
 	if t.read {
@@ -75,7 +75,8 @@ func (t *scriptText) lines(yield func(n int, line []byte) error) error {
 	s := bufio.NewScanner(in)
 	s.Buffer(nil, maxLine)
 	s.Split(func(data []byte, atEOF bool) (int, []byte, error) {
-		return bufio.ScanLines(data, atEOF && in.err == io.EOF) // what a failure cut short is no line
+		// A line that a read error cut short is dropped.
+		return bufio.ScanLines(data, atEOF && in.err == io.EOF)
 	})
 	n := 0
 	for s.Scan() {
@@ -84,7 +85,7 @@ func (t *scriptText) lines(yield func(n int, line []byte) error) error {
 			return err
 		}
 	}
-	if !t.read { // what is written behind its end later is no part of it
+	if !t.read { // text that is appended later is not part of the script
 		t.read, t.size = true, in.read
 	}
 	switch err := s.Err(); {
@@ -103,7 +104,7 @@ type lineError struct {
 	error
 }
 
-// lineReader counts what is read, and knows how it ended.
+// lineReader counts the bytes read, and keeps the error that ended it.
 type lineReader struct {
 	from io.Reader
 	read int64
@@ -116,10 +117,10 @@ func (r *lineReader) Read(b []byte) (n int, err error) {
 	return n, err
 }
 
-// textCopy is what was read of a text so far.
+// textCopy is the copy of a text so far.
 type textCopy struct {
 	inside bytes.Buffer
-	file   *os.File // once it is too long for memory
+	file   *os.File // once the copy is too long for memory
 	size   int
 }
 
@@ -157,8 +158,8 @@ func (c *textCopy) close() {
 	}
 }
 
-// parsedLines remembers commands by their lines, since scripts repeat themselves, and short ones
-// are read twice. It forgets all of them when they become too many.
+// parsedLines caches commands by their lines, because scripts repeat lines, and short ones are read
+// twice. It is cleared when it becomes too large.
 type parsedLines struct {
 	of    map[string]*lang.Command
 	bytes int // of the lines
@@ -169,7 +170,7 @@ const (
 	mostParsedBytes = 256 << 10
 )
 
-// parse is g.Parse.
+// parse is g.Parse with the cache.
 func (p *parsedLines) parse(g *lang.Grammar, line []byte) (*lang.Command, error) {
 	if cmd, ok := p.of[string(line)]; ok {
 		return cmd, nil

@@ -29,7 +29,7 @@ func TestScriptTooLong(t *testing.T) {
 	if testing.Short() {
 		t.Skip("needs more time than -short gives")
 	}
-	const line = "write a 1\n"
+	const line = "use p1\n"
 	_, err := ReadScript("-", endless{line})
 	var at *ScriptError
 	if !errors.As(err, &at) || !strings.Contains(err.Error(), "64 MiB") || at.Line > maxCopy/len(line)+1 ||
@@ -139,7 +139,7 @@ func TestScriptChanged(t *testing.T) {
 // script runs a script in which every command ends well.
 func (l *lab) script(text string) {
 	l.Helper()
-	sc, err := ReadScript("script", strings.NewReader(text))
+	sc, err := ReadFragment("script", strings.NewReader(text))
 	if err != nil {
 		l.Fatal(err)
 	}

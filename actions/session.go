@@ -3,7 +3,6 @@ package actions
 import (
 	"context"
 	"errors"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -12,6 +11,7 @@ import (
 	"cowscope/actions/explain"
 	"cowscope/actions/family"
 	"cowscope/actions/history"
+	"cowscope/actions/kernel"
 	"cowscope/actions/lang"
 	"cowscope/actions/subject"
 	"cowscope/actions/verb"
@@ -19,62 +19,70 @@ import (
 	"cowscope/vmspace/observe"
 )
 
-// Options are how a session begins.
+// Options are how a session starts.
 type Options struct {
 	ASLR   bool // randomise the subject's addresses
 	Limits family.Limits
-	// Brief is for what nobody walks back through: only the last few hundred steps are kept.
+	// Brief is for sessions without going back in time: only the last few hundred steps are kept.
 	Brief bool
-	// Glance is for steps whose counters and VmFlags nobody looks at: no more is read than each can
-	// have changed.
+	// Glance is for sessions whose counters and VmFlags are not shown: after each step only what it
+	// can have changed is read.
 	Glance     bool
 	AllowPaths []string // files and folders outside the scratch folder that may be mapped
 }
 
-// Info is what a screen says of the machine.
+// Info describes a lab for a screen.
 type Info struct {
+	Mode   string // "replay", "watch"; "" for a session
 	Kernel string // "Linux 6.18"
 	Rights string // what this user may see
-	// Recorded says of a recording when it was made; "" for what is live.
-	Recorded string
+	Note   string // what else there is to say, such as when a recording was made
+	// Refuses says why no command runs here; "" where they do.
+	Refuses string
+	// Still says that nothing happens here any more.
+	Still bool
 }
 
 // Session is a family of subject processes, the language that drives them, and the history of what
 // happened. Its methods may be called from any goroutine; commands run one after another.
 type Session struct {
-	f        *family.Family
-	opts     Options
-	info     Info
-	grammar  *lang.Grammar
-	fullLook time.Time // when a poll may next read everything
-	glanced  bool      // the last snapshot lacks what a glance leaves out
+	f       *family.Family
+	opts    Options
+	info    Info
+	grammar *lang.Grammar
+	allLook time.Time // when the next poll may read everything
+	aLook   time.Time // and when anything
+	glanced bool      // the last snapshot lacks what a glance leaves out
+	log     *history.Log
 
 	closing sync.Once
 	turn    sync.Mutex                         // held while a command or a poll runs
-	waiting atomic.Int32                       // those who want the turn
-	makeWay atomic.Pointer[context.CancelFunc] // ends the reading of a poll, for them
-	mu      sync.Mutex                         // guards what follows
-	history []*history.Step
-	weight  int           // of it
-	steps   int           // made so far
-	command *history.Step // the last one that was a command and no expectation, nil before the first
+	waiting atomic.Int32                       // number of goroutines that wait for the turn
+	makeWay atomic.Pointer[context.CancelFunc] // cancels the reading of a poll, for those that wait
+	mu      sync.Mutex                         // guards the field below
+	// The last step that was a command and not an expectation, nil before the first.
+	command *history.Step
 }
 
-// Open starts a subject and takes the first snapshot. A *StartError says in one line what refuses
-// it; another error is about the options.
-func Open(opts Options) (*Session, error) { return openWith(opts, systemCalls()) }
+// Open starts a subject and takes the first snapshot. A *StartError says in one line what prevents
+// the start; any other error is about the options.
+func Open(opts Options) (*Session, error) { return openWith(opts, systemCalls(), firstArguments()) }
 
-// openWith is Open for subjects that may make these system calls.
-func openWith(opts Options, calls []uintptr) (*Session, error) {
+// openWith is Open for subjects that may make the given system calls.
+func openWith(opts Options, calls []uintptr, first map[uintptr][]uint32) (*Session, error) {
 	g, err := Grammar()
 	if err != nil {
 		return nil, err
 	}
-	f, err := family.New(family.Options{ASLR: opts.ASLR, Limits: opts.Limits, AllowPaths: opts.AllowPaths, Calls: calls})
+	f, err := family.New(family.Options{ASLR: opts.ASLR, Limits: opts.Limits, AllowPaths: opts.AllowPaths, Calls: calls, First: first})
 	if err != nil {
 		return nil, err
 	}
-	s := &Session{opts: opts, grammar: g, f: f}
+	room := history.Ample
+	if opts.Brief {
+		room = history.Brief
+	}
+	s := &Session{opts: opts, grammar: g, f: f, log: history.NewLog(room)}
 	if err := s.begin(); err != nil {
 		s.Close()
 		return nil, &family.StartError{Err: err}
@@ -95,14 +103,14 @@ func (s *Session) begin() error {
 		if err != nil {
 			return err
 		}
-		s.info = machine(snap)
+		s.info = Machine(snap)
 		m := s.f.Members[len(s.f.Members)-1]
 		if m.Proc.Randomized() && !s.opts.ASLR {
 			s.info.Rights += ", addresses vary: randomisation cannot be switched off here"
 		}
-		step = &history.Step{Process: m.Label, PID: m.PID, Event: "a fresh process: text, stack and what the kernel lends it",
-			Outcome: history.Outcome{Result: history.OK}, After: snap, Names: s.f.Names, Current: s.f.Current,
-			Why: "Nothing is mapped yet but the program itself. m maps memory, w writes to it, f forks."}
+		step = s.newStep(m.Label, nil, snap)
+		step.Event = "a fresh process: text, stack and what the kernel lends it"
+		step.Why = "Nothing is mapped yet but the program itself. m maps memory, w writes to it, f forks."
 		return nil
 	})
 	if err == nil {
@@ -112,8 +120,9 @@ func (s *Session) begin() error {
 }
 
 // Do runs one command line. A *lang.SyntaxError says that nothing ran and why; other errors are
-// cowscope's own failures. What the kernel answers, a dead process included, is in the step. A
-// blank line gives no step and no error.
+// failures of cowscope itself. The kernel's answer, including the death of a process, is in the
+// step. A blank line gives neither a step nor an error. A line with repeat makes a step each time,
+// and Do returns the last one; an error ends the repetition.
 func (s *Session) Do(ctx context.Context, line string) (*history.Step, error) {
 	cmd, err := s.grammar.Parse(line)
 	if err != nil || cmd == nil {
@@ -122,9 +131,14 @@ func (s *Session) Do(ctx context.Context, line string) (*history.Step, error) {
 	return s.run(ctx, cmd)
 }
 
-// run runs a command that was understood.
-func (s *Session) run(ctx context.Context, cmd *lang.Command) (*history.Step, error) {
-	return s.take(ctx, func() (*history.Step, error) { return s.perform(cmd) })
+// run runs a parsed command.
+func (s *Session) run(ctx context.Context, cmd *lang.Command) (st *history.Step, err error) {
+	for range cmd.Times {
+		if st, err = s.take(ctx, func() (*history.Step, error) { return s.perform(cmd) }); err != nil {
+			return nil, err
+		}
+	}
+	return st, nil
 }
 
 // perform runs a command on the tracing thread and makes its step.
@@ -152,18 +166,22 @@ func (s *Session) perform(cmd *lang.Command) (*history.Step, error) {
 	if c.Action.Access != nil && !c.Focus.Empty() {
 		c.Predicted = s.foretell(c)
 	}
+	for _, m := range s.f.Sharing(c.P) { // what has a name in an address space has it for all
+		c.Names = c.Names.Inherit(c.P.Label, m.Label)
+	}
 	s.f.Names, s.f.Current = c.Names, c.Current
 	s.f.HoldNames()
 	after, err := s.after(c, before)
 	if err != nil {
 		return nil, err
 	}
-	step := &history.Step{Check: c.Action.Check, Process: c.P.Label, PID: c.P.PID, Command: canonical(cmd, s.last().Current), Verb: cmd.Verb.Name, Outcome: c.Outcome, Facts: s.facts(),
-		Before: before, After: after, Names: s.f.Names, Current: s.f.Current, Changes: vmspace.Diff(before, after)}
 	s.f.Forget(after)
 	if !c.Action.Check {
 		s.f.See(after, &c.Doing, c.Removed && c.OK())
 	}
+	step := s.newStep(c.P.Label, before, after)
+	step.Check, step.Command, step.Verb, step.Outcome = c.Action.Check, canonical(cmd, s.last().Current), cmd.Verb.Name, c.Outcome
+	step.Changes = vmspace.DiffBy(before, after, step.Process)
 	step.Minor, step.Major = faultsBetween(before, after, c.P.Label)
 	if len(step.Predicted) > 0 {
 		step.Happened = happened(step, c)
@@ -174,8 +192,21 @@ func (s *Session) perform(cmd *lang.Command) (*history.Step, error) {
 	return step, nil
 }
 
-// attempt runs the action and sorts its endings: what the kernel answered stays in c, a process
-// that is gone becomes the result "exited", everything else is an error of cowscope.
+// newStep makes a step of the process label, with the current state of the family.
+func (s *Session) newStep(label string, before, after *vmspace.Snapshot) *history.Step {
+	st := &history.Step{Process: label, Outcome: history.Outcome{Result: history.OK}, Before: before, After: after, Names: s.f.Names, Current: s.f.Current, Files: s.f.Entries, Facts: s.facts()}
+	if before != nil {
+		st.Keys, st.Limits = s.last().Keys, s.last().Limits
+	}
+	st.Keys, st.Limits = s.f.Rights(st.Keys), s.f.Changed(st.Limits)
+	if m := s.f.Member(label); m != nil {
+		st.PID = m.PID
+	}
+	return st
+}
+
+// attempt runs the action and sorts its results: the kernel's answer stays in c, a process that is
+// gone becomes the result "exited", everything else is an error of cowscope.
 func (s *Session) attempt(c *verb.Call) error {
 	began := time.Now()
 	s.f.Running = &c.Doing
@@ -189,14 +220,19 @@ func (s *Session) attempt(c *verb.Call) error {
 	}
 	var exited *subject.ExitedError
 	if errors.As(err, &exited) {
-		c.P.Gone = family.HowEnded(exited)
+		s.f.Ended(c.P, exited)
 		c.Result, c.Note = history.Exited, c.P.Label+" "+c.P.Gone+"."
 		switch {
 		case exited.Over:
-			c.Note = s.f.OverText(c.P.Label)
+			c.Note = s.f.OverText(c.P.Label) + s.f.EndSharing(c.P)
 		case exited.Full:
 			c.Note += " It holds a little more than cowscope's limit. --max-memory raises both."
 		}
+		return nil
+	}
+	if child := s.f.Awaited(c.P); child != nil && errors.Is(err, subject.ErrAwaits) {
+		c.Outcome = history.Outcome{Result: history.Refused}
+		c.Note = c.P.Label + " waits in vfork until " + child.Label + " exits."
 		return nil
 	}
 	if errors.Is(err, subject.ErrStubs) {
@@ -207,10 +243,11 @@ func (s *Session) attempt(c *verb.Call) error {
 	return err
 }
 
-// canonical is the line as the log shows it: the process is left out where it is the current one,
-// since the log names it anyway.
+// canonical is the line as the log shows it, without repeat, since each repetition is a step, and
+// without the current process, since the log names it anyway.
 func canonical(cmd *lang.Command, current string) string {
 	c := *cmd
+	c.Times = 1
 	if c.Process == current {
 		c.Process = ""
 	}
@@ -225,63 +262,42 @@ func faultsBetween(a, b *vmspace.Snapshot, label string) (minor, major uint64) {
 	return y.MinorFlt - x.MinorFlt, y.MajorFlt - x.MajorFlt
 }
 
-// History is every step so far, oldest first. The slice is the caller's own.
-func (s *Session) History() []*history.Step {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.history[:len(s.history):len(s.history)]
-}
+// History returns the steps that are kept, oldest first: see history.Log. The caller may change the
+// slice.
+func (s *Session) History() []*history.Step { return s.log.Steps() }
 
-func (s *Session) last() *history.Step {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.history[len(s.history)-1]
-}
+// Follow tells f of every step from number from on, as it happens.
+func (s *Session) Follow(from int, f func(*history.Step)) { s.log.Follow(from, f) }
 
-// briefSteps is how far back explanations look for what a step may have to do with, where not all
-// of the history is kept.
-const (
-	briefSteps  = 256
-	briefWeight = 8 << 20 // bytes of them
-)
+// Keep keeps a step in the history.
+func (s *Session) Keep(n int) { s.log.Keep(n) }
+
+func (s *Session) last() *history.Step { return s.log.Last() }
 
 func (s *Session) append(st *history.Step) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if n := len(s.history); n > 0 {
-		st.Keys = s.history[n-1].Keys
-	}
-	st.N, st.Files, st.Facts, st.Keys = s.steps, s.f.Entries, s.facts(), s.f.Rights(st.Keys)
-	s.steps++
 	if st.Command != "" && !st.Check {
+		s.mu.Lock()
 		s.command = st
+		s.mu.Unlock()
 	}
-	s.history = append(s.history, st)
-	s.f.Now, s.f.Next = st.After, s.steps
-	s.weight += st.Weight()
-	if n := len(s.history); s.opts.Brief && (n >= 2*briefSteps || s.weight > briefWeight) {
-		s.history = slices.Clone(s.history[max(n-briefSteps, n/2):])
-		s.weight = 0
-		for _, st := range s.history {
-			s.weight += st.Weight()
-		}
-	}
+	s.log.Add(st)
+	s.f.Now, s.f.Next = st.After, st.N+1
 }
 
 // Grammar is the language that Do understands.
 func (s *Session) Grammar() *lang.Grammar { return s.grammar }
 
-// Info says what there is to say of the machine.
+// Info describes the machine.
 func (s *Session) Info() Info { return s.info }
 
 // Close ends every process of the family. It may be called at any time, also while a command runs,
-// and more than once: who comes later waits until all is closed.
+// and more than once: a later call waits until everything is closed.
 func (s *Session) Close() (err error) {
 	s.closing.Do(func() { err = s.f.Close() })
 	return err
 }
 
-// holdMemory kills the process that acted if the family takes more than it may now.
+// holdMemory kills the process that acted if the family exceeds its memory limit.
 func (s *Session) holdMemory(c *verb.Call, took time.Duration) error {
 	if c.Action.Check || !s.f.Overdrawn(took, c.TookNothing) {
 		return nil
@@ -295,23 +311,24 @@ func (s *Session) holdMemory(c *verb.Call, took time.Duration) error {
 	if !errors.As(err, &exited) {
 		return err
 	}
-	c.P.Gone = family.HowEnded(exited)
+	s.f.Ended(c.P, exited)
 	c.Result = history.Exited
+	c.Note += s.f.EndSharing(c.P)
 	return nil
 }
 
-// surroundings is what the session knows of a step that it has made.
+// surroundings is what the session knows about a step that it has made.
 func (s *Session) surroundings(st *history.Step, c *verb.Call) explain.Surroundings {
 	program, _ := subject.Text()
-	around := explain.Surroundings{Past: s.History(), File: c.Opened, StoppedAt: c.Ending.IP, Trapped: c.Ending.Trap, Keys: c.P.Keys, Program: program,
-		Allocated: c.P.Allocated, LocksFuture: c.P.LocksFuture, Child: c.Child, Gone: c.P.Gone, Parent: c.P.Parent}
+	around := explain.Surroundings{Settings: kernel.Settings{PID: c.P.PID}, Past: s.log.Recent(), File: c.Opened, StoppedAt: c.Ending.IP, Trapped: c.Ending.Trap, Program: program,
+		Traits: c.P.Traits(), Child: c.Child, Gone: c.P.Gone, Parent: c.P.Parent}
 	if fd, given := c.Cmd.Number("fd"); given && !st.OK() {
-		around.File = explain.Descriptor(c.P.PID, fd)
+		around.File = kernel.Descriptor(c.P.PID, fd)
 	}
 	return around
 }
 
-// lastCommand is the last step that was a command and no expectation, nil before the first.
+// lastCommand is the last step that was a command and not an expectation, nil before the first.
 func (s *Session) lastCommand() *history.Step {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -9,7 +9,6 @@ import (
 	"strings"
 	"sync"
 
-	"cowscope/actions/feature"
 	"cowscope/vmspace"
 )
 
@@ -90,10 +89,12 @@ func checkMapping(p *vmspace.Process, m vmspace.Mapping, line string, words *os.
 		// also the last one that has the frame.
 		split := want == "anon" && run.State == vmspace.COW && run.Attrs&(vmspace.Huge|vmspace.KSM) != 0
 		blind := want == "cow" && run.State == vmspace.Unknown && f[1][:3] == "---" && !s.Frames && blindToNone()
-		// Without the scan and without root it may be a huge page that calls itself exclusive, and
-		// a relative shares a part of it.
-		perhaps := want == "anon" && run.State == vmspace.Unknown && !s.Frames && len(s.Processes) > 1 && !scans()
-		if ok && run.State.String() != want && !zero && !split && !blind && !perhaps {
+		// Without root it may be a huge page that calls itself exclusive, and somebody shares a part
+		// of it; smaps does not say which.
+		perhaps := want == "anon" && run.State == vmspace.Unknown && !s.Frames && len(s.Processes) > 1
+		// A marker of userfaultfd has the bits of a page in swap, and smaps tells that none is.
+		marker := want == "swapped" && w>>57&1 == 1 && run.State == vmspace.None && run.Attrs&vmspace.UffdWP != 0
+		if ok && run.State.String() != want && !zero && !split && !blind && !perhaps && !marker {
 			return fmt.Sprintf("0x%x is %s by its word 0x%016x, the snapshot says %s (word 0x%016x)", at, want, w, run.State, run.Word)
 		}
 		if frame := w & (1<<55 - 1); s.Frames && w>>63 == 1 && run.State != vmspace.Zero && run.FrameOf((at-run.Start)/s.PageSize) != frame {
@@ -130,10 +131,4 @@ func simpleState(w uint64, perms, path string) (string, bool) {
 		return "swapped", true
 	}
 	return "none", true
-}
-
-// scans says whether this kernel has PAGEMAP_SCAN.
-func scans() bool {
-	ok, _, _ := feature.Available("scan")
-	return ok
 }

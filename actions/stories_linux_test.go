@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"maps"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
@@ -24,15 +26,17 @@ type lab struct {
 
 func open(t *testing.T) *lab {
 	t.Helper()
-	return opened(t, systemCalls())
+	return opened(t)
 }
 
-// opened is a lab whose subjects may make these system calls. Nobody changes the machine's settings
-// as long as it is there.
-func opened(t *testing.T, calls []uintptr) *lab {
+// opened is a lab whose subjects may make more system calls than the verbs do, with any arguments.
+// Nobody changes the machine's settings as long as it is there.
+func opened(t *testing.T, more ...uintptr) *lab {
 	t.Helper()
 	machinetest.Hold(t)
-	s, err := openWith(Options{}, calls)
+	first := firstArguments()
+	maps.DeleteFunc(first, func(nr uintptr, _ []uint32) bool { return slices.Contains(more, nr) })
+	s, err := openWith(Options{}, append(systemCalls(), more...), first)
 	if err != nil {
 		t.Fatal(err)
 	}

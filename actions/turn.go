@@ -6,11 +6,11 @@ import (
 	"cowscope/actions/history"
 )
 
-// Rules of this file: steps are made one at a time, on the one thread that may touch the subjects. A
-// goroutine takes the turn first and then the thread. Taken in the other order, two goroutines could
-// wait for each other for ever.
+// Rules of this file: steps are made one at a time, on the one thread that may use ptrace on the
+// subjects. A goroutine takes the turn first and then the thread: in the other order, two
+// goroutines could wait for each other for ever.
 
-// do runs f on the thread that may touch the subjects.
+// do runs f on the tracing thread.
 func (s *Session) do(f func() error) error {
 	var err error
 	if e := s.f.Tracer.Do(func() { err = f() }); e != nil {
@@ -19,8 +19,8 @@ func (s *Session) do(f func() error) error {
 	return err
 }
 
-// take makes a step on the tracing thread, one at a time, and puts it into the history. There may
-// be none.
+// take makes a step on the tracing thread, one at a time, and appends it to the history. make may
+// return none.
 func (s *Session) take(ctx context.Context, make func() (*history.Step, error)) (step *history.Step, err error) {
 	defer s.takeTurn()()
 	e := s.do(func() error {
@@ -33,7 +33,7 @@ func (s *Session) take(ctx context.Context, make func() (*history.Step, error)) 
 	return step, err
 }
 
-// takeTurn waits for the turn, and gives what hands it on.
+// takeTurn waits for the turn, and returns the function that releases it.
 func (s *Session) takeTurn() (done func()) {
 	s.waiting.Add(1)
 	if cancel := s.makeWay.Load(); cancel != nil {
@@ -44,7 +44,7 @@ func (s *Session) takeTurn() (done func()) {
 	return s.turn.Unlock
 }
 
-// put is take for who has the turn and the thread.
+// put is take for a caller that has the turn and is on the tracing thread.
 func (s *Session) put(ctx context.Context, make func() (*history.Step, error)) (*history.Step, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err

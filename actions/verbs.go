@@ -8,7 +8,7 @@ import (
 	"cowscope/actions/verb"
 )
 
-// AllVerbs are the verbs of the language: those that act, and those that look.
+// AllVerbs are the verbs of the language: actions and expectations.
 var AllVerbs = slices.Concat(verb.All, expect.All)
 
 // Grammar is the language of AllVerbs.
@@ -20,11 +20,24 @@ func Grammar() (*lang.Grammar, error) {
 	return lang.NewGrammar(verbs)
 }
 
-// systemCalls are the calls of AllVerbs.
+// systemCalls are the numbers of the system calls that AllVerbs make.
 func systemCalls() []uintptr {
 	var all []uintptr
 	for _, a := range AllVerbs {
 		all = append(all, a.Calls...)
+	}
+	return all
+}
+
+// firstArguments are the permitted first arguments of those calls that have a restriction.
+func firstArguments() map[uintptr][]uint32 {
+	all := map[uintptr][]uint32{}
+	for _, a := range AllVerbs {
+		for _, nr := range a.Calls {
+			if a.Only != nil {
+				all[nr] = append(all[nr], a.Only...)
+			}
+		}
 	}
 	return all
 }

@@ -14,28 +14,14 @@ import (
 
 	"cowscope/actions"
 	"cowscope/actions/history"
-	"cowscope/actions/lang"
 	"cowscope/tui/cast"
 	"cowscope/tui/cell"
+	"cowscope/tui/pane"
+	"cowscope/tui/terminal"
 	"cowscope/vmspace"
 
 	tea "charm.land/bubbletea/v2"
 )
-
-// Lab is what the screen drives: a session with a subject, or whatever else has a history.
-type Lab interface {
-	// Do runs one command line. An error means that nothing ran, or that cowscope itself failed;
-	// what the kernel answers is in the step.
-	Do(ctx context.Context, line string) (*history.Step, error)
-	// Poll looks whether anything changed by itself, and gives the step that says so, or nil.
-	Poll(ctx context.Context) (*history.Step, error)
-	// Peek reads the bytes of the page at addr if it is present, and never otherwise.
-	Peek(ctx context.Context, label string, addr uint64) ([]byte, error)
-	// History is every step so far, oldest first; there is always one.
-	History() []*history.Step
-	Grammar() *lang.Grammar
-	Info() actions.Info
-}
 
 // Options are how the screen looks.
 type Options struct {
@@ -48,7 +34,7 @@ const pollEvery = 500 * time.Millisecond
 
 // App is the model.
 type App struct {
-	lab   Lab
+	lab   actions.Lab
 	opts  Options
 	ctx   context.Context
 	stop  context.CancelFunc
@@ -58,11 +44,13 @@ type App struct {
 	steps  []*history.Step
 	pos    int // index of the step that is shown
 	cursor uint64
-	look   string // label of the process looked at, where that is not the step's current one: in the past, where use does not run
-	view   inspectorView
-	bytes  peeked
-	asked  peeked // what was last asked for
-	next   byte   // what w stores next
+	// look is the label of the process that is shown, if it is not the step's current one: in the
+	// past, where `use` does not run.
+	look  string
+	view  pane.View
+	bytes pane.Peeked
+	asked pane.Peeked // what was last asked for
+	next  byte        // what w stores next
 
 	// later sends a message after a while; tests, which wait for nothing, replace it.
 	later func(time.Duration, tea.Msg) tea.Cmd
@@ -70,8 +58,8 @@ type App struct {
 	course     *course // the lesson that is shown, nil in the lab
 	play       *play   // the demo that is shown, nil where the keys are the user's
 	tape       *cast.Tape
-	chapter    *history.Step // the last step that has a marker on the tape
-	presenting bool          // the presenter's bar is on
+	chapter    int  // the number of the last step that has a marker on the tape
+	presenting bool // the presenter's bar is on
 	pressed    pressed
 	over       overlay
 	busy       string
@@ -86,9 +74,11 @@ type App struct {
 	fresh  bool
 	canvas *cell.Canvas
 	frame  tea.View
-	hits   hitList
+	hits   pane.Hits
 	marks  map[string][]vmspace.Range
 	marked *history.Step // the step that marks belong to
+	sizes  map[*vmspace.Process]vmspace.Sizes
+	sized  *history.Step // the step that sizes belong to
 }
 
 // overlay is what lies over the panes and takes the keys: a form, the command line, help.
@@ -100,7 +90,7 @@ type overlay interface {
 }
 
 // New gives the model for a lab.
-func New(lab Lab, opts Options) (*App, error) {
+func New(lab actions.Lab, opts Options) (*App, error) {
 	name := opts.Theme
 	if name == "" {
 		name = cell.Palettes[0].Name
@@ -113,15 +103,18 @@ func New(lab Lab, opts Options) (*App, error) {
 	m.ctx, m.stop = context.WithCancel(context.Background())
 	m.steps = lab.History()
 	m.pos = len(m.steps) - 1
-	if m.recorded() {
+	if m.still() {
 		m.pos = 0 // a recording is walked through
 	}
 	m.cursor = startingCursor(m.step())
 	return m, nil
 }
 
-// startingCursor is the first row of the current process.
+// startingCursor is what the step is about, or the first row of the current process.
 func startingCursor(st *history.Step) uint64 {
+	if !st.Focus.Empty() {
+		return st.Focus.Start
+	}
 	if p := st.After.Process(st.Current); p != nil && p.Mappings.Len() > 0 {
 		return p.Mappings.At(0).Start
 	}
@@ -130,8 +123,8 @@ func startingCursor(st *history.Step) uint64 {
 
 func (m *App) step() *history.Step { return m.steps[m.pos] }
 func (m *App) live() bool          { return m.pos == len(m.steps)-1 }
-func (m *App) acts() bool          { return m.live() && !m.recorded() } // commands can run
-func (m *App) recorded() bool      { return m.lab.Info().Recorded != "" }
+func (m *App) acts() bool          { return m.live() && m.lab.Info().Refuses == "" } // commands can run
+func (m *App) still() bool         { return m.lab.Info().Still }
 
 // current is the label of the process that is looked at.
 func (m *App) current() string {
@@ -152,7 +145,7 @@ type (
 		step *history.Step
 		err  error
 	}
-	peekedMsg peeked
+	peekedMsg pane.Peeked
 	pollMsg   struct{}
 	slowMsg   int
 )
@@ -163,7 +156,7 @@ func (m *App) Init() tea.Cmd {
 }
 
 func (m *App) pollLater() tea.Cmd {
-	if m.recorded() {
+	if m.still() {
 		return nil // nothing happens there any more
 	}
 	return m.later(pollEvery, pollMsg{})
@@ -195,7 +188,7 @@ func (m *App) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		return m, tea.Batch(m.done(msg), m.play.follow(m, msg))
 	case stillMsg:
 		m.say(msg.told())
-	case noteMsg:
+	case terminal.Note:
 		m.say(string(msg), true)
 	case courseMsg:
 		return m, m.courseDone(msg)
@@ -208,8 +201,8 @@ func (m *App) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	case polledMsg:
 		return m, tea.Batch(m.polled(msg), m.pollLater())
 	case peekedMsg:
-		if peeked(msg).label == m.asked.label && msg.addr == m.asked.addr && msg.n == m.asked.n {
-			m.bytes, m.fresh = peeked(msg), false
+		if pane.Peeked(msg).Label == m.asked.Label && msg.Addr == m.asked.Addr && msg.N == m.asked.N {
+			m.bytes, m.fresh = pane.Peeked(msg), false
 		}
 	}
 	return m, nil
@@ -219,13 +212,17 @@ func (m *App) background(dark bool) {
 	if m.opts.Theme != "" {
 		return
 	}
-	name := "light"
-	if dark {
-		name = "dark"
-	}
-	if t, err := cell.NewTheme(name, m.opts.ASCII, m.opts.Plain); err == nil && t.Palette.Name != m.theme.Palette.Name {
+	if t, err := cell.NewTheme(paletteFor(dark), m.opts.ASCII, m.opts.Plain); err == nil && t.Palette.Name != m.theme.Palette.Name {
 		m.theme, m.fresh = t, false
 	}
+}
+
+// paletteFor is the palette for a dark ground or a light one.
+func paletteFor(dark bool) string {
+	if dark {
+		return "dark"
+	}
+	return "light"
 }
 
 // maxWaiting is how many keys wait for a command that is running.
@@ -233,8 +230,11 @@ const maxWaiting = 1000
 
 // press handles a key now, or later when a command is running.
 func (m *App) press(k tea.KeyPressMsg) tea.Cmd {
-	if k.String() == "ctrl+c" {
+	switch k.String() {
+	case "ctrl+c":
 		return m.quit()
+	case "ctrl+z":
+		return m.suspend()
 	}
 	if m.busy != "" {
 		if len(m.waiting) < maxWaiting {
@@ -265,6 +265,15 @@ func (m *App) replay() tea.Cmd {
 		cmds = append(cmds, m.press(k))
 	}
 	return tea.Batch(cmds...)
+}
+
+// suspend stops the program, as a shell's job; the terminal is the shell's meanwhile.
+func (m *App) suspend() tea.Cmd {
+	if !terminal.CanStop() {
+		m.say("Ctrl-Z stops a job of a shell, and there is no shell behind this terminal", true)
+		return nil
+	}
+	return tea.Suspend
 }
 
 func (m *App) quit() tea.Cmd {
@@ -298,7 +307,6 @@ func (m *App) done(d doneMsg) tea.Cmd {
 		// What is typed must not be lost, and what waited was meant for what did not happen.
 		m.waiting = nil
 		m.refresh()
-		m.pos = min(m.pos, len(m.steps)-1)
 		if m.over == nil || !m.over.fail(d.err) {
 			m.over = nil
 			m.say(d.err.Error(), true)
@@ -314,7 +322,8 @@ func (m *App) done(d doneMsg) tea.Cmd {
 	return tea.Batch(m.replay(), m.peek())
 }
 
-// poll asks for what changed by itself, unless a command is running, which will tell it anyway.
+// poll checks for changes without a command, unless a command is running, whose step will include
+// them.
 func (m *App) poll() tea.Cmd {
 	if m.busy != "" {
 		return m.pollLater()
@@ -358,49 +367,62 @@ func (m *App) say(text string, bad bool) { m.message, m.bad, m.fresh = text, bad
 
 // peek asks for the bytes of the page under the cursor where they are shown and not yet there.
 func (m *App) peek() tea.Cmd {
-	want := peeked{label: m.step().Current, addr: m.cursor, n: m.step().N}
-	same := m.asked.label == want.label && m.asked.addr == want.addr && m.asked.n == want.n
-	if same || !m.acts() || m.busy != "" || m.view == viewRaw {
+	want := pane.Peeked{Label: m.current(), Addr: m.cursor, N: m.step().N}
+	same := m.asked.Label == want.Label && m.asked.Addr == want.Addr && m.asked.N == want.N
+	if same || !m.live() || m.still() || m.busy != "" || m.view == pane.ViewRaw {
 		return nil
 	}
-	p := m.step().After.Process(want.label)
-	if p == nil || !hasFrame(p.PageAt(want.addr, m.step().After.PageSize)) {
+	p := m.step().After.Process(want.Label)
+	if p == nil || !p.PageAt(want.Addr, m.step().After.PageSize).HasFrame() {
 		return nil
 	}
 	m.asked = want
 	return func() tea.Msg {
-		b, err := m.lab.Peek(m.ctx, want.label, want.addr)
-		want.bytes = b
+		b, err := m.lab.Peek(m.ctx, want.Label, want.Addr)
+		want.Bytes = b
 		if err != nil {
-			want.err = err.Error()
+			want.Err = err.Error()
 		}
 		return peekedMsg(want)
 	}
 }
 
 // acted is the last step, up to the one that is shown, that did more than look: an expectation
-// leaves the marks of what it is about.
+// leaves the marks of what it is about. It is an expectation where no step is kept before that.
 func (m *App) acted() *history.Step {
-	for i := m.pos; i > 0; i-- {
-		if !m.steps[i].Check {
-			return m.steps[i]
-		}
+	i := m.pos
+	for i > 0 && m.steps[i].Check && history.Missing(m.steps, i) == 0 {
+		i--
 	}
-	return m.steps[0]
+	return m.steps[i]
 }
 
 // scene gathers what the panes draw.
-func (m *App) scene() *scene {
+func (m *App) scene() *pane.Scene {
 	st := m.step()
 	if acted := m.acted(); m.marked != acted {
-		m.marks, m.marked = newMarks(acted.Changes), acted
+		m.marks, m.marked = pane.NewMarks(acted.Changes), acted
 	}
 	info := m.lab.Info()
-	s := &scene{step: st, snap: st.After, steps: m.steps, pos: m.pos, live: m.live(), cursor: m.cursor, current: m.current(),
-		marks: m.marks, bytes: m.bytes, view: m.view, kernel: info.Kernel, rights: info.Rights, recorded: info.Recorded, message: m.message, bad: m.bad}
+	s := &pane.Scene{Hits: &m.hits, Step: st, Snap: st.After, Steps: m.steps, Pos: m.pos, Live: m.live(), Cursor: m.cursor, Current: m.current(),
+		Marks: m.marks, Bytes: m.bytes, View: m.view, Kernel: info.Kernel, Rights: info.Rights, Note: info.Note, Still: info.Still, Message: m.message, Bad: m.bad}
 	if m.slow {
-		s.busy = m.busy
+		s.Busy = m.busy
 	}
-	s.mode, s.quiet = m.mode(), m.course != nil || m.play != nil
+	s.Mode, s.Quiet = m.mode(), m.course != nil || m.play != nil
+	s.Sizes = m.sizesOf
 	return s
+}
+
+// sizesOf is what a process has by itself, added up once for each picture.
+func (m *App) sizesOf(p *vmspace.Process) vmspace.Sizes {
+	if m.sized != m.step() {
+		m.sized, m.sizes = m.step(), map[*vmspace.Process]vmspace.Sizes{}
+	}
+	n, known := m.sizes[p]
+	if !known {
+		n = p.Sizes()
+		m.sizes[p] = n
+	}
+	return n
 }

@@ -9,9 +9,9 @@ import (
 	"cowscope/actions"
 	"cowscope/actions/feature"
 	"cowscope/tui/cell"
+	"cowscope/tui/pane"
 
 	tea "charm.land/bubbletea/v2"
-	"charm.land/lipgloss/v2"
 	"github.com/charmbracelet/x/ansi"
 	"pgregory.net/rapid"
 )
@@ -263,7 +263,7 @@ func TestEverySize(t *testing.T) {
 				t.Fatalf("%s at %dx%d: %d lines", name, w, h, len(lines))
 			}
 			for i, l := range lines {
-				if n := lipgloss.Width(l); h > 0 && n != w {
+				if n := ansi.StringWidth(l); h > 0 && n != w {
 					t.Fatalf("%s at %dx%d: line %d has %d cells: %q", name, w, h, i, n, ansi.Strip(l))
 				}
 			}
@@ -281,38 +281,12 @@ func TestPanesKeepToTheirRectangles(t *testing.T) {
 		all := c.Pen(cell.At(0, 0, 60, 30))
 		all.Fill(cell.Marked)
 		r := cell.At(rapid.IntRange(0, 50).Draw(t, "x"), rapid.IntRange(0, 25).Draw(t, "y"), rapid.IntRange(0, 60).Draw(t, "w"), rapid.IntRange(0, 30).Draw(t, "h"))
-		p := rapid.SampledFrom(panes).Draw(t, "pane")
+		p := rapid.SampledFrom(parts).Draw(t, "pane")
 		p.draw(c.Pen(r), d.m.scene(), d.m)
 		for y := range c.H {
 			for x := range c.W {
 				if got := c.Cells[y*c.W+x]; !r.Contains(x, y) && got != (cell.Cell{Text: " ", Style: cell.Marked}) {
 					t.Fatalf("%s drew %q at %d,%d outside %+v", p.name, got.Text, x, y, r)
-				}
-			}
-		}
-	})
-}
-
-// Rectangles do not overlap and stay on the screen.
-func TestLayout(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		w, h := rapid.IntRange(0, 320).Draw(t, "w"), rapid.IntRange(0, 120).Draw(t, "h")
-		d := demand{rapid.IntRange(0, 200).Draw(t, "map"), rapid.IntRange(0, 80).Draw(t, "pages"), rapid.IntRange(0, 200).Draw(t, "cols"), rapid.IntRange(0, 20).Draw(t, "insp")}
-		l := layout(w, h, d)
-		seen := map[[2]int]bool{}
-		for _, r := range []cell.Rect{l.header, l.maps, l.pages, l.inspector, l.log, l.keys} {
-			if r.Empty() {
-				continue
-			}
-			if r.X < 0 || r.Y < 0 || r.X+r.W > w || r.Y+r.H > h {
-				t.Fatalf("%+v leaves %dx%d", r, w, h)
-			}
-			for y := r.Y; y < r.Y+r.H; y++ {
-				for _, x := range []int{r.X, r.X + r.W - 1} {
-					if r.W > 1 && seen[[2]int{x, y}] {
-						t.Fatalf("%+v overlaps at %d,%d", r, x, y)
-					}
-					seen[[2]int{x, y}] = true
 				}
 			}
 		}
@@ -340,7 +314,7 @@ func TestASCIIAndPlain(t *testing.T) {
 // Every glyph that is drawn has a stand-in, and every state a look of its own.
 func TestGlyphs(t *testing.T) {
 	seen := map[string]bool{}
-	for i, g := range cell.StateGlyph {
+	for i, g := range cell.StateLook {
 		if int(g.State) != i || seen[g.Glyph] || seen[g.Letter] || len(g.Letter) != 1 || ansi.StringWidth(g.Glyph) != 1 {
 			t.Errorf("state %d looks like %q and %q", i, g.Glyph, g.Letter)
 		}
@@ -372,8 +346,8 @@ func TestHostileText(t *testing.T) {
 		c.Pen(cell.At(0, 0, 20, 1)).Put(0, 0, 0, "\x1b[31m"+s+"\n\u0301\u200b")
 		th, _ := cell.NewTheme("dark", false, true)
 		out := c.Render(th)
-		if strings.ContainsAny(out, "\x1b\n\r\x07") || lipgloss.Width(out) != 20 {
-			t.Fatalf("%q from %q, %d cells", out, s, lipgloss.Width(out))
+		if strings.ContainsAny(out, "\x1b\n\r\x07") || ansi.StringWidth(out) != 20 {
+			t.Fatalf("%q from %q, %d cells", out, s, ansi.StringWidth(out))
 		}
 	})
 }
@@ -383,10 +357,9 @@ func TestMouse(t *testing.T) {
 	d := drive(t, 120, 36, Options{})
 	d.press("m", "enter", "w", "f")
 	d.screen()
-	for i, h := range d.m.hits.hits {
-		if h.kind == hitPage && h.label == "p2" && h.addr == d.m.cursor+d.m.step().After.PageSize {
-			r := d.m.hits.rects[i]
-			d.send(tea.MouseClickMsg{X: r.X, Y: r.Y, Button: tea.MouseLeft})
+	for _, h := range d.m.hits {
+		if h.Kind == pane.HitPage && h.Label == "p2" && h.Addr == d.m.cursor+d.m.step().After.PageSize {
+			d.send(tea.MouseClickMsg{X: h.X, Y: h.Y, Button: tea.MouseLeft})
 			break
 		}
 	}
@@ -394,10 +367,9 @@ func TestMouse(t *testing.T) {
 	d.send(tea.MouseWheelMsg{Button: tea.MouseWheelDown})
 	d.sees("vvar")
 	d.screen()
-	for i, h := range d.m.hits.hits {
-		if h.kind == hitStep && h.n == 1 {
-			r := d.m.hits.rects[i]
-			d.send(tea.MouseClickMsg{X: r.X, Y: r.Y, Button: tea.MouseLeft})
+	for _, h := range d.m.hits {
+		if h.Kind == pane.HitStep && h.N == 1 {
+			d.send(tea.MouseClickMsg{X: h.X, Y: h.Y, Button: tea.MouseLeft})
 			break
 		}
 	}
@@ -435,4 +407,22 @@ func TestInspectorTellsItsEvidence(t *testing.T) {
 			d.sees("inferred", "bit 56 is clear here and in p2").press("tab").sees("bit 56 is clear here and in p1")
 		}
 	}
+}
+
+// As many processes as may live: what is said of them has room, and a turn is short.
+func TestManyProcesses(t *testing.T) {
+	d := drive(t, 80, 24, Options{})
+	d.press("m", "enter", "w", "type::", "type:repeat 63 fork", "enter").sees("step 65/65", "+61 processes", "p1 · faults")
+	d.sees("write ") // in the inspector
+	if d.m.step().After.Frames {
+		d.sees("exec ") // which has no room where frames are hidden, and more can happen
+	}
+	d.press("f").sees("64 processes live", "--max-processes")
+	began := time.Now()
+	d.press("w").sees("● p1")
+	t.Log(time.Since(began), "a turn")
+	if why := d.m.step().Why; strings.Contains(why, "frame was shared") && !strings.Contains(why, "p2, p3, p4 and 60 more keep the old one") {
+		t.Error(why)
+	}
+	d.press("shift+tab").sees("● p64").press("w").sees("p64 write a")
 }

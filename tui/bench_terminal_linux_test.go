@@ -16,6 +16,7 @@ import (
 	"cowscope/actions"
 	"cowscope/actions/family"
 	"cowscope/tui"
+	"cowscope/tui/terminal"
 
 	tea "charm.land/bubbletea/v2"
 	"github.com/creack/pty"
@@ -37,7 +38,7 @@ func init() {
 		roles[name] = func() error { return labWith(commands()) }
 	}
 	roles["floor"] = func() error {
-		_, err := tea.NewProgram(&floor{}, tea.WithFPS(tui.FramesPerSecond)).Run()
+		_, err := tea.NewProgram(&floor{}, tea.WithFPS(terminal.FramesPerSecond)).Run()
 		return err
 	}
 }

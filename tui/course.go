@@ -1,9 +1,8 @@
-// A lesson on the screen: the lab is the lesson's session, and beside it stands the text, which
-// this file walks through.
+// A lesson on the screen: the lab is the lesson's session, and the text of the lesson is beside it.
 //
-// Rules: the player knows what may happen next, and this file only asks it to; whatever runs does
-// so in a tea.Cmd; every key of the lab keeps working, so that the learner can try things at any
-// moment.
+// Rules: the player decides what may happen next, and this file only asks it to; everything that
+// runs does so in a tea.Cmd; every key of the lab keeps working, so that the learner can try things
+// at any moment.
 
 package tui
 
@@ -25,31 +24,32 @@ import (
 type course struct {
 	player *lesson.Player
 	title  string
-	saver  *courseSaver // nil where nothing is saved
-	top    int          // first line of the text that is shown
-	swap   bool         // where text and lab do not fit side by side: the lab is shown
+	saver  *courseSaver // nil if nothing is saved
+	top    int          // first visible line of the text
+	swap   bool         // text and lab do not fit side by side, and the lab is shown
 
-	width int // what lines was laid out for
+	width int // the width that lines was laid out for
 	state *lesson.State
 	lines []courseLine
 }
 
-// courseLab is the lab of a lesson: whatever session the player has just now.
+// courseLab is the lab of a lesson: the player's current session.
 type courseLab struct{ *lesson.Player }
 
 func (l courseLab) session() *actions.Session {
-	s, _ := l.Session().(*actions.Session) // lesson.Open gives no other
+	s, _ := l.Session().(*actions.Session) // lesson.Open returns no other type
 	return s
 }
 
 func (l courseLab) Peek(ctx context.Context, label string, addr uint64) ([]byte, error) {
 	return l.session().Peek(ctx, label, addr)
 }
-func (l courseLab) History() []*history.Step { return l.session().History() }
-func (l courseLab) Grammar() *lang.Grammar   { return l.session().Grammar() }
-func (l courseLab) Info() actions.Info       { return l.session().Info() }
+func (l courseLab) History() []*history.Step               { return l.session().History() }
+func (l courseLab) Follow(from int, f func(*history.Step)) { l.session().Follow(from, f) }
+func (l courseLab) Grammar() *lang.Grammar                 { return l.session().Grammar() }
+func (l courseLab) Info() actions.Info                     { return l.session().Info() }
 
-// NewCourse gives the model for a lesson.
+// NewCourse returns the model for a lesson.
 func NewCourse(p *lesson.Player, title string, opts Options) (*App, error) {
 	m, err := New(courseLab{p}, opts)
 	if err == nil {
@@ -58,10 +58,10 @@ func NewCourse(p *lesson.Player, title string, opts Options) (*App, error) {
 	return m, err
 }
 
-// courseMsg says that what the player was asked for is done.
+// courseMsg says that a method of the player has returned.
 type courseMsg struct{ err error }
 
-// ask has the player do something.
+// ask calls a method of the player.
 func (m *App) ask(what string, do func(context.Context) error) tea.Cmd {
 	m.busy, m.slow = what, false
 	m.pressed.became = what
@@ -73,16 +73,14 @@ func (m *App) ask(what string, do func(context.Context) error) tea.Cmd {
 	return tea.Batch(run, m.later(slowAfter, slowMsg(m.runs)))
 }
 
-// asked takes the end of what the player was asked for.
+// courseDone handles the end of a method of the player.
 func (m *App) courseDone(msg courseMsg) tea.Cmd {
 	m.busy, m.slow, m.fresh = "", false, false
-	live, was := m.live(), len(m.steps)
-	m.refresh()
-	m.pos = min(m.pos, len(m.steps)-1)
-	if live || len(m.steps) < was { // a fresh subject has another history
+	live, was := m.live(), m.steps[len(m.steps)-1]
+	if another := m.refresh(); live || another {
 		m.show(len(m.steps) - 1)
 	}
-	if f := m.acted().Focus; len(m.steps) != was && !f.Empty() {
+	if f := m.acted().Focus; m.steps[len(m.steps)-1] != was && !f.Empty() {
 		m.cursor = f.Start &^ (m.step().After.PageSize - 1)
 	}
 	if msg.err != nil && m.ctx.Err() == nil {
@@ -98,15 +96,15 @@ func (m *App) courseDone(msg courseMsg) tea.Cmd {
 	return tea.Batch(m.replay(), m.peek())
 }
 
-// claims says whether it is the turn of a block that only looks: what the text says is held against
-// the kernel without being asked for.
+// claims reports whether it is the turn of a block with expectations only: it runs without being
+// asked for.
 func (c *course) claims() bool {
 	it := c.turn()
 	return it != nil && it.Kind == lesson.Cow && it.Status == lesson.Pending &&
 		!slices.ContainsFunc(it.Commands, func(l lesson.Command) bool { return !l.Check })
 }
 
-// courseBindings are the keys of a lesson, which come before those of the lab.
+// courseBindings are the keys of a lesson, which take precedence over those of the lab.
 var courseBindings = []binding{
 	{keys: []string{"enter", "space"}, show: "Enter", short: "go on", help: "go on: the next screen of text, the commands, the next step", do: (*App).goOn},
 	{keys: []string{"1", "2", "3", "4", "5", "6", "7", "8", "9"}, show: "1-9", short: "answer", help: "choose an answer", off: needQuestion},
@@ -122,7 +120,7 @@ var courseBindings = []binding{
 	{keys: []string{"J"}, help: "run for you what is left of this step", do: (*App).skipStep},
 }
 
-// turn is the item whose turn it is, nil where none waits.
+// turn is the item whose turn it is, nil if there is none.
 func (c *course) turn() *lesson.ItemState {
 	st := c.player.State()
 	if st.Step != st.Front || st.Next < 0 {
@@ -140,12 +138,12 @@ func needQuestion(m *App) string {
 
 func needGoal(m *App) string {
 	if it := m.course.turn(); it == nil || it.Kind != lesson.Goal {
-		return "there is no goal to reach just now"
+		return "there is no goal to reach at the moment"
 	}
 	return ""
 }
 
-// goOn does what comes next.
+// goOn does the next thing.
 func (m *App) goOn() tea.Cmd {
 	c := m.course
 	if c.more(m) {
@@ -185,7 +183,7 @@ func (m *App) answer(i int) tea.Cmd {
 	return nil
 }
 
-// told reports what the player answers at once.
+// told reports the player's immediate answer.
 func (m *App) told(err error) tea.Cmd {
 	if text := m.course.player.State().Message.Text; err == nil && text != "" {
 		err = errors.New(text)
@@ -229,18 +227,18 @@ func scrollCourse(d int) func(*App) tea.Cmd {
 	}
 }
 
-// scroll shows the text from line top on, as far as there is any.
+// scroll shows the text from line top on, within its length.
 func (c *course) scroll(m *App, top int) {
 	c.top = max(0, min(top, len(c.layout(m))-c.height(m)))
 }
 
-// more says whether there is text below what is shown.
+// more reports whether there is text below the visible part.
 func (c *course) more(m *App) bool { return c.top+c.height(m) < len(c.layout(m)) }
 
-// height is how many lines of text are on the screen.
+// height is the number of visible lines of text.
 func (c *course) height(m *App) int { return max(m.courseRect().H-2, 1) }
 
-// follow scrolls to what is new: the beginning of a step, or the item whose turn it is.
+// follow scrolls to the new part: the beginning of a step, or the item whose turn it is.
 func (c *course) follow(m *App) {
 	before := c.state
 	lines := c.layout(m)
@@ -252,12 +250,12 @@ func (c *course) follow(m *App) {
 		if last < 0 {
 			last = len(lines)
 		}
-		// As much as fits of what comes up to the item, and all of the item where it fits.
+		// As much of the text before the item as fits, and the whole item if it fits.
 		c.scroll(m, min(max(c.top, len(lines)-c.height(m)), last))
 	}
 }
 
-// courseKey runs a key of the lesson; ok says that it was one.
+// courseKey handles a key of the lesson; ok reports whether it was one.
 func (m *App) courseKey(k tea.KeyPressMsg) (cmd tea.Cmd, ok bool) {
 	name := k.String()
 	for _, b := range courseBindings {

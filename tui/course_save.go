@@ -8,17 +8,17 @@ import (
 	"cowscope/actions/saved"
 )
 
-// courseSaver saves the session of a lesson as it goes on. A step or lesson that begins again has a
-// fresh subject, and the file begins anew with it: it holds the session that is on the screen. A
-// nil courseSaver saves nothing.
+// courseSaver saves the session of a lesson while it runs. Restarting a step or the lesson starts a
+// fresh subject, and the file is overwritten: it contains the session on the screen. A nil
+// courseSaver saves nothing.
 type courseSaver struct {
 	mu     sync.Mutex
 	player *lesson.Player
 	file   *saved.File
 	opts   LabOptions
 	fresh  int
-	r      *recorder // of the session that runs
-	err    error     // that the file could not begin
+	r      *saved.Recorder // of the current session
+	err    error           // the error at the start of the file
 }
 
 func newCourseSaver(p *lesson.Player, f *saved.File, o LabOptions) *courseSaver {
@@ -30,26 +30,20 @@ func newCourseSaver(p *lesson.Player, f *saved.File, o LabOptions) *courseSaver 
 	return c
 }
 
-// save writes what has happened since the last time.
+// save begins the file again when the subject is a fresh one.
 func (c *courseSaver) save() {
 	if c == nil {
 		return
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.err != nil {
-		return
-	}
-	if n := c.player.State().Fresh; c.r == nil || n != c.fresh {
+	if n := c.player.State().Fresh; c.err == nil && (c.r == nil || n != c.fresh) {
 		c.fresh = n
-		if c.r, c.err = newRecorder(courseLab{c.player}, c.file, c.opts); c.err != nil {
-			return
-		}
+		c.r, c.err = c.opts.saving(courseLab{c.player}, c.file)
 	}
-	c.r.save()
 }
 
-// failed is why not all was saved, nil if it was.
+// failed is why not everything was saved, nil if it was.
 func (c *courseSaver) failed() error {
 	if c == nil {
 		return nil
@@ -59,5 +53,5 @@ func (c *courseSaver) failed() error {
 	if c.r == nil {
 		return c.err
 	}
-	return errors.Join(c.err, c.r.failed())
+	return errors.Join(c.err, c.r.Failed())
 }

@@ -1,16 +1,17 @@
-// Demos: scripts that drive the real screen. This file reads them; play.go plays them.
+// Demos: scripts that drive the real screen. This file parses them; play.go plays them.
 //
 //	# what the demo shows, in one line
-//	size 120x36                      of the screen, where there is no terminal
+//	size 120x36                      of the screen, if there is no terminal
 //	say "Four pages are reserved."   a caption
 //	a = mmap 4p rw private anon      any command: it is typed into the command line, and run
-//	expect page a none               not typed: where it does not hold, the demo ends there with an error
+//	expect page a none               not typed: if it fails, the demo ends there with an error
 //	key w                            the press of a key
-//	pause 1.5                        seconds, beside the time that a reader needs
+//	pause 1.5                        seconds, in addition to the time that a reader needs
 
 package tui
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -26,17 +27,18 @@ import (
 	"cowscope/actions"
 	"cowscope/actions/verb"
 	"cowscope/assets"
+	"cowscope/tui/pane"
 	"cowscope/vmspace/printable"
 
 	tea "charm.land/bubbletea/v2"
 )
 
-// Demo is a demo that was read.
+// Demo is a parsed demo.
 type Demo struct {
 	Name   string
 	Title  string // its first line, if that is a comment
-	Size   Size   // zero where it does not say
-	file   string // what errors call it
+	Size   Size   // zero if it has no size line
+	file   string // its name in errors
 	script *actions.Script
 	beats  []beat
 }
@@ -44,21 +46,21 @@ type Demo struct {
 // Size is the size of a screen in cells.
 type Size struct{ W, H int }
 
-// DefaultSize is the size of a screen that nobody sees.
+// DefaultSize is the size of a screen without a terminal.
 var DefaultSize = Size{120, 36}
 
-// ParseSize reads a size such as 120x36.
+// ParseSize parses a size such as 120x36.
 func ParseSize(text string) (Size, error) {
 	w, h, _ := strings.Cut(text, "x")
 	x, err := strconv.ParseUint(w, 10, 16)
 	y, err2 := strconv.ParseUint(h, 10, 16)
-	if err != nil || err2 != nil || x < minWidth || y < minHeight || x > 1000 || y > 1000 {
-		return Size{}, fmt.Errorf("%q is no size of a screen: 120x36 is, and so is all from %dx%d to 1000x1000", text, minWidth, minHeight)
+	if err != nil || err2 != nil || x < pane.MinWidth || y < pane.MinHeight || x > 1000 || y > 1000 {
+		return Size{}, fmt.Errorf("%q is no size of a screen: 120x36 is, and so is all from %dx%d to 1000x1000", text, pane.MinWidth, pane.MinHeight)
 	}
 	return Size{int(x), int(y)}, nil
 }
 
-// beat is one thing that a demo does, and how long it waits before.
+// beat is one action of a demo, and the delay before it.
 type beat struct {
 	line int
 	wait time.Duration
@@ -77,37 +79,44 @@ const (
 	atEnd       = 2500 * time.Millisecond
 )
 
-// demoWords are the words that a demo has beside the language.
+// demoWords are the words of a demo that are not in the language.
 var demoWords = []struct {
 	word, form, help string
 	read             func(*demoReader, string) error
 }{
-	{"say", `say "…"`, "a caption, with the time to read it", (*demoReader).say},
-	{"pause", "pause 1.5", "so many seconds more", (*demoReader).pause},
+	{"say", `say "…"`, "a caption; the demo waits until it can be read", (*demoReader).say},
+	{"pause", "pause 1.5", "wait so many seconds more", (*demoReader).pause},
 	{"key", "key w", "the press of a key: `key Enter`, `key Tab`, `key Shift+Tab`, `key Up`, `key w`", (*demoReader).key},
-	{"size", "size 120x36", "at the head: the size of the screen, where `--size` does not say it", (*demoReader).size},
+	{"size", "size 120x36", "at the beginning: the size of the screen, unless `--size` is given", (*demoReader).size},
 }
 
-// demoReader reads a demo.
+// demoReader parses a demo.
 type demoReader struct {
 	d    *Demo
 	line int
 	wait time.Duration // before the next beat
 }
 
-// ReadDemo reads a demo; file is what errors call it. All of it is understood before any of it
-// runs.
+// mostLines is the maximum number of lines: each letter becomes a beat in memory, and nobody
+// watches so many.
+const mostLines = 10_000
+
+// ReadDemo parses a demo; file is its name in errors. All of it is checked before any of it runs.
 func ReadDemo(file string, in io.Reader) (*Demo, error) {
 	text, err := io.ReadAll(in)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", printable.Name(file), printable.Error(err))
 	}
 	r := &demoReader{d: &Demo{file: printable.Name(file), Name: strings.TrimSuffix(path.Base(file), demoSuffix)}}
+	if n := bytes.Count(text, []byte("\n")); n > mostLines {
+		return nil, fmt.Errorf("%s: the demo has %d lines; it may have %d at most", r.d.file, n, mostLines)
+	}
 	lines := strings.Split(string(text), "\n")
 	if title, ok := strings.CutPrefix(lines[0], "#"); ok {
 		r.d.Title = strings.TrimSpace(title)
 	}
-	language := slices.Clone(lines) // with the demo's own lines left blank, so that the others keep their numbers
+	// The demo's own lines are blank, so that the others keep their numbers.
+	language := slices.Clone(lines)
 	own := map[int]func(string) error{}
 	for i, l := range lines {
 		word, _, _ := strings.Cut(strings.TrimSpace(l), " ")
@@ -117,7 +126,7 @@ func ReadDemo(file string, in io.Reader) (*Demo, error) {
 			}
 		}
 	}
-	if r.d.script, err = actions.ReadScript(file, strings.NewReader(strings.Join(language, "\n"))); err != nil {
+	if r.d.script, err = actions.ReadFragment(file, strings.NewReader(strings.Join(language, "\n"))); err != nil {
 		return nil, err
 	}
 	g, err := actions.Grammar()
@@ -140,7 +149,7 @@ func ReadDemo(file string, in io.Reader) (*Demo, error) {
 	if len(r.d.beats) == 0 {
 		return nil, fmt.Errorf("%s: the demo does nothing", r.d.file)
 	}
-	r.add(atEnd, nil) // what the last beat leaves to be looked at
+	r.add(atEnd, nil) // what the last beat shows stays visible
 	return r.d, nil
 }
 
@@ -148,20 +157,19 @@ func (d *Demo) wrong(line int, err error) error {
 	return &actions.ScriptError{File: d.file, Line: line, Err: err}
 }
 
-// add appends a beat, after what is still to be waited for; more is what is to be waited for on
-// top.
+// add appends a beat after the pending delay; more is an additional delay.
 func (r *demoReader) add(more time.Duration, do func(*App) tea.Cmd) {
 	r.d.beats = append(r.d.beats, beat{r.line, r.wait + more, do})
 	r.wait = 0
 }
 
-// command types a command, or has an expectation held against the kernel unseen.
+// command types a command, or checks an expectation without showing it.
 func (r *demoReader) command(name, line string) {
 	if slices.ContainsFunc(actions.AllVerbs, func(a *verb.Action) bool { return a.Name == name && a.Check }) {
 		wait := r.wait
 		r.wait = 0
 		r.add(0, func(m *App) tea.Cmd { return m.check(line) })
-		r.wait = wait // nobody sees it, so it takes no time
+		r.wait = wait // it is not shown, so it takes no time
 		return
 	}
 	for _, c := range ":" + line {
@@ -212,10 +220,10 @@ func (r *demoReader) size(rest string) (err error) {
 	return err
 }
 
-// Missing says why the demo cannot run here, "" where it can.
+// Missing is why the demo cannot run on this machine, "" if it can.
 func (d *Demo) Missing() (string, error) { return d.script.Missing() }
 
-// Length is how long the demo takes, but for what the kernel takes.
+// Length is how long the demo takes, without the time of its commands.
 func (d *Demo) Length() (sum time.Duration) {
 	for _, b := range d.beats {
 		sum += b.wait
@@ -228,7 +236,7 @@ const (
 	demoSuffix = ".cow"
 )
 
-// Demos are the demos that cowscope brings along, in order of their names.
+// Demos returns the embedded demos, sorted by name.
 func Demos() ([]*Demo, error) {
 	files, err := fs.Glob(assets.Demos, demosDir+"/*"+demoSuffix)
 	var out []*Demo
@@ -251,7 +259,7 @@ func openDemo(in fs.FS, file string) (*Demo, error) {
 	return ReadDemo(file, f)
 }
 
-// FindDemo finds a demo that cowscope brings along, by its name, or one in a file.
+// FindDemo returns an embedded demo by name, or one in a file.
 func FindDemo(name string) (*Demo, error) {
 	d, err := openDemo(assets.Demos, path.Join(demosDir, name+demoSuffix))
 	if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrInvalid) {
@@ -268,7 +276,7 @@ func FindDemo(name string) (*Demo, error) {
 	return ReadDemo(name, f)
 }
 
-// WriteDemos lists the demos, name first; on a terminal with a heading.
+// WriteDemos lists the demos, name first; with a heading on a terminal.
 func WriteDemos(w io.Writer, heading bool) error {
 	all, err := Demos()
 	if err != nil {

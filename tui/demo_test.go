@@ -5,15 +5,16 @@ import (
 	"context"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"cowscope/actions"
-	"cowscope/actions/history"
+	"cowscope/actions/steady"
 	"cowscope/tui/cast"
 	"cowscope/tui/cell"
-	"cowscope/vmspace"
+	"cowscope/tui/pane"
 
 	tea "charm.land/bubbletea/v2"
 	"github.com/charmbracelet/x/ansi"
@@ -45,9 +46,9 @@ func onStage(t *testing.T, d *Demo, mask bool, opts Options) *staged {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { s.Close() })
-	var l Lab = s
+	var l actions.Lab = s
 	if mask {
-		l = newSteady(s)
+		l = steady.New(s)
 	}
 	m, err := NewPlay(d, l, opts)
 	if err != nil {
@@ -296,76 +297,6 @@ func TestDemos(t *testing.T) {
 	}
 }
 
-// Stand-ins: whatever the kernel gives, the family's processes and frames are numbered by their
-// order, what is equal stays equal, and nothing of the real numbers is left.
-func TestSteady(t *testing.T) {
-	s, err := actions.Open(actions.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Close()
-	l := newSteady(s)
-	for _, line := range []string{"mmap 4p rw private anon", "fill a 1", "fork", "@p2 write a 2", "@p2 exit", "wait", "munmap a", "fork", "kill SIGKILL", "restart", "mmap 4p rw private anon", "fill a 1"} {
-		st, err := l.Do(context.Background(), line)
-		if err != nil {
-			t.Fatal(line, err)
-		}
-		real := s.History()[st.N]
-		checkStandIns(t, st, real)
-	}
-	all := l.History()
-	if got := all[3].Answer(); got != "= 1001" {
-		t.Errorf("fork %s", got)
-	}
-	if got := all[6].Answer(); got != "= 1001" {
-		t.Errorf("wait %s", got)
-	}
-	if got := all[9].Call; got != "kill(1000, SIGKILL)" {
-		t.Error(got)
-	}
-	if got := all[10].After.Processes[0].PID; got != 1003 {
-		t.Errorf("the fresh process is %d", got)
-	}
-	if s.History()[0].After.Frames {
-		if why := all[4].Why; !regexp.MustCompile(`0x1000[0-9a-f] → 0x1000[0-9a-f]`).MatchString(why) {
-			t.Error(why)
-		}
-	}
-}
-
-// checkStandIns holds a step against the real one: runs cover the same pages, in the same states,
-// and two pages have one stand-in exactly where they have one frame.
-func checkStandIns(t *testing.T, st, real *history.Step) {
-	t.Helper()
-	back, forth := map[uint64]uint64{}, map[uint64]uint64{}
-	for i, p := range real.After.Processes {
-		q := st.After.Processes[i]
-		if q.PID < firstPID || q.PID > firstPID+10 {
-			t.Errorf("%s: process %d became %d", st.Command, p.PID, q.PID)
-		}
-		for _, r := range p.Pages.All() {
-			for n := range r.Pages {
-				addr := r.Start + n*r.PageSize()
-				x := q.PageAt(addr, real.After.PageSize)
-				f, g := r.FrameOf(n), x.FrameOf((addr-x.Start)/x.PageSize())
-				if x.State != r.State || (f == 0) != (g == 0) || f != 0 && (back[g] != 0 && back[g] != f || forth[f] != 0 && forth[f] != g) {
-					t.Fatalf("%s: at %x %v became %v", st.Command, addr, r, x)
-				}
-				back[g], forth[f] = f, g
-			}
-		}
-		for _, r := range q.Pages.All() {
-			lo, hi := q.Mappings.Overlap(r.Bounds())
-			if hi != lo+1 {
-				t.Errorf("%s: a run over %d mappings: %v", st.Command, hi-lo, r)
-			}
-		}
-	}
-	if (vmspace.Diff(real.Before, real.After) == nil) != (len(st.Changes) == 0) {
-		t.Errorf("%s: %d changes", st.Command, len(st.Changes))
-	}
-}
-
 // A demo's screen is exactly as large as the terminal, caption and all, and what does not fit
 // leaves the lab its room.
 func TestDemoAtEverySize(t *testing.T) {
@@ -381,8 +312,40 @@ func TestDemoAtEverySize(t *testing.T) {
 				t.Fatalf("%dx%d: line %d of %d has %d cells", w, h, i, len(lines), ansi.StringWidth(l))
 			}
 		}
-		if h > minHeight+captionLines && w >= minWidth && !strings.Contains(strings.Join(lines, "\n"), "▌ a long caption") {
+		if h > pane.MinHeight+captionLines && w >= pane.MinWidth && !strings.Contains(strings.Join(lines, "\n"), "▌ a long caption") {
 			t.Fatalf("%dx%d: no caption", w, h)
 		}
 	})
+}
+
+// A file that no folder lists is called by its inode, which is another one in each run: the first
+// session still has its files when the second one makes them. The inspector shows the line of maps.
+// No page is touched: when the kernel sets a page's flags is chance.
+func TestSteadyFiles(t *testing.T) {
+	demo := readDemo(t, `file data "text"
+key i
+mmap 1p rw shared anon
+mmap 2p r private file=data
+file more "more"
+mmap 1p rw shared file=more
+`)
+	var made [2][]string
+	var shown [2]string
+	for i := range made {
+		s := onStage(t, demo, true, Options{})
+		events, err := s.plays(t)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range events {
+			made[i] = append(made[i], e.Data)
+		}
+		shown[i] = ansi.Strip(s.m.View().Content)
+	}
+	if !slices.Equal(made[0], made[1]) {
+		t.Errorf("the screen is\n%s\nand then\n%s", shown[0], shown[1])
+	}
+	if !regexp.MustCompile(` 10000[0-9] /\S+/#10000[0-9] \(deleted\)`).MatchString(shown[0]) {
+		t.Errorf("no stand-in of an inode in\n%s", shown[0])
+	}
 }

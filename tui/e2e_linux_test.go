@@ -2,7 +2,6 @@ package tui_test
 
 import (
 	"bytes"
-	"context"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
@@ -19,10 +18,6 @@ import (
 	"syscall"
 	"testing"
 	"time"
-
-	"cowscope/actions"
-	"cowscope/actions/history"
-	"cowscope/tui"
 
 	tea "charm.land/bubbletea/v2"
 	"github.com/charmbracelet/x/vt"
@@ -87,29 +82,11 @@ func TestMain(m *testing.M) {
 }
 
 var roles = map[string]func() error{
-	"panics": func() error {
-		s, err := actions.Open(actions.Options{})
-		if err != nil {
-			return err
-		}
-		defer s.Close()
-		return tui.RunWith(panics{s})
-	},
 	"untraced": untraced,
 	"trivial": func() error {
 		_, err := tea.NewProgram(trivial{}).Run()
 		return err
 	},
-}
-
-// panics is a lab that breaks at a fork.
-type panics struct{ *actions.Session }
-
-func (p panics) Do(ctx context.Context, line string) (*history.Step, error) {
-	if line == "fork" {
-		panic("a lab that breaks")
-	}
-	return p.Session.Do(ctx, line)
 }
 
 // trivial is the least that Bubble Tea can show.
@@ -413,33 +390,6 @@ func (c *console) restored() {
 			c.t.Errorf("%q was left on", mode.on)
 		}
 	}
-}
-
-// Whatever ends the program, no process stays behind.
-func TestWaysToDie(t *testing.T) {
-	for _, sig := range []unix.Signal{unix.SIGTERM, unix.SIGHUP, unix.SIGINT, unix.SIGKILL} {
-		t.Run(unix.SignalName(sig), func(t *testing.T) {
-			c := start(t, 80, 24, nil)
-			c.sees("step 0/0").keys("m\rwf").sees("step 3/3")
-			gone := watch(t, c.subjects())
-			unix.Kill(c.cmd.Process.Pid, sig)
-			c.ends()
-			allGone(t, gone)
-			c.restored()
-		})
-	}
-}
-
-func TestPanic(t *testing.T) {
-	c := role(t, "panics", 80, 24)
-	c.sees("step 0/0").keys("m\rw").sees("step 2/2")
-	gone := watch(t, c.subjects())
-	c.keys("f")
-	if code := c.ends(); code == 0 {
-		t.Error("a panic ended well")
-	}
-	allGone(t, gone)
-	c.restored()
 }
 
 // BenchmarkFirstFrame starts the program on a terminal and waits for its first frame, beside the

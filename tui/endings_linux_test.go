@@ -21,6 +21,7 @@ import (
 	"cowscope/actions/subject"
 	"cowscope/tui"
 	"cowscope/tui/guard"
+	"cowscope/tui/terminal"
 
 	"github.com/creack/pty"
 	"golang.org/x/sys/unix"
@@ -86,7 +87,7 @@ func init() {
 		debug.SetMaxStack(1 << 20)
 		panic(overflow(0))
 	})
-	roles["suspends"] = breaking("suspend", func() {})
+	roles["suspends"] = breaking("", func() {})
 	// A process group can be stopped only while a parent in its session can let it go on.
 	roles["shell"] = func() error {
 		cmd := exec.Command("/proc/self/exe")
@@ -308,7 +309,7 @@ func TestEndings(t *testing.T) {
 		a.pause()
 		for full := 0; full < 5; { // each key makes a frame, until no more goes in
 			a.keys("?")
-			time.Sleep(time.Second / tui.FramesPerSecond)
+			time.Sleep(time.Second / terminal.FramesPerSecond)
 			if n, _ := unix.Poll([]unix.PollFd{{Fd: int32(a.tty.Fd()), Events: unix.POLLOUT}}, 0); n == 0 {
 				full++
 			} else {
@@ -421,7 +422,7 @@ func peak(t *testing.T, pid int) int {
 
 // A terminal may say that it has any size, at the start and later, by its driver or in a report:
 // the memory is bounded, and the screen answers and quits.
-func TestSizes(t *testing.T) {
+func TestHostileSizes(t *testing.T) {
 	if testing.Short() {
 		t.Skip("needs more time than -short gives")
 	}
@@ -465,7 +466,7 @@ func TestSizes(t *testing.T) {
 }
 
 // What a hostile program types does not break the screen.
-func TestHostileInput(t *testing.T) {
+func TestHostileKeys(t *testing.T) {
 	open := strings.Repeat("1;", 33)
 	params := open + "m"
 	l := newLine(t, 80, 24)
@@ -490,7 +491,7 @@ func TestHostileInput(t *testing.T) {
 }
 
 // A program whose input ends, on a terminal that is not its session's and so sends no signal.
-func TestInputEnds(t *testing.T) {
+func TestHostileInputEnds(t *testing.T) {
 	l := newLine(t, 80, 24)
 	master, in, err := pty.Open()
 	if err != nil {
@@ -544,7 +545,7 @@ func TestSuspend(t *testing.T) {
 	child := onlyChild(t, a.cmd.Process.Pid)
 	a.keys("m\r")
 	l.shows(`1/1`)
-	a.keys("f")
+	a.keys("\x1a")
 	l.shows(`\x1b\[\?1049l`)
 	for deadline := time.Now().Add(patience); ; {
 		b, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", child))
@@ -562,9 +563,25 @@ func TestSuspend(t *testing.T) {
 	}
 	unix.Kill(-child, unix.SIGCONT)
 	l.shows(`(?s)\x1b\[\?1049l.*\x1b\[\?1049h.*─{75}`) // more than 80 columns have
+	a.keys("fw")
+	l.shows(`3/3`)
 	a.keys("q")
 	a.ends(patience)
 	l.shows(`(?s)\x1b\[\?1049l.*\x1b\[\?1049h.*\x1b\[\?1049l`)
+	a.gave()
+}
+
+// Where no shell could let the program go on, Ctrl-Z says so, and everything works on.
+func TestSuspendWithoutShell(t *testing.T) {
+	l := newLine(t, 80, 24)
+	a := l.run(exec.Command(program(t)))
+	l.shows(`step`)
+	a.keys("\x1a")
+	l.shows(`there is no shell`)
+	a.keys("m\r")
+	l.shows(`1/1`)
+	a.keys("q")
+	a.ends(patience)
 	a.gave()
 }
 

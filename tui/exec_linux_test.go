@@ -1,7 +1,6 @@
 package tui_test
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/json"
 	"fmt"
@@ -11,9 +10,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
-	"syscall"
 	"testing"
-	"time"
 )
 
 // The built program without a screen: scripts.
@@ -58,6 +55,7 @@ type stepJSON struct {
 		ToFrame                        string `json:"to_frame"`
 	}
 	Processes []map[string]any // of a snapshot
+	PageSize  uint64           `json:"page_size"`
 }
 
 func TestExecJSON(t *testing.T) {
@@ -118,86 +116,6 @@ snapshot
 	is("errno", []string{steps[5].Result, steps[5].Errno}, []string{"EINVAL", "EINVAL"})
 	is("failed", []string{steps[6].Result, steps[6].Want, steps[6].Got}, []string{"failed", "ok", "EINVAL"})
 	is("processes", len(steps[8].Processes), 2)
-}
-
-// Whatever ends it, and whenever: no process and no file is left behind, and what was done is told.
-func TestExecKilled(t *testing.T) {
-	var script strings.Builder
-	for i := range 40 {
-		fmt.Fprintf(&script, "file f%d 64k\nmmap 16p rw shared file=f%d\nfill a 1\nfork\n@p%d kill\n", i, i, i+2)
-	}
-	tmp := t.TempDir()
-	if err := os.Chmod(tmp, 0o777); err != nil {
-		t.Fatal(err)
-	}
-	signals := []syscall.Signal{syscall.SIGKILL, syscall.SIGTERM, syscall.SIGKILL, syscall.SIGINT, syscall.SIGKILL, syscall.SIGHUP, syscall.SIGKILL}
-	if testing.Short() {
-		signals = signals[:2]
-	}
-	for i, sig := range signals {
-		cmd := exec.Command(program(t), "exec", "--json")
-		cmd.Env = append(os.Environ(), "TMPDIR="+tmp)
-		in, err := cmd.StdinPipe()
-		if err != nil {
-			t.Fatal(err)
-		}
-		out, err := cmd.StdoutPipe()
-		if err != nil {
-			t.Fatal(err)
-		}
-		var complaint bytes.Buffer
-		cmd.Stderr = &complaint
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := io.WriteString(in, script.String()); err != nil {
-			t.Fatal(err)
-		}
-		in.Close()
-		pids := map[int]bool{}
-		lines := bufio.NewReader(out)
-		for range 1 + 11*i { // then it stands in the middle, the pipe being full or not
-			line, err := lines.ReadBytes('\n')
-			if err != nil {
-				t.Fatal(err)
-			}
-			var s stepJSON
-			if err := json.Unmarshal(line, &s); err != nil {
-				t.Fatal(err)
-			}
-			pids[s.PID] = true
-		}
-		if err := cmd.Process.Signal(sig); err != nil {
-			t.Fatal(err)
-		}
-		_, _ = io.Copy(io.Discard, lines)
-		err = cmd.Wait()
-		if sig != syscall.SIGKILL && cmd.ProcessState.ExitCode() != 1 && cmd.ProcessState.ExitCode() != 0 {
-			t.Errorf("after %s: %v, %s", sig, err, complaint.String())
-		}
-		for pid := range pids {
-			deadline := time.Now().Add(patience)
-			for alive(pid) {
-				if time.Now().After(deadline) {
-					t.Fatalf("process %d lives on after %s", pid, sig)
-				}
-				time.Sleep(time.Millisecond) // nobody tells us of the end of a stranger's child
-			}
-		}
-		if left, err := os.ReadDir(tmp); len(left) > 0 || err != nil {
-			t.Errorf("after %s there is %v, %v", sig, left, err)
-		}
-	}
-}
-
-// alive says whether a process exists and is no zombie.
-func alive(pid int) bool {
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return false
-	}
-	_, rest, _ := strings.Cut(string(b), ") ")
-	return !strings.HasPrefix(rest, "Z") && !strings.HasPrefix(rest, "X")
 }
 
 // What exec refuses, skips and ends early, each with its status and its line.
@@ -271,7 +189,9 @@ func TestHelpExamples(t *testing.T) {
 			cmd := exec.Command("sh", "-c", line)
 			cmd.Dir = dir
 			cmd.Env = append(os.Environ(), "PATH="+filepath.Dir(program(t))+":"+os.Getenv("PATH"))
-			if out, err := cmd.CombinedOutput(); err != nil || len(out) == 0 && !strings.Contains(line, "cow.") { // whose file says it
+			out, err := cmd.CombinedOutput()
+			differs := strings.Contains(line, "--diff") && cmd.ProcessState.ExitCode() == 1
+			if err != nil && !differs || len(out) == 0 && !strings.Contains(line, "cow.") && !strings.Contains(line, ">") { // whose file says it
 				t.Errorf("%s: %v\n%s", strings.TrimSpace(line), err, out)
 			}
 		}

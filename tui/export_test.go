@@ -3,20 +3,20 @@ package tui
 import (
 	"time"
 
+	"cowscope/actions"
+	"cowscope/tui/terminal"
+
 	tea "charm.land/bubbletea/v2"
 )
 
 // RunWith runs the screen on any lab in the terminal, for tests in a process of their own.
-func RunWith(lab Lab) error {
+func RunWith(lab actions.Lab) error {
 	m, err := New(lab, Options{})
 	if err != nil {
 		return err
 	}
-	return runProgram(m, false, nil, nil)
+	return terminal.Run(m, terminal.Options{})
 }
-
-// FramesPerSecond is how often the screen is drawn at most.
-const FramesPerSecond = framesPerSecond
 
 // DemoWords are the words that a demo has beside the language.
 func DemoWords() (words []string) {
@@ -28,7 +28,7 @@ func DemoWords() (words []string) {
 
 // RunBroken runs the screen on a lab, in a terminal, with a part of it that does something else
 // when a fork is sent.
-func RunBroken(lab Lab, part string) error {
+func RunBroken(lab actions.Lab, part string) error {
 	m, err := New(lab, Options{})
 	if err != nil {
 		return err
@@ -41,12 +41,9 @@ func RunBroken(lab Lab, part string) error {
 				panic("something broke")
 			case "view":
 				m.theme = nil
-			case "suspend":
-				part = "" // once
-				return tea.Suspend
 			}
 		}
 		return was(d, msg)
 	}
-	return runProgram(m, false, nil, nil)
+	return terminal.Run(m, terminal.Options{})
 }

@@ -8,8 +8,7 @@ import (
 	"strings"
 
 	"cowscope/actions/history"
-	"cowscope/actions/saved"
-	"cowscope/vmspace"
+	"cowscope/tui/pane"
 
 	tea "charm.land/bubbletea/v2"
 )
@@ -41,7 +40,7 @@ func init() { // the help overlay shows the table, and the table opens it
 		{keys: []string{"w"}, short: "write", help: "store the next byte value at the cursor", do: (*App).storeNext, off: needProcess},
 		{keys: []string{"f"}, short: "fork", help: "fork the current process", do: runLine("fork"), off: needProcess},
 		{keys: []string{"tab"}, show: "Tab", short: "process", help: "go to the next process", do: useProcess(1), off: needRelative},
-		{keys: []string{"q"}, short: "quit", help: "quit: the subject and its children are gone, the terminal is as it was", do: (*App).quit},
+		{keys: []string{"q"}, short: "quit", help: "quit: end the subject and its children, and restore the terminal", do: (*App).quit},
 		{keys: []string{"?"}, short: "help", help: "this card: keys and states", do: openHelp},
 		{keys: []string{":"}, short: "command", help: "command line, with history and completion", do: openCommand, off: needLive},
 		{keys: []string{"r"}, short: "read", help: "load a byte at the cursor", do: atCursor("read %s"), off: needProcess},
@@ -56,9 +55,10 @@ func init() { // the help overlay shows the table, and the table opens it
 		{keys: []string{"K"}, short: "kill", help: "exit or kill the current process", do: openKill, off: needProcess},
 		{keys: []string{"W"}, help: "form: write a text or a byte anywhere", do: openForm("write"), off: needProcess},
 		{keys: []string{"R"}, help: "form: read any number of bytes", do: openForm("read"), off: needProcess},
-		{keys: []string{"B"}, help: "the presenter's bar: the key last pressed, and the command it became", do: (*App).togglePresenter},
+		{keys: []string{"B"}, help: "the presenter's bar: the last key, and the command that it made", do: (*App).togglePresenter},
 		{keys: []string{"P"}, help: "a picture of the screen: cowscope-1.svg, cowscope-2.svg… in the current directory", do: (*App).takeStill},
-		{keys: []string{"n"}, help: "start a fresh subject: every process ends, p1 begins anew", do: runLine("restart"), off: needLive},
+		{keys: []string{"ctrl+z"}, show: "Ctrl-Z", help: "suspend, as a job of the shell; fg continues", do: (*App).suspend},
+		{keys: []string{"n"}, help: "start a fresh subject: every process ends, and p1 starts again", do: runLine("restart"), off: needLive},
 		{keys: []string{"shift+tab"}, show: "Shift+Tab", help: "go to the previous process", do: useProcess(-1), off: needRelative},
 		{keys: []string{"up", "k"}, show: "↑ ↓ or k j", help: "select a row of the map", do: moveRow(-1)},
 		{keys: []string{"down", "j"}, do: moveRow(1)},
@@ -66,14 +66,15 @@ func init() { // the help overlay shows the table, and the table opens it
 		{keys: []string{"right"}, do: movePage(1)},
 		{keys: []string{"g", "home"}, show: "g G", help: "first and last row", do: (*App).firstRow},
 		{keys: []string{"G", "end"}, do: (*App).lastRow},
-		{keys: []string{"shift+left"}, show: "Shift+← →", help: "a line of the page grid back or on", do: moveLine(-1)},
+		{keys: []string{"shift+left"}, show: "Shift+← →", help: "one line of the page grid back or forward", do: moveLine(-1)},
 		{keys: []string{"shift+right"}, do: moveLine(1)},
-		{keys: []string{"pgup"}, show: "PgUp PgDn", help: "a screen of rows up or down", do: moveScreen(-1)},
+		{keys: []string{"pgup"}, show: "PgUp PgDn", help: "one screen of rows up or down", do: moveScreen(-1)},
 		{keys: []string{"pgdown"}, do: moveScreen(1)},
 		{keys: []string{"v"}, help: "form: madvise", do: openForm("madvise"), off: needVerb("madvise")},
 		{keys: []string{"e"}, help: "form: mremap", do: openForm("mremap"), off: needVerb("mremap")},
 		{keys: []string{"s"}, help: "form: msync", do: openForm("msync"), off: needVerb("msync")},
-		{keys: []string{"l"}, help: "form: mlock", do: openForm("mlock"), off: needVerb("mlock")}, // and so → alone moves right
+		// Without l, → alone moves right.
+		{keys: []string{"l"}, help: "form: mlock", do: openForm("mlock"), off: needVerb("mlock")},
 		{keys: []string{"b"}, help: "form: brk", do: openForm("brk"), off: needVerb("brk")},
 		{keys: []string{"z"}, help: "form: mseal", do: openForm("mseal"), off: needVerb("mseal")},
 	}
@@ -124,17 +125,18 @@ func (m *App) allBindings() []binding {
 }
 
 // keyBar is the table as the key bar shows it.
-func (m *App) keyBar() []keyHelp {
-	var out []keyHelp
+func (m *App) keyBar() []pane.KeyHelp {
+	var out []pane.KeyHelp
 	for i, b := range m.allBindings() {
 		off := b.off != nil && b.off(m) != ""
-		if b.short == "" || off && m.recorded() { // where it will never be of use
+		if b.short == "" || off && m.lab.Info().Refuses != "" { // where it will never be of use
 			continue
 		}
-		if off && m.course != nil && i < len(courseBindings) { // a lesson's keys are for their moment
+		// A key of the lesson is shown only when it can be used.
+		if off && m.course != nil && i < len(courseBindings) {
 			continue
 		}
-		out = append(out, keyHelp{b.label(), b.short, off})
+		out = append(out, pane.KeyHelp{Key: b.label(), Short: b.short, Off: off})
 	}
 	return out
 }
@@ -142,8 +144,8 @@ func (m *App) keyBar() []keyHelp {
 // The reasons why a key cannot be used.
 
 func needLive(m *App) string {
-	if m.recorded() {
-		return saved.ErrRecorded.Error()
+	if why := m.lab.Info().Refuses; why != "" {
+		return why
 	}
 	if !m.live() {
 		return fmt.Sprintf("this is step %d, in the past: } goes back to live", m.step().N)
@@ -156,7 +158,7 @@ func needProcess(m *App) string {
 		return why
 	}
 	p := m.step().After.Process(m.step().Current)
-	if p == nil || !alive(p) {
+	if p == nil || !p.Alive() {
 		if len(m.living()) > 0 {
 			return m.step().Current + " is dead: Tab goes to a process that lives"
 		}
@@ -189,13 +191,11 @@ func needVerb(name string) func(*App) string {
 	}
 }
 
-func alive(p *vmspace.Process) bool { return p.State != vmspace.Zombie && p.State != vmspace.Gone }
-
 // living lists the labels of the processes that can act.
 func (m *App) living() []string {
 	var out []string
 	for _, p := range m.step().After.Processes {
-		if alive(p) {
+		if p.Alive() {
 			out = append(out, p.Label)
 		}
 	}
@@ -256,23 +256,38 @@ func (m *App) goTo(label string) tea.Cmd {
 
 func walk(d int) func(*App) tea.Cmd {
 	return func(m *App) tea.Cmd {
-		m.show(min(max(m.pos+d, 0), len(m.steps)-1))
+		from := m.pos
+		m.show(from + d)
+		if i := max(from, m.pos); (d == 1 || d == -1) && i != min(from, m.pos) {
+			m.crossed(i)
+		}
 		return nil
 	}
 }
 
+// crossed says that steps are no longer kept, where the walk went over where they were.
+func (m *App) crossed(i int) {
+	switch n, after := history.Missing(m.steps, i), m.steps[i].N; n {
+	case 0:
+	case 1:
+		m.say(fmt.Sprintf("step %d is no longer kept", after-1), false)
+	default:
+		m.say(fmt.Sprintf("steps %d to %d are no longer kept", after-n, after-1), false)
+	}
+}
+
 func (m *App) cycleInspector() tea.Cmd {
-	m.view = (m.view + 1) % viewCount
+	m.view = (m.view + 1) % pane.ViewCount
 	return nil
 }
 
 func moveRow(d int) func(*App) tea.Cmd {
 	return func(m *App) tea.Cmd {
 		snap := m.step().After
-		r := rowAt(snap, m.cursor)
-		step := below
+		r := pane.RowAt(snap, m.cursor)
+		step := pane.Below
 		if d < 0 {
-			step = above
+			step = pane.Above
 		}
 		for range max(d, -d) {
 			next, ok := step(snap, r)
@@ -289,15 +304,15 @@ func moveRow(d int) func(*App) tea.Cmd {
 func moveScreen(d int) func(*App) tea.Cmd {
 	return func(m *App) tea.Cmd {
 		lay := m.layout(m.scene())
-		return moveRow(d * max(lay.maps.H-3, 1))(m)
+		return moveRow(d * max(lay.Maps.H-3, 1))(m)
 	}
 }
 
 func movePage(d int64) func(*App) tea.Cmd {
 	return func(m *App) tea.Cmd {
 		snap := m.step().After
-		r := rowAt(snap, m.cursor)
-		if r.gap {
+		r := pane.RowAt(snap, m.cursor)
+		if r.Gap {
 			return nil
 		}
 		page := int64((m.cursor - r.Start) / snap.PageSize)
@@ -310,21 +325,19 @@ func movePage(d int64) func(*App) tea.Cmd {
 func moveLine(d int64) func(*App) tea.Cmd {
 	return func(m *App) tea.Cmd {
 		s := m.scene()
-		lay := m.layout(s)
-		g := newPageGrid(s, lay.pages.W-4, lay.pages.H-2)
-		return movePage(d * int64(max(g.perLine, 1)))(m)
+		return movePage(d * int64(pane.PagesPerLine(s, m.layout(s).Pages)))(m)
 	}
 }
 
 func (m *App) firstRow() tea.Cmd {
-	if r, ok := firstRow(m.step().After); ok {
+	if r, ok := pane.FirstRow(m.step().After); ok {
 		m.cursor = r.Start
 	}
 	return nil
 }
 
 func (m *App) lastRow() tea.Cmd {
-	if r, ok := lastRow(m.step().After); ok {
+	if r, ok := pane.LastRow(m.step().After); ok {
 		m.cursor = r.Start
 	}
 	return nil

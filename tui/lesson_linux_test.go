@@ -105,7 +105,7 @@ func TestLessonCommands(t *testing.T) {
 	}{
 		{"lesson list", "one-page  ", 0},
 		{"lesson check one-page", "one-page: ok: ", 0},
-		{"lesson new my-lesson", "my-lesson.md is a lesson that holds", 0},
+		{"lesson new my-lesson", "my-lesson.md is a lesson that passes the check", 0},
 		{"lesson check my-lesson.md", "my-lesson.md: ok: ", 0},
 		{"lesson new my-lesson", "there already", 2},
 		{"lesson check broken.md", "broken.md:8:1: no verb mmpa", 2},

@@ -14,6 +14,9 @@ import (
 	"testing"
 	"time"
 
+	"cowscope/actions/saved"
+	"cowscope/tui/cast"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -257,7 +260,7 @@ func names(t *testing.T, dir string) string {
 
 // Whatever stands there stays as it is, and the error says what it is and which flag met it. Nobody
 // waits.
-func TestLoseAFile(t *testing.T) {
+func TestHostileOutput(t *testing.T) {
 	for _, u := range users(t) {
 		for _, o := range obstacles {
 			if o.who != nil && !o.who(u.uid) {
@@ -304,7 +307,7 @@ func meets(t *testing.T, u user, w writer, o obstacle) {
 }
 
 // The same command can be run again, and leaves one private file.
-func TestWriteTwice(t *testing.T) {
+func TestHostileOutputTwice(t *testing.T) {
 	for _, u := range users(t) {
 		for _, w := range writers {
 			t.Run(fmt.Sprintf("user %d, %s%s", u.uid, w.name, w.ending), func(t *testing.T) {
@@ -335,8 +338,74 @@ func TestWriteTwice(t *testing.T) {
 	}
 }
 
+// Devices, and names of no file, whose ending does not matter: nothing is written there.
+func TestHostileOutputPlaces(t *testing.T) {
+	h := hostilely(t)
+	u := user{os.Geteuid(), program(t)}
+	type row struct {
+		writer
+		path, says string
+	}
+	var rows []row
+	for _, w := range writers {
+		if w.ending == ".cast" || w.ending == ".jsonl" { // the others are named by what they hold
+			rows = append(rows, []row{{w, "/dev/full", "a device"}, {w, "/dev/null", "a device"}, {w, "/dev/stdout", "symbolic link"}, {w, "-", "standard output is taken"},
+				{w, "/", "a folder"}, {w, "in/", "a folder"}, {w, "..", "a folder"}, {w, "/proc/self/mem", ""}, {w, "/nonexistent/x", "no such file"}, {w, "/dev/null/x", "not a directory"},
+				{w, strings.Repeat("x", 300), "too long"}}...)
+		}
+	}
+	for _, r := range some(h, rows, 8) {
+		dir := u.home(t)
+		must(t, os.Mkdir(filepath.Join(dir, "in"), 0o700))
+		out, status := u.run(t, r.writer, dir, r.path)
+		if status != 2 || !strings.Contains(out, "cowscope: "+r.writer.says+" "+r.path+": ") || !strings.Contains(out, r.says) {
+			t.Errorf("%s %s: status %d, want 2 and %q:\n%.600s", r.name, r.path, status, r.says, out)
+		}
+	}
+}
+
+// On a disk that is full, or where no file may be large, what is written as things happen is whole up
+// to there, and that is told.
+func TestHostileOutputFills(t *testing.T) {
+	h := hostilely(t)
+	u := user{os.Geteuid(), program(t)}
+	shells := map[string]string{"no file may be as large": `ulimit -f 32; f="$1"; `}
+	if u.uid == 0 {
+		shells["a disk without room"] = `mkdir "$1.d" && mount -t tmpfs -o size=12k none "$1.d" && f="$1.d/a"; `
+	}
+	for name, shell := range shells {
+		for _, line := range some(h, []string{`exec --save "$f" many.cow >/dev/null`, `demo many.cow --steady --record "$f"`}, 1) {
+			dir := u.home(t)
+			must(t, os.WriteFile(filepath.Join(dir, "many.cow"), []byte("# Many\na = mmap 1p rw private anon\n"+strings.Repeat("write a 1\nwrite a 2\nmprotect a r\nmprotect a rw\n", 12)), 0o644))
+			cmd := u.command(t.Context(), dir)
+			path := filepath.Join(dir, "a")
+			cmd.Path, cmd.Args = "/bin/sh", []string{"sh", "-c", shell + `"$0" ` + line + `; s=$?; cp "$f" "$1.copy"; exit $s`, u.bin, path}
+			if u.uid == 0 {
+				cmd.SysProcAttr = &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNS}
+			}
+			out, _ := cmd.CombinedOutput()
+			flag := strings.Fields(line)[len(strings.Fields(line))-2]
+			if strings.HasPrefix(line, "exec") {
+				flag = "--save"
+			}
+			if code := cmd.ProcessState.ExitCode(); code != 2 || !strings.Contains(string(out), flag+" "+path) || !strings.Contains(string(out), "no space left") && !strings.Contains(string(out), "too large") {
+				t.Errorf("%s, %s: status %d\n%s", name, line, code, out)
+			}
+			b, err := os.ReadFile(path + ".copy")
+			must(t, err)
+			if flag == "--save" {
+				if rec, err := saved.Read(bytes.NewReader(b)); rec == nil || len(rec.Steps) < 2 || err != nil && !strings.Contains(err.Error(), "in the middle of a step") {
+					t.Errorf("%s: %v", name, err)
+				}
+			} else if _, events, _ := cast.Read(bytes.NewReader(b)); len(events) < 2 {
+				t.Errorf("%s: only %d events", name, len(events))
+			}
+		}
+	}
+}
+
 // On a disk that is full the old picture stays whole, and the error is told.
-func TestStillOnAFullDisk(t *testing.T) {
+func TestHostileOutputFullDisk(t *testing.T) {
 	if testing.Short() {
 		t.Skip("needs more time than -short gives")
 	}
@@ -387,7 +456,7 @@ func TestStillOnAFullDisk(t *testing.T) {
 
 // Two that record, or save, into one file: the second is told, and what the first writes stays
 // whole. Two that draw a picture leave one of them.
-func TestTwoAtOnce(t *testing.T) {
+func TestHostileOutputAtOnce(t *testing.T) {
 	for _, flag := range []string{"--record", "--save"} {
 		path := filepath.Join(t.TempDir(), "a")
 		first := start(t, 80, 24, nil, flag, path)
@@ -438,7 +507,7 @@ func wholePicture(t *testing.T, path string) {
 
 // Killed at any moment, the picture is the old one or the new one, and at most one file is left
 // beside it.
-func TestStillKilled(t *testing.T) {
+func TestHostileOutputKilled(t *testing.T) {
 	u := user{os.Geteuid(), program(t)}
 	dir := t.TempDir()
 	path := filepath.Join(dir, "a.svg")
@@ -469,7 +538,7 @@ func TestStillKilled(t *testing.T) {
 }
 
 // The key that draws a picture takes the first free name, whatever stands under the others.
-func TestStillKeyLeavesAll(t *testing.T) {
+func TestHostileOutputByKey(t *testing.T) {
 	u := user{os.Geteuid(), program(t)}
 	dir := u.home(t)
 	at := func(n int) string { return filepath.Join(dir, fmt.Sprintf("cowscope-%d.svg", n)) }

@@ -119,8 +119,8 @@ func (c *prompt) complete(m *App, d int) {
 	}
 	c.pick = (c.pick + d + len(c.list)) % len(c.list)
 	cand := c.list[c.pick]
-	c.in.SetValue(string(c.base[:cand.Start]) + cand.Text + string(c.base[cand.End:]))
-	c.in.SetCursor(cand.Start + len([]rune(cand.Text)))
+	c.set(string(c.base[:cand.Start]) + cand.Text + string(c.base[cand.End:]))
+	c.at = cand.Start + len([]rune(cand.Text))
 	if len(c.list) == 1 { // nothing to go through: on to the next word
 		if !strings.HasSuffix(cand.Text, "=") {
 			c.insert(" ")
@@ -130,7 +130,7 @@ func (c *prompt) complete(m *App, d int) {
 }
 
 func (c *prompt) candidates(m *App) []lang.Candidate {
-	return m.lab.Grammar().Complete(c.text(), c.in.Position(), m.env())
+	return m.lab.Grammar().Complete(c.text(), c.at, m.env())
 }
 
 // env is what may be named just now.
@@ -161,9 +161,7 @@ func (c *prompt) draw(p cell.Pen, m *App) *tea.Cursor {
 	inner.Put(1, 0, cell.Accent|cell.Bold, ":")
 	x := c.editor.draw(inner, 3, 0, inner.R.W-4, cell.Field)
 	c.drawHelp(inner, m)
-	keys := p.Sub(cell.At(0, p.R.H-1, p.R.W, 1))
-	keys.Fill(0)
-	drawKeys(keys, &scene{}, []keyHelp{{"Enter", "run", false}, {"Tab", "complete", false}, {"↑ ↓", "earlier lines", false}, {"Esc", "close", false}})
+	drawFooter(p, "Enter", "run", "Tab", "complete", "↑ ↓", "earlier lines", "Esc", "close")
 	return tea.NewCursor(inner.R.X+min(x, inner.R.W-1), inner.R.Y)
 }
 

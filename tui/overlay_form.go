@@ -1,5 +1,5 @@
-// Forms: the parameters of a verb as fields. A form makes a command line, and shows it while it
-// grows.
+// Forms: the parameters of a verb as fields. A form makes a command line, and shows it while it is
+// filled in.
 
 package tui
 
@@ -10,6 +10,7 @@ import (
 
 	"cowscope/actions/lang"
 	"cowscope/tui/cell"
+	"cowscope/tui/pane"
 	"cowscope/vmspace"
 
 	tea "charm.land/bubbletea/v2"
@@ -33,7 +34,7 @@ type field struct {
 // bindField is the parameter for NAME =, which stands before the verb.
 var bindField = lang.Param{Name: "name", Kind: lang.KindWord, Optional: true, Help: "what to call it; the next free letter if empty"}
 
-// openForm opens the form of a verb with what fits the cursor filled in.
+// openForm opens the form of a verb, with values from the cursor filled in.
 func openForm(verb string) func(*App) tea.Cmd {
 	return func(m *App) tea.Cmd {
 		v := m.lab.Grammar().Verb(verb)
@@ -53,8 +54,8 @@ func openForm(verb string) func(*App) tea.Cmd {
 	}
 }
 
-// prefill is what a field starts with: the row or the page under the cursor, its letters, else the
-// parameter's default.
+// prefill is the initial text of a field: the row or the page under the cursor, its permissions, or
+// the parameter's default.
 func (m *App) prefill(verb string, p *lang.Param) string {
 	switch p.Kind {
 	case lang.KindRange:
@@ -78,13 +79,13 @@ func (m *App) mapping() (vmspace.Mapping, bool) {
 	return p.MappingAt(m.cursor)
 }
 
-// rowRange is the selected row in the language: a name alone where it is the whole of it, else a
+// rowRange is the selected row in the language: a name alone if that is the whole row, otherwise a
 // place and a size.
 func (m *App) rowRange() string {
 	st := m.step()
 	ps := st.After.PageSize
-	r := rowAt(st.After, m.cursor)
-	if r.gap {
+	r := pane.RowAt(st.After, m.cursor)
+	if r.Gap {
 		return m.place() + " 1p"
 	}
 	place := m.placeOf(r.Start)
@@ -116,13 +117,13 @@ func (f *form) paste(_ *App, text string) {
 	f.fields[f.at].insert(strings.Join(strings.Fields(text), " "))
 }
 
-// move goes to another field; leaving a field checks it.
+// move moves to another field; leaving a field checks it.
 func (f *form) move(d int) {
 	f.check(f.at)
 	f.at = (f.at + d + len(f.fields)) % len(f.fields)
 }
 
-// check says at the field what is wrong with it.
+// check shows the error of a field below it.
 func (f *form) check(i int) bool {
 	fd := &f.fields[i]
 	fd.err = ""
@@ -212,13 +213,11 @@ func (f *form) draw(p cell.Pen, m *App) *tea.Cursor {
 		}
 	}
 	f.drawFoot(inner, m)
-	keys := p.Sub(cell.At(0, p.R.H-1, p.R.W, 1))
-	keys.Fill(0)
-	drawKeys(keys, &scene{}, []keyHelp{{"Enter", "run", false}, {"Tab", "next field", false}, {"Esc", "close", false}})
+	drawFooter(p, "Enter", "run", "Tab", "next field", "Esc", "close")
 	return cursor
 }
 
-// drawFoot draws the words that fit the field, or what is wrong, and the command that the form
+// drawFoot draws the possible words of the field, or its error, and the command that the form
 // makes.
 func (f *form) drawFoot(p cell.Pen, m *App) {
 	fd := &f.fields[f.at]

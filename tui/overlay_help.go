@@ -9,7 +9,7 @@ import (
 	tea "charm.land/bubbletea/v2"
 )
 
-// card is a scrolled text over the screen.
+// card is a text over the screen that can be scrolled.
 type card struct{ top int }
 
 func openHelp(m *App) tea.Cmd {
@@ -32,7 +32,7 @@ func (c *card) key(m *App, k tea.KeyPressMsg) tea.Cmd {
 func (c *card) paste(*App, string) {}
 func (c *card) fail(error) bool    { return false }
 
-// helpLine is one line of the card: two columns, or a heading where the first is empty.
+// helpLine is one line of the card: two columns, or a heading if the first is empty.
 type helpLine struct {
 	left  string
 	style cell.Style
@@ -42,7 +42,7 @@ type helpLine struct {
 func helpLines(keys []binding) []helpLine {
 	out := []helpLine{{"", cell.Title, "States of a page"}}
 	for i, st := range vmspace.States {
-		out = append(out, helpLine{cell.StateGlyph[i].Glyph + "  " + st.Name, cell.StateRole(st.State), st.Sentence})
+		out = append(out, helpLine{cell.StateLook[i].Glyph + "  " + st.Name, cell.StateRole(st.State), st.Sentence})
 	}
 	out = append(out, helpLine{}, helpLine{"", cell.Title, "Between two processes"},
 		helpLine{"║", cell.Good, "one frame, seen by both"},
@@ -77,8 +77,6 @@ func (c *card) draw(p cell.Pen, m *App) *tea.Cursor {
 		inner.Cut(2, y, 15, l.style, l.left)
 		inner.Cut(18, y, inner.R.W-19, cell.Plain, l.right)
 	}
-	keys := p.Sub(cell.At(0, p.R.H-1, p.R.W, 1))
-	keys.Fill(0)
-	drawKeys(keys, &scene{}, []keyHelp{{"↑ ↓", "scroll", false}, {"Esc", "close", false}})
+	drawFooter(p, "↑ ↓", "scroll", "Esc", "close")
 	return nil
 }

@@ -1,6 +1,8 @@
 package tui
 
-import "cowscope/tui/cell"
+import (
+	"cowscope/tui/cell"
+)
 
 import tea "charm.land/bubbletea/v2"
 
@@ -56,8 +58,6 @@ func (c *menu) draw(p cell.Pen, _ *App) *tea.Cursor {
 			inner.Restyle(0, i, inner.R.W, cell.InRow)
 		}
 	}
-	keys := p.Sub(cell.At(0, p.R.H-1, p.R.W, 1))
-	keys.Fill(0)
-	drawKeys(keys, &scene{}, []keyHelp{{"Enter", "run", false}, {"↑ ↓", "choose", false}, {"Esc", "close", false}})
+	drawFooter(p, "Enter", "run", "↑ ↓", "choose", "Esc", "close")
 	return nil
 }

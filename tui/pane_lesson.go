@@ -1,5 +1,5 @@
-// The text of a lesson: its prose, what its blocks ran, questions with their answers, goals with
-// their hints.
+// The text of a lesson: its prose, the commands of its blocks, questions with their answers, goals
+// with their hints.
 
 package tui
 
@@ -18,7 +18,7 @@ type courseLine struct {
 	item int
 }
 
-// courseColumns divides the width between text and lab. side says that both fit.
+// courseColumns divides the width between text and lab. side reports whether both fit.
 func courseColumns(w int) (text int, side bool) {
 	if w < 104 {
 		return w, false
@@ -26,13 +26,13 @@ func courseColumns(w int) (text int, side bool) {
 	return min(max(w*2/5, 44), 72), true
 }
 
-// courseRect is where the text stands.
+// courseRect is the place of the text.
 func (m *App) courseRect() cell.Rect {
 	text, _ := courseColumns(m.w)
 	return cell.At(0, 1, text, max(m.bodyHeight()-2, 0))
 }
 
-// layout gives the lines of the step that the reader looks at, laid out anew where anything
+// layout returns the lines of the step that the reader sees, laid out again only if something
 // changed.
 func (c *course) layout(m *App) []courseLine {
 	st := c.player.State()
@@ -47,7 +47,7 @@ func (c *course) layout(m *App) []courseLine {
 			c.lines = append(c.lines, courseLine{l, i})
 		}
 		if st.Step == st.Front && i == st.Next {
-			break // what comes after would tell the answer
+			break // what follows could reveal the answer
 		}
 	}
 	if st.Step == st.Front && st.Next < 0 {
@@ -62,13 +62,13 @@ func (c *course) layout(m *App) []courseLine {
 	return c.lines
 }
 
-// sameState says whether two states look the same. The player gives out a new state for each
-// change, with new steps.
+// sameState reports whether two states look the same. The player makes a new state for each change,
+// with new steps.
 func sameState(a, b lesson.State) bool {
 	return a.Step == b.Step && a.Front == b.Front && a.Next == b.Next && a.Fresh == b.Fresh && len(a.Steps) == len(b.Steps) && &a.Steps[0] == &b.Steps[0]
 }
 
-// itemLines are the lines of an item with a blank one behind it.
+// itemLines are the lines of an item, with a blank line after it.
 func itemLines(it lesson.ItemState, w int, begun bool) []prose.Line {
 	if !begun {
 		return nil
@@ -96,7 +96,7 @@ var statusMark = map[lesson.Status]prose.Span{
 	lesson.Solved: {Text: "✓", Style: cell.Dim}, lesson.Skipped: {Text: "-", Style: cell.Dim}, lesson.NotAsked: {Text: " ", Style: cell.Plain},
 }
 
-// commandLines are the commands of a block; claims are drawn fainter.
+// commandLines are the commands of a block; expectations are fainter.
 func commandLines(it lesson.ItemState, cs []lesson.Command, w int) []prose.Line {
 	var out []prose.Line
 	for i, c := range cs {
@@ -154,7 +154,7 @@ func predictLines(it lesson.ItemState, w int) []prose.Line {
 		out = append(out, prose.Plain(cell.KeyCap, cell.Clip(fmt.Sprintf("  Choose 1 to %d", len(it.Offered)), w)))
 	case over:
 		ran := it
-		ran.Status = lesson.NotAsked // the mark is the answer's
+		ran.Status = lesson.NotAsked // the mark is shown beside the answer
 		out = append(out, nil)
 		out = append(out, commandLines(ran, it.Commands, w)...)
 		out = append(out, failureLines(it.Failure, w)...)
@@ -218,8 +218,8 @@ func goalLines(it lesson.ItemState, w int) []prose.Line {
 	return out
 }
 
-// drawCourse draws the text of the lesson with its title, where the reader is, and whether there is
-// more.
+// drawCourse draws the text of the lesson with its title, the position of the reader, and whether
+// there is more.
 func drawCourse(p cell.Pen, m *App) {
 	c := m.course
 	st := c.player.State()

@@ -1,17 +1,20 @@
 // A demo on the screen: its beats are keys and commands of the real screen, one after another.
 //
-// Rules: nothing is done that a user could not do; the next beat waits until the screen is done
-// with the last; the first thing that goes wrong ends the demo, and says where.
+// Rules: a demo does nothing that a user could not do; the next beat waits until the screen has
+// finished the previous one; the first failure ends the demo, with its place.
 
 package tui
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"time"
 
+	"cowscope/actions"
 	"cowscope/actions/history"
 	"cowscope/tui/cell"
+	"cowscope/tui/pane"
 
 	tea "charm.land/bubbletea/v2"
 )
@@ -19,21 +22,21 @@ import (
 // play is the demo that an App shows. A nil play shows none.
 type play struct {
 	demo    *Demo
-	fast    bool // without waiting
+	fast    bool // without delays
 	leaves  bool // the screen is left at the end
-	next    int  // beat
+	next    int  // index of the next beat
 	caption string
-	held    bool // a command runs: the next beat comes after it
-	still   bool // the user has stopped it
-	due     bool // a beat fell due meanwhile
+	held    bool // a command is running: the next beat follows it
+	still   bool // the user has paused it
+	due     bool // a beat became due meanwhile
 	err     error
 }
 
 // playMsg says that the next beat is due.
 type playMsg struct{}
 
-// NewPlay gives the model for a demo.
-func NewPlay(d *Demo, lab Lab, opts Options) (*App, error) {
+// NewPlay returns the model for a demo.
+func NewPlay(d *Demo, lab actions.Lab, opts Options) (*App, error) {
 	m, err := New(lab, opts)
 	if err == nil {
 		m.play, m.presenting = &play{demo: d}, true
@@ -48,7 +51,7 @@ func (p *play) begin(m *App) tea.Cmd {
 	return p.schedule(m)
 }
 
-// schedule sends word when the next beat is due.
+// schedule sends a message when the next beat is due.
 func (p *play) schedule(m *App) tea.Cmd {
 	wait := p.demo.beats[p.next].wait
 	if p.fast {
@@ -57,8 +60,8 @@ func (p *play) schedule(m *App) tea.Cmd {
 	return m.later(wait, playMsg{})
 }
 
-// take sees each message first: while a demo is shown, the keys are the demo's, and the user can
-// only stop it and leave.
+// take sees each message first: while a demo is shown, its keys come from the demo, and the user
+// can only pause it and leave.
 func (p *play) take(m *App, msg tea.Msg) (cmd tea.Cmd, taken bool) {
 	if p == nil {
 		return nil, false
@@ -79,6 +82,8 @@ func (p *play) userKey(m *App, key string) tea.Cmd {
 	case "q", "ctrl+c":
 		p.err = errors.New("the demo was left before its end")
 		return m.quit()
+	case "ctrl+z":
+		return m.suspend()
 	case "space":
 		p.still = !p.still
 		if p.due && !p.still {
@@ -89,7 +94,7 @@ func (p *play) userKey(m *App, key string) tea.Cmd {
 	return nil
 }
 
-// beat does what is next.
+// beat runs the next beat.
 func (p *play) beat(m *App) tea.Cmd {
 	if p.still {
 		p.due = true
@@ -112,7 +117,7 @@ func (p *play) beat(m *App) tea.Cmd {
 	return tea.Batch(cmd, p.schedule(m))
 }
 
-// follow takes the end of a command: it was what the demo expects, or the demo is over.
+// follow handles the end of a command: if it is not what the demo expects, the demo is over.
 func (p *play) follow(m *App, d doneMsg) tea.Cmd {
 	switch {
 	case p == nil || !p.held:
@@ -131,7 +136,7 @@ func (p *play) fail(m *App, err error) tea.Cmd {
 	return m.quit()
 }
 
-// end leaves the screen, or leaves it to the user.
+// end leaves the screen, or gives the keys to the user.
 func (p *play) end(m *App) tea.Cmd {
 	p.next = len(p.demo.beats)
 	if p.leaves {
@@ -142,7 +147,7 @@ func (p *play) end(m *App) tea.Cmd {
 	return nil
 }
 
-// outcome is how the demo went: an error where it did not come to its end.
+// outcome is the result of the demo: an error if it did not reach its end.
 func (p *play) outcome() error {
 	switch {
 	case p == nil:
@@ -153,7 +158,7 @@ func (p *play) outcome() error {
 	return p.err
 }
 
-// check has an expectation held against the kernel. It is no key press.
+// check checks an expectation. It is not a key press.
 func (m *App) check(line string) tea.Cmd {
 	was := m.pressed
 	cmd := m.run(line)
@@ -161,12 +166,11 @@ func (m *App) check(line string) tea.Cmd {
 	return cmd
 }
 
-// captionLines is how many lines a caption has, used or not: a screen that jumps with each caption
-// is hard to follow.
+// captionLines is the number of lines of a caption, used or not, so that the screen does not jump.
 const captionLines = 2
 
 func (m *App) captionHeight() int {
-	if m.play == nil || m.h <= minHeight+captionLines {
+	if m.play == nil || m.h <= pane.MinHeight+captionLines {
 		return 0
 	}
 	return captionLines
@@ -190,7 +194,7 @@ func (m *App) mode() string {
 	case m.play != nil:
 		return "demo " + m.play.demo.Name
 	}
-	return "lab"
+	return cmp.Or(m.lab.Info().Mode, "lab")
 }
 
 // later is a tea.Tick with a message that does not depend on the time.

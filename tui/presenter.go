@@ -1,5 +1,5 @@
-// The presenter's bar: for a room that sees the screen and not the keyboard, the key last pressed
-// and the command that it became.
+// The presenter's bar: for an audience that sees the screen but not the keyboard, it shows the last
+// key and the command that it made.
 
 package tui
 
@@ -9,18 +9,19 @@ import (
 	"unicode/utf8"
 
 	"cowscope/tui/cell"
+	"cowscope/tui/pane"
 
 	tea "charm.land/bubbletea/v2"
 )
 
 // pressed is the last key.
 type pressed struct {
-	key string // as people call it
+	key string // its name for people
 
 	became string // the command line that it ran, "" for none
 }
 
-// keyNames are what keys are called that print nothing.
+// keyNames are the names of keys that print nothing.
 var keyNames = map[string]string{"enter": "Enter", "tab": "Tab", "shift+tab": "Shift+Tab", "esc": "Esc", "space": "Space", "up": "↑", "down": "↓",
 	"left": "←", "right": "→", "shift+left": "Shift+←", "shift+right": "Shift+→", "pgup": "PgUp", "pgdown": "PgDn", "home": "Home", "end": "End",
 	"backspace": "Backspace", "delete": "Delete"}
@@ -30,8 +31,8 @@ var keyCodes = map[string]rune{"enter": tea.KeyEnter, "tab": tea.KeyTab, "esc": 
 	"left": tea.KeyLeft, "right": tea.KeyRight, "pgup": tea.KeyPgUp, "pgdown": tea.KeyPgDown, "home": tea.KeyHome, "end": tea.KeyEnd,
 	"backspace": tea.KeyBackspace, "delete": tea.KeyDelete}
 
-// keyPress is the press of a key by its name: a character, or one of keyCodes, which may have
-// shift+ before it. Where no key is called so, ok is false.
+// keyPress is the press of a key by its name: a character, or one of keyCodes, possibly with shift+
+// before it. For an unknown name ok is false.
 func keyPress(name string) (k tea.KeyPressMsg, ok bool) {
 	if utf8.RuneCountInString(name) == 1 {
 		r, _ := utf8.DecodeRuneInString(name)
@@ -54,8 +55,8 @@ func keyName(k tea.KeyPressMsg) string {
 	return k.String()
 }
 
-// presents says whether the bar has a line of the screen.
-func (m *App) presents() bool { return m.presenting && m.h > minHeight }
+// presents reports whether the bar has a line of the screen.
+func (m *App) presents() bool { return m.presenting && m.h > pane.MinHeight }
 
 func (m *App) togglePresenter() tea.Cmd {
 	m.presenting = !m.presenting

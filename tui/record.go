@@ -1,4 +1,4 @@
-// Recording: what goes to the terminal goes on a tape too, with a marker for each step.
+// Recording: what is written to the terminal is recorded too, with a marker for each step.
 
 package tui
 
@@ -9,20 +9,22 @@ import (
 	"slices"
 	"time"
 
+	"cowscope/actions/history"
 	"cowscope/tui/cast"
+	"cowscope/tui/terminal"
 
 	"github.com/charmbracelet/x/term"
 )
 
-// Output is the files that a screen leaves behind. The zero Output leaves none.
+// Output is the files that a screen writes. The zero Output writes none.
 type Output struct {
 	Record string // file of the recording
 	Cast   int    // version of its format
-	Input  bool   // what is typed is recorded too
+	Input  bool   // input is recorded too
 	Still  string // file of a picture of the last screen
 }
 
-// check says what is wrong with the options, before anything runs.
+// check returns the first mistake in the options, before anything runs.
 func (o Output) check() error {
 	if o.Record == "" && o.Input {
 		return errors.New("--record-input needs --record FILE: it says what goes into the recording")
@@ -40,7 +42,7 @@ func (o Output) check() error {
 	return err
 }
 
-// open makes the file of the recording, nil where nothing is recorded.
+// open opens the file of the recording, nil if there is none.
 func (o Output) open() (*cast.File, error) {
 	if err := o.check(); err != nil {
 		return nil, err
@@ -48,11 +50,13 @@ func (o Output) open() (*cast.File, error) {
 	return cast.Create(o.Record)
 }
 
-// chapters puts a marker on the tape for each step that is new. What a lesson or a demo checks by
-// the way begins no chapter.
+// chapters records a marker for each new step, except expectations of a lesson or a demo.
 func (m *App) chapters() {
-	for _, st := range m.steps[slices.Index(m.steps, m.chapter)+1:] {
-		m.chapter = st
+	for _, st := range m.steps[history.At(m.steps, m.chapter):] {
+		if st.N <= m.chapter {
+			continue
+		}
+		m.chapter = st.N
 		by := st.Check && st.OK() && (m.course != nil || m.play != nil)
 		if st.N == 0 || by {
 			continue
@@ -72,12 +76,22 @@ func (m *App) chapters() {
 	}
 }
 
-// refresh takes over the history.
-func (m *App) refresh() {
+// refresh reads the history of the lab, and stays at the step that is shown, or at the last kept one
+// before it. It reports whether the history is another one, of a fresh subject.
+func (m *App) refresh() (another bool) {
+	first, shown := m.steps[0], m.step().N
 	m.steps = m.lab.History()
+	m.pos = history.At(m.steps, shown)
+	if another = m.steps[0] != first; another {
+		m.chapter = -1
+	} else if n := m.step().N; n != shown {
+		m.look, m.fresh = "", false
+		m.say(fmt.Sprintf("step %d is no longer kept; this is step %d", shown, n), false)
+	}
 	if m.tape != nil {
 		m.chapters()
 	}
+	return another
 }
 
 // header describes a recording of this screen.
@@ -89,30 +103,30 @@ func (m *App) header(version int, size Size, title string) cast.Header {
 	return h
 }
 
-// terminalSize is the size of the terminal; one that does not know its size counts as the usual
-// one, until it tells.
+// terminalSize is the size of the terminal; if it does not know its size yet, the usual one.
 func terminalSize() Size {
 	w, h, err := term.GetSize(os.Stdout.Fd())
 	if err != nil || w <= 0 || h <= 0 {
 		return Size{80, 24}
 	}
-	w, h = fitSize(w, h)
+	w, h = terminal.Fit(w, h)
 	return Size{w, h}
 }
 
-// run runs the model in the terminal, and leaves the files behind that were asked for.
+// run runs the model in the terminal, and writes the requested files.
 func (o LabOptions) run(m *App, file *cast.File, title string) (err error) {
 	var typed, shown func([]byte)
 	if file != nil {
 		if m.tape, err = cast.NewTape(file, m.header(o.Cast, terminalSize(), title)); err != nil {
 			return err
 		}
-		m.chapter = m.steps[len(m.steps)-1] // what was before it is not on it
+		// The steps before it are not in the recording.
+		m.chapter = m.steps[len(m.steps)-1].N
 		if shown = m.tape.Output; o.Input {
 			typed = m.tape.Input
 		}
 	}
-	err = errors.Join(runProgram(m, o.plain(), typed, shown), m.tape.Close())
+	err = errors.Join(terminal.Run(m, terminal.Options{Plain: o.plain(), Typed: typed, Shown: shown}), m.tape.Close())
 	if o.Still != "" {
 		err = errors.Join(err, m.writeStill(o.Still))
 	}

@@ -94,12 +94,14 @@ func TestRecorderThatFails(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &recorder{Lab: d.s, w: w}
-	r.save()
+	if err := w.Write(d.s.History()[0], 0); err != nil {
+		t.Fatal(err)
+	}
+	r := saved.NewRecorder(d.s, w)
 	d.m.lab = r
 	d.press("m", "enter", "w")
-	if r.failed() != nil {
-		t.Fatal(r.failed())
+	if r.Failed() != nil {
+		t.Fatal(r.Failed())
 	}
 	d.press("f").sees("step 3/3")
 	d.send(pollMsg{})
@@ -107,7 +109,7 @@ func TestRecorderThatFails(t *testing.T) {
 	d.press("tab").sees("step 4/4").seesNot("no space")
 	d.send(pollMsg{})
 	d.seesNot("no space")
-	if r.failed() == nil {
+	if r.Failed() == nil {
 		t.Error("the end says nothing")
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"cowscope/actions/saved"
+	"cowscope/tui/pane"
 
 	tea "charm.land/bubbletea/v2"
 )
@@ -80,10 +81,9 @@ func TestLookingAround(t *testing.T) {
 	d.press("tab").sees("● p2", "p2 a · ").seesNot("● p1").press("tab").sees("● p1").press("shift+tab").sees("● p2", "step 4/20")
 	d.press("[").sees("● p1").press("]")
 	d.screen()
-	for i, h := range d.m.hits.hits {
-		if h.kind == hitPage && h.label == "p2" && h.addr == d.m.cursor {
-			r := d.m.hits.rects[i]
-			d.send(tea.MouseClickMsg{X: r.X, Y: r.Y, Button: tea.MouseLeft})
+	for _, h := range d.m.hits {
+		if h.Kind == pane.HitPage && h.Label == "p2" && h.Addr == d.m.cursor {
+			d.send(tea.MouseClickMsg{X: h.X, Y: h.Y, Button: tea.MouseLeft})
 			break
 		}
 	}
@@ -110,10 +110,9 @@ func TestReplayRunsNothing(t *testing.T) {
 	}
 	d.press("}")
 	d.screen()
-	for i, h := range d.m.hits.hits { // nor does the mouse
-		if h.kind == hitPage || h.kind == hitRow || h.kind == hitStep {
-			r := d.m.hits.rects[i]
-			d.send(tea.MouseClickMsg{X: r.X, Y: r.Y, Button: tea.MouseLeft})
+	for _, h := range d.m.hits { // nor does the mouse
+		if h.Kind == pane.HitPage || h.Kind == pane.HitRow || h.Kind == pane.HitStep {
+			d.send(tea.MouseClickMsg{X: h.X, Y: h.Y, Button: tea.MouseLeft})
 		}
 	}
 	if d.m.busy != "" || len(d.m.lab.History()) != 21 {

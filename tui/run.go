@@ -13,13 +13,12 @@ import (
 	"cowscope/actions/saved"
 	"cowscope/tui/cast"
 	"cowscope/tui/cell"
+	"cowscope/tui/pane"
 
-	tea "charm.land/bubbletea/v2"
-	"github.com/charmbracelet/colorprofile"
 	"github.com/charmbracelet/x/term"
 )
 
-// ScreenOptions are the flags of everything that draws a screen.
+// ScreenOptions are the flags of all commands that draw a screen.
 type ScreenOptions struct {
 	ASCII, NoColor bool
 	Theme          string
@@ -34,16 +33,27 @@ type LabOptions struct {
 	Program string    // version of cowscope, for that file
 	From    string    // saved session whose commands are run first, "" for none
 	Until   int       // the last step of it, -1 for all
-	Out     io.Writer // is told of it when the screen is gone
+	Out     io.Writer // receives the differences after the screen is gone
 }
 
-// RunLab runs the lab in the terminal until the user quits. Whatever ends it, the subjects are gone
-// and the terminal is as it was.
+// RunLab runs the lab in the terminal until the user quits. Whatever ends it, the subjects are
+// ended and the terminal is restored.
 func RunLab(o LabOptions) error {
-	if err := needLinux("the lab"); err != nil {
+	return o.open("the lab", func() (lab, error) { return actions.Open(o.Options) })
+}
+
+// lab is a lab that is opened for one screen.
+type lab interface {
+	actions.Lab
+	Close() error
+}
+
+// open opens a lab and shows it.
+func (o LabOptions) open(who string, open func() (lab, error)) error {
+	if err := needLinux(who); err != nil {
 		return err
 	}
-	if err := needScreen("the lab", o.ScreenOptions); err != nil {
+	if err := needScreen(who, o.ScreenOptions); err != nil {
 		return err
 	}
 	tape, err := o.Output.open()
@@ -56,24 +66,34 @@ func RunLab(o LabOptions) error {
 		return err
 	}
 	defer file.Close()
-	s, err := actions.Open(o.Options)
+	l, err := open()
 	if err != nil {
 		return err
 	}
-	defer s.Close()
+	defer l.Close()
 	if o.Save == "" {
-		return rerunAndShow(s, o, tape)
+		return rerunAndShow(l, o, tape)
 	}
-	r, err := newRecorder(s, file, o)
+	r, err := o.saving(l, file)
 	if err != nil {
 		return err
 	}
-	return errors.Join(rerunAndShow(r, o, tape), r.failed())
+	return errors.Join(rerunAndShow(r, o, tape), r.Failed())
 }
 
-// rerunAndShow runs a saved session's commands first, where one is given, and shows the lab. What
-// the kernel answered otherwise is told at once in short, and in full when the screen is gone.
-func rerunAndShow(l Lab, o LabOptions, tape *cast.File) error {
+// saving is a lab whose steps are also saved to a file.
+func (o LabOptions) saving(l actions.Lab, f *saved.File) (*saved.Recorder, error) {
+	w, err := f.Begin(l.Info(), l.History()[0], o.ASLR, o.Program)
+	if err != nil {
+		return nil, err
+	}
+	return saved.NewRecorder(l, w), nil
+}
+
+// rerunAndShow first runs the commands of a saved session again, if there is one, and then shows
+// the lab. Differences in the kernel's answers are summarised at once, and listed when the screen
+// is gone.
+func rerunAndShow(l actions.Lab, o LabOptions, tape *cast.File) error {
 	if o.From == "" {
 		return o.show(l, tape, "", false)
 	}
@@ -100,8 +120,8 @@ func rerunAndShow(l Lab, o LabOptions, tape *cast.File) error {
 	return err
 }
 
-// RunReplay shows a recording in the terminal until the user quits; note is told at the start, ""
-// for nothing.
+// RunReplay shows a saved session in the terminal until the user quits; note is shown at the start,
+// "" for nothing.
 func RunReplay(rec *saved.Recording, o ScreenOptions, note string) error {
 	if err := needScreen("replay", o); err != nil {
 		return err
@@ -144,8 +164,8 @@ func RunLesson(l *lesson.Lesson, progress *lesson.Progress, o LabOptions) error 
 	return errors.Join(o.run(m, tape, "cowscope: "+l.Title), m.course.saver.failed())
 }
 
-// show shows a lab; note is told at the start, "" for nothing.
-func (o LabOptions) show(l Lab, tape *cast.File, note string, bad bool) error {
+// show shows a lab; note is shown at the start, "" for nothing.
+func (o LabOptions) show(l actions.Lab, tape *cast.File, note string, bad bool) error {
 	m, err := New(l, o.model(tape))
 	if err != nil {
 		return err
@@ -157,8 +177,8 @@ func (o LabOptions) show(l Lab, tape *cast.File, note string, bad bool) error {
 	return o.run(m, tape, "cowscope")
 }
 
-// model is how the model of a screen looks. What is recorded is to look the same everywhere, so
-// there no terminal is asked for its ground.
+// model returns the options of the model. A recording must look the same everywhere, so then the
+// terminal is not asked for its background.
 func (o LabOptions) model(tape *cast.File) Options {
 	return screenOptions(o.ScreenOptions, tape != nil)
 }
@@ -172,7 +192,7 @@ func screenOptions(o ScreenOptions, recorded bool) Options {
 
 func (o ScreenOptions) plain() bool { return o.NoColor || os.Getenv("NO_COLOR") != "" }
 
-// needLinux says that who, which drives a live process, cannot run here.
+// needLinux is the error that who, which drives a live process, cannot run on this system.
 func needLinux(who string) error {
 	if runtime.GOOS == "linux" {
 		return nil
@@ -180,7 +200,7 @@ func needLinux(who string) error {
 	return fmt.Errorf("%s needs Linux: it drives a live process and reads /proc; this is %s, where replay works", who, runtime.GOOS)
 }
 
-// needScreen says in one line why no screen can be drawn here, for who.
+// needScreen returns in one line why no screen can be drawn, for who.
 func needScreen(who string, o ScreenOptions) error {
 	if _, err := cell.NewTheme(orDefault(o.Theme), false, false); err != nil {
 		return err
@@ -191,9 +211,9 @@ func needScreen(who string, o ScreenOptions) error {
 	if t := os.Getenv("TERM"); t == "dumb" {
 		return fmt.Errorf("%s needs a terminal that can place text: TERM is dumb", who)
 	}
-	// 0x0 is what a terminal says that does not know its size yet.
-	if w, h, err := term.GetSize(os.Stdout.Fd()); err == nil && w > 0 && h > 0 && (w < minWidth || h < minHeight) {
-		return fmt.Errorf("%s needs a terminal of at least %dx%d cells; this one has %dx%d", who, minWidth, minHeight, w, h)
+	// 0x0 is the size of a terminal that does not know it yet.
+	if w, h, err := term.GetSize(os.Stdout.Fd()); err == nil && w > 0 && h > 0 && (w < pane.MinWidth || h < pane.MinHeight) {
+		return fmt.Errorf("%s needs a terminal of at least %dx%d cells; this one has %dx%d", who, pane.MinWidth, pane.MinHeight, w, h)
 	}
 	return nil
 }
@@ -203,41 +223,4 @@ func orDefault(theme string) string {
 		return cell.Palettes[0].Name
 	}
 	return theme
-}
-
-// framesPerSecond is half of Bubble Tea's own: its renderer ticks also when nothing changes, and
-// that is most of what an idle lab costs.
-const framesPerSecond = 30
-
-// runProgram runs the model in the terminal. typed and shown are told what is typed and what is
-// shown, nil for nobody.
-func runProgram(m *App, plain bool, typed, shown func([]byte)) error {
-	t, err := openTerminal()
-	if err != nil {
-		return err
-	}
-	defer t.giveBack(false) // where Run does not return
-	t.typed, t.shown = typed, shown
-	f := &fence{m: m}
-	opts := append(t.options(m), tea.WithoutSignalHandler(), tea.WithFPS(framesPerSecond), tea.WithFilter(filterMsg(m)))
-	if plain {
-		opts = append(opts, tea.WithColorProfile(colorprofile.ASCII))
-	}
-	p := tea.NewProgram(f, opts...)
-	f.quit, t.note = p.Quit, func(text string) { p.Send(noteMsg(text)) }
-	done := make(chan struct{})
-	defer close(done)
-	t.watchSize(p.Send, done)
-	ended := t.watch(p.Quit, done)
-	_, err = p.Run()
-	t.giveBack(true)
-	if e := f.broken(); e != nil {
-		return e
-	}
-	select {
-	case e := <-ended:
-		return e
-	default:
-		return err
-	}
 }

@@ -4,33 +4,33 @@ import (
 	"context"
 	"errors"
 	"os"
-	"os/signal"
 	"path/filepath"
-	"syscall"
 	"time"
 
 	"cowscope/actions"
 	"cowscope/actions/saved"
+	"cowscope/actions/steady"
 	"cowscope/tui/cast"
 	"cowscope/tui/cell"
+	"cowscope/tui/terminal"
 	"cowscope/vmspace/printable"
 )
 
 // DemoOptions are the flags of a demo.
 type DemoOptions struct {
 	LabOptions
-	Size   Size // of a screen that nobody sees; zero for the demo's own
-	Fast   bool // without waiting
-	Steady bool // what differs from run to run is masked, and time is the script's
+	Size   Size // of a screen without a terminal; zero for the demo's own
+	Fast   bool // without delays
+	Steady bool // what differs from run to run is masked, and time is that of the script
 }
 
-// unseen says whether the demo needs no terminal: it is drawn for its files alone.
+// unseen reports whether the demo needs no terminal, because it is drawn only for its files.
 func (o DemoOptions) unseen() bool {
 	files := o.Record != "" || o.Still != ""
 	return o.Steady || o.Size != Size{} || files && needScreen("", o.ScreenOptions) != nil
 }
 
-// RunDemo runs a demo: in the terminal, or, where there is none, for its recording and its picture.
+// RunDemo runs a demo: in the terminal or, if there is none, for its recording and its picture.
 func RunDemo(d *Demo, o DemoOptions) error {
 	if err := needLinux("a demo"); err != nil {
 		return err
@@ -62,18 +62,18 @@ func RunDemo(d *Demo, o DemoOptions) error {
 		return err
 	}
 	defer s.Close()
-	var l Lab = s
+	var l actions.Lab = s
 	if o.Steady {
-		l = newSteady(s)
+		l = steady.New(s)
 	}
-	var tape *recorder
+	var tape *saved.Recorder
 	if o.Save != "" {
 		into, err := saved.Create(o.Save)
 		if err != nil {
 			return err
 		}
 		defer into.Close()
-		if tape, err = newRecorder(l, into, o.LabOptions); err != nil {
+		if tape, err = o.saving(l, into); err != nil {
 			return err
 		}
 		l = tape
@@ -83,14 +83,14 @@ func RunDemo(d *Demo, o DemoOptions) error {
 		return err
 	}
 	m.play.fast, m.play.leaves = o.Fast, file != nil || o.Still != "" || unseen
-	p := m.play // which the model lets go at its end
+	p := m.play // the model sets play to nil at its end
 	if unseen {
 		err = o.stage(m, file)
 	} else {
 		err = o.run(m, file, "cowscope: "+d.Title)
 	}
 	if tape != nil {
-		err = errors.Join(err, tape.failed())
+		err = errors.Join(err, tape.Failed())
 	}
 	if wrong := p.outcome(); wrong != nil && err == nil {
 		return DemoError{wrong}
@@ -98,7 +98,7 @@ func RunDemo(d *Demo, o DemoOptions) error {
 	return err
 }
 
-// DemoError says where a demo went another way than it says.
+// DemoError is the place where a demo failed.
 type DemoError struct{ error }
 
 func (e DemoError) Unwrap() error { return e.error }
@@ -124,18 +124,21 @@ func (o DemoOptions) stage(m *App, file *cast.File) (err error) {
 		}
 		s.tape = m.tape
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
+	ctx, stop := terminal.Interruptible()
 	defer stop()
-	defer context.AfterFunc(ctx, m.stop)() // cuts short what is running
+	defer context.AfterFunc(ctx, m.stop)() // interrupts a running command
 	err = errors.Join(s.run(ctx, size), m.tape.Close())
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
 	if o.Still != "" {
 		err = errors.Join(err, m.writeStill(o.Still))
 	}
 	return err
 }
 
-// RecordDemos records all demos that cowscope brings along into a directory; told is given the name
-// of each file.
+// RecordDemos records all embedded demos into a directory; told is called with the name of each
+// file.
 func RecordDemos(dir string, o DemoOptions, told func(string)) error {
 	all, err := Demos()
 	if err != nil {

@@ -1,12 +1,11 @@
-// The stage: a screen without a terminal. It gives the model its messages one by one, by a clock of
-// its own that waits for nobody, and draws each frame with the renderer that Bubble Tea draws with.
+// The stage: a screen without a terminal. It passes the messages to the model one by one, by a
+// clock of its own that does not wait, and draws each frame with the renderer of Bubble Tea.
 
 package tui
 
 import (
 	"bytes"
 	"context"
-	"errors"
 	"slices"
 	"time"
 
@@ -18,22 +17,22 @@ import (
 	"github.com/charmbracelet/x/ansi"
 )
 
-// stage is such a screen.
+// stage is a screen without a terminal.
 type stage struct {
 	m     *App
 	now   time.Duration // since the beginning
-	real  bool          // what commands take counts too
-	queue []timed       // what is due, in order
+	real  bool          // the time of commands counts too
+	queue []timed       // pending messages, in order
 	over  bool
 
-	tape  *cast.Tape // nil where nobody records
+	tape  *cast.Tape // nil if nothing is recorded
 	draws *uv.TerminalRenderer
 	cells uv.ScreenBuffer
 	buf   bytes.Buffer
 	shown tea.View
 }
 
-// timed is a message that is due at a time.
+// timed is a message with the time at which it is due.
 type timed struct {
 	at  time.Duration
 	msg tea.Msg
@@ -41,7 +40,7 @@ type timed struct {
 
 const stageTerm = "xterm-256color"
 
-// newStage puts a model on a stage.
+// newStage returns a stage for a model.
 func newStage(m *App, tape *cast.Tape) *stage {
 	s := &stage{m: m, tape: tape}
 	s.draws = uv.NewTerminalRenderer(&s.buf, []string{"TERM=" + stageTerm})
@@ -57,8 +56,7 @@ func newStage(m *App, tape *cast.Tape) *stage {
 	return s
 }
 
-// later sets a message down for its time. The polls are left out: each command reads everything
-// anew.
+// later queues a message for its time. Polls are dropped: each command reads everything again.
 func (s *stage) later(d time.Duration, msg tea.Msg) tea.Cmd {
 	switch msg.(type) {
 	case pollMsg, slowMsg:
@@ -75,14 +73,14 @@ func (s *stage) later(d time.Duration, msg tea.Msg) tea.Cmd {
 	}
 }
 
-// run plays until nothing is due any more.
+// run plays until no message is pending.
 func (s *stage) run(ctx context.Context, size Size) error {
 	s.update(tea.WindowSizeMsg{Width: size.W, Height: size.H})
 	s.settle(s.m.Init())
 	s.draw()
 	for len(s.queue) > 0 && !s.over {
 		if ctx.Err() != nil {
-			return errors.New("interrupted")
+			return context.Cause(ctx)
 		}
 		next := s.queue[0]
 		s.queue = s.queue[1:]
@@ -93,7 +91,7 @@ func (s *stage) run(ctx context.Context, size Size) error {
 	return nil
 }
 
-// update gives the model a message, and draws what comes of it.
+// update passes the message to the model, and draws the frame after it.
 func (s *stage) update(msg tea.Msg) {
 	began := time.Now()
 	_, cmd := s.m.Update(msg)
@@ -104,7 +102,7 @@ func (s *stage) update(msg tea.Msg) {
 	s.draw()
 }
 
-// settle runs a command and what it leads to.
+// settle runs a command and the messages that follow from it.
 func (s *stage) settle(cmd tea.Cmd) {
 	if cmd == nil {
 		return
@@ -123,9 +121,8 @@ func (s *stage) settle(cmd tea.Cmd) {
 	}
 }
 
-// draw puts the frame on the tape, where it is another than the last one. What is written is what
-// Bubble Tea would write: modes, title and colours, then what differs, with the cursor out of sight
-// meanwhile.
+// draw records the frame, if it differs from the last one. The output is that of Bubble Tea: modes,
+// title and colours, then the differences, with the cursor hidden meanwhile.
 func (s *stage) draw() {
 	v := s.m.View()
 	w, h := max(s.m.w, 0), max(s.m.h, 0)
@@ -164,7 +161,7 @@ func sameCursor(a, b *tea.Cursor) bool {
 	return a.Position == b.Position
 }
 
-// enter is what comes before the first frame.
+// enter is the output before the first frame.
 func (s *stage) enter(v tea.View) string {
 	out := ansi.SetModeAltScreenSaveCursor + ansi.ResetModeTextCursorEnable + ansi.SetWindowTitle(v.WindowTitle)
 	if p := s.m.theme.Palette; v.BackgroundColor != nil {
@@ -173,7 +170,7 @@ func (s *stage) enter(v tea.View) string {
 	return out
 }
 
-// leave gives the terminal back: a recording may be played on one.
+// leave restores the terminal: a recording may be played on one.
 func (s *stage) leave() {
 	if s.cells.RenderBuffer == nil {
 		return

@@ -1,7 +1,7 @@
 // Stills: the canvas as a picture. SVG has the theme's colours, text that can be selected, and no
-// font files; ANSI is what a terminal shows of it; plain text is the characters. A picture is
-// recognised by how it begins, which for the last two is the screen's header: so the same command
-// can be run again, and a file of somebody's own that has such an ending is not lost.
+// fonts; ANSI is what a terminal shows; plain text is the characters. A picture is recognised by
+// how it begins, which for the last two is the screen's header: so the same command can be
+// repeated, and another file with such an ending is not overwritten.
 
 package tui
 
@@ -14,6 +14,7 @@ import (
 	"regexp"
 	"strings"
 
+	"cowscope/actions"
 	"cowscope/actions/output"
 	"cowscope/tui/cell"
 	"cowscope/vmspace/printable"
@@ -23,29 +24,29 @@ import (
 
 // still is a kind of picture.
 type still struct {
-	ending string // of the file's name
+	ending string // of the file name
 	draw   func(*cell.Canvas, *cell.Theme) string
-	begins *regexp.Regexp // such a picture
+	begins string // how such a picture begins, a regular expression
 }
 
 var stills = []still{
 	{".svg", func(c *cell.Canvas, t *cell.Theme) string { return c.SVG(t, "cowscope") },
-		regexp.MustCompile(`^<svg xmlns="http://www\.w3\.org/2000/svg" viewBox="[0-9 ]+" [^\n]*>\n<title>cowscope</title>\n`)},
+		`^<svg xmlns="http://www\.w3\.org/2000/svg" viewBox="[0-9 ]+" [^\n]*>\n<title>cowscope</title>\n`},
 	{".ansi", func(c *cell.Canvas, t *cell.Theme) string { return c.Render(t) + "\n" },
-		regexp.MustCompile(`^(\x1b\[[0-9;]*m)* (\x1b\[[0-9;]*m)*cowscope[^\n]* (\x1b\[[0-9;]*m)*step [0-9]+/[0-9]+`)},
+		`^(\x1b\[[0-9;]*m)* (\x1b\[[0-9;]*m)*cowscope[^\n]* (\x1b\[[0-9;]*m)*step [0-9]+/[0-9]+`},
 	{".txt", (*cell.Canvas).PlainText,
-		regexp.MustCompile(`^ cowscope [^\n]* step [0-9]+/[0-9]+  `)},
+		`^ cowscope [^\n]* step [0-9]+/[0-9]+  `},
 }
 
-// file is the kind of file that the picture goes to; by is what asked for it.
+// file is the kind of file for the picture; by is the flag or command that names it.
 func (k still) file(by string) output.Kind {
 	return output.Kind{By: by, What: "a picture of cowscope", Mine: func(head io.Reader) bool {
 		b, err := io.ReadAll(head)
-		return err == nil && k.begins.Match(b)
+		return err == nil && regexp.MustCompile(k.begins).Match(b)
 	}}
 }
 
-// stillKind is the kind of picture that a file's name asks for.
+// stillKind returns the kind of picture for a file name.
 func stillKind(path string) (still, error) {
 	var endings []string
 	for _, k := range stills {
@@ -57,7 +58,7 @@ func stillKind(path string) (still, error) {
 	return still{}, fmt.Errorf("--still %s: the ending of the name says what the picture is to be: %s", printable.Name(path), strings.Join(endings, ", "))
 }
 
-// writeStill draws the screen as it is now into a file.
+// writeStill writes the current screen into a file.
 func (m *App) writeStill(path string) error {
 	k, err := stillKind(path)
 	if err != nil {
@@ -67,9 +68,8 @@ func (m *App) writeStill(path string) error {
 	return k.file("--still").Write(path, []byte(k.draw(m.canvas, m.theme)))
 }
 
-// WriteStill draws the last screen of a lab, as it would be on a terminal of that size, into a
-// file.
-func WriteStill(path string, l Lab, o ScreenOptions, size Size) error {
+// WriteStill writes the last screen of a lab, as on a terminal of that size, into a file.
+func WriteStill(path string, l actions.Lab, o ScreenOptions, size Size) error {
 	m, err := New(l, Options{Theme: orDefault(o.Theme), ASCII: o.ASCII, Plain: o.plain()})
 	if err != nil {
 		return err
@@ -80,7 +80,7 @@ func WriteStill(path string, l Lab, o ScreenOptions, size Size) error {
 	return m.writeStill(path)
 }
 
-// CheckStill says what is wrong with the name of a picture's file; none is well.
+// CheckStill returns what is wrong with the file name of a picture; an empty name is valid.
 func CheckStill(path string) error { return Output{Still: path}.check() }
 
 // stillMsg says that a picture was written, or why not.
@@ -96,10 +96,10 @@ func (s stillMsg) told() (text string, bad bool) {
 	return "the picture is in " + s.name, false
 }
 
-// maxStills is how many pictures a directory may hold before no more are made.
+// maxStills is the number of pictures in a directory from which on no more are made.
 const maxStills = 10_000
 
-// takeStill makes a picture of what is on the screen, under a name that is free.
+// takeStill makes a picture of the screen, under a free name.
 func (m *App) takeStill() tea.Cmd {
 	if m.canvas == nil {
 		return nil

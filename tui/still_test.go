@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"cowscope/tui/pane"
 )
 
 // Every picture is recognised by how it begins, whatever is on the screen: so it can be drawn
@@ -15,7 +17,7 @@ func TestStillsAreRecognised(t *testing.T) {
 		t.Skip("needs more time than -short gives")
 	}
 	dir := t.TempDir()
-	for _, size := range []Size{{minWidth, minHeight}, {120, 36}, {300, 100}} {
+	for _, size := range []Size{{pane.MinWidth, pane.MinHeight}, {120, 36}, {300, 100}} {
 		for name, o := range map[string]Options{"dark": {Theme: "dark"}, "light": {Theme: "light"}, "ASCII": {Theme: "dark", ASCII: true}, "plain": {Theme: "dark", Plain: true}} {
 			for _, keys := range []string{"", "?", ": type:mmap", "m", "m Enter w f [", "m Enter w { B"} {
 				d := drive(t, size.W, size.H, o)

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"cowscope/actions"
+	"cowscope/actions/lang"
 	"cowscope/actions/lesson"
 	"cowscope/tui/cell"
 	"cowscope/vmspace"
@@ -24,19 +25,19 @@ type Section struct {
 	Entries []Entry
 }
 
-// Entry is something that is explained.
+// Entry is a term and its explanation.
 type Entry struct{ Name, Text string }
 
-// Topics are what there is to look up. A new one is a line here.
+// Topics are the chapters. A new one is a line here.
 var Topics = []Topic{
 	{"keys", "the keys of the lab and of a lesson", keySections},
-	{"states", "the states of a page: how they are drawn, what they mean, what proves them", stateSections},
-	{"language", "the commands, and the words that they take", languageSections},
-	{"lessons", "the lessons that cowscope brings along", lessonSections},
-	{"demos", "the demos that cowscope brings along, and how one is written", demoSections},
+	{"states", "the states of a page: their glyphs, their meaning, and their evidence", stateSections},
+	{"language", "the commands and their words", languageSections},
+	{"lessons", "the built-in lessons", lessonSections},
+	{"demos", "the built-in demos, and how to write one", demoSections},
 }
 
-// topicWidth is that of a chapter on a terminal, in columns.
+// topicWidth is the width of a chapter on a terminal, in columns.
 const topicWidth = 80
 
 // Write writes the chapter for a terminal of 80 columns.
@@ -52,7 +53,7 @@ func (t Topic) Write(w io.Writer) error {
 	return out.Flush()
 }
 
-// write writes the entries in two columns under the heading. A name that does not fit its column
+// write writes the entries in two columns below the heading. A name that does not fit its column
 // has a line of its own.
 func (s Section) write(w io.Writer) {
 	column := 0
@@ -86,16 +87,20 @@ func keySections() ([]Section, error) {
 		}
 		return s
 	}
-	return []Section{keys("In the lab:", bindings), keys("In a lesson, beside those of the lab:", courseBindings)}, nil
+	return []Section{keys("In the lab:", bindings), keys("In a lesson, in addition:", courseBindings)}, nil
 }
 
 func stateSections() ([]Section, error) {
-	s := Section{Heading: "The glyph of a page, its letter in ASCII, the state, and what proves it:"}
+	s := Section{Heading: "The glyph of a page, its ASCII letter, the state, and its evidence:"}
 	for i, x := range vmspace.States {
-		name := fmt.Sprintf("%s %s %s", cell.StateGlyph[i].Glyph, cell.StateGlyph[i].Letter, x.Name)
+		name := fmt.Sprintf("%s %s %s", cell.StateLook[i].Glyph, cell.StateLook[i].Letter, x.Name)
 		s.Entries = append(s.Entries, Entry{name, x.Sentence + " (" + x.Evidence + ")"})
 	}
-	return []Section{s}, nil
+	attrs := Section{Heading: "Attributes of a page (expect page a anon huge !ksm):"}
+	for i, name := range vmspace.AttrNames {
+		attrs.Entries = append(attrs.Entries, Entry{name, vmspace.AttrSentences[i]})
+	}
+	return []Section{s, attrs}, nil
 }
 
 func languageSections() ([]Section, error) {
@@ -107,7 +112,14 @@ func languageSections() ([]Section, error) {
 	for _, v := range g.Verbs() {
 		verbs.Entries = append(verbs.Entries, Entry{v.Usage(), v.Summary})
 	}
-	all := []Section{verbs}
+	before, shapes := Section{Heading: "Before a command:"}, Section{Heading: "Placeholders:"}
+	for _, w := range lang.Prefixes {
+		before.Entries = append(before.Entries, Entry{w.Name, w.Help})
+	}
+	for _, w := range lang.Kinds() {
+		shapes.Entries = append(shapes.Entries, Entry{w.Name, w.Help})
+	}
+	all := []Section{verbs, before, shapes}
 	for _, a := range actions.AllVerbs {
 		words := Section{Heading: "Words of " + a.Name + ":"}
 		for _, p := range a.Params {
@@ -115,7 +127,7 @@ func languageSections() ([]Section, error) {
 				words.Entries = append(words.Entries, Entry{x.Name, x.Help})
 			}
 		}
-		if len(words.Entries) > 0 && !a.Check { // states and features are told elsewhere
+		if len(words.Entries) > 0 && !a.Check { // states and features have chapters of their own
 			all = append(all, words)
 		}
 	}
@@ -137,7 +149,7 @@ func demoSections() ([]Section, error) {
 	for _, d := range all {
 		demos.Entries = append(demos.Entries, Entry{d.Name, d.Title})
 	}
-	words := Section{Heading: "A demo is a file of one's own with these words, a line each:"}
+	words := Section{Heading: "A demo is a script that may also contain these lines:"}
 	for _, x := range demoWords {
 		words.Entries = append(words.Entries, Entry{x.form, x.help})
 	}

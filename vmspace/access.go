@@ -1,27 +1,26 @@
 package vmspace
 
-// Rules of this file: the words for accesses and for what comes of them. No logic.
+// Rules of this file: names for accesses and for their outcomes; no logic.
 
-// Access is what an instruction does to a byte.
+// Access is the kind of access that an instruction makes to one byte.
 type Access uint8
 
-// The accesses.
+// The kinds of access.
 const (
 	Load Access = iota
 	Store
-	Fetch // of an instruction
+	Fetch // instruction fetch
 )
 
-// String is the word for a.
+// String is the name of a.
 func (a Access) String() string { return [...]string{"read", "write", "exec"}[a] }
 
-// Happening is what an access can lead to.
+// Happening is one possible outcome of an access.
 type Happening string
 
-// The happenings. A write to the zero page is ZeroFill, not Copy: the kernel sees that there is
-// nothing to copy and hands out a zeroed frame (wp_page_copy in mm/memory.c). The first write to an
-// absent page of a private file mapping is Copy: one fault brings the page in and copies it
-// (do_cow_fault).
+// The outcomes. A write to the zero page is ZeroFill, not Copy: the kernel has nothing to copy and
+// allocates a zeroed frame (wp_page_copy in mm/memory.c). The first write to an absent page of a
+// private file mapping is Copy: a single fault brings the page in and copies it (do_cow_fault).
 const (
 	NoFault  Happening = "none"
 	ZeroMap  Happening = "zero-map"
@@ -32,12 +31,16 @@ const (
 	SwapIn   Happening = "swap-in"
 	MapErr   Happening = "SIGSEGV/MAPERR"
 	AccErr   Happening = "SIGSEGV/ACCERR"
-	PkuErr   Happening = "SIGSEGV/PKUERR" // a protection key forbids it (pkeys(7)); memory that may only be executed has one
-	BusErr   Happening = "SIGBUS/ADRERR"
-	Grow     Happening = "grow"
+	// PkuErr: a protection key forbids the access (pkeys(7)). Execute-only memory has such a key.
+	PkuErr Happening = "SIGSEGV/PKUERR"
+	BusErr Happening = "SIGBUS/ADRERR"
+	Grow   Happening = "grow"
 )
 
-// Happenings is the table of all of them, each with a sentence.
+// Refused reports whether the access ends with a signal and reaches no memory.
+func (h Happening) Refused() bool { return h == MapErr || h == AccErr || h == PkuErr || h == BusErr }
+
+// Happenings lists all outcomes, each with a sentence.
 var Happenings = [...]struct {
 	Name     Happening
 	Sentence string
@@ -52,48 +55,55 @@ var Happenings = [...]struct {
 	{MapErr, "SIGSEGV: there is nothing mapped that the access could reach"},
 	{AccErr, "SIGSEGV: the mapping does not allow it"},
 	{PkuErr, "SIGSEGV: the mapping's protection key forbids it"},
-	{BusErr, "SIGBUS: the file ends before this page"},
+	{BusErr, "SIGBUS: the file ends before this page, or userfaultfd is told of the fault"},
 	{Grow, "the stack grows down to the address"},
 }
 
-// Facts are what a prediction may rest on beside the snapshot. The zero Facts are wrong about
-// FileSize: start from NoFacts.
+// Facts are what a prediction uses beside the snapshot. The zero value states a FileSize of 0:
+// start from NoFacts.
 type Facts struct {
-	FileSize    int64  // of the file or shared memory behind the mapping, in bytes; -1 where not known
-	StackLimit  uint64 // RLIMIT_STACK in bytes; 0 where not known
-	OnlyStack   bool   // no mapping but the stack grows downwards
-	NeverForked bool   // neither this process nor one it came from has forked since its exec: nothing is write-protected for that
-	// Reprotected says that mprotect was called on a kernel that leaves clean pages write-protected
-	// when their letters change, and whole huge pages too, though the new letters let them be written:
-	// before Linux 6.2 (can_change_pte_writable in mm/mprotect.c, change_huge_pmd in mm/huge_memory.c).
+	FileSize  int64 // bytes of the file or shared memory behind the mapping; -1 if unknown
+	Limits    Limits
+	OnlyStack bool // only the stack has VM_GROWSDOWN
+	// NeverForked: neither this process nor any ancestor of it has forked since its exec, so that
+	// no page is write-protected for copy-on-write.
+	NeverForked bool
+	// Reprotected says that mprotect was called on a kernel that leaves clean pages and whole huge
+	// pages write-protected although the new permissions allow writes: before Linux 6.2
+	// (can_change_pte_writable in mm/mprotect.c, change_huge_pmd in mm/huge_memory.c).
 	Reprotected bool
 	Arch        string // as GOARCH; "" for amd64
-	// ExecOnly is what a load from memory with PROT_EXEC alone leads to on this machine: NoFault,
-	// where nothing forbids it; PkuErr, with protection keys (x86, pkeys(7)), which then forbid
-	// stores before the letters do; AccErr, where page tables can say it (arm64). "" where that is
-	// not known.
+	// ExecOnly is the outcome of a load from memory with PROT_EXEC alone on this machine: NoFault
+	// if nothing forbids it; PkuErr with protection keys (x86, pkeys(7)), which forbid stores too,
+	// before the permissions do; AccErr if page tables can express it (arm64); "" if unknown.
 	ExecOnly Happening
 	Keys     Keys
+	// Userfaultfd says that a process of the family has created a userfaultfd, and that all of them
+	// answer faults with SIGBUS (UFFD_FEATURE_SIGBUS). Without that feature the holder of the
+	// descriptor decides how a fault ends.
+	Userfaultfd bool
 }
 
-// Keys are the rights that a process's own instructions have to memory with a protection key
-// (pkeys(7)). Which key a mapping has, smaps tells.
+// Keys are the rights of a process's own instructions to memory with a protection key (pkeys(7)).
+// The key of a mapping is in smaps.
 type Keys struct {
-	PKRU  uint32 // of x86, two bits a key: the lower one forbids loads and stores, the upper one stores
-	Known bool   // PKRU was read
-	// Used says that the process has dealt with keys by itself: the letters of a mapping do not
-	// tell any more whether it has one.
+	// PKRU is the x86 register, two bits per key: the lower forbids loads and stores, the upper
+	// forbids stores.
+	PKRU  uint32
+	Known bool // PKRU was read
+	// Used says that the process has managed keys itself, so that the permissions of a mapping no
+	// longer tell whether it has a key.
 	Used bool
 }
 
-// The two bits that PKRU has for each key. They are those of pkey_alloc(2).
+// The two bits that PKRU has for each key; they are those of pkey_alloc(2).
 const (
 	KeyDisableAccess = 1 // PKEY_DISABLE_ACCESS: neither loads nor stores
 	KeyDisableWrite  = 2 // PKEY_DISABLE_WRITE: no stores
 	KeyCount         = 16
 )
 
-// Of gives the two bits of a key.
+// Of is the two bits of a key.
 func (k Keys) Of(key uint32) uint32 {
 	if key >= KeyCount {
 		return 0
@@ -101,8 +111,8 @@ func (k Keys) Of(key uint32) uint32 {
 	return k.PKRU >> (2 * key) & (KeyDisableAccess | KeyDisableWrite)
 }
 
-// Forbid says whether an access to memory with that key is refused. Instructions are always
-// fetched.
+// Forbid reports whether an access to memory with that key is refused. Instruction fetches are
+// never refused.
 func (k Keys) Forbid(key uint32, access Access) bool {
 	switch access {
 	case Load:
@@ -113,16 +123,27 @@ func (k Keys) Forbid(key uint32, access Access) bool {
 	return false
 }
 
-// NoFacts are the Facts of someone who knows only the snapshot.
+// Limits are the resource limits (getrlimit(2)) that bound a growing stack, in bytes.
+type Limits struct {
+	Known  bool
+	Stack  uint64 // RLIMIT_STACK: of the stack itself
+	Space  uint64 // RLIMIT_AS: of the whole address space
+	Locked uint64 // RLIMIT_MEMLOCK: of all locked memory; Unlimited for a process exempt from it
+}
+
+// Unlimited is the value of a limit that allows everything (RLIM_INFINITY).
+const Unlimited = 1<<64 - 1
+
+// NoFacts are the Facts when only the snapshot is known.
 var NoFacts = Facts{FileSize: -1}
 
-// Prediction is what can happen, likeliest first, and why.
+// Prediction is the set of possible outcomes, likeliest first, and the reason.
 type Prediction struct {
-	Can []Happening // empty where the process cannot make an access, or nothing is known of it
+	Can []Happening // empty if the process cannot make an access, or nothing is known of it
 	Why string
 }
 
-// Allows says whether h is among what can happen.
+// Allows reports whether h is one of the possible outcomes.
 func (p Prediction) Allows(h Happening) bool {
 	for _, c := range p.Can {
 		if c == h {

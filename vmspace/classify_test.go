@@ -87,7 +87,7 @@ func TestClassify(t *testing.T) {
 		{"lazyfree", anon, kpage(wordAnon&^WordSoftDirty, KAnon), Anon, LazyFree},
 		{"lazyfree, written again", flags(), kpage(wordAnon&^WordSoftDirty, KAnon), Anon, 0},
 	} {
-		if s, a := Classify(c.m, c.e); s != c.state || a != c.attrs {
+		if s, a := c.m.Class().Classify(c.e); s != c.state || a != c.attrs {
 			t.Errorf("%s: %v %q, want %v %q", c.name, s, a.Names(), c.state, c.attrs.Names())
 		}
 	}
@@ -129,7 +129,7 @@ func TestOddWords(t *testing.T) {
 		{"a category that is new", Evidence{Word: WordPresent | WordExclusive, Scan: ScanPresent | 1<<13, HaveScan: true}, Anon, 0},
 		{"present and swapped", Evidence{Word: WordPresent | WordSwapped | WordExclusive}, Anon, 0},
 	} {
-		if s, a := Classify(anon, c.e); s != c.state || a != c.attrs {
+		if s, a := anon.Class().Classify(c.e); s != c.state || a != c.attrs {
 			t.Errorf("%s: %s %q, want %s %q", c.name, s, a.Names(), c.state, c.attrs.Names())
 		}
 	}

@@ -5,55 +5,63 @@ import (
 	"strings"
 )
 
-// Rules of this file: a diff names everything that differs between two snapshots, once, but for
-// what moves by itself or follows from something named: fault counters, resident sizes and the
-// counters of smaps, and the pages of what is no longer mapped or of a process that is no more. It
-// looks only at what the two do not share. Pure.
+// Rules of this file: pure. A diff names every difference between two snapshots once, except values
+// that change by themselves or follow from a named difference: fault counters, resident sizes, the
+// counters of smaps, and the pages of an unmapped range or of an ended process. What changed in an
+// address space that several processes share is reported for one of them. The diff examines only what
+// the two snapshots do not share.
 
-// ChangeKind says what sort of change it is.
+// ChangeKind is the kind of a change.
 type ChangeKind string
 
 // The kinds of change.
 const (
-	ChangeBorn     ChangeKind = "born"     // a process came
-	ChangeEnded    ChangeKind = "ended"    // a process went
-	ChangeZombie   ChangeKind = "zombie"   // a process died and is not yet waited for
-	ChangeState    ChangeKind = "state"    // running to stopped, or back
-	ChangeError    ChangeKind = "error"    // what hindered the reading came or went
-	ChangeMapped   ChangeKind = "mapped"   // addresses that were free are mapped, by a new mapping
-	ChangeUnmapped ChangeKind = "unmapped" // addresses are free again
-	ChangeGrown    ChangeKind = "grown"    // a mapping reaches further than before: over Range
-	ChangeShrunk   ChangeKind = "shrunk"   // a mapping ends earlier than before: without Range
-	ChangeSplit    ChangeKind = "split"    // Range was one mapping, and is To mappings
-	ChangeMerged   ChangeKind = "merged"   // Range was From mappings, and is one
-	ChangePerms    ChangeKind = "perms"    // the letters, From and To
-	ChangeRenamed  ChangeKind = "renamed"  // the path, From and To: a name given, a file deleted
-	ChangeFlags    ChangeKind = "flags"    // the VmFlags, From and To
-	ChangeKey      ChangeKind = "key"      // the protection key, From and To
-	ChangePage     ChangeKind = "page"     // the state of pages, From and To
-	ChangeFrame    ChangeKind = "frame"    // another frame in the same state
-	ChangeAttrs    ChangeKind = "attrs"    // the attributes of pages, From and To
-	ChangeCount    ChangeKind = "count"    // how many times the frame is mapped, or whether it is mapped here alone
-	ChangeWord     ChangeKind = "word"     // the kernel's words differ in nothing of the above
+	ChangeBorn   ChangeKind = "born"   // a process appeared
+	ChangeEnded  ChangeKind = "ended"  // a process is gone
+	ChangeZombie ChangeKind = "zombie" // a process died and is not yet waited for
+	ChangeState  ChangeKind = "state"  // running to stopped, or back
+	// the reason why a process cannot be read appeared or is gone
+	ChangeError    ChangeKind = "error"
+	ChangeMapped   ChangeKind = "mapped"   // a new mapping at addresses that were free
+	ChangeUnmapped ChangeKind = "unmapped" // addresses that were mapped are free
+	ChangeGrown    ChangeKind = "grown"    // a mapping was extended by Range
+	ChangeShrunk   ChangeKind = "shrunk"   // a mapping was cut by Range
+	ChangeSplit    ChangeKind = "split"    // Range was one mapping and is now To mappings
+	ChangeMerged   ChangeKind = "merged"   // Range was From mappings and is now one
+	ChangePerms    ChangeKind = "perms"    // the permissions, From and To
+	// the path, From and To: it was named, or its file was deleted
+	ChangeRenamed ChangeKind = "renamed"
+	ChangeFlags   ChangeKind = "flags" // the VmFlags, From and To
+	ChangeKey     ChangeKind = "key"   // the protection key, From and To
+	ChangePage    ChangeKind = "page"  // the state of pages, From and To
+	ChangeFrame   ChangeKind = "frame" // another frame, in the same state
+	ChangeAttrs   ChangeKind = "attrs" // the attributes of pages, From and To
+	// ChangeCount: how many times the frame is mapped, or whether it is mapped only here.
+	ChangeCount ChangeKind = "count"
+	ChangeWord  ChangeKind = "word" // the kernel's words differ in none of the above
 )
 
-// Change is one thing that differs.
+// Change is one difference.
 type Change struct {
 	Kind      ChangeKind
-	Process   string // label
+	Process   string // label of the process
 	Range     Range
 	Pages     uint64 // of Range; 0 for a change of a process
-	From, To  string // as people read it
-	Was, Is   State  // of a change of pages: their states before and now
+	From, To  string // as text for people
+	Was, Is   State  // of a change of pages: the states before and after
 	Attrs     Attrs  // of a change of attributes: those gained or lost
-	FromFrame uint64 // of the first page, where visible
+	FromFrame uint64 // of the first page, if visible
 	ToFrame   uint64
-	Perms     Perms // of the mapping, now or, where it is gone, before
+	Perms     Perms // of the mapping: after the change or, if it is gone, before
 }
 
-// Diff lists what differs between a and b, by process and address. Either may be nil: then all
-// processes of the other came or went.
-func Diff(a, b *Snapshot) []Change {
+// Diff lists the differences between a and b, by process and address. Either may be nil: then every
+// process of the other has appeared or is gone.
+func Diff(a, b *Snapshot) []Change { return DiffBy(a, b, "") }
+
+// DiffBy is Diff after a command of the process label: changes in an address space that it shares are
+// reported for it.
+func DiffBy(a, b *Snapshot, label string) []Change {
 	if a == b {
 		return nil
 	}
@@ -71,12 +79,12 @@ func Diff(a, b *Snapshot) []Change {
 		}
 	}
 	for _, q := range b.Processes {
-		d.process(a.Process(q.Label), q)
+		d.process(a.Process(q.Label), q, b.Teller(q, label) == q)
 	}
 	return d.changes
 }
 
-// differ gathers the changes of one process after the other.
+// differ collects the changes, one process after the other.
 type differ struct {
 	changes []Change
 	label   string
@@ -91,8 +99,9 @@ func (d *differ) span(kind ChangeKind, r Range, perms Perms, from, to string) {
 	d.add(Change{Kind: kind, Process: d.label, Range: r, Pages: r.Pages(d.size), From: from, To: to, Perms: perms})
 }
 
-// process compares p before with q now; p is nil for one that came.
-func (d *differ) process(p, q *Process) {
+// process compares p before with q after, with their memory if memory says that it is reported for
+// this process; p is nil for a process that appeared.
+func (d *differ) process(p, q *Process, memory bool) {
 	if p == q {
 		return
 	}
@@ -113,11 +122,14 @@ func (d *differ) process(p, q *Process) {
 		}
 		d.add(Change{Kind: kind, Process: d.label, From: p.State.String(), To: q.State.String()})
 	}
-	if q.State >= Zombie {
+	if !q.Alive() {
 		return
 	}
 	if p.Err != q.Err {
 		d.add(Change{Kind: ChangeError, Process: d.label, From: p.Err, To: q.Err})
+	}
+	if !memory {
+		return
 	}
 	d.p, d.q = p, q
 	Unshared(p.Mappings, q.Mappings, func(alo, ahi, blo, bhi int) {
@@ -134,7 +146,7 @@ func (d *differ) process(p, q *Process) {
 	})
 }
 
-// trimmed leaves out what two lists have in common at either end.
+// trimmed drops the common prefix and suffix of two lists.
 func trimmed[T comparable](a, b []T) ([]T, []T) {
 	for len(a) > 0 && len(b) > 0 && a[0] == b[0] {
 		a, b = a[1:], b[1:]
@@ -145,7 +157,7 @@ func trimmed[T comparable](a, b []T) ([]T, []T) {
 	return a, b
 }
 
-// pages names what differs between x and y, the same pages before and now, mapping by mapping.
+// pages lists the differences between x and y, the same pages before and after, mapping by mapping.
 func (d *differ) pages(x, y Run, maps *Walker[Mapping]) {
 	all := y.Bounds()
 	if m := maps.Item(); m != nil && m.End <= all.Start {
@@ -176,7 +188,7 @@ func (d *differ) pages(x, y Run, maps *Walker[Mapping]) {
 	}
 }
 
-// pageChange is the foremost thing that differs; "" where nothing does that was known both times.
+// pageChange is the most important difference; "" if nothing that was known both times differs.
 func pageChange(a, b *Run) (kind ChangeKind, from, to string) {
 	switch {
 	case a.State != b.State:
@@ -199,7 +211,7 @@ func pageChange(a, b *Run) (kind ChangeKind, from, to string) {
 	return "", "", ""
 }
 
-// page adds c, or lengthens the change before it by it.
+// page appends c, or extends the previous change by it.
 func (d *differ) page(c Change) {
 	if n := len(d.changes); n > 0 {
 		l := &d.changes[n-1]
@@ -214,7 +226,7 @@ func (d *differ) page(c Change) {
 	d.add(c)
 }
 
-// oneMapping says whether no mapping begins at addr.
+// oneMapping reports whether no mapping begins at addr.
 func (d *differ) oneMapping(addr uint64) bool {
 	m, ok := d.q.MappingAt(addr)
 	return ok && m.Start != addr

@@ -172,6 +172,52 @@ func TestDiffProcesses(t *testing.T) {
 
 // TestPagesIn holds that the runs of a range are all its mapped pages, in order, once, each as
 // PageAt has it.
+// What changed in an address space that several share is told once: of the one that acted, where it
+// is among them, else of the first that lives.
+func TestDiffOfSharedSpaces(t *testing.T) {
+	family := func(last State, states ...ProcState) *Snapshot {
+		s := &Snapshot{PageSize: pg4k, Frames: true}
+		for i, state := range states {
+			p := *space(t, []string{"10-14 rw-p"}, []string{"11+1 " + last.String() + " 100 1"})
+			p.Member = Member{Label: fmt.Sprintf("p%d", i+1), PID: i + 1}
+			if p.State = state; i > 0 && i < 3 { // the fourth has a space of its own
+				p.Shares = "p1"
+			}
+			s.Processes = append(s.Processes, &p)
+		}
+		return s
+	}
+	const run, dead = Stopped, Zombie
+	for _, c := range []struct {
+		label  string
+		states []ProcState
+		want   string
+	}{
+		{"p2", []ProcState{run, run, run, run}, "p2 p4"},
+		{"p3", []ProcState{run, run, run, run}, "p3 p4"},
+		{"p4", []ProcState{run, run, run, run}, "p1 p4"},
+		{"", []ProcState{run, run, run, run}, "p1 p4"},
+		{"p2", []ProcState{run, dead, run, run}, "p1 p4"},
+		{"p1", []ProcState{dead, run, run, run}, "p2 p4"},
+	} {
+		var told []string
+		for _, ch := range DiffBy(family(Anon, c.states...), family(COW, c.states...), c.label) {
+			told = append(told, ch.Process)
+		}
+		if got := strings.Join(told, " "); got != c.want {
+			t.Errorf("%s acted, %v: told of %s, want %s", c.label, c.states, got, c.want)
+		}
+	}
+	s := family(Anon, run, run, dead, run)
+	if with := s.Sharing(s.Processes[1]); !slices.Equal(with, []string{"p1"}) {
+		t.Errorf("p2 shares with %q", with)
+	}
+	born := DiffBy(&Snapshot{PageSize: pg4k, Processes: s.Processes[:1]}, &Snapshot{PageSize: pg4k, Processes: s.Processes[:2]}, "p1")
+	if len(born) != 1 || born[0].Kind != ChangeBorn {
+		t.Errorf("a process that came into a space that was there: %+v", born)
+	}
+}
+
 func TestPagesIn(t *testing.T) {
 	p := space(t, []string{"10-14 rw-p", "14-20 r--p", "30-40 rw-p", "50-60 rw-p"},
 		[]string{"11+2 anon 100", "14+3 anon 103", "19+1 zero 5", "30+10 cow 200", "52+2 zero 5", "58+2 guard"})
@@ -212,17 +258,17 @@ func TestWriteJSON(t *testing.T) {
 	p := space(t, []string{"10-14 rw-p", "14-20 r--p /f\x1b[m\"@2"}, []string{"11+2 anon 100 1", "12+1 none", "14+3 file"})
 	p.Pages = NewList(slices.DeleteFunc(p.Pages.Slice(0, 3), func(r Run) bool { return r.State == None }))
 	p.MinorFlt, p.RSS = 5, 5*pg4k
-	s := &Snapshot{PageSize: pg4k, Frames: true, Processes: []*Process{p, {Member: Member{"p2", "p1", 2}, State: Zombie, Err: "dead"}}}
+	s := &Snapshot{PageSize: pg4k, Frames: true, Processes: []*Process{p, {Member: Member{Label: "p2", Parent: "p1", PID: 2, Shares: "p1"}, State: Zombie, Err: "dead"}}}
 	var out bytes.Buffer
 	if err := s.WriteJSON(&out, func(label string, m Mapping) string { return label + "!" }); err != nil {
 		t.Fatal(err)
 	}
-	want := `{"processes":[{"label":"p1","pid":1,"state":"running","faults":{"minor":5,"major":0},"rss":20480,"mappings":[` +
+	want := `{"page_size":4096,"processes":[{"label":"p1","pid":1,"state":"running","faults":{"minor":5,"major":0},"rss":20480,"mappings":[` +
 		`{"name":"p1!","start":"0xa000","end":"0xe000","perms":"rw-p","offset":0,"device":"00:00","inode":0,"path":"","kind":"anon","rss":8192,"pages":[` +
 		`{"start":"0xb000","count":2,"state":"anon","huge":false,"frame":"0x64","mapcount":1,"source":"pagemap"}]},` +
 		`{"name":"p1!","start":"0xe000","end":"0x14000","perms":"r--p","offset":8192,"device":"00:00","inode":9,"path":"/f\u001b[m\"","kind":"file","rss":12288,"pages":[` +
 		`{"start":"0xe000","count":3,"state":"file","huge":false,"source":"pagemap"}]}]},` +
-		`{"label":"p2","parent":"p1","pid":2,"state":"zombie","error":"` + "dead" + `","faults":{"minor":0,"major":0},"rss":0,"mappings":[]}]}` + "\n"
+		`{"label":"p2","parent":"p1","shares":"p1","pid":2,"state":"zombie","error":"` + "dead" + `","faults":{"minor":0,"major":0},"rss":0,"mappings":[]}]}` + "\n"
 	if out.String() != want || !json.Valid(out.Bytes()) {
 		t.Errorf("got\n%swant\n%s", out.String(), want)
 	}

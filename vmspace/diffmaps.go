@@ -6,12 +6,13 @@ import (
 	"strings"
 )
 
-// Rules of this file: how two lists of mappings differ. Two mappings that overlap count as one that
-// lived on where they are of the same backing; addresses that changed their backing were unmapped
-// and mapped. Pure.
+// Rules of this file: pure. How two lists of mappings differ. Two mappings that overlap are the
+// same mapping, changed, if they have the same backing; if the backing differs, the addresses were
+// unmapped and mapped again.
 
-// SameBacking says whether a and b, at the addresses they share, are the same part of the same
-// thing.
+// SameBacking reports whether a and b, at the addresses that they share, map the same part of the
+// same object. All private memory without a file is one kind: [stack] and [heap] only name what
+// lies at certain addresses at the moment.
 func SameBacking(a, b *Mapping) bool {
 	if (a.Perms^b.Perms)&SharedMap != 0 || a.Inode != b.Inode || a.Major != b.Major || a.Minor != b.Minor {
 		return false
@@ -20,11 +21,11 @@ func SameBacking(a, b *Mapping) bool {
 		return a.Offset-a.Start == b.Offset-b.Start
 	}
 	ak, bk := a.Kind(), b.Kind()
-	return ak == bk && (ak != KindSpecial || a.Path == b.Path)
+	return (ak == bk || ak.anonymous() && bk.anonymous()) && (ak != KindSpecial || a.Path == b.Path)
 }
 
-// kin gives the indexes [lo, hi) of the mappings of the ordered list l that overlap m, and how many
-// of these have its backing.
+// kin returns the indexes [lo, hi) of the mappings of the ordered list l that overlap m, and how
+// many of these have the same backing.
 func kin(m *Mapping, l []Mapping) (lo, hi, same int) {
 	lo, _ = slices.BinarySearchFunc(l, m.Start, func(x Mapping, addr uint64) int {
 		if x.End <= addr {
@@ -50,7 +51,7 @@ func (d *differ) mappings(was, now []Mapping) {
 	}
 }
 
-// old names what became of a.
+// old reports what became of a.
 func (d *differ) old(a *Mapping, now []Mapping) {
 	lo, hi, same := kin(a, now)
 	if same > 1 {
@@ -105,7 +106,7 @@ func sameFlags(a, b []string) bool {
 	return slices.Equal(a, b) || slices.Equal(more(a), more(b))
 }
 
-// new names what of b was not there.
+// new reports what is new in b.
 func (d *differ) new(b *Mapping, was []Mapping) {
 	lo, hi, same := kin(b, was)
 	if same > 1 {

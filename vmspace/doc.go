@@ -1,9 +1,10 @@
-// Package vmspace is what is known of address spaces: mappings, pages, the state that each page is
-// in, how two snapshots differ, and what an access leads to. All of it is pure and works on any
-// system; package observe asks the kernel.
+// Package vmspace models address spaces: mappings, pages, the state of each page, the differences
+// between two snapshots, and the possible outcomes of an access. It is pure and works on any
+// system; package observe reads the kernel.
 //
 //	observe:  mappings ────────────────►  Mapping ─┐
-//	          page words ─► Class.Classify ─► Run ─┴─►  Process  ──►  Snapshot  ──►  Diff, Predict, Grounds, Sink
+//	          page words ─► Class.Classify ─► Run ─┴─► Process ─► Snapshot
+//	Snapshot ─► Diff, Predict, Grounds, Sink
 //
 // # What a page's state rests on
 //
@@ -11,24 +12,29 @@
 //	none      no       –     –          not swapped
 //	guard     no       –     –          bit 58; bit 62, swapped, is set too, so guard is looked for first
 //	swapped   no       –     –          bit 62
-//	special   –        –     –          [vdso], or VmFlags pf, io, mm; of [vvar] and all of VmFlags pf, pagemap says nothing
+//	special   –        –     –          [vdso], or VmFlags pf, io, mm; pagemap does not report
+//	                                    [vvar] and mappings with VmFlags pf
 //	shared    yes      –     –          the mapping is shared
-//	zero      yes      no    no         PAGEMAP_SCAN says PFNZERO, or move_pages EFAULT, or kpageflags ZERO_PAGE, or it is the zero page's frame
+//	zero      yes      no    no         PAGEMAP_SCAN PFNZERO, or move_pages EFAULT, or kpageflags
+//	                                    ZERO_PAGE, or the frame is the zero page's
 //	file      yes      yes   –          the mapping is private
 //	anon      yes      no    yes        no relative maps the same frame at the same address
 //	cow       yes      no    no         known not to be the zero page, or such a frame of a relative
-//	cow       yes      no    yes        merged (KSM), or part of a huge page that is mapped elsewhere too
+//	cow       yes      no    yes        merged (KSM), or part of a huge page mapped elsewhere too
 //	unknown   yes      no    no         nothing that could tell cow from zero
-//	unknown   yes      no    yes        a relative has a page there that is not exclusive, and nothing tells whether it is a huge page
-//	unknown   any      any   any        the mapping changed while it was read, or holds no file and the page is of one
+//	unknown   yes      no    yes        a relative has a page there that is not exclusive, and
+//	                                    nothing tells whether it is a huge page
+//	unknown   any      any   any        the mapping changed while it was read, or has no file
+//	                                    although the page is of one
 //
-// Frames, counts and flags of frames need root. Without it, and without PAGEMAP_SCAN (before Linux
-// 6.7), zero and cow look alike in plain memory: the zero page is never exclusive, and no count
-// says how often it is mapped. There move_pages(2) tells them apart, which answers EFAULT for the
-// zero page and a node for any other. Where that may not be asked either, unknown is the answer.
+// Frame numbers and their counts and flags need root. Without them, and without PAGEMAP_SCAN
+// (before Linux 6.7), zero and cow look alike in anonymous memory: the zero page is never
+// exclusive, and no count says how often it is mapped. There move_pages(2) distinguishes them: it
+// answers EFAULT for the zero page and a node for any other. If that call is not permitted either,
+// the state is unknown.
 //
-// Each of these rests on a word that the kernel gave, since the Linux named, and on a test that saw
-// it on a live process:
+// Each state and attribute rests on a word that the kernel gives since the Linux version named
+// here, and on a test that has seen it on a live process:
 //
 //	none        smaps         Swap 0; pagemap 62 swapped, 57 uffd-wp        6.4     TestAttrUffdWP
 //	none        pagemap       63 and 62 clear                               2.6.25  TestStateNone
@@ -67,24 +73,24 @@
 //	mapcount    kpagecount    the word                                      2.6.25  TestStateCOW
 //	frame       pagemap       0-54, for CAP_SYS_ADMIN                       2.6.25  TestStateCOW
 //
-// Not every kernel keeps to this: a bit is believed only where it means on pages of this program
-// what it should, and observe.Features names those that do not.
+// Kernels have bugs here: a bit is used only if it means on pages of this program what it should.
+// observe.Features names the bits that do not.
 //
-// Grounds tells the rows that a page rests on, and what is inferred and not read. What bit 56
-// leaves open: it is set where one process maps the page once, but of a huge page that one entry
-// maps every word has the bit of the first small page. MADV_FREE leaves the words as they were; the
-// flags of a frame show it once the page has left the list of the CPU that marked it, also where it
-// was written to since; smaps counts how many are free, not which. kpageflags gives for every page
-// of a large folio the bits of its first one.
+// Grounds names the rows that the state of a page rests on, and what is inferred instead of read.
+// Limits of the evidence: bit 56 is set if one process maps the page once, but of a huge page that
+// one entry maps every word has the bit of the first small page. MADV_FREE does not change the
+// pagemap words; the flags of a frame show it only after the page has left the per-CPU list, also
+// if it was written to since; smaps counts the free pages and does not say which they are.
+// kpageflags gives every page of a large folio the bits of its first page.
 //
 // # Sharing between snapshots
 //
-// A Snapshot never changes. The next one is made of the same pieces where nothing happened:
+// A Snapshot never changes. The next one shares every piece in which nothing changed:
 //
 //	snapshot 1 ─► p1 ─► Mappings  [chunk A][chunk B][chunk C]
 //	                                  │         ╳        │
 //	snapshot 2 ─► p1'─► Mappings  [chunk A][chunk B'][chunk C]
 //	           └► p2 (the very same pointer: nothing changed in it)
 //
-// So holding on to old snapshots is cheap, and Diff costs what changed, not what there is.
+// Holding old snapshots is therefore cheap, and the cost of Diff follows the changes, not the size.
 package vmspace

@@ -2,17 +2,18 @@ package vmspace
 
 import "fmt"
 
-// Rules of this file: pure. A state is what the words say, and the words do not say everything:
-// what is likely but was not read is named as such, with what would tell.
+// Rules of this file: pure. The words of the kernel do not say everything: what is likely but was
+// not read is listed as inferred, together with what would decide it.
 
-// Grounds are what is known of a page rests on.
+// Grounds are what the state of a page rests on.
 type Grounds struct {
-	Seen     []string // the words that were read: file, bits
-	Inferred []string // what does not follow from them for certain, and why; none where all does
+	Seen []string // the words that were read: file, bits
+	// what does not follow from them for certain, and why; empty if everything does
+	Inferred []string
 }
 
-// Grounds tells what the state and the attributes of a page of p rest on. page is a run of one page
-// of the mapping m, as PageAt gives it.
+// Grounds lists the evidence for the state and the attributes of a page of p. page is a run of one
+// page of the mapping m, as PageAt returns it.
 func (s *Snapshot) Grounds(p *Process, m Mapping, page Run) Grounds {
 	v := &view{s, p, m, page, m.Class()}
 	var g Grounds
@@ -46,7 +47,7 @@ type doubt struct {
 
 func say(text string) func(*view) string { return func(*view) string { return text } }
 
-// doubts are tried in order; the first that holds for the state is told.
+// doubts are tried in order; the first one that applies to the state is reported.
 var doubts = []doubt{
 	{COW, func(v *view) bool { return v.flags(KKSM) || v.merged() }, nil},
 	{COW, func(v *view) bool { _, ok := v.partner(); return ok }, nil},
@@ -79,7 +80,7 @@ var doubts = []doubt{
 	{Unknown, always, say("the zero page and a page shared copy-on-write look alike here; PAGEMAP_SCAN (Linux 6.7), move_pages or root would tell")},
 }
 
-// changed says whether the mappings changed there while they were read.
+// changed reports whether the mappings around the page changed while they were read.
 func (v *view) changed() bool {
 	for _, r := range v.p.Changed {
 		if r.Contains(v.r.Start) {
@@ -89,14 +90,14 @@ func (v *view) changed() bool {
 	return false
 }
 
-// tally is an attribute that smaps counts for a whole mapping, without saying of which pages.
+// tally is an attribute that smaps counts for a whole mapping without saying for which pages.
 type tally struct {
 	attr  Attrs
 	what  string
 	bytes func(*Counters) uint64
 	alike string             // why more pages may look like it than are, "" where they cannot
-	known func(*view) bool   // page by page, where more than smaps may be read
-	could func(v *view) bool // be one of those that were counted
+	known func(*view) bool   // page by page, if more than smaps could be read
+	could func(v *view) bool // whether the page can be one of those counted
 }
 
 var tallies = []tally{
@@ -107,8 +108,8 @@ var tallies = []tally{
 		func(v *view) bool { return v.counted() || v.scan(ScanPresent) || v.r.Attrs&Huge != 0 }, isAnon},
 }
 
-// showsMerged says whether the merged pages of the mapping are known, all of them or by their
-// flags: of those that smaps counts at least one has the flag, where the kernel can be believed.
+// showsMerged reports whether the merged pages of the mapping are known: all of them are, or
+// kpageflags can be trusted and at least one page that smaps counts has the flag.
 func (v *view) showsMerged() bool {
 	if v.merged() {
 		return true
@@ -123,7 +124,7 @@ func (v *view) showsMerged() bool {
 
 func isAnon(v *view) bool { return v.r.State == Anon || v.r.State == COW }
 
-// doubt says what smaps counts and nobody can place, "" where there is nothing to doubt.
+// doubt names the pages that smaps counts and nothing locates; "" if there are none.
 func (t *tally) doubt(v *view) string {
 	if v.m.Smaps == nil || t.bytes(v.m.Smaps) == 0 || !t.could(v) {
 		return ""

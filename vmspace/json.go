@@ -7,18 +7,18 @@ import (
 	"unicode/utf8"
 )
 
-// Rules of this file: a snapshot goes out as one JSON object, written piece by piece: nothing is
-// held but the piece at hand. Addresses and frames are strings in hexadecimal, because 64 bits do
-// not fit a JSON number everywhere. What is hidden is left out.
+// Rules of this file: a snapshot is written as one JSON object, piece by piece; only the current
+// piece is held in memory. Addresses and frames are hexadecimal strings, because not every JSON
+// reader keeps 64 bits of a number. Hidden values are left out.
 
-// WriteJSON writes s to w. name gives a mapping's name in the language, "" where it has none; nil
-// stands for no names.
+// WriteJSON writes s to w. name returns the name of a mapping in the command language, or ""; a nil
+// name function means that there are no names.
 func (s *Snapshot) WriteJSON(w io.Writer, name func(label string, m Mapping) string) error {
 	return s.To(NewJSON(w, s.PageSize, s.Frames, name))
 }
 
-// jsonWriter writes members of objects; comma says that one went before. What is written gathers in
-// b.
+// jsonWriter writes the members of objects; comma says that a member precedes. Output is buffered
+// in b.
 type jsonWriter struct {
 	w        io.Writer
 	err      error // the first one
@@ -30,23 +30,23 @@ type jsonWriter struct {
 
 	processes int
 	label     string   // of the process
-	at        *Mapping // the one that is written, nil before the first of a process
-	runs      int      // of it
+	at        *Mapping // the mapping being written; nil before the first one of a process
+	runs      int      // written of the current mapping
 }
 
-// jsonFull is how many bytes are gathered for one write.
+// jsonFull is the size of the buffer in bytes that triggers a write.
 const jsonFull = 64 << 10
 
-// NewJSON is a sink that writes to w what WriteJSON writes of a snapshot; frames says that frame
-// numbers are visible.
+// NewJSON returns a Sink that writes to w what WriteJSON writes of a snapshot; frames says that
+// frame numbers are visible.
 func NewJSON(w io.Writer, pageSize uint64, frames bool, name func(label string, m Mapping) string) Sink {
 	return &jsonWriter{w: w, b: make([]byte, 0, jsonFull+4<<10), pageSize: pageSize, frames: frames, name: name}
 }
 
-// Process, Pages, End and Close are those of a Sink.
+// Process, Pages, End and Close implement Sink.
 func (o *jsonWriter) Process(p *Process) error {
 	if o.processes++; o.processes == 1 {
-		o.raw(`{"processes":[`)
+		o.begin()
 	} else {
 		o.raw(",")
 	}
@@ -88,7 +88,7 @@ func (o *jsonWriter) End(changed []Range) error {
 
 func (o *jsonWriter) Close(broken bool) error {
 	if !broken && o.processes == 0 {
-		o.raw(`{"processes":[`)
+		o.begin()
 	}
 	if !broken {
 		o.raw("]}\n")
@@ -96,7 +96,14 @@ func (o *jsonWriter) Close(broken bool) error {
 	return o.flush()
 }
 
-// flush writes what was gathered.
+// begin writes what comes before the first process.
+func (o *jsonWriter) begin() {
+	o.raw(`{"page_size":`)
+	o.b = strconv.AppendUint(o.b, o.pageSize, 10)
+	o.raw(`,"processes":[`)
+}
+
+// flush writes the buffer.
 func (o *jsonWriter) flush() error {
 	if o.err == nil && len(o.b) > 0 {
 		_, o.err = o.w.Write(o.b)
@@ -105,7 +112,7 @@ func (o *jsonWriter) flush() error {
 	return o.err
 }
 
-// piece ends a piece of output, and writes if enough has come together.
+// piece ends a piece of output, and flushes a full buffer.
 func (o *jsonWriter) piece() {
 	if len(o.b) >= jsonFull {
 		o.flush()
@@ -139,7 +146,7 @@ func (o *jsonWriter) text(k, v string) {
 	o.quote(v)
 }
 
-// quote writes a string; a path may hold any byte.
+// quote writes a JSON string; a path may hold any byte.
 func (o *jsonWriter) quote(v string) {
 	for i := range len(v) {
 		if c := v[i]; c < ' ' || c == '"' || c == '\\' || c >= utf8.RuneSelf || c == '<' || c == '>' || c == '&' || c == 0x7f {
@@ -182,6 +189,9 @@ func (o *jsonWriter) head(p *Process) {
 	if p.Parent != "" {
 		o.text("parent", p.Parent)
 	}
+	if p.Shares != "" {
+		o.text("shares", p.Shares)
+	}
 	o.number("pid", uint64(p.PID))
 	o.text("state", p.State.String())
 	if p.Err != "" {
@@ -197,7 +207,7 @@ func (o *jsonWriter) head(p *Process) {
 	o.raw("[")
 }
 
-// tail writes what comes behind the last mapping of a process.
+// tail writes what follows the last mapping of a process.
 func (o *jsonWriter) tail(changed []Range) {
 	o.raw("]")
 	o.comma = true
@@ -215,8 +225,8 @@ func (o *jsonWriter) tail(changed []Range) {
 	o.close()
 }
 
-// residentIn counts the resident pages of runs. The zero page is not counted as resident
-// (vm_normal_page in mm/memory.c), nor is what is lent.
+// residentIn counts the resident pages of runs. The zero page and special pages are not counted, as
+// in the kernel's RSS (vm_normal_page in mm/memory.c).
 func residentIn(runs []Run) (pages uint64) {
 	for i := range runs {
 		if r := &runs[i]; r.Word&WordPresent != 0 && r.State != Zero && r.State != Special {
@@ -226,7 +236,7 @@ func residentIn(runs []Run) (pages uint64) {
 	return pages
 }
 
-// mapping writes m up to its first run of pages. rss counts where there is no counter.
+// mapping writes m up to its first run of pages. rss is used if m has no counters.
 func (o *jsonWriter) mapping(m *Mapping, name string, rss uint64) {
 	o.piece()
 	o.open()
@@ -259,8 +269,7 @@ func (o *jsonWriter) mapping(m *Mapping, name string, rss uint64) {
 	o.raw("[")
 }
 
-// run writes a run of pages. It is the piece that there are most of, so it is put together in one
-// go.
+// run writes a run of pages, in a single append chain because it is by far the most frequent piece.
 func (o *jsonWriter) run(r *Run, first bool) {
 	o.piece()
 	b := o.b
@@ -282,10 +291,10 @@ func (o *jsonWriter) run(r *Run, first bool) {
 	if r.Mapcount >= 0 {
 		b = strconv.AppendUint(append(b, `,"mapcount":`...), uint64(r.Mapcount), 10)
 	}
-	o.b = append(b, `,"source":"pagemap"}`...) // whatever else was asked, the word decides
+	o.b = append(b, `,"source":"pagemap"}`...) // whatever else was read, the word decides
 }
 
-// appendDevice writes the device as /proc/PID/maps does: 08:01.
+// appendDevice writes the device number as /proc/PID/maps does: 08:01.
 func appendDevice(b []byte, m *Mapping) []byte {
 	for i, v := range []uint32{m.Major, m.Minor} {
 		if i > 0 {

@@ -7,47 +7,46 @@ import (
 	"sort"
 )
 
-// Rules of this file: a List never changes once made; a new version shares every chunk that it did
-// not have to touch, so two chunks with the same address hold the same items, and that is how a
-// comparison skips them.
+// Rules of this file: a List is immutable. A new version shares every chunk that did not have to
+// change, so two chunks with the same address hold the same items, and comparisons skip them.
 
-// chunkLen is how many items a fresh chunk holds; a chunk stays between a third and twice that.
+// chunkLen is the number of items of a new chunk; a chunk stays between a third and twice that.
 const chunkLen = 256
 
-// Item is what a List holds: something with a place in an address space.
+// Item is an element of a List: a value with a range in an address space.
 type Item interface{ Bounds() Range }
 
-// Bounds is the range of the mapping itself.
+// Bounds is the range of the mapping.
 func (m Mapping) Bounds() Range { return m.Range }
 
-// chunk is a part of a list, shared between versions.
+// chunk is a part of a list that versions share.
 type chunk[T Item] struct{ items []T }
 
-// List is an immutable sequence of items in the order of their addresses, none overlapping another.
-// The zero List is empty. It may be read from any number of goroutines.
+// List is an immutable sequence of items in the order of their addresses; items do not overlap. The
+// zero List is empty. Any number of goroutines may read it.
 type List[T Item] struct {
 	chunks []*chunk[T]
 	first  []int // index of each chunk's first item
 	n      int
 }
 
-// NewList makes a list of items, which must be in order and must not overlap. It keeps no hold on
+// NewList makes a list of items, which must be in order and must not overlap. It does not retain
 // the slice.
 func NewList[T Item](items []T) List[T] {
 	return join(cut(slices.Clone(items)))
 }
 
-// Keep makes a list of items as NewList does, of the very slice, which nobody may write to any
+// Keep is NewList without a copy: the list retains the slice, which must not be written to any
 // more.
 func Keep[T Item](items []T) List[T] { return join(cut(items)) }
 
-// ListBuilder makes a list of parts that come one after the other; nothing is copied that grows.
+// ListBuilder makes a list from consecutive parts without copying items.
 type ListBuilder[T Item] struct{ chunks []*chunk[T] }
 
-// Add appends items, whose slice nobody may write to any more.
+// Add appends items; the slice must not be written to any more.
 func (b *ListBuilder[T]) Add(items []T) { b.chunks = append(b.chunks, cut(items)...) }
 
-// List is the list of what was added.
+// List returns the list of everything added.
 func (b *ListBuilder[T]) List() List[T] { return join(b.chunks) }
 
 // cut makes chunks over items without copying them.
@@ -110,7 +109,7 @@ func (l List[T]) fromIndex(i int) iter.Seq2[int, T] {
 	}
 }
 
-// after is the index of the first item that ends after addr, Len if there is none.
+// after is the index of the first item that ends after addr, or Len if there is none.
 func (l List[T]) after(addr uint64) int {
 	c, end := 0, len(l.chunks)
 	for c < end {
@@ -137,14 +136,14 @@ func (l List[T]) after(addr uint64) int {
 	return l.first[c] + i
 }
 
-// Find is the index of the item that holds addr. Where none does, ok is false and the index is that
-// of the first item above it.
+// Find is the index of the item that contains addr. If there is none, ok is false and the index is
+// that of the first item above addr.
 func (l List[T]) Find(addr uint64) (index int, ok bool) {
 	i := l.after(addr)
 	return i, i < l.n && l.At(i).Bounds().Contains(addr)
 }
 
-// Overlap gives the indexes [lo, hi) of the items that overlap r.
+// Overlap returns the indexes [lo, hi) of the items that overlap r.
 func (l List[T]) Overlap(r Range) (lo, hi int) {
 	lo = l.after(r.Start)
 	if r.Empty() {
@@ -169,7 +168,7 @@ func (l List[T]) Slice(lo, hi int) []T {
 	return out
 }
 
-// View is Slice for those who only look: where it can be, it is the list's own memory.
+// View is Slice for read-only use: if possible it returns the list's own memory.
 func (l List[T]) View(lo, hi int) []T {
 	if lo < hi && hi <= l.n {
 		if p := l.inChunk(lo, hi); len(p) == hi-lo {
@@ -187,15 +186,15 @@ func (l List[T]) inChunk(lo, hi int) []T {
 	return items[lo-l.first[c] : n : n]
 }
 
-// Replace makes the list in which items stand where everything that overlaps r stood. An item that
-// reaches over an edge of r goes away as a whole: a caller that wants to keep the part outside
-// hands it in again, clipped. items must fit in the gap so made.
+// Replace makes a list with items in the place of everything that overlaps r. An item that crosses
+// an edge of r is removed as a whole: a caller that wants to keep the part outside passes it in
+// again, clipped. items must fit into the gap.
 func (l List[T]) Replace(r Range, items []T) List[T] {
 	lo, hi := l.Overlap(r)
 	return l.Splice(lo, hi, items)
 }
 
-// Splice makes the list in which items stand for those with indexes [lo, hi).
+// Splice makes a list with items in the place of those with indexes [lo, hi).
 func (l List[T]) Splice(lo, hi int, items []T) List[T] {
 	if l.n == 0 {
 		return NewList(items)
@@ -203,7 +202,7 @@ func (l List[T]) Splice(lo, hi int, items []T) List[T] {
 	if lo == hi && len(items) == 0 {
 		return l
 	}
-	// The chunks [a, b) are made anew. An insertion between two chunks goes to the one before.
+	// The chunks [a, b) are rebuilt. An insertion between two chunks goes to the first of them.
 	a := max(0, sort.SearchInts(l.first, lo+1)-1)
 	if a > 0 && l.first[a] == lo && lo == hi {
 		a--
@@ -215,7 +214,7 @@ func (l List[T]) Splice(lo, hi int, items []T) List[T] {
 		}
 		return l.n
 	}
-	// A chunk left too small takes its neighbour in, so that lists do not crumble.
+	// A chunk that became too small absorbs its neighbour, so that lists do not fragment.
 	if left := end(b) - l.first[a] - (hi - lo) + len(items); left < chunkLen/3 && b < len(l.chunks) {
 		b++
 	} else if left < chunkLen/3 && a > 0 {
@@ -228,13 +227,13 @@ func (l List[T]) Splice(lo, hi int, items []T) List[T] {
 	return join(slices.Concat(l.chunks[:a], cut(mid), l.chunks[b:]))
 }
 
-// Rebase makes the list of items, sharing with old the chunks that are the same at either end. It
-// is old itself when nothing differs. It keeps no hold on the slice.
+// Rebase makes a list of items that shares with old the chunks that are the same at either end. It
+// returns old itself if nothing differs. It does not retain the slice.
 func Rebase[T Item](old List[T], items []T, same func(a, b *T) bool) List[T] {
 	return rebase(old, items, false, same)
 }
 
-// KeepRebased is Rebase of a slice that nobody may write to any more.
+// KeepRebased is Rebase without a copy: the slice must not be written to any more.
 func KeepRebased[T Item](old List[T], items []T, same func(a, b *T) bool) List[T] {
 	return rebase(old, items, true, same)
 }
@@ -265,18 +264,19 @@ func rebase[T Item](old List[T], items []T, owned bool, equal func(a, b *T) bool
 		rest = rest[:len(rest)-len(c.items)]
 		z--
 	}
-	if !owned || len(rest) < len(items)/2 { // scratch memory, or much larger than what is new in it
+	// The slice is scratch memory, or much larger than the new part of it.
+	if !owned || len(rest) < len(items)/2 {
 		rest = slices.Clone(rest)
 	}
 	return join(slices.Concat(old.chunks[:a], cut(rest), old.chunks[z:]))
 }
 
-// Same says whether l and o are made of the very same chunks: then nothing differs. The converse
-// does not hold.
+// Same reports whether l and o consist of the same chunks; then they are equal. Equal lists may
+// also consist of different chunks.
 func (l List[T]) Same(o List[T]) bool { return slices.Equal(l.chunks, o.chunks) }
 
-// Unshared gives the parts of a and b that remain when chunks shared at the front, at the back and
-// in between are left out: pairs of index ranges [alo, ahi) in a and [blo, bhi) in b, in order.
+// Unshared yields the parts of a and b that are outside their shared chunks (at the front, at the
+// back and in between): pairs of index ranges [alo, ahi) in a and [blo, bhi) in b, in order.
 func Unshared[T Item](a, b List[T], yield func(alo, ahi, blo, bhi int)) {
 	end := func(l List[T], c int) int {
 		if c < len(l.first) {
@@ -339,7 +339,7 @@ func (l List[T]) walkFrom(i int) Walker[T] {
 	return Walker[T]{l, c, i - l.first[c]}
 }
 
-// Item is the current item, nil past the end. It must not be written to.
+// Item is the current item, or nil past the end. It must not be written to.
 func (w *Walker[T]) Item() *T {
 	if w.c >= len(w.l.chunks) {
 		return nil
@@ -347,7 +347,7 @@ func (w *Walker[T]) Item() *T {
 	return &w.l.chunks[w.c].items[w.k]
 }
 
-// Next goes on to the next item; there must be a current one.
+// Next moves to the next item; there must be a current one.
 func (w *Walker[T]) Next() {
 	if w.k++; w.k >= len(w.l.chunks[w.c].items) {
 		w.c, w.k = w.c+1, 0

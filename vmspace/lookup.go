@@ -2,7 +2,7 @@ package vmspace
 
 import "iter"
 
-// Rules of this file: questions to a process. Pure, and none costs more than what it is about.
+// Rules of this file: pure. Look-ups in a process; none costs more than the part that it concerns.
 
 // MappingAt finds the mapping that holds addr.
 func (p *Process) MappingAt(addr uint64) (Mapping, bool) { return MappingAt(p.Mappings, addr) }
@@ -16,8 +16,8 @@ func MappingAt(l List[Mapping], addr uint64) (Mapping, bool) {
 	return l.At(i), true
 }
 
-// PageAt is the page that holds addr, as a run of one page; in state None where there is no page,
-// and Special where pagemap is blind.
+// PageAt is the page that contains addr, as a run of one page: in state None if there is no page,
+// and Special if pagemap does not report the mapping.
 func (p *Process) PageAt(addr, pageSize uint64) Run {
 	addr -= addr % pageSize
 	if i, ok := p.Pages.Find(addr); ok {
@@ -27,36 +27,39 @@ func (p *Process) PageAt(addr, pageSize uint64) Run {
 	return noPages(&m, Range{addr, addr + pageSize}, pageSize)
 }
 
-// PagesIn yields all pages of r that lie in a mapping, as runs clipped to r; pages that are not
-// there come as runs in state None, or Special where pagemap is blind. No run reaches over the edge
-// of a mapping.
+// PagesIn yields all pages of r that lie in a mapping, as runs clipped to r. Absent pages are runs
+// in state None, or Special if pagemap does not report the mapping. No run crosses the edge of a
+// mapping.
 func (p *Process) PagesIn(r Range) iter.Seq[Run] {
-	return func(yield func(Run) bool) {
-		if r.Empty() {
-			return
-		}
-		pageSize := p.pageSize()
-		r = r.Widen(0, pageSize)
-		runs := p.Pages.Walk(r.Start)
-		for maps := p.Mappings.Walk(r.Start); maps.Item() != nil && maps.Item().Start < r.End; maps.Next() {
-			part := maps.Item().Intersect(r)
-			at := part.Start
-			for ; runs.Item() != nil && runs.Item().Start < part.End; runs.Next() {
-				run := runs.Item().Clip(part)
-				if run.Pages == 0 {
-					continue
-				}
-				if at < run.Start && !yield(noPages(maps.Item(), Range{at, run.Start}, pageSize)) || !yield(run) {
-					return
-				}
-				at = run.Bounds().End
-				if runs.Item().Bounds().End > part.End {
-					break
-				}
+	return func(yield func(Run) bool) { p.eachRun(r, yield) }
+}
+
+// eachRun is the loop of PagesIn, which is compiled into whoever ranges over it: this is not.
+func (p *Process) eachRun(r Range, yield func(Run) bool) {
+	if r.Empty() {
+		return
+	}
+	pageSize := p.pageSize()
+	r = r.Widen(0, pageSize)
+	runs := p.Pages.Walk(r.Start)
+	for maps := p.Mappings.Walk(r.Start); maps.Item() != nil && maps.Item().Start < r.End; maps.Next() {
+		part := maps.Item().Intersect(r)
+		at := part.Start
+		for ; runs.Item() != nil && runs.Item().Start < part.End; runs.Next() {
+			run := runs.Item().Clip(part)
+			if run.Pages == 0 {
+				continue
 			}
-			if at < part.End && !yield(noPages(maps.Item(), Range{at, part.End}, pageSize)) {
+			if at < run.Start && !yield(noPages(maps.Item(), Range{at, run.Start}, pageSize)) || !yield(run) {
 				return
 			}
+			at = run.Bounds().End
+			if runs.Item().Bounds().End > part.End {
+				break
+			}
+		}
+		if at < part.End && !yield(noPages(maps.Item(), Range{at, part.End}, pageSize)) {
+			return
 		}
 	}
 }
@@ -64,7 +67,7 @@ func (p *Process) PagesIn(r Range) iter.Seq[Run] {
 // pageSize is the size of the pages of p.
 func (p *Process) pageSize() uint64 { return Run{Shift: p.Shift}.PageSize() }
 
-// noPages is a run of pages of m of which pagemap says nothing.
+// noPages is a run of pages of m without a pagemap word.
 func noPages(m *Mapping, r Range, pageSize uint64) Run {
 	run := Run{Start: r.Start, Pages: r.Len() / pageSize, Mapcount: -1, Shift: ShiftOf(pageSize)}
 	if m.blind() {
@@ -81,7 +84,7 @@ func ShiftOf(pageSize uint64) (s uint8) {
 	return s
 }
 
-// Resident counts the pages of r that have a frame: those that pagemap calls present.
+// Resident counts the pages of r that have a frame: those that pagemap reports as present.
 func (p *Process) Resident(r Range) (pages uint64) {
 	for at := p.Pages.Walk(r.Start); at.Item() != nil && at.Item().Start < r.End; at.Next() {
 		if at.Item().Word&WordPresent != 0 {

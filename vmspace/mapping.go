@@ -32,7 +32,7 @@ func (p Perms) String() string {
 	return string(b)
 }
 
-// ParsePerms reads the letters as String writes them.
+// ParsePerms parses the letters that String writes.
 func ParsePerms[T []byte | string](letters T) (p Perms, ok bool) {
 	if len(letters) != 4 {
 		return 0, false
@@ -57,18 +57,21 @@ type Kind uint8
 
 // The kinds of mapping, told apart by the path that /proc/PID/maps gives.
 const (
-	KindAnon    Kind = iota // no file: zeros on demand
-	KindFile                // a file of a file system
-	KindShmem               // shared memory: /dev/zero (deleted), memfd, SysV, /dev/shm is an ordinary file
-	KindStack               // [stack]
-	KindHeap                // [heap]
-	KindSpecial             // [vdso], [vvar] and their like: pages the kernel lends
+	KindAnon Kind = iota // no file: zeros on demand
+	KindFile             // a file of a file system
+	// KindShmem is shared memory: /dev/zero (deleted), memfd, SysV; a file in /dev/shm is KindFile.
+	KindShmem
+	KindStack   // [stack]
+	KindHeap    // [heap]
+	KindSpecial // [vdso], [vvar] and the like: pages that the kernel provides
 )
 
 // String is the word that the screen and the JSON use.
 func (k Kind) String() string {
 	return [...]string{"anon", "file", "shmem", "stack", "heap", "special"}[k]
 }
+
+func (k Kind) anonymous() bool { return k == KindAnon || k == KindStack || k == KindHeap }
 
 // Mapping is one line of /proc/PID/maps: what the kernel calls a VMA.
 type Mapping struct {
@@ -78,21 +81,22 @@ type Mapping struct {
 	Major  uint32 // of the device
 	Minor  uint32
 	Inode  uint64
-	Path   string    // as the kernel prints it, unescaped: may hold any byte but NUL
+	Path   string    // as the kernel prints it, unescaped: may contain any byte but NUL
 	Smaps  *Counters // nil where smaps was not read
 }
 
-// Private says whether writes stay with this process (MAP_PRIVATE).
+// Private reports whether writes are private to this process (MAP_PRIVATE).
 func (m Mapping) Private() bool { return m.Perms&SharedMap == 0 }
 
-// Kind tells what backs m, from its path and inode.
+// Kind is what backs m, by its path and inode.
 func (m Mapping) Kind() Kind {
 	switch {
 	case m.Path == "[heap]":
 		return KindHeap
 	case m.Path == "[stack]":
 		return KindStack
-	case m.Path == "[anon]" || strings.HasPrefix(m.Path, "[anon:"), strings.HasPrefix(m.Path, "[stack:"): // of a thread: Linux 3.4 to 4.4
+	// [stack:TID] is the stack of a thread: Linux 3.4 to 4.4.
+	case m.Path == "[anon]" || strings.HasPrefix(m.Path, "[anon:"), strings.HasPrefix(m.Path, "[stack:"):
 		return KindAnon
 	case strings.HasPrefix(m.Path, "[anon_shmem:"):
 		return KindShmem
@@ -104,29 +108,34 @@ func (m Mapping) Kind() Kind {
 	case m.Inode == 0 && m.Path == "":
 		return KindAnon
 	case strings.HasPrefix(m.Path, "/dev/zero"):
-		return KindAnon // a private mapping of /dev/zero is anonymous memory (drivers/char/mem.c, mmap_zero)
+		// A private mapping of /dev/zero is anonymous memory (drivers/char/mem.c, mmap_zero).
+		return KindAnon
 	}
 	return KindFile
 }
 
-// blind says whether pagemap is silent of m, whatever pages it has: the walk steps over VM_PFNMAP
-// (walk_page_test in mm/pagewalk.c; the kernel's [vvar] is such), and does not reach the kernel's
-// half of the addresses, where [vsyscall] lies.
+// blind reports whether pagemap reports nothing about m, whatever pages it has: the page walk skips
+// VM_PFNMAP (walk_page_test in mm/pagewalk.c), such as [vvar], and does not reach the kernel half
+// of the address space, where [vsyscall] lies.
 func (m *Mapping) blind() bool {
 	return m.Smaps.HasFlag("pf") || strings.HasPrefix(m.Path, "[vvar") || m.Start >= KernelHalf
 }
 
 const KernelHalf = 1 << 63
 
-// Counters are what /proc/PID/smaps adds to a mapping, in bytes, its VmFlags as two-letter words,
-// and its protection key.
+// Counters are the fields that /proc/PID/smaps adds to a mapping: sizes in bytes, the VmFlags as
+// two-letter words, and the protection key.
 type Counters struct {
 	Rss, Pss, Swap, Locked, LazyFree, AnonHuge, KSM uint64
-	VMFlags                                         []string
-	ProtectionKey                                   uint32 // pkeys(7); 0 is every mapping's own, and that of machines without keys
+	// Private is the part of Rss that no other mapping has: Private_Clean and Private_Dirty.
+	Private uint64
+	VMFlags []string
+	// ProtectionKey (pkeys(7)) is 0 for a mapping without a key of its own, and on machines without
+	// keys.
+	ProtectionKey uint32
 }
 
-// HasFlag says whether the VmFlags hold the two-letter word f.
+// HasFlag reports whether the VmFlags contain the two-letter word f.
 func (c *Counters) HasFlag(f string) bool {
 	if c == nil {
 		return false

@@ -1,9 +1,9 @@
 package vmspace
 
-// State is what a page of a mapping is right now, decided by Classify.
+// State is the state of a page of a mapping, as Classify decides it.
 type State uint8
 
-// The states; States holds what is said of each.
+// The states; States describes each.
 const (
 	None State = iota
 	Zero
@@ -17,12 +17,12 @@ const (
 	Unknown
 )
 
-// StateInfo is what there is to say of a state wherever it is shown.
+// StateInfo describes a state.
 type StateInfo struct {
 	State    State
-	Name     string // in the language, the JSON and the legend
+	Name     string // in the command language, the JSON and the legend
 	Sentence string // one sentence for a person
-	Evidence string // what the kernel has to say for it
+	Evidence string // the words of the kernel that show it
 }
 
 // States is the table of all states, in the order of their constants.
@@ -42,7 +42,7 @@ var States = [...]StateInfo{
 // String is the name of s.
 func (s State) String() string { return States[s].Name }
 
-// Attrs are what may be true of a page beside its state.
+// Attrs is a set of attributes that a page has beside its state.
 type Attrs uint16
 
 // The attributes, as bits.
@@ -60,6 +60,18 @@ const (
 // AttrNames are the words for the attributes, by bit.
 var AttrNames = [...]string{"huge", "ksm", "locked", "lazyfree", "uffd-wp", "soft-dirty", "dirty", "referenced"}
 
+// AttrSentences say what the attributes mean, by bit.
+var AttrSentences = [...]string{
+	"part of a huge page",
+	"merged with equal pages by KSM",
+	"kept in memory by mlock",
+	"may be dropped when memory is short (MADV_FREE)",
+	"write-protected by userfaultfd",
+	"written to since the marks were cleared (clear_refs)",
+	"changed, and not yet written to its file or to swap",
+	"used of late, as the kernel sees it",
+}
+
 // Names lists the words for the bits set in a.
 func (a Attrs) Names() []string {
 	var out []string
@@ -71,19 +83,21 @@ func (a Attrs) Names() []string {
 	return out
 }
 
-// Run is a run of neighbouring pages of one mapping that are alike: same state, attributes and
-// words, and, where frames are visible, frames that follow one another.
+// Run is a run of adjacent pages of one mapping that are alike: same state, attributes and words,
+// and, if frames are visible, consecutive frames.
 type Run struct {
-	Start    uint64 // address of the first page
-	Pages    uint64
-	Word     uint64 // the pagemap word without its frame bits 0-54
-	Frame    uint64 // frame number of the first page; 0 where hidden or not present
-	KFlags   uint64 // the kpageflags word without the bits that come and go by themselves; 0 where not read
-	Scan     uint16 // PAGEMAP_SCAN categories, or what move_pages answered; 0 where neither was asked
+	Start uint64 // address of the first page
+	Pages uint64
+	Word  uint64 // the pagemap word without its frame bits 0-54
+	Frame uint64 // frame number of the first page; 0 if hidden or not present
+	// KFlags is the kpageflags word, reduced to its lasting bits; 0 if not read.
+	KFlags uint64
+	// Scan is the PAGEMAP_SCAN categories, or the answer of move_pages; 0 if neither was called.
+	Scan     uint16
 	Attrs    Attrs
-	Mapcount int32 // from kpagecount; -1 where not read
+	Mapcount int32 // from kpagecount; -1 if not read
 	State    State
-	Shift    uint8 // log2 of the page size; 0 stands for 12, the 4 KiB of most machines
+	Shift    uint8 // log2 of the page size in bytes; 0 stands for 12 (4 KiB)
 }
 
 // PageSize is the size in bytes of the pages of r.
@@ -97,9 +111,20 @@ func (r Run) PageSize() uint64 {
 // Bounds is the range of addresses that r covers.
 func (r Run) Bounds() Range { return Range{r.Start, r.Start + r.Pages*r.PageSize()} }
 
-// FrameOf is the frame number of page i of r, 0 where frames are hidden. The pages of a zero run
-// all map the one zero frame, but for a huge zero page, whose frames follow one another as
-// everywhere else.
+// HasFrame reports whether the pages of r are present, so that reading their bytes takes no fault.
+func (r Run) HasFrame() bool {
+	if r.Word&WordPresent == 0 {
+		return false
+	}
+	switch r.State {
+	case Zero, Anon, COW, File, Shared, Special:
+		return true
+	}
+	return false
+}
+
+// FrameOf is the frame number of page i of r, 0 if frames are hidden. All pages of a zero run map
+// the same frame, except those of a huge zero page, whose frames are consecutive.
 func (r Run) FrameOf(i uint64) uint64 {
 	if r.Frame == 0 || r.State == Zero && r.Attrs&Huge == 0 {
 		return r.Frame
@@ -107,7 +132,7 @@ func (r Run) FrameOf(i uint64) uint64 {
 	return r.Frame + i
 }
 
-// Clip is the part of r inside o; its Pages are 0 where there is none. The edges of o count by
+// Clip is the part of r inside o; its Pages are 0 if there is none. The edges of o are rounded to
 // whole pages.
 func (r Run) Clip(o Range) Run {
 	size := r.PageSize()
@@ -124,7 +149,7 @@ func (r Run) Clip(o Range) Run {
 	return r
 }
 
-// Extends says whether o, which starts where r ends, is more of the same.
+// Extends reports whether o, which starts where r ends, is alike, so that the two are one run.
 func (r Run) Extends(o Run) bool {
 	if o.Frame != r.FrameOf(r.Pages) {
 		return false

@@ -1,17 +1,17 @@
 package vmspace
 
-// Rules of this file: pure. A prediction follows the kernel's own order: is there a mapping, does
-// its protection key allow the access, do its letters, is there a page, may it be written. The set
-// is as small as what is known allows, and where two things can happen both are in it.
+// Rules of this file: pure. A prediction follows the kernel's order of checks: a mapping, its
+// protection key, its permissions, the page, its write protection. The set is as small as the known
+// facts allow; if two outcomes are possible, it contains both.
 
 // guardGap is the distance that a growing stack keeps from the mapping below it, in pages
 // (stack_guard_gap in mm/mmap.c).
 const guardGap = 256
 
-// Predict says what an access by p to one byte at addr can lead to.
+// Predict returns the possible outcomes of an access by p to one byte at addr.
 func Predict(p *Process, addr uint64, access Access, f Facts) Prediction {
 	switch {
-	case p.State >= Zombie:
+	case !p.Alive():
 		return Prediction{nil, "the process is " + p.State.String()}
 	case p.Err != "":
 		return Prediction{nil, "not known: " + p.Err}
@@ -30,16 +30,23 @@ func Predict(p *Process, addr uint64, access Access, f Facts) Prediction {
 	if access == Fetch && m.Perms&Exec == 0 {
 		return predictForbiddenFetch(m, page, f)
 	}
+	told, mayBeTold := f.told(m, "uw")
+	protected := access == Store && page.Attrs&UffdWP != 0
 	var out Prediction
 	switch {
 	case page.State == Guard:
 		return Prediction{[]Happening{MapErr}, "a guard marker: the kernel refuses every access as if nothing were mapped"}
+	case protected && told:
+		out = Prediction{[]Happening{BusErr}, "write-protected with userfaultfd, which answers with SIGBUS"}
 	case page.Word&WordPresent == 0:
 		out = predictAbsent(m, page, access, f)
 	case access == Store:
 		out = predictStore(m, page, f)
 	default:
 		out = Prediction{[]Happening{NoFault}, "the page is present and may be read"}
+	}
+	if protected && mayBeTold {
+		out = out.or(BusErr, "or it is write-protected with userfaultfd, whose descriptor decides what comes of that")
 	}
 	if doubts := doubted(m, access, f); len(doubts) > 0 {
 		out.Can = append(out.Can, doubts...)
@@ -48,9 +55,32 @@ func Predict(p *Process, addr uint64, access Access, f Facts) Prediction {
 	return out
 }
 
-// refused is for an access that the key or the letters of m do not allow, but for fetches; nothing
-// can happen where they do. The kernel looks at the key first, then at the letters, and then for
-// the page (access_error and bad_area_access_from_pkeys in arch/x86/mm/fault.c).
+// or adds an outcome, if it is not in the set yet.
+func (p Prediction) or(h Happening, why string) Prediction {
+	if p.Allows(h) {
+		return p
+	}
+	return Prediction{append(p.Can, h), p.Why + "; " + why}
+}
+
+// told reports whether userfaultfd handles faults in m that a VmFlag stands for (um: missing pages,
+// uw: write-protected ones) and answers them with SIGBUS; maybe says that it can, if that is not
+// known for certain.
+func (f Facts) told(m Mapping, flag string) (certain, maybe bool) {
+	switch {
+	case m.Kind() == KindSpecial:
+		return false, false
+	case m.Smaps == nil:
+		return false, f.Userfaultfd
+	}
+	has := m.Smaps.HasFlag(flag)
+	return has && f.Userfaultfd, has
+}
+
+// refused is the prediction for an access, other than a fetch, that the protection key or the
+// permissions of m forbid; it is empty if they allow it. The kernel checks the key first, then the
+// permissions, and then the page (access_error and bad_area_access_from_pkeys in
+// arch/x86/mm/fault.c).
 func refused(m Mapping, access Access, f Facts) Prediction {
 	keyed, maybe := keyForbids(m, access, f)
 	if keyed {
@@ -74,12 +104,12 @@ func refused(m Mapping, access Access, f Facts) Prediction {
 	return out
 }
 
-// onlyExec says whether m may be executed and nothing else: with protection keys the kernel then
-// gives it one that nobody may read or write with.
+// onlyExec reports whether m is execute-only: with protection keys the kernel gives it a key that
+// forbids reads and writes.
 func onlyExec(m Mapping) bool { return m.Perms&(Read|Write|Exec) == Exec }
 
-// keyForbids says whether the protection key of m forbids the access, or, where that is not known,
-// whether it can.
+// keyForbids reports whether the protection key of m forbids the access; maybe says that it can, if
+// that is not known for certain.
 func keyForbids(m Mapping, access Access, f Facts) (certain, maybe bool) {
 	switch c := m.Smaps; {
 	case access == Fetch:
@@ -96,19 +126,20 @@ func keyForbids(m Mapping, access Access, f Facts) (certain, maybe bool) {
 	return false, m.Smaps != nil && m.Smaps.ProtectionKey != 0
 }
 
-// doubted is what else can come of an access that is not refused for certain.
+// doubted lists further outcomes of an access that is not certainly refused.
 func doubted(m Mapping, access Access, f Facts) []Happening {
 	_, maybe := keyForbids(m, access, f)
 	switch {
 	case !maybe:
 		return nil
-	case access == Load && onlyExec(m) && f.ExecOnly == "": // page tables can forbid it too, as on arm64
+	// Page tables can forbid it too, as on arm64.
+	case access == Load && onlyExec(m) && f.ExecOnly == "":
 		return []Happening{PkuErr, AccErr}
 	}
 	return []Happening{PkuErr}
 }
 
-// predictHole is for an address in no mapping: nothing, or the stack above it grows.
+// predictHole is for an address outside all mappings: a signal, or the stack above it grows.
 func predictHole(p *Process, addr uint64, access Access, f Facts) Prediction {
 	nothing := Prediction{[]Happening{MapErr}, "nothing is mapped there"}
 	i, _ := p.Mappings.Find(addr)
@@ -117,69 +148,109 @@ func predictHole(p *Process, addr uint64, access Access, f Facts) Prediction {
 	}
 	m, size := p.Mappings.At(i), p.pageSize()
 	page := addr - addr%size
-	// [stack] is the name of whatever covers the first stack address: something else may have been
-	// mapped there.
+	// [stack] is the name of whatever covers the initial stack address: another mapping may have
+	// replaced the stack there.
 	sure := m.Smaps.HasFlag("gd") || m.Smaps == nil && m.Kind() == KindStack && f.OnlyStack
 	maybe := m.Smaps == nil && m.Private() && (m.Kind() == KindAnon && !f.OnlyStack || m.Kind() == KindStack)
 	if !sure && !maybe {
 		return nothing
 	}
 	if i > 0 {
-		// A mapping that nobody may access, or that grows itself, keeps no distance
-		// (expand_downwards in mm/vma.c).
+		// The gap is not kept from a mapping without access permissions, nor from one that grows
+		// itself (expand_downwards in mm/vma.c).
 		below := p.Mappings.At(i - 1)
 		if page-below.End < guardGap*size && below.Perms&(Read|Write|Exec) != 0 && !below.Smaps.HasFlag("gd") {
 			return Prediction{[]Happening{MapErr}, "too near the mapping below for the stack to grow"}
 		}
 	}
-	if f.StackLimit != 0 && m.End-page > f.StackLimit {
-		return Prediction{[]Happening{MapErr}, "beyond the limit of the stack's size"}
+	why, possible := f.stopped(p, m, page)
+	if why != "" {
+		return Prediction{[]Happening{MapErr}, why}
 	}
-	// The stack grows before the access is checked against its key and its letters.
+	// The stack grows before its key and its permissions are checked.
 	grow := refused(m, access, f).Can
+	told, mayBeTold := f.told(m, "um")
 	switch {
-	case access == Fetch && m.Perms&Exec == 0:
+	case access == Fetch && m.Perms&Exec == 0 && (!mayBeTold || !f.bringsInFirst()):
 		grow = []Happening{AccErr}
+	case len(grow) == 0 && told:
+		grow = []Happening{BusErr}
+	case access == Fetch && m.Perms&Exec == 0:
+		grow = []Happening{AccErr, BusErr}
 	case len(grow) == 0:
 		grow = append([]Happening{Grow}, doubted(m, access, f)...)
+		if mayBeTold {
+			grow = append(grow, BusErr)
+		}
 	}
 	switch {
 	case !sure && m.Kind() == KindStack:
 		return Prediction{append(grow, MapErr), "the stack grows down to it, if it is the stack still and its limit allows"}
 	case !sure:
 		return Prediction{append([]Happening{MapErr}, grow...), "nothing is mapped there, unless the mapping above grows downwards"}
-	case f.StackLimit == 0:
+	case possible:
 		return Prediction{append(grow, MapErr), "the stack grows down to it, if its limit allows"}
 	}
 	return Prediction{grow, "the stack grows down to it"}
 }
 
-// predictForbiddenFetch is for executing what may not be executed. On x86-64 the fault handler
-// takes the first fault for a read and brings the page in; only the second one shows what was wrong
-// (access_error in arch/x86/mm/fault.c). So a page that cannot be brought in fails for that reason.
-// arm64 looks at the permission first.
+// stopped returns the limit that prevents m, which grows downwards, from reaching page; possible
+// says that one may, as far as is known (acct_stack_growth in mm/vma.c).
+func (f Facts) stopped(p *Process, m Mapping, page uint64) (why string, possible bool) {
+	size, more := p.pageSize(), m.Start-page
+	past := func(taken, limit uint64) bool { return limit != Unlimited && taken+more > limit&^(size-1) }
+	locked := func() bool { return past(p.covered("lo"), f.Limits.Locked) }
+	switch {
+	case !f.Limits.Known:
+		return "", true
+	case past(p.covered(""), f.Limits.Space):
+		return "beyond the limit of the process's addresses", true
+	case m.End-page > f.Limits.Stack:
+		return "beyond the limit of the stack's size", true
+	case m.Smaps.HasFlag("lo") && locked():
+		return "the stack is locked, and more would be than the limit of locked memory allows", true
+	}
+	return "", m.Smaps == nil && locked()
+}
+
+// covered is how many bytes are mapped, of all mappings or of those with a VmFlag. Mappings in the
+// kernel half of the address space are not counted, as in the kernel.
+func (p *Process) covered(flag string) (n uint64) {
+	for _, m := range p.Mappings.All() {
+		if m.Start < KernelHalf && (flag == "" || m.Smaps.HasFlag(flag)) {
+			n += m.Len()
+		}
+	}
+	return n
+}
+
+// predictForbiddenFetch is for an instruction fetch from memory that is not executable. The x86-64
+// fault handler treats the first fault as a read and brings the page in; only the second fault is
+// refused (access_error in arch/x86/mm/fault.c). So if the page cannot be brought in, that is the
+// outcome. arm64 checks the permission first.
 func predictForbiddenFetch(m Mapping, page Run, f Facts) Prediction {
 	denied := Prediction{[]Happening{AccErr}, "the mapping may not be executed"}
-	if page.Word&WordPresent != 0 || f.Arch != "" && f.Arch != "amd64" {
+	if page.Word&WordPresent != 0 || !f.bringsInFirst() {
 		return denied
 	}
 	if page.State == Guard {
 		return Prediction{[]Happening{MapErr}, "a guard marker: the kernel meets it before the missing permission"}
 	}
-	for _, h := range predictAbsent(m, page, Load, f).Can {
-		if h != BusErr {
-			continue
-		}
-		if beyond, known := pastEnd(m, page, f); known && beyond {
-			return Prediction{[]Happening{BusErr}, "the file ends before this page, and the kernel meets that first"}
-		}
-		denied.Can = append(denied.Can, BusErr)
-		denied.Why += "; where there is no page to bring in, the kernel meets that first"
+	in := predictAbsent(m, page, Load, f)
+	switch {
+	case in.Allows(BusErr) && len(in.Can) == 1:
+		return Prediction{in.Can, in.Why + ", and the kernel meets that first"}
+	case in.Allows(BusErr):
+		return denied.or(BusErr, "where there is no page to bring in, the kernel meets that first")
 	}
 	return denied
 }
 
-// pastEnd says whether page lies wholly behind the end of what m maps.
+// bringsInFirst reports whether the fault handler brings a page in before it checks that it is
+// executable.
+func (f Facts) bringsInFirst() bool { return f.Arch == "" || f.Arch == "amd64" }
+
+// pastEnd reports whether page lies wholly past the end of the object that m maps.
 func pastEnd(m Mapping, page Run, f Facts) (beyond, known bool) {
 	if f.FileSize < 0 {
 		return false, false
@@ -187,12 +258,32 @@ func pastEnd(m Mapping, page Run, f Facts) (beyond, known bool) {
 	return page.Start-m.Start+m.Offset >= uint64(f.FileSize), true
 }
 
-// predictAbsent is for a page without a page table entry, in a mapping that allows the access.
+// predictAbsent is for a page without a page table entry, in a mapping that permits the access.
 func predictAbsent(m Mapping, page Run, access Access, f Facts) Prediction {
-	if page.State == Swapped {
-		return Prediction{[]Happening{SwapIn}, "the page is in swap"}
+	swapped := Prediction{[]Happening{SwapIn}, "the page is in swap"}
+	if page.State == Swapped && page.Attrs&UffdWP == 0 {
+		return swapped
 	}
+	out := predictMissing(m, page, access, f)
+	switch told, mayBeTold := f.told(m, "um"); {
+	case told && m.Kind().anonymous():
+		out = Prediction{[]Happening{BusErr}, "a missing page, of which userfaultfd is told, which answers with SIGBUS"}
+	case told:
+		out = out.or(BusErr, "or the shared memory does not have it: of that userfaultfd is told, which answers with SIGBUS")
+	case mayBeTold:
+		out = out.or(BusErr, "or userfaultfd is told of missing pages here, and its descriptor decides what comes of that")
+	}
+	if page.State == Swapped { // a marker of userfaultfd has this state too
+		out.Can = append(swapped.Can, out.Can...)
+	}
+	return out
+}
+
+// predictMissing is for an absent page whose fault the kernel itself resolves.
+func predictMissing(m Mapping, page Run, access Access, f Facts) Prediction {
 	switch kind := m.Kind(); {
+	case m.Path == "[vdso]" && access == Store:
+		return Prediction{[]Happening{Copy}, "the kernel copies its page, and maps the copy"}
 	case m.Path == "[vdso]":
 		return Prediction{[]Happening{MapPage}, "the kernel maps its page"}
 	case kind == KindSpecial, m.blind():
@@ -225,16 +316,16 @@ func predictAbsent(m Mapping, page Run, access Access, f Facts) Prediction {
 	return got
 }
 
-// wholeFolio says whether the flags of kpageflags are those of the page itself. Of a large folio
-// they are those of its first page (stable_page_flags in fs/proc/page.c); where one entry maps all
-// of it, that is the same.
+// wholeFolio reports whether kpageflags describes this page itself. For a page of a large folio it
+// describes the first page (stable_page_flags in fs/proc/page.c); if one entry maps the whole
+// folio, the two are the same.
 func (r Run) wholeFolio() bool { return r.KFlags&KTHP == 0 || r.Scan&ScanHuge != 0 }
 
-// alone says whether no page of m was ever shared copy-on-write: no fork, and nothing merged (KSM),
+// alone reports whether no page of m was ever shared copy-on-write: no fork and no merging (KSM),
 // as far as the VmFlags are known.
 func (f Facts) alone(m Mapping) bool { return f.NeverForked && !m.Smaps.HasFlag("mg") }
 
-// predictStore is for a write to a page that is present, in a mapping that may be written.
+// predictStore is for a write to a present page, in a mapping that permits writes.
 func predictStore(m Mapping, page Run, f Facts) Prediction {
 	read := page.Mapcount >= 0 // kpagecount and kpageflags were
 	switch page.State {
@@ -243,18 +334,20 @@ func predictStore(m Mapping, page Run, f Facts) Prediction {
 	case File:
 		return Prediction{[]Happening{Copy}, "a page of the file in a private mapping: the writer gets a copy"}
 	case Shared:
-		// A file system that wants to know of the first write maps clean pages read-only
-		// (vma_wants_writenotify); shared memory does not.
-		if m.Kind() == KindShmem && page.Attrs&UffdWP == 0 {
+		// A file system that must be notified of the first write maps clean pages read-only
+		// (vma_wants_writenotify); shared memory does not, unless userfaultfd may write-protect it.
+		if m.Kind() == KindShmem && page.Attrs&UffdWP == 0 && !f.Userfaultfd {
 			return Prediction{[]Happening{NoFault}, "a page that all share, and that may be written"}
 		}
 		return Prediction{[]Happening{NoFault, Reuse}, "a page that all share; the first write to a clean one takes a fault"}
 	case Anon:
 		switch {
 		case page.Attrs&UffdWP != 0:
-			return Prediction{[]Happening{Reuse, NoFault, Copy}, "write-protected by userfaultfd: its handler decides"}
+			return Prediction{[]Happening{Reuse, NoFault, Copy}, "was write-protected with userfaultfd, and may be write-protected still"}
 		case f.Reprotected && (f.alone(m) || read && page.KFlags&KAnonExclusive != 0):
 			return Prediction{[]Happening{NoFault, Reuse}, "the frame is this process's alone; mprotect may have left it write-protected, as kernels before Linux 6.2 do"}
+		case f.Userfaultfd && (f.alone(m) || read && page.wholeFolio() && page.KFlags&KAnonExclusive != 0):
+			return Prediction{[]Happening{NoFault, Reuse}, "the frame is this process's alone; what userfaultfd protected and mremap moved is write-protected still"}
 		case f.alone(m):
 			return Prediction{[]Happening{NoFault}, "the frame is this process's alone and was never shared"}
 		case read && !page.wholeFolio():
@@ -269,7 +362,7 @@ func predictStore(m Mapping, page Run, f Facts) Prediction {
 		if page.Word&WordExclusive != 0 && page.Frame == 0 { // by halfSplit
 			return Prediction{[]Happening{Copy, Reuse, NoFault}, "a huge page that a relative shares, most likely: frame numbers are hidden"}
 		}
-		// For a large folio the counts speak of the folio, not of the page.
+		// For a large folio the counts are those of the folio, not of the page.
 		if page.Attrs&KSM != 0 || read && page.Mapcount > 1 && page.KFlags&KTHP == 0 {
 			return Prediction{[]Happening{Copy}, "the frame is shared copy-on-write: the writer gets a copy"}
 		}

@@ -88,7 +88,7 @@ func TestPredictKeys(t *testing.T) {
 	}
 	// A stack grows before its key is looked at.
 	stack := rights(KeyDisableAccess << 2)
-	stack.StackLimit, stack.OnlyStack = 80*pg4k, true
+	stack.Limits, stack.OnlyStack = Limits{true, 80 * pg4k, Unlimited, Unlimited}, true
 	p := keyed(predictSpace(), 400, 1)
 	m, _ := p.MappingAt(400 * pg4k)
 	m.Smaps.VMFlags = []string{"gd"}
@@ -97,6 +97,76 @@ func TestPredictKeys(t *testing.T) {
 	}
 	if allocs := testing.AllocsPerRun(100, func() { keyForbids(m, Load, stack) }); allocs > 0 {
 		t.Errorf("%v allocations", allocs)
+	}
+}
+
+// TestPredictUserfaultfd holds what comes of an access where userfaultfd is told of faults.
+func TestPredictUserfaultfd(t *testing.T) {
+	ours, theirs, stack := NoFacts, NoFacts, NoFacts
+	ours.Userfaultfd, ours.FileSize, theirs.FileSize = true, pg4k, pg4k
+	stack.Userfaultfd, stack.Limits = true, Limits{true, 80 * pg4k, Unlimited, Unlimited}
+	arm := ours
+	arm.Arch = "arm64"
+	for _, c := range []struct {
+		what  string
+		page  uint64
+		flags string // of the mapping; "-" where smaps was not read
+		wp    bool
+		facts Facts
+		want  string // of a load, of a store, of a fetch
+	}{
+		{"missing", 16, "um", false, ours, "SIGBUS/ADRERR/SIGBUS/ADRERR/SIGBUS/ADRERR"},
+		{"missing, arm64", 16, "um", false, arm, "SIGBUS/ADRERR/SIGBUS/ADRERR/SIGSEGV/ACCERR"},
+		{"missing, somebody else's descriptor", 16, "um", false, theirs, "zero-map SIGBUS/ADRERR/zero-fill SIGBUS/ADRERR/SIGSEGV/ACCERR SIGBUS/ADRERR"},
+		{"missing, smaps not read", 16, "-", false, ours, "zero-map SIGBUS/ADRERR/zero-fill SIGBUS/ADRERR/SIGSEGV/ACCERR SIGBUS/ADRERR"},
+		{"missing, only wp", 16, "uw", false, ours, "zero-map/zero-fill/SIGSEGV/ACCERR"},
+		{"marker", 16, "uw", true, ours, "zero-map/SIGBUS/ADRERR/SIGSEGV/ACCERR"},
+		{"marker, missing too", 16, "um uw", true, ours, "SIGBUS/ADRERR/SIGBUS/ADRERR/SIGBUS/ADRERR"},
+		{"marker left behind", 16, "", true, ours, "zero-map/zero-fill/SIGSEGV/ACCERR"},
+		{"there", 19, "um uw", false, ours, "none/none reuse/SIGSEGV/ACCERR"},
+		{"write-protected", 19, "um uw", true, ours, "none/SIGBUS/ADRERR/SIGSEGV/ACCERR"},
+		{"write-protected, somebody else's descriptor", 19, "uw", true, theirs, "none/reuse none copy SIGBUS/ADRERR/SIGSEGV/ACCERR"},
+		{"write-protected, not registered any more", 19, "", true, ours, "none/reuse none copy/SIGSEGV/ACCERR"},
+		{"write-protected zero page", 17, "uw", true, ours, "none/SIGBUS/ADRERR/SIGSEGV/ACCERR"},
+		{"in swap", 24, "um", false, ours, "swap-in/swap-in/SIGSEGV/ACCERR"},
+		{"in swap or a marker", 24, "uw", true, ours, "swap-in zero-map/SIGBUS/ADRERR/SIGSEGV/ACCERR"},
+		{"guard", 25, "um uw", false, ours, "SIGSEGV/MAPERR/SIGSEGV/MAPERR/SIGSEGV/MAPERR"},
+		{"shared memory, absent", 41, "um", false, theirs, "SIGBUS/ADRERR/SIGBUS/ADRERR/SIGBUS/ADRERR"}, // and past its end
+		{"shared memory", 40, "uw", false, ours, "none/none reuse/SIGSEGV/ACCERR"},
+		{"file, absent", 32, "um", false, ours, "map SIGBUS/ADRERR/copy SIGBUS/ADRERR/SIGSEGV/ACCERR SIGBUS/ADRERR"},
+		{"read-only", 42, "um", true, ours, "SIGBUS/ADRERR/SIGSEGV/ACCERR/SIGBUS/ADRERR"},
+		{"no letters", 44, "um", false, ours, "SIGSEGV/ACCERR/SIGSEGV/ACCERR/SIGSEGV/ACCERR"},
+		{"under the stack", 399, "gd um", false, stack, "SIGBUS/ADRERR/SIGBUS/ADRERR/SIGBUS/ADRERR"},
+	} {
+		page := c.page
+		if page == 399 {
+			page = 400
+		}
+		p := keyed(predictSpace(), page, map[bool]int{true: -1, false: 0}[c.flags == "-"])
+		if m, _ := p.MappingAt(page * pg4k); m.Smaps != nil {
+			m.Smaps.VMFlags = strings.Fields(c.flags)
+		}
+		if c.wp {
+			marked := p.PageAt(page*pg4k, pg4k)
+			marked.Attrs |= UffdWP
+			var runs []Run
+			for _, r := range p.Pages.All() {
+				if r.Start > marked.Start && !slices.Contains(runs, marked) {
+					runs = append(runs, marked)
+				}
+				if r.Start != marked.Start {
+					runs = append(runs, r)
+				}
+			}
+			p.Pages = NewList(runs)
+		}
+		var got []string
+		for _, a := range []Access{Load, Store, Fetch} {
+			got = append(got, strings.Trim(fmt.Sprint(Predict(p, c.page*pg4k, a, c.facts).Can), "[]"))
+		}
+		if s := strings.Join(got, "/"); s != c.want {
+			t.Errorf("%s: %s, want %s", c.what, s, c.want)
+		}
 	}
 }
 
@@ -173,8 +243,11 @@ func TestPredict(t *testing.T) { eachPageSize(t, testPredict) }
 func testPredict(t *testing.T, size uint64) {
 	p := withPages(predictSpace(), size)
 	sized, stack, calm, old := NoFacts, NoFacts, NoFacts, NoFacts
+	watched := NoFacts
+	watched.NeverForked, watched.Userfaultfd = true, true
 	old.NeverForked, old.Reprotected = true, true
-	sized.FileSize, stack.StackLimit, stack.OnlyStack, calm.NeverForked = int64(size)+1, 80*size, true, true
+	sized.FileSize, stack.OnlyStack, calm.NeverForked = int64(size)+1, true, true
+	stack.Limits = Limits{true, 80 * size, Unlimited, Unlimited}
 	arm := NoFacts
 	arm.Arch = "arm64"
 	keys := NoFacts
@@ -195,6 +268,7 @@ func testPredict(t *testing.T, size uint64) {
 		{"zero page", 17, Store, NoFacts, "zero-fill"},
 		{"anon, nothing known", 18, Store, NoFacts, "none reuse copy"},
 		{"anon, never forked", 18, Store, calm, "none"},
+		{"anon, never forked, with userfaultfd", 18, Store, watched, "none reuse"},
 		{"anon, never forked, its letters changed before Linux 6.2", 18, Store, old, "none reuse"},
 		{"anon, certainly exclusive", 19, Store, NoFacts, "none"},
 		{"anon after a fork", 20, Store, NoFacts, "reuse copy"},
@@ -246,7 +320,11 @@ func testPredict(t *testing.T, size uint64) {
 		{"under the stack", 399, Store, stack, "grow"},
 		{"under the stack", 399, Fetch, stack, "SIGSEGV/ACCERR"},
 		{"beyond the limit", 329, Store, stack, "SIGSEGV/MAPERR"},
-		{"within the stack guard gap", 300, Store, Facts{StackLimit: 1 << 30}, "SIGSEGV/MAPERR"},
+		{"within the stack guard gap", 300, Store, Facts{Limits: Limits{true, 1 << 30, Unlimited, Unlimited}}, "SIGSEGV/MAPERR"},
+		{"room for a page", 399, Store, limited(Limits{true, Unlimited, 47 * size, Unlimited}), "grow"},
+		{"no room for two", 398, Store, limited(Limits{true, Unlimited, 48*size - 1, 0}), "SIGSEGV/MAPERR"},
+		{"no stack at all", 399, Store, limited(Limits{Known: true, Space: Unlimited, Locked: Unlimited}), "SIGSEGV/MAPERR"},
+		{"perhaps locked", 399, Store, limited(Limits{true, Unlimited, Unlimited, 0}), "grow SIGSEGV/MAPERR"},
 	} {
 		got := Predict(p, c.page*size+7, c.access, c.facts)
 		if s := strings.Trim(fmt.Sprint(got.Can), "[]"); s != c.want || got.Why == "" {
@@ -262,6 +340,27 @@ func testPredict(t *testing.T, size uint64) {
 	for _, dead := range []*Process{{State: Zombie}, {State: Gone}, {Err: "denied"}} {
 		if got := Predict(dead, 0, Load, NoFacts); len(got.Can) != 0 || got.Why == "" {
 			t.Errorf("%+v", got)
+		}
+	}
+}
+
+// limited are the facts of a process with these limits.
+func limited(l Limits) Facts {
+	f := NoFacts
+	f.Limits, f.OnlyStack = l, true
+	return f
+}
+
+// A locked stack grows as far as locked memory may: what is locked elsewhere counts, too.
+func TestPredictLockedStack(t *testing.T) {
+	p := keyed(keyed(predictSpace(), 400, 0), 20, 0)
+	for _, page := range []uint64{400, 20} {
+		m, _ := p.MappingAt(page * pg4k)
+		m.Smaps.VMFlags = []string{"lo", "gd"}
+	}
+	for most, want := range map[uint64]Happening{26: MapErr, 27: Grow, Unlimited / pg4k: Grow} { // 16 and 10 are locked
+		if got := Predict(p, 399*pg4k, Store, limited(Limits{true, Unlimited, Unlimited, most * pg4k})); len(got.Can) != 1 || got.Can[0] != want {
+			t.Errorf("%d pages may be locked: %v", most, got)
 		}
 	}
 }

@@ -1,20 +1,20 @@
 package vmspace
 
-// Rules of this file: data. What is said of a page rests on a bit or a word that the kernel gave,
-// and each of these has a row: where it stands, since which Linux, and the test that saw it on a
-// live process. The package's documentation shows the same rows.
+// Rules of this file: data. Every statement about a page rests on a bit or a word from the kernel.
+// Each has a row here: where it is read, the Linux version that brought it, and the test that has
+// seen it on a live process. The package documentation lists the same rows.
 
 // Proof is one way in which the kernel shows a state or an attribute, a count or a frame.
 type Proof struct {
 	Of    string // the name of a state or an attribute, "mapcount" or "frame"
 	From  string // the file, or the ioctl on it
 	Says  string // the bits and words
-	Since string // the Linux that brought the evidence
-	Test  string // that holds it
+	Since string // the Linux version that brought the evidence
+	Test  string // the test that has seen it
 	shows func(*view) bool
 }
 
-// view is a page with all that is known of it.
+// view is a page with everything that is known about it.
 type view struct {
 	s *Snapshot
 	p *Process
@@ -36,19 +36,19 @@ func always(*view) bool                   { return true }
 func word(bits uint64) func(*view) bool   { return func(v *view) bool { return v.word(bits) } }
 func kflags(bits uint64) func(*view) bool { return func(v *view) bool { return v.flags(bits) } }
 
-// relative finds another process whose page at the same address is such a one.
+// relative finds another process whose page at the same address satisfies such.
 func (v *view) relative(such func(Run) bool) (label string, ok bool) {
 	for _, o := range v.s.Processes {
-		if o.Label != v.p.Label && such(o.PageAt(v.r.Start, v.r.PageSize())) {
+		if o.Label != v.p.Label && !o.SharesWith(v.p) && such(o.PageAt(v.r.Start, v.r.PageSize())) {
 			return o.Label, true
 		}
 	}
 	return "", false
 }
 
-// Proofs is the table, in the order of States and AttrNames. Where several rows are of one name,
-// the first that shows is the one to tell. The versions are those of the man pages
-// proc_pid_pagemap(5), proc_pid_smaps(5), proc_kpageflags(5), and of Documentation/ in the kernel.
+// Proofs is the table, in the order of States and AttrNames. Of several rows with one name, the
+// first that applies is reported. The versions are those in the man pages proc_pid_pagemap(5),
+// proc_pid_smaps(5) and proc_kpageflags(5), and in the kernel's Documentation.
 var Proofs = [...]Proof{
 	{"none", "smaps", "Swap 0; pagemap 62 swapped, 57 uffd-wp", "6.4", "TestAttrUffdWP", func(v *view) bool { return v.word(WordUffdWP) }},
 	{"none", "pagemap", "63 and 62 clear", "2.6.25", "TestStateNone", always},
@@ -91,14 +91,14 @@ var Proofs = [...]Proof{
 	{"frame", "pagemap", "0-54, for CAP_SYS_ADMIN", "2.6.25", "TestStateCOW", func(v *view) bool { return v.r.Frame != 0 }},
 }
 
-// String is the row as the documentation has it.
+// String is the row as the package documentation shows it.
 func (p Proof) String() string {
 	const blanks = "                                                  "
 	pad := func(s string, n int) string { return s + blanks[:max(n-len(s), 1)] }
 	return pad(p.Of, 12) + pad(p.From, 14) + pad(p.Says, 46) + pad(p.Since, 8) + p.Test
 }
 
-// seen finds the row that shows name of the page.
+// seen finds the row that shows the name for this page.
 func (v *view) seen(name string) (Proof, bool) {
 	for _, p := range Proofs {
 		if p.Of == name && p.shows(v) {

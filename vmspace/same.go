@@ -2,9 +2,9 @@ package vmspace
 
 import "slices"
 
-// Rules of this file: what "nothing changed" means, in one place. Pure.
+// Rules of this file: pure. The one place that defines "nothing changed".
 
-// SameMapping says whether nothing differs between two mappings, counters included.
+// SameMapping reports whether two mappings are equal, counters included.
 func SameMapping(a, b *Mapping) bool {
 	if a.Smaps == b.Smaps || a.Smaps != nil && b.Smaps != nil && a.Smaps.Same(b.Smaps) {
 		x := *a
@@ -14,25 +14,24 @@ func SameMapping(a, b *Mapping) bool {
 	return false
 }
 
-// Same says whether nothing differs between two sets of counters.
+// Same reports whether two sets of counters are equal.
 func (c *Counters) Same(o *Counters) bool {
 	return c.Rss == o.Rss && c.Pss == o.Pss && c.Swap == o.Swap && c.Locked == o.Locked && c.LazyFree == o.LazyFree &&
-		c.AnonHuge == o.AnonHuge && c.KSM == o.KSM && c.ProtectionKey == o.ProtectionKey && slices.Equal(c.VMFlags, o.VMFlags)
+		c.AnonHuge == o.AnonHuge && c.KSM == o.KSM && c.Private == o.Private && c.ProtectionKey == o.ProtectionKey && slices.Equal(c.VMFlags, o.VMFlags)
 }
 
-// SameRun says whether nothing differs between two runs.
+// SameRun reports whether two runs are equal.
 func SameRun(a, b *Run) bool { return *a == *b }
 
-// SameHead says whether all that is known of two processes beside mappings and pages is the same.
+// SameHead reports whether two processes are equal in everything except mappings and pages.
 func (p *Process) SameHead(o *Process) bool {
 	return p.Member == o.Member && p.State == o.State && p.MinorFlt == o.MinorFlt && p.MajorFlt == o.MajorFlt &&
 		p.RSS == o.RSS && p.Started == o.Started && p.Err == o.Err &&
 		slices.Equal(p.Changed, o.Changed)
 }
 
-// PairRuns walks two ordered lists of runs side by side. For each stretch of pages that is one
-// piece in both it yields the piece of either; where one list has none there, it is a run in state
-// None.
+// PairRuns walks two ordered lists of runs in parallel. For each stretch of pages that is within
+// one run in both, it yields the two pieces; where one list has no run, its piece is in state None.
 func PairRuns(as, bs []Run, yield func(x, y Run)) {
 	const never = 1<<64 - 1
 	a, b := tape{rest: as}, tape{rest: bs}
@@ -60,9 +59,9 @@ func PairRuns(as, bs []Run, yield func(x, y Run)) {
 	}
 }
 
-// tape gives runs piece by piece.
+// tape hands out runs piece by piece.
 type tape struct {
-	head Run // what is left of the current run; no pages at the end
+	head Run // the rest of the current run; without pages at the end
 	rest []Run
 }
 
@@ -73,7 +72,7 @@ func (t *tape) load() {
 	}
 }
 
-// take cuts off what lies before end.
+// take cuts off and returns the part before end.
 func (t *tape) take(end uint64) Run {
 	r, b := t.head, t.head.Bounds()
 	if end >= b.End {
@@ -84,5 +83,5 @@ func (t *tape) take(end uint64) Run {
 	return r.Clip(Range{b.Start, end})
 }
 
-// nothing is the run of pages that are not there, where r is.
+// nothing is a run of absent pages at the place of r.
 func nothing(r Run) Run { return Run{Start: r.Start, Pages: r.Pages, Mapcount: -1, Shift: r.Shift} }

@@ -1,21 +1,21 @@
 package vmspace
 
-// Sink takes a snapshot piece by piece, in the order of addresses, so that nobody need hold it:
-// each process without its pages, then its mappings with their pages, then its end. An error of a
-// method ends it.
+// Sink receives a snapshot piece by piece, in the order of addresses, so that it is never held as a
+// whole: each process without its pages, then its mappings with their pages, then its end. An error
+// of any method ends the snapshot.
 type Sink interface {
 	// Process begins a process.
 	Process(p *Process) error
-	// Pages gives a mapping, with its runs, or several times in a row with some of them; the slice
-	// is good until it returns.
+	// Pages receives a mapping with its runs; it may be called several times in a row for one
+	// mapping. The slice is valid only during the call.
 	Pages(m *Mapping, runs []Run) error
-	// End ends the process; changed is where mappings changed while they were read.
+	// End ends the process; changed lists where mappings changed while they were read.
 	End(changed []Range) error
-	// Close ends the snapshot; broken says that it is not whole.
+	// Close ends the snapshot; broken says that it is incomplete.
 	Close(broken bool) error
 }
 
-// To gives s to a sink.
+// To writes s to a sink.
 func (s *Snapshot) To(sink Sink) error {
 	for _, p := range s.Processes {
 		if err := p.to(sink); err != nil {

@@ -2,21 +2,20 @@ package vmspace
 
 import "fmt"
 
-// Rules of this file: what a list became, told by the items that are not the same, so that a list
-// can be made from the one before it. Pure. Splices may come from a stranger's file: applying takes
-// nothing on trust.
+// Rules of this file: pure. The changes of a list as splices, so that a list can be rebuilt from
+// its predecessor. Splices may come from an untrusted file: applying them checks everything.
 
-// Splice says that in a list the Drop items from index At on gave way to Add.
+// Splice says that the Drop items of a list from index At on were replaced by Add.
 type Splice[T Item] struct {
 	At, Drop int
 	Add      []T
 }
 
-// MappingSplices tells how a became b, counters included: splices in order, by the indexes of a. It
-// looks only at what the two do not share.
+// MappingSplices returns the changes from a to b, counters included: splices in order, with indexes
+// of a. It examines only what the two lists do not share.
 func MappingSplices(a, b List[Mapping]) []Splice[Mapping] { return splicesOf(a, b, SameMapping) }
 
-// RunSplices tells how a became b.
+// RunSplices returns the changes from a to b.
 func RunSplices(a, b List[Run]) []Splice[Run] { return splicesOf(a, b, SameRun) }
 
 func splicesOf[T Item](a, b List[T], same func(a, b *T) bool) []Splice[T] {
@@ -42,17 +41,17 @@ func splicesOf[T Item](a, b List[T], same func(a, b *T) bool) []Splice[T] {
 	return out
 }
 
-// fewSplices is how many splices are made one by one, each sharing the chunks that it does not
-// touch; more make the list anew.
+// fewSplices is how many splices are applied one by one, each sharing the chunks that it does not
+// touch; with more of them the list is rebuilt.
 const fewSplices = 64
 
-// ApplyMappings makes the list that the splices tell of. It fails where they do not fit l, or where
-// the items would not be in order.
+// ApplyMappings applies splices to l. It fails if they do not fit l, or if the items would not be
+// in order.
 func ApplyMappings(l List[Mapping], splices []Splice[Mapping]) (List[Mapping], error) {
 	return l.apply(splices, SameMapping)
 }
 
-// ApplyRuns makes the list that the splices tell of, as ApplyMappings does.
+// ApplyRuns applies splices to l, as ApplyMappings does.
 func ApplyRuns(l List[Run], splices []Splice[Run]) (List[Run], error) {
 	return l.apply(splices, SameRun)
 }
@@ -70,16 +69,17 @@ func (l List[T]) apply(splices []Splice[T], same func(a, b *T) bool) (List[T], e
 		}
 		return Rebase(l, append(items, l.Slice(at, l.n)...), same), nil
 	}
-	for i := len(splices) - 1; i >= 0; i-- { // from the end, so that the indexes before it stay what they are
+	// From the end, so that the indexes of the earlier splices stay valid.
+	for i := len(splices) - 1; i >= 0; i-- {
 		s := splices[i]
 		l = l.Splice(s.At, s.At+s.Drop, s.Add)
 	}
 	return l, nil
 }
 
-// fits says what is wrong with splices of l.
+// fits returns the error of splices that do not fit l.
 func (l List[T]) fits(splices []Splice[T]) error {
-	at, end := 0, uint64(0) // the index, and the address, up to which all is well
+	at, end := 0, uint64(0) // the index and the address up to which everything is valid
 	for i, s := range splices {
 		if s.At < at || s.Drop < 0 || s.At > l.n || s.Drop > l.n-s.At {
 			return fmt.Errorf("items %d to %d+%d of %d cannot be replaced", s.At, s.At, s.Drop, l.n)

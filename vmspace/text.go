@@ -10,28 +10,32 @@ import (
 	"cowscope/vmspace/printable"
 )
 
-// WriteText writes the snapshot for people, one fact a line: a line a process, a line a mapping as
-// in /proc/PID/maps, and under it a line for each run of pages that are there. Addresses are
-// hexadecimal, sizes in bytes. Paths, which the kernel prints raw, are quoted where they are not
+// WriteText writes the snapshot for people, one fact per line: a line per process, a line per
+// mapping as in /proc/PID/maps, and below it a line per run of pages that are present. Addresses
+// are hexadecimal, sizes in bytes. Paths, which the kernel prints raw, are quoted if they are not
 // printable.
 func (s *Snapshot) WriteText(w io.Writer) error { return s.To(NewText(w, s.PageSize)) }
 
-// textWriter writes what people read.
+// textWriter writes text for people.
 type textWriter struct {
 	*bufio.Writer
 	pageSize uint64
-	at       *Mapping // the one that is written, nil before the first of a process
+	at       *Mapping // the mapping being written; nil before the first one of a process
 }
 
-// NewText is a sink that writes to w what WriteText writes of a snapshot.
+// NewText returns a Sink that writes to w what WriteText writes of a snapshot.
 func NewText(w io.Writer, pageSize uint64) Sink {
 	return &textWriter{Writer: bufio.NewWriterSize(w, 64<<10), pageSize: pageSize}
 }
 
-// Process, Pages, End and Close are those of a Sink; the writer keeps its first error.
+// Process, Pages, End and Close implement Sink; the writer keeps its first error.
 func (o *textWriter) Process(p *Process) error {
 	o.at = nil
-	_, err := fmt.Fprintf(o, "%s pid %d %s, rss %d, faults %d minor %d major\n", p.Label, p.PID, p.State, p.RSS, p.MinorFlt, p.MajorFlt)
+	shares := ""
+	if p.Shares != "" {
+		shares = ", in the memory of " + p.Shares
+	}
+	_, err := fmt.Fprintf(o, "%s pid %d %s, rss %d, faults %d minor %d major%s\n", p.Label, p.PID, p.State, p.RSS, p.MinorFlt, p.MajorFlt, shares)
 	if p.Err != "" {
 		_, err = fmt.Fprintf(o, "  %s\n", printable.Line(p.Err))
 	}
@@ -60,7 +64,7 @@ func (o *textWriter) End(changed []Range) (err error) {
 
 func (o *textWriter) Close(bool) error { return o.Flush() }
 
-// run writes a run; pages of which pagemap says nothing are not worth a line.
+// run writes a run; pages without a pagemap word get no line.
 func (o *textWriter) run(r *Run) error {
 	if r.State == None || r.State == Special && r.Word == 0 {
 		return nil

@@ -2,8 +2,8 @@ package vmspace
 
 import "fmt"
 
-// The bits of the raw words, by their names in the kernel's documentation
-// (admin-guide/mm/pagemap.rst) and its headers.
+// The bits of the raw words, with the names of the kernel's documentation
+// (admin-guide/mm/pagemap.rst) and headers.
 
 var pagemapBits = map[int]string{63: "present", 62: "swapped", 61: "file", 58: "guard", 57: "uffd-wp", 56: "exclusive", 55: "soft-dirty"}
 
@@ -28,7 +28,7 @@ func PagemapBits(word uint64) []string {
 	return out
 }
 
-// ScanBits names the categories of PAGEMAP_SCAN that are set, and what move_pages answered instead.
+// ScanBits names the categories of PAGEMAP_SCAN that are set, or the answer of move_pages.
 func ScanBits(word uint16) []string {
 	out := bitNames(uint64(word&^(NodeNone|NodeSome)), scanBits)
 	if word&NodeNone != 0 {
@@ -40,8 +40,8 @@ func ScanBits(word uint16) []string {
 	return out
 }
 
-// KPageBits names the bits that are set in a kpageflags word; those above 31 are the kernel's own
-// and may change.
+// KPageBits names the bits that are set in a kpageflags word; those above 31 are internal to the
+// kernel and may change.
 func KPageBits(word uint64) []string { return bitNames(word, kpageBits) }
 
 func bitNames(word uint64, names []string) []string {

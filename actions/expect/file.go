@@ -11,6 +11,18 @@ import (
 	"cowscope/vmspace/printable"
 )
 
+var expectSize = expectation("size", "a file has so many bytes", []lang.Param{verb.ParamFile,
+	{Name: "size", Kind: lang.KindQuantity, Help: "how much: 8k, 2p"}},
+	func(c *verb.Call) (finding, error) {
+		name, _ := c.Cmd.Word("file")
+		size, err := c.F.Files.Size(name)
+		if err != nil {
+			err = c.FileError("file", err)
+			return finding{got: c.Result.String()}, err
+		}
+		return held(c, size, "stat: "+printable.Name(name))
+	})
+
 var expectFile = expectation("file", "a file holds this text, as read(2) sees it", []lang.Param{verb.ParamFile, verb.ParamOffset, verb.ParamText},
 	func(c *verb.Call) (finding, error) {
 		name, _ := c.Cmd.Word("file")

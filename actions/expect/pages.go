@@ -14,7 +14,7 @@ import (
 	"cowscope/vmspace/printable"
 )
 
-// Expectations about mappings, pages and what is in them.
+// Expectations about mappings, pages and their content.
 
 func stateWords() []lang.Word {
 	var out []lang.Word
@@ -26,26 +26,45 @@ func stateWords() []lang.Word {
 
 func attrWords() []lang.Word {
 	var out []lang.Word
-	for _, n := range vmspace.AttrNames {
-		out = append(out, lang.Word{Name: n})
+	for i, n := range vmspace.AttrNames {
+		out = append(out, lang.Word{Name: n, Help: vmspace.AttrSentences[i]}, lang.Word{Name: "!" + n, Help: "not " + n})
 	}
 	return out
+}
+
+// flagged are the attributes that only /proc/kpageflags shows.
+var flagged = []string{"lazyfree", "dirty", "referenced"}
+
+// lacks returns which of the attributes a run does not have, or has despite a "!"; "" if all are as
+// wanted. An attribute that is not visible does not count as absent.
+func lacks(run vmspace.Run, attrs []string) string {
+	has := run.Attrs.Names()
+	for _, a := range attrs {
+		name, absent := strings.CutPrefix(a, "!")
+		switch {
+		case slices.Contains(has, name) == absent:
+			return strings.Join(append([]string{run.State.String()}, has...), " ")
+		case absent && run.HasFrame() && run.KFlags == 0 && slices.Contains(flagged, name):
+			return run.State.String() + ", and whether it is " + name + " cannot be seen without /proc/kpageflags"
+		}
+	}
+	return ""
 }
 
 var (
 	paramOne   = lang.Param{Name: "one", Kind: lang.KindPlace, Remote: true, Help: "p1:a, or a of the process that acts"}
 	paramOther = lang.Param{Name: "other", Kind: lang.KindPlace, Remote: true, Help: "p2:a"}
 
-	expectPage = expectation("page", "every page of the range is in that state", []lang.Param{verb.ParamRange,
+	expectPage = ofMemory("page", "every page of the range is in that state, has these attributes, and not those with a !", []lang.Param{verb.ParamRange,
 		{Name: "state", Kind: lang.KindChoice, Words: stateWords()},
 		{Name: "attr", Kind: lang.KindFlags, Optional: true, Words: attrWords()}}, checkPage)
-	expectPerms    = expectation("perms", "the mapping there has these letters", []lang.Param{verb.ParamPlace, {Name: "perms", Kind: lang.KindPerms}}, checkPerms)
-	expectMapped   = expectation("mapped", "all of the range is mapped", []lang.Param{verb.ParamRange}, checkMapped(true))
-	expectUnmapped = expectation("unmapped", "nothing of the range is mapped", []lang.Param{verb.ParamRange}, checkMapped(false))
-	expectVMAs     = expectation("vmas", "so many mappings overlap the range", []lang.Param{verb.ParamRange, {Name: "count", Kind: lang.KindNumber, Min: 0, Max: 1 << 31}}, checkVMAs)
-	expectBytes    = expectation("bytes", "these bytes are there, read without disturbing", []lang.Param{verb.ParamPlace, {Name: "value", Kind: lang.KindValue}}, checkBytes)
-	expectSame     = expectation("same-frame", "two places have one frame", []lang.Param{paramOne, paramOther}, checkFrames(true))
-	expectOther    = expectation("other-frame", "two places have different frames", []lang.Param{paramOne, paramOther}, checkFrames(false))
+	expectPerms    = ofMemory("perms", "the mapping there has these letters", []lang.Param{verb.ParamPlace, {Name: "perms", Kind: lang.KindPerms}}, checkPerms)
+	expectMapped   = ofMemory("mapped", "all of the range is mapped", []lang.Param{verb.ParamRange}, checkMapped(true))
+	expectUnmapped = ofMemory("unmapped", "nothing of the range is mapped", []lang.Param{verb.ParamRange}, checkMapped(false))
+	expectVMAs     = ofMemory("vmas", "so many mappings overlap the range", []lang.Param{verb.ParamRange, paramComparison, {Name: "count", Kind: lang.KindNumber, Min: 0, Max: 1 << 31}}, checkVMAs)
+	expectBytes    = ofMemory("bytes", "these bytes are there, read without disturbing", []lang.Param{verb.ParamPlace, {Name: "value", Kind: lang.KindValue}}, checkBytes)
+	expectSame     = ofMemory("same-frame", "two places have one frame", []lang.Param{paramOne, paramOther}, checkFrames(true))
+	expectOther    = ofMemory("other-frame", "two places have different frames", []lang.Param{paramOne, paramOther}, checkFrames(false))
 )
 
 func mappingAt(c *verb.Call, addr uint64) (vmspace.Mapping, bool) {
@@ -55,13 +74,13 @@ func mappingAt(c *verb.Call, addr uint64) (vmspace.Mapping, bool) {
 	return vmspace.Mapping{}, false
 }
 
-// mapsLine is a mapping as /proc/PID/maps has it, its path quoted where it needs to be.
+// mapsLine is a mapping as in /proc/PID/maps, with the path quoted if necessary.
 func mapsLine(m vmspace.Mapping) string {
 	return strings.TrimSpace(fmt.Sprintf("maps: %x-%x %s %s", m.Start, m.End, m.Perms, printable.Name(m.Path)))
 }
 
 func checkPage(c *verb.Call) (finding, error) {
-	r, err := c.RangeOf("range")
+	r, err := c.Addresses("range")
 	if err != nil {
 		return finding{}, err
 	}
@@ -80,10 +99,13 @@ func checkPage(c *verb.Call) (finding, error) {
 			return f, nil
 		}
 		for run := range p.PagesIn(vmspace.Range{Start: addr, End: min(r.End, m.End)}) {
-			got := append([]string{run.State.String()}, run.Attrs.Names()...)
+			got := lacks(run, attrs)
+			if run.State.String() != state {
+				got = strings.Join(append([]string{run.State.String()}, run.Attrs.Names()...), " ")
+			}
 			f.evidence = fmt.Sprintf("pagemap: 0x%016x at 0x%x, in %s", run.Word, run.Start, mapsLine(m))
-			if got[0] != state || slices.ContainsFunc(attrs, func(a string) bool { return !slices.Contains(got[1:], a) }) {
-				f.got, f.holds = history.PlaceOf(c.Names, p, run.Start, ps)+" is "+strings.Join(got, " "), false
+			if got != "" {
+				f.got, f.holds = history.PlaceOf(c.Names, p, run.Start, ps)+" is "+got, false
 				return f, nil
 			}
 		}
@@ -104,7 +126,7 @@ func checkPerms(c *verb.Call) (finding, error) {
 	return f, err
 }
 
-// overlapping are the mappings of the process that acts in a range.
+// overlapping returns the mappings of the process that acts that overlap a range.
 func overlapping(c *verb.Call, r vmspace.Range) []vmspace.Mapping {
 	p := c.Space()
 	if p == nil {
@@ -114,7 +136,7 @@ func overlapping(c *verb.Call, r vmspace.Range) []vmspace.Mapping {
 	return p.Mappings.Slice(lo, hi)
 }
 
-// mapsLines are some mappings as evidence, the first ones of many.
+// mapsLines lists mappings as evidence, of many only the first ones.
 func mapsLines(ms []vmspace.Mapping) string {
 	var out []string
 	for _, m := range ms[:min(len(ms), 4)] {
@@ -131,7 +153,7 @@ func mapsLines(ms []vmspace.Mapping) string {
 
 func checkMapped(want bool) func(*verb.Call) (finding, error) {
 	return func(c *verb.Call) (finding, error) {
-		r, err := c.RangeOf("range")
+		r, err := c.Addresses("range")
 		if err != nil {
 			return finding{}, err
 		}
@@ -148,13 +170,15 @@ func checkMapped(want bool) func(*verb.Call) (finding, error) {
 }
 
 func checkVMAs(c *verb.Call) (finding, error) {
-	r, err := c.RangeOf("range")
+	r, err := c.Addresses("range")
 	if err != nil {
 		return finding{}, err
 	}
 	there := overlapping(c, r)
 	want, _ := c.Cmd.Number("count")
-	return finding{want: amount.Of(uint64(want), "mapping"), got: amount.Of(uint64(len(there)), "mapping"), evidence: mapsLines(there), holds: int64(len(there)) == want}, nil
+	comparison, _ := c.Cmd.Word("comparison")
+	return finding{want: strings.TrimSpace(comparison + " " + amount.Of(uint64(want), "mapping")), got: amount.Of(uint64(len(there)), "mapping"),
+		evidence: mapsLines(there), holds: lang.Compare(uint64(len(there)), comparison, uint64(want))}, nil
 }
 
 func checkBytes(c *verb.Call) (finding, error) {
@@ -200,8 +224,8 @@ func checkFrames(same bool) func(*verb.Call) (finding, error) {
 	}
 }
 
-// frameAt is the frame number of the page that a place argument names, 0 where there is none or it
-// is hidden.
+// frameAt is the frame number of the page at a place argument, 0 if there is no page or frames are
+// hidden.
 func frameAt(c *verb.Call, param string) (uint64, error) {
 	at := *c
 	pl, _ := c.Cmd.Place(param)

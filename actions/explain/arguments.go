@@ -6,15 +6,22 @@ import (
 	"cowscope/vmspace"
 )
 
-// Arguments are what a command or a system call was given, in numbers. Who asked does not matter.
+// Arguments are the arguments of a command or a system call, as numbers, whoever made it.
 type Arguments struct {
 	Verb  string        // mmap
 	Words []string      // the flags and choices that were given
-	Flags uint64        // and what they are together
-	Names string        // and what strace would write
+	Flags uint64        // and their value
+	Names string        // and their names as strace writes them
+	Rest  uint64        // the bits of Flags without a word
 	Args  []Argument    // the other arguments
 	Prot  vmspace.Perms // the protection, as letters
-	Given vmspace.Range // the range as it was written
+	Given vmspace.Range // the range as given
+	// Accesses says that an instruction of the process made an access, of kind Access.
+	Accesses bool
+	Access   vmspace.Access
+	// LoadsFirst says that the instruction that stores loads the byte before: that can be a fault of
+	// its own.
+	LoadsFirst bool
 }
 
 // Argument is the value of one parameter: a size in bytes, an address, a descriptor, a protection

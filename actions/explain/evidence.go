@@ -3,10 +3,8 @@ package explain
 import (
 	"fmt"
 	"iter"
-	"os"
-	"path/filepath"
+	"math/bits"
 	"slices"
-	"strconv"
 
 	"cowscope/actions/history"
 	"cowscope/actions/kernel"
@@ -27,7 +25,7 @@ func (e *evidence) at(addr uint64) string {
 
 // called says which mapping m is by what is at addr in it: a name, a path, or its address.
 func (e *evidence) called(m vmspace.Mapping, addr uint64) string {
-	name, _, bound := e.st.Names.Of(e.st.Process, addr)
+	name, _, bound := e.st.Names.Of(e.owner, addr)
 	switch {
 	case bound:
 		return name
@@ -39,20 +37,21 @@ func (e *evidence) called(m vmspace.Mapping, addr uint64) string {
 	return fmt.Sprintf("0x%x", m.Start)
 }
 
-// inside says which mapping m is by where it overlaps r.
+// inside names the mapping m by where it overlaps r.
 func (e *evidence) inside(m vmspace.Mapping, r vmspace.Range) string {
 	at := max(m.Start, r.Start)
-	if name, b, bound := e.st.Names.Of(e.st.Process, at); bound && at > r.Start && at > b.Start {
-		return history.OffsetPlace(name, at-b.Start, e.pageSize()) // only from here on
+	if name, b, bound := e.st.Names.Of(e.owner, at); bound && at > r.Start && at > b.Start {
+		return history.OffsetPlace(name, at-b.Start, e.pageSize()) // the name begins here
 	}
 	return e.called(m, at)
 }
 
-// some finds the first mapping of r that bad is true of.
+// some finds the first mapping of r for which bad is true, and records where that is.
 func (e *evidence) some(r vmspace.Range, bad func(vmspace.Mapping) bool) (vmspace.Mapping, bool) {
 	lo, hi := e.before.Mappings.Overlap(r)
 	for i := lo; i < hi; i++ {
 		if m := e.before.Mappings.At(i); bad(m) {
+			e.where = max(m.Start, r.Start)
 			return m, true
 		}
 	}
@@ -70,10 +69,14 @@ func (e *evidence) hole(r vmspace.Range) (addr uint64, ok bool) {
 		}
 		addr = m.End
 	}
-	return addr, addr < r.End
+	if addr >= r.End {
+		return addr, false
+	}
+	e.where = addr
+	return addr, true
 }
 
-// solid is the range up to its first hole: some calls change it before they notice.
+// solid is the range up to its first hole: some calls change that part before they notice the hole.
 func (e *evidence) solid() vmspace.Range {
 	if addr, ok := e.hole(e.whole); ok {
 		return vmspace.Range{Start: e.whole.Start, End: addr}
@@ -108,7 +111,7 @@ func (e *evidence) room() (left, most uint64, known bool) {
 
 func (e *evidence) crowded() string {
 	_, most, _ := e.room()
-	return fmt.Sprintf("%s has %d mappings, and vm.max_map_count allows %d.", e.st.Process, e.count(), most)
+	return fmt.Sprintf("%s has %d mappings, and vm.max_map_count allows %d.", e.owner, e.count(), most)
 }
 
 // cuts says whether r begins or ends within a mapping, which then has to be split.
@@ -131,8 +134,8 @@ func (e *evidence) locked(r vmspace.Range) uint64 {
 	return n
 }
 
-// overMemlock says whether more bytes may not be locked (mlock_future_ok in mm/mmap.c). How much is
-// locked already, the VmFlags tell.
+// overMemlock reports whether locking more bytes exceeds the limit (mlock_future_ok in mm/mmap.c).
+// The VmFlags tell how much is locked already.
 func (e *evidence) overMemlock(more uint64) bool {
 	if n := e.before.Mappings.Len(); n == 0 || e.before.Mappings.At(0).Smaps == nil {
 		return false
@@ -152,23 +155,38 @@ func (e *evidence) lockNothing() bool {
 }
 
 // over says whether more bytes, on top of what /proc/PID/status counts under field, pass a limit;
-// in whole pages (may_expand_vm in mm/vma.c, which lets RLIMIT_DATA pass where it is 0 and the hard
-// limit is not: then nothing is certain).
+// in whole pages (may_expand_vm in mm/vma.c, which goes by the hard RLIMIT_DATA where the soft one
+// is 0).
 func (e *evidence) over(limit, field string, more uint64) bool {
 	now, known := e.Status(field)
-	most := e.Limit(limit) &^ (e.pageSize() - 1)
-	return known && more > most-min(most, now) && (limit == kernel.LimitAS || most > 0)
+	most := e.Limit(limit)
+	if limit == kernel.LimitData && most == 0 {
+		most = e.HardLimit(limit)
+	}
+	most &^= e.pageSize() - 1
+	return known && more > most-min(most, now)
+}
+
+// full says whether the process has more than the limit already, as when it was lowered: the kernel
+// then makes no mapping, though it takes the place of another (may_expand_vm in mm/vma.c).
+func (e *evidence) full(limit, field string) bool {
+	now, known := e.Status(field)
+	return known && now > e.Limit(limit)
 }
 
 func (e *evidence) overText(limit, field string, more uint64) string {
 	now, _ := e.Status(field)
 	names := map[string][2]string{kernel.LimitAS: {"RLIMIT_AS", "addresses"}, kernel.LimitData: {"RLIMIT_DATA", "private writable memory"}}[limit]
+	if more == 0 {
+		return fmt.Sprintf("the process has %s of %s already, and %s allows %s: nothing is mapped any more, not even in place of something else.",
+			amount.Size(now), names[1], names[0], amount.Size(e.Limit(limit)))
+	}
 	return fmt.Sprintf("with %s more the process would have %s of %s, and %s allows %s.",
 		amount.Size(more), amount.Size(now+more), names[1], names[0], amount.Size(e.Limit(limit)))
 }
 
-// overcommit says why the kernel would not promise so many bytes, "" where that is not certain
-// (mm/util.c, __vm_enough_memory).
+// overcommit is why the kernel did not commit so many bytes, "" if that is not certain (mm/util.c,
+// __vm_enough_memory).
 func (e *evidence) overcommit(more uint64) string {
 	mode, known := e.Number("/proc/sys/vm/overcommit_memory")
 	ram, _ := e.Meminfo("MemTotal")
@@ -186,11 +204,14 @@ func (e *evidence) overcommit(more uint64) string {
 	return ""
 }
 
-// past yields the steps of the process so far, the last one first.
+// earlier yields the steps of the process so far, and of those that shared its memory then, the
+// last one first.
 func (e *evidence) earlier() iter.Seq[*history.Step] {
 	return func(yield func(*history.Step) bool) {
 		for _, st := range slices.Backward(e.Past) {
-			if st.PID == e.st.PID && !yield(st) {
+			p, actor := st.After.Process(e.st.Process), st.After.Process(st.Process)
+			shared := p != nil && actor != nil && p.PID == e.st.PID && p.SharesWith(actor)
+			if (shared || st.PID == e.st.PID) && !yield(st) {
 				return
 			}
 		}
@@ -221,39 +242,28 @@ func (e *evidence) widestText(top uint64) string {
 	return fmt.Sprintf("no hole is so large: below 0x%x %s. The kernel looks above it only when the address that it is asked for lies there.", top, hole)
 }
 
-// Descriptor says what is known of the file behind a descriptor of a process; nil where that cannot
-// be read.
-func Descriptor(pid int, fd int64) *File {
-	base := fmt.Sprintf("/proc/%d/", pid)
-	link := filepath.Join(base, "fd", strconv.FormatInt(fd, 10))
-	info, err := os.Stat(link)
-	name, err2 := os.Readlink(link)
-	text, err3 := os.ReadFile(filepath.Join(base, "fdinfo", strconv.FormatInt(fd, 10)))
-	if err != nil || err2 != nil || err3 != nil {
-		return nil
-	}
-	r, w := parseAccessMode(string(text))
-	return &File{Name: printable.Name(name), Dir: info.IsDir(), Readable: r, Writable: w}
-}
-
-// parseAccessMode reads the access mode from the flags of /proc/PID/fdinfo/N, which are octal
-// (proc_pid_fdinfo(5), open(2)).
-func parseAccessMode(fdinfo string) (read, write bool) {
-	fields := kernel.FieldsOf(fdinfo, "flags")
-	if len(fields) == 0 {
-		return false, false
-	}
-	flags, err := strconv.ParseUint(fields[0], 8, 64)
-	mode := flags & 3
-	return err == nil && (mode == 0 || mode == 2), err == nil && (mode == 1 || mode == 2)
-}
-
 // The rows that several calls share.
 
 func misaligned(source string) reason {
-	return reason{"EINVAL", "misaligned", source, func(e *evidence) bool { return e.Given.Start%e.pageSize() != 0 },
+	return reason{"EINVAL", "misaligned", source, func(e *evidence) bool { return e.Given.Start%e.pageSize() != 0 }, (*evidence).misalignedText}
+}
+
+func (e *evidence) misalignedText() string {
+	at, where := fmt.Sprintf("0x%x", e.Given.Start), e.at(e.Given.Start)
+	if where != at {
+		at = where + " is " + at + ", which"
+	}
+	return fmt.Sprintf("%s is not a multiple of the page size, %d.", at, e.pageSize())
+}
+
+// unknownFlags is for a call that looks at its flags before all else.
+func unknownFlags(source, known string) reason {
+	return reason{"EINVAL", "unknown flags", source, func(e *evidence) bool { return e.Rest != 0 },
 		func(e *evidence) string {
-			return fmt.Sprintf("%s is 0x%x, which is not a multiple of the page size, %d.", e.at(e.Given.Start), e.Given.Start, e.pageSize())
+			if bits.OnesCount64(e.Rest) > 1 {
+				return fmt.Sprintf("the flags 0x%x are not known to this kernel: %s.", e.Rest, known)
+			}
+			return fmt.Sprintf("flag 0x%x is not known to this kernel: %s.", e.Rest, known)
 		}}
 }
 
@@ -293,7 +303,8 @@ func tooMany(result, source string) reason {
 		func(e *evidence) string { return "a mapping would have to be split, but " + e.crowded() }}
 }
 
-// splitsLent and splitsHuge are for a call that would cut what is whole or gone.
+// splitsLent and splitsHuge are for a call that would split a mapping that the kernel provides, or
+// one of huge pages.
 func splitsLent(where func(*evidence) vmspace.Range) reason {
 	return splits("splits what is lent", "mm/mmap.c, special_mapping_split", lent, where, "is lent by the kernel, which does not let it be split")
 }
@@ -315,7 +326,7 @@ func splits(name, source string, whole func(vmspace.Mapping) bool, where func(*e
 		}}
 }
 
-// answered is the same reason where the kernel answers something else.
+// answered is the same reason for a kernel or call that answers with another result.
 func (r reason) answered(result, source string) reason {
 	r.result, r.source = result, source
 	return r

@@ -1,6 +1,6 @@
-// Package explain says in a sentence or two what happened in a step, and why: from the step, what
-// was asked in numbers, and what is known beside it. Who asked, a command of the lab or a program,
-// does not matter.
+// Package explain says in a sentence or two what happened in a step, and why, from the step, its
+// arguments as numbers, and what else is known. It makes no difference whether a command of the lab
+// or a program made the call.
 //
 // Rules: a sentence says only what the snapshots and the outcome show; the kernel's reason is said
 // where the evidence singles it out.
@@ -16,25 +16,44 @@ import (
 	"cowscope/vmspace/printable"
 )
 
-// Step gives the sentences for a step: what happened, and why. The step keeps which row of reasons
-// spoke.
+// Step returns the explanation of a step: what happened, and why. The step records which row of
+// reasons was used.
 func Step(st *history.Step, a Arguments, around Surroundings) string {
 	e := newEvidence(st, a, around)
 	about := verbs[e.Verb]
 	if about == nil {
 		about = &sentences{}
 	}
+	unread := e.unread()
 	switch {
+	case unread != "":
+		return unread
 	case e.st.Result.Ending == history.EndedSignal:
 		return explainSignal(e)
 	case e.st.Result == history.Timeout:
 		return "It did not come back before its deadline: cowscope stopped it and put its registers back. The process lives."
 	case e.st.Result != history.OK:
 		return explainErrno(e, about)
+	case about.span && e.whole.Empty():
+		e.claim(history.ClaimUntouched, vmspace.Everything, 0)
+		return "The range is empty, so there was nothing to do."
 	case about.why != nil:
-		return about.why(e)
+		return about.why(e) + e.stackText()
 	}
 	return Noticed(e.st.Changes, e.st.After)
+}
+
+// unread says that a process that acted, or was created, lives but could not be read: then nothing
+// follows from what its snapshot lacks.
+func (e *evidence) unread() string {
+	for _, snap := range []*vmspace.Snapshot{e.st.Before, e.st.After} {
+		for _, label := range []string{e.st.Process, e.Child} {
+			if p := snap.Process(label); p != nil && p.Err != "" && p.State < vmspace.Zombie {
+				return fmt.Sprintf("%s could not be read (%s), so what this did there is not known.", label, p.Err)
+			}
+		}
+	}
+	return ""
 }
 
 // changesOf picks the changes of one process and kind.
@@ -48,19 +67,40 @@ func changesOf(cs []vmspace.Change, label string, kind vmspace.ChangeKind) []vms
 	return out
 }
 
-// splitText says what became of the mappings around the range.
-func splitText(st *history.Step) string {
-	for _, s := range changesOf(st.Changes, st.Process, vmspace.ChangeSplit) {
-		return fmt.Sprintf(" A mapping has one set of letters and flags, so the kernel split it into %s.", s.To)
+// splitText says what became of the mappings around the range, and of a split huge zero page.
+func (e *evidence) splitText() string {
+	cut := e.cutZero(e.whole, e.whole.Start)
+	for _, s := range changesOf(e.st.Changes, e.owner, vmspace.ChangeSplit) {
+		return fmt.Sprintf(" A mapping has one set of letters and flags, so the kernel split it into %s.", s.To) + cut
 	}
-	for _, s := range changesOf(st.Changes, st.Process, vmspace.ChangeMerged) {
-		return fmt.Sprintf(" %s neighbours now have the same letters: the kernel merged them into one mapping.", s.From)
+	for _, s := range changesOf(e.st.Changes, e.owner, vmspace.ChangeMerged) {
+		return fmt.Sprintf(" %s neighbours now have the same letters: the kernel merged them into one mapping.", s.From) + cut
 	}
-	return ""
+	return cut
 }
 
-func place(st *history.Step, addr uint64) string {
-	p := st.After.Process(st.Process)
+// stackText says which part of a stack that was cut is still called so: the one where the stack
+// pointer was when the program started (vma_is_initial_stack in include/linux/mm.h).
+func (e *evidence) stackText() string {
+	after := e.st.After.Process(e.owner)
+	if after == nil {
+		return ""
+	}
+	was, _ := history.Fixed(e.before, "stack")
+	is, named := history.Fixed(after, "stack")
+	rest := vmspace.Range{Start: was.Start, End: is.Start}
+	if lo, hi := after.Mappings.Overlap(rest); !named || rest.Start >= rest.End || lo == hi {
+		return ""
+	}
+	return fmt.Sprintf(" The name stack is now that of the part where the program's stack began: %s from 0x%x on.",
+		amount.Of(is.Pages(e.pageSize()), "page"), is.Start)
+}
+
+func place(st *history.Step, addr uint64) string { return placeOf(st, st.Process, addr) }
+
+// placeOf is place in another process.
+func placeOf(st *history.Step, label string, addr uint64) string {
+	p := st.After.Process(label)
 	if p == nil {
 		return fmt.Sprintf("0x%x", addr)
 	}
@@ -82,12 +122,12 @@ func explainExec(e *evidence) string {
 			break
 		}
 	}
-	return text + accessText(st)
+	return text + e.accessText()
 }
 
 func explainAccess(e *evidence) string {
 	st := e.st
-	text := accessText(st)
+	text := e.accessText()
 	if len(st.Bytes) > 0 {
 		text = "It read " + printable.Bytes(st.Bytes) + ". " + text
 	}
@@ -95,14 +135,44 @@ func explainAccess(e *evidence) string {
 }
 
 // accessText says what the access did to the pages it went to.
-func accessText(st *history.Step) string {
+func (e *evidence) accessText() string {
+	st, text := e.st, ""
+	var first vmspace.Change
+	var alike uint64 // pages beside the first ones that became the same
+	var others []string
 	for _, ch := range st.Changes {
-		if ch.Process == st.Process && ch.Range.Overlaps(st.Focus) && (ch.Kind == vmspace.ChangePage || ch.Kind == vmspace.ChangeFrame) {
-			return pageSentence(st, ch) + readIn(st)
+		switch {
+		case ch.Process != st.Process || !ch.Range.Overlaps(st.Focus) || ch.Kind != vmspace.ChangePage && ch.Kind != vmspace.ChangeFrame:
+		case text == "":
+			first, text = ch, pageSentence(st, ch)+readIn(st)
+		case ch.Kind == first.Kind && ch.From == first.From && ch.To == first.To:
+			alike += ch.Pages
+		default:
+			others = append(others, fmt.Sprintf("%s: %s → %s", placeRange(st, ch), ch.From, ch.To))
 		}
 	}
-	return untouchedText(st)
+	if text == "" {
+		return e.untouchedText()
+	}
+	for _, ch := range changesOf(st.Changes, st.Process, vmspace.ChangeGrown) {
+		if m, ok := st.After.Process(st.Process).MappingAt(st.Focus.Start); ok && m.Covers(ch.Range) {
+			text += fmt.Sprintf(" It lies below what was mapped: the mapping grows down by itself, and has %s more now.", amount.Of(ch.Pages, "page"))
+		}
+	}
+	if alike > 0 {
+		text += fmt.Sprintf(" So it was with %s more.", amount.Of(alike, "page"))
+	}
+	if e.LoadsFirst && st.Minor > st.Focus.Pages(e.pageSize()) {
+		text += " The instruction loads a byte before it stores it: a page that was not there took two faults, one to be read and one to be written."
+	}
+	if n := len(others); n > 0 {
+		text += " " + strings.Join(others[:min(n, mostOthers)], "; ") + map[bool]string{true: "; and so on.", false: "."}[n > mostOthers]
+	}
+	return text
 }
+
+// mostOthers is how many changes of an access are explained beside the first.
+const mostOthers = 2
 
 // readIn tells of major faults.
 func readIn(st *history.Step) string {
@@ -170,18 +240,18 @@ func keeps(owners string) string {
 func sharersBefore(st *history.Step, ch vmspace.Change) string {
 	var out []string
 	for _, p := range st.Before.Processes {
-		if p.Label == st.Process || ch.FromFrame == 0 {
+		if p.Label == st.Process || ch.FromFrame == 0 || p.SharesWith(st.Before.Process(st.Process)) {
 			continue
 		}
 		if r := p.PageAt(ch.Range.Start, st.Before.PageSize); r.Frame == ch.FromFrame {
 			out = append(out, p.Label)
 		}
 	}
-	return strings.Join(out, " and ")
+	return printable.List(out)
 }
 
 func placeRange(st *history.Step, ch vmspace.Change) string {
-	text := place(st, ch.Range.Start)
+	text := placeOf(st, ch.Process, ch.Range.Start)
 	if !strings.HasPrefix(text, "0x") && !strings.Contains(text, "+") {
 		text += "+0"
 	}
@@ -193,26 +263,37 @@ func placeRange(st *history.Step, ch vmspace.Change) string {
 
 // protectedBy is what has write-protected a page that may be written.
 func protectedBy(st *history.Step) string {
-	if st.Facts.NeverForked && st.Facts.Reprotected {
+	switch {
+	case st.Facts.NeverForked && st.Facts.Reprotected:
 		return "its protection was last changed (kernels before Linux 6.2 leave it so)"
+	case st.Facts.NeverForked && st.Facts.Userfaultfd:
+		return "userfaultfd protected it"
+	case st.Facts.Userfaultfd:
+		return "the fork, or since userfaultfd protected it"
 	}
 	return "the fork"
 }
 
 // untouchedText explains an access that changed no state.
-func untouchedText(st *history.Step) string {
+func (e *evidence) untouchedText() string {
+	st := e.st
 	p := st.After.Process(st.Process)
 	if p == nil || st.Focus.Empty() {
 		return ""
 	}
 	run := p.PageAt(st.Focus.Start, st.After.PageSize)
-	wrote := st.Verb == "write" || st.Verb == "fill"
+	wrote := e.Accesses && e.Access == vmspace.Store
+	m, _ := p.MappingAt(st.Focus.Start)
 	switch {
+	case m.Path == vsyscall:
+		return "No page of " + st.Process + " is behind it: the kernel does what is called there in its place."
 	case st.Minor+st.Major > 0 && run.State == vmspace.Anon && wrote && !st.After.Frames:
 		return "The frame was still write-protected since " + protectedBy(st) + ", but nobody else has it: one minor fault made it writable again. Whether the " +
 			"frame was kept or copied is hidden, as frame numbers are."
 	case st.Minor+st.Major > 0 && run.State == vmspace.Anon && wrote:
 		return "The frame was still write-protected since " + protectedBy(st) + ", but nobody else has it: one minor fault made it writable again, and it was kept."
+	case run.State == vmspace.Shared && wrote && st.Minor > 0 && m.Kind() == vmspace.KindShmem:
+		return "The page is mapped already and shared: everyone who maps it sees the write. The minor fault gave the right to write to it, which userfaultfd had taken."
 	case run.State == vmspace.Shared && wrote && st.Minor > 0:
 		return "The page is mapped already and shared: everyone who maps it sees the write. The minor fault tells the file system that a clean page is about to change."
 	case run.State == vmspace.Shared && wrote:
@@ -227,26 +308,4 @@ func untouchedText(st *history.Step) string {
 		return "The pages were there already, and only the right to write to them was missing."
 	}
 	return "The faults changed no page's state."
-}
-
-// Noticed describes changes that no command asked for.
-func Noticed(cs []vmspace.Change, after *vmspace.Snapshot) string {
-	for _, c := range cs {
-		if c.Kind == vmspace.ChangePage {
-			return fmt.Sprintf("%s: %s at 0x%x went from %s to %s.", c.Process, amount.Of(c.Pages, "page"), c.Range.Start, c.From, c.To)
-		}
-	}
-	for _, c := range cs {
-		if c.Attrs&vmspace.KSM == 0 {
-			continue
-		}
-		if after.Process(c.Process).PageAt(c.Range.Start, after.PageSize).Attrs&vmspace.KSM != 0 {
-			return fmt.Sprintf("%s: the kernel merged %s at 0x%x with equal ones (KSM).", c.Process, amount.Of(c.Pages, "page"), c.Range.Start)
-		}
-		return fmt.Sprintf("%s: the kernel has %s at 0x%x no longer merged with others (KSM).", c.Process, amount.Of(c.Pages, "page"), c.Range.Start)
-	}
-	for _, c := range cs {
-		return fmt.Sprintf("%s: %s at 0x%x.", c.Process, c.Kind, c.Range.Start)
-	}
-	return ""
 }

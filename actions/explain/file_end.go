@@ -1,34 +1,25 @@
 package explain
 
 import (
-	"fmt"
-	"os"
-
-	"cowscope/actions/kernel"
 	"cowscope/vmspace"
 )
 
-// fileSize says how many bytes the file behind a mapping has. The kernel's own link leads to it
-// where it may be followed (root may); else a file of that path is taken for it if it is the same
-// file. Of deleted files and of memory without a file an ordinary user learns nothing.
+// fileSize says how many bytes the file behind a mapping has.
 func (e *evidence) fileSize(m vmspace.Mapping) (uint64, bool) {
-	if m.Inode == 0 {
-		return 0, false
+	if f, ok := e.st.FileOf(m); ok {
+		return f.Size, true
 	}
-	now := m.Range // the call may have split it
+	return e.FileSize(m, e.nowAt(m))
+}
+
+// nowAt is where the mapping is now that begins where m did: the call may have split it.
+func (e *evidence) nowAt(m vmspace.Mapping) vmspace.Range {
 	if p := e.st.After.Process(e.st.Process); p != nil {
-		if n, ok := p.MappingAt(m.Start); ok {
-			now = n.Range
+		if now, ok := p.MappingAt(m.Start); ok {
+			return now.Range
 		}
 	}
-	if info, err := os.Stat(fmt.Sprintf("/proc/%d/map_files/%x-%x", e.st.PID, now.Start, now.End)); err == nil {
-		return uint64(info.Size()), info.Mode().IsRegular()
-	}
-	info, err := os.Stat(m.Path)
-	if err != nil || !info.Mode().IsRegular() || !kernel.SameFile(info, m) {
-		return 0, false
-	}
-	return uint64(info.Size()), true
+	return m.Range
 }
 
 // pastFile finds the first page of r that lies wholly past the end of its file, and that file's
@@ -39,11 +30,15 @@ func (e *evidence) pastFile(r vmspace.Range) (addr, size uint64, ok bool) {
 		if !known {
 			return false
 		}
-		end := m.Start + e.pageEnd(n) - min(m.Offset, e.pageEnd(n)) // the first address without a page
+		// The first address without a page.
+		end := m.Start + e.pageEnd(n) - min(m.Offset, e.pageEnd(n))
 		if part := m.Intersect(r); end < part.End {
 			addr, size, ok = max(end, part.Start), n, true
 		}
 		return ok
 	})
+	if ok {
+		e.where = addr
+	}
 	return addr, size, ok
 }

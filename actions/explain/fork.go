@@ -2,9 +2,8 @@ package explain
 
 import (
 	"fmt"
-	"os"
-	"strconv"
 
+	"cowscope/actions/history"
 	"cowscope/actions/kernel"
 	"cowscope/vmspace"
 	"cowscope/vmspace/amount"
@@ -15,10 +14,10 @@ import (
 var forkReasons = []reason{
 	{"EAGAIN", "RLIMIT_NPROC", "fork(2)", func(e *evidence) bool {
 		user, most := e.user(), e.Limit(kernel.LimitNproc)
-		return user != 0 && most < maxTasks && !e.May(kernel.CapSysResource) && !e.May(kernel.CapSysAdmin) && e.tasks(user) >= most
+		return user != 0 && most < maxTasks && !e.May(kernel.CapSysResource) && !e.May(kernel.CapSysAdmin) && e.Tasks(user) >= most
 	}, func(e *evidence) string {
 		return fmt.Sprintf("user %d has %s (processes and their threads), and RLIMIT_NPROC allows %d.",
-			e.user(), amount.Of(e.tasks(e.user()), "task"), e.Limit(kernel.LimitNproc))
+			e.user(), amount.Of(e.Tasks(e.user()), "task"), e.Limit(kernel.LimitNproc))
 	}},
 	otherwise("EAGAIN", "fork(2)",
 		"a limit on processes was reached: RLIMIT_NPROC, kernel.threads-max, kernel.pid_max, or pids.max of the control group."),
@@ -38,40 +37,56 @@ func (e *evidence) user() uint64 {
 	return uid
 }
 
-// tasks counts the processes and threads of a user that can be seen.
-func (e *evidence) tasks(user uint64) (n uint64) {
-	entries, _ := os.ReadDir("/proc") // none are counted where it cannot be read
-	for _, d := range entries {
-		if _, err := strconv.Atoi(d.Name()); err != nil {
-			continue
-		}
-		text := e.Contents("/proc/" + d.Name() + "/status")
-		if uid, known := kernel.ParseField(text, "Uid"); known && uid == user {
-			threads, _ := kernel.ParseField(text, "Threads")
-			n += threads
-		}
-	}
-	return n
-}
-
 var forkSentences = sentences{
 	why:     explainFork,
 	reasons: forkReasons,
 	failed:  "There is no child.",
 }
 
+// explainFork says what the child has, page by page: private pages are shared copy-on-write; what
+// the kernel can find again in a file or in shared memory is left for the child's first touch
+// (vma_needs_copy in mm/memory.c).
 func explainFork(e *evidence) string {
 	st := e.st
-	shared := uint64(0)
-	if p := st.After.Process(e.Child); p != nil {
-		for _, r := range p.Pages.All() {
-			if r.State == vmspace.COW {
-				shared += r.Pages
-			}
+	parent, child := st.After.Process(st.Process), st.After.Process(e.Child)
+	if parent == nil || child == nil {
+		return fmt.Sprintf("%s is a copy of %s.", e.Child, st.Process)
+	}
+	var cow, left, without, wiped, untold uint64
+	for _, r := range child.Pages.All() {
+		if r.State == vmspace.COW {
+			cow += r.Pages
 		}
 	}
-	return fmt.Sprintf("%s is a copy of %s with the same addresses. No memory was copied: %s shared copy-on-write; mappings of files and shared memory start without page table entries.",
-		e.Child, st.Process, pagesAre(shared))
+	for _, m := range parent.Mappings.All() {
+		twin, has := child.MappingAt(m.Start)
+		if has && armed(m) && !armed(twin) {
+			untold++
+		}
+		switch {
+		case !has:
+			without++
+		case m.Smaps.HasFlag("wf"):
+			wiped++
+		case !lent(m):
+			left += parent.Resident(m.Range) - min(child.Resident(m.Range), parent.Resident(m.Range))
+		}
+	}
+	e.st.Claims = append(e.st.Claims, history.Claim{Kind: history.ClaimShared, Process: e.Child, Range: vmspace.Everything, Count: cow})
+	text := fmt.Sprintf("%s is a copy of %s with the same addresses. No memory was copied: %s shared copy-on-write.", e.Child, st.Process, pagesAre(cow))
+	if left > 0 {
+		text += fmt.Sprintf(" %s left for its first touch: the kernel finds them again in a file, in shared memory or in its page of zeros.", pagesWere(left))
+	}
+	if without > 0 {
+		text += fmt.Sprintf(" It did not get %s (dontfork).", amount.Of(without, "mapping"))
+	}
+	if wiped > 0 {
+		text += fmt.Sprintf(" It got %s empty (wipeonfork).", amount.Of(wiped, "mapping"))
+	}
+	if untold > 0 {
+		text += fmt.Sprintf(" userfaultfd is not told of its faults, as it is of those in %s of %s.", amount.Of(untold, "mapping"), st.Process)
+	}
+	return text
 }
 
 func pagesAre(n uint64) string {

@@ -9,19 +9,14 @@ import (
 	"cowscope/actions/kernel"
 	"cowscope/vmspace"
 	"cowscope/vmspace/amount"
+	"cowscope/vmspace/printable"
 )
 
 // What madvise refuses. The rules are those of mm/madvise.c; most are about one advice and one sort
 // of mapping.
 
 var madviseReasons = []reason{
-	{"EINVAL", "unknown advice", "madvise(2)", func(e *evidence) bool { return !kernel.KnowsAdvice(e.Flags) },
-		func(e *evidence) string {
-			if since := AdviceSince[e.Names]; since != "" {
-				return fmt.Sprintf("this kernel does not know %s (it came with Linux %s, and a kernel can be built without it).", e.Names, since)
-			}
-			return fmt.Sprintf("this kernel does not know %s.", e.Names)
-		}},
+	unknownAdvice,
 	misaligned("madvise(2)"),
 	wraps("EINVAL", "mm/madvise.c, madvise_should_skip"),
 	unfit("locked", "madvise(2)", "dontneed free cold pageout remove guard_install", flagged("lo"), "is locked (VmFlags lo); munlock it first"),
@@ -31,6 +26,7 @@ var madviseReasons = []reason{
 		"dontneed dontneed_locked free cold pageout guard_install guard_remove dofork dodump populate_read populate_write",
 		flagged("io", "pf"), "is lent by the kernel (VmFlags io or pf), and its pages are no ordinary ones"),
 	unfit("special", "mm/madvise.c, madvise_vma_behavior", "guard_install guard_remove dodump", special, "is lent by the kernel (VmFlags de or mm)"),
+	unfit("droppable", "mm/madvise.c, madvise_vma_behavior", "keeponfork dodump", flagged("dp"), "is droppable (VmFlags dp), which neither a child nor a core dump gets"),
 	unfit("not anonymous", "madvise(2)", "free", backed, "is not private anonymous memory, and only that can be given back lazily"),
 	unfit("not private anonymous", "madvise(2)", "wipeonfork", filed, "is not private anonymous memory, and only that can be wiped in a child"),
 	unfit("no file", "madvise(2)", "remove", fileless, "has no file to punch a hole into, nor is it shared memory"),
@@ -42,7 +38,13 @@ var madviseReasons = []reason{
 		return fmt.Sprintf("no aligned block of %s lies wholly in the range and in one mapping, so there is nothing to make a huge page of.",
 			amount.Size(size))
 	}},
+	unfit("userfaultfd", "mm/khugepaged.c, hpage_collapse_scan_pmd", "collapse", armed, uffdNotHuge),
 	unfit("no huge pages wanted", "madvise(2)", "collapse", flagged("nh"), "is not to have huge pages (nohugepage, VmFlags nh)"),
+	{"EINVAL", "no huge pages at all", "PR_SET_THP_DISABLE(2const)", func(e *evidence) bool {
+		_, ok := e.some(e.whole, anything)
+		return ok && e.has("collapse") && e.hugeOff()
+	},
+		func(e *evidence) string { return e.owner + " is to have no huge pages (prctl thp off)." }},
 	splitsLent((*evidence).pages),
 	splitsHuge((*evidence).pages),
 	{"EINVAL", "empty block", "mm/khugepaged.c, madvise_collapse", func(e *evidence) bool {
@@ -53,6 +55,29 @@ var madviseReasons = []reason{
 		size, _ := e.Number(hugeSize)
 		return fmt.Sprintf("the %s at %s have no page yet, and a huge page is made of pages that are there.", amount.Size(size), e.at(at))
 	}},
+	{"EINVAL", "guard in a huge page", "mm/khugepaged.c, hpage_collapse_scan_pmd", func(e *evidence) bool {
+		_, ok := e.guardedBlock()
+		return ok && e.has("collapse")
+	}, func(e *evidence) string {
+		at, _ := e.guardedBlock()
+		return fmt.Sprintf("%s is a guard page, and a huge page can hold none; guard_remove it first.", e.at(at))
+	}},
+	{"EINVAL", "zero pages", "mm/khugepaged.c, hugepage_vma_revalidate", func(e *evidence) bool {
+		_, ok := e.collapsing(zeroAlone)
+		return ok
+	}, func(e *evidence) string {
+		r, _ := e.collapsing(zeroAlone)
+		return fmt.Sprintf("the %s at %s show the kernel's page of zeros and nothing else: no page of %s is there to make a huge one of.",
+			amount.Size(r.Len()), e.at(r.Start), e.owner)
+	}},
+	{"EINVAL", "nothing may be written", "mm/khugepaged.c, hpage_collapse_scan_pmd", func(e *evidence) bool {
+		_, ok := e.readOnly()
+		return ok && kernel.CollapsesWritable()
+	}, func(e *evidence) string {
+		r, _ := e.readOnly()
+		return fmt.Sprintf("all pages of the %s at %s are write-protected, and before Linux 6.18 a huge page is made only where the process may write "+
+			"to one of them without a fault.", amount.Size(r.Len()), e.at(r.Start))
+	}},
 	unfit("not readable", "madvise(2)", "populate_read", without(vmspace.Read), "does not have the letter r"),
 	unfit("not writable", "madvise(2)", "populate_write", without(vmspace.Write), "does not have the letter w"),
 	{"EINVAL", "protection key", "mm/gup.c, check_vma_flags", func(e *evidence) bool {
@@ -62,11 +87,11 @@ var madviseReasons = []reason{
 		m, _ := e.forbidden(e.whole, e.populated)
 		return e.keyedText(m, e.whole)
 	}},
-	otherwise("EINVAL", "madvise(2)", "the advice is not for a mapping of this kind."),
+	otherwise("EINVAL", "madvise(2)", "the advice is not for a mapping of this kind, or for pages like these."),
 
-	{"EFAULT", "guarded", "madvise(2)", func(e *evidence) bool { _, ok := e.guarded(); return ok && e.populates() },
+	{"EFAULT", "guarded", "madvise(2)", func(e *evidence) bool { _, ok := e.guarded(anything); return ok && e.populates() },
 		func(e *evidence) string {
-			addr, _ := e.guarded()
+			addr, _ := e.guarded(anything)
 			return fmt.Sprintf("%s is a guard page: a fault there is SIGSEGV.", e.at(addr))
 		}},
 	{"EFAULT", "past the file", "madvise(2)", func(e *evidence) bool { _, _, ok := e.pastFile(e.whole); return ok && e.populates() },
@@ -74,6 +99,7 @@ var madviseReasons = []reason{
 			addr, size, _ := e.pastFile(e.whole)
 			return fmt.Sprintf("the file has %s and ends before %s: a fault there is SIGBUS.", amount.Size(size), e.at(addr))
 		}},
+	notBroughtIn("EFAULT", "madvise(2)", (*evidence).populates, (*evidence).pages, (*evidence).populated),
 	unfitFor("EFAULT", "pool empty", "mmap(2), MAP_HUGETLB", "populate_read populate_write", flagged("ht"),
 		"needs a huge page, and the pool gave none"),
 	otherwise("EFAULT", "madvise(2)",
@@ -81,11 +107,25 @@ var madviseReasons = []reason{
 
 	unfitFor("EACCES", "not shared and writable", "madvise(2)", "remove",
 		func(m vmspace.Mapping) bool { return m.Private() || m.Smaps != nil && !m.Smaps.HasFlag("mw") },
-		"is not a shared mapping of a file opened for writing, and a hole is a write"),
+		"is not a shared mapping that may have w (VmFlags mw), and a hole is a write"),
 	otherwise("EACCES", "madvise(2)", "part of the range is not shared, or its file may not be written."),
 
-	unfitFor("EPERM", "sealed", "mseal(2)", "dontneed dontneed_locked free remove dontfork wipeonfork guard_install", kept,
+	unfitFor("EPERM", "sealed", "mseal(2)", discards, func(m vmspace.Mapping) bool { return sealedBare(m) && m.Perms&vmspace.Write == 0 },
 		"is sealed and may not be written: what drops its contents is refused"),
+	{"EPERM", "sealed and keyed", "mm/madvise.c, can_madvise_modify", func(e *evidence) bool {
+		_, ok := e.some(e.whole, e.sealedByKey)
+		return ok && slices.ContainsFunc(strings.Fields(discards), e.has)
+	}, func(e *evidence) string {
+		m, _ := e.some(e.whole, e.sealedByKey)
+		return fmt.Sprintf("%s is sealed and has protection key %d, which the rights of %s (PKRU 0x%08x) do not allow to write with: what drops its "+
+			"contents is refused. `pkey_set %d` would allow it.", e.inside(m, e.whole), keyIn(m), e.st.Process, e.Keys.PKRU, keyIn(m))
+	}},
+	{"EPERM", "file sealed", "F_ADD_SEALS of fcntl(2)", func(e *evidence) bool { _, _, ok := e.sealedFile(unwritable, anything); return ok && e.has("remove") },
+		func(e *evidence) string {
+			m, f, _ := e.sealedFile(unwritable, anything)
+			return fmt.Sprintf("%s shows %s, which has %s: only stores through a mapping may still change it, and a hole is none.",
+				e.inside(m, e.whole), printable.Name(f.Name), sealsText(f.Seals&unwritable))
+		}},
 	otherwise("EPERM", "madvise(2)", "a seal of the mapping or of its file forbids it."),
 
 	{"EBADF", "no file", "madvise(2)", nil, func(*evidence) string {
@@ -103,6 +143,7 @@ var madviseReasons = []reason{
 	{"EAGAIN", "pages in use", "madvise(2)", func(e *evidence) bool { return e.has("collapse") },
 		func(*evidence) string { return "pages of the range are in use just now; another try may succeed." }},
 	otherwise("EAGAIN", "madvise(2)", "the kernel was short of something for the moment; another try may succeed."),
+	unfitFor("EBUSY", "userfaultfd", "mm/khugepaged.c, hpage_collapse_scan_pmd", "collapse", armed, uffdNotHuge),
 	{"EBUSY", "control group", "madvise(2)", nil, func(*evidence) string { return "the control group's memory does not suffice for a huge page." }},
 
 	holeIn("ENOMEM", "madvise(2)"),
@@ -110,6 +151,17 @@ var madviseReasons = []reason{
 		func(*evidence) string { return "no huge page is free: memory is too full, or in pieces too small." }},
 	otherwise("ENOMEM", "madvise(2)", "there was no memory for it."),
 }
+
+var unknownAdvice = reason{"EINVAL", "unknown advice", "madvise(2)", func(e *evidence) bool { return !kernel.KnowsAdvice(e.Flags) },
+	func(e *evidence) string {
+		if since := AdviceSince[e.Names]; since != "" {
+			return fmt.Sprintf("this kernel does not know %s (it came with Linux %s, and a kernel can be built without it).", e.Names, since)
+		}
+		if e.Rest != 0 {
+			return fmt.Sprintf("this kernel does not know advice 0x%x.", e.Rest)
+		}
+		return fmt.Sprintf("this kernel does not know %s.", e.Names)
+	}}
 
 // unfit is for an advice (one of the words) that a sort of mapping does not take.
 func unfit(name, source, words string, bad func(vmspace.Mapping) bool, why string) reason {
@@ -125,6 +177,8 @@ func unfitFor(result, name, source, words string, bad func(vmspace.Mapping) bool
 		return fmt.Sprintf("%s %s.", e.inside(m, e.whole), why)
 	}}
 }
+
+const uffdNotHuge = "is registered with userfaultfd, and a huge page would fill what is missing or lose what is write-protected"
 
 func (e *evidence) populates() bool { return e.has("populate_read") || e.has("populate_write") }
 
@@ -151,10 +205,16 @@ func backed(m vmspace.Mapping) bool { return !anonymous(m) }
 // them too.
 func special(m vmspace.Mapping) bool { return flagged("de", "mm")(m) && !m.Smaps.HasFlag("ht") }
 
-// kept says whether what m holds may not be dropped: it is sealed, has no file, and cannot be
-// overwritten (can_madvise_modify).
-func kept(m vmspace.Mapping) bool {
-	return m.Smaps.HasFlag("sl") && anonymous(m) && m.Perms&vmspace.Write == 0
+// discards are the advices that drop what a mapping holds, here or in a child (is_discard).
+const discards = "dontneed dontneed_locked free remove dontfork wipeonfork guard_install"
+
+// sealedBare says whether m is sealed and has no file: what it holds is kept nowhere else, and may be
+// dropped only by who may overwrite it (can_madvise_modify).
+func sealedBare(m vmspace.Mapping) bool { return m.Smaps.HasFlag("sl") && anonymous(m) }
+
+// sealedByKey says whether it is the protection key of m alone that forbids overwriting.
+func (e *evidence) sealedByKey(m vmspace.Mapping) bool {
+	return sealedBare(m) && m.Perms&vmspace.Write != 0 && e.forbids(m, vmspace.Store)
 }
 
 // fileless says whether m has no file, nor shared memory, behind it.
@@ -197,17 +257,69 @@ func (e *evidence) emptyBlock() (addr uint64, ok bool) {
 	return 0, false
 }
 
-// guarded finds the first guard page of the range.
-func (e *evidence) guarded() (addr uint64, ok bool) {
+// collapsing finds the first block of private anonymous memory that a collapse fails for, if bad is
+// true of each of its pages that are there.
+func (e *evidence) collapsing(bad func(vmspace.Mapping, vmspace.Run) bool) (vmspace.Range, bool) {
+	blocks, _ := e.hugeBlocks()
+	for _, r := range blocks {
+		m, _ := e.before.MappingAt(r.Start)
+		if !e.has("collapse") || !anonymous(m) {
+			continue
+		}
+		pages, fit := 0, true
+		for run := range e.before.PagesIn(r) {
+			if present(run.State) {
+				pages, fit = pages+1, fit && bad(m, run)
+			}
+		}
+		if pages > 0 && fit {
+			e.where = r.Start
+			return r, true
+		}
+	}
+	return vmspace.Range{}, false
+}
+
+func zeroAlone(_ vmspace.Mapping, page vmspace.Run) bool { return page.State == vmspace.Zero }
+
+// readOnly finds the first block of which no page can be written to without a fault. Of a page that
+// a process has come to own alone only a write tells, so that it speaks of one where it stands alone.
+func (e *evidence) readOnly() (vmspace.Range, bool) {
+	r, ok := e.collapsing(func(m vmspace.Mapping, page vmspace.Run) bool {
+		return m.Perms&vmspace.Write == 0 || page.State == vmspace.COW || page.State == vmspace.Zero
+	})
+	if blocks, _ := e.hugeBlocks(); ok || len(blocks) != 1 {
+		return r, ok
+	}
+	return e.collapsing(func(_ vmspace.Mapping, page vmspace.Run) bool { return page.Attrs&vmspace.Huge == 0 })
+}
+
+// guarded finds the first guard page of the range in such a mapping.
+func (e *evidence) guarded(such func(vmspace.Mapping) bool) (addr uint64, ok bool) {
 	for run := range e.before.PagesIn(e.whole) {
-		if run.State == vmspace.Guard {
+		if m, _ := e.before.MappingAt(run.Start); run.State == vmspace.Guard && such(m) {
+			e.where = run.Start
 			return run.Start, true
 		}
 	}
 	return 0, false
 }
 
-// adviceSince is the Linux that brought an advice (madvise(2)).
+// guardedBlock finds the first guard page of a block that could be a huge page.
+func (e *evidence) guardedBlock() (addr uint64, ok bool) {
+	blocks, _ := e.hugeBlocks()
+	for _, r := range blocks {
+		for run := range e.before.PagesIn(r) {
+			if run.State == vmspace.Guard {
+				e.where = run.Start
+				return run.Start, true
+			}
+		}
+	}
+	return 0, false
+}
+
+// AdviceSince is the Linux that brought an advice (madvise(2)).
 var AdviceSince = map[string]string{
 	"MADV_REMOVE": "2.6.16", "MADV_DONTFORK": "2.6.16", "MADV_DOFORK": "2.6.16", "MADV_MERGEABLE": "2.6.32", "MADV_UNMERGEABLE": "2.6.32",
 	"MADV_HUGEPAGE": "2.6.38", "MADV_NOHUGEPAGE": "2.6.38", "MADV_DONTDUMP": "3.4", "MADV_DODUMP": "3.4", "MADV_FREE": "4.5",
@@ -216,58 +328,140 @@ var AdviceSince = map[string]string{
 }
 
 var madviseSentences = sentences{
+	span:    true,
 	why:     explainMadvise,
 	reasons: madviseReasons,
 }
 
+// explainMadvise says what came of an advice: what became of the pages, or else what it means from
+// now on.
 func explainMadvise(e *evidence) string {
-	st := e.st
-	for _, ch := range st.Changes {
-		if ch.Process != st.Process || ch.Kind != vmspace.ChangePage {
+	// One word, by the grammar, or none for an advice given as a number.
+	st, advice := e.st, strings.Join(e.Words, " ")
+	text := e.advised(advice)
+	for _, p := range st.After.Processes { // that have the same memory mapped, or had
+		if p.Label == e.owner {
 			continue
 		}
-		switch ch.Is {
-		case vmspace.None:
-			return placeRange(st, ch) + ": " + ch.From + " → none. The pages were dropped: the next touch starts anew, with zeros or with what the file holds."
-		case vmspace.Guard:
-			return placeRange(st, ch) + " is guarded: any touch is SIGSEGV, and no mapping was split for it."
-		case vmspace.Swapped:
-			return placeRange(st, ch) + " is in swap now: the next touch brings it back."
+		var dropped, left uint64
+		for _, ch := range changesOf(st.Changes, p.Label, vmspace.ChangePage) {
+			switch {
+			case present(ch.Was) && !present(ch.Is):
+				dropped += ch.Pages
+			case ch.Was == vmspace.COW && ch.Is == vmspace.Anon:
+				left += ch.Pages
+			}
+		}
+		if dropped > 0 {
+			text += fmt.Sprintf(" It is the same memory in %s, where %s dropped with it.", p.Label, pagesWere(dropped))
+		}
+		if left > 0 {
+			text += fmt.Sprintf(" Of what it shared with %s, %s %s that one's alone now.", p.Label, amount.Of(left, "page"), isAre(left))
 		}
 	}
-	advice := strings.Join(e.Words, " ") // one word, by the grammar
-	text := brought(st, advice)
-	if text == "" {
-		text = noted[advice]
-	}
-	if text == "" {
-		text = "The kernel took note; no page has changed."
-	}
-	return text + splitText(st)
+	return text + e.splitText()
 }
 
-// brought is for advice that faults pages in, or makes huge ones of them.
-func brought(st *history.Step, advice string) string {
-	n, huge := uint64(0), false
-	for _, ch := range st.Changes {
-		if ch.Process == st.Process && ch.Kind == vmspace.ChangePage {
-			n += ch.Pages
+func (e *evidence) advised(advice string) string {
+	b := e.became(e.whole)
+	var guarded, opened, swapped, freed, huge uint64
+	for _, ch := range e.st.Changes {
+		switch {
+		case ch.Process != e.owner:
+		case ch.Kind == vmspace.ChangePage && ch.Is == vmspace.Guard:
+			guarded += ch.Pages
+		case ch.Kind == vmspace.ChangePage && ch.Was == vmspace.Guard:
+			opened += ch.Pages
+		case ch.Kind == vmspace.ChangePage && ch.Is == vmspace.Swapped:
+			swapped += ch.Pages
+		case ch.Kind == vmspace.ChangePage && (ch.Was == vmspace.Anon || ch.Was == vmspace.COW) && ch.Is == vmspace.None:
+			freed += ch.Pages
+		case ch.Kind == vmspace.ChangeAttrs && ch.Attrs&vmspace.Huge != 0, ch.Kind == vmspace.ChangePage && advice == "collapse":
+			huge += ch.Pages
 		}
-		huge = huge || ch.Kind == vmspace.ChangeAttrs && ch.Attrs&vmspace.Huge != 0
+	}
+	switch advice {
+	case "":
+		return "The kernel took an advice that cowscope has no word for; what came of it, the changes tell."
+	case "guard_install":
+		if guarded > 0 {
+			return fmt.Sprintf("%s guarded: any touch is SIGSEGV, and no mapping was split for it.", pagesWere(guarded))
+		}
+		return "All pages were guarded already."
+	case "guard_remove":
+		if opened > 0 {
+			return fmt.Sprintf("%s opened again: the next touch starts anew.", pagesWere(opened)) + e.toldText()
+		}
+		return "No page was guarded."
+	case "dontneed", "dontneed_locked", "remove":
+		if b.dropped > 0 {
+			return fmt.Sprintf("%s dropped: the next touch starts anew, with zeros or with what the file holds.", pagesWere(b.dropped)) + e.toldText()
+		}
+		return "There was no page to drop."
+	case "pageout":
+		var parts []string
+		if swapped > 0 {
+			parts = append(parts, pagesWere(swapped)+" written to swap: the next touch brings them back.")
+		}
+		// Pages of a file or shared memory were unmapped; the page cache may still have them.
+		if unmapped := b.dropped - min(freed, b.dropped); unmapped > 0 {
+			parts = append(parts, pagesWere(unmapped)+" taken out of the page tables: the next touch brings them back.")
+		}
+		// The kernel drops anonymous pages only if they are droppable, or after MADV_FREE.
+		if freed > 0 {
+			parts = append(parts, pagesWere(freed)+" dropped, as they might be (droppable, or MADV_FREE): the next touch finds zeros.")
+		}
+		if len(parts) == 0 {
+			return "No page was taken out: there is no swap for them, they are in use, or there were none."
+		}
+		return strings.Join(parts, " ")
+	case "populate_read", "populate_write":
+		if in := b.broughtIn(); in != "" {
+			return strings.ToUpper(in[:1]) + in[1:] + "."
+		}
+		e.claim(history.ClaimPresent, e.whole, e.whole.Pages(e.pageSize()))
+		return "All pages were there already."
+	case "collapse":
+		if huge > 0 {
+			return "The pages were put together in huge ones, now and not when khugepaged comes by."
+		}
+		return "The pages were in huge ones already."
+	case "free":
+		return e.freedLazily()
+	case "willneed":
+		if _, ok := e.some(e.whole, filed); ok {
+			return "What is not in memory of it is being read."
+		}
+		return "There is no file to read from; what is in swap is being read back."
+	}
+	if advice != "unmergeable" {
+		e.claim(history.ClaimKept, e.whole, 0)
+	}
+	if advice == "hugepage" && e.hugeOff() {
+		return "The kernel took note (VmFlags hg), but " + e.owner + " is to have no huge pages (prctl thp off)."
+	}
+	if text := noted[advice]; text != "" {
+		return text
+	}
+	return "The kernel took note; no page has changed."
+}
+
+// freedLazily says which pages may go: those that are the process's alone
+// (madvise_free_pte_range in mm/madvise.c).
+func (e *evidence) freedLazily() string {
+	e.claim(history.ClaimKept, e.whole, 0)
+	own, others := false, false
+	for run := range e.before.PagesIn(e.whole) {
+		own = own || run.State == vmspace.Anon
+		others = others || run.State == vmspace.COW || run.State == vmspace.Zero
 	}
 	switch {
-	case strings.HasPrefix(advice, "populate") && n > 0:
-		return fmt.Sprintf("%s brought in at once, as if each had been touched.", pagesWere(n))
-	case strings.HasPrefix(advice, "populate"):
-		return "All pages were there already."
-	case advice == "collapse" && huge:
-		return "The pages were put together in huge ones, now and not when khugepaged comes by."
-	case advice == "collapse":
-		return "The pages were in huge ones already."
-	case advice == "guard_remove" && n > 0:
-		return fmt.Sprintf("%s open again: the next touch starts anew.", pagesWere(n))
+	case own && others:
+		return "Its own pages may be dropped when memory is short, and those that it shares are left alone; until then all are as they were."
+	case own:
+		return "The pages may be dropped when memory is short; until then they are as they were."
 	}
-	return ""
+	return "There is no page of its own to drop."
 }
 
 func pagesWere(n uint64) string {
@@ -283,8 +477,7 @@ var noted = map[string]string{
 	"wipeonfork": "A child will find zeros here.", "keeponfork": "A child gets the contents again.",
 	"dontdump": "A core dump will leave it out.", "dodump": "A core dump has it again.",
 	"mergeable": "KSM may merge its pages with equal ones, when it comes by.", "unmergeable": "KSM leaves it alone, and what was merged is parted.",
-	"hugepage": "Huge pages are welcome here, at the next fault or when khugepaged comes by.", "nohugepage": "Here are no huge pages from now on.",
+	"hugepage": "Huge pages are welcome here, at the next fault or when khugepaged comes by.", "nohugepage": "No huge page comes here from now on; those that are there stay.",
 	"random": "The kernel will not read ahead.", "sequential": "The kernel will read far ahead.", "normal": "The kernel treats it as any other memory.",
-	"willneed": "What was not in memory is being read.", "free": "The pages may be dropped when memory is short; until then they are as they were.",
-	"cold": "The pages will be among the first to go when memory is short.", "pageout": "What could be written out was; the rest stays.",
+	"cold": "The pages will be among the first to go when memory is short.",
 }

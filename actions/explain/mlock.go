@@ -2,7 +2,9 @@ package explain
 
 import (
 	"fmt"
+	"strings"
 
+	"cowscope/actions/history"
 	"cowscope/actions/kernel"
 	"cowscope/vmspace"
 	"cowscope/vmspace/amount"
@@ -13,6 +15,7 @@ import (
 // marked as locked already.
 
 var mlockReasons = []reason{
+	unknownFlags("mlock2(2)", "mlock2 has onfault"),
 	mayLockNothing,
 	{"ENOMEM", "RLIMIT_MEMLOCK", "mlock(2)", func(e *evidence) bool { return e.overMemlock(e.unlocked()) },
 		func(e *evidence) string { return e.memlockText(e.unlocked()) }},
@@ -20,31 +23,34 @@ var mlockReasons = []reason{
 	tooMany("ENOMEM", "mlock(2)"),
 	lockHole,
 	{"ENOMEM", "no access", "mm/gup.c, populate_vma_page_range", func(e *evidence) bool {
-		_, ok := e.some(e.lockedPages(), closed)
+		_, ok := e.broughtIn(closed)
 		return ok
 	}, func(e *evidence) string {
-		m, _ := e.some(e.lockedPages(), closed)
+		m, _ := e.broughtIn(closed)
 		return fmt.Sprintf("%s allows no access, so its pages cannot be brought in.", e.inside(m, e.lockedPages()))
 	}},
 	{"ENOMEM", "protection key", "mm/gup.c, check_vma_flags", func(e *evidence) bool {
-		_, ok := e.forbidden(e.lockedPages(), broughtInBy)
+		_, ok := e.broughtIn(e.lockForbidden)
 		return ok
 	}, func(e *evidence) string {
-		m, _ := e.forbidden(e.lockedPages(), broughtInBy)
+		m, _ := e.broughtIn(e.lockForbidden)
 		return e.keyedText(m, e.lockedPages())
 	}},
 	{"ENOMEM", "past the file", "mm/mlock.c, __mlock_posix_error_return", func(e *evidence) bool {
-		_, _, ok := e.pastFile(e.lockedPages())
-		return ok
+		addr, _, ok := e.pastFile(e.lockedPages())
+		m, _ := e.before.MappingAt(addr)
+		return ok && e.bringsIn(m)
 	}, func(e *evidence) string {
 		addr, size, _ := e.pastFile(e.lockedPages())
 		return fmt.Sprintf("the file has %s and ends before %s, so that page cannot be brought in.", amount.Size(size), e.at(addr))
 	}},
-	{"ENOMEM", "guarded", "mm/mlock.c, __mlock_posix_error_return", func(e *evidence) bool { _, ok := e.guarded(); return ok },
+	{"ENOMEM", "guarded", "mm/mlock.c, __mlock_posix_error_return", func(e *evidence) bool { _, ok := e.guarded(e.bringsIn); return ok },
 		func(e *evidence) string {
-			addr, _ := e.guarded()
+			addr, _ := e.guarded(e.bringsIn)
 			return fmt.Sprintf("%s is a guard page, which cannot be brought in.", e.at(addr))
 		}},
+	notBroughtIn("ENOMEM", "mm/mlock.c, __mlock_posix_error_return", func(e *evidence) bool { return !e.has("onfault") }, (*evidence).lockedPages,
+		func(_ *evidence, m vmspace.Mapping) vmspace.Access { return broughtInBy(m) }),
 	{"ENOMEM", "pool empty", "mmap(2), MAP_HUGETLB", func(e *evidence) bool { _, ok := e.some(e.lockedPages(), flagged("ht")); return ok },
 		func(e *evidence) string {
 			m, _ := e.some(e.lockedPages(), flagged("ht"))
@@ -64,6 +70,7 @@ var munlockReasons = []reason{
 var mlockallReasons = []reason{
 	{"EINVAL", "no flags", "mlockall(2)", func(e *evidence) bool { return e.Flags == 0 },
 		func(*evidence) string { return "it must be told what to lock: current, future or both." }},
+	unknownFlags("mlockall(2)", "mlockall has current, future and onfault"),
 	{"EINVAL", "onfault alone", "mlockall(2)", nil,
 		func(*evidence) string { return "onfault says how to lock, but not what: current, future or both." }},
 	mayLockNothing,
@@ -115,17 +122,35 @@ func broughtInBy(m vmspace.Mapping) vmspace.Access {
 	return vmspace.Load
 }
 
+// bringsIn says whether mlock brings pages of m in: with onfault those alone of what it passes over
+// (populate_vma_page_range in mm/gup.c).
+func (e *evidence) bringsIn(m vmspace.Mapping) bool { return !e.has("onfault") || passedOver(m) }
+
+// broughtIn finds the first mapping of the range that is brought in and of which bad holds.
+func (e *evidence) broughtIn(bad func(vmspace.Mapping) bool) (vmspace.Mapping, bool) {
+	return e.some(e.lockedPages(), func(m vmspace.Mapping) bool { return e.bringsIn(m) && bad(m) })
+}
+
+// lockForbidden says whether the rights to protection keys forbid to bring pages of m in.
+func (e *evidence) lockForbidden(m vmspace.Mapping) bool { return e.forbids(m, broughtInBy(m)) }
+
 // closed says whether m allows no access, and has pages to be brought in (__mm_populate in
 // mm/gup.c).
 func closed(m vmspace.Mapping) bool { return m.Perms&allLetters == 0 && !flagged("io", "pf")(m) }
 
 var mlockSentences = sentences{
+	span:    true,
 	why:     explainLock,
 	reasons: mlockReasons,
 }
 
 var munlockSentences = sentences{
-	why: func(*evidence) string {
+	span: true,
+	why: func(e *evidence) string {
+		for _, part := range e.lockable(e.lockedPages()) {
+			e.claim(history.ClaimUnlocked, part, 0)
+			e.claim(history.ClaimKept, part, 0)
+		}
 		return "The pages stay where they are, and may be swapped out again."
 	},
 	reasons: munlockReasons,
@@ -137,23 +162,77 @@ var mlockallSentences = sentences{
 }
 
 var munlockallSentences = sentences{
-	why: func(*evidence) string { return "Nothing is locked any more." },
+	why: func(e *evidence) string {
+		e.claim(history.ClaimUnlocked, vmspace.Everything, 0)
+		return "Nothing is locked any more, nor will new mappings be."
+	},
 }
 
-// explainLock says how many pages a lock brought in.
+// passedOver says whether m cannot be locked: it is lent by the kernel, made of huge pages of the
+// pool, or droppable (mlock_fixup in mm/mlock.c).
+func passedOver(m vmspace.Mapping) bool {
+	return flagged("io", "de", "pf", "mm", "ht", "dp")(m) || m.Path == vsyscall
+}
+
+// lockable are the parts of r that can be locked, as they were before the call.
+func (e *evidence) lockable(r vmspace.Range) (parts []vmspace.Range) {
+	e.some(r, func(m vmspace.Mapping) bool {
+		if !passedOver(m) {
+			parts = append(parts, m.Intersect(r))
+		}
+		return false
+	})
+	return parts
+}
+
+// explainLock says what a lock brought in, and what it leaves to the first touch.
 func explainLock(e *evidence) string {
-	st := e.st
-	n := uint64(0)
-	for _, ch := range st.Changes {
-		if ch.Process == st.Process && ch.Kind == vmspace.ChangePage && ch.Was == vmspace.None {
-			n += ch.Pages
+	r, onfault, text := e.lockedPages(), e.has("onfault"), ""
+	if e.Verb == "mlockall" {
+		if r = vmspace.Everything; !e.has("current") {
+			r = vmspace.Range{}
+		}
+		if e.has("future") {
+			text = "Every new mapping will be locked, its pages brought in at once."
+			if onfault {
+				text = "Every new mapping will be locked, each page when it is first touched."
+			}
 		}
 	}
-	switch {
-	case e.has("onfault"):
-		return "Each page is locked when it is first touched; none was brought in for it."
-	case n > 0:
-		return fmt.Sprintf("Locking means being there: %s faulted in at once, and will not be swapped out.", amount.Of(n, "page"))
+	if r.Empty() {
+		return strings.TrimSpace(text + " What is mapped now stays as it was.")
 	}
-	return "The pages were there already, and will not be swapped out."
+	parts := e.lockable(r)
+	if _, drops := e.some(r, flagged("dp")); drops {
+		text = strings.TrimSpace("What is droppable (VmFlags dp) is not locked, and may be dropped all the same. " + text)
+	}
+	if len(parts) == 0 && text != "" {
+		return text
+	}
+	if len(parts) == 0 {
+		return "Nothing of it can be locked: what is lent by the kernel, or of the pool of huge pages, is passed over."
+	}
+	var all became
+	full := true
+	for _, part := range parts {
+		b := e.became(part)
+		all.came, all.owned = all.came+b.came, all.owned+b.owned
+		e.claim(history.ClaimLocked, part, 0)
+		now := e.st.After.Process(e.st.Process)
+		full = full && now.Resident(part) == part.Pages(e.pageSize())
+	}
+	brought := all.broughtIn()
+	switch {
+	case brought != "" && full:
+		brought = "Locking means being there: " + brought + ". Nothing of the range will be swapped out."
+	case brought != "":
+		brought = "Locking means being there: " + brought + ". What is there will not be swapped out."
+	case full:
+		brought = "The pages were there already, and will not be swapped out."
+	case onfault:
+		brought = "What is there will not be swapped out; each other page is locked when it is first touched."
+	default:
+		brought = "What is there will not be swapped out; nothing more could be brought in."
+	}
+	return strings.TrimSpace(brought + " " + text)
 }

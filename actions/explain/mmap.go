@@ -5,6 +5,7 @@ import (
 	"runtime"
 	"strings"
 
+	"cowscope/actions/history"
 	"cowscope/actions/kernel"
 	"cowscope/vmspace"
 	"cowscope/vmspace/amount"
@@ -24,7 +25,7 @@ var mmapReasons = []reason{
 			return fmt.Sprintf("this kernel has no huge pages of %s.", amount.Size(e.hugePage()))
 		}},
 	{"EINVAL", "hugetlb with a file", "mm/mmap.c, ksys_mmap_pgoff", func(e *evidence) bool {
-		return e.mapsFile() && e.hugePage() > 0
+		return e.mapsFile() && e.PoolPage(e.Flags) > 0 && e.madeOf() == 0
 	}, func(e *evidence) string {
 		return fmt.Sprintf("hugetlb takes memory from the pool of huge pages, and %s is a file elsewhere; hugetlb goes with anon.", e.File.Name)
 	}},
@@ -45,12 +46,29 @@ var mmapReasons = []reason{
 		}},
 	{"EINVAL", "no sharing", "mmap(2)", func(e *evidence) bool { return e.sharing() == 0 },
 		func(*evidence) string { return "it must be private or shared; neither was given." }},
+	{"EINVAL", "droppable and shared", "mmap(2)", func(e *evidence) bool { return e.has("droppable") && e.sharing() != droppable },
+		func(*evidence) string {
+			return "droppable is a kind of its own beside private and shared, and is given without them."
+		}},
+	{"EINVAL", "unknown droppable", "mmap(2)", func(e *evidence) bool { return e.sharing() == droppable && !kernel.KnowsDroppable() },
+		func(*evidence) string { return "this kernel does not know droppable (it came with Linux 6.11)." }},
+	{"EINVAL", "droppable file", "mmap(2)", func(e *evidence) bool { return e.sharing() == droppable && e.mapsFile() },
+		func(*evidence) string { return "only anonymous memory can be droppable." }},
+	{"EINVAL", "droppable and kept", "mm/mmap.c, do_mmap", func(e *evidence) bool {
+		return e.sharing() == droppable && (e.has("locked") || e.hugePage() > 0)
+	}, func(*evidence) string {
+		return "droppable memory is neither locked nor made of huge pages of the pool."
+	}},
 	{"EINVAL", "validate without file", "mmap(2)", func(e *evidence) bool { return e.sharing() == 3 && e.has("anon") && e.hugePage() == 0 },
 		func(e *evidence) string {
 			if e.has("shared_validate") {
 				return "shared_validate is for files; anonymous memory is private or shared."
 			}
 			return "private and shared together are the number 3, which is shared_validate, and that is for files; anonymous memory is one or the other."
+		}},
+	{"EINVAL", "no such sharing", "mm/mmap.c, do_mmap", func(e *evidence) bool { return e.sharing() > 3 && e.sharing() != droppable },
+		func(e *evidence) string {
+			return fmt.Sprintf("the lowest four bits of the flags are 0x%x, which is none of shared (1), private (2), shared_validate (3) and droppable (8).", e.sharing())
 		}},
 	{"EINVAL", "growsdown", "mm/mmap.c, do_mmap", func(e *evidence) bool {
 		return e.has("growsdown") && (e.sharing() != 2 || e.mapsFile() || e.hugePage() > 0)
@@ -66,7 +84,7 @@ var mmapReasons = []reason{
 
 	{"EBADF", "no descriptor", "mmap(2)", func(e *evidence) bool { return !e.has("anon") && !e.passed("fd") && !e.passed("file") },
 		func(*evidence) string { return "without anon it needs a file: name one with file=NAME." }},
-	{"EBADF", "not open", "mmap(2)", func(e *evidence) bool { return !e.has("anon") && e.File == nil },
+	{"EBADF", "not open", "mmap(2)", func(e *evidence) bool { return !e.has("anon") && e.passed("fd") && e.File == nil },
 		func(e *evidence) string {
 			return fmt.Sprintf("file descriptor %d is not open in %s.", int64(e.number("fd")), e.st.Process)
 		}},
@@ -80,6 +98,7 @@ var mmapReasons = []reason{
 		func(e *evidence) string {
 			return fmt.Sprintf("%s is open for reading only, and a shared mapping with w would write to it; private would not.", e.File.Name)
 		}},
+	mdweDenies((*evidence).writes),
 	otherwise("EACCES", "mmap(2)", "the file is not open for what was asked, may only be appended to (chattr +a), or a security module forbids it."),
 
 	{"ENODEV", "directory", "mmap(2)", func(e *evidence) bool { return e.mapsFile() && e.File.Dir },
@@ -111,6 +130,10 @@ var mmapReasons = []reason{
 		return "shared_validate refuses every flag that is younger than itself, or of another processor, unless the file supports it, and " +
 			e.unvalidated() + " is one: use shared."
 	}},
+	{"EOPNOTSUPP", "unknown flags", "mm/mmap.c, LEGACY_MAP_MASK", func(e *evidence) bool { return e.validated() && e.Rest&^unnamedLegacy != 0 && !e.has("sync") },
+		func(e *evidence) string {
+			return fmt.Sprintf("shared_validate refuses flags that neither it nor the file knows: 0x%x.", e.Rest&^unnamedLegacy)
+		}},
 	{"EOPNOTSUPP", "sync", "mmap(2)", func(e *evidence) bool { return e.has("sync") },
 		func(*evidence) string {
 			return "MAP_SYNC is for files on memory that keeps its contents (DAX); this file is not on such."
@@ -146,10 +169,12 @@ var mmapReasons = []reason{
 		func(*evidence) string {
 			return "RLIMIT_MEMLOCK is 0: a process without CAP_IPC_LOCK may lock nothing."
 		}},
-	{"EPERM", "file sealed", "F_ADD_SEALS of fcntl(2)", func(e *evidence) bool {
-		return e.mapsFile() && e.sharing() != 2 && e.writes() && strings.HasPrefix(e.File.Name, "/memfd:")
-	}, func(e *evidence) string {
-		return fmt.Sprintf("%s is sealed against writing (F_SEAL_WRITE), and a shared mapping with w writes to it.", e.File.Name)
+	{"EPERM", "file sealed", "F_ADD_SEALS of fcntl(2)", (*evidence).mapsSealed, func(e *evidence) string {
+		f := e.named()
+		if f.Seals == 0 {
+			return fmt.Sprintf("%s is sealed against writing, and a shared mapping with w writes to it.", e.File.Name)
+		}
+		return fmt.Sprintf("%s has %s, and a shared mapping with w writes to it; private would not.", e.File.Name, sealsText(f.Seals&unwritable))
 	}},
 	{"EPERM", "noexec", "mmap(2)", func(e *evidence) bool { return e.mapsFile() && e.Prot&vmspace.Exec != 0 },
 		func(e *evidence) string {
@@ -183,10 +208,12 @@ var mmapReasons = []reason{
 	{"ENOMEM", "no hole", "mmap(2)", func(e *evidence) bool {
 		return !e.fixed() && e.tooWide(e.asked().Len(), e.lookedBelow())
 	}, func(e *evidence) string { return e.widestText(e.lookedBelow()) }},
-	{"ENOMEM", "RLIMIT_AS", "getrlimit(2)", func(e *evidence) bool { return e.over(kernel.LimitAS, "VmSize", e.added()) },
+	{"ENOMEM", "RLIMIT_AS", "getrlimit(2)", func(e *evidence) bool {
+		return e.over(kernel.LimitAS, "VmSize", e.added()) || e.full(kernel.LimitAS, "VmSize")
+	},
 		func(e *evidence) string { return e.overText(kernel.LimitAS, "VmSize", e.added()) }},
 	{"ENOMEM", "RLIMIT_DATA", "getrlimit(2)", func(e *evidence) bool {
-		return e.sharing() == 2 && e.writes() && !e.has("growsdown") && e.over(kernel.LimitData, "VmData", e.added())
+		return (e.sharing() == 2 || e.sharing() == droppable) && e.writes() && !e.has("growsdown") && e.over(kernel.LimitData, "VmData", e.added())
 	}, func(e *evidence) string { return e.overText(kernel.LimitData, "VmData", e.added()) }},
 	splitsLent((*evidence).replaced).answered("ENOMEM", "mm/mmap.c, mmap_region before Linux 6.12"),
 	splitsHuge((*evidence).replaced).answered("ENOMEM", "mm/mmap.c, mmap_region before Linux 6.12"),
@@ -197,12 +224,16 @@ var mmapReasons = []reason{
 		return known && e.hugePage() > 0 && !e.has("noreserve") && e.asked().Len() > free*e.hugePage()
 	}, func(e *evidence) string {
 		free, _ := e.hugeFree()
-		return fmt.Sprintf("%s of %s are needed, and the pool has %d to give (nr_hugepages sets how many there are).",
+		return fmt.Sprintf("%s of %s would be needed, and the pool has %d to give (nr_hugepages sets how many there are).",
 			amount.Of(e.asked().Len()/e.hugePage(), "huge page"), amount.Size(e.hugePage()), free)
 	}},
 	otherwise("ENOMEM", "mmap(2)",
 		"there is no room: the address space, a limit (RLIMIT_AS, RLIMIT_DATA), vm.overcommit_memory, or the kernel's own memory."),
 }
+
+// unnamedLegacy are the flags that shared_validate lets through and that have no word: 0x80 of x86,
+// MAP_EXECUTABLE, MAP_UNINITIALIZED, sizes of huge pages (LEGACY_MAP_MASK).
+const unnamedLegacy = 0x80 | 0x1000 | 0x4000000 | 0x40000 | 0x1f<<26
 
 const minAddr = "/proc/sys/vm/mmap_min_addr"
 
@@ -223,10 +254,26 @@ func anything(vmspace.Mapping) bool { return true }
 // whatever else was named.
 func (e *evidence) mapsFile() bool { return e.File != nil && !e.has("anon") }
 
+// mapsSealed says whether an mmap asks for a shared mapping that seals of its file forbid. Those of
+// a file of the session are known; of a descriptor it is only known that it is a memfd.
+func (e *evidence) mapsSealed() bool {
+	switch f, known := e.st.FileNamed(e.text("file")); {
+	case !e.mapsFile() || e.sharing() == 2 || !e.writes():
+		return false
+	case !known:
+		return strings.HasPrefix(e.File.Name, "/memfd:")
+	default:
+		return f.Seals&unwritable != 0
+	}
+}
+
 // fixed says whether the kernel must take the address as it is.
 func (e *evidence) fixed() bool { return e.has("fixed") || e.has("fixed_noreplace") }
 
-// sharing is MAP_TYPE: 1 shared, 2 private, 3 shared_validate.
+// droppable is MAP_DROPPABLE (include/uapi/linux/mman.h).
+const droppable = 8
+
+// sharing is MAP_TYPE: 1 shared, 2 private, 3 shared_validate, 8 droppable.
 func (e *evidence) sharing() uint64 {
 	return e.Flags & 0x0f
 }
@@ -289,8 +336,14 @@ func (e *evidence) promised() bool {
 	return e.sharing() == 2 && e.writes() || e.sharing() == 1 && e.has("anon")
 }
 
-// hugePage is the size of huge page that an mmap asks for, 0 if for none.
-func (e *evidence) hugePage() uint64 { return e.PoolPage(e.Flags) }
+// hugePage is the size of huge page that an mmap is about, 0 if of none: its file has such pages,
+// or it asks for some.
+func (e *evidence) hugePage() uint64 {
+	if e.mapsFile() && e.madeOf() > 0 {
+		return e.madeOf()
+	}
+	return e.PoolPage(e.Flags)
+}
 
 func (e *evidence) hugeKnown() bool { _, known := e.hugeFree(); return known }
 
@@ -308,25 +361,40 @@ var mmapSentences = sentences{
 	failed:  "Nothing was mapped.",
 }
 
+// joinedText says of a mapping that is new where it lies that it became one with a neighbour.
+func (e *evidence) joinedText() string {
+	at := e.st.Focus
+	m, ok := e.st.After.Process(e.st.Process).MappingAt(at.Start)
+	if !ok || m.Range == at || !m.Covers(at) {
+		return ""
+	}
+	e.claim(history.ClaimJoined, at, 0)
+	return " It has the same letters and backing as its neighbour, so the kernel made them one mapping."
+}
+
 func explainMmap(e *evidence) string {
 	st := e.st
 	pages := st.Focus.Pages(st.After.PageSize)
-	text := fmt.Sprintf("%s reserved, no memory yet: each page gets its frame when it is first touched.", amount.Of(pages, "page"))
-	n := uint64(0)
-	for _, g := range changesOf(st.Changes, st.Process, vmspace.ChangePage) {
-		if g.Is != vmspace.None && g.Range.Overlaps(st.Focus) { // not a page that was replaced, nor the subject's own text, which came back
-			n += g.Pages
-		}
-	}
-	if n > 0 {
+	p := st.After.Process(st.Process)
+	n := p.Resident(st.Focus)
+	e.claim(history.ClaimMapped, st.Focus, 0)
+	e.claim(history.ClaimPresent, st.Focus, n)
+	var text string
+	switch {
+	case n > 0:
 		text = fmt.Sprintf("%s reserved, and %d of them faulted in at once.", amount.Of(pages, "page"), n)
+	case e.Prot == 0:
+		e.claim(history.ClaimRefused, st.Focus, 0)
+		text = fmt.Sprintf("%s reserved, and nothing may touch them: none gets a frame until mprotect allows an access.", amount.Of(pages, "page"))
+	default:
+		text = fmt.Sprintf("%s reserved, no memory yet: each page gets its frame when it is first touched.", amount.Of(pages, "page"))
 	}
 	if lo, hi := st.Before.Process(st.Process).Mappings.Overlap(st.Focus); lo < hi {
 		text += " What was mapped there before is gone."
 	}
-	p := st.After.Process(st.Process)
-	if m, ok := p.MappingAt(st.Focus.Start); ok && m.Range != st.Focus && m.Range.Covers(st.Focus) {
-		text += " It has the same letters and backing as its neighbour, so the kernel made them one mapping."
+	text += e.joinedText()
+	if e.sharing() == droppable {
+		text += " They are droppable (VmFlags dp): when memory is short the kernel may drop their contents, and the next touch finds zeros. A child finds zeros too, and a core dump leaves them out."
 	}
 	text += execOnlyText(st)
 	if asked := e.number("length"); asked != st.Focus.Len() {

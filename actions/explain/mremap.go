@@ -13,6 +13,7 @@ import (
 // mm/mremap.c.
 
 var mremapReasons = []reason{
+	unknownFlags("mm/mremap.c, check_mremap_params", "mremap has maymove, fixed and dontunmap"),
 	misaligned("mremap(2)"),
 	{"EINVAL", "new size 0", "mremap(2)", func(e *evidence) bool { return e.pageEnd(e.number("size")) == 0 },
 		func(e *evidence) string {
@@ -26,7 +27,7 @@ var mremapReasons = []reason{
 			return fmt.Sprintf("%s do not fit below 0x%x, the end of the user's addresses.", amount.Size(e.target().Len()), kernel.UserTop())
 		}},
 	{"EINVAL", "past the end", "mm/mremap.c, check_mremap_params", func(e *evidence) bool {
-		return kernel.UserTop() > 0 && e.passed("fixed") && e.target().Start > kernel.UserTop()-e.target().Len()
+		return kernel.UserTop() > 0 && e.has("fixed") && e.target().Start > kernel.UserTop()-e.target().Len()
 	}, func(e *evidence) string {
 		return fmt.Sprintf("0x%x and %s more reach past 0x%x, the end of the user's addresses.",
 			e.target().Start, amount.Size(e.target().Len()), kernel.UserTop())
@@ -68,6 +69,8 @@ var mremapReasons = []reason{
 	splits("replaces part of what is lent", "mm/mmap.c, special_mapping_split", lent, (*evidence).taken,
 		"is lent by the kernel, which does not let it be split"),
 	splitsHuge((*evidence).taken),
+	splits("cuts a huge page", "mm/hugetlb.c, hugetlb_vm_op_split", flagged("ht"), (*evidence).tail,
+		"is made of huge pages of the pool (hugetlb), and is divided between two of them only"),
 	otherwise("EINVAL", "mremap(2)", "the kernel refuses this mix of sizes, flags and addresses for this mapping."),
 
 	sealed("sealed", "mseal(2)", (*evidence).moved),
@@ -75,7 +78,7 @@ var mremapReasons = []reason{
 	sealed("target sealed", "mseal(2)", (*evidence).taken),
 	{"EPERM", "too low", "proc_sys_vm(5), mmap_min_addr", func(e *evidence) bool {
 		least, known := e.Number(minAddr)
-		return known && e.passed("fixed") && e.target().Start < least && !e.May(kernel.CapSysRawIO)
+		return known && e.has("fixed") && e.target().Start < least && !e.May(kernel.CapSysRawIO)
 	}, func(e *evidence) string {
 		least, _ := e.Number(minAddr)
 		return fmt.Sprintf("0x%x lies below vm.mmap_min_addr, 0x%x; only CAP_SYS_RAWIO may map there.", e.target().Start, least)
@@ -89,7 +92,7 @@ var mremapReasons = []reason{
 			return "the new range replaces the very mapping that it should be a second mapping of."
 		}},
 	{"EFAULT", "past the mapping", "mremap(2)", func(e *evidence) bool {
-		resizes := e.delta() > 0 || e.has("dontunmap") && !e.passed("fixed") || e.placed() && e.target().Len() != e.whole.Len()
+		resizes := e.delta() > 0 || e.has("dontunmap") && !e.has("fixed") || e.placed() && e.target().Len() != e.whole.Len()
 		return e.mapped() && resizes && e.first().End-e.Given.Start < min(e.whole.Len(), e.target().Len())
 	}, func(e *evidence) string {
 		return fmt.Sprintf("the mapping ends at 0x%x, and a size is changed of one mapping at a time.", e.first().End)
@@ -98,6 +101,13 @@ var mremapReasons = []reason{
 		func(e *evidence) string {
 			return fmt.Sprintf("%s is lent by the kernel and cannot grow (VmFlags de or pf).", e.inside(e.first(), e.whole))
 		}},
+	{"EFAULT", "userfaultfd", "mm/mremap.c, vma_multi_allowed", func(e *evidence) bool {
+		_, ok := e.some(e.whole, armed)
+		return ok && e.first().End < e.whole.End
+	}, func(e *evidence) string {
+		m, _ := e.some(e.whole, armed)
+		return fmt.Sprintf("%s is registered with userfaultfd, and such a mapping is moved alone.", e.inside(m, e.whole))
+	}},
 	otherwise("EFAULT", "mremap(2)", "part of the range is not mapped, or by mappings that cannot change together."),
 
 	{"EAGAIN", "locked memory", "mremap(2)", func(e *evidence) bool { return e.first().Smaps.HasFlag("lo") && e.overMemlock(e.delta()) },
@@ -108,7 +118,7 @@ var mremapReasons = []reason{
 	{"ENOMEM", "RLIMIT_AS", "getrlimit(2)", func(e *evidence) bool { return e.over(kernel.LimitAS, "VmSize", e.extra()) },
 		func(e *evidence) string { return e.overText(kernel.LimitAS, "VmSize", e.extra()) }},
 	{"ENOMEM", "RLIMIT_DATA", "getrlimit(2)", func(e *evidence) bool {
-		return e.first().Private() && e.first().Perms&vmspace.Write != 0 && e.over(kernel.LimitData, "VmData", e.extra())
+		return e.first().Private() && e.first().Perms&vmspace.Write != 0 && !e.first().Smaps.HasFlag("gd") && e.over(kernel.LimitData, "VmData", e.extra())
 	}, func(e *evidence) string { return e.overText(kernel.LimitData, "VmData", e.extra()) }},
 	{"ENOMEM", "overcommit", "proc_sys_vm(5), overcommit_memory", func(e *evidence) bool {
 		return e.first().Smaps.HasFlag("ac") && e.overcommit(e.delta()) != ""
@@ -124,7 +134,7 @@ var mremapReasons = []reason{
 	}},
 	noRoomToMove("no room to move", "mm/mremap.c, prep_move_vma", 3, func(e *evidence) bool { return e.has("maymove") }),
 	{"ENOMEM", "no hole", "mremap(2)", func(e *evidence) bool {
-		return !e.passed("fixed") && e.tooWide(e.target().Len(), kernel.MapWindow())
+		return !e.has("fixed") && e.tooWide(e.target().Len(), kernel.MapWindow())
 	}, func(e *evidence) string { return e.widestText(kernel.MapWindow()) }},
 	otherwise("ENOMEM", "mremap(2)", "there is no room: the address space, a limit, or the kernel's own memory."),
 }
@@ -153,14 +163,14 @@ func (e *evidence) mapped() bool {
 
 // placed says whether the kernel takes the new address as it is; with dontunmap it is 0 where none
 // was given.
-func (e *evidence) placed() bool { return e.passed("fixed") || e.has("dontunmap") }
+func (e *evidence) placed() bool { return e.has("fixed") || e.has("dontunmap") }
 
 // tail is what an mremap cuts off.
 func (e *evidence) tail() vmspace.Range {
 	return vmspace.Range{Start: e.whole.Start + min(e.target().Len(), e.whole.Len()), End: e.whole.End}
 }
 
-// away is what is sure to go elsewhere.
+// away is the range that is certain to move.
 func (e *evidence) away() vmspace.Range {
 	if e.placed() {
 		return e.whole
@@ -179,7 +189,7 @@ func (e *evidence) moved() vmspace.Range {
 
 // taken is what an mremap to a fixed address replaces.
 func (e *evidence) taken() vmspace.Range {
-	if e.passed("fixed") {
+	if e.has("fixed") {
 		return e.target()
 	}
 	return vmspace.Range{}
@@ -233,6 +243,20 @@ var mremapSentences = sentences{
 	reasons: mremapReasons,
 }
 
+// claimMoved claims that the pages of r went to where the mapping is now.
+func (e *evidence) claimMoved(r vmspace.Range) {
+	e.st.Claims = append(e.st.Claims, history.Claim{Kind: history.ClaimMoved, Process: e.st.Process, Range: r, To: e.st.Value})
+}
+
+// movedText says what went along with a mapping that moved.
+func (e *evidence) movedText(kept vmspace.Range) string {
+	n := e.before.Resident(kept)
+	if n == 0 {
+		return "The mapping moved to another address; there was no page in it to move."
+	}
+	return fmt.Sprintf("The mapping moved to another address, and %s with it, frames and all: no byte was copied, only page table entries.", amount.Of(n, "page")) + e.cutZero(kept, e.st.Value)
+}
+
 func mappedAt(st *history.Step, addr uint64) bool {
 	_, ok := st.After.Process(st.Process).MappingAt(addr)
 	return ok
@@ -240,16 +264,57 @@ func mappedAt(st *history.Step, addr uint64) bool {
 
 func explainMremap(e *evidence) string {
 	st := e.st
+	kept := vmspace.Range{Start: e.whole.Start, End: min(e.whole.End, e.whole.Start+st.Focus.Len())}
+	// Otherwise older kernels do not check that all of it was mapped.
+	if st.Value != e.Given.Start || st.Focus.End > e.whole.End {
+		e.claim(history.ClaimMapped, st.Focus, 0)
+	}
 	switch {
 	case st.Value != e.Given.Start && e.has("dontunmap"):
-		return "The pages moved, frames and all: only page table entries were changed. The old range is still mapped, and empty."
+		e.claimMoved(kept)
+		e.claim(history.ClaimMapped, e.whole, 0)
+		e.claim(history.ClaimPresent, e.whole, 0)
+		return e.movedText(kept) + " The old range is still mapped, and empty." + e.leftUffd()
 	case st.Value != e.Given.Start && mappedAt(st, e.Given.Start): // the old size was 0
+		e.claim(history.ClaimPresent, st.Focus, 0)
 		return "Nothing moved: this is a second mapping of the same shared memory. Its pages are mapped when they are first touched here."
 	case st.Value != e.Given.Start:
-		return "The pages moved to another address, frames and all: no byte was copied, only page table entries."
+		e.claimMoved(kept)
+		e.claim(history.ClaimUnmapped, e.whole, 0)
+		text := e.movedText(kept)
+		if tail := e.tail(); !tail.Empty() {
+			text += fmt.Sprintf(" The last %s are no longer mapped.", amount.Of(tail.Pages(e.pageSize()), "page"))
+		}
+		return text + e.joinedText() + e.leftUffd()
 	}
-	if len(changesOf(st.Changes, st.Process, vmspace.ChangeShrunk))+len(changesOf(st.Changes, st.Process, vmspace.ChangeUnmapped)) > 0 {
-		return fmt.Sprintf("It has %s now; what was behind is no longer mapped.", amount.Of(st.Focus.Pages(st.After.PageSize), "page"))
+	e.claim(history.ClaimKept, kept, 0)
+	switch behind := (vmspace.Range{Start: st.Focus.End, End: e.whole.End}); {
+	case !behind.Empty():
+		e.claim(history.ClaimUnmapped, behind, 0)
+		return fmt.Sprintf("The new size is %s; what was behind is no longer mapped.", amount.Of(st.Focus.Pages(st.After.PageSize), "page"))
+	case st.Focus.End == e.whole.End:
+		return "The new size is the one that it has, so there was nothing to do."
 	}
-	return fmt.Sprintf("It stays where it is and has %s now; new pages get a frame when they are first touched.", amount.Of(st.Focus.Pages(st.After.PageSize), "page"))
+	text := fmt.Sprintf("It stays where it is and has %s now", amount.Of(st.Focus.Pages(st.After.PageSize), "page"))
+	if b := e.became(vmspace.Range{Start: e.whole.End, End: st.Focus.End}); b.came > 0 {
+		return fmt.Sprintf("%s; %s brought in at once.", text, pagesWere(b.came))
+	}
+	if e.told(e.whole.End) {
+		return text + "; the new pages are registered with userfaultfd as those before them are."
+	}
+	return text + "; new pages get a frame when they are first touched."
+}
+
+// leftUffd says that a mapping moved away from its registration with userfaultfd.
+func (e *evidence) leftUffd() string {
+	if !armed(e.first()) || e.told(e.st.Value) {
+		return ""
+	}
+	return " The registration with userfaultfd did not come with them."
+}
+
+// told reports whether userfaultfd handles faults at addr now.
+func (e *evidence) told(addr uint64) bool {
+	m, _ := e.st.After.Process(e.st.Process).MappingAt(addr)
+	return armed(m)
 }

@@ -53,7 +53,7 @@ var pkeyMprotectSentences = sentences{
 		if len(changesOf(e.st.Changes, e.st.Process, vmspace.ChangePerms)) > 0 {
 			return text + " " + explainMprotect(e)
 		}
-		return text + splitText(e.st)
+		return text + e.splitText()
 	},
 	reasons: slices.Concat([]reason{
 		misaligned("pkey_mprotect(2)"),
@@ -92,9 +92,12 @@ func keyIn(m vmspace.Mapping) uint32 {
 // forbidden finds a mapping of the range that the rights of the process do not allow to be accessed
 // so.
 func (e *evidence) forbidden(r vmspace.Range, access func(vmspace.Mapping) vmspace.Access) (vmspace.Mapping, bool) {
-	return e.some(r, func(m vmspace.Mapping) bool {
-		return e.Keys.Known && m.Smaps != nil && e.Keys.Forbid(keyIn(m), access(m))
-	})
+	return e.some(r, func(m vmspace.Mapping) bool { return e.forbids(m, access(m)) })
+}
+
+// forbids says whether the rights of the process forbid an access to m.
+func (e *evidence) forbids(m vmspace.Mapping, access vmspace.Access) bool {
+	return e.Keys.Known && m.Smaps != nil && e.Keys.Forbid(keyIn(m), access)
 }
 
 // keyedText says that pages of m cannot be brought in.

@@ -2,10 +2,13 @@ package explain
 
 import (
 	"fmt"
+	"slices"
 
+	"cowscope/actions/history"
 	"cowscope/actions/kernel"
 	"cowscope/vmspace"
 	"cowscope/vmspace/amount"
+	"cowscope/vmspace/printable"
 )
 
 // What munmap, mprotect, msync, mseal and brk refuse, each in the kernel's order.
@@ -34,12 +37,40 @@ var munmapReasons = []reason{
 
 var mprotectReasons = []reason{
 	misaligned("mprotect(2)"),
+	{"EINVAL", "grows both ways", "mprotect(2)", func(e *evidence) bool { return e.prot()&protGrows == protGrows },
+		func(*evidence) string {
+			return "PROT_GROWSDOWN (0x1000000) and PROT_GROWSUP (0x2000000) are given together: a range is extended one way."
+		}},
+	{"EINVAL", "unknown protection", "arch_validate_prot", func(e *evidence) bool { return !e.whole.Empty() && e.unknownProt() != 0 },
+		func(e *evidence) string {
+			return fmt.Sprintf("0x%x is no protection that this kernel knows on this processor.", e.unknownProt())
+		}},
+	{"EINVAL", "does not grow down", "mm/mprotect.c, do_mprotect_pkey", func(e *evidence) bool {
+		m, ok := e.some(e.whole, anything)
+		return e.prot()&protGrowsDown != 0 && ok && m.Smaps != nil && !m.Smaps.HasFlag("gd")
+	}, func(e *evidence) string {
+		m, _ := e.some(e.whole, anything)
+		return fmt.Sprintf("PROT_GROWSDOWN (0x1000000) is for a mapping that grows downwards, as a stack does, and %s does not (VmFlags has no gd).", e.inside(m, e.whole))
+	}},
+	{"EINVAL", "does not grow up", "mm/mprotect.c, do_mprotect_pkey", func(e *evidence) bool { return !e.whole.Empty() && e.prot()&protGrowsUp != 0 },
+		func(*evidence) string {
+			return "PROT_GROWSUP (0x2000000) is for a mapping that grows upwards, and on this processor none does."
+		}},
 	splitsLent((*evidence).pages),
 	splitsHuge((*evidence).pages),
 	wraps("ENOMEM", "mm/mprotect.c, do_mprotect_pkey"),
+	{"EACCES", "file sealed", "F_ADD_SEALS of fcntl(2)", func(e *evidence) bool { _, _, ok := e.sealedFile(unwritable, e.neverWritable); return ok },
+		func(e *evidence) string {
+			m, f, _ := e.sealedFile(unwritable, e.neverWritable)
+			return fmt.Sprintf("%s is a shared mapping of %s that may never have w (VmFlags has no mw): %s has %s, and this was mapped after that, or from a "+
+				"descriptor for reading only.", e.inside(m, e.whole), printable.Name(f.Name), printable.Name(f.Name), sealsText(f.Seals&unwritable))
+		}},
 	{"EACCES", "file not writable", "mprotect(2)", func(e *evidence) bool { _, ok := e.never("mw", vmspace.Write); return ok },
 		func(e *evidence) string {
 			m, _ := e.never("mw", vmspace.Write)
+			if lent(m) {
+				return fmt.Sprintf("%s is lent by the kernel, which lets nobody write to it (VmFlags has no mw).", e.inside(m, e.whole))
+			}
 			return fmt.Sprintf("%s is a shared mapping of a file that was not opened for writing: it may never have w (VmFlags has no mw).",
 				e.inside(m, e.whole))
 		}},
@@ -48,11 +79,12 @@ var mprotectReasons = []reason{
 			m, _ := e.never("me", vmspace.Exec)
 			return fmt.Sprintf("%s may never have x (VmFlags has no me): its file system or its driver forbids executing.", e.inside(m, e.whole))
 		}},
+	mdweDenies((*evidence).gainsExec),
 	otherwise("EACCES", "mprotect(2)", "a mapping there may never have these letters, or a security module forbids them."),
 	sealed("sealed", "mseal(2)", (*evidence).pages),
 	otherwise("EPERM", "mprotect(2)", "a seal of the mapping or of its file forbids these letters."),
-	{"ENOMEM", "RLIMIT_DATA", "getrlimit(2)", func(e *evidence) bool { return e.over(kernel.LimitData, "VmData", e.turned()) },
-		func(e *evidence) string { return e.overText(kernel.LimitData, "VmData", e.turned()) }},
+	{"ENOMEM", "RLIMIT_DATA", "getrlimit(2)", func(e *evidence) bool { return e.overTurned() > 0 },
+		func(e *evidence) string { return e.overText(kernel.LimitData, "VmData", e.overTurned()) }},
 	{"ENOMEM", "overcommit", "proc_sys_vm(5), overcommit_memory", func(e *evidence) bool { return e.overcommit(e.charged()) != "" },
 		func(e *evidence) string { return e.overcommit(e.charged()) }},
 	tooMany("ENOMEM", "mprotect(2)"),
@@ -60,30 +92,68 @@ var mprotectReasons = []reason{
 	otherwise("ENOMEM", "mprotect(2)", "the kernel has no memory for its own records of the mappings."),
 }
 
-// never finds a mapping of the range that may not get a letter that was asked for.
+// PROT_GROWSDOWN and PROT_GROWSUP (mprotect(2)).
+const (
+	protGrowsDown = 0x1000000
+	protGrowsUp   = 0x2000000
+	protGrows     = protGrowsDown | protGrowsUp
+)
+
+// prot is the protection with the bits that have no letter.
+func (e *evidence) prot() uint64 { return e.number("prot") }
+
+// unknownProt are the bits without a letter that mprotect does not take here.
+func (e *evidence) unknownProt() (unknown uint64) {
+	for rest := e.prot() &^ (protGrows | uint64(allLetters)); rest != 0; rest &= rest - 1 {
+		if bit := rest & -rest; !kernel.KnowsProt(bit) {
+			unknown |= bit
+		}
+	}
+	return unknown
+}
+
+// never finds a mapping of the range that may not get a permission that was requested.
 func (e *evidence) never(flag string, letter vmspace.Perms) (vmspace.Mapping, bool) {
 	return e.some(e.whole, func(m vmspace.Mapping) bool {
 		return e.Prot&letter != 0 && m.Smaps != nil && !m.Smaps.HasFlag(flag)
 	})
 }
 
-// turned is the most that an mprotect would make private writable memory at once: the kernel counts
+// neverWritable says whether a mapping may not get w, and w was asked for.
+func (e *evidence) neverWritable(m vmspace.Mapping) bool {
+	return e.Prot&vmspace.Write != 0 && m.Smaps != nil && !m.Smaps.HasFlag("mw")
+}
+
+// turned are the sizes of what an mprotect would make private writable memory: the kernel counts
 // mapping by mapping (mprotect_fixup in mm/mprotect.c). What has one of the VmFlags is left out.
-func (e *evidence) turned(but ...string) (most uint64) {
+func (e *evidence) turned(but ...string) (sizes []uint64) {
 	e.some(e.solid(), func(m vmspace.Mapping) bool {
 		if e.writes() && m.Private() && m.Perms&vmspace.Write == 0 && !flagged(but...)(m) {
-			most = max(most, m.Intersect(e.solid()).Len())
+			sizes = append(sizes, m.Intersect(e.solid()).Len())
 		}
 		return false
 	})
-	return most
+	return sizes
+}
+
+// overTurned is the first of these sizes that RLIMIT_DATA forbids, 0 if it forbids none: a mapping
+// that grows downwards does not count, and if RLIMIT_AS has no room for that size again, the kernel
+// does not check it.
+func (e *evidence) overTurned() uint64 {
+	for _, n := range e.turned("gd") {
+		if e.over(kernel.LimitData, "VmData", n) && !e.over(kernel.LimitAS, "VmSize", n) {
+			return n
+		}
+	}
+	return 0
 }
 
 // charged is the part of it that was promised to nobody yet: accounted memory was, huge pages and
 // noreserve are exempt.
-func (e *evidence) charged() uint64 { return e.turned("ac", "nr", "ht") }
+func (e *evidence) charged() uint64 { return slices.Max(append(e.turned("ac", "nr", "ht"), 0)) }
 
 var msyncReasons = []reason{
+	unknownFlags("msync(2)", "msync has sync, async and invalidate"),
 	misaligned("msync(2)"),
 	{"EINVAL", "sync and async", "msync(2)", func(e *evidence) bool { return e.has("sync") && e.has("async") },
 		func(*evidence) string { return "sync waits and async does not; only one of them can be asked for." }},
@@ -102,6 +172,7 @@ var msyncReasons = []reason{
 }
 
 var msealReasons = []reason{
+	unknownFlags("mseal(2)", "mseal has none"),
 	misaligned("mseal(2)"),
 	wraps("EINVAL", "mm/mseal.c, do_mseal"),
 	splitsLent((*evidence).pages),
@@ -119,7 +190,9 @@ var brkReasons = []reason{
 			start, _ := e.heapStart()
 			return fmt.Sprintf("0x%x lies below 0x%x, where the heap begins.", e.wanted(), start)
 		}},
-	{"ENOMEM", "RLIMIT_DATA", "mm/mmap.c, check_data_rlimit", func(e *evidence) bool { return e.data() > e.Limit(kernel.LimitData) },
+	{"ENOMEM", "RLIMIT_DATA", "mm/mmap.c, check_data_rlimit", func(e *evidence) bool {
+		return e.data() > e.Limit(kernel.LimitData) && e.wanted() != e.st.Value // the end as it is
+	},
 		func(e *evidence) string {
 			return fmt.Sprintf("heap and initialised data would have %s, and RLIMIT_DATA allows %s.", amount.Size(e.data()), amount.Size(e.Limit(kernel.LimitData)))
 		}},
@@ -196,55 +269,104 @@ var munmapSentences = sentences{
 }
 
 var mprotectSentences = sentences{
+	span:    true,
 	why:     explainMprotect,
 	reasons: mprotectReasons,
 }
 
 var msyncSentences = sentences{
-	why: func(*evidence) string {
-		return "What was changed in a shared file mapping is on its way to the file; other readers saw it before. Elsewhere there is nothing to write."
-	},
+	span:    true,
+	why:     explainMsync,
 	reasons: msyncReasons,
 }
 
 var msealSentences = sentences{
-	why: func(*evidence) string {
+	span: true,
+	why: func(e *evidence) string {
+		e.claim(history.ClaimSealed, e.whole, 0)
 		return "Sealed (VmFlags sl): from now on munmap, mprotect and mremap of it answer EPERM. Nothing undoes a seal."
 	},
 	reasons: msealReasons,
 }
 
 var brkSentences = sentences{
-	why: func(e *evidence) string {
-		for _, ch := range e.st.Changes {
-			if ch.Process == e.st.Process {
-				switch ch.Kind {
-				case vmspace.ChangeMapped:
-					return fmt.Sprintf("The heap begins: %s mapped as [heap], no memory yet.", amount.Of(ch.Pages, "page"))
-				case vmspace.ChangeGrown:
-					return fmt.Sprintf("The heap grew by %s.", amount.Of(ch.Pages, "page"))
-				case vmspace.ChangeShrunk, vmspace.ChangeUnmapped:
-					return fmt.Sprintf("The heap gave %s back.", amount.Of(ch.Pages, "page"))
-				}
-			}
-		}
-		return "The end of the heap moved within its last page."
-	},
+	why:     explainBrk,
 	reasons: brkReasons,
 	failed:  "The end of the heap stays where it is.",
 }
 
+// explainMsync says what came of it: of the flags only sync does anything, and only in a shared
+// mapping of a file (mm/msync.c).
+func explainMsync(e *evidence) string {
+	_, filed := e.some(e.whole, func(m vmspace.Mapping) bool { return m.Inode != 0 && !m.Private() })
+	e.claim(history.ClaimKept, e.whole, 0)
+	switch {
+	case !filed:
+		return "There is no shared mapping of a file in the range, so there was nothing to write."
+	case e.has("sync"):
+		return "The file system was told to write what was changed, and the call waited for it. Others who map or read the file saw the changes before."
+	case e.has("async"):
+		return "MS_ASYNC starts nothing: the kernel writes changed pages to the file by itself, sooner or later. Others who map or read the file saw the changes before."
+	}
+	return "Neither sync nor async was asked for, so nothing was written: the call only looked whether everything is mapped."
+}
+
+func explainBrk(e *evidence) string {
+	st := e.st
+	_, began := e.heap()
+	back := uint64(0)
+	for _, ch := range st.Changes {
+		if ch.Process != st.Process {
+			continue
+		}
+		switch pages := amount.Of(ch.Pages, "page"); ch.Kind {
+		case vmspace.ChangeMapped, vmspace.ChangeGrown:
+			e.claim(history.ClaimMapped, ch.Range, 0)
+			text := "The heap grew by " + pages
+			if !began {
+				text = "The heap begins: " + pages + " mapped as [heap]"
+			} else if ch.Kind == vmspace.ChangeMapped {
+				text += ", in a mapping of its own: the one before has other letters or flags"
+			}
+			if b := e.became(ch.Range); b.came > 0 {
+				return fmt.Sprintf("%s, and %s brought in at once.", text, pagesWere(b.came))
+			}
+			return text + ", no memory yet."
+		case vmspace.ChangeShrunk, vmspace.ChangeUnmapped:
+			// There is one for each mapping, if mprotect or munmap has split the heap.
+			e.claim(history.ClaimUnmapped, ch.Range, 0)
+			back += ch.Pages
+		}
+	}
+	if back > 0 {
+		return fmt.Sprintf("The heap gave %s back: no longer mapped.", amount.Of(back, "page"))
+	}
+	e.claim(history.ClaimUntouched, vmspace.Everything, 0)
+	return fmt.Sprintf("The heap ends at 0x%x now. That needs no other page than before.", st.Value)
+}
+
 func explainMunmap(e *evidence) string {
 	st := e.st
-	gone := append(changesOf(st.Changes, st.Process, vmspace.ChangeUnmapped), changesOf(st.Changes, st.Process, vmspace.ChangeShrunk)...)
+	var gone []vmspace.Range
+	n := uint64(0)
+	e.some(e.whole, func(m vmspace.Mapping) bool {
+		gone = append(gone, m.Intersect(e.whole))
+		n += gone[len(gone)-1].Pages(e.pageSize())
+		return false
+	})
 	if len(gone) == 0 {
+		e.claim(history.ClaimUntouched, vmspace.Everything, 0)
 		return "Nothing was mapped there: unmapping a hole is no error."
 	}
-	n := uint64(0)
-	for _, g := range gone {
-		n += g.Pages
+	for _, r := range gone {
+		e.claim(history.ClaimUnmapped, r, 0)
 	}
-	text := fmt.Sprintf("%s no longer mapped: the next touch is SIGSEGV/MAPERR.", amount.Of(n, "page"))
+	next, kind := ": the next touch is SIGSEGV/MAPERR.", history.ClaimRefused
+	if slices.Contains(st.Predict(st.Process, gone[0].Start, vmspace.Load).Can, vmspace.Grow) {
+		next, kind = ", but the stack grows down to it again when it is touched.", history.ClaimGrows
+	}
+	e.claim(kind, gone[0], 0)
+	text := amount.Of(n, "page") + " no longer mapped" + next
 	for _, s := range changesOf(st.Changes, st.Process, vmspace.ChangeSplit) {
 		text += fmt.Sprintf(" What is left of the mapping around the hole is %s mappings now.", s.To)
 	}
@@ -258,8 +380,15 @@ func explainMprotect(e *evidence) string {
 	case len(ch) == 0 && key != "":
 		return "The letters were these already. " + key + execOnlyText(st)
 	case len(ch) == 0:
+		e.claim(history.ClaimKept, e.whole, 0)
 		return "The letters were these already."
 	}
-	text := fmt.Sprintf("%s: %s → %s. The frames stay where they are; only what is allowed has changed.", place(st, ch[0].Range.Start), ch[0].From, ch[0].To)
-	return text + execOnlyText(st) + splitText(st)
+	text := fmt.Sprintf("%s: %s → %s. ", place(st, ch[0].Range.Start), ch[0].From, ch[0].To)
+	if in := e.became(e.whole).broughtIn(); in != "" { // mprotect_fixup in mm/mprotect.c
+		text += "It is locked memory that may be written now: " + in + "."
+	} else {
+		e.claim(history.ClaimKept, e.whole, 0)
+		text += "The frames stay where they are; only what is allowed has changed."
+	}
+	return text + execOnlyText(st) + e.splitText()
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"iter"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 
@@ -14,11 +15,11 @@ import (
 
 // Why a call failed and why an instruction was stopped, as tables: a row a reason.
 //
-// Rules: rows of one result stand in the order in which the kernel looks. The first whose predicate
-// holds speaks. A row without a predicate is the last of its result: it says that one of several
-// reasons holds, and which those are. A predicate rests on the arguments, on the process as it was
-// read before the call, and on the limits as they are now. What was not read makes no predicate
-// true. Nothing is said of what a failed call left behind but the changes that were read after it.
+// Rules: the rows of one result are in the order of the kernel's checks. The first row whose
+// predicate holds is used. A row without a predicate is the last of its result: it says that one of
+// several reasons applies, and which these are. A predicate uses the arguments, the process as it
+// was read before the call, and the current limits. A value that was not read makes no predicate
+// true. About what a failed call left behind, only changes that were read after it are reported.
 
 // reason is why a call answered an errno, or why an instruction raised a signal.
 type reason struct {
@@ -34,23 +35,26 @@ type evidence struct {
 	st *history.Step
 	Arguments
 	Surroundings
-	kernel.Settings
-	before *vmspace.Process // the process that acted, as it was
-	whole  vmspace.Range    // the range argument, up to the end of its last page
+	// owner is the label of the process whose memory is concerned: the one that acted, if no
+	// argument names another.
+	owner  string
+	before *vmspace.Process // that process as it was
+	// where is the address of the mapping that a reason depends on, nowhere if there is none.
+	where uint64
+	whole vmspace.Range // the range argument in whole pages, as far as the call goes
 }
 
 // Surroundings is what is known beside a step and what was asked.
 type Surroundings struct {
-	Past         []*history.Step // the steps before this one, oldest first
-	File         *File           // that a call maps or names; nil where nothing is known of it
-	StoppedAt    uint64          // the instruction that foreign code was stopped at
-	Trapped      bool            // by a trap of its own
-	Keys         vmspace.Keys    // the rights of the process to protection keys
-	Allocated    uint32          // the keys that it has, a bit each
-	Program      uint64          // where its program is, which the kernel reads paths from
-	LocksFuture  bool            // mlockall future holds: new mappings are locked
-	Child        string          // the label of a new child
-	Gone, Parent string          // how the process ended, and whose child it was
+	kernel.Settings                 // what the kernel allows the process
+	history.Traits                  // of the process
+	Past            []*history.Step // the steps before this one, oldest first
+	File            *kernel.File    // that a call maps or names; nil where nothing is known of it
+	StoppedAt       uint64          // the instruction that foreign code was stopped at
+	Trapped         bool            // by a trap of its own
+	Program         uint64          // where its program is, which the kernel reads paths from
+	Child           string          // the label of a new child
+	Gone, Parent    string          // how the process ended, and whose child it was
 }
 
 // hasKey says whether the process has a key: key 0 from the start, others from pkey_alloc. The
@@ -60,20 +64,21 @@ func (s *Surroundings) hasKey(key int32) bool {
 	return key >= 0 && key < vmspace.KeyCount && s.Allocated>>key&1 != 0
 }
 
-// File is what is known of a file that a call maps.
-type File struct {
-	Name               string // for a sentence
-	Dir                bool
-	Readable, Writable bool   // as it was opened
-	Mode               string // how a command opened it: O_RDWR
-}
-
 func newEvidence(st *history.Step, a Arguments, around Surroundings) *evidence {
-	e := &evidence{st: st, Arguments: a, Surroundings: around, before: st.Before.Process(st.Process), Settings: kernel.Settings{PID: st.PID}}
-	if e.before == nil {
+	e := &evidence{st: st, Arguments: a, Surroundings: around, owner: st.Process}
+	if a.passed("process") {
+		e.owner = a.text("process")
+	}
+	if p, q := st.After.Process(e.owner), st.After.Process(st.Process); p != nil && q != nil && p.SharesWith(q) {
+		e.owner = st.Process // of which the changes are told
+	}
+	if e.before = st.Before.Process(e.owner); e.before == nil {
 		e.before = &vmspace.Process{}
 	}
 	e.whole = vmspace.Range{Start: e.Given.Start, End: e.pageEnd(e.Given.End)}
+	if m, ok := e.some(e.whole, anything); ok && e.prot()&protGrowsDown != 0 {
+		e.whole.Start = m.Start // mprotect begins where the mapping does
+	}
 	return e
 }
 
@@ -86,17 +91,36 @@ type reasonTable struct {
 	rows []reason
 }
 
-// reason is what the first row says that speaks, table by table. The step keeps which row it was.
+// nowhere is the value for a reason that does not depend on a mapping.
+const nowhere = math.MaxUint64
+
+// reason returns the text of the first row that holds, table by table. Of rows that depend on a
+// mapping it is the one whose mapping comes first, because the kernel processes a range from its
+// start. The step records which row it was.
 func (e *evidence) reason(tables ...reasonTable) (string, bool) {
+	var spoke *reason
+	first, table := uint64(nowhere), ""
+search:
 	for _, t := range tables {
 		for i := range t.rows {
-			if r := &t.rows[i]; r.result == e.st.Result.String() && (r.when == nil || r.when(e)) {
-				e.st.Reason = Row{Table: t.name, Result: r.result, Name: r.name}.String()
-				return r.say(e), true
+			r := &t.rows[i]
+			e.where = nowhere
+			if r.result != e.st.Result.String() || r.when != nil && !r.when(e) {
+				continue
+			}
+			if spoke == nil || e.where < first {
+				spoke, first, table = r, e.where, t.name
+			}
+			if e.where == nowhere {
+				break search
 			}
 		}
 	}
-	return "", false
+	if spoke == nil {
+		return "", false
+	}
+	e.st.Reason = Row{Table: table, Result: spoke.result, Name: spoke.name}.String()
+	return spoke.say(e), true
 }
 
 // explainErrno says why the kernel refused, and what the call left behind.
@@ -117,24 +141,28 @@ var anyReasons = []reason{
 		}
 		return fmt.Sprintf("this kernel does not know %s, or a filter around it hides it.", name)
 	}},
-	{"EFAULT", "own memory", "pkeys(7)", (*evidence).shutOut,
-		func(e *evidence) string {
-			return fmt.Sprintf("the kernel goes to the caller's memory with the caller's rights, and those of %s (PKRU 0x%08x) forbid "+
-				"what this call needs: memory with key 0, or the program's text.", e.st.Process, e.Keys.PKRU)
-		}},
+	ownMemory,
 	{"EINTR", "interrupted", "signal(7)", nil, func(*evidence) string { return "a signal came before it was done." }},
 }
 
+// ownMemory precedes the other reasons of a call that reads or writes the caller's memory.
+var ownMemory = reason{"EFAULT", "own memory", "pkeys(7)", (*evidence).shutOut,
+	func(e *evidence) string {
+		return fmt.Sprintf("the kernel goes to the caller's memory with the caller's rights, and those of %s (PKRU 0x%08x) forbid "+
+			"what this call needs: memory with key 0, or the program's text.", e.st.Process, e.Keys.PKRU)
+	}}
+
 // callSince is the Linux that brought a call, where it is younger than the oldest kernel that still
 // runs (syscalls(2)).
-var callSince = map[string]string{"mlock2": "4.4", "pkey_alloc": "4.9", "pkey_free": "4.9", "pkey_mprotect": "4.9", "mseal": "6.10"}
+var callSince = map[string]string{"mlock2": "4.4", "pkey_alloc": "4.9", "pkey_free": "4.9", "pkey_mprotect": "4.9", "mseal": "6.10",
+	"pidfd_open": "5.3", "process_madvise": "5.10"}
 
-// leftBehind says what a call that failed has changed all the same; nothing is the sentence for
-// what changed nothing.
+// leftBehind says what a failed call has changed all the same; nothing is the sentence if it
+// changed nothing.
 func (e *evidence) leftBehind(nothing string) string {
 	var seen []vmspace.Change
 	for _, ch := range e.st.Changes {
-		if ch.Process == e.st.Process && slices.Contains(lasting, ch.Kind) {
+		if ch.Process == e.owner && slices.Contains(lasting, ch.Kind) {
 			seen = append(seen, ch)
 		}
 	}
@@ -183,7 +211,7 @@ func (e *evidence) changeText(ch vmspace.Change) string {
 func (e *evidence) flagsText(addr uint64) string {
 	var parts []string
 	was, _ := e.before.MappingAt(addr)
-	is, _ := e.st.After.Process(e.st.Process).MappingAt(addr)
+	is, _ := e.st.After.Process(e.owner).MappingAt(addr)
 	if was.Smaps == nil || is.Smaps == nil {
 		return "other VmFlags"
 	}
@@ -225,8 +253,8 @@ func Rows() (all []Row) {
 	return all
 }
 
-// Holding gives the rows of the verb whose conditions hold of a step, whatever its result, each
-// with what it would say.
+// Holding yields the rows of the verb whose conditions hold for a step, whatever its result, each
+// with its text.
 func Holding(st *history.Step, a Arguments, around Surroundings) iter.Seq2[Row, string] {
 	return func(yield func(Row, string) bool) {
 		about, e := verbs[a.Verb], newEvidence(st, a, around)

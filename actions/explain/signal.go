@@ -11,9 +11,9 @@ import (
 	"cowscope/vmspace/printable"
 )
 
-// What an instruction was stopped for. The kernel tells a tracer the signal, its code and an
-// address (sigaction(2)), not whether the access was a load or a store: of cowscope's own
-// instructions that is known, of foreign code it follows from the letters at most.
+// Why an instruction was stopped. The kernel tells a tracer the signal, its code and an address
+// (sigaction(2)), but not whether the access was a load or a store: for cowscope's own instructions
+// that is known, for foreign code it can at most be inferred from the permissions.
 
 var signalReasons = []reason{
 	{"SIGSEGV/MAPERR", "guard", "madvise(2), MADV_GUARD_INSTALL", func(e *evidence) bool { return e.faultPage().State == vmspace.Guard },
@@ -49,6 +49,13 @@ var signalReasons = []reason{
 		return fmt.Sprintf("the stack would have to grow to 0x%x, but it keeps %d pages from %s, which ends at 0x%x.",
 			e.st.Fault, stackGap, e.called(m, m.End-1), m.End)
 	}},
+	{"SIGSEGV/MAPERR", "RLIMIT_AS", "getrlimit(2)", func(e *evidence) bool {
+		m, ok := e.stackAbove()
+		return ok && e.over(kernel.LimitAS, "VmSize", m.Start-e.faultAt())
+	}, func(e *evidence) string {
+		m, _ := e.stackAbove()
+		return fmt.Sprintf("the stack would have to grow to 0x%x: %s", e.st.Fault, e.overText(kernel.LimitAS, "VmSize", m.Start-e.faultAt()))
+	}},
 	{"SIGSEGV/MAPERR", "RLIMIT_STACK", "getrlimit(2)", func(e *evidence) bool {
 		m, ok := e.stackAbove()
 		return ok && e.stackSize(m) > e.Limit(kernel.LimitStack)
@@ -56,6 +63,13 @@ var signalReasons = []reason{
 		m, _ := e.stackAbove()
 		return fmt.Sprintf("the stack would have to grow to %s to reach 0x%x, and RLIMIT_STACK allows %s.",
 			amount.Size(e.stackSize(m)), e.st.Fault, amount.Size(e.Limit(kernel.LimitStack)))
+	}},
+	{"SIGSEGV/MAPERR", "RLIMIT_MEMLOCK", "getrlimit(2)", func(e *evidence) bool {
+		m, ok := e.stackAbove()
+		return ok && m.Smaps.HasFlag("lo") && e.overMemlock(m.Start-e.faultAt())
+	}, func(e *evidence) string {
+		m, _ := e.stackAbove()
+		return fmt.Sprintf("the stack would have to grow to 0x%x, and it is locked: %s", e.st.Fault, e.memlockText(m.Start-e.faultAt()))
 	}},
 	{"SIGSEGV/MAPERR", "near a mapping", "proc_pid_maps(5)", func(e *evidence) bool {
 		_, ok := e.faulty()
@@ -71,11 +85,11 @@ var signalReasons = []reason{
 		}},
 	{"SIGSEGV/ACCERR", "no letters", "mmap(2), PROT_NONE", func(e *evidence) bool { return e.lacks(allLetters) },
 		func(e *evidence) string { return e.denied() + ", nor anything else." }},
-	{"SIGSEGV/ACCERR", "not executable", "mmap(2)", func(e *evidence) bool { return e.access() == vmspace.Fetch.String() && e.lacks(vmspace.Exec) },
+	{"SIGSEGV/ACCERR", "not executable", "mmap(2)", func(e *evidence) bool { return e.did(vmspace.Fetch) && e.lacks(vmspace.Exec) },
 		func(e *evidence) string { return e.denied() + ": without x, data does not run as code." }},
-	{"SIGSEGV/ACCERR", "not writable", "mmap(2)", func(e *evidence) bool { return e.access() == vmspace.Store.String() && e.lacks(vmspace.Write) },
+	{"SIGSEGV/ACCERR", "not writable", "mmap(2)", func(e *evidence) bool { return e.did(vmspace.Store) && e.lacks(vmspace.Write) },
 		func(e *evidence) string { return e.denied() + "." }},
-	{"SIGSEGV/ACCERR", "not readable", "mmap(2)", func(e *evidence) bool { return e.access() == vmspace.Load.String() && e.lacks(vmspace.Read) },
+	{"SIGSEGV/ACCERR", "not readable", "mmap(2)", func(e *evidence) bool { return e.did(vmspace.Load) && e.lacks(vmspace.Read) },
 		func(e *evidence) string { return e.denied() + "." }},
 	{"SIGSEGV/ACCERR", "foreign access", "sigaction(2)", func(e *evidence) bool {
 		_, ok := e.faulty()
@@ -125,7 +139,8 @@ var signalReasons = []reason{
 
 	{"SIGBUS/ADRERR", "pool empty", "mmap(2), MAP_HUGETLB", func(e *evidence) bool {
 		m, ok := e.faulty()
-		return ok && m.Smaps.HasFlag("ht") && strings.HasPrefix(m.Path, "/anon_hugepage")
+		size, known := e.fileSize(m)
+		return ok && m.Smaps.HasFlag("ht") && (strings.HasPrefix(m.Path, "/anon_hugepage") || known && e.st.Fault-m.Start+m.Offset < size)
 	}, func(e *evidence) string {
 		free, _ := e.Meminfo("HugePages_Free")
 		return fmt.Sprintf("%s needs a huge page, and the pool gave none (HugePages_Free is %d).", e.at(e.st.Fault), free)
@@ -146,9 +161,39 @@ var signalReasons = []reason{
 			m, _ := e.faulty()
 			return fmt.Sprintf("%s is mapped, but the kernel has no page for this place of %s.", e.at(e.st.Fault), printable.Name(m.Path))
 		}},
+	{"SIGBUS/ADRERR", "missing", "fs/userfaultfd.c, handle_userfault", func(e *evidence) bool {
+		m := e.keyed()
+		_, sized := e.fileSize(m)
+		return m.Smaps.HasFlag("um") && (anonymous(m) || sized) && !present(e.faultPage().State) && !present(e.pageNow().State)
+	}, func(e *evidence) string {
+		return fmt.Sprintf("%s is missing, and userfaultfd is told of that (VmFlags um): its descriptor answers with SIGBUS. `uffd_copy` or "+
+			"`uffd_zeropage` brings the page in.", e.at(e.st.Fault))
+	}},
+	{"SIGBUS/ADRERR", "write-protected", "fs/userfaultfd.c, handle_userfault", func(e *evidence) bool {
+		m, _ := e.faulty()
+		return m.Smaps.HasFlag("uw") && e.faultPage().Attrs&vmspace.UffdWP != 0 && (present(e.faultPage().State) || present(e.pageNow().State))
+	}, func(e *evidence) string {
+		text := fmt.Sprintf("%s is write-protected with userfaultfd (uffd-wp), whose descriptor answers with SIGBUS, whatever the letters allow.", e.at(e.st.Fault))
+		if !present(e.faultPage().State) {
+			text += " Before that the page came in, as its marker wants it: write-protected."
+		}
+		return text + " `uffd_unwp` would let the write through."
+	}},
+	{"SIGBUS/ADRERR", "full", "mm/shmem.c, shmem_fault", func(e *evidence) bool {
+		m, ok := e.faulty()
+		size, known := e.fileSize(m)
+		return ok && known && e.st.Fault-m.Start+m.Offset < size && !present(e.faultPage().State) && e.Full(m, e.nowAt(m))
+	}, func(e *evidence) string {
+		return fmt.Sprintf("%s is mapped, and lies within its file, which has no page for that place yet: its file system (tmpfs) is full, and has no memory "+
+			"left for one.", e.at(e.st.Fault))
+	}},
 	{"SIGBUS/ADRERR", "past some end", "mmap(2)", nil, func(e *evidence) string {
-		return fmt.Sprintf("%s is mapped, but there is no page behind it: its file or shared memory ends before it, or could not be read.",
-			e.at(e.st.Fault))
+		text := ""
+		if e.keyed().Smaps.HasFlag("um") {
+			text = ", or it is missing and userfaultfd is told of that"
+		}
+		return fmt.Sprintf("%s is mapped, but there is no page behind it: its file or shared memory ends before it, or could not be read%s.",
+			e.at(e.st.Fault), text)
 	}},
 	{"SIGBUS/ADRALN", "alignment", "sigaction(2)", nil, func(e *evidence) string {
 		return fmt.Sprintf("the instruction at %s wants an address that is a multiple of the access's size, and got another.", e.at(e.StoppedAt))
@@ -231,6 +276,14 @@ func (e *evidence) keyed() vmspace.Mapping {
 
 func (e *evidence) faultPage() vmspace.Run { return e.before.PageAt(e.st.Fault, e.pageSize()) }
 
+// pageNow is the page at the fault after the access.
+func (e *evidence) pageNow() vmspace.Run {
+	if p := e.st.After.Process(e.st.Process); p != nil {
+		return p.PageAt(e.st.Fault, e.pageSize())
+	}
+	return vmspace.Run{}
+}
+
 // lacks says whether the mapping at the fault has none of the letters.
 func (e *evidence) lacks(letters vmspace.Perms) bool {
 	m, ok := e.faulty()
@@ -242,21 +295,27 @@ func (e *evidence) denied() string {
 	return fmt.Sprintf("%s is mapped %s, which does not allow %s", e.at(e.st.Fault), m.Perms, e.deed())
 }
 
-// access is what the instruction did, "" where that is not known. Foreign code that went to a page
-// it may read, but not write, has written: unless the address is its own, or near behind, where it
-// was an instruction that could not be fetched.
-func (e *evidence) access() string {
-	switch verb := e.Verb; {
-	case verb == "read", verb == "touch" && !e.has("write"):
-		return vmspace.Load.String()
-	case verb != "exec":
-		return vmspace.Store.String()
+// access is what the instruction did, if that is known. Foreign code that accessed a page that it
+// may read, but not write, has written, unless the address is at or just after the instruction
+// itself, which then could not be fetched.
+func (e *evidence) access() (a vmspace.Access, known bool) {
+	switch {
+	case !e.Accesses:
+		return vmspace.Store, true
+	case e.Access != vmspace.Fetch:
+		return e.Access, true
 	case e.st.Fault == e.StoppedAt:
-		return vmspace.Fetch.String()
+		return vmspace.Fetch, true
 	case e.st.Fault-e.StoppedAt > longestInstruction && e.lacks(vmspace.Write) && !e.lacks(vmspace.Read):
-		return vmspace.Store.String()
+		return vmspace.Store, true
 	}
-	return ""
+	return 0, false
+}
+
+// did says whether the instruction is known to have made that access.
+func (e *evidence) did(want vmspace.Access) bool {
+	a, known := e.access()
+	return known && a == want
 }
 
 // longestInstruction is that of x86, in bytes.
@@ -264,13 +323,8 @@ const longestInstruction = 15
 
 // deed is the access in a sentence.
 func (e *evidence) deed() string {
-	switch e.access() {
-	case vmspace.Load.String():
-		return "reading"
-	case vmspace.Store.String():
-		return "writing"
-	case vmspace.Fetch.String():
-		return "executing"
+	if a, known := e.access(); known {
+		return [...]string{"reading", "writing", "executing"}[a]
 	}
 	return "the access"
 }
@@ -281,10 +335,16 @@ func (e *evidence) unmappedIn() *history.Step {
 		return nil
 	}
 	for st := range e.earlier() {
-		for _, ch := range changesOf(st.Changes, e.st.Process, vmspace.ChangeUnmapped) {
-			if ch.Range.Contains(e.st.Fault) && st.Command != "" {
-				return st
-			}
+		if st.Before == nil { // the fresh subject
+			break
+		}
+		was, is := st.Before.Process(e.st.Process), st.After.Process(e.st.Process)
+		if was == nil || is == nil {
+			continue
+		}
+		_, before := was.MappingAt(e.st.Fault)
+		if _, after := is.MappingAt(e.st.Fault); before && !after && st.Command != "" {
+			return st
 		}
 	}
 	return nil
@@ -322,7 +382,10 @@ func (e *evidence) grown() bool {
 }
 
 // stackSize is the size that a stack would have, grown to the fault.
-func (e *evidence) stackSize(m vmspace.Mapping) uint64 { return m.End - e.st.Fault&^(e.pageSize()-1) }
+func (e *evidence) stackSize(m vmspace.Mapping) uint64 { return m.End - e.faultAt() }
+
+// faultAt is where the page of the fault begins.
+func (e *evidence) faultAt() uint64 { return e.st.Fault &^ (e.pageSize() - 1) }
 
 // nearest names the mapping next to the fault.
 func (e *evidence) nearest() string {

@@ -1,6 +1,5 @@
-// Package family is the processes of a session, under control: who there is, what they are called,
-// the files that they map, what they may take, and what was read of them last. It knows no command
-// and no history.
+// Package family is the processes of a session: their labels, the files that they map, their
+// limits, and their last snapshot. It knows no command and no history.
 package family
 
 import (
@@ -19,40 +18,46 @@ import (
 	"cowscope/vmspace/observe"
 )
 
-// Family is the processes of a session, the files that they map, and what they may take. What it
-// does to a process is done on the thread that traces.
+// Family is the processes of a session, the files that they map, and their limits. Operations on a
+// process run on the tracing thread.
 type Family struct {
-	config     subject.Config
-	Limits     Limits
-	Tracer     *subject.Tracer
-	Reader     *observe.Reader
-	Life       context.Context // of all reading; Close ends it
-	leave      context.CancelFunc
-	Files      *scratch.Folder
-	Entries    []history.File // what files holds
-	StackLimit uint64         // RLIMIT_STACK of the first subject, which its children inherit; in bytes
-	Members    []*Member      // in order of birth, the last of the dead ones too
-	Born       int            // processes so far, for their labels
-	Names      history.Names
-	Bound      int               // names bound since there were last too many
-	Current    string            // the label of the process that acts where none is named
-	Now        *vmspace.Snapshot // as it was read last
-	Next       int               // the number of the step after that
-	Running    *Doing            // under way, nil between commands
-	takers     int               // commands so far that can have taken memory
-	unasked    uint64            // bytes that commands can have taken since it was last asked how much there is
-	Shared     SharedPages       // what shared memory was seen to hold
-	// Reprotected says that letters were changed by mprotect or pkey_mprotect.
+	config   subject.Config
+	Limits   Limits
+	Tracer   *subject.Tracer
+	Reader   *observe.Reader
+	Life     context.Context // of all readings; Close cancels it
+	leave    context.CancelFunc
+	Files    *scratch.Folder
+	Entries  []history.File // what files holds
+	BornWith vmspace.Limits // the limits of the first subject at its start
+	Members  []*Member      // in order of birth, including the most recent dead ones
+	Born     int            // processes so far, for their labels
+	Names    history.Names
+	Bound    int               // names bound since the last HoldNames that removed some
+	Current  string            // the label of the process that acts where none is named
+	Now      *vmspace.Snapshot // the last snapshot
+	Next     int               // the number of the step after that
+	Running  *Doing            // the current command, nil between commands
+	takers   int               // number of commands so far that can have taken memory
+	unasked  uint64            // bytes that commands can have taken since memory was last checked
+	Shared   SharedPages       // what shared memory was seen to hold
+	// Reprotected says that mprotect or pkey_mprotect changed permissions, or that userfaultfd was
+	// used, after which pages can stay write-protected.
 	Reprotected bool
-	keyless     bool // this processor has no rights to protection keys, as far as cowscope can read them
+	Userfaultfd bool // a process has made a descriptor of userfaultfd
+	Copied      bool // a process has forked: pages were write-protected
+	// keyless: rights to protection keys cannot be read on this processor.
+	keyless bool
 }
 
 // Options are how a family begins.
 type Options struct {
-	ASLR       bool // randomise the addresses
-	Limits     Limits
-	AllowPaths []string  // files and folders outside the scratch folder that may be mapped
-	Calls      []uintptr // the system calls that the processes may make
+	ASLR   bool // randomise the addresses
+	Limits Limits
+	// AllowPaths are files and folders outside the scratch folder that may be mapped.
+	AllowPaths []string
+	Calls      []uintptr            // the system calls that the processes may make
+	First      map[uintptr][]uint32 // of such a call, the only first arguments that it may have
 }
 
 // StartError says that no subject could be started.
@@ -69,7 +74,7 @@ func New(o Options) (*Family, error) {
 		return nil, err
 	}
 	f := &Family{Files: files, Limits: o.Limits.withDefaults()}
-	f.config = subject.Config{ASLR: o.ASLR, Memory: f.Limits.cgroup(), Calls: o.Calls}
+	f.config = subject.Config{ASLR: o.ASLR, Memory: f.Limits.cgroup(), Calls: o.Calls, First: o.First}
 	f.Life, f.leave = context.WithCancel(context.Background())
 	if f.Reader, err = observe.NewReader(observe.Options{}); err == nil {
 		f.Tracer, err = subject.NewTracer()
@@ -93,10 +98,11 @@ func (f *Family) Close() (err error) {
 	return errors.Join(err, f.Files.Close())
 }
 
-// Guard has the memory of the family looked at while a command runs. It wants the first snapshot.
+// Guard makes the tracer check the memory of the family while a command runs. It needs the first
+// snapshot.
 func (f *Family) Guard() { f.Tracer.Guard(func() bool { return f.Over(0) }) }
 
-// Doing is what a command is about, for whoever looks at the memory of the family while it runs.
+// Doing is the current command, for checks of the family's memory while it runs.
 type Doing struct {
 	P           *Member // the process that acts
 	Touched     []observe.Touched
@@ -108,29 +114,50 @@ type Doing struct {
 // Member is a process of the family.
 type Member struct {
 	vmspace.Member
-	Proc       *subject.Process
-	Gone       string       // how it ended, "" while it lives
-	dead       bool         // it left no zombie any more
-	generation int          // how many ancestors it has
-	Keys       vmspace.Keys // its rights to protection keys
-	Allocated  uint32       // the keys that it has, a bit each
-	// LocksFuture says that mlockall future holds: new mappings are locked. No file of /proc tells.
-	LocksFuture bool
+	Proc          *subject.Process
+	Gone          string         // how it ended, "" while it lives
+	dead          bool           // it is not even a zombie any more
+	Keys          vmspace.Keys   // its rights to protection keys
+	Limits        vmspace.Limits // a child begins with those of its parent
+	*AddressSpace                // that it runs in
+	Userfaultfd   *uint64        // its descriptor of userfaultfd, nil before the first use
+}
+
+// Traits are what a member has beside its memory.
+func (m *Member) Traits() history.Traits {
+	return history.Traits{Keys: m.Keys, Limits: m.Limits, SpaceTraits: m.SpaceTraits}
+}
+
+// AddressSpace is what belongs to an address space as a whole: members that run in it share it.
+type AddressSpace struct {
+	shared     bool // by several members, at least once
+	generation int  // number of ancestors that it is a copy of
+	history.SpaceTraits
+}
+
+// copy is the address space of a child that fork makes.
+func (s *AddressSpace) copy() *AddressSpace {
+	return &AddressSpace{generation: s.generation + 1, SpaceTraits: s.Inherited()}
 }
 
 // Fresh starts a subject as p1 of a new family.
 func (f *Family) Fresh() error {
+	f.Tracer.Guard(nil) // what the family before took still counts
 	proc, err := f.Tracer.Start(f.config)
 	if err != nil {
 		return err
 	}
-	f.Members, f.Born, f.Names, f.Bound, f.Shared, f.Reprotected = nil, 0, history.Names{}, 0, SharedPages{}, false
+	f.Members, f.Born, f.Names, f.Bound, f.Shared, f.Reprotected, f.Userfaultfd, f.Copied = nil, 0, history.Names{}, 0, SharedPages{}, false, false, false
 	f.Files.Release(func(history.File) bool { return false })
-	f.Entries, f.StackLimit = f.Files.Entries(), kernel.StackLimit(proc.PID())
-	m := f.Adopt(proc, "")
+	f.Entries, f.BornWith = f.Files.Entries(), kernel.LimitsOf(proc.PID())
+	m := f.adopt(proc, "", &AddressSpace{SpaceTraits: history.SpaceTraits{Allocated: 1}})
 	text, size := subject.Text()
-	f.Names = f.Names.With(m.Label, "text", history.Binding{Range: vmspace.Range{Start: text, End: text + size}})
+	program := history.Binding{Range: vmspace.Range{Start: text, End: text + size}}
+	f.Names = f.Names.WithAll(m.Label, []history.Bound{{Name: "text", Binding: program, Given: true}})
 	f.Current = m.Label
+	if f.Now != nil {
+		f.Guard()
+	}
 	return nil
 }
 
@@ -144,31 +171,88 @@ func (f *Family) Observe(may observe.Scope) (*vmspace.Snapshot, error) {
 func (f *Family) EndAll() {
 	for _, m := range slices.Backward(f.Members) {
 		if m.Gone == "" {
-			_, err := m.Proc.Kill(syscall.SIGKILL) // the error says that it is gone, as it should be
+			_, err := m.Proc.Kill(syscall.SIGKILL) // the error only says that it is gone
 			m.Gone = fmt.Sprint(err)
 		}
 	}
 }
 
-// Adopt gives a new process its label.
-func (f *Family) Adopt(proc *subject.Process, parent string) *Member {
+// Adopt gives the child of a fork its label.
+func (f *Family) Adopt(proc *subject.Process, parent *Member) *Member {
+	f.Copied = true
+	return f.adopt(proc, parent.Label, parent.AddressSpace.copy())
+}
+
+// AdoptInside gives the child of a vfork its label. It runs in the memory of its parent, and its
+// descriptors are copies.
+func (f *Family) AdoptInside(proc *subject.Process, parent *Member) *Member {
+	parent.shared = true
+	m := f.adopt(proc, parent.Label, parent.AddressSpace)
+	m.Userfaultfd = parent.Userfaultfd
+	return m
+}
+
+func (f *Family) adopt(proc *subject.Process, parent string, in *AddressSpace) *Member {
 	f.Born++
-	m := &Member{Member: vmspace.Member{Label: fmt.Sprintf("p%d", f.Born), Parent: parent, PID: proc.PID()}, Proc: proc, Allocated: 1}
+	m := &Member{Member: vmspace.Member{Label: fmt.Sprintf("p%d", f.Born), Parent: parent, PID: proc.PID()}, Proc: proc, AddressSpace: in, Limits: f.BornWith}
 	if p := f.Member(parent); p != nil {
-		m.generation, m.Keys, m.Allocated = p.generation+1, p.Keys, p.Allocated
+		m.Keys, m.Limits = p.Keys, p.Limits
 	}
 	f.ReadKeys(m)
 	f.Members = append(f.Members, m)
 	return m
 }
 
-// Shown lists the processes that a snapshot shows: all but those that left nothing behind.
+// Sharing returns the other members that live in the address space of m.
+func (f *Family) Sharing(m *Member) (others []*Member) {
+	if !m.shared {
+		return nil
+	}
+	for _, o := range f.Members {
+		if o != m && o.AddressSpace == m.AddressSpace && o.Gone == "" {
+			others = append(others, o)
+		}
+	}
+	return others
+}
+
+// Awaited is the child that m waits for in vfork, nil if it does not.
+func (f *Family) Awaited(m *Member) *Member {
+	pid := m.Proc.Awaits()
+	for _, o := range f.Members {
+		if pid != 0 && o.PID == pid && o.Gone == "" {
+			return o
+		}
+	}
+	return nil
+}
+
+// Ended records how a process ended. A parent that waited for it in vfork continues, and may end
+// too, by a signal that was sent to it meanwhile.
+func (f *Family) Ended(m *Member, how *subject.ExitedError) {
+	m.Gone = HowEnded(how)
+	p := f.Member(m.Parent)
+	var exited *subject.ExitedError
+	if p != nil && p.Gone == "" && p.AddressSpace == m.AddressSpace && errors.As(p.Proc.Poll(), &exited) {
+		f.Ended(p, exited)
+	}
+}
+
+// Shown lists the processes that a snapshot shows: all but those of which nothing is left.
 func (f *Family) Shown() []vmspace.Member {
 	var out []vmspace.Member
 	for _, m := range f.Members {
-		if !m.dead {
-			out = append(out, m.Member)
+		if m.dead {
+			continue
 		}
+		member := m.Member
+		if m.shared && m.Gone == "" {
+			first := f.Members[slices.IndexFunc(f.Members, func(o *Member) bool { return o.AddressSpace == m.AddressSpace && o.Gone == "" })]
+			if first != m {
+				member.Shares = first.Label
+			}
+		}
+		out = append(out, member)
 	}
 	return out
 }
@@ -204,11 +288,11 @@ func (f *Family) Labels() string {
 	return out
 }
 
-// mostDead is of how many processes that left nothing behind it is kept how they ended.
+// MostDead is the number of processes without a zombie whose endings are kept.
 const MostDead = 256
 
-// Forget leaves processes out of later snapshots that left nothing behind, not even a zombie, and
-// in the end forgets them.
+// Forget removes processes of which nothing is left, not even a zombie, from later snapshots, and
+// the oldest of them altogether.
 func (f *Family) Forget(after *vmspace.Snapshot) {
 	dead := 0
 	for _, m := range f.Members {
@@ -232,10 +316,15 @@ func (f *Family) Forget(after *vmspace.Snapshot) {
 	})
 }
 
-// mostNames is how many names are kept, of all processes together about.
-const MostNames = 1 << 15
+// MostNames is roughly the maximum number of automatic names, of all processes together. Names that a
+// person gave, and that of the program, are kept in addition until what they name is unmapped, up to
+// MostGiven: one process can have 65530 mappings, unless vm.max_map_count was changed.
+const (
+	MostNames = 1 << 15
+	MostGiven = 1 << 16
+)
 
-// HoldNames forgets names when there are too many: mmap makes a new one each time.
+// HoldNames removes names when there are too many: each mmap makes a new one.
 func (f *Family) HoldNames() {
 	if f.Bound <= MostNames/2 {
 		return
@@ -247,13 +336,17 @@ func (f *Family) HoldNames() {
 		}
 	}
 	snap := f.Now
-	f.Names = f.Names.Newest(MostNames/2/max(f.Names.Processes(), 1), func(label string, addr uint64) bool {
+	each := max(f.Names.Processes(), 1)
+	f.Names = f.Names.Newest(MostNames/2/each, MostGiven/each, func(label string, addr uint64) (uint64, bool) {
 		p := snap.Process(label)
 		if p == nil {
-			return false
+			return 0, false
 		}
-		_, ok := p.MappingAt(addr)
-		return ok
+		i, last := p.Mappings.Overlap(vmspace.Range{Start: addr, End: vmspace.Everything.End})
+		if i == last {
+			return 0, false
+		}
+		return max(p.Mappings.At(i).Start, addr), true
 	})
 }
 
@@ -270,7 +363,7 @@ func (f *Family) Present(m *Member, addr, n uint64) ([]byte, error) {
 	return b, err
 }
 
-// describeExit says how a process ended.
+// HowEnded says how a process ended.
 func HowEnded(e *subject.ExitedError) string {
 	switch {
 	case e.Lost:

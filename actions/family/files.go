@@ -7,18 +7,33 @@ import (
 	"cowscope/actions/scratch"
 )
 
-// MakeFile makes a file; where there are too many, those go first that are held for nobody.
+// MakeFile creates a file; if there are too many, removed files that no process maps are closed
+// first.
 func (f *Family) MakeFile(name string, size uint64) error {
-	err := f.Files.Make(name, size)
+	return f.making(func() error { return f.Files.Make(name, size) })
+}
+
+// MakeMemfd makes a file in memory, with MFD_ flags, as MakeFile does.
+func (f *Family) MakeMemfd(name string, size uint64, flags uint) error {
+	return f.making(func() error { return f.Files.Memfd(name, size, flags) })
+}
+
+// LinkFile gives a file another name, as MakeFile does.
+func (f *Family) LinkFile(name, other string) error {
+	return f.making(func() error { return f.Files.Link(name, other) })
+}
+
+func (f *Family) making(do func() error) error {
+	err := do()
 	var full *scratch.FullError
 	if errors.As(err, &full) {
 		f.ReleaseFiles()
-		err = f.Files.Make(name, size)
+		err = do()
 	}
 	return err
 }
 
-// ReleaseFiles lets go of the files that were removed and that no process maps.
+// ReleaseFiles closes removed files that no process maps.
 func (f *Family) ReleaseFiles() {
 	type inode struct {
 		major, minor uint32

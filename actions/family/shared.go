@@ -8,38 +8,39 @@ import (
 	"cowscope/vmspace/observe"
 )
 
-// Rules of this file: a page of shared memory stays when it leaves the page tables, by madvise or
-// munmap, as long as anything of its file is mapped, and no file of /proc tells an ordinary user
-// so. But every page came in through a page table, and the snapshots after the commands have seen
-// it there. So what a file holds is what was ever seen of it, less what MADV_REMOVE took out.
+// Rules of this file: a page of shared memory stays in memory when it leaves the page tables, by
+// madvise or munmap, as long as a process maps any part of its file, and no file of /proc tells an
+// ordinary user. But every page came in through a page table, and the snapshots after the commands
+// have seen it there. So the content of a file is everything ever seen of it, except what
+// MADV_REMOVE freed.
 
-// sharedFile is the inode of shared memory; the kernel gives no number twice.
+// sharedFile identifies shared memory by its inode number, which the kernel does not reuse.
 type sharedFile struct {
 	major, minor uint32
 	inode        uint64
 }
 
-// sharedBlock is a piece of sharedBits pages of a file.
+// sharedBlock is a bit for each of sharedBits pages of a file.
 type sharedBlock [sharedBits / 64]uint64
 
 const sharedBits = 512
 
-// SharedPages are the pages that files of shared memory hold, by page number.
+// SharedPages are the pages that files of shared memory contain, by page number.
 type SharedPages struct {
 	Files map[sharedFile]map[uint64]*sharedBlock
 	Count uint64 // of all pages
-	swept int    // how many files were left when sweep was last done
+	swept int    // number of files after the last sweep
 }
 
-// sharedMemory gives the file of a mapping of shared memory that has no name: the pages of other
-// files are counted by the file itself.
+// sharedMemory returns the file of a mapping of nameless shared memory: the pages of other files
+// are counted by the file itself.
 func sharedMemory(m *vmspace.Mapping) (sharedFile, bool) {
 	return sharedFile{m.Major, m.Minor, m.Inode}, m.Perms&vmspace.SharedMap != 0 && m.Inode != 0 &&
 		(strings.HasPrefix(m.Path, "/dev/zero") || strings.HasPrefix(m.Path, "/anon_hugepage"))
 }
 
-// each yields the blocks of the pages [first, end) that are known, or all of them where add is set,
-// with a mask of the pages in each.
+// each yields the known blocks of the pages [first, end), or with add all of them, with a mask of
+// the pages in each.
 func (s *SharedPages) each(f sharedFile, first, end uint64, add bool, yield func(b *sharedBlock, word int, mask uint64)) {
 	blocks := s.Files[f]
 	if blocks == nil && add {
@@ -90,13 +91,13 @@ func (s *SharedPages) remove(f sharedFile, first, end uint64) {
 	})
 }
 
-// held is how many of the pages [first, end) the file holds.
+// held is how many of the pages [first, end) the file contains.
 func (s *SharedPages) held(f sharedFile, first, end uint64) (n uint64) {
 	s.each(f, first, end, false, func(b *sharedBlock, w int, mask uint64) { n += uint64(bits.OnesCount64(mask & b[w])) })
 	return n
 }
 
-// see notes what the ranges of a process show. removed says that MADV_REMOVE has emptied them
+// see records what the ranges of a process show. removed says that MADV_REMOVE has freed them
 // before.
 func (s *SharedPages) see(p *vmspace.Process, ranges []observe.Touched, removed bool, pageSize uint64) {
 	if p == nil {
@@ -128,7 +129,7 @@ func (s *SharedPages) see(p *vmspace.Process, ranges []observe.Touched, removed 
 	}
 }
 
-// Sweep forgets the files that no process of the snapshot maps: they are gone.
+// Sweep removes the files that no process of the snapshot maps: they no longer exist.
 func (s *SharedPages) Sweep(snap *vmspace.Snapshot) {
 	mapped := map[sharedFile]bool{}
 	for _, p := range snap.Processes {
@@ -152,7 +153,7 @@ func (s *SharedPages) Sweep(snap *vmspace.Snapshot) {
 	s.swept = len(s.Files)
 }
 
-// fresh is how many bytes of shared memory the ranges of a process could still come to hold.
+// fresh is how many bytes of shared memory the ranges of a process could still add.
 func (s *SharedPages) fresh(p *vmspace.Process, ranges []observe.Touched, pageSize uint64) (n uint64) {
 	if p == nil {
 		return 0
@@ -175,7 +176,7 @@ func (s *SharedPages) fresh(p *vmspace.Process, ranges []observe.Touched, pageSi
 	return n
 }
 
-// pagesOf is r in whole pages.
+// pagesOf returns r as page numbers.
 func pagesOf(r vmspace.Range, pageSize uint64) vmspace.Range {
 	end := (r.End + pageSize - 1) &^ (pageSize - 1)
 	return vmspace.Range{Start: r.Start &^ (pageSize - 1), End: max(end, r.End)}

@@ -2,10 +2,10 @@
 
 package feature
 
-// elsewhere is why there is no feature.
+// elsewhere is the reason why there are no features.
 const elsewhere = "needs Linux"
 
-// All has the one row that says so.
+// All has a single row that says so.
 var All = []Feature{
 	{"ptrace", "a subject can be started and driven", "", func(*machine) string { return elsewhere }},
 }

@@ -6,11 +6,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// memoryKinds are the file systems that live in memory alone (statfs(2)): what is read from them
-// was there already.
+// memoryKinds are the file systems without a disk (statfs(2)): reading from them never needs one.
 var memoryKinds = map[int64]string{unix.TMPFS_MAGIC: "tmpfs", unix.RAMFS_MAGIC: "ramfs", unix.HUGETLBFS_MAGIC: "hugetlbfs"}
 
-// disk looks where a scratch file comes to lie.
+// disk checks on which file system a scratch file is created.
 func disk(*machine) string {
 	folder, err := scratch.New(nil)
 	if err != nil {
@@ -30,7 +29,7 @@ func disk(*machine) string {
 		return oneLine(err)
 	}
 	if kind := memoryKinds[int64(st.Type)]; kind != "" {
-		return "they lie in memory (" + kind + "); TMPDIR names a folder on a disk"
+		return "they are in memory (" + kind + "); set TMPDIR to a folder on a disk"
 	}
 	return ""
 }

@@ -1,10 +1,10 @@
-// Package feature tells what this kernel and this user allow, feature by feature, and where one is
-// missing why.
+// Package feature finds out what this kernel and this user allow, feature by feature, and the
+// reason for each missing one.
 //
-// A feature is a row of All: a name that scripts use (`needs frames guard`), what it is for, the
-// Linux that brought it, and a probe. A probe tries the thing itself, with memory of cowscope's own
-// that it gives back, or looks at a setting. It changes no setting and leaves nothing behind, so
-// that it may run at any time and any number of times. A new feature is one row.
+// A feature is a row of All: a name for scripts (`needs frames guard`), what it is for, the Linux
+// version that brought it, and a probe. A probe tries the feature itself, with memory of cowscope
+// that it frees again, or reads a setting. It changes no setting and leaves nothing behind, so that
+// it may run at any time and any number of times.
 package feature
 
 import (
@@ -20,7 +20,7 @@ import (
 	"cowscope/actions/lang"
 )
 
-// Feature is a thing that a kernel may have, or allow, or not.
+// Feature is something that a kernel may have or allow.
 type Feature struct {
 	Name  string // short lower-case words joined by -
 	What  string // one phrase
@@ -28,16 +28,16 @@ type Feature struct {
 	probe func(*machine) (reason string)
 }
 
-// Result is what a probe found.
+// Result is the result of a probe.
 type Result struct {
 	Name      string `json:"name"`
 	What      string `json:"-"`
 	Available bool   `json:"available"`
-	Reason    string `json:"reason"` // one phrase: why it is missing and what would help; "" where it is not
+	Reason    string `json:"reason"` // why it is missing and what would help; "" if it is available
 	Since     string `json:"since"`
 }
 
-// Report is what was found on this machine.
+// Report is the results for this machine.
 type Report struct {
 	Kernel   string   `json:"kernel"` // the release, digits and dots only
 	Arch     string   `json:"arch"`
@@ -46,14 +46,14 @@ type Report struct {
 	Features []Result `json:"features"`
 }
 
-// probing lets one probe run at a time: two could together meet a limit (of locked memory, of
-// processes) that neither meets alone.
+// probing lets one probe run at a time: two of them could together reach a limit (of locked memory,
+// of processes) that neither reaches alone.
 var probing sync.Mutex
 
-// Probe tries every feature anew.
+// Probe tries every feature again.
 func Probe() Report {
 	m := newMachine()
-	r := Report{Kernel: m.kernel, Arch: runtime.GOARCH, PageSize: os.Getpagesize(), User: userName(os.Geteuid())}
+	r := Report{Kernel: m.kernel, Arch: runtime.GOARCH, PageSize: os.Getpagesize(), User: UserName(os.Geteuid())}
 	for _, f := range All {
 		reason := f.try(m)
 		r.Features = append(r.Features, Result{f.Name, f.What, reason == "", reason, f.Since})
@@ -61,15 +61,15 @@ func Probe() Report {
 	return r
 }
 
-// known is what Available has found.
+// known holds the results of Available.
 var known = struct {
 	sync.Mutex
 	machine func() *machine
 	reasons map[string]string
 }{machine: sync.OnceValue(newMachine), reasons: map[string]string{}}
 
-// Available tells of one feature whether it is there, or why not. It is tried once in the life of
-// the program. The error says that there is no such feature.
+// Available reports whether a feature is available, or the reason why not. It is tried once per run
+// of the program. The error says that there is no such feature.
 func Available(name string) (ok bool, reason string, err error) {
 	i := slices.IndexFunc(All, func(f Feature) bool { return f.Name == name })
 	switch {
@@ -88,7 +88,7 @@ func Available(name string) (ok bool, reason string, err error) {
 	return reason == "", reason, nil
 }
 
-// Names gives the names of all features, in the order of All.
+// Names lists the names of all features, in the order of All.
 func Names() []string {
 	var names []string
 	for _, f := range All {
@@ -97,7 +97,7 @@ func Names() []string {
 	return names
 }
 
-// try runs the probe. A kernel that is too old is always the likeliest reason.
+// try runs the probe. If the kernel is too old, that is the reason given.
 func (f Feature) try(m *machine) string {
 	probing.Lock()
 	defer probing.Unlock()
@@ -127,7 +127,7 @@ func numbers(version string) []int {
 	return out
 }
 
-// version is what stands before the first character of a release that is neither digit nor dot.
+// version is the part of a release before the first character that is neither a digit nor a dot.
 func version(release string) string {
 	if i := strings.IndexFunc(release, func(r rune) bool { return r != '.' && (r < '0' || r > '9') }); i >= 0 {
 		return release[:i]
@@ -135,8 +135,8 @@ func version(release string) string {
 	return release
 }
 
-// userName is the name of a user, or the number of one who has none.
-func userName(uid int) string {
+// UserName is the name of a user, or the number if there is no name.
+func UserName(uid int) string {
 	id := strconv.Itoa(uid)
 	if u, err := user.LookupId(id); err == nil && u.Username != "" {
 		return u.Username
@@ -144,7 +144,7 @@ func userName(uid int) string {
 	return "uid " + id
 }
 
-// unknown says that there is no such feature, and which may be meant.
+// unknown says that there is no such feature, and which one may be meant.
 func unknown(name string) error {
 	if near := lang.Nearest(name, Names()); near != "" {
 		return fmt.Errorf("no feature %q; did you mean %s?", name, near)
@@ -152,8 +152,8 @@ func unknown(name string) error {
 	return fmt.Errorf("no feature %q; there are %s", name, strings.Join(Names(), ", "))
 }
 
-// Known says whether there is such a feature, without trying it. Where no feature can be had at
-// all, every name is as good as another.
+// Known reports whether there is such a feature, without trying it. On a system without features
+// every name is accepted.
 func Known(name string) error {
 	if elsewhere != "" || slices.ContainsFunc(All, func(f Feature) bool { return f.Name == name }) {
 		return nil

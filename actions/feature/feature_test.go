@@ -146,13 +146,13 @@ func TestJSON(t *testing.T) {
 }
 
 func TestUserName(t *testing.T) {
-	if got := userName(0); runtime.GOOS == "linux" && got != "root" {
+	if got := UserName(0); runtime.GOOS == "linux" && got != "root" {
 		t.Errorf("user 0 is %q", got)
 	}
-	if got := userName(3999999999); got != "uid 3999999999" {
+	if got := UserName(3999999999); got != "uid 3999999999" {
 		t.Errorf("a user without a name is %q", got)
 	}
-	if r := Probe(); r.Arch != runtime.GOARCH || r.PageSize != os.Getpagesize() || r.User != userName(os.Geteuid()) {
+	if r := Probe(); r.Arch != runtime.GOARCH || r.PageSize != os.Getpagesize() || r.User != UserName(os.Geteuid()) {
 		t.Errorf("%+v", r)
 	}
 }

@@ -14,10 +14,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Rules of this file: what several probes ask about is found out once for them all, when the first
-// one asks.
+// Rules of this file: facts that several probes need are found out once, when the first probe asks.
 
-// machine is what the probes look at.
+// machine is the facts that the probes share.
 type machine struct {
 	kernel string
 	reader func() (observe.Features, error)
@@ -42,15 +41,16 @@ func readerFeatures() (observe.Features, error) {
 	return r.Features(), nil
 }
 
-// started is how the start of a subject went.
+// started is the result of starting a subject.
 type started struct {
 	err        error
-	refused    error // why not from memory
-	unbounded  error // why not in a memory cgroup
+	refused    error // why it was not started from memory
+	unbounded  error // why it is not in a memory cgroup
+	advice     error // why it cannot be given advice
 	randomized bool
 }
 
-// startOne starts a subject, has it make a call, and ends it.
+// startOne starts a subject, makes a call in it, and ends it.
 func startOne() (s started) {
 	t, err := subject.NewTracer()
 	if err != nil {
@@ -62,6 +62,7 @@ func startOne() (s started) {
 			return
 		}
 		s.refused, s.unbounded, s.randomized = p.Refused(), p.Unbounded(), p.Randomized()
+		s.advice = advise(p.PID())
 		var e subject.Ending
 		if e, s.err = p.Syscall(unix.SYS_GETPID); s.err == nil && e.Value != uint64(p.PID()) {
 			s.err = fmt.Errorf("the subject %d answers getpid with %d", p.PID(), int64(e.Value))
@@ -69,6 +70,31 @@ func startOne() (s started) {
 	})
 	s.err = errors.Join(s.err, err, t.Close())
 	return s
+}
+
+// advise gives another process an advice over zero bytes.
+func advise(pid int) error {
+	fd, err := unix.PidfdOpen(pid, 0)
+	if err != nil {
+		return fmt.Errorf("pidfd_open: %w", err)
+	}
+	defer unix.Close(fd)
+	if _, _, errno := unix.Syscall6(unix.SYS_PROCESS_MADVISE, uintptr(fd), 0, 0, unix.MADV_COLD, 0, 0); errno != 0 {
+		return errno
+	}
+	return nil
+}
+
+func (m *machine) processMadvise() string {
+	switch s := m.start(); {
+	case s.err != nil:
+		return noSubject
+	case errors.Is(s.advice, unix.EPERM):
+		return "process_madvise answers EPERM: it needs CAP_SYS_NICE; run as root"
+	case s.advice != nil:
+		return answers("process_madvise", s.advice)
+	}
+	return ""
 }
 
 func (m *machine) ptrace() string { return oneLine(m.start().err) }
@@ -84,7 +110,8 @@ func (m *machine) memfdExec() string {
 		return ""
 	}
 	why := "it starts from a folder: " + oneLine(s.refused)
-	if v, _ := setting("/proc/sys/vm/memfd_noexec"); v == "2" { // Documentation/admin-guide/sysctl/vm.rst
+	// See Documentation/admin-guide/sysctl/vm.rst.
+	if v, _ := setting("/proc/sys/vm/memfd_noexec"); v == "2" {
 		why += "; vm.memfd_noexec is 2, which forbids it"
 	}
 	return why
@@ -112,6 +139,14 @@ func (m *machine) memoryCgroup() string {
 	return ""
 }
 
+// ordinary is for stories that need a user other than root.
+func ordinary(*machine) string {
+	if os.Geteuid() == 0 {
+		return "this is root: run it as an ordinary user"
+	}
+	return ""
+}
+
 func onArch(arch string) func(*machine) string {
 	return func(*machine) string {
 		if runtime.GOARCH == arch {
@@ -121,7 +156,7 @@ func onArch(arch string) func(*machine) string {
 	}
 }
 
-// readerSays asks the Reader for one of its features.
+// readerSays returns "" if a Reader has the feature, otherwise the given reason.
 func (m *machine) readerSays(has func(observe.Features) bool, otherwise string) string {
 	switch f, err := m.reader(); {
 	case err != nil:
@@ -133,11 +168,11 @@ func (m *machine) readerSays(has func(observe.Features) bool, otherwise string) 
 }
 
 func (m *machine) frames() string {
-	// fs/proc/task_mmu.c, pagemap_open: the right counts in the first user namespace, which the
-	// root of a container has not.
+	// fs/proc/task_mmu.c, pagemap_open: the capability counts only in the first user namespace, and
+	// root in a container usually does not have it there.
 	why := "hidden: needs CAP_SYS_ADMIN in the first user namespace; run as root"
 	if os.Geteuid() == 0 {
-		why = "hidden even from this root, who has no CAP_SYS_ADMIN in the first user namespace; run outside the container"
+		why = "hidden: this root has no CAP_SYS_ADMIN in the first user namespace; run outside the container"
 	}
 	return m.readerSays(func(f observe.Features) bool { return f.Frames }, why)
 }
@@ -177,7 +212,7 @@ func (m *machine) query() string {
 	return m.readerSays(func(f observe.Features) bool { return f.Query }, "the ioctl PROCMAP_QUERY fails")
 }
 
-// answers says how a call failed: by the name of the errno, which learners meet everywhere.
+// answers describes how a call failed, with the name of the errno.
 func answers(call string, err error) string {
 	var errno unix.Errno
 	if errors.As(err, &errno) {
@@ -186,7 +221,7 @@ func answers(call string, err error) string {
 	return call + ": " + oneLine(err)
 }
 
-// oneLine is the text of an error, "" for none.
+// oneLine is the text of an error, "" for nil.
 func oneLine(err error) string {
 	if err == nil {
 		return ""

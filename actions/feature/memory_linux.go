@@ -9,9 +9,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Rules of this file: probes get memory here, and nowhere else, and it goes when the probe ends.
+// Rules of this file: probes get their memory only here, and it is freed when the probe ends.
 
-// area is memory that a probe has borrowed.
+// area is the memory that a probe borrows.
 type area struct {
 	at   unsafe.Pointer
 	size uintptr
@@ -23,14 +23,13 @@ func (a area) advise(adv int) error { return unix.Madvise(a.bytes(), adv) }
 
 var pageSize = uintptr(os.Getpagesize())
 
-// anon are the flags of memory of one's own.
+// anon are the flags of private anonymous memory.
 const anon = unix.MAP_PRIVATE | unix.MAP_ANON
 
 const rw = unix.PROT_READ | unix.PROT_WRITE
 
-// borrow maps memory for a probe and unmaps it afterwards. MADV_DONTFORK keeps it a mapping of its
-// own: the kernel merges it with no neighbour, so that what is done to it changes nothing of the
-// runtime's mappings.
+// borrow maps memory for a probe and unmaps it afterwards. MADV_DONTFORK prevents the kernel from
+// merging it with a neighbour, so that the probe changes nothing in mappings of the Go runtime.
 func borrow(size uintptr, prot, flags int, use func(area) string) string {
 	at, err := unix.MmapPtr(-1, 0, nil, size, prot, flags)
 	if err != nil {
@@ -44,7 +43,7 @@ func borrow(size uintptr, prot, flags int, use func(area) string) string {
 	return use(a)
 }
 
-// borrowPage is borrow for one page to read and write, already touched.
+// borrowPage is borrow for one readable and writable page that is already touched.
 func borrowPage(use func(area) string) string {
 	return borrow(pageSize, rw, anon, func(a area) string {
 		a.bytes()[0] = 1
@@ -52,7 +51,7 @@ func borrowPage(use func(area) string) string {
 	})
 }
 
-// load reads a byte of our own memory. ok is false where the CPU refuses.
+// load reads a byte of this process's memory. ok is false if the CPU refuses.
 func load(at unsafe.Pointer) (b byte, ok bool) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
@@ -75,7 +74,7 @@ func (a area) word() (uint64, error) {
 	return binary.NativeEndian.Uint64(b[:]), err
 }
 
-// shows wants a bit in the pagemap word of a.
+// shows returns "" if the pagemap word of a has a bit, otherwise the given reason.
 func (a area) shows(bit uint64, otherwise string) string {
 	switch w, err := a.word(); {
 	case err != nil:

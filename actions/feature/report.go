@@ -13,13 +13,13 @@ import (
 	"cowscope/vmspace/printable"
 )
 
-// Rules of this file: the text fits a terminal of 80 columns, reads without colour, and holds
-// printable characters only.
+// Rules of this file: the text fits a terminal of 80 columns, is readable without colour, and
+// contains only printable characters.
 
 const columns = 79
 
-// Startable is nil where a subject can be started: without one cowscope is of little use. The error
-// says why not.
+// Startable is nil if a subject can be started, without which cowscope is of little use; otherwise
+// the error is the reason.
 func (r Report) Startable() error {
 	for _, f := range r.Features {
 		if f.Name == "ptrace" && !f.Available {
@@ -36,8 +36,8 @@ func (r Report) WriteJSON(w io.Writer) error {
 	return out.Encode(r)
 }
 
-// WriteText writes the report for people: a head, a line a feature with the reason below it where
-// it is missing, and the sum.
+// WriteText writes the report for people: a head, a line per feature with the reason below it if it
+// is missing, and a summary.
 func (r Report) WriteText(w io.Writer) error {
 	out := bufio.NewWriter(w)
 	system := "Linux " + r.Kernel
@@ -88,7 +88,8 @@ func wrap(text string, width int) []string {
 	var lines []string
 	line := ""
 	for _, word := range strings.Fields(text) {
-		word = printable.Line(word) // a reason may hold a path, and a user's name may be anything
+		// A reason may contain a path, and a user name may contain anything.
+		word = printable.Line(word)
 		if line != "" && utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) <= width {
 			line += " " + word
 			continue

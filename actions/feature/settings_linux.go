@@ -12,13 +12,24 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Rules of this file: what the machine is set up for is read from /proc and /sys, and only looked
-// at. What a text means is decided apart from reading it.
+// Rules of this file: the set-up of the machine is read from /proc and /sys, and never changed.
+// Reading a text and interpreting it are separate functions.
 
 // setting reads a small file.
 func setting(path string) (string, error) {
 	b, err := os.ReadFile(path)
 	return strings.TrimSpace(string(b)), err
+}
+
+func numa(*machine) string {
+	text, err := setting("/sys/devices/system/node/has_memory")
+	switch {
+	case err != nil:
+		return "the kernel was built without NUMA: " + oneLine(err)
+	case strings.ContainsAny(text, "-,"): // 0-3 or 0,2
+		return ""
+	}
+	return "all memory lies in node " + text
 }
 
 func swap(*machine) string {
@@ -32,7 +43,7 @@ func swap(*machine) string {
 	return swapOf(text)
 }
 
-// swapOf reads /proc/swaps: a heading, and a line for each area that is on.
+// swapOf interprets /proc/swaps: a heading, and a line for each active area.
 func swapOf(text string) string {
 	if strings.Count(text, "\n") > 0 {
 		return ""
@@ -40,9 +51,9 @@ func swapOf(text string) string {
 	return "no swap is on; as root, swapon a file, a device or a zram"
 }
 
-// zram looks whether root could make a device. Reading hot_add would make one
-// (Documentation/ABI/testing/sysfs-class-zram), so only the permission is asked for. hot_remove is
-// for writing: it tells a /sys that is mounted read-only.
+// zram finds out whether root could create a device. Reading hot_add would create one
+// (Documentation/ABI/testing/sysfs-class-zram), so only its permission is checked. Writing
+// to hot_remove must be permitted, which it is not if /sys is mounted read-only.
 func (m *machine) zram() string {
 	const dir = "/sys/class/zram-control/"
 	for _, f := range []struct {
@@ -58,11 +69,11 @@ func (m *machine) zram() string {
 			return answers("access to "+dir+f.name, err)
 		}
 	}
-	// Who may see frames is who may call swapon(2).
+	// The capability for swapon(2) is the same as for frame numbers.
 	return m.readerSays(func(f observe.Features) bool { return f.Frames }, "swapon needs CAP_SYS_ADMIN in the first user namespace")
 }
 
-// reservable maps 1 TiB and touches none of it.
+// reservable maps 1 TiB without touching it.
 func reservable(*machine) string {
 	why := borrow(1<<40, rw, anon|unix.MAP_NORESERVE, func(area) string { return "" })
 	if why == "" {
@@ -74,8 +85,8 @@ func reservable(*machine) string {
 	return why + reserveOf(mode, as.Cur)
 }
 
-// reserveOf says what can keep a process from reserving much. In mode 2 MAP_NORESERVE counts for
-// nothing (proc_sys_vm(5)).
+// reserveOf returns what prevents a process from reserving much. In mode 2 MAP_NORESERVE has no
+// effect (proc_sys_vm(5)).
 func reserveOf(mode string, limit uint64) (why string) {
 	if limit != unix.RLIM_INFINITY {
 		why += fmt.Sprintf("; RLIMIT_AS is %d bytes; raise it with ulimit -v", limit)
@@ -93,8 +104,8 @@ func thp(*machine) string {
 	if err != nil {
 		return "the kernel was built without transparent huge pages: there is no " + thpDir + "enabled"
 	}
-	// Since 6.8 each size has a setting of its own beside the one for all. Where there is none, the
-	// one for all decides.
+	// Since 6.8 each size has a setting of its own beside the global one. If it is missing, the
+	// global one decides.
 	size, _ := setting(thpDir + "hpage_pmd_size")
 	n, _ := strconv.Atoi(size)
 	own, err := setting(fmt.Sprintf("%shugepages-%dkB/enabled", thpDir, n>>10))
@@ -105,8 +116,8 @@ func thp(*machine) string {
 	return thpOf(enabled, own, err == nil && off != 0)
 }
 
-// thp2m asks for one entry of the table above: it stands for as many pages as there are entries
-// of 8 bytes in one.
+// thp2m checks huge pages of the size that one entry of the page middle directory maps: as many
+// pages as a page has entries of 8 bytes.
 func thp2m(*machine) string {
 	if size := pageSize * pageSize / 8; size != 2<<20 {
 		return fmt.Sprintf("pages have %d KiB here, and huge ones %d MiB", pageSize>>10, size>>20)
@@ -114,7 +125,7 @@ func thp2m(*machine) string {
 	return ""
 }
 
-// thpOf reads the settings, in which the word that holds stands in brackets
+// thpOf interprets the settings, in which the active word is in brackets
 // (Documentation/admin-guide/mm/transhuge.rst).
 func thpOf(enabled, own string, disabled bool) string {
 	switch {
@@ -142,8 +153,8 @@ func ksm(*machine) string {
 	return ""
 }
 
-// hugetlb maps without reserving, which takes nothing from the pool, and looks at what the pool
-// has.
+// hugetlb maps huge pages without a reservation, which takes nothing from the pool, and reads the
+// state of the pool.
 func hugetlb(*machine) string {
 	text, err := setting("/proc/meminfo")
 	if err != nil {
@@ -159,7 +170,7 @@ func hugetlb(*machine) string {
 	return reason
 }
 
-// poolOf reads /proc/meminfo: the size of the default huge pages, and why none can be had.
+// poolOf interprets /proc/meminfo: the default size of huge pages, and why none is available.
 func poolOf(meminfo string) (size uintptr, reason string) {
 	number := func(key string) int {
 		n, _ := strconv.Atoi(strings.TrimSuffix(field(meminfo, key), " kB"))
@@ -175,7 +186,7 @@ func poolOf(meminfo string) (size uintptr, reason string) {
 	return size, ""
 }
 
-// field is the value of a line "Key: value".
+// field is the value in a line "Key: value".
 func field(text, key string) string {
 	for line := range strings.Lines(text) {
 		if k, v, ok := strings.Cut(line, ":"); ok && k == key {

@@ -8,7 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Layouts and numbers of include/uapi/linux/userfaultfd.h, which x/sys does not have.
+// Structures and numbers of include/uapi/linux/userfaultfd.h, which golang.org/x/sys does not have.
 type (
 	uffdAPI      struct{ api, features, ioctls uint64 }
 	uffdRegister struct{ start, len, mode, ioctls uint64 }
@@ -16,22 +16,56 @@ type (
 )
 
 const (
-	uffdUserModeOnly   = 1 // since 5.11; what an ordinary user may have
-	uffdVersion        = 0xaa
-	uffdFeatureWP      = 1 << 0
-	uffdModeWP         = 1 << 1
-	uffdProtectWP      = 1 << 0
-	uffdioAPI          = 0xc018aa3f
-	uffdioRegister     = 0xc020aa00
-	uffdioWriteProtect = 0xc018aa06
+	uffdUserModeOnly       = 1 // since 5.11; what an ordinary user may use
+	uffdVersion            = 0xaa
+	uffdFeatureWP          = 1 << 0
+	uffdFeatureSigbus      = 1 << 7
+	uffdFeatureUnpopulated = 1 << 13
+	uffdModeMissing        = 1 << 0
+	uffdModeWP             = 1 << 1
+	uffdProtectWP          = 1 << 0
+	uffdioAPI              = 0xc018aa3f
+	uffdioRegister         = 0xc020aa00
+	uffdioWriteProtect     = 0xc018aa06
 )
 
-// uffdWPSince is the Linux in which userfaultfd write-protects, by architecture.
+// uffdWPSince is the Linux version from which userfaultfd can write-protect, by architecture.
 var uffdWPSince = map[string]string{"amd64": "5.13", "arm64": "6.10"}
 
-// uffdWP write-protects a page of ours through userfaultfd and looks for bit 57. Nobody touches the
-// page until it is unmapped, so that there is no fault to handle.
+// uffdMarkersSince is the Linux version from which it can write-protect absent pages.
+var uffdMarkersSince = map[string]string{"amd64": "6.4", "arm64": "6.10"}
+
+// uffdSigbus registers a page of this process for missing faults, with a descriptor that would
+// answer them with SIGBUS. The page is never touched.
+func uffdSigbus(*machine) string {
+	return borrowPage(func(a area) string {
+		return withUffd(a, uffdFeatureSigbus, uffdModeMissing, func(func(string, uintptr, unsafe.Pointer) string) string { return "" })
+	})
+}
+
+// uffdWP write-protects a page of this process through userfaultfd and checks bit 57. The page is
+// not touched until it is unmapped, so that there is no fault to handle.
 func uffdWP(*machine) string {
+	return borrowPage(func(a area) string { return protects(a, uffdFeatureWP) })
+}
+
+// uffdMarkers does the same with an absent page, whose marker has the bit.
+func uffdMarkers(*machine) string {
+	return borrow(pageSize, rw, anon, func(a area) string { return protects(a, uffdFeatureWP|uffdFeatureUnpopulated) })
+}
+
+func protects(a area, features uint64) string {
+	return withUffd(a, features, uffdModeWP, func(ioctl func(string, uintptr, unsafe.Pointer) string) string {
+		protect := uffdProtect{start: uint64(a.addr()), len: uint64(a.size), mode: uffdProtectWP}
+		if reason := ioctl("UFFDIO_WRITEPROTECT", uffdioWriteProtect, unsafe.Pointer(&protect)); reason != "" {
+			return reason
+		}
+		return a.shows(vmspace.WordUffdWP, "bit 57 stays 0 for a write-protected page")
+	})
+}
+
+// withUffd runs f with a registered at a userfaultfd that has these features.
+func withUffd(a area, features, mode uint64, f func(ioctl func(string, uintptr, unsafe.Pointer) string) string) string {
 	fd, _, errno := unix.Syscall(unix.SYS_USERFAULTFD, unix.O_CLOEXEC|uffdUserModeOnly, 0, 0)
 	if errno == unix.EINVAL {
 		fd, _, errno = unix.Syscall(unix.SYS_USERFAULTFD, unix.O_CLOEXEC, 0, 0)
@@ -40,24 +74,21 @@ func uffdWP(*machine) string {
 		return answers("userfaultfd", errno)
 	}
 	defer unix.Close(int(fd))
-	return borrowPage(func(a area) string {
-		start, size := uint64(a.addr()), uint64(a.size)
-		api := uffdAPI{api: uffdVersion, features: uffdFeatureWP}
-		register := uffdRegister{start: start, len: size, mode: uffdModeWP}
-		protect := uffdProtect{start: start, len: size, mode: uffdProtectWP}
-		for _, c := range []struct {
-			name    string
-			request uintptr
-			arg     unsafe.Pointer
-		}{
-			{"UFFDIO_API", uffdioAPI, unsafe.Pointer(&api)},
-			{"UFFDIO_REGISTER", uffdioRegister, unsafe.Pointer(&register)},
-			{"UFFDIO_WRITEPROTECT", uffdioWriteProtect, unsafe.Pointer(&protect)},
-		} {
-			if _, _, errno := unix.Syscall(unix.SYS_IOCTL, fd, c.request, uintptr(c.arg)); errno != 0 {
-				return answers("the ioctl "+c.name, errno)
-			}
+	ioctl := func(name string, request uintptr, arg unsafe.Pointer) string {
+		if _, _, errno := unix.Syscall(unix.SYS_IOCTL, fd, request, uintptr(arg)); errno != 0 {
+			return answers("the ioctl "+name, errno)
 		}
-		return a.shows(vmspace.WordUffdWP, "bit 57 stays 0 for a write-protected page")
-	})
+		return ""
+	}
+	api := uffdAPI{api: uffdVersion, features: features}
+	register := uffdRegister{start: uint64(a.addr()), len: uint64(a.size), mode: mode}
+	for _, reason := range []string{
+		ioctl("UFFDIO_API", uffdioAPI, unsafe.Pointer(&api)),
+		ioctl("UFFDIO_REGISTER", uffdioRegister, unsafe.Pointer(&register)),
+	} {
+		if reason != "" {
+			return reason
+		}
+	}
+	return f(ioctl)
 }

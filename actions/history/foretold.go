@@ -8,16 +8,16 @@ import (
 	"cowscope/vmspace"
 )
 
-// What a step predicts, and what it says of what was predicted for it.
+// The predictions that a step allows, and the prediction that was made for it.
 
-// Predict says what an access to addr by a process would lead to after the step.
+// Predict returns the possible outcomes of an access to addr by a process after the step.
 func (st *Step) Predict(label string, addr uint64, a vmspace.Access) vmspace.Prediction {
 	p := st.After.Process(label)
 	if p == nil {
 		return vmspace.Prediction{Why: label + " is gone"}
 	}
 	f := st.Facts
-	f.Keys = st.KeysOf(label)
+	f.Keys, f.Limits = st.KeysOf(label), st.LimitsOf(label)
 	if m, ok := p.MappingAt(addr); ok {
 		if e, ok := st.FileOf(m); ok {
 			f.FileSize = int64(e.Size)
@@ -26,7 +26,7 @@ func (st *Step) Predict(label string, addr uint64, a vmspace.Access) vmspace.Pre
 	return vmspace.Predict(p, addr, a, f)
 }
 
-// Foretold holds what happened against what was predicted, in words; "" where nothing was, or where
+// Foretold compares what happened with the prediction, in words; "" if nothing was predicted, or
 // nothing shows what happened.
 func (st *Step) Foretold() string {
 	if len(st.Predicted) == 0 || st.Happened == "" {
@@ -38,7 +38,7 @@ func (st *Step) Foretold() string {
 	}
 	what := string(st.Happened) + ", "
 	if what == string(vmspace.NoFault)+", " || string(st.Happened) == st.Result.String() {
-		what = "" // the answer says it already
+		what = "" // the answer contains it
 	}
 	switch {
 	case !slices.Contains(st.Predicted, st.Happened):
@@ -47,16 +47,4 @@ func (st *Step) Foretold() string {
 		return what + "as predicted"
 	}
 	return what + "predicted " + strings.Join(words, " or ")
-}
-
-// FileOf is the scratch file that a mapping shows.
-func (st *Step) FileOf(m vmspace.Mapping) (File, bool) {
-	if m.Inode != 0 {
-		for _, e := range st.Files {
-			if e.Inode == m.Inode && e.Major == m.Major && e.Minor == m.Minor {
-				return e, true
-			}
-		}
-	}
-	return File{}, false
 }

@@ -9,11 +9,11 @@ import (
 	"cowscope/vmspace"
 )
 
-// A step as JSON, one object a line. Addresses, frames and values are hexadecimal strings, because
-// 64 bits do not fit a JSON number everywhere. Fields that say nothing about a step are empty;
-// those that only some steps have are left out.
+// A step as JSON, one object per line. Addresses, frames and values are hexadecimal strings,
+// because not every JSON reader keeps 64 bits of a number. Fields without a value for this step are
+// empty; those that only some kinds of steps have are left out.
 
-// StepJSON is a step as JSON, but for what it changed.
+// StepJSON is a step as JSON, without its changes.
 type StepJSON struct {
 	Step         int        `json:"step"`
 	Line         int        `json:"line"`
@@ -55,8 +55,8 @@ type jsonChange struct {
 	ToFrame   string `json:"to_frame,omitempty"`
 }
 
-// WriteJSON writes the step as one line; line is its place in the script, 0 where it has none. A
-// snapshot's step has the members of a snapshot's JSON too.
+// WriteJSON writes the step as one line; line is its line in the script, or 0. A step of the verb
+// snapshot has the members of a snapshot's JSON too.
 func (st *Step) WriteJSON(w io.Writer, line int) error {
 	b, err := EncodeJSON(struct {
 		StepJSON
@@ -72,7 +72,7 @@ func (st *Step) WriteJSON(w io.Writer, line int) error {
 	return err
 }
 
-// JSON is the step in the form that becomes JSON.
+// JSON converts the step to its JSON form.
 func (st *Step) JSON(line int) StepJSON {
 	o := StepJSON{
 		Step: st.N, Line: line, Process: st.Process, PID: st.PID, Command: st.Command, Event: st.Event, Call: st.Call, Result: st.Result.String(),
@@ -98,7 +98,7 @@ func (st *Step) JSON(line int) StepJSON {
 	return o
 }
 
-// EncodeJSON is json.Marshal with the signs of C's operators left readable, and a newline.
+// EncodeJSON is json.Marshal without escapes for <, > and &, and with a newline.
 func EncodeJSON(v any) ([]byte, error) {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
@@ -107,7 +107,7 @@ func EncodeJSON(v any) ([]byte, error) {
 	return b.Bytes(), err
 }
 
-// withSnapshot joins the object of a step and that of the snapshot after it into one.
+// withSnapshot writes the object of a step and that of the snapshot after it as one object.
 func (st *Step) withSnapshot(w io.Writer, step []byte) error {
 	if _, err := w.Write(bytes.TrimSuffix(step, []byte("}\n"))); err != nil {
 		return err
@@ -118,7 +118,7 @@ func (st *Step) withSnapshot(w io.Writer, step []byte) error {
 	return st.After.WriteJSON(&skipper{w: w, n: len("{")}, st.NameMapping)
 }
 
-// skipper leaves out the first n bytes.
+// skipper drops the first n bytes.
 type skipper struct {
 	w io.Writer
 	n int

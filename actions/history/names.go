@@ -9,32 +9,35 @@ import (
 	"cowscope/vmspace"
 )
 
-// Binding is what a name stands for: like a C pointer it keeps its range after munmap, until it is
-// bound anew.
+// Binding is the range that a name stands for: like a C pointer it stays the same after munmap,
+// until the name is bound again.
 type Binding struct {
 	vmspace.Range
-	Step int // that bound it
+	Step int // the step that bound it
 }
 
-// Names are the ranges that the commands named, by process label and name; the zero Names holds
-// none. A Names is never changed: With and Inherit make another one, which shares with it what did
-// not change.
+// Names are the names of ranges that commands assigned, by process label and name. The zero Names
+// is empty. Names is immutable: With and Inherit return a new one, which shares everything
+// unchanged.
 type Names struct {
 	of    []*table // by label
-	free  int      // all letters before this one are in use, and it is not
-	ahead *table   // names of letters after that one that are in use already
+	free  int      // the index of the first free letter; all before it are in use
+	ahead *table   // names of later letters that are in use already
 }
 
-// Bound is a name and what it stands for.
+// Bound is a name and its binding.
 type Bound struct {
 	Name string
 	Binding
+	Given bool // by a person, and not the next free letter, which an mmap without a name gets
 }
 
-// With is n with name bound to b in the process label.
-func (n Names) With(label, name string, b Binding) Names { return n.WithAll(label, []Bound{{name, b}}) }
+// With returns n with name bound to b in the process label.
+func (n Names) With(label, name string, b Binding) Names {
+	return n.WithAll(label, []Bound{{Name: name, Binding: b}})
+}
 
-// WithAll is n with all of these bound in the process label, one after the other.
+// WithAll returns n with all of these bound in the process label, one after the other.
 func (n Names) WithAll(label string, bounds []Bound) Names {
 	t := n.table(label).copyFor(label)
 	for _, b := range bounds {
@@ -44,7 +47,7 @@ func (n Names) WithAll(label string, bounds []Bound) Names {
 	return n.put(t)
 }
 
-// use keeps free true.
+// use updates free.
 func (n *Names) use(name string) {
 	next := letters(n.free)
 	if name != next {
@@ -58,12 +61,12 @@ func (n *Names) use(name string) {
 	}
 }
 
-// Inherit is n with all names of parent given to child, as fork does with the mappings.
+// Inherit returns n with all names of parent copied to child, as fork does with the mappings.
 func (n Names) Inherit(parent, child string) Names {
 	return n.put(n.table(parent).copyFor(child))
 }
 
-// Without is n without the names of the process label.
+// Without returns n without the names of the process label.
 func (n Names) Without(label string) Names {
 	if i, ok := n.find(label); ok {
 		n.of = slices.Concat(n.of[:i], n.of[i+1:])
@@ -71,14 +74,15 @@ func (n Names) Without(label string) Names {
 	return n
 }
 
-// Newest is n with no more than most names in each process: those that were bound last, and of the
-// older ones those that still say what is where. mapped tells of an address whether the process
-// label has anything there.
-func (n Names) Newest(most int, mapped func(label string, addr uint64) bool) Names {
+// Newest returns n with at most most automatic names in each process: those bound last, and of the
+// older ones those that still name a mapping. Names that a person gave are kept in addition while they
+// name a mapping, at most given of them, the newest. mapped finds the first address from addr on that
+// the process label has mapped.
+func (n Names) Newest(most, given int, mapped func(label string, addr uint64) (uint64, bool)) Names {
 	out := Names{free: n.free}
 	for _, t := range n.of {
 		if t.count > most {
-			t = t.keep(most, func(addr uint64) bool { return mapped(t.label, addr) })
+			t = t.keep(most, given, func(addr uint64) (uint64, bool) { return mapped(t.label, addr) })
 		}
 		out.of = append(out.of, t)
 	}
@@ -94,7 +98,7 @@ func (n Names) find(label string) (int, bool) {
 	return slices.BinarySearchFunc(n.of, label, func(t *table, label string) int { return strings.Compare(t.label, label) })
 }
 
-// table is nil where the process has no name.
+// table returns the names of a process, nil if it has none.
 func (n Names) table(label string) *table {
 	if i, ok := n.find(label); ok {
 		return n.of[i]
@@ -102,7 +106,7 @@ func (n Names) table(label string) *table {
 	return nil
 }
 
-// put is n with t in the place of the table of its process.
+// put returns n with t as the table of its process.
 func (n Names) put(t *table) Names {
 	i, ok := n.find(t.label)
 	of := make([]*table, 0, len(n.of)+1)
@@ -114,13 +118,13 @@ func (n Names) put(t *table) Names {
 	return n
 }
 
-// Processes is how many processes are in n.
+// Processes is the number of processes with names.
 func (n Names) Processes() int { return len(n.of) }
 
-// Len is how many names the process label has.
+// Len is the number of names of the process label.
 func (n Names) Len(label string) int { return n.table(label).len() }
 
-// Get is what a name stands for in the process label.
+// Get returns the binding of a name in the process label.
 func (n Names) Get(label, name string) (Binding, bool) {
 	if b := n.table(label).get(name); b != nil {
 		return b.Binding, true
@@ -128,7 +132,13 @@ func (n Names) Get(label, name string) (Binding, bool) {
 	return Binding{}, false
 }
 
-// All yields the names of the process label, those that were bound last about first.
+// Given reports whether a person gave a name to the process label.
+func (n Names) Given(label, name string) bool {
+	b := n.table(label).get(name)
+	return b != nil && b.Given
+}
+
+// All yields the names of the process label, roughly the last bound first.
 func (n Names) All(label string) iter.Seq2[string, Binding] {
 	return func(yield func(string, Binding) bool) {
 		t := n.table(label)
@@ -140,15 +150,15 @@ func (n Names) All(label string) iter.Seq2[string, Binding] {
 	}
 }
 
-// Change is a name that a process did not have, or not for this range.
+// Change is a new name of a process, or a name with a new binding.
 type Change struct {
 	Process string
 	Bound
 }
 
-// Since lists what older does not say, by process and name; kept says that no name of older is
-// missing. What both share is not looked at: between two steps of a session this costs no more than
-// what was bound. But any two may be compared.
+// Since lists the bindings in n that are not in older, by process and name; kept reports that every
+// name of older still exists. What both share is skipped, so that between two steps of a session
+// the cost follows the number of new bindings. Any two Names may be compared.
 func (n Names) Since(older Names) (changed []Change, kept bool) {
 	kept = true
 	for _, t := range n.of {
@@ -168,8 +178,17 @@ func (n Names) Since(older Names) (changed []Change, kept bool) {
 	return changed, kept
 }
 
-// NextFree is the first of a, b, … z, aa, ab, … that no process uses.
+// NextFree is the first of a, b, … z, aa, ab, … that is not used in any process.
 func (n Names) NextFree() string { return letters(n.free) }
+
+// MayBeFree reports whether name is one of the first n names that NextFree can return.
+func MayBeFree(name string, n int) bool {
+	if !isLetters(name) {
+		return false
+	}
+	last := letters(max(n-1, 0))
+	return n > 0 && (len(name) < len(last) || len(name) == len(last) && name <= last)
+}
 
 func letters(i int) string {
 	var s [16]byte
@@ -185,8 +204,7 @@ func isLetters(name string) bool {
 	return name != "" && strings.IndexFunc(name, func(r rune) bool { return r < 'a' || r > 'z' }) < 0
 }
 
-// Of finds the name whose range holds addr in the process label: the one bound last, where several
-// do.
+// Of returns the name whose range contains addr in the process label; of several, the last bound.
 func (n Names) Of(label string, addr uint64) (name string, b Binding, ok bool) {
 	if f := n.table(label).at(addr); f != nil {
 		return f.Name, f.Binding, true
@@ -194,20 +212,23 @@ func (n Names) Of(label string, addr uint64) (name string, b Binding, ok bool) {
 	return "", Binding{}, false
 }
 
-// PlaceOf writes addr as a place of the language in the process p: a+1p, stack+3p, 0x7f….
+// PlaceOf formats addr as a place of the language in the process p: a+1p, stack+3p, 0x7f….
 func PlaceOf(n Names, p *vmspace.Process, addr, pageSize uint64) string {
 	if name, b, ok := n.Of(p.Label, addr); ok {
 		return OffsetPlace(name, addr-b.Start, pageSize)
 	}
 	if m, ok := p.MappingAt(addr); ok {
 		if name := FixedName(m); name != "" {
+			if name == "heap" { // the only one with possibly several mappings
+				m, _ = Fixed(p, name)
+			}
 			return OffsetPlace(name, addr-m.Start, pageSize)
 		}
 	}
 	return fmt.Sprintf("0x%x", addr)
 }
 
-// OffsetPlace writes what lies off bytes behind the start of name: a, a+1p, a+5, a+1p+5.
+// OffsetPlace formats the address off bytes after the start of name: a, a+1p, a+5, a+1p+5.
 func OffsetPlace(name string, off, pageSize uint64) string {
 	pages, rest := off/pageSize, off%pageSize
 	switch {
@@ -221,20 +242,32 @@ func OffsetPlace(name string, off, pageSize uint64) string {
 	return fmt.Sprintf("%s+%dp+%d", name, pages, rest)
 }
 
-// FixedName is the name that a mapping always has, from the kernel's name for it.
+// FixedNames are the names that mappings always have: the kernel's own names for them.
+var FixedNames = []string{"stack", "heap", "vdso", "vvar"}
+
+// FixedName returns the fixed name of a mapping, "" if it has none.
 func FixedName(m vmspace.Mapping) string {
-	switch m.Path {
-	case "[stack]", "[heap]", "[vdso]", "[vvar]":
-		return m.Path[1 : len(m.Path)-1]
+	if n := len(m.Path); n > 2 && m.Path[0] == '[' && slices.Contains(FixedNames, m.Path[1:n-1]) {
+		return m.Path[1 : n-1]
 	}
 	return ""
 }
 
-// mostKnown is how many names are enough for a person to choose from.
+// Fixed returns the first mapping with a fixed name: mprotect and munmap can split a heap.
+func Fixed(p *vmspace.Process, name string) (vmspace.Mapping, bool) {
+	for _, m := range p.Mappings.All() {
+		if FixedName(m) == name {
+			return m, true
+		}
+	}
+	return vmspace.Mapping{}, false
+}
+
+// mostKnown is the maximum number of names that Known lists.
 const mostKnown = 1000
 
-// Known lists the names that the process has, for a mistake's hint and for completion: those that
-// it always has, and of the others those bound last, about.
+// Known lists names of the process for hints and completion: the fixed ones, and roughly the last
+// bound of the others.
 func (n Names) Known(p *vmspace.Process) []string {
 	if p == nil {
 		return nil

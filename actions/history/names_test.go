@@ -48,7 +48,7 @@ func (n plainNames) since(older plainNames) (changed []Change, kept bool) {
 	for _, label := range slices.Sorted(maps.Keys(n)) {
 		for _, name := range slices.Sorted(maps.Keys(n[label])) {
 			if was, ok := older[label][name]; !ok || was != n[label][name] {
-				changed = append(changed, Change{label, Bound{name, n[label][name]}})
+				changed = append(changed, Change{label, Bound{Name: name, Binding: n[label][name]}})
 			}
 		}
 	}
@@ -220,7 +220,7 @@ func TestNextFree(t *testing.T) {
 
 func rangeBinding(i int) Binding {
 	start := uint64(1<<40 - (i+1)<<12)
-	return Binding{vmspace.Range{Start: start, End: start + 4096}, i}
+	return Binding{Range: vmspace.Range{Start: start, End: start + 4096}, Step: i}
 }
 
 // historyOf is a version for each of n names.
@@ -280,7 +280,7 @@ func TestOfLooksAtFew(t *testing.T) {
 	} {
 		names := Names{}
 		for i := range n {
-			names = names.With("p1", letters(i), Binding{b(i), i})
+			names = names.With("p1", letters(i), Binding{Range: b(i), Step: i})
 		}
 		for _, addr := range []uint64{0, 4096, 8191, n << 11, n << 12, 1<<40 - 1} {
 			s := search{t: names.table("p1"), addr: addr}

@@ -7,50 +7,50 @@ import (
 	"strings"
 )
 
-// Rules of this file: a session of many thousand names keeps a version of its names for each step,
-// so the versions share all but what a step bound. The names of a process are a short chain of
-// those bound last, and behind it layers, each sorted by name and by address, each at least twice
-// as long as the next one, newer one. When the chain is full, it becomes a layer, and layers too
-// alike in length become one. So a name is copied as often as its layer doubles, and a look-up asks
-// a few layers. Nothing that another version may hold is written to. A name that was bound anew
-// stays in the older layer until that is merged, where get no longer finds it.
+// Rules of this file: a session with many thousand names keeps a version of its names for each
+// step, so the versions share everything but the bindings of a step. The table of a process is a
+// short chain of the last bound names, and older layers, each sorted by name and by address, each
+// at least twice as long as the next newer one. A full chain becomes a layer, and layers of similar
+// length are merged. So a name is copied only when its layer doubles, and a look-up searches a few
+// layers. Memory that another version may share is never written to. The old binding of a name that
+// was bound again stays in its layer until that is merged; get does not return it.
 
-// chainFull is how many names the chain holds at most.
+// chainFull is the maximum length of the chain.
 const chainFull = 32
 
-// link is a place in the chain.
+// link is an element of the chain.
 type link struct {
 	*Bound
 	older *link
 }
 
-// after says whether b was bound after o: by a later step, or beside it and first by name. All are
-// after nil.
+// after reports whether b was bound after o: by a later step, or by the same step and earlier by
+// name. Everything is after nil.
 func (b *Bound) after(o *Bound) bool {
 	return o == nil || b.Step > o.Step || b.Step == o.Step && b.Name < o.Name
 }
 
-// table is what one process has. Nil is an empty one.
+// table holds the names of one process. A nil table is empty.
 type table struct {
 	label  string
-	newest *link    // of the chain
-	chain  int      // how many are in it
-	layers []*layer // the oldest and longest one first
-	count  int      // of names
+	newest *link    // the start of the chain
+	chain  int      // its length
+	layers []*layer // the oldest and longest first
+	count  int      // the number of names
 }
 
-// layer is a sorted piece of a table, in which a name stands once.
+// layer is a sorted part of a table in which a name occurs once.
 type layer struct {
 	byName, byStart []*Bound
-	// reach makes a tree of byStart: the middle one of a piece is the root of what is left and
-	// right of it, and reach of the middle one is of the whole piece.
+	// reach is a search tree over byStart: the middle element of a section is the root of the
+	// sections left and right of it, and its reach summarises the whole section.
 	reach []reachOf
 }
 
-// reachOf sums up a piece of a layer.
+// reachOf summarises a section of a layer.
 type reachOf struct {
-	end  uint64 // the highest one
-	last *Bound // that was bound last
+	end  uint64 // the highest end of a range
+	last *Bound // the last bound one
 }
 
 func (t *table) len() int {
@@ -60,7 +60,7 @@ func (t *table) len() int {
 	return t.count
 }
 
-// copyFor is a table of the process label with the same names, for bind.
+// copyFor returns a table of the process label with the same names, to which bind may add.
 func (t *table) copyFor(label string) *table {
 	var c table
 	if t != nil {
@@ -70,12 +70,12 @@ func (t *table) copyFor(label string) *table {
 	return &c
 }
 
-// bind adds to a table that nobody else holds yet.
+// bind adds to a table that is not shared yet.
 func (t *table) bind(b Bound) {
 	if t.get(b.Name) == nil {
 		t.count++
 	}
-	if t.newest != nil && t.newest.Name == b.Name { // as a loop does, again and again
+	if t.newest != nil && t.newest.Name == b.Name { // as a loop does
 		t.newest = &link{&b, t.newest.older}
 		return
 	}
@@ -85,13 +85,13 @@ func (t *table) bind(b Bound) {
 	}
 }
 
-// flush makes a layer of the chain.
+// flush turns the chain into a layer.
 func (t *table) flush() {
 	var bounds []*Bound
 	for k := t.newest; k != nil; k = k.older {
 		bounds = append(bounds, k.Bound)
 	}
-	slices.SortStableFunc(bounds, byName) // of a name, the newest one stays first
+	slices.SortStableFunc(bounds, byName) // of several bindings of a name, the newest stays first
 	l := layerOf(slices.CompactFunc(bounds, func(a, b *Bound) bool { return a.Name == b.Name }))
 	layers := t.layers
 	for n := len(layers); n > 0 && len(layers[n-1].byName) < 2*len(l.byName); n = len(layers) {
@@ -101,9 +101,9 @@ func (t *table) flush() {
 	t.newest, t.chain = nil, 0
 }
 
-// keep is a table of the most names that count most: half of it those that were bound last, then
-// those by which what is mapped is called.
-func (t *table) keep(most int, mapped func(addr uint64) bool) *table {
+// keep returns a table of the names that matter most: names that a person gave and that name a mapping,
+// up to given; and at most most others: half of them the last bound, then those that name a mapping.
+func (t *table) keep(most, given int, mapped func(addr uint64) (uint64, bool)) *table {
 	var bounds []*Bound
 	for b := range t.since(nil) {
 		if t.get(b.Name) == b {
@@ -111,25 +111,43 @@ func (t *table) keep(most int, mapped func(addr uint64) bool) *table {
 		}
 	}
 	slices.SortFunc(bounds, func(a, b *Bound) int { return cmp.Compare(b.Step, a.Step) })
-	newest, older := bounds[:most/2], bounds[most/2:]
-	var called, rest []*Bound
-	for _, b := range older {
-		if mapped(b.Start) && t.at(b.Start) == b {
+	var persons, newest, called, rest []*Bound
+	for _, b := range bounds {
+		calls := t.calls(b, mapped)
+		switch {
+		case b.Given && calls && len(persons) < given:
+			persons = append(persons, b)
+		case len(newest) < most/2:
+			newest = append(newest, b)
+		case calls:
 			called = append(called, b)
-		} else {
+		default:
 			rest = append(rest, b)
 		}
 	}
-	bounds = slices.Concat(newest, called, rest)[:most]
+	others := slices.Concat(newest, called, rest)
+	bounds = append(persons, others[:min(most, len(others))]...)
 	slices.SortFunc(bounds, byName)
-	return &table{label: t.label, layers: []*layer{layerOf(bounds)}, count: most}
+	return &table{label: t.label, layers: []*layer{layerOf(bounds)}, count: len(bounds)}
+}
+
+// calls says whether anything of the range of b is mapped, and called by no name that was bound since.
+func (t *table) calls(b *Bound, mapped func(addr uint64) (uint64, bool)) bool {
+	for addr, ok := mapped(b.Start); ok && addr < b.End; {
+		now := t.at(addr)
+		if now == b {
+			return true
+		}
+		addr, ok = mapped(now.End)
+	}
+	return false
 }
 
 func byName(a, b *Bound) int { return strings.Compare(a.Name, b.Name) }
 
 func byStart(a, b *Bound) int { return cmp.Compare(a.Start, b.Start) }
 
-// layerOf makes a layer of what is sorted by name.
+// layerOf makes a layer of bindings sorted by name.
 func layerOf(bounds []*Bound) *layer {
 	sorted := slices.Clone(bounds)
 	slices.SortFunc(sorted, byStart)
@@ -138,7 +156,7 @@ func layerOf(bounds []*Bound) *layer {
 	return l
 }
 
-// with is l with a newer layer, whose names are the ones that count.
+// with merges l with a newer layer, whose bindings replace those of l.
 func (l *layer) with(newer *layer) *layer {
 	kept := func(bounds []*Bound) []*Bound {
 		out := make([]*Bound, 0, len(bounds))
@@ -154,7 +172,7 @@ func (l *layer) with(newer *layer) *layer {
 	return m
 }
 
-// merged is two sorted lists as one.
+// merged merges two sorted lists.
 func merged(a, b []*Bound, order func(a, b *Bound) int) []*Bound {
 	out := make([]*Bound, 0, len(a)+len(b))
 	for len(a) > 0 && len(b) > 0 {
@@ -197,7 +215,7 @@ func (l *layer) get(name string) *Bound {
 	return l.byName[i]
 }
 
-// get is what binds name now, nil where nothing does.
+// get returns the current binding of name, nil if there is none.
 func (t *table) get(name string) *Bound {
 	if t == nil {
 		return nil
@@ -215,7 +233,7 @@ func (t *table) get(name string) *Bound {
 	return nil
 }
 
-// at is what was bound last of all that hold addr, nil where nothing does.
+// at returns the last bound range that contains addr, nil if there is none.
 func (t *table) at(addr uint64) *Bound {
 	if t == nil {
 		return nil
@@ -225,12 +243,12 @@ func (t *table) at(addr uint64) *Bound {
 	return s.last
 }
 
-// search looks for what holds an address.
+// search finds the last bound range that contains an address.
 type search struct {
 	t      *table
 	addr   uint64
-	last   *Bound // found so far
-	looked int    // at so many
+	last   *Bound // the best so far
+	looked int    // the number of bindings examined
 }
 
 func (s *search) all() {
@@ -249,8 +267,8 @@ func (s *search) look(b *Bound) {
 	}
 }
 
-// in looks through the piece [lo, hi) of a layer: the part first that was bound last, and no part
-// that cannot have a better one.
+// in searches the section [lo, hi) of a layer: first the half with the last bound range, and no
+// half that cannot contain a later one than the best so far.
 func (s *search) in(l *layer, lo, hi int) {
 	if lo == hi {
 		return
@@ -260,7 +278,7 @@ func (s *search) in(l *layer, lo, hi int) {
 		return
 	}
 	b := l.byStart[mid]
-	if b.Start > s.addr { // and so has all that is right of it
+	if b.Start > s.addr { // so do all to the right of it
 		s.in(l, lo, mid)
 		return
 	}
@@ -273,7 +291,7 @@ func (s *search) in(l *layer, lo, hi int) {
 	s.in(l, left[0], left[1])
 }
 
-// newer says whether what was bound last in piece a is after all of piece b.
+// newer reports whether the last bound range of section a was bound after that of section b.
 func (l *layer) newer(a, b [2]int) bool {
 	if a[0] == a[1] {
 		return false
@@ -281,8 +299,8 @@ func (l *layer) newer(a, b [2]int) bool {
 	return b[0] == b[1] || l.reach[(a[0]+a[1])/2].last.after(l.reach[(b[0]+b[1])/2].last)
 }
 
-// since yields all that t does not share with the table o, the newest first; what is of the past
-// too.
+// since yields all bindings of t that are not shared with the table o, the newest first, including
+// those that were replaced later.
 func (t *table) since(o *table) iter.Seq[*Bound] {
 	return func(yield func(*Bound) bool) {
 		if t == nil {
@@ -310,7 +328,7 @@ func (t *table) since(o *table) iter.Seq[*Bound] {
 	}
 }
 
-// meet is where the chains of two tables become one.
+// meet returns the first link that the chains of two tables share.
 func (t *table) meet(o *table) *link {
 	a, b := t.newest, o.newest
 	for n := t.chain; n > o.chain; n-- {
@@ -325,8 +343,8 @@ func (t *table) meet(o *table) *link {
 	return a
 }
 
-// changedSince lists what t binds otherwise than the table o, by name; kept says that no name of o
-// is missing.
+// changedSince lists the bindings of t that differ from the table o, by name; kept reports that
+// every name of o still exists.
 func (t *table) changedSince(o *table) (changed []Bound, kept bool) {
 	kept = true
 	for b := range t.since(o) {
@@ -334,7 +352,8 @@ func (t *table) changedSince(o *table) (changed []Bound, kept bool) {
 			changed = append(changed, *b)
 		}
 	}
-	for was := range o.since(t) { // which t may have from before o, or not at all
+	// Names of o that t has from an older version, or not at all.
+	for was := range o.since(t) {
 		if o.get(was.Name) != was {
 			continue
 		}

@@ -8,16 +8,16 @@ import (
 // Ending is one of the ways in which a command ends.
 type Ending uint8
 
-// The endings. The zero value is that of a step that did not end in any of these ways, such as one
-// that tells of an event.
+// The endings. The zero value is that of a step that is not a command with a result, such as an
+// event.
 const (
 	EndedNot     Ending = iota
-	EndedWell           // as it was asked
+	EndedWell           // the kernel did what was asked
 	EndedErrno          // the kernel refused it
 	EndedSignal         // an instruction was stopped by a signal
-	EndedLate           // it did not come back before its deadline
+	EndedLate           // it did not return before its deadline
 	EndedExited         // the process that acted is gone, or cannot act any more
-	EndedRefused        // cowscope did not ask the kernel, or foreign code asked for a system call
+	EndedRefused        // cowscope did not make the call, or foreign code tried a system call
 	EndedFailed         // an expectation does not hold
 )
 
@@ -25,10 +25,11 @@ const (
 type Result struct {
 	Ending Ending
 	Name   string // of the errno (errno(3)) or the signal (signal(7)): ENOMEM, SIGSEGV
-	Code   string // of the signal, without its prefix (sigaction(2)): ACCERR; "" where it has none that says anything
+	// Code is that of the signal, without its prefix (sigaction(2)): ACCERR; "" if it says nothing.
+	Code string
 }
 
-// The results that need no name.
+// The results without a name.
 var (
 	OK      = Result{Ending: EndedWell}
 	Timeout = Result{Ending: EndedLate}
@@ -43,7 +44,7 @@ func Errno(name string) Result { return Result{EndedErrno, name, ""} }
 // Signal is the result of an instruction that was stopped.
 func Signal(name, code string) Result { return Result{EndedSignal, name, code} }
 
-// words are the endings that have no name of their own, as String writes them.
+// words are the endings without a name of their own, as String writes them.
 var words = map[Ending]string{EndedNot: "", EndedWell: "ok", EndedLate: "timeout", EndedExited: "exited", EndedRefused: "refused", EndedFailed: "failed"}
 
 // String is the result as scripts, the screen and JSON write it: ok, ENOMEM, SIGSEGV/ACCERR,
@@ -58,13 +59,12 @@ func (r Result) String() string {
 	return words[r.Ending]
 }
 
-// Is says whether the result is the one that is written so. A signal without its code stands for
-// every code.
+// Is reports whether text denotes the result. A signal without a code matches every code.
 func (r Result) Is(text string) bool {
 	return r.String() == text || r.Ending == EndedSignal && r.Name == text
 }
 
-// ParseResult reads what String wrote.
+// ParseResult parses the output of String.
 func ParseResult(text string) (Result, error) {
 	for ending, word := range words {
 		if word == text {

@@ -7,13 +7,13 @@ import (
 	"sync"
 )
 
-// The transcript of a script, to be read, or read aloud: one fact a line, what belongs to a command
-// indented under it.
+// The transcript of a script for people: one fact per line, the facts of a command indented under
+// it.
 
-// prints says whether the step is one that shows the whole state.
+// prints reports whether the step shows the whole state.
 func (st *Step) prints() bool { return st.Verb == "snapshot" }
 
-// transcript gathers the lines of a step.
+// transcript collects the lines of a step.
 type transcript struct{ bytes.Buffer }
 
 // line adds a line.
@@ -34,7 +34,7 @@ const indent = "    "
 
 var transcripts = sync.Pool{New: func() any { return new(transcript) }}
 
-// WriteText writes the step as some lines of a transcript; line is its place in the script.
+// WriteText writes the step as lines of a transcript; line is its line in the script.
 func (st *Step) WriteText(w io.Writer, line int) error {
 	t := transcripts.Get().(*transcript)
 	defer transcripts.Put(t)

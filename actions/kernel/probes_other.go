@@ -10,7 +10,21 @@ import (
 
 func KnowsAdvice(uint64) bool { return true }
 
+func KnowsProt(uint64) bool { return true }
+
+func UffdRefusesDroppable() bool { return true }
+
+func KnowsDroppable() bool { return false }
+
+func KnowsSealExec() bool { return true }
+
+func AdvisesProcesses(uint64) bool { return true }
+
 func LeavesProtected() bool { return false }
+
+func CollapsesWritable() bool { return false }
+
+func KnowsPolicy(uint64) bool { return true }
 
 func UserTop() uint64   { return 0 }
 func MapWindow() uint64 { return 0 }
@@ -21,4 +35,6 @@ func SameFile(os.FileInfo, vmspace.Mapping) bool { return false }
 
 func ExecOnly() vmspace.Happening { return "" }
 
-func StackLimit(int) uint64 { return 0 }
+func fullOfMemory(string) bool { return false }
+
+func LimitsOf(int) vmspace.Limits { return vmspace.Limits{} }

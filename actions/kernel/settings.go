@@ -1,5 +1,5 @@
-// Package kernel says what the kernel allows a process, and what it does where kernels and
-// processors differ: read from /proc, or tried on a page of this process.
+// Package kernel finds out what the kernel allows a process, and what it does where kernels and
+// processors differ: it reads /proc, or tries a call on a page of this process.
 package kernel
 
 import (
@@ -10,41 +10,46 @@ import (
 	"strings"
 )
 
-// Rules of this file: limits and settings are read from /proc when an explanation asks for one,
-// each file once for a step, and never else. What cannot be read is not known, and no reason is
-// built on it. The parse functions are pure.
+// Rules of this file: limits and settings are read from /proc only when an explanation needs one,
+// each file once per step. A value that cannot be read is unknown, and no reason is based on it.
+// The parse functions are pure.
 
-// Settings answers with what the kernel allows a process at this moment.
+// Settings reads what the kernel allows a process at the moment.
 type Settings struct {
 	PID   int
 	texts map[string]string // of the files read so far, by path
 }
 
-// Rows of /proc/PID/limits, by what getrlimit(2) calls them.
+// Rows of /proc/PID/limits, named after the resources of getrlimit(2).
 const (
 	LimitAS      = "Max address space"
 	LimitData    = "Max data size"
 	LimitMemlock = "Max locked memory"
+	LimitNofile  = "Max open files"
 	LimitNproc   = "Max processes"
 	LimitStack   = "Max stack size"
 )
+
+// LimitRows maps the resource names of getrlimit(2) to rows.
+var LimitRows = map[string]string{"RLIMIT_AS": LimitAS, "RLIMIT_DATA": LimitData, "RLIMIT_STACK": LimitStack, "RLIMIT_MEMLOCK": LimitMemlock}
 
 // Bits of CapEff (capabilities(7)).
 const (
 	CapIPCLock     = 14
 	CapSysRawIO    = 17
 	CapSysAdmin    = 21
+	CapSysNice     = 23
 	CapSysResource = 24
 )
 
-// Fields of /proc/PID/stat, 0 where they are hidden (proc_pid_stat(5)).
+// Fields of /proc/PID/stat, which are 0 if hidden (proc_pid_stat(5)).
 const (
 	StatStartData = 45
 	StatEndData   = 46
 	StatStartBrk  = 47
 )
 
-// Contents is a file's text, "" where it cannot be read.
+// Contents is the text of a file, "" if it cannot be read.
 func (l *Settings) Contents(path string) string {
 	if t, ok := l.texts[path]; ok {
 		return t
@@ -60,56 +65,68 @@ func (l *Settings) Contents(path string) string {
 	return string(b)
 }
 
-func (l *Settings) ofProcess(file string) string {
+// OfProcess is the text of a file in /proc/PID.
+func (l *Settings) OfProcess(file string) string {
 	return l.Contents(fmt.Sprintf("/proc/%d/%s", l.PID, file))
 }
 
-// Limit is a soft limit of the process; one that is unlimited, or not known, holds nothing back.
-func (l *Settings) Limit(name string) uint64 { return parseLimit(l.ofProcess("limits"), name) }
+// Limit is a soft limit of the process; an unknown one counts as unlimited.
+func (l *Settings) Limit(name string) uint64 {
+	soft, _ := parseLimit(l.OfProcess("limits"), name)
+	return soft
+}
 
-// Status is a number of /proc/PID/status, in bytes where it counts memory.
-func (l *Settings) Status(name string) (uint64, bool) { return ParseField(l.ofProcess("status"), name) }
+// HardLimit is a hard limit of the process, up to which it may raise the soft one.
+func (l *Settings) HardLimit(name string) uint64 {
+	_, hard := parseLimit(l.OfProcess("limits"), name)
+	return hard
+}
+
+// Status is a number in /proc/PID/status, in bytes if it is a size.
+func (l *Settings) Status(name string) (uint64, bool) { return ParseField(l.OfProcess("status"), name) }
 
 // Stat is a field of /proc/PID/stat, counted as proc_pid_stat(5) does.
-func (l *Settings) Stat(n int) (uint64, bool) { return parseStat(l.ofProcess("stat"), n) }
+func (l *Settings) Stat(n int) (uint64, bool) { return parseStat(l.OfProcess("stat"), n) }
 
-// Meminfo is a number of /proc/meminfo, in bytes where it counts memory.
+// Meminfo is a number in /proc/meminfo, in bytes if it is a size.
 func (l *Settings) Meminfo(name string) (uint64, bool) {
 	return ParseField(l.Contents("/proc/meminfo"), name)
 }
 
-// Number is a number that a file of /proc/sys or /sys holds alone.
+// Number is the number in a file of /proc/sys or /sys that contains nothing else.
 func (l *Settings) Number(path string) (uint64, bool) {
 	n, err := strconv.ParseUint(strings.TrimSpace(l.Contents(path)), 10, 64)
 	return n, err == nil
 }
 
-// May says whether the process has an effective capability.
+// May reports whether the process has an effective capability.
 func (l *Settings) May(capability uint) bool {
-	return parseCapabilities(l.ofProcess("status"))&(1<<capability) != 0
+	return parseCapabilities(l.OfProcess("status"))&(1<<capability) != 0
 }
 
-// parseLimit finds the soft limit in a row of /proc/PID/limits: a name of 25 columns, then soft
+// parseLimit returns both limits in a row of /proc/PID/limits: a name of 25 columns, then soft
 // limit, hard limit and unit.
-func parseLimit(text, name string) uint64 {
+func parseLimit(text, name string) (soft, hard uint64) {
+	soft, hard = math.MaxUint64, math.MaxUint64
 	for line := range strings.Lines(text) {
 		rest, ok := strings.CutPrefix(line, name+" ")
 		if !ok {
 			continue
 		}
 		fields := strings.Fields(rest)
-		if len(fields) == 0 {
-			break
-		}
-		if n, err := strconv.ParseUint(fields[0], 10, 64); err == nil {
-			return n
+		for i, limit := range []*uint64{&soft, &hard} {
+			if i < len(fields) {
+				if n, err := strconv.ParseUint(fields[i], 10, 64); err == nil {
+					*limit = n
+				}
+			}
 		}
 		break
 	}
-	return math.MaxUint64
+	return soft, hard
 }
 
-// ParseField finds a number in lines such as "VmLck:	  16 kB".
+// ParseField returns the number in a line such as "VmLck:   16 kB".
 func ParseField(text, name string) (uint64, bool) {
 	fields := FieldsOf(text, name)
 	if len(fields) == 0 {
@@ -125,7 +142,7 @@ func ParseField(text, name string) (uint64, bool) {
 	return n, true
 }
 
-// parseCapabilities reads CapEff, which is written in hexadecimal.
+// parseCapabilities parses CapEff, which is hexadecimal.
 func parseCapabilities(status string) uint64 {
 	fields := FieldsOf(status, "CapEff")
 	if len(fields) == 0 {
@@ -138,8 +155,8 @@ func parseCapabilities(status string) uint64 {
 	return set
 }
 
-// parseStat finds field number n of /proc/PID/stat, counted as proc_pid_stat(5) does; the second, a
-// name, may hold anything.
+// parseStat returns field number n of /proc/PID/stat, counted as in proc_pid_stat(5); the second
+// field, a name, may contain any bytes.
 func parseStat(text string, n int) (uint64, bool) {
 	fields := strings.Fields(text[strings.LastIndexByte(text, ')')+1:])
 	if n < 3 || n-3 >= len(fields) {
@@ -149,8 +166,8 @@ func parseStat(text string, n int) (uint64, bool) {
 	return v, err == nil
 }
 
-// FieldsOf gives the words behind "name:" in a file such as /proc/PID/status; none where there is
-// no such line.
+// FieldsOf returns the words after "name:" in a file such as /proc/PID/status; none if there is no
+// such line.
 func FieldsOf(text, name string) []string {
 	for line := range strings.Lines(text) {
 		if rest, ok := strings.CutPrefix(line, name+":"); ok {
@@ -160,8 +177,31 @@ func FieldsOf(text, name string) []string {
 	return nil
 }
 
-// PoolPage is the size of the pages that an mmap with these flags takes from a pool of huge pages,
-// whole ones (mm/mmap.c, ksys_mmap_pgoff); 0 where it takes none.
+// Policy returns the memory policy of the mapping at addr, from the text of /proc/PID/numa_maps
+// (numa(7)).
+func Policy(numaMaps string, addr uint64) (policy string, found bool) {
+	for line := range strings.Lines(numaMaps) {
+		fields := strings.Fields(line)
+		if len(fields) < 2 {
+			continue
+		}
+		if start, err := strconv.ParseUint(fields[0], 16, 64); err != nil || start > addr {
+			continue
+		}
+		words := fields[1:2]
+		for _, w := range fields[2:] { // the policy can have several words, such as prefer (many):0
+			if w == "heap" || w == "stack" || w == "huge" || strings.Contains(w, "=") {
+				break
+			}
+			words = append(words, w)
+		}
+		policy = strings.Join(words, " ")
+	}
+	return policy, policy != ""
+}
+
+// PoolPage is the size in bytes of the huge pages that an mmap with these flags takes from a pool
+// (mm/mmap.c, ksys_mmap_pgoff); 0 if it takes none.
 func (l *Settings) PoolPage(flags uint64) uint64 {
 	switch log := flags >> 26 & 0x3f; {
 	case flags&0x40000 == 0:
@@ -173,7 +213,7 @@ func (l *Settings) PoolPage(flags uint64) uint64 {
 	return n
 }
 
-// AddressBits is how many bits the user's addresses have, 47 on most x86-64.
+// AddressBits is the number of bits of a user address, 47 on most x86-64.
 func AddressBits() int {
 	n := 0
 	for top := UserTop(); top > 0; top >>= 1 {

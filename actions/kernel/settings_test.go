@@ -22,12 +22,15 @@ Max address space         unlimited            unlimited            bytes
 func TestParseLimits(t *testing.T) {
 	for name, want := range map[string]uint64{LimitData: 65536, LimitStack: 8 << 20, LimitNproc: 96365, LimitMemlock: 0,
 		LimitAS: math.MaxUint64, "Max nothing": math.MaxUint64, "Max data": math.MaxUint64} {
-		if got := parseLimit(limitsText, name); got != want {
+		if got, _ := parseLimit(limitsText, name); got != want {
 			t.Errorf("%s: %d, want %d", name, got, want)
 		}
 	}
+	if _, hard := parseLimit(limitsText, LimitMemlock); hard != 8<<20 {
+		t.Errorf("the hard limit of locked memory is %d", hard)
+	}
 	for _, text := range []string{"", "Max data size", "Max data size \n", "Max data size -1 -1 bytes"} {
-		if got := parseLimit(text, LimitData); got != math.MaxUint64 {
+		if got, hard := parseLimit(text, LimitData); got != math.MaxUint64 || hard != math.MaxUint64 {
 			t.Errorf("%q: %d", text, got)
 		}
 	}

@@ -6,18 +6,18 @@ import (
 	"unicode/utf8"
 )
 
-// Completion. The words before the cursor are matched against the table; what may stand at the
-// cursor is filtered by the letters between the start of the word and the cursor. A candidate
-// replaces the whole word. Positions are counted in characters from 0, as an input field does.
-// Inside a comment, inside a string, and behind a word that fits nowhere, nothing is offered.
+// Completion. The words before the cursor are matched against the table; the candidates are what
+// may stand at the cursor and begins with the letters between the start of the word and the cursor.
+// A candidate replaces the whole word. Positions are counted in characters from 0, as in an input
+// field. There are no candidates in a comment, in a string, or after a word that fits nowhere.
 
-// Env is what the grammar cannot know: the names that exist now.
+// Env is the names that exist at the moment, which the grammar cannot know.
 type Env struct{ Names, Processes, Files []string }
 
 // Candidate is one way to complete the word at the cursor.
 type Candidate struct {
 	Text       string
-	Start, End int // the characters it replaces, End excluded
+	Start, End int // the characters that it replaces, End excluded
 	Help       string
 }
 
@@ -64,15 +64,15 @@ type completer struct {
 	env  Env
 	line string
 	cur  token // the part of the word before the cursor
-	end  int   // byte behind the word
+	end  int   // the byte after the word
 	skip int   // bytes of cur that stay, such as "addr="
 	out  []Candidate
 }
 
-// offer adds a candidate if the word so far is its beginning.
+// offer adds a candidate if it begins with the word so far.
 func (c *completer) offer(text, help string) { c.offerAs(text, text, help) }
 
-// offerAs offers text, where the word so far must be the beginning of match.
+// offerAs adds text as a candidate if match begins with the word so far.
 func (c *completer) offerAs(text, match, help string) {
 	if !strings.HasPrefix(match, c.cur.raw[c.skip:]) {
 		return
@@ -85,39 +85,42 @@ func (c *completer) offerAs(text, match, help string) {
 	}
 }
 
-// head works through the head of the line.
+// head offers what may follow the words before the cursor, and nothing if these are wrong.
 func (c *completer) head(prev []token) {
+	p := parser{g: c.g, c: &Command{}, line: c.line, toks: prev}
+	if p.times() != nil {
+		return
+	}
+	prev = p.toks
 	if len(prev) == 0 && strings.HasPrefix(c.cur.raw, "@") {
 		for _, p := range c.env.Processes {
 			c.offer("@"+p, "acts on "+p)
 		}
 		return
 	}
-	if len(prev) > 0 && strings.HasPrefix(prev[0].raw, "@") {
-		prev = prev[1:]
+	assigned := len(prev) // where a value may be assigned to a name
+	if assigned > 0 && strings.HasPrefix(prev[0].raw, "@") {
+		assigned--
 	}
-	prev = splitAssign(prev)
-	binds := len(prev) >= 2 && prev[1].raw == "="
-	if binds {
-		prev = prev[2:]
-	} else if i := strings.IndexByte(c.cur.raw, '='); i >= 0 && (len(prev) == 0 || len(prev) == 1 && i == 0) {
-		binds, prev, c.skip = true, nil, i+1 // name=mm
+	// A name and an unfinished verb: name=mm.
+	if i := strings.IndexByte(c.cur.raw, '='); i >= 0 && (assigned == 0 || assigned == 1 && i == 0) {
+		whole := c.cur
+		whole.raw, whole.end, c.skip = whole.raw[:i+1], whole.pos+i+1, i+1
+		prev = append(slices.Clone(prev), whole)
 	}
-	if len(prev) == 0 {
-		c.verbs(binds)
-		return
-	}
-	if v := c.g.verbs[prev[0].raw]; v != nil {
-		c.arguments(v, prev[1:])
-		return
-	}
-	seconds := c.g.seconds[prev[0].raw]
-	if len(prev) == 1 {
-		for _, s := range seconds {
-			c.offer(s, c.g.verbs[prev[0].raw+" "+s].Summary)
+	p.toks = prev
+	switch f := p.head(); {
+	case f == nil:
+		c.arguments(p.c.Verb, p.toks)
+	case p.wants == wantVerb:
+		c.verbs(p.c.Bind != "")
+		if len(prev) == 0 && p.c.Times == 0 {
+			c.offer(repeatWord, Prefixes[0].Help)
 		}
-	} else if v := c.g.verbs[prev[0].raw+" "+prev[1].raw]; v != nil {
-		c.arguments(v, prev[2:])
+	case p.wants == wantSecond:
+		for _, s := range c.g.seconds[p.first] {
+			c.offer(s, c.g.verbs[p.first+" "+s].Summary)
+		}
 	}
 }
 
@@ -160,7 +163,7 @@ func (c *completer) arguments(v *Verb, prev []token) {
 	}
 }
 
-// words offers the words of a set that were not given yet.
+// words offers the words of a set that are not given yet.
 func (c *completer) words(p *Param, given []token) {
 	for _, w := range p.Words {
 		if !slices.ContainsFunc(given, func(t token) bool { return t.raw == w.Name }) {
@@ -185,7 +188,7 @@ func (c *completer) value(p *Param, k Kind, size bool) {
 		for _, w := range protWords {
 			c.offer(w.Name, w.Help)
 		}
-	case KindFlags, KindChoice:
+	case KindFlags, KindChoice, KindConstant:
 		c.words(p, nil)
 	case KindProcess:
 		for _, s := range c.env.Processes {
@@ -201,6 +204,12 @@ func (c *completer) value(p *Param, k Kind, size bool) {
 			if up := strings.ToUpper(c.cur.raw[c.skip:]); up != "" && strings.HasPrefix(s[3:], up) {
 				c.offerAs(s, c.cur.raw[c.skip:], "")
 			}
+		}
+	case KindLimit:
+		c.offer(unlimited, "nothing is held back")
+	case KindCompare:
+		for _, w := range comparisons {
+			c.offer(w.Name, w.Help)
 		}
 	case KindResult:
 		c.results()
@@ -238,7 +247,7 @@ func (c *completer) places(p *Param, k Kind) {
 
 func (c *completer) results() {
 	word := c.cur.raw[c.skip:]
-	before := word[:strings.LastIndexByte(word, '|')+1] // alternatives that are there already
+	before := word[:strings.LastIndexByte(word, '|')+1] // alternatives that are given already
 	if head, _, ok := strings.Cut(word[len(before):], "/"); ok {
 		if _, known := SignalNamed(head); known {
 			for _, s := range codesOf(head) {

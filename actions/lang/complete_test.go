@@ -37,17 +37,17 @@ var completeCases = []struct{ line, want string }{
 	{"mmap 4p rw private hu|", "hugetlb hugetlb_2m hugetlb_1g"},
 	{"mmap 4p rw private pr|", ""},
 	{"mmap 4p rw 3|", "32bit"},
-	{"mmap 4p rw f| anon", "fixed fixed_noreplace file= fd="},
+	{"mmap 4p rw f| anon", "fixed fixed_noreplace file= fd= flags="},
 	{"mmap 4p rw file=|", "x.bin \"my file\""},
 	{"mmap 4p rw file=m|", "\"my file\""},
 	{"mmap 4p rw addr=b|", "buf"},
-	{"mmap 4p rw file=x f|", "fixed fixed_noreplace fd="},
+	{"mmap 4p rw file=x f|", "fixed fixed_noreplace fd= flags="},
 	{"mprotect a |", "rw r rx rwx w x wx none"},
 	{"mprotect a 1p n|", "none"},
 	{"mremap a |", ""},
-	{"mremap a 4p |", "maymove dontunmap fixed="},
+	{"mremap a 4p |", "maymove dontunmap fixed= flags="},
 	{"touch a 1p |", "read write"},
-	{"msync a sync |", "invalidate"},
+	{"msync a sync |", "invalidate flags="},
 	{"use |", "p1 p2"},
 	{"kill t|", "SIGTRAP SIGTERM SIGTSTP SIGTTIN SIGTTOU"},
 	{"kill SIGK|", "SIGKILL"},
@@ -65,6 +65,20 @@ var completeCases = []struct{ line, want string }{
 	{"expect frob |", ""},
 	{"munmap a b |", ""},
 	{"m\xff|", ""},
+	{"rep|", "repeat"},
+	{"repeat |", ""},
+	{"repeat 3 mu|", "munmap munlock munlockall"},
+	{"repeat 3 @|", "@p1 @p2"},
+	{"repeat 3 @p2 fo|", "fork"},
+	{"repeat 3 a=m|", "mmap"},
+	{"repeat 3 rep|", ""},
+	{"repeat x mu|", ""},
+	{"@p2 rep|", ""},
+	{"a=rep|", ""},
+	{"madvise a gu|", "guard_install guard_remove"},
+	{"expect rss |", "a buf stack < <= > >="},
+	{"expect rss <|", "< <="},
+	{"expect shared p1 p2 |", "< <= > >="},
 }
 
 // TestComplete: what may stand at the cursor.
@@ -114,7 +128,7 @@ func TestCompletionLeadsHome(t *testing.T) {
 	for _, v := range g.Verbs() {
 		if slices.ContainsFunc(v.Params, func(p Param) bool {
 			return p.Default == "" && slices.Contains([]Kind{KindQuantity, KindValue, KindText, KindContent, KindByte, KindNumber,
-				KindPerms}, max(p.Kind*btoi(p.Kind != KindOption), p.Of)) || p.Name == "feature"
+				KindPerms, KindBits, KindVector, KindStatuses, KindPercent}, max(p.Kind*btoi(p.Kind != KindOption), p.Of)) || p.Name == "feature"
 		}) {
 			continue
 		}
@@ -171,6 +185,15 @@ func TestHint(t *testing.T) {
 		{"cat x ", "Q: 100 bytes"},
 		{"needs ", "FEATURE: one word or more"},
 		{"fork ", ""},
+		{"rep", "repeat: run it N times"},
+		{"repeat ", "repeat needs N: how often, 1 to 100000"},
+		{"repeat 3 mu", "munmap, munlock or munlockall"},
+		{"repeat 3 mprotect a ", "[Q]: how much of the range, if not all · PROT"},
+		{"madvise a ", "[Q]: how much of the range, if not all · ADVICE: dontneed, free"},
+		{"madvise a 0x6", "[Q]: how much"},
+		{"mmap 4p rw flags=", "flags=N: a number"},
+		{"expect mincore ", "VECTOR: a 1 or a 0"},
+		{"expect move_pages ", "STATUSES: a node or an errno"},
 		{"write a \"x", "this string has no end"},
 	} {
 		if got := g.Hint(c.line); got != c.want && !(c.want != "" && strings.HasPrefix(got, c.want)) {

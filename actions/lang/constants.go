@@ -6,22 +6,21 @@ import (
 	"strings"
 )
 
-// Names of the kernel's constants that the language spells: signals, errnos, si_codes. Only the
-// names and, for signals, the numbers that amd64 and arm64 share. See signal(7), errno(3),
-// sigaction(2).
+// Names of kernel constants in the language: signals, errnos, si_codes. Only the names and, for
+// signals, the numbers, which amd64 and arm64 share. See signal(7), errno(3), sigaction(2).
 
 // signals lists the names by number; number 0 is no signal.
 var signals = strings.Fields(`0 SIGHUP SIGINT SIGQUIT SIGILL SIGTRAP SIGABRT SIGBUS SIGFPE SIGKILL SIGUSR1 SIGSEGV
 	SIGUSR2 SIGPIPE SIGALRM SIGTERM SIGSTKFLT SIGCHLD SIGCONT SIGSTOP SIGTSTP SIGTTIN SIGTTOU SIGURG SIGXCPU SIGXFSZ
 	SIGVTALRM SIGPROF SIGWINCH SIGIO SIGPWR SIGSYS`)
 
-// lastSignal is the highest number, that of the last real-time signal.
+// lastSignal is the highest signal number, that of the last real-time signal.
 const lastSignal = 64
 
-// Signal is a signal by number.
+// Signal is the number of a signal.
 type Signal int
 
-// String gives SIGTERM, or the number of a signal without a name.
+// String is SIGTERM, or the number of a signal without a name.
 func (s Signal) String() string {
 	if s > 0 && int(s) < len(signals) {
 		return signals[s]
@@ -46,8 +45,8 @@ var errnos = strings.Fields(`EPERM ENOENT ESRCH EINTR EIO ENXIO E2BIG ENOEXEC EB
 	EALREADY EINPROGRESS ESTALE EUCLEAN ENOTNAM ENAVAIL EISNAM EREMOTEIO EDQUOT ENOMEDIUM EMEDIUMTYPE ECANCELED ENOKEY
 	EKEYEXPIRED EKEYREVOKED EKEYREJECTED EOWNERDEAD ENOTRECOVERABLE ERFKILL EHWPOISON EWOULDBLOCK EDEADLOCK ENOTSUP`)
 
-// codes lists the si_codes by signal, without their SEGV_ and BUS_. Those under "" may come with
-// any signal.
+// codes lists the si_codes by signal, without their prefixes SEGV_ and BUS_. Those under "" may
+// come with any signal.
 var codes = map[string][]string{
 	"":        strings.Fields(`USER KERNEL QUEUE TIMER MESGQ ASYNCIO SIGIO TKILL`),
 	"SIGILL":  strings.Fields(`ILLOPC ILLOPN ILLADR ILLTRP PRVOPC PRVREG COPROC BADSTK BADIADDR`),
@@ -60,7 +59,7 @@ var codes = map[string][]string{
 
 func codesOf(signal string) []string { return slices.Concat(codes[signal], codes[""]) }
 
-// endings are the results that are neither errno nor signal.
+// endings are the results that are neither an errno nor a signal.
 var endings = []string{"ok", "timeout", "exited", "refused"}
 
 func parseSignal(t token) (Signal, *fault) {
@@ -82,7 +81,7 @@ func parseSignal(t token) (Signal, *fault) {
 	return 0, t.fault("no signal "+say(t.raw), guess(name, signals[1:], fits))
 }
 
-// parseResult checks what `expect result` compares with: a result, or several with | between them.
+// parseResult checks the operand of `expect result`: a result, or several separated by |.
 func parseResult(t token) (string, *fault) {
 	at := 0
 	for one := range strings.SplitSeq(t.raw, "|") {
@@ -94,7 +93,7 @@ func parseResult(t token) (string, *fault) {
 	return t.raw, nil
 }
 
-// oneResult checks a result that stands in t at the offset at.
+// oneResult checks a result that begins in t at the offset at.
 func oneResult(t token, at int, one string) *fault {
 	head, code, coded := strings.Cut(one, "/")
 	if !coded && (slices.Contains(endings, head) || slices.Contains(errnos, head)) {

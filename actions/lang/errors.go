@@ -9,24 +9,25 @@ import (
 	"cowscope/vmspace/printable"
 )
 
-// Errors. Every one says what is wrong, where, and what would be right. Inside the package a
-// complaint is a fault in byte offsets; it leaves as a SyntaxError in columns. A column counts
-// characters (runes) from 1, and an invalid byte counts as one, so a column fits a cursor in an
-// input field. Text of a line is echoed as package printable writes it.
+// Errors. Every error says what is wrong, where, and what would be right. Inside the package an
+// error is a fault in byte offsets; the exported form is a SyntaxError in columns. Columns count
+// characters (runes) from 1, and an invalid byte counts as one, so that a column fits a cursor in
+// an input field. Text of a line is quoted as package printable writes it.
 
-// Span is a stretch of a line: its first column, from 1, and its length in characters.
+// Span is a part of a line: its first column, from 1, and its length in characters.
 type Span struct{ Col, Len int }
 
-// SyntaxError is a complaint about one place of a line.
+// SyntaxError is an error at one place of a line.
 type SyntaxError struct {
-	Line     string // the whole line as it was given
-	Col, Len int    // from 1, in characters; Len may be 0 at the end of the line, where something is missing
+	Line string // the whole line as it was given
+	// From 1, in characters; Len may be 0 at the end of the line, where something is missing.
+	Col, Len int
 	Msg      string // what is wrong
 	Hint     string // what would be right
 	Usage    string // the usage line of the verb, if the verb is known
 }
 
-// Error gives the complaint in one line.
+// Error is the error in one line.
 func (e *SyntaxError) Error() string {
 	s := fmt.Sprintf("col %d: %s", e.Col, e.Msg)
 	if e.Hint != "" {
@@ -35,15 +36,15 @@ func (e *SyntaxError) Error() string {
 	return s
 }
 
-// caretWidth is how many cells of a long line Caret shows.
+// caretWidth is the number of cells that Caret shows of a long line.
 const caretWidth = 100
 
-// gutter stands before what Caret quotes: a line of the file is not to be taken for one of the
-// program's.
+// gutter precedes the line that Caret quotes, so that it cannot be mistaken for output of the
+// program.
 const gutter = "| "
 
-// Caret gives the line and under it a second one with ^^^^ below the mistake. Of a long line it
-// shows the part around it.
+// Caret returns the line and a second one with ^^^^ below the mistake. Of a long line it shows the
+// part around the mistake.
 func (e *SyntaxError) Caret() string {
 	rs := []rune(strings.TrimRight(e.Line, "\r\n"))
 	at := min(max(e.Col-1, 0), len(rs))
@@ -84,13 +85,13 @@ func shown(r rune) (text string, width int) {
 		return " ", 1
 	}
 	text = printable.Line(string(r))
-	if len(text) > utf8.RuneLen(r) { // an escape
+	if len(text) > utf8.RuneLen(r) { // it is an escape
 		return text, len(text)
 	}
 	return text, cells(r)
 }
 
-// cells is the width of a printable character on a terminal, near enough to put a caret below it.
+// cells is the width of a printable character on a terminal, exact enough to place a caret.
 func cells(r rune) int {
 	switch {
 	case unicode.In(r, unicode.Mn, unicode.Me):
@@ -104,7 +105,7 @@ func cells(r rune) int {
 	return 1
 }
 
-// fault is a complaint about bytes pos to end of a line.
+// fault is an error about bytes pos to end of a line.
 type fault struct {
 	pos, end  int
 	msg, hint string
@@ -130,7 +131,7 @@ func spanOf(line string, pos, end int) Span {
 	return Span{utf8.RuneCountInString(line[:pos]) + 1, utf8.RuneCountInString(line[pos:end])}
 }
 
-// say quotes a word of the line in a message, cut if long.
+// say quotes a word of the line in a message, cut if it is long.
 func say(s string) string {
 	const most = 40
 	n := 0

@@ -5,13 +5,12 @@ import (
 	"strings"
 )
 
-// Forms. A form has a field for each parameter and makes a line of them; the line is then parsed
-// like any other. In a field, text needs no quotes where only text makes sense: hello in a field of
-// kind Text becomes "hello".
+// Forms. A form has a field for each parameter and makes a line of them, which is then parsed like
+// any other. A field of kind Text needs no quotes: hello becomes "hello".
 
 // Compose makes a line of a verb and the texts of its fields, by parameter. Empty fields are left
-// out. Where an optional argument is left out before one of the same kind (cat NAME [Q [Q]]), its
-// default takes its place.
+// out. If an optional argument before another of the same kind is empty (cat NAME [Q [Q]]), its
+// default is used.
 func Compose(v *Verb, fields map[string]string, bind string) string {
 	var b strings.Builder
 	if bind = strings.TrimSpace(bind); bind != "" {
@@ -36,7 +35,7 @@ func Compose(v *Verb, fields map[string]string, bind string) string {
 	return b.String()
 }
 
-// needed says whether a later argument would be taken for this one if this one were left out.
+// needed reports whether a later argument would be mistaken for this one if this one were left out.
 func (p *Param) needed(later []Param, fields map[string]string) bool {
 	for _, q := range later {
 		if !nests(*p, q) {
@@ -49,14 +48,14 @@ func (p *Param) needed(later []Param, fields map[string]string) bool {
 	return false
 }
 
-// fieldText is the text of a field as it stands in a line.
+// fieldText is the text of a field as part of a line.
 func (p *Param) fieldText(s string) string {
 	k := p.Kind
 	if k == KindOption {
 		k = p.Of
 		s = strings.TrimPrefix(strings.TrimSpace(s), p.Key+"=")
 	}
-	if k == KindText && s != "" && !quotedField(s) { // blanks count
+	if k == KindText && s != "" && !quotedField(s) { // blanks are part of the text
 		return strconv.Quote(s)
 	}
 	s = strings.TrimSpace(s)
@@ -76,15 +75,16 @@ func (p *Param) fieldText(s string) string {
 
 func quotedField(s string) bool { return strings.HasPrefix(strings.TrimSpace(s), `"`) }
 
-// CheckField checks the text of one field by itself. The error's column counts in the field's text;
-// it is nil for what may be left out and is.
+// CheckField checks the text of one field by itself. The column of the error counts in that text.
+// An empty optional field has no error.
 func (v *Verb) CheckField(param, text string) error {
 	p := v.param(param)
 	if p == nil {
 		return &SyntaxError{Line: text, Col: 1, Msg: v.Name + " has no " + param, Usage: v.Usage()}
 	}
 	if full := p.fieldText(text); quotedField(full) && !strings.Contains(text, `"`) && len(full) <= MaxLine {
-		if f := p.checkField(full); f != nil { // its columns would count the quotes that were added
+		// Columns must not count the added quotes.
+		if f := p.checkField(full); f != nil {
 			return (&fault{0, len(text), f.msg, f.hint}).in(text, v)
 		}
 		return nil
@@ -125,7 +125,7 @@ func (p *Param) checkField(text string) *fault {
 	return p.checkWords(lx.toks, p.Kind, 1)
 }
 
-// checkWords checks that there are at most so many words, each of kind k.
+// checkWords checks that there are at most most words, each of kind k.
 func (p *Param) checkWords(toks []token, k Kind, most int) *fault {
 	for i, t := range toks {
 		if i >= most {

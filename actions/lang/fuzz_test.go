@@ -12,7 +12,8 @@ var seeds = []string{
 	"", "# x", "fork", "@p2 buf = mmap 2p+20 rwx private anon file=\"a b\" fd=-1 offset=1p addr=a-1p+20 # x", "mremap a 1p 4p fixed=0x1000",
 	"write a \"h\\x00\\u00e9\"", "expect page a+1p 2p cow huge", "expect same-frame p1:a p2:b", "expect result SIGSEGV/ACCERR",
 	"kill term", "brk -2p+20", "cat x 0 4p", "file x \"\"", "touch a read", "needs frames thp", "a=mmap 4p", "mmap 0X10", "munmap 7fff'f000",
-	"\xff\x1b", "write a \"\\q", "@@", "= = =", "mprotect a 99999999999999999999p rw", "rm \\", "expect", "msync a sync async",
+	"repeat 3 @p2 a = mmap 4p 0x8 flags=0x10", "repeat", "repeat 0 fork", "repeat 2 repeat 2 fork", "repeat = mmap 4p rw", "madvise a 0x65", "expect rss a 8k",
+	"expect mincore 1101", "expect move_pages 0,ENOENT", "\xff\x1b", "write a \"\\q", "@@", "= = =", "mprotect a 99999999999999999999p rw", "rm \\", "expect", "msync a sync async",
 }
 
 func FuzzParse(f *testing.F) {

@@ -6,15 +6,18 @@ import (
 	"strings"
 )
 
-// The grammar made of a table. NewGrammar refuses a table in which a line could be read in two
-// ways:
+// The grammar made from a table. NewGrammar refuses a table in which a line could have two
+// meanings:
 //
-//   - verbs are unique, lower case, and not of the form of a process; a word is a verb or the first word of verbs, not both
-//   - what belongs to the tail stands last, and its words and keys are unique within the verb
-//   - an optional argument has not the shape of any word of the tail, nor of another optional argument of another kind
-//   - an optional argument with the shape of a required one behind it is the only optional one of that shape
+//   - verbs are unique, lower case, and not of the form of a process; a word is a verb or the first
+//     word of verbs, not both
+//   - parameters of the tail are last, and their words and keys are unique within the verb
+//   - an optional argument does not have the shape of any word of the tail, nor of another optional
+//     argument of another kind
+//   - an optional argument with the shape of a later required one is the only optional one of that
+//     shape
 
-// Grammar parses, prints, and completes lines.
+// Grammar parses, prints and completes lines.
 type Grammar struct {
 	list    []*Verb
 	verbs   map[string]*Verb
@@ -22,7 +25,7 @@ type Grammar struct {
 	seconds map[string][]string // second words, by the first
 }
 
-// NewGrammar checks a table and makes a grammar of it. The grammar keeps a copy.
+// NewGrammar checks a table and makes a grammar of it. The grammar keeps a copy of the table.
 func NewGrammar(table []Verb) (*Grammar, error) {
 	g := &Grammar{verbs: map[string]*Verb{}, seconds: map[string][]string{}}
 	for _, row := range table {
@@ -41,10 +44,10 @@ func NewGrammar(table []Verb) (*Grammar, error) {
 	return g, nil
 }
 
-// Verbs lists the rows in the order of the table.
+// Verbs returns the rows in the order of the table.
 func (g *Grammar) Verbs() []*Verb { return slices.Clone(g.list) }
 
-// Verb finds a row by name, nil if there is none.
+// Verb returns a row by name, nil if there is none.
 func (g *Grammar) Verb(name string) *Verb { return g.verbs[name] }
 
 func (g *Grammar) add(v *Verb) error {
@@ -54,6 +57,9 @@ func (g *Grammar) add(v *Verb) error {
 	}
 	if g.verbs[v.Name] != nil {
 		return fmt.Errorf("it is there twice")
+	}
+	if first == repeatWord {
+		return fmt.Errorf("the word is what repeats a command")
 	}
 	if err := checkParams(v); err != nil {
 		return err
@@ -84,7 +90,7 @@ func lowerWord(s string) bool {
 }
 
 func checkParams(v *Verb) error {
-	const mostAtoms = 12 // matching may try every way of leaving optional ones out
+	const mostAtoms = 12 // matching may try every subset of the optional ones
 	if len(v.atoms) > mostAtoms {
 		return fmt.Errorf("more than %d positional words", mostAtoms)
 	}
@@ -97,7 +103,7 @@ func checkParams(v *Verb) error {
 			return fmt.Errorf("parameter %q: a name is needed, once", p.Name)
 		case p.Kind <= KindNone || p.Kind >= kindEnd:
 			return fmt.Errorf("parameter %q: no kind", p.Name)
-		case p.Kind == KindChoice && len(p.Words) == 0:
+		case (p.Kind == KindChoice || p.Kind == KindConstant) && len(p.Words) == 0:
 			return fmt.Errorf("parameter %q: a choice of nothing", p.Name)
 		case tail && !p.inTail():
 			return fmt.Errorf("parameter %q: it stands behind flags or options", p.Name)
@@ -112,7 +118,7 @@ func checkParams(v *Verb) error {
 
 func optionKind(k Kind) bool {
 	switch k {
-	case KindRange, KindFlags, KindOption, KindChoice, KindNone:
+	case KindRange, KindFlags, KindOption, KindChoice, KindConstant, KindNone:
 		return false
 	}
 	return k > KindNone && k < kindEnd
@@ -134,7 +140,7 @@ func checkTail(v *Verb) error {
 			open++
 		}
 		for _, w := range p.Words {
-			if !lowerWord(w.Name) || words[w.Name] {
+			if !lowerWord(strings.TrimPrefix(w.Name, "!")) || words[w.Name] {
 				return fmt.Errorf("parameter %q: word %q: a lower-case word is needed, once", p.Name, w.Name)
 			}
 			words[w.Name] = true
@@ -146,7 +152,7 @@ func checkTail(v *Verb) error {
 	return nil
 }
 
-// tailShapes is every shape that a word of the tail can have.
+// tailShapes returns every shape that a word of the tail can have.
 func (v *Verb) tailShapes() shape {
 	var s shape
 	for _, p := range v.tail {
@@ -174,7 +180,7 @@ func checkAtoms(v *Verb) error {
 		if mine&tail != 0 {
 			return fmt.Errorf("parameter %q: it is optional and looks like a word of the tail", a.param.Name)
 		}
-		required := false // a required atom of the same shape lies between
+		required := false // a required atom of the same shape is in between
 		for j := i + 1; j < len(v.atoms); j++ {
 			b := &v.atoms[j]
 			if kinds[b.kind].shapes&mine == 0 {

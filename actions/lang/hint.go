@@ -2,17 +2,15 @@ package lang
 
 import (
 	"slices"
-	"strconv"
 	"strings"
 	"unicode/utf8"
 )
 
-// Hints: one line under the prompt that says what is expected at the end of the line: how the word
-// being written may go on or, behind a blank, what may come next. What is wrong earlier in the line
-// is said instead, once it is certain: a word that is the beginning of something right is no
-// mistake yet.
+// Hints: one line under the prompt that shows what is expected at the end of the line: how the last
+// word may continue or, after a blank, what may come next. An earlier mistake is shown instead,
+// once it is certain: the beginning of a correct word is not yet a mistake.
 
-// Hint says what is expected at the end of the line; "" when nothing more can come.
+// Hint describes what is expected at the end of the line; "" if nothing more can follow.
 func (g *Grammar) Hint(line string) string {
 	lx, f := lex(line)
 	switch {
@@ -54,8 +52,7 @@ func (g *Grammar) Hint(line string) string {
 	return ""
 }
 
-// sound says that no word before the end of the line is wrong; that something is missing does not
-// count.
+// sound reports whether no word before the end of the line is wrong; missing words do not count.
 func (p *parser) sound(args []token) bool {
 	end := 0
 	if len(args) > 0 {
@@ -65,7 +62,7 @@ func (p *parser) sound(args []token) bool {
 	return f == nil || f.pos >= end
 }
 
-// endings lists how the last word may end, if it is the beginning of something known.
+// endings lists how the last word may end, if it is the beginning of a known word.
 func (g *Grammar) endings(line string) string {
 	found := g.Complete(line, utf8.RuneCountInString(line), Env{})
 	var texts []string
@@ -81,7 +78,7 @@ func (g *Grammar) endings(line string) string {
 	return someOf(texts)
 }
 
-// writing says what the word being written is meant for; "" if it fits nowhere.
+// writing describes what the word being written is for; "" if it fits nowhere.
 func (e expected) writing(t token) string {
 	for _, a := range e.atoms {
 		if _, _, f := parseValue(t, a.param, a.kind); f == nil {
@@ -106,7 +103,7 @@ func joinHint(a, b string) string {
 	return a + ": " + b
 }
 
-// someOf lists the first few words; completion shows the others.
+// someOf lists the first few words; completion lists the others.
 func someOf(words []string) string {
 	const most = 8
 	if len(words) > most {
@@ -121,6 +118,8 @@ func (a *atom) hint() string {
 		return "[Q]: how much of the range, if not all"
 	case a.param.Kind == KindChoice:
 		return joinHint(a.param.label(), someOf(names(a.param.Words)))
+	case a.param.Kind == KindConstant:
+		return joinHint(a.param.label(), someOf(names(a.param.Words))+", or a number")
 	case a.param.Help != "":
 		return joinHint(a.label(), a.param.Help+" ("+a.fits()+")")
 	}
@@ -135,7 +134,7 @@ func (p *Param) hint() string {
 	return joinHint(p.label(), help)
 }
 
-// String gives what is expected in one line.
+// String is everything expected, in one line.
 func (e expected) String() string {
 	var parts []string
 	for _, a := range e.atoms {
@@ -158,6 +157,3 @@ func (e expected) String() string {
 	}
 	return strings.Join(parts, " · ")
 }
-
-// Quote spells bytes as a string of the language.
-func Quote(b []byte) string { return strconv.Quote(string(b)) }

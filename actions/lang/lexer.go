@@ -7,11 +7,12 @@ import (
 	"unicode/utf8"
 )
 
-// The lexer parts a line into words. It is the only place that looks at raw bytes: whatever comes
-// out of it is printable valid UTF-8. A comment is not looked at, so it may hold anything.
+// The lexer splits a line into words. It is the only place that reads raw bytes: its output is
+// printable valid UTF-8. Comments are not checked, so they may contain anything.
 
-// MaxLine is the longest line accepted, in bytes, and MaxWords the most words: together they bound
-// the work for a line, as what is done for a word may take time in proportion to the line.
+// MaxLine is the longest line accepted, in bytes, and MaxWords the maximum number of words.
+// Together they bound the work for a line, because the work for one word may be proportional to the
+// line.
 const (
 	MaxLine  = 64 << 10
 	MaxWords = 500
@@ -21,13 +22,13 @@ const (
 type token struct {
 	pos, end int
 	raw      string
-	quote    int    // where in raw a string starts, -1 if it holds none
+	quote    int    // where in raw a string starts, -1 if there is none
 	str      string // the string's value
 }
 
 func (t token) quoted() bool { return t.quote == 0 }
 
-// key parts an option at its '='.
+// key splits an option at its '='.
 func (t token) key() (key string, value token, ok bool) {
 	i := strings.IndexByte(t.raw, '=')
 	if i < 0 || t.quoted() {
@@ -44,6 +45,8 @@ func (t token) shape() shape {
 	switch {
 	case t.quoted():
 		return shString
+	case t.raw != "" && (t.raw[0] == '<' || t.raw[0] == '>'):
+		return shCompare
 	case strings.IndexByte(t.raw, '=') >= 0:
 		return shOption
 	case t.raw == "":
@@ -53,7 +56,10 @@ func (t token) shape() shape {
 	case isLetter(c):
 		return shLetter
 	case isDigit(c):
-		return shDigit
+		if strings.Trim(strings.TrimPrefix(t.raw, "0x"), "0123456789abcdefABCDEF") == "" {
+			return shNumber
+		}
+		return shDigits
 	case c == '-':
 		return shMinus
 	case c == '+':
@@ -66,14 +72,16 @@ func isLetter(c byte) bool { return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
 func isDigit(c byte) bool  { return '0' <= c && c <= '9' }
 func isBlank(c byte) bool  { return c == ' ' || c == '\t' }
 
-// lexed is a line in words. end is where the words end: behind it are only blanks and a comment.
+// lexed is a line in words. end is the end of the last word: only blanks and a comment follow it.
 type lexed struct {
 	toks    []token
 	end     int
 	comment bool
 }
 
-// lex parts the line. A line end of a text file (\n, \r\n) is dropped.
+// lex splits the line. A line end of a text file (
+// , \r
+// ) is dropped.
 func lex(line string) (lexed, *fault) {
 	var out lexed
 	if len(line) > MaxLine {
@@ -135,7 +143,7 @@ func lexWord(line string, i int) (token, *fault) {
 	return t, nil
 }
 
-// lexRune checks the character at byte i and gives its width.
+// lexRune checks the character at byte i and returns its length in bytes.
 func lexRune(line string, i int) (int, *fault) {
 	r, n := utf8.DecodeRuneInString(line[i:])
 	switch {
@@ -150,7 +158,7 @@ func lexRune(line string, i int) (int, *fault) {
 	return n, nil
 }
 
-// lexString finds the end of the string that starts at byte i, behind its closing quote.
+// lexString returns the end of the string that starts at byte i, after its closing quote.
 func lexString(line string, i int) (int, *fault) {
 	for j := i + 1; j < len(line); {
 		switch {
@@ -169,7 +177,8 @@ func lexString(line string, i int) (int, *fault) {
 	return 0, &fault{i, len(line), "this string has no end", `close it with "`}
 }
 
-// badEscape points at the escape that strconv refuses in the string at bytes i to end.
+// badEscape returns the position of the escape that strconv refuses in the string at bytes i to
+// end.
 func badEscape(line string, i, end int) *fault {
 	rest := line[i+1 : end-1]
 	for rest != "" {

@@ -1,18 +1,20 @@
 package lang
 
-// Which word is meant for which parameter. The positional parameters are flattened into atoms, one
-// word each: a range is a place and an optional quantity. Atoms are served in order; an optional
-// one takes a word of its shape unless a required one behind it would go without. Words behind the
-// last atom belong to the tail.
+import "slices"
+
+// Matching of words to parameters. The positional parameters are flattened into atoms, one word
+// each: a range is a place and an optional quantity. Atoms are matched in order; an optional one
+// takes a word of its shape unless a later required one would then have none. Words after the last
+// atom belong to the tail.
 
 type atom struct {
 	param    *Param
 	kind     Kind
 	optional bool
-	size     bool // the second half of a range; stands only behind its place
+	size     bool // the second half of a range; only directly after its place
 }
 
-// label names the atom in a message.
+// label is the name of the atom in a message.
 func (a *atom) label() string {
 	if a.size {
 		return kinds[KindQuantity].label
@@ -27,7 +29,8 @@ func (a *atom) fits() string {
 	return a.param.fits()
 }
 
-// leads says whether b can only be given if a is: the size behind its place, the second of [Q [Q]].
+// leads reports whether b can be given only if a is: the size after its place, the second of [Q
+// [Q]].
 func (a *atom) leads(b *atom) bool {
 	return b.size && a.param == b.param || a.param != b.param && nests(*a.param, *b.param)
 }
@@ -51,13 +54,17 @@ func (v *Verb) flatten() {
 type matcher struct {
 	atoms []atom
 	toks  []token
-	got   []int // word of each atom, -1 for none
-	used  int   // how many words the atoms took
+	got   []int // the word of each atom, -1 for none
+	used  int   // the number of words that the atoms took
 
-	// Where it failed, furthest along the line: the atom that found no word, and what the ones
-	// before it took.
+	// The failure furthest along the line: the atom that found no word, and the words of the atoms
+	// before it.
 	failTok, failAtom int
 	failGot           []int
+
+	// at is called for each possible match: word j for atom i, or for the tail if i is len(atoms).
+	// If it is nil, the first match found is the result; otherwise all of them are tried.
+	at func(i, j int)
 }
 
 func match(atoms []atom, toks []token) (*matcher, bool) {
@@ -66,15 +73,14 @@ func match(atoms []atom, toks []token) (*matcher, bool) {
 }
 
 func (m *matcher) try(i, j int) bool {
+	if m.at != nil {
+		m.at(i, j)
+	}
 	if i == len(m.atoms) {
 		m.used = j
-		return true
+		return m.at == nil
 	}
 	a := &m.atoms[i]
-	if a.size && m.got[i-1] < 0 { // no place, no size
-		m.got[i] = -1
-		return m.try(i+1, j)
-	}
 	if j < len(m.toks) && a.kind.takes(m.toks[j]) {
 		m.got[i] = j
 		if m.try(i+1, j+1) {
@@ -83,7 +89,11 @@ func (m *matcher) try(i, j int) bool {
 	}
 	m.got[i] = -1
 	if a.optional {
-		return m.try(i+1, j)
+		next := i + 1
+		for ; next < len(m.atoms) && a.leads(&m.atoms[next]); next++ {
+			m.got[next] = -1
+		}
+		return m.try(next, j)
 	}
 	if j > m.failTok {
 		m.failTok, m.failAtom = j, i
@@ -92,7 +102,7 @@ func (m *matcher) try(i, j int) bool {
 	return false
 }
 
-// expected is what may come next behind some words: atoms, and the words and keys of the tail not
+// expected is what may follow some words: atoms, and the words and keys of the tail that are not
 // given yet.
 type expected struct {
 	atoms []*atom
@@ -102,77 +112,32 @@ type expected struct {
 }
 
 func (v *Verb) expect(toks []token) expected {
-	at := v.closure([]int{0})
-	for j, t := range toks {
-		var next []int
-		for _, i := range at {
-			if i < len(v.atoms) && v.atoms[i].kind.takes(t) {
-				next = append(next, i+1)
+	e := expected{bad: true}
+	seen := make([]bool, len(v.atoms)+1)
+	m := &matcher{atoms: v.atoms, toks: toks, got: make([]int, len(v.atoms)), failTok: -1}
+	m.at = func(i, j int) {
+		switch rest := toks[j:]; {
+		case i < len(v.atoms) && len(rest) == 0 && !seen[i]:
+			e.atoms, e.bad = append(e.atoms, &v.atoms[i]), false
+		case i == len(v.atoms) && !seen[i] && v.tailTakes(rest):
+			e.given, e.bad = rest, false
+			for _, p := range v.tail {
+				if p.Kind == KindFlags || !v.tailHas(rest, p) {
+					e.tail = append(e.tail, p)
+				}
 			}
-		}
-		if len(next) == 0 {
-			return v.expectTail(at, toks[j:])
-		}
-		at = v.closure(next)
-	}
-	var e expected
-	for _, i := range at {
-		if i < len(v.atoms) {
-			e.atoms = append(e.atoms, &v.atoms[i])
-		} else {
-			e.tail = v.tail
-		}
-	}
-	return e
-}
-
-// closure adds the atoms that can be reached by leaving optional ones out.
-func (v *Verb) closure(at []int) []int {
-	seen := make([]bool, len(v.atoms)+2)
-	var out []int
-	var add func(i int)
-	add = func(i int) {
-		if i > len(v.atoms) || seen[i] {
+		default:
 			return
 		}
 		seen[i] = true
-		out = append(out, i)
-		if i < len(v.atoms) && v.atoms[i].optional {
-			next := i + 1
-			for next < len(v.atoms) && v.atoms[i].leads(&v.atoms[next]) {
-				next++
-			}
-			add(next)
-		}
 	}
-	for _, i := range at {
-		add(i)
-	}
-	return out
+	m.try(0, 0)
+	return e
 }
 
-func (v *Verb) expectTail(at []int, toks []token) expected {
-	e := expected{given: toks, bad: true}
-	for _, i := range at {
-		if i == len(v.atoms) {
-			e.bad = false
-		}
-	}
-	if e.bad {
-		return e
-	}
-	for _, t := range toks {
-		if p, _ := v.tailParam(t); p == nil {
-			e.bad = true
-			return e
-		}
-	}
-	for _, p := range v.tail {
-		if p.Kind == KindFlags || !v.tailHas(toks, p) {
-			e.tail = append(e.tail, p)
-		}
-	}
-	return e
+// tailTakes reports whether all of the words belong to the tail.
+func (v *Verb) tailTakes(toks []token) bool {
+	return !slices.ContainsFunc(toks, func(t token) bool { p, _ := v.tailParam(t); return p == nil })
 }
 
 func (v *Verb) tailHas(toks []token, p *Param) bool {
@@ -184,7 +149,7 @@ func (v *Verb) tailHas(toks []token, p *Param) bool {
 	return false
 }
 
-// tailParam finds the parameter of the tail that a word belongs to; for an option also its value.
+// tailParam returns the parameter of the tail that a word belongs to; for an option also its value.
 func (v *Verb) tailParam(t token) (*Param, token) {
 	if t.quoted() {
 		return nil, t

@@ -2,12 +2,12 @@ package lang
 
 import "strings"
 
-// Suggestions: the nearest word by edit distance, where swapping two neighbours counts as one edit.
-// Words of C (MAP_PRIVATE, MADV_FREE) lead to their lower-case form here.
+// Suggestions: the nearest word by edit distance, where swapping two adjacent characters is one
+// edit. Words of C (MAP_PRIVATE, MADV_FREE) are mapped to their lower-case form here.
 
 var constantPrefixes = []string{"map_", "madv_", "ms_", "mcl_", "mlock_", "mremap_", "prot_", "sig", "o_"}
 
-// Nearest finds the word meant by a misspelt one, "" if none is near.
+// Nearest returns the known word nearest to a misspelt one, "" if none is near.
 func Nearest(word string, known []string) string {
 	if len(word) > 40 || word == "" {
 		return ""
@@ -39,8 +39,8 @@ func Nearest(word string, known []string) string {
 	return ""
 }
 
-// distance is the number of insertions, deletions, changes and swaps of neighbours between two
-// words.
+// distance is the number of insertions, deletions, changes and swaps of adjacent characters between
+// two words.
 func distance(a, b string) int {
 	prev2, prev, cur := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
 	for j := range prev {
@@ -63,8 +63,8 @@ func distance(a, b string) int {
 	return prev[len(b)]
 }
 
-// guess makes a hint: the nearest word if there is one, else what fits. Of
-// MAP_PRIVATE|MAP_ANONYMOUS every part is guessed.
+// guess makes a hint: the nearest word if there is one, else what fits. Every part of
+// MAP_PRIVATE|MAP_ANONYMOUS is guessed.
 func guess(word string, known []string, fits string) string {
 	if len(word) < 200 && strings.Contains(word, "|") {
 		parts := strings.Split(word, "|")
@@ -81,7 +81,7 @@ func guess(word string, known []string, fits string) string {
 	return fits
 }
 
-// oneOf lists words for a message, the first few of many.
+// oneOf lists words for a message, of many only the first few.
 func oneOf(words []string) string {
 	const most = 40
 	switch n := len(words); {

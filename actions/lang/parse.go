@@ -8,14 +8,15 @@ import (
 
 // From a line to a command. Of several mistakes the leftmost is reported.
 
-// Parse reads one line. A blank line or a comment gives neither a command nor an error; every error
-// is a *SyntaxError.
+// Parse parses one line. A blank line or a comment gives neither a command nor an error; every
+// error is a *SyntaxError.
 func (g *Grammar) Parse(line string) (*Command, error) {
 	c, v, f := g.parse(line)
 	if f != nil {
 		return nil, f.in(line, v)
 	}
-	if c != nil && len(line) > MaxLine/4 { // escapes can make the canonical line longer than the given one
+	// Escapes can make the canonical line longer than the given one.
+	if c != nil && len(line) > MaxLine/4 {
 		if n := len(c.String()); n > MaxLine {
 			return nil, (&fault{0, len(line), fmt.Sprintf("this line has %d bytes in its canonical form", n),
 				fmt.Sprintf("a line holds at most %d", MaxLine)}).in(line, c.Verb)
@@ -29,7 +30,7 @@ func (g *Grammar) parse(line string) (*Command, *Verb, *fault) {
 	if f != nil || len(lx.toks) == 0 {
 		return nil, nil, f
 	}
-	c := &Command{Line: line}
+	c := &Command{Line: line, Times: 1}
 	p := parser{g: g, c: c, line: line, toks: lx.toks, end: lx.end}
 	if f := p.head(); f != nil {
 		return nil, c.Verb, f
@@ -46,7 +47,20 @@ type parser struct {
 	line string
 	toks []token // not read yet
 	end  int     // of the last word
+
+	wants want   // the part of the head that is missing if the line ends too early
+	first string // the first word of a verb of two words
 }
+
+// want is a part of the head.
+type want uint8
+
+const (
+	wantNothing want = iota
+	wantTimes
+	wantVerb
+	wantSecond // the second word of the verb
+)
 
 func (p *parser) next() token {
 	t := p.toks[0]
@@ -56,133 +70,10 @@ func (p *parser) next() token {
 
 func (p *parser) span(t token) Span { return spanOf(p.line, t.pos, t.end) }
 
-// missing complains about the end of the line.
+// missing returns an error about the end of the line.
 func (p *parser) missing(msg, hint string) *fault { return &fault{p.end, p.end, msg, hint} }
 
-// head reads [@p2] [NAME =] VERB.
-func (p *parser) head() *fault {
-	if t := p.toks[0]; strings.HasPrefix(t.raw, "@") {
-		p.next()
-		who := t.raw[1:]
-		if !IsProcess(who) {
-			return t.fault("@"+say(who)+" names no process", processHint(who))
-		}
-		p.c.Process, p.c.ProcessSpan = who, p.span(t)
-	}
-	p.toks = splitAssign(p.toks)
-	var assign token
-	if len(p.toks) > 1 && p.toks[1].raw == "=" {
-		t := p.next()
-		assign = p.next()
-		if f := p.bind(t, assign); f != nil {
-			return f
-		}
-	}
-	if len(p.toks) == 0 {
-		return p.missing("a verb is missing", "such as mmap, write or fork")
-	}
-	t := p.next()
-	if f := p.verb(t); f != nil {
-		return f
-	}
-	if p.c.Bind != "" && !p.c.Verb.Binds {
-		return &fault{p.c.bindPos(p.line), assign.end, p.c.Verb.Name + " makes no range that could be named",
-			"leave out " + p.c.Bind + " ="}
-	}
-	return nil
-}
-
-// splitAssign parts name=verb, name= verb and name =verb into three words, so that blanks around
-// '=' do not matter.
-func splitAssign(toks []token) []token {
-	for k := range min(2, len(toks)) {
-		t := toks[k]
-		i := strings.IndexByte(t.raw, '=')
-		if t.quoted() || i < 0 || k == 1 && i != 0 {
-			continue
-		}
-		if k == 1 && toks[0].raw == "=" {
-			break
-		}
-		var parts []token
-		if i > 0 {
-			parts = append(parts, token{t.pos, t.pos + i, t.raw[:i], -1, ""})
-		}
-		parts = append(parts, token{t.pos + i, t.pos + i + 1, "=", -1, ""})
-		if _, rest, _ := t.key(); rest.raw != "" {
-			parts = append(parts, rest)
-		}
-		return slices.Concat(toks[:k], parts, toks[k+1:])
-	}
-	return toks
-}
-
-func (p *parser) bind(t, assign token) *fault {
-	rule := fmt.Sprintf("a name is a letter, then letters, digits and _, at most %d", MaxName)
-	switch {
-	case IsProcess(t.raw):
-		return t.fault(say(t.raw)+" reads as a process and names no range", rule)
-	case !IsName(t.raw):
-		return t.fault(say(t.raw)+" is not a name", rule)
-	}
-	p.c.Bind, p.c.BindSpan = t.raw, p.span(t)
-	if len(p.toks) > 0 && strings.HasPrefix(p.toks[0].raw, "@") {
-		who := p.toks[0]
-		return who.fault("the process comes first", fmt.Sprintf("%s %s = …", say(who.raw), t.raw))
-	}
-	return nil
-}
-
-// bindPos is the byte where the bound name starts.
-func (c *Command) bindPos(line string) int {
-	n := 0
-	for i := range line {
-		if n++; n == c.BindSpan.Col {
-			return i
-		}
-	}
-	return 0
-}
-
-// verb reads the verb, of one word or two.
-func (p *parser) verb(t token) *fault {
-	g := p.g
-	if v := g.verbs[t.raw]; v != nil && !t.quoted() {
-		p.c.Verb, p.c.VerbSpan = v, p.span(t)
-		return nil
-	}
-	seconds := g.seconds[t.raw]
-	if seconds == nil {
-		return p.noVerb(t)
-	}
-	if len(p.toks) == 0 {
-		return p.missing(t.raw+" needs a second word", oneOf(seconds))
-	}
-	u := p.next()
-	v := g.verbs[t.raw+" "+u.raw]
-	if v == nil || u.quoted() {
-		return u.fault("no verb "+t.raw+" "+say(u.raw), guess(u.raw, seconds, "right here: "+oneOf(seconds)))
-	}
-	p.c.Verb, p.c.VerbSpan = v, spanOf(p.line, t.pos, u.end)
-	return nil
-}
-
-func (p *parser) noVerb(t token) *fault {
-	low := strings.ToLower(t.raw)
-	switch {
-	case t.quoted():
-		return t.fault("a verb is missing before the string", "a command starts with a verb, such as write")
-	case t.raw == "=":
-		return t.fault("a name is missing before =", "such as buf = mmap")
-	case slices.Contains(p.g.firsts, low):
-		return t.fault("no verb "+say(t.raw), "verbs are lower case: "+low)
-	case p.c.Bind == "" && IsName(t.raw) && len(p.toks) > 0 && slices.Contains(p.g.firsts, p.toks[0].raw):
-		return t.fault("no verb "+say(t.raw), fmt.Sprintf("did you mean %s = %s?", say(t.raw), p.toks[0].raw))
-	}
-	return t.fault("no verb "+say(t.raw), guess(t.raw, p.g.firsts, "the verbs are "+oneOf(p.g.firsts)))
-}
-
-// args reads everything behind the verb.
+// args parses everything after the verb.
 func (p *parser) args() *fault {
 	v := p.c.Verb
 	m, ok := match(v.atoms, p.toks)
@@ -195,7 +86,7 @@ func (p *parser) args() *fault {
 	return p.tail(m)
 }
 
-// positional turns the words of the atoms into arguments.
+// positional makes arguments of the words of the atoms.
 func (p *parser) positional(atoms []atom, got []int) *fault {
 	for i, j := range got {
 		if j < 0 {
@@ -226,7 +117,7 @@ func (p *parser) positional(atoms []atom, got []int) *fault {
 	return nil
 }
 
-// unmatched explains why a required argument found no word.
+// unmatched returns the reason why a required argument found no word.
 func (p *parser) unmatched(m *matcher) *fault {
 	v := p.c.Verb
 	if f := p.positional(v.atoms, m.failGot); f != nil {
@@ -246,7 +137,7 @@ func (p *parser) unmatched(m *matcher) *fault {
 	return t.fault(a.label()+" is expected here, not "+say(t.raw), a.fits())
 }
 
-// tail reads flags, options and optional choices.
+// tail parses flags, options and optional choices.
 func (p *parser) tail(m *matcher) *fault {
 	v := p.c.Verb
 	args := make(map[*Param][]Arg)
@@ -308,11 +199,14 @@ func inOrder(q *Param, args []Arg) []Arg {
 	return args
 }
 
-// surplus explains a word that belongs nowhere.
+// surplus returns the error for a word that fits nowhere.
 func (p *parser) surplus(m *matcher, t token) *fault {
 	v := p.c.Verb
 	var words, keys []string
 	for _, q := range v.tail {
+		if q.Kind == KindOption && q.Of == KindBits && t.shape() == shNumber {
+			return t.fault("one argument too many: "+say(t.raw), "did you mean "+q.Key+"="+say(t.raw)+"?")
+		}
 		if q.Kind == KindOption {
 			keys = append(keys, q.Key+"=")
 		} else {
@@ -326,7 +220,7 @@ func (p *parser) surplus(m *matcher, t token) *fault {
 	if near := guess(t.raw, all, ""); near != "" && !t.quoted() {
 		return t.fault("no "+tailName(v)+" "+say(t.raw), near)
 	}
-	last := len(m.got) // the first atom behind those that took a word
+	last := len(m.got) // the first atom after those that took a word
 	for last > 0 && m.got[last-1] < 0 {
 		last--
 	}

@@ -99,6 +99,39 @@ var canonicalCases = []struct{ line, want string }{
 	{"expect signaled p2 KILL", "expect signaled p2 SIGKILL"},
 	{"needs frames thp", ""},
 	{"snapshot", ""},
+	{"madvise a 17", ""},
+	{"madvise a 1p 0x65", ""},
+	{"mmap 1p 3 private anon", "mmap 1p rw private anon"},
+	{"mmap 1p 0x1000003 private anon flags=0x100000", ""},
+	{"mprotect a 0x8", ""},
+	{"mprotect a 1p 8", "mprotect a 1p 0x8"},
+	{"mprotect a 0", "mprotect a none"},
+	{"msync a 8", ""}, // 8 bytes
+	{"msync a flags=8 invalidate", "msync a invalidate flags=8"},
+	{"mremap a 2p 0x10", ""}, // to 16 bytes
+	{"expect rss 8k", ""},
+	{"expect rss a 8k", ""},
+	{"expect rss a+1p 2p 8k", ""},
+	{"expect rss 0x10000 8k", ""},
+	{"expect rss < 200m", ""},
+	{"expect rss a+1p 2p >= 8k", ""},
+	{"expect vmas-of a 2p > 3", ""},
+	{"expect shared p1 p2 > 80%", ""},
+	{"expect shared p1 p2 0%", ""},
+	{"expect mincore 1101", ""},
+	{"expect move_pages 0,ENOENT", ""},
+	{"move_pages a 2p node=1 all", ""},
+	{"expect value 0x7ffff7fb6000", ""},
+	{"expect value 18446744073709551615", ""},
+	{" repeat  3  @p2  buf=mmap 4p rw # so", "repeat 3 @p2 buf = mmap 4p rw"},
+	{"repeat 1 fork", "fork"},
+	{"repeat 0x10 fork", "repeat 16 fork"},
+	{"repeat 100000 expect page a none", ""},
+	{"repeat = mmap 4p rw", ""}, // a name may equal what repeats
+	{"repeat=mmap 4p rw", "repeat = mmap 4p rw"},
+	{"repeat =mmap 4p rw", "repeat = mmap 4p rw"},
+	{"repeat 2 repeat = mmap 4p rw", ""},
+	{"munmap repeat", ""},
 }
 
 // TestCanonical: what a line means, as the canonical line spells it, and that this line reads back.
@@ -256,7 +289,7 @@ func TestMadeByCode(t *testing.T) {
 
 // same says whether two commands mean the same.
 func same(a, b *Command) bool {
-	if a == nil || b == nil || a.Process != b.Process || a.Bind != b.Bind || a.Verb != b.Verb || len(a.Args) != len(b.Args) {
+	if a == nil || b == nil || a.Times != b.Times || a.Process != b.Process || a.Bind != b.Bind || a.Verb != b.Verb || len(a.Args) != len(b.Args) {
 		return false
 	}
 	for i, x := range a.Args {

@@ -6,10 +6,10 @@ import (
 	"strings"
 )
 
-// Places, ranges, and what brk takes. A place keeps its name unresolved. Its spelling is canonical
-// as it stands.
+// Places, ranges, and the argument of brk. A place keeps its name unresolved. Its text as written
+// is canonical.
 
-// Place is a name or an address, with an offset, and where the verb allows it in a named process.
+// Place is a name or an address, with an offset and, if the verb allows it, in a named process.
 type Place struct {
 	Process string // "" for the process of the command
 	Name    string // "" for an address
@@ -18,10 +18,10 @@ type Place struct {
 	Text    string // as it was written; empty for a place made by code
 }
 
-// IsName says whether the place must be resolved through a name.
+// IsName reports whether the place must be resolved through a name.
 func (p Place) IsName() bool { return p.Name != "" }
 
-// Resolve gives the address. base is where the name lies; it does not count for an address.
+// Resolve returns the address. base is the address of the name; it is ignored for an address.
 func (p Place) Resolve(base, pageSize uint64) (uint64, error) {
 	if !p.IsName() {
 		base = p.Addr
@@ -60,8 +60,8 @@ func (o Offset) String() string {
 	return b.String()
 }
 
-// Range is a place and how many bytes of it. Without a size it reaches to the end of the name's
-// range, or over one page at an address.
+// Range is a place and a number of bytes. Without a size it ends where the name's range ends or, at
+// an address, after one page.
 type Range struct {
 	Place   Place
 	Size    Quantity
@@ -75,7 +75,7 @@ func (r Range) String() string {
 	return r.Place.String()
 }
 
-// Shift is what brk takes: a step up or down from where it is, or a place.
+// Shift is the argument of brk: a step up or down from the current break, or a place.
 type Shift struct {
 	Relative bool
 	Offset   Offset // if relative
@@ -98,13 +98,13 @@ func (s Shift) String() string {
 // MaxName is the longest name of a range, in bytes.
 const MaxName = 64
 
-// IsName says whether a word can name a range: a letter, then letters, digits and '_', not too
-// many, and not the form of a process.
+// IsName reports whether a word can name a range: a letter, then letters, digits and '_', at most
+// MaxName bytes, and not the form of a process.
 func IsName(s string) bool {
 	return nameLen(s) == len(s) && s != "" && len(s) <= MaxName && !IsProcess(s)
 }
 
-// IsProcess says whether a word has the form of a process: p1, p2, p13.
+// IsProcess reports whether a word has the form of a process: p1, p2, p13.
 func IsProcess(s string) bool {
 	if len(s) < 2 || len(s) > 10 || s[0] != 'p' || s[1] == '0' {
 		return false
@@ -117,7 +117,7 @@ func IsProcess(s string) bool {
 	return true
 }
 
-// nameLen is how many bytes at the start of s have the form of a name.
+// nameLen is the number of bytes at the start of s that have the form of a name.
 func nameLen(s string) int {
 	if s == "" || !isLetter(s[0]) {
 		return 0
@@ -187,7 +187,7 @@ func (p *Place) parseBase(t token) *fault {
 	return nil
 }
 
-// placeHint helps with addresses as screens and manuals write them.
+// placeHint is the hint for addresses in the form that screens and manuals use.
 func placeHint(s string) string {
 	bare := strings.NewReplacer("'", "", "_", "").Replace(strings.TrimPrefix(strings.ToLower(s), "0x"))
 	if len(bare) >= 6 && len(bare) <= 16 && strings.Trim(bare, "0123456789abcdef") == "" {

@@ -9,10 +9,10 @@ import (
 	"strings"
 )
 
-// Quantities. How large a page is, is known only where a command runs: pages and bytes are added up
-// apart and joined by Eval. What overflows even with the smallest page there is (4 KiB) is refused
-// when read, at its column. The writer's spelling is kept: 64k stays 64k. Leading zeros are
-// refused, since 010 means eight to many readers.
+// Quantities. The page size is known only where a command runs: pages and bytes are summed up
+// separately and combined by Eval. A value that overflows even with the smallest page size (4 KiB)
+// is refused when parsed, at its column. The spelling is kept: 64k stays 64k. Leading zeros are
+// refused, because 010 means eight to many readers.
 
 const smallestPage = 4096
 
@@ -27,7 +27,7 @@ type OverflowError struct{ Text string }
 
 func (e *OverflowError) Error() string { return say(e.Text) + " does not fit 64 bits" }
 
-// Eval gives the quantity in bytes.
+// Eval returns the quantity in bytes.
 func (q Quantity) Eval(pageSize uint64) (uint64, error) {
 	hi, n := bits.Mul64(q.Pages, pageSize)
 	sum, carry := bits.Add64(n, q.Bytes, 0)
@@ -52,7 +52,7 @@ func (q Quantity) String() string {
 // Offset is a signed sum of quantities, as in a-1p+20.
 type Offset struct{ Plus, Minus Quantity }
 
-// IsZero says that nothing is added and nothing taken away.
+// IsZero reports whether nothing is added or subtracted.
 func (o Offset) IsZero() bool {
 	return o.Plus.Pages|o.Plus.Bytes|o.Minus.Pages|o.Minus.Bytes == 0
 }
@@ -80,7 +80,7 @@ func (o Offset) Apply(base, pageSize uint64) (uint64, error) {
 	return base - (down - up), nil
 }
 
-// add adds n units; false if it overflows.
+// add adds n units; it returns false if that overflows.
 func (q *Quantity) add(n uint64, unit byte) bool {
 	var carry uint64
 	if unit == 'p' {
@@ -108,7 +108,7 @@ func unitBytes(unit byte) uint64 {
 	return 1
 }
 
-// ParseQuantity reads a quantity that stands by itself, such as a flag of the program, in bytes.
+// ParseQuantity parses a quantity by itself, such as the value of a flag of the program, in bytes.
 func ParseQuantity(text string, pageSize uint64) (uint64, error) {
 	q, f := parseQuantity(token{raw: text, quote: -1})
 	if f != nil {
@@ -117,7 +117,7 @@ func ParseQuantity(text string, pageSize uint64) (uint64, error) {
 	return q.Eval(pageSize)
 }
 
-// parseQuantity reads a sum of terms.
+// parseQuantity parses a sum of terms.
 func parseQuantity(t token) (Quantity, *fault) {
 	var o Offset
 	if t.raw == "" || t.quoted() || !isDigit(t.raw[0]) {
@@ -130,8 +130,8 @@ func parseQuantity(t token) (Quantity, *fault) {
 	return o.Plus, nil
 }
 
-// parse reads terms from byte i of the word to its end. Signed, every term has a sign; else the
-// first has none and '-' is refused.
+// parse parses terms from byte i of the word to its end. If signed, every term has a sign;
+// otherwise the first has none and '-' is refused.
 func (o *Offset) parse(t token, i int, signed bool) *fault {
 	for first := !signed; i < len(t.raw); first = false {
 		to := &o.Plus
@@ -160,7 +160,7 @@ func (o *Offset) parse(t token, i int, signed bool) *fault {
 	return nil
 }
 
-// parseTerm reads one number with its unit.
+// parseTerm parses one number with its unit.
 func parseTerm(t token) (n uint64, unit byte, f *fault) {
 	s := t.raw
 	if s == "" {
@@ -226,7 +226,7 @@ func parseDecimal(t token) (uint64, *fault) {
 	return n, nil
 }
 
-// parseHex reads 0x… to the end of the word.
+// parseHex parses 0x… to the end of the word.
 func parseHex(t token) (uint64, *fault) {
 	digits := t.raw[2:]
 	for i := range len(digits) {
@@ -246,4 +246,18 @@ func parseHex(t token) (uint64, *fault) {
 		return 0, t.fault(say(t.raw)+" does not fit 64 bits", "at most sixteen hexadecimal digits count")
 	}
 	return n, nil
+}
+
+// unlimited is the word for RLIM_INFINITY.
+const unlimited = "unlimited"
+
+// parseLimit parses a quantity, or the word unlimited, which is the largest number (RLIM_INFINITY).
+func parseLimit(t token) (Quantity, *fault) {
+	switch {
+	case t.raw == unlimited:
+		return Quantity{Bytes: math.MaxUint64, Text: unlimited}, nil
+	case t.shape() == shLetter:
+		return Quantity{}, t.fault(say(t.raw)+" is no limit", guess(t.raw, []string{unlimited}, kinds[KindLimit].fits))
+	}
+	return parseQuantity(t)
 }

@@ -48,7 +48,7 @@ func drawPlace(remote bool) *rapid.Generator[string] {
 }
 
 func drawString() *rapid.Generator[string] {
-	return rapid.Map(rapid.SliceOfN(rapid.Byte(), 0, 12), func(b []byte) string { return Quote(b) })
+	return rapid.Map(rapid.SliceOfN(rapid.Byte(), 0, 12), func(b []byte) string { return strconv.Quote(string(b)) })
 }
 
 // drawValue draws the text of a value of kind k.
@@ -70,15 +70,28 @@ func drawValue(k Kind, p *Param) *rapid.Generator[string] {
 		return rapid.OneOf(drawPlace(false), rapid.Map(drawQuantity(), func(s string) string { return "+" + s }),
 			rapid.Map(drawQuantity(), func(s string) string { return "-" + s }))
 	case KindProt:
-		return rapid.SampledFrom([]string{"r", "w", "x", "rw", "wr", "xr", "rwx", "xwr", "r--", "-w-", "r-x", "---", "-", "none"})
+		return rapid.SampledFrom([]string{"0x8", "0x1000003", "5", "r", "w", "x", "rw", "wr", "xr", "rwx", "xwr", "r--", "-w-", "r-x", "---", "-", "none"})
 	case KindPerms:
 		return rapid.StringMatching(`[r-][w-][x-][ps]`)
 	case KindChoice:
 		return rapid.SampledFrom(names(p.Words))
+	case KindConstant:
+		return rapid.OneOf(rapid.SampledFrom(names(p.Words)), rapid.SampledFrom([]string{"0", "17", "0x65", "0xffffffff"}))
+	case KindBits:
+		return rapid.OneOf(rapid.Map(rapid.Uint64(), func(n uint64) string { return fmt.Sprintf("%#x", n) }),
+			rapid.Map(rapid.Uint64(), func(n uint64) string { return fmt.Sprint(n) }))
+	case KindVector:
+		return rapid.StringMatching(`[01]{1,20}`)
+	case KindCompare:
+		return rapid.SampledFrom(names(comparisons))
+	case KindPercent:
+		return rapid.Map(rapid.IntRange(0, 100), func(n int) string { return fmt.Sprint(n, "%") })
 	case KindText:
 		return drawString()
 	case KindValue:
 		return rapid.OneOf(drawString(), rapid.SampledFrom([]string{"0", "65", "255", "0x41", "0xFf"}))
+	case KindLimit:
+		return rapid.OneOf(drawQuantity(), rapid.Just(unlimited))
 	case KindContent:
 		return rapid.OneOf(drawString(), drawQuantity())
 	case KindByte:
@@ -91,6 +104,10 @@ func drawValue(k Kind, p *Param) *rapid.Generator[string] {
 			}
 			return strconv.FormatInt(rapid.Int64Range(lo, hi).Draw(t, "n"), 10)
 		})
+	case KindStatuses:
+		return rapid.SampledFrom([]string{"0", "0,1", "ENOENT", "1023,EFAULT|ENOENT,0", "EACCES,EBUSY"})
+	case KindNodes:
+		return rapid.SampledFrom([]string{"0", "0,2", "0-3", "1-1,1023", "7,0-2"})
 	case KindSignal:
 		return rapid.OneOf(rapid.SampledFrom(signals[1:]), rapid.SampledFrom([]string{"term", "TERM", "9", "40"}))
 	case KindResult:
@@ -148,6 +165,9 @@ func drawLine(t *rapid.T, g *Grammar) (line string, v *Verb, wrote map[string][]
 	if rapid.Bool().Draw(t, "by") {
 		line = "@" + drawProcess().Draw(t, "process") + blank() + line
 	}
+	if rapid.IntRange(0, 3).Draw(t, "again") == 0 {
+		line = "repeat" + blank() + fmt.Sprint(rapid.IntRange(1, maxTimes).Draw(t, "times")) + blank() + line
+	}
 	line += rapid.SampledFrom([]string{"", " ", " # why", "#", "\r\n"}).Draw(t, "end")
 	return line, v, wrote
 }
@@ -191,7 +211,7 @@ func checkMeaning(t *rapid.T, c *Command, wrote map[string][]string) {
 		}
 		want := wrote[p.Name][0]
 		switch k {
-		case KindQuantity, KindPlace, KindRange, KindShift, KindPerms, KindChoice, KindByte, KindNumber, KindResult, KindProcess:
+		case KindQuantity, KindLimit, KindPlace, KindRange, KindShift, KindPerms, KindChoice, KindConstant, KindBits, KindVector, KindCompare, KindPercent, KindByte, KindNumber, KindNodes, KindStatuses, KindResult, KindProcess:
 			if a.Text != want {
 				t.Fatalf("%s\n%s is %s, wrote %s", c.Line, p.Name, a.Text, want)
 			}
@@ -212,6 +232,10 @@ type failer interface{ Fatalf(string, ...any) }
 
 // checkRoundTrip holds that the canonical line means the same and is its own canonical line.
 func checkRoundTrip(t failer, g *Grammar, c *Command) {
+	once, err := g.Parse(c.Once())
+	if err != nil || once.Times != 1 || once.VerbSpan != c.VerbSpan {
+		t.Fatalf("%q\nonce is %q\n%v, %v", c.Line, c.Once(), once, err)
+	}
 	s := c.String()
 	again, err := g.Parse(s)
 	if err != nil {

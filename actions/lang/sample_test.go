@@ -20,7 +20,9 @@ var (
 	placeParam = Param{Name: "place", Kind: KindPlace}
 	fileParam  = Param{Name: "file", Kind: KindFile}
 	sizeParam  = Param{Name: "size", Kind: KindQuantity}
+	cmpParam   = Param{Name: "comparison", Kind: KindCompare, Optional: true}
 	textParam  = Param{Name: "text", Kind: KindText}
+	bitsParam  = Param{Name: "bits", Kind: KindOption, Key: "flags", Of: KindBits, Optional: true}
 )
 
 func opt(p Param) Param { p.Optional = true; return p }
@@ -35,23 +37,30 @@ var sample = []Verb{
 		{Name: "fd", Kind: KindOption, Key: "fd", Of: KindNumber, Optional: true},
 		{Name: "offset", Kind: KindOption, Key: "offset", Of: KindQuantity, Optional: true},
 		{Name: "addr", Kind: KindOption, Key: "addr", Of: KindPlace, Optional: true},
+		bitsParam,
 	}},
 	{Name: "munmap", Params: []Param{rangeParam}},
 	{Name: "mprotect", Params: []Param{rangeParam, {Name: "prot", Kind: KindProt}}},
 	{Name: "mremap", Params: []Param{rangeParam, sizeParam,
 		{Name: "flag", Kind: KindFlags, Optional: true, Words: set("maymove dontunmap")},
-		{Name: "fixed", Kind: KindOption, Key: "fixed", Of: KindPlace, Optional: true}}},
-	{Name: "madvise", Params: []Param{rangeParam, {Name: "advice", Kind: KindChoice, Words: set(`dontneed free willneed cold pageout
+		{Name: "fixed", Kind: KindOption, Key: "fixed", Of: KindPlace, Optional: true}, bitsParam}},
+	{Name: "madvise", Params: []Param{rangeParam, {Name: "advice", Kind: KindConstant, Max: 1<<32 - 1, Words: set(`dontneed free willneed cold pageout
 		remove hugepage nohugepage collapse mergeable unmergeable dontfork dofork wipeonfork keeponfork dontdump dodump populate_read
 		populate_write dontneed_locked guard_install guard_remove normal random sequential`)}}},
 	{Name: "msync", Params: []Param{rangeParam, {Name: "mode", Kind: KindChoice, Optional: true, Words: set("sync async")},
-		{Name: "flag", Kind: KindFlags, Optional: true, Words: set("invalidate")}}},
+		{Name: "flag", Kind: KindFlags, Optional: true, Words: set("invalidate")}, bitsParam}},
 	{Name: "mlock", Params: []Param{rangeParam, {Name: "flag", Kind: KindFlags, Optional: true, Words: set("onfault")}}},
 	{Name: "munlock", Params: []Param{rangeParam}},
 	{Name: "mlockall", Params: []Param{{Name: "flag", Kind: KindFlags, Optional: true, Words: set("current future onfault")}}},
 	{Name: "munlockall"},
 	{Name: "mincore", Params: []Param{rangeParam}},
+	{Name: "mbind", Params: []Param{rangeParam, {Name: "mode", Kind: KindChoice, Words: set("default bind")}, {Name: "nodes", Kind: KindNodes, Optional: true},
+		{Name: "flag", Kind: KindFlags, Optional: true, Words: set("move")}}},
+	{Name: "move_pages", Params: []Param{rangeParam, {Name: "node", Kind: KindOption, Key: "node", Of: KindNumber, Optional: true},
+		{Name: "flag", Kind: KindFlags, Optional: true, Words: set("all")}}},
 	{Name: "mseal", Params: []Param{rangeParam}},
+	{Name: "setrlimit", Params: []Param{{Name: "resource", Kind: KindChoice, Words: set("as data stack memlock")}, {Name: "soft", Kind: KindLimit}, {Name: "hard", Kind: KindLimit, Optional: true}}},
+	{Name: "prctl ksm", Params: []Param{{Name: "switch", Kind: KindChoice, Words: set("on off")}}},
 	{Name: "brk", Params: []Param{{Name: "to", Kind: KindShift}}},
 	{Name: "read", Params: []Param{placeParam, opt(sizeParam)}},
 	{Name: "write", Params: []Param{placeParam, {Name: "value", Kind: KindValue}}},
@@ -84,6 +93,12 @@ var sample = []Verb{
 	{Name: "expect file", Params: []Param{fileParam, {Name: "offset", Kind: KindQuantity}, textParam}},
 	{Name: "expect exited", Params: []Param{{Name: "process", Kind: KindProcess}, {Name: "status", Kind: KindNumber}}},
 	{Name: "expect signaled", Params: []Param{{Name: "process", Kind: KindProcess}, {Name: "signal", Kind: KindSignal}}},
+	{Name: "expect rss", Params: []Param{opt(rangeParam), cmpParam, sizeParam}},
+	{Name: "expect vmas-of", Params: []Param{rangeParam, cmpParam, {Name: "count", Kind: KindNumber, Min: 0, Max: 1 << 31}}},
+	{Name: "expect shared", Params: []Param{{Name: "one", Kind: KindProcess}, {Name: "other", Kind: KindProcess}, cmpParam, {Name: "share", Kind: KindPercent}}},
+	{Name: "expect mincore", Params: []Param{{Name: "vector", Kind: KindVector}}},
+	{Name: "expect move_pages", Params: []Param{{Name: "statuses", Kind: KindStatuses}}},
+	{Name: "expect value", Params: []Param{{Name: "value", Kind: KindBits}}},
 	{Name: "needs", Params: []Param{{Name: "feature", Kind: KindFlags}}},
 	{Name: "snapshot"},
 }
@@ -100,13 +115,15 @@ func sampleGrammar(t testing.TB) *Grammar {
 func TestUsage(t *testing.T) {
 	g := sampleGrammar(t)
 	for name, want := range map[string]string{
-		"mmap":              "mmap Q PROT [FLAG…] [file=NAME] [fd=N] [offset=Q] [addr=PLACE]",
+		"mmap":              "mmap Q PROT [FLAG…] [file=NAME] [fd=N] [offset=Q] [addr=PLACE] [flags=N]",
 		"mprotect":          "mprotect RANGE PROT",
-		"mremap":            "mremap RANGE Q [maymove] [dontunmap] [fixed=PLACE]",
+		"mremap":            "mremap RANGE Q [maymove] [dontunmap] [fixed=PLACE] [flags=N]",
 		"madvise":           "madvise RANGE ADVICE",
-		"msync":             "msync RANGE [sync|async] [invalidate]",
+		"msync":             "msync RANGE [sync|async] [invalidate] [flags=N]",
 		"mlockall":          "mlockall [current] [future] [onfault]",
 		"brk":               "brk +Q|-Q|PLACE",
+		"setrlimit":         "setrlimit as|data|stack|memlock Q|unlimited [Q|unlimited]",
+		"prctl ksm":         "prctl ksm on|off",
 		"read":              "read PLACE [Q]",
 		"cat":               "cat NAME [Q [Q]]",
 		"file":              `file NAME Q|"text"`,
@@ -116,6 +133,11 @@ func TestUsage(t *testing.T) {
 		"expect page":       "expect page RANGE STATE [ATTR…]",
 		"expect same-frame": "expect same-frame PLACE PLACE",
 		"expect faults":     "expect faults minor=N [major=N]",
+		"expect rss":        "expect rss [RANGE] [<|<=|>|>=] Q",
+		"expect mincore":    "expect mincore VECTOR",
+		"expect move_pages": "expect move_pages STATUSES",
+		"move_pages":        "move_pages RANGE [node=N] [all]",
+		"expect value":      "expect value N",
 		"needs":             "needs FEATURE…",
 	} {
 		if got := g.Verb(name).Usage(); got != want {
@@ -139,6 +161,9 @@ func TestTableRefused(t *testing.T) {
 		{"one or two words", []Verb{{Name: ""}}},
 		{"one or two words", []Verb{{Name: "a b c"}}},
 		{"one or two words", []Verb{{Name: "p1"}}},
+		{"what repeats", []Verb{{Name: "repeat"}}},
+		{"what repeats", []Verb{{Name: "repeat all"}}},
+		{"choice of nothing", []Verb{{Name: "v", Params: []Param{{Name: "x", Kind: KindConstant}}}}},
 		{"first word", []Verb{{Name: "expect"}, {Name: "expect page"}}},
 		{"a name is needed", []Verb{{Name: "v", Params: []Param{q("x", false), q("x", false)}}}},
 		{"no kind", []Verb{{Name: "v", Params: []Param{{Name: "x"}}}}},

@@ -3,15 +3,16 @@ package lang
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 )
 
-// From a word to a value: one function for each kind. A value prints canonically through its String
-// method, or through canonical below.
+// From a word to a value: one function for each kind. The canonical form of a value is its String
+// method, or the function canonical below.
 
-// Prot is a set of protections, with mmap's own bits.
-type Prot uint8
+// Prot is a set of protection bits, as mmap takes them.
+type Prot uint64
 
 // The protections.
 const (
@@ -20,8 +21,17 @@ const (
 	ProtExec  Prot = 4
 )
 
-// String gives the letters that are set, or none.
+// protLetters are the bits that have a letter.
+const protLetters = ProtRead | ProtWrite | ProtExec
+
+// Letters are the bits that have a letter; the others can only be given as a number.
+func (p Prot) Letters() Prot { return p & protLetters }
+
+// String is the letters that are set, or none; a number if there are other bits.
 func (p Prot) String() string {
+	if p != p.Letters() {
+		return fmt.Sprintf("%#x", uint64(p))
+	}
 	var b strings.Builder
 	for i, c := range "rwx" {
 		if p&(1<<i) != 0 {
@@ -42,6 +52,9 @@ func parseProt(t token) (Prot, *fault) {
 		return 0, nil
 	case t.raw == "" || t.quoted():
 		return 0, bad()
+	case isDigit(t.raw[0]):
+		n, f := parseUnsigned(t, KindProt)
+		return Prot(n), f
 	}
 	for i := range len(t.raw) {
 		if t.raw[i] == '-' {
@@ -62,7 +75,7 @@ func parseProt(t token) (Prot, *fault) {
 	return p, nil
 }
 
-// protHint also understands the spellings of C and of /proc.
+// protHint is the hint for a wrong protection; it recognises the spellings of C and of /proc.
 func protHint(s string) string {
 	var p Prot
 	low := strings.ToLower(s)
@@ -136,10 +149,48 @@ func parseNumber(t token, p *Param) (int64, *fault) {
 	if minus {
 		n = -n
 	}
+	return n, p.limit(t, n)
+}
+
+// limit returns an error for a number outside the limits of its parameter.
+func (p *Param) limit(t token, n int64) *fault {
 	if p.Min < p.Max && (n < p.Min || n > p.Max) {
-		return 0, t.fault(say(t.raw)+" is out of range", fmt.Sprintf("%d to %d", p.Min, p.Max))
+		return t.fault(say(t.raw)+" is out of range", fmt.Sprintf("%d to %d", p.Min, p.Max))
 	}
-	return n, nil
+	return nil
+}
+
+func parseBits(t token, p *Param) (uint64, *fault) {
+	n, f := parseUnsigned(t, KindBits)
+	if f == nil {
+		f = p.limit(t, int64(min(n, math.MaxInt64)))
+	}
+	return n, f
+}
+
+func parseVector(t token) (string, *fault) {
+	if t.raw == "" || t.quoted() || strings.Trim(t.raw, "01") != "" {
+		return "", t.fault(say(t.raw)+" is not a vector", kinds[KindVector].fits)
+	}
+	return t.raw, nil
+}
+
+// parseStatuses reads what move_pages answers for each page: a node or the name of an errno, or
+// several of them with | between.
+func parseStatuses(t token) (string, *fault) {
+	for at := 0; ; {
+		part, _, more := strings.Cut(t.raw[at:], ",")
+		if i := strings.IndexByte(part, '|'); i >= 0 {
+			part, more = part[:i], true
+		}
+		if node, ok := nodeNumber(part); t.quoted() || !(ok && node <= MaxNode) && !slices.Contains(errnos, part) {
+			return "", t.part(at, at+len(part), say(part)+" is neither a node nor an errno", kinds[KindStatuses].fits)
+		}
+		if !more {
+			return t.raw, nil
+		}
+		at += len(part) + 1
+	}
 }
 
 func parseText(t token, k Kind) ([]byte, *fault) {
@@ -180,7 +231,7 @@ func parseFile(t token) (string, *fault) {
 	return name, nil
 }
 
-// fileText spells a file name: bare where it can be.
+// fileText is a file name in a line: without quotes if possible.
 func fileText(name string) string {
 	for i := range len(name) {
 		c := name[i]
@@ -191,7 +242,7 @@ func fileText(name string) string {
 	return name
 }
 
-// parseWord reads one word of a set; an empty set takes any bare word.
+// parseWord parses one word of a set; an empty set accepts any bare word.
 func parseWord(t token, p *Param) (string, *fault) {
 	if len(p.Words) > 0 {
 		for _, w := range p.Words {
@@ -225,24 +276,44 @@ func parseValue(t token, p *Param, k Kind) (value any, text string, f *fault) {
 		value, f = parsePerms(t)
 	case KindFlags, KindChoice, KindWord:
 		value, f = parseWord(t, p)
+	case KindConstant:
+		if t.shape()&shDigit == 0 {
+			value, f = parseWord(t, p)
+		} else {
+			value, f = parseBits(t, p)
+		}
 	case KindText:
 		value, f = parseText(t, k)
 	case KindValue:
-		if t.shape() != shDigit {
+		if t.shape()&shDigit == 0 {
 			value, f = parseText(t, k)
 		} else {
 			value, f = parseByte(t)
 		}
 	case KindContent:
-		if t.shape() != shDigit {
+		if t.shape()&shDigit == 0 {
 			value, f = parseText(t, k)
 		} else {
 			value, f = parseQuantity(t)
 		}
+	case KindLimit:
+		value, f = parseLimit(t)
 	case KindByte:
 		value, f = parseByte(t)
 	case KindNumber:
 		value, f = parseNumber(t, p)
+	case KindBits:
+		value, f = parseBits(t, p)
+	case KindVector:
+		value, f = parseVector(t)
+	case KindCompare:
+		value, f = parseComparison(t)
+	case KindPercent:
+		value, f = parsePercent(t)
+	case KindNodes:
+		value, f = parseNodes(t)
+	case KindStatuses:
+		value, f = parseStatuses(t)
 	case KindSignal:
 		value, f = parseSignal(t)
 	case KindResult:
@@ -261,7 +332,7 @@ func parseValue(t token, p *Param, k Kind) (value any, text string, f *fault) {
 // canonical spells a value. Bytes and numbers keep the spelling they have.
 func canonical(t token, k Kind, value any) string {
 	switch v := value.(type) {
-	case byte, int64:
+	case byte, int64, uint64:
 		return t.raw
 	case []byte:
 		return strconv.Quote(string(v))

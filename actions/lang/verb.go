@@ -20,7 +20,7 @@ type Param struct {
 	Key      string // of Option
 	Of       Kind   // of Option: the kind of its value
 	Remote   bool   // of Place and Range: p2:PLACE is allowed
-	Min, Max int64  // of Number: limits, if Min < Max
+	Min, Max int64  // of Number, Bits and Constant: limits, if Min < Max
 }
 
 // Verb is one command of the language.
@@ -97,7 +97,7 @@ func (p *Param) label() string {
 		return p.Show
 	case p.Kind == KindChoice && p.fewWords():
 		return strings.Join(names(p.Words), "|")
-	case p.Kind == KindChoice || p.Kind == KindFlags:
+	case p.Kind == KindChoice || p.Kind == KindConstant || p.Kind == KindFlags:
 		return strings.ToUpper(p.Name)
 	}
 	return kinds[p.Kind].label
@@ -110,6 +110,8 @@ func (p *Param) fits() string {
 		if len(p.Words) > 0 {
 			return oneOf(names(p.Words))
 		}
+	case KindConstant:
+		return oneOf(names(p.Words)) + ", or a number"
 	case KindOption:
 		return p.Key + "= and " + kinds[p.Of].fits
 	}

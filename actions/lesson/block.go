@@ -9,9 +9,9 @@ import (
 	"cowscope/actions/lang"
 )
 
-// Fenced blocks. Those of the table do something; every other one is prose.
+// Fenced blocks. The blocks of the table below have a function; every other block is prose.
 
-// block is a fenced block that does something.
+// block is a fenced block with a function.
 type block struct {
 	line int // of its opening fence
 	body []source
@@ -31,7 +31,8 @@ var blocks = []blockRow{
 	{"solution", (*parser).solution},
 }
 
-// block reads the block that the fence at line i opens, and gives the line behind it.
+// block parses the block that the fence at line i opens, and returns the index of the line after
+// it.
 func (p *parser) block(i int, f fence) int {
 	end := i + 1
 	for end < len(p.lines) && !f.closes(p.lines[end]) {
@@ -66,8 +67,8 @@ func (p *parser) block(i int, f fence) int {
 	return end + 1
 }
 
-// nearly complains about a word that is a block's but for a slip: it would be taken for prose, and
-// never run.
+// nearly reports an info string that is almost the word of a block: the block would be shown as
+// prose, and never run.
 func (p *parser) nearly(n int, f fence, name string) {
 	for _, b := range blocks {
 		if strings.EqualFold(name, b.name) || len(name) > 3 && lang.Nearest(name, []string{b.name}) != "" {
@@ -76,7 +77,7 @@ func (p *parser) nearly(n int, f fence, name string) {
 	}
 }
 
-// command reads a command; ok is false for a comment, and for a mistake.
+// command parses a command; ok is false for a comment, and for a mistake.
 func (p *parser) command(s source) (c Command, ok bool) {
 	if p.enough() {
 		return c, false
@@ -92,10 +93,10 @@ func (p *parser) command(s source) (c Command, ok bool) {
 		p.failCommand(s, cmd.ErrorAt(cmd.VerbSpan, "needs stands in the head of a lesson", "write needs: and the features between the lines of ---"))
 		return c, false
 	}
-	return Command{s.line, s.col, s.text, actions.IsExpectation(cmd), cmd.Verb.Name}, true
+	return Command{s.line, s.col, s.text, actions.IsExpectation(cmd), cmd.Verb.Name, cmd.Once(), cmd.Times}, true
 }
 
-// commands reads all lines of a block.
+// commands parses all lines of a block.
 func (p *parser) commands(b block) []Command {
 	var out []Command
 	for _, s := range b.body {
@@ -106,27 +107,30 @@ func (p *parser) commands(b block) []Command {
 	return out
 }
 
-// some says whether there are commands of a kind, and complains about the block if there are none.
+// some reports whether there are commands of a kind, and adds an error about the block if not.
 func (p *parser) some(b block, cs []Command, check bool, msg, hint string) {
 	if !slices.ContainsFunc(cs, func(c Command) bool { return c.Check == check }) && !p.anyWrong(b) {
 		p.fail(b.line, 0, msg, hint)
 	}
 }
 
-// headless complains about expectations of the last command in a block that has run none: the last
-// one may be the learner's.
+// ofLast are the expectations about the last command.
+var ofLast = []string{"expect result", "expect value", "expect mincore", "expect move_pages", "expect faults"}
+
+// headless reports expectations about the last command in a block that has run none: the last
+// command may be the learner's.
 func (p *parser) headless(cs []Command) {
 	for _, c := range cs {
 		switch {
 		case !c.Check:
 			return
-		case c.verb == "expect result" || c.verb == "expect faults":
+		case slices.Contains(ofLast, c.verb):
 			p.fail(c.Line, c.Col, c.verb+" before any command of the block", "the last command may be one of the learner's; write it behind the command that it is about, or in a predict block behind then:")
 		}
 	}
 }
 
-// anyWrong says whether a mistake in the block was told.
+// anyWrong reports whether there is an error for the block already.
 func (p *parser) anyWrong(b block) bool {
 	return slices.ContainsFunc(b.body, func(s source) bool { return p.wrong[s.line] })
 }
@@ -151,7 +155,7 @@ func (p *parser) goal(b block) {
 	p.add(Item{Kind: Goal, Line: b.line, Commands: cs})
 }
 
-// lastGoal is the goal of the step that hints and solutions belong to.
+// lastGoal returns the goal of the step that a hint or solution block belongs to.
 func (p *parser) lastGoal(b block, name string) *Item {
 	for i := len(p.step.Items) - 1; i >= 0; i-- {
 		if it := &p.step.Items[i]; it.Kind == Goal && p.besides(it) {
@@ -179,7 +183,7 @@ func (p *parser) solution(b block) {
 	cs := p.commands(b)
 	for _, c := range cs {
 		if c.verb == "use" {
-			p.fail(c.Line, c.Col, "a solution that changes the current process", "name the process in each command, as in @p2 write a 1: who finds another way stays in p1")
+			p.fail(c.Line, c.Col, "a solution that changes the current process", "name the process in each command, as in @p2 write a 1: a learner who finds another way stays in p1")
 		}
 	}
 	p.headless(cs)

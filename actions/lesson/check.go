@@ -12,30 +12,30 @@ import (
 	"cowscope/vmspace"
 )
 
-// The proof of a lesson on this kernel, with nobody at the keys: every block runs, every claim is
-// asked, every goal is out of reach before its solution and reached by it, and of the answers to a
-// question exactly one is right.
+// The check of a lesson on this kernel, without a learner: every block runs, every claim is
+// checked, every goal must not hold before its solution and must hold after it, and exactly one of
+// the answers to a question must be right.
 
-// Problem is something that a lesson says and this kernel does not do, or that nobody could learn
-// from.
+// Problem is a claim of a lesson that is wrong on this kernel, or a place where no learner could go
+// on.
 type Problem struct {
 	File      string
-	Line, Col int // Col is 0 where the line as a whole is meant
+	Line, Col int // Col is 0 if the whole line is meant
 	Msg       string
 }
 
 func (p Problem) String() string { return place(p.File, p.Line, p.Col) + ": " + p.Msg }
 
-// Verdict is what a check found.
+// Verdict is the result of a check.
 type Verdict struct {
 	Skipped  string   // why it cannot be held against this kernel and this user, "" where it was
-	Without  []string // the features for want of which passages were left out
+	Without  []string // missing features because of which passages were left out
 	Problems []Problem
-	Commands int // that ran
-	Claims   int // that were asked
+	Commands int // number of commands run
+	Claims   int // number of claims checked
 }
 
-// Missing says which feature that the lesson needs is not here and why, "" where all are.
+// Missing returns which needed feature is missing here and why, "" if none is.
 func (l *Lesson) Missing() (string, error) {
 	for _, n := range l.Needs {
 		ok, reason, err := feature.Available(n)
@@ -49,7 +49,7 @@ func (l *Lesson) Missing() (string, error) {
 	return "", nil
 }
 
-// Check proves a lesson in a session of its own. The error is cowscope's own.
+// Check checks a lesson in a session of its own. An error is a failure of cowscope itself.
 func Check(ctx context.Context, l *Lesson, open Opener) (Verdict, error) {
 	c := &checker{l: l}
 	var err error
@@ -64,7 +64,7 @@ func Check(ctx context.Context, l *Lesson, open Opener) (Verdict, error) {
 		return c.v, err
 	}
 	defer s.Close()
-	defer context.AfterFunc(ctx, func() { s.Close() })() // cuts short what is running
+	defer context.AfterFunc(ctx, func() { s.Close() })() // interrupts a running command
 	c.performer = performer{s, func(st *history.Step) {
 		if st.Check {
 			c.v.Claims++
@@ -86,7 +86,7 @@ type checker struct {
 	performer
 	l    *Lesson
 	v    Verdict
-	lost bool // nothing more can be said: a process is gone
+	lost bool // a process is gone: nothing more can be checked
 }
 
 func (c *checker) problem(line, col int, format string, args ...any) {
@@ -100,7 +100,7 @@ func (c *checker) failures(fs []*Failure) {
 	}
 }
 
-// item checks one item, by its kind.
+// item checks one item, depending on its kind.
 func (c *checker) item(ctx context.Context, it *Item) error {
 	check := map[Kind]func(context.Context, *Item) error{Cow: c.cow, Predict: c.predict, Goal: c.goal}[it.Kind]
 	if check == nil {
@@ -156,7 +156,7 @@ func (c *checker) named(it *Item, right []int) string {
 	return fmt.Sprintf("%d: %s", len(right), strings.Join(out, ", "))
 }
 
-// access holds what happened against what the lesson says.
+// access compares what happened with what the lesson says.
 func (c *checker) access(it *Item, cs []choice, what vmspace.Happening) {
 	c.v.Claims++
 	at := it.Commands[0]

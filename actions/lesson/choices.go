@@ -8,14 +8,13 @@ import (
 	"cowscope/vmspace"
 )
 
-// The answers that are offered for an access: all that the kernel could do, and what people often
-// believe instead. They stand in the order of vmspace's table, so that their place gives nothing
-// away.
+// The answers offered for an access: everything that the kernel could do, and common
+// misconceptions. They are in the order of vmspace's table, so that their position reveals nothing.
 
-// mostChoices is how many are offered, unless more than these could happen.
+// mostChoices is the number of offered answers, unless more than these could happen.
 const mostChoices = 4
 
-// beliefs are what people expect of an access, the commonest first.
+// beliefs are what people expect of an access, the most common first.
 var beliefs = map[vmspace.Access][]vmspace.Happening{
 	vmspace.Load:  {vmspace.NoFault, vmspace.ZeroFill, vmspace.ZeroMap, vmspace.AccErr, vmspace.MapErr},
 	vmspace.Store: {vmspace.NoFault, vmspace.Copy, vmspace.ZeroFill, vmspace.AccErr, vmspace.Reuse},
@@ -49,7 +48,7 @@ func (r performer) accessChoices(ctx context.Context, it *Item) ([]choice, error
 	return out, nil
 }
 
-// accessOf says how a command that is an access goes to memory.
+// accessOf is the kind of access that a command makes.
 func accessOf(c Command) (vmspace.Access, error) {
 	g, err := actions.Grammar()
 	if err != nil {

@@ -1,5 +1,5 @@
-// Package lesson reads, proves and plays lessons: walkthroughs for learners that run on the real
-// kernel. It knows no screen.
+// Package lesson parses, checks and plays lessons: walkthroughs for learners that run on the real
+// kernel. It does not depend on a screen.
 //
 //	file.md ──► Parse ──► Lesson ─┬─► Check   runs all of it, with nobody at the keys ──► Verdict
 //	              │               │
@@ -8,10 +8,10 @@
 //	                                    ▼  │
 //	                                  Session (a fresh subject)      Progress (which steps are done)
 //
-// A lesson is Markdown with blocks that do something; [Format] tells authors how it is written. It
-// is read whole before anything runs, and nothing in it is passed on that a terminal would obey.
+// A lesson is Markdown with blocks that have a function; [Format] describes it for authors. It is
+// read as a whole before anything runs, and terminal control sequences in it are never passed on.
 //
-// What a lesson says is held against the kernel by the same code in the check and for the learner:
-// an expectation that fails, an answer that ought to be right and is not, are told with their place
-// in the file.
+// The claims of a lesson are compared with the kernel by the same code in the check and for the
+// learner: a failed expectation, or a wrong answer that the lesson calls right, is reported with
+// its place in the file.
 package lesson

@@ -11,8 +11,9 @@ import (
 
 // Error is a mistake in a lesson's file.
 type Error struct {
-	File      string
-	Line, Col int    // from 1, the column in characters; Col is 0 where the whole line, or file, is meant
+	File string
+	// From 1, the column in characters; Col is 0 if the whole line or file is meant.
+	Line, Col int
 	Msg, Hint string // what is wrong, and what would be right
 	syntax    *lang.SyntaxError
 }
@@ -35,7 +36,7 @@ func (e *Error) Unwrap() error {
 	return e.syntax
 }
 
-// place writes where something is: file:3:7.
+// place formats a place in a file: file:3:7.
 func place(file string, line, col int) string {
 	s := fmt.Sprintf("%s:%d", file, line)
 	if col > 0 {
@@ -44,7 +45,7 @@ func place(file string, line, col int) string {
 	return s
 }
 
-// Errors are the mistakes of a file, in its order.
+// Errors are the mistakes of a file, in the order of their lines.
 type Errors []*Error
 
 func (es Errors) Error() string {
@@ -63,13 +64,13 @@ func (es Errors) Unwrap() []error {
 	return out
 }
 
-// maxErrors is how many mistakes are told of one file. Far behind it commands are not looked at any
-// more: each mistake costs a search for what was meant.
+// maxErrors is the maximum number of reported mistakes. After that, commands are not checked any
+// more, because each mistake costs a search for a similar word.
 const maxErrors = 100
 
 func (p *parser) enough() bool { return len(p.errs) >= 10*maxErrors }
 
-// fail notes a mistake. A line that is wrong in one way is not said to be wrong in others.
+// fail adds an error. Only the first error of a line is kept.
 func (p *parser) fail(line, col int, msg, hint string) {
 	p.note(&Error{File: p.l.File, Line: line, Col: col, Msg: msg, Hint: hint})
 }
@@ -81,8 +82,8 @@ func (p *parser) note(e *Error) {
 	}
 }
 
-// failCommand notes a mistake in a command of the language that begins at s, as one of the whole
-// line.
+// failCommand adds an error in a command of the language that begins at s, with its column in the
+// whole line.
 func (p *parser) failCommand(s source, err error) {
 	var syn *lang.SyntaxError
 	if !errors.As(err, &syn) {
@@ -94,7 +95,7 @@ func (p *parser) failCommand(s source, err error) {
 	p.note(&Error{File: p.l.File, Line: s.line, Col: moved.Col, Msg: syn.Msg, Hint: syn.Hint, syntax: &moved})
 }
 
-// quoted writes a piece of the file, cut if long, in a way that no terminal obeys.
+// quoted quotes a part of the file, cut if long, and safe for a terminal.
 func quoted(s string) string {
 	const most = 40
 	n := 0

@@ -6,18 +6,17 @@ import (
 	"unicode/utf8"
 )
 
-// Fences, as CommonMark has them: three or more backticks or tildes, at most three blanks before
-// them.
+// Fences, as in CommonMark: three or more backticks or tildes, after at most three blanks.
 
 // fence is the line that opens a block.
 type fence struct {
 	indent int
 	mark   string // its backticks or tildes
-	info   string // what stands behind them
+	info   string // the text after them
 	col    int    // of info, from 1
 }
 
-// openFence reads a line that opens a block.
+// openFence parses a line that opens a block.
 func openFence(line string) (fence, bool) {
 	rest := strings.TrimLeft(line, " ")
 	f := fence{indent: len(line) - len(rest)}

@@ -15,13 +15,13 @@ import (
 	"cowscope/vmspace/printable"
 )
 
-// Finding a lesson by what a person calls it, and the list as a person reads it.
+// Finding a lesson by name, and the list of lessons for people.
 
-// English is the language that every lesson exists in.
+// English is the language that every lesson is available in.
 const English = "en"
 
-// Language is the language of the lessons that the environment asks for, as LC_ALL, LC_MESSAGES and
-// LANG do (locale(7)).
+// Language is the language of lessons that the environment selects by LC_ALL, LC_MESSAGES and LANG
+// (locale(7)).
 func Language(env func(string) string) string {
 	for _, name := range []string{"LC_ALL", "LC_MESSAGES", "LANG"} {
 		if v := env(name); v != "" {
@@ -34,8 +34,8 @@ func Language(env func(string) string) string {
 	return English
 }
 
-// Find gives a lesson: a file where the name has a slash or ends in .md, else one that cowscope
-// brings along.
+// Find returns a lesson: from a file if the name contains a slash or ends in .md, otherwise an
+// embedded one.
 func Find(language, name string) (*Lesson, error) {
 	if !strings.HasSuffix(name, ".md") && !strings.ContainsRune(name, os.PathSeparator) {
 		return Embedded(language, name)
@@ -55,27 +55,26 @@ func Find(language, name string) (*Lesson, error) {
 	return l, nil
 }
 
-// entries are the lessons of a language, with the steps of each that are done.
-func entries(language string, p *Progress) ([]Entry, map[string][]int, error) {
-	all, err := List()
+// entries returns the lessons of a language, with the steps of each that are done; told is why
+// these are unknown.
+func entries(language string, p *Progress) (all []Entry, done map[string][]int, told string, err error) {
+	every, err := List()
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, "", err
 	}
-	if all[language] == nil {
-		return nil, nil, fmt.Errorf("there are no lessons in %s; there are in %s", quoted(language), strings.Join(slices.Sorted(maps.Keys(all)), ", "))
+	if every[language] == nil {
+		return nil, nil, "", fmt.Errorf("there are no lessons in %s; there are in %s", quoted(language), strings.Join(slices.Sorted(maps.Keys(every)), ", "))
 	}
-	done := map[string][]int{}
 	if p != nil {
-		if done, _, err = p.All(); err != nil {
-			return nil, nil, err
-		}
+		done, told = p.All()
 	}
-	return all[language], done, nil
+	return every[language], done, told, nil
 }
 
-// NextOf names the first lesson of the path that is not done; the first of all where every one is.
+// NextOf returns the name of the first lesson of the path that is not done; the first of all if
+// every one is.
 func NextOf(language string, p *Progress) (string, error) {
-	es, done, err := entries(language, p)
+	es, done, _, err := entries(language, p)
 	if err != nil {
 		return "", err
 	}
@@ -87,12 +86,12 @@ func NextOf(language string, p *Progress) (string, error) {
 	return es[0].Name, nil
 }
 
-// WriteList writes the lessons of a language, one a line, the name first: level, minutes, how much
-// is done, title and summary. For people it has a heading.
-func WriteList(w io.Writer, language string, p *Progress, people bool) error {
-	es, done, err := entries(language, p)
+// WriteList writes the lessons of a language, one per line, the name first: level, minutes, how
+// much is done, title and summary. With people it has a heading.
+func WriteList(w io.Writer, language string, p *Progress, people bool) (told string, err error) {
+	es, done, told, err := entries(language, p)
 	if err != nil {
-		return err
+		return "", err
 	}
 	width := 0
 	for _, e := range es {
@@ -100,7 +99,7 @@ func WriteList(w io.Writer, language string, p *Progress, people bool) error {
 	}
 	if people {
 		if _, err := fmt.Fprintf(w, "%-*s  %-12s  %3s  %-5s  %s\n", width, "NAME", "LEVEL", "MIN", "DONE", "TITLE"); err != nil {
-			return err
+			return told, err
 		}
 	}
 	for _, e := range es {
@@ -111,13 +110,13 @@ func WriteList(w io.Writer, language string, p *Progress, people bool) error {
 			state = fmt.Sprintf("%d/%d", n, e.Steps)
 		}
 		if _, err := fmt.Fprintf(w, "%-*s  %-12s  %3d  %-5s  %s: %s\n", width, e.Name, e.Level, e.Minutes, state, e.Title, e.Summary); err != nil {
-			return err
+			return told, err
 		}
 	}
-	return nil
+	return told, nil
 }
 
-// Line says in one line what a check found of the lesson called name.
+// Line is the result of a check of the lesson called name, in one line.
 func (v Verdict) Line(name string) string {
 	name = printable.Name(name)
 	without := ""
@@ -133,8 +132,8 @@ func (v Verdict) Line(name string) string {
 	return fmt.Sprintf("%s: ok: %d commands, %d claims%s", name, v.Commands, v.Claims, without)
 }
 
-// CheckAll proves the lessons that are named, or all that cowscope brings along where none is, and
-// writes of each what was found. It gives how many problems there are.
+// CheckAll checks the named lessons, or all embedded ones if no name is given, and writes the
+// result of each. It returns the number of problems.
 func CheckAll(ctx context.Context, w io.Writer, language string, names []string) (problems int, err error) {
 	if len(names) == 0 {
 		names = Path()
@@ -159,7 +158,7 @@ func CheckAll(ctx context.Context, w io.Writer, language string, names []string)
 	return problems, nil
 }
 
-// Create writes a lesson to begin with into NAME.md, which must not be there yet.
+// Create writes a new lesson, to be completed, into NAME.md, which must not exist.
 func Create(name string) (file string, err error) {
 	name = strings.TrimSuffix(name, ".md")
 	file = name + ".md"

@@ -6,22 +6,22 @@ import (
 	"unicode"
 )
 
-// Format tells authors how a lesson is written, in Markdown.
+// Format describes for authors, in Markdown, how a lesson is written.
 //
 //go:embed format.md
 var Format string
 
-// template is a lesson to begin with. TITLE stands where its title goes.
+// template is a new lesson. TITLE marks the place of its title.
 //
 //go:embed template.md
 var template string
 
-// Template is a lesson to begin with, which passes the check as it is. Its title is made of name.
+// Template returns a new lesson, which passes the check as it is. Its title is made from name.
 func Template(name string) string {
 	return strings.Replace(template, "TITLE", titleOf(name), 1)
 }
 
-// titleOf makes words of a file's name: my-first_lesson.md is My first lesson.
+// titleOf makes a title from a file name: my-first_lesson.md is My first lesson.
 func titleOf(name string) string {
 	name = name[strings.LastIndexByte(name, '/')+1:]
 	name = strings.TrimSuffix(name, ".md")

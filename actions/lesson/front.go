@@ -11,12 +11,12 @@ import (
 	"cowscope/actions/lang"
 )
 
-// The head of a lesson: key: value, one a line, between two lines of ---. It is read strictly, as
-// the part of YAML that forges show as a table.
+// The head of a lesson: key: value, one per line, between two lines of ---. It is parsed strictly,
+// and is a subset of the YAML that forges show as a table.
 
 const frontMark = "---"
 
-// key is a row of the table of keys. Its set gives what would be right, "" where the value is.
+// key is a row of the table of keys. set returns what would be right, "" if the value is.
 type key struct {
 	name     string
 	optional bool
@@ -56,7 +56,8 @@ var keys = []key{
 	}},
 }
 
-// languageTag says whether v has the form of a language tag (RFC 5646), as far as lessons need one.
+// languageTag reports whether v has the form of a language tag (RFC 5646), as far as lessons need
+// it.
 func languageTag(v string) bool {
 	for i, part := range strings.Split(v, "-") {
 		least := 2
@@ -73,7 +74,7 @@ func languageTag(v string) bool {
 	return true
 }
 
-// front reads the head and gives the number of lines that it takes.
+// front parses the head and returns the number of its lines.
 func (p *parser) front() int {
 	if len(p.lines) == 0 || strings.TrimRight(p.lines[0], " \t") != frontMark {
 		p.fail(1, 0, "the head is missing", "a lesson begins with a line ---, a line for each of "+keyList(false)+", and --- again")
@@ -116,7 +117,7 @@ func keyList(optional bool) string {
 	return strings.Join(out, ", ")
 }
 
-// pair reads one line of the head.
+// pair parses one line of the head.
 func (p *parser) pair(s source, seen map[string]bool) {
 	name, value, ok := strings.Cut(s.text, ":")
 	i := slices.IndexFunc(keys, func(k key) bool { return k.name == name })
@@ -150,7 +151,7 @@ func (p *parser) pair(s source, seen map[string]bool) {
 	}
 }
 
-// plain says whether YAML takes the value for plain text as it stands (YAML 1.2, 7.3.3).
+// plain reports whether the value is a plain scalar of YAML (YAML 1.2, 7.3.3).
 func plain(v string) bool {
 	return !strings.ContainsAny(v[:1], "\"'[]{}&*!|>%@`#,-?:=") && !strings.Contains(v, ": ") && !strings.Contains(v, " #") && !strings.HasSuffix(v, ":")
 }

@@ -11,7 +11,7 @@ import (
 	"cowscope/assets"
 )
 
-// The lessons that cowscope brings along: assets/lessons/LANGUAGE/NAME.md.
+// The embedded lessons: assets/lessons/LANGUAGE/NAME.md.
 
 const lessonsDir = "lessons"
 
@@ -22,7 +22,8 @@ type Entry struct {
 	Steps int
 }
 
-// List gives the lessons of each language in the order of the path: each builds on those before it.
+// List returns the lessons of each language in the order of the path: each builds on the previous
+// ones.
 func List() (map[string][]Entry, error) {
 	files, err := fs.Glob(assets.Lessons, lessonsDir+"/*/*.md")
 	if err != nil {
@@ -44,16 +45,16 @@ func List() (map[string][]Entry, error) {
 	return out, nil
 }
 
-// Path are the names of the lessons in the order in which they are to be taken.
+// Path lists the names of the lessons in the order in which they should be taken.
 func Path() []string {
 	b, err := assets.Lessons.ReadFile(lessonsDir + "/path.txt")
 	if err != nil {
-		return nil // it is embedded: a test reads it
+		return nil // it cannot fail: a test reads the embedded file
 	}
 	return strings.Fields(string(b))
 }
 
-// Embedded reads a lesson that cowscope brings along.
+// Embedded parses an embedded lesson.
 func Embedded(language, name string) (*Lesson, error) {
 	file := path.Join(lessonsDir, language, name+".md")
 	f, err := assets.Lessons.Open(file)
@@ -69,9 +70,10 @@ func Embedded(language, name string) (*Lesson, error) {
 	return l, nil
 }
 
-// noLesson says that there is no such lesson, and which there are.
+// noLesson says that there is no such lesson, and lists the existing ones.
 func noLesson(language, name string) error {
-	files, _ := fs.Glob(assets.Lessons, path.Join(lessonsDir, "*", "*.md")) // the pattern is well formed
+	// The only error is a malformed pattern.
+	files, _ := fs.Glob(assets.Lessons, path.Join(lessonsDir, "*", "*.md"))
 	var names []string
 	for _, f := range files {
 		if path.Base(path.Dir(f)) == language {

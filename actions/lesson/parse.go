@@ -14,11 +14,11 @@ import (
 	"cowscope/vmspace/printable"
 )
 
-// From a file to a lesson. All of it is read and held against the language before anything runs,
-// and every mistake is told.
+// From a file to a lesson. The whole file is parsed, and its commands are checked, before anything
+// runs; all mistakes are reported.
 
-// Parse reads a lesson; file is what errors call it. The mistakes of the file come as Errors, in
-// their order.
+// Parse parses a lesson; file is its name in errors. The mistakes of the file are returned as
+// Errors, in the order of their lines.
 func Parse(file string, r io.Reader) (*Lesson, error) {
 	g, err := actions.Grammar()
 	if err != nil {
@@ -52,17 +52,17 @@ type parser struct {
 	g     *lang.Grammar
 	l     *Lesson
 	lines []string
-	wrong map[int]bool // lines that an error was told of
+	wrong map[int]bool // lines with an error
 	errs  Errors
 
 	titled bool
-	begun  bool     // the first step behind the introduction
-	step   *Step    // the one that is read
-	before int      // how many mistakes had been found when it began
-	prose  []source // read and not yet an item
-	held   amount   // of text, by the step
+	begun  bool     // the first step after the introduction has begun
+	step   *Step    // the current one
+	before int      // the number of mistakes when it began
+	prose  []source // not yet an item
+	held   amount   // of text, in the step
 
-	passage *passage // the one that is read, nil outside of any
+	passage *passage // the current one, nil outside a passage
 }
 
 func (p *parser) all() {
@@ -81,7 +81,7 @@ func (p *parser) all() {
 	}
 }
 
-// next reads what begins at line i, counted from 0, and gives the line behind it.
+// next parses what begins at line i, counted from 0, and returns the index of the line after it.
 func (p *parser) next(i int) int {
 	line := p.lines[i]
 	if f, ok := openFence(line); ok {
@@ -102,7 +102,7 @@ func (p *parser) next(i int) int {
 	return i + 1
 }
 
-// heading reads a heading of the first or second level; 0 is no such heading.
+// heading parses a heading of the first or second level; level is 0 for any other line.
 func heading(line string) (level int, text string) {
 	rest := strings.TrimLeft(line, "#")
 	level = len(line) - len(rest)
@@ -110,7 +110,8 @@ func heading(line string) (level int, text string) {
 		return 0, ""
 	}
 	rest = strings.TrimSpace(rest)
-	if bare := strings.TrimRight(rest, "#"); bare == "" || strings.HasSuffix(bare, " ") { // ## closed ##
+	// The closing sequence of ## closed ## is no part of the text.
+	if bare := strings.TrimRight(rest, "#"); bare == "" || strings.HasSuffix(bare, " ") {
 		rest = strings.TrimSpace(bare)
 	}
 	return level, rest
@@ -158,7 +159,7 @@ func (p *parser) addProse(n int, line string) {
 	}
 }
 
-// flush makes an item of the prose that was read.
+// flush makes an item of the collected prose.
 func (p *parser) flush() {
 	if len(p.prose) > 0 {
 		p.add(Item{Kind: Prose, Line: p.prose[0].line, Text: p.markdown(p.prose)})

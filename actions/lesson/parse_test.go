@@ -64,13 +64,13 @@ func TestMistakes(t *testing.T) {
 			"f:9: a hint without a goal; it stands behind the goal, in the same step\n" +
 				"f:12: a solution without a goal; it stands behind the goal, in the same step\n" +
 				"f:16:1: fork is a command, and a goal holds expectations only; what the lesson does itself stands in a cow block\n" +
-				"f:20:1: a solution that changes the current process; name the process in each command, as in @p2 write a 1: who finds another way stays in p1\n" +
+				"f:20:1: a solution that changes the current process; name the process in each command, as in @p2 write a 1: a learner who finds another way stays in p1\n" +
 				"f:22: the goal has a solution already; one is enough"},
 		"another's goal": {head + "## A\n```goal\nexpect result ok\n```\n## B\n```hint\nh\n```\n", "f:13: a hint without a goal; it stands behind the goal, in the same step"},
 		"predict lines": {head + "## A\n```predict\nQ\nrun: forc\nstray\nrun: expect result ok\n- \n  fork\n- b\n  expect page\nwhy: x\nmore\nwhy: y\n```\n",
 			"f:11:6: no verb forc; did you mean fork?\n| run: forc\n|      ^^^^\n" +
 				"f:12:1: \"stray\" belongs to nothing here; the question stands first; then run:, access:, happens:, then:, why: and answers that begin with - \n" +
-				"f:13:6: an expectation is no command to run; it stands under the answer that it decides\n" +
+				"f:13:6: an expectation is not a command to run; it stands under the answer that it decides\n" +
 				"f:14:3: the answer has no text; write what can be chosen behind - \n" +
 				"f:15:3: fork is a command, and only expectations decide an answer; commands stand behind run:\n" +
 				"f:17:14: expect page needs RANGE; a place, then how much of it if not all: a, a+1p 2p, 0x7f0000 1p\n|   expect page\n|              ^\n" +
@@ -81,13 +81,15 @@ func TestMistakes(t *testing.T) {
 				"f:13:9: happens: says nothing; write happens: copy, or leave it out\n" +
 				"f:14:6: run: has no command; write run: write a 1\n" +
 				"f:15:1: the block asks about two accesses; make two blocks"},
+		"predict repeated": {head + "## A\n```predict\nQ\naccess: repeat 2 read a\n```\n", "f:11:9: the block asks about one access, and this is repeated; repeat it in a cow block above"},
 		"then": {head + "## A\n```predict\nQ\naccess: read a\nthen: fork\nthen:\nthen: expect pag a none\n```\n",
 			"f:12:7: fork is a command, and only expectations stand behind then:; commands stand behind run:, or in a cow block below\n" +
 				"f:13:6: then: has no command; write then: expect faults minor=1\n" +
 				"f:14:14: no verb expect pag; did you mean page?\n| then: expect pag a none\n|              ^^^"},
-		"headless": {head + "## A\n```cow\nexpect page text file\nexpect faults minor=1\nfork\nexpect result ok\n```\n```goal\nexpect result ok\n```\n```solution\nexpect result ok\nfork\n```\n",
+		"headless": {head + "## A\n```cow\nexpect page text file\nexpect faults minor=1\nexpect value 0\nfork\nexpect result ok\n```\n```goal\nexpect result ok\n```\n```solution\nexpect result ok\nfork\n```\n",
 			"f:11:1: expect faults before any command of the block; the last command may be one of the learner's; write it behind the command that it is about, or in a predict block behind then:\n" +
-				"f:19:1: expect result before any command"},
+				"f:12:1: expect value before any command of the block; the last command may be one of the learner's; write it behind the command that it is about, or in a predict block behind then:\n" +
+				"f:20:1: expect result before any command"},
 		"predict 1": {head + "## A\n```predict\n```\n", "f:9: the predict block asks nothing; its first lines are the question"},
 		"predict 2": {head + "## A\n```predict\nQ\n```\n", "f:9: nothing runs in the predict block; write run: and a command, or access: and an access"},
 		"predict 3": {head + "## A\n```predict\nQ\nrun: fork\naccess: read a\n```\n", "f:9: run: beside access:; what comes before the access stands in a cow block above"},

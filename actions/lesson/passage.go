@@ -9,20 +9,20 @@ import (
 	"cowscope/actions/lang"
 )
 
-// Passages are for the machines that have a feature: whole lines between two comments, which
+// Passages are parts for machines with a feature: whole lines between two HTML comments, which
 // Markdown does not show.
 //
 //	<!-- needs arm64 -->
 //	`ret` is `c0 03 5f d6`.
 //	<!-- end -->
 //
-// Rules of this file: every passage is read on every machine, so that the mistakes of a file are
-// the same everywhere; what a machine lacks is left out of what was read. Steps are the same
-// everywhere, and with them what is remembered of them.
+// Rules of this file: every passage is parsed on every machine, so that the mistakes of a file are
+// the same everywhere; passages for features that a machine lacks are removed afterwards. The steps
+// are the same everywhere, and so is their recorded progress.
 
-// passage is one that is being read.
+// passage is the passage being parsed.
 type passage struct {
-	line, col int // of its first mark
+	line, col int // of its opening mark
 	needs     []string
 }
 
@@ -37,12 +37,12 @@ const (
 	endMark   = "<!-- end -->"
 )
 
-// comment gives the words of a line that begins with a comment. alone says that the line holds
-// nothing else.
+// comment returns the words of a line that begins with an HTML comment. alone says that the line
+// contains nothing else.
 func comment(n int, line string) (words []source, alone bool) {
 	const opens, closes = "<!--", "-->"
 	indent := len(line) - len(strings.TrimLeft(line, " "))
-	if indent > 3 || !strings.HasPrefix(line[indent:], opens) { // more is code
+	if indent > 3 || !strings.HasPrefix(line[indent:], opens) { // an indented line is code
 		return nil, false
 	}
 	s := source{n, 1, line}.behind(indent + len(opens))
@@ -56,7 +56,7 @@ func comment(n int, line string) (words []source, alone bool) {
 	return words, closed && strings.TrimSpace(after) == ""
 }
 
-// mark reads a line that begins or ends a passage; false is any other line.
+// mark parses a line that begins or ends a passage; it returns false for any other line.
 func (p *parser) mark(n int, line string) bool {
 	words, alone := comment(n, line)
 	if len(words) == 0 {
@@ -77,8 +77,7 @@ func (p *parser) mark(n int, line string) bool {
 	return true
 }
 
-// nearMark is the mark that was meant by a word with more words behind it, "" for an ordinary
-// comment.
+// nearMark is the mark that was meant by a word followed by more words, "" for an ordinary comment.
 func nearMark(word string, more int) string {
 	for _, m := range []string{"needs", "end"} {
 		if near := len(word) > 3 && lang.Nearest(word, []string{m}) != ""; (near || strings.EqualFold(word, m)) && (m == "needs") == (more > 0) {
@@ -117,21 +116,21 @@ func (p *parser) endPassage(mark source, rest []source) {
 	p.passage = nil
 }
 
-// unended complains about a passage that is still open where the file ends.
+// unended reports a passage that is still open at the end of the file.
 func (p *parser) unended() {
 	if p.passage != nil {
 		p.fail(p.passage.line, p.passage.col, "the passage that begins here has no end", "close it with a line "+endMark)
 	}
 }
 
-// outside complains about a heading in a passage.
+// outside reports a heading in a passage.
 func (p *parser) outside(n int) {
 	if p.passage != nil {
 		p.fail(n, 1, fmt.Sprintf("a heading stands in the passage of line %d", p.passage.line), "close that first, with "+endMark+": steps are the same on every machine")
 	}
 }
 
-// unmarked complains about marks in the body of a block.
+// unmarked reports marks in the body of a block.
 func (p *parser) unmarked(b block) {
 	for _, s := range b.body {
 		if words, _ := comment(s.line, s.text); len(words) > 0 && passageMarks[words[0].text] != nil {
@@ -140,7 +139,7 @@ func (p *parser) unmarked(b block) {
 	}
 }
 
-// add makes an item of the step.
+// add adds an item to the step.
 func (p *parser) add(it Item) {
 	if p.passage != nil {
 		it.Needs, it.passage = p.passage.needs, p.passage.line
@@ -148,12 +147,12 @@ func (p *parser) add(it Item) {
 	p.step.Items = append(p.step.Items, it)
 }
 
-// besides says whether an item stands in the passage that is being read, or in none if none is.
+// besides reports whether an item is in the current passage or, outside of any, in none.
 func (p *parser) besides(it *Item) bool {
 	return p.passage == nil && it.passage == 0 || p.passage != nil && it.passage == p.passage.line
 }
 
-// On gives the lesson as it is where a machine has these features, and names those for want of
+// On returns the lesson for a machine with these features, and the missing features because of
 // which something was left out.
 func (l *Lesson) On(has func(feature string) bool) (here *Lesson, without []string) {
 	out := *l
@@ -174,7 +173,7 @@ func (l *Lesson) On(has func(feature string) bool) (here *Lesson, without []stri
 	return &out, without
 }
 
-// here gives the lesson as it is on this machine.
+// here returns the lesson for this machine.
 func (l *Lesson) here() (here *Lesson, without []string, err error) {
 	here, without = l.On(func(name string) bool {
 		ok, _, e := feature.Available(name)

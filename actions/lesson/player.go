@@ -12,42 +12,42 @@ import (
 	"cowscope/vmspace"
 )
 
-// Rules of this file: a player walks one learner through one lesson. What runs, runs once and in
-// the order of the file; looking back runs nothing. The learner may run commands of his own at any
-// time: where they took away what the lesson builds on, that is told, and a step can always be
-// begun again in a fresh subject. An error of a method is cowscope's own, or a mistake in the
-// learner's line; everything else is in the State.
+// Rules of this file: a player leads one learner through one lesson. Items run once and in the
+// order of the file; looking back runs nothing. The learner may run own commands at any time: if
+// they destroy something that the lesson builds on, the player says so, and a step can always be
+// restarted in a fresh subject. An error of a method is a failure of cowscope itself, or a mistake
+// in the learner's line; everything else is in the State.
 
-// Player walks through a lesson. Its methods may be called from any goroutine; they act one after
-// another.
+// Player leads through a lesson. Its methods may be called from any goroutine; they run one at a
+// time.
 type Player struct {
 	l        *Lesson
 	open     Opener
 	progress *Progress
 
-	turn    sync.Mutex // held while a method acts
-	at      int        // the step that the reader looks at
-	front   int        // the furthest that was begun
+	turn    sync.Mutex // held while a method runs
+	at      int        // the step that the reader sees
+	front   int        // the last step that was begun
 	items   [][]*itemState
 	done    []bool
 	message Message
 	lost    bool
-	why     string // it is lost
+	why     string // why the process is lost
 	fresh   int
-	free    bool   // the learner ran commands since the subject was fresh
-	current string // the process that the lesson left as the current one
+	free    bool   // the learner has run commands in this subject
+	current string // the current process after the lesson's last command
 
-	mu      sync.Mutex // guards what follows
+	mu      sync.Mutex // guards the fields below
 	session Session
 	closed  bool
 
 	state atomic.Pointer[State]
 }
 
-// errClosed is what a closed player answers.
+// errClosed is the error of a closed player.
 var errClosed = errors.New("the lesson is closed")
 
-// NewPlayer starts a lesson at its beginning. progress may be nil; then nothing is remembered.
+// NewPlayer starts a lesson at its beginning. progress may be nil; then nothing is recorded.
 func NewPlayer(ctx context.Context, l *Lesson, open Opener, progress *Progress) (*Player, error) {
 	why, err := l.Missing()
 	if why != "" {
@@ -61,16 +61,13 @@ func NewPlayer(ctx context.Context, l *Lesson, open Opener, progress *Progress) 
 	}
 	p := &Player{l: l, open: open, progress: progress, items: make([][]*itemState, len(l.Steps)), done: make([]bool, len(l.Steps))}
 	if progress != nil {
-		steps, told, err := progress.Done(l.ID)
+		steps, told := progress.Done(l.ID)
 		for _, n := range steps {
 			if n < len(p.done) {
 				p.done[n] = true
 			}
 		}
 		p.message.Text = told
-		if err != nil {
-			p.message.Text = "What was done before is not known: " + err.Error()
-		}
 	}
 	p.reset(0)
 	told := p.message
@@ -84,7 +81,7 @@ func NewPlayer(ctx context.Context, l *Lesson, open Opener, progress *Progress) 
 	return p, nil
 }
 
-// reset makes the items from step n on as they are before anything ran.
+// reset resets the items from step n on.
 func (p *Player) reset(n int) {
 	for i := n; i < len(p.l.Steps); i++ {
 		p.items[i] = nil
@@ -94,7 +91,7 @@ func (p *Player) reset(n int) {
 	}
 }
 
-// act runs f as one turn and shows what came of it.
+// act runs f as one turn and publishes the result.
 func (p *Player) act(f func() error) error {
 	p.turn.Lock()
 	defer p.turn.Unlock()
@@ -106,14 +103,15 @@ func (p *Player) act(f func() error) error {
 
 func (p *Player) say(format string, args ...any) { p.message.Text = fmt.Sprintf(format, args...) }
 
-// Session is the session that runs now. RestartStep, Restart and GoTo end it and start another.
+// Session is the current session. RestartStep, Restart and GoTo end it and start another.
 func (p *Player) Session() Session {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.session
 }
 
-// Close ends the session. It may be called at any time, also while something runs, and more than
+// Close ends the session. It may be called at any time, also while a method runs, and more than
+// once.
 // once.
 func (p *Player) Close() error {
 	p.mu.Lock()
@@ -125,7 +123,7 @@ func (p *Player) Close() error {
 	return p.session.Close()
 }
 
-// renew starts a fresh subject in place of the one before.
+// renew starts a fresh subject and ends the previous one.
 func (p *Player) renew() error {
 	s, err := p.open()
 	if err != nil {
@@ -150,13 +148,13 @@ func last(s Session) *history.Step {
 	return h[len(h)-1]
 }
 
-// pending is the item of the front step whose turn it is, -1 where there is none left.
+// pending is the index of the item of the front step whose turn it is, -1 if all are over.
 func (p *Player) pending() int {
 	return slices.IndexFunc(p.items[p.front], func(it *itemState) bool { return it.Kind != Prose && !it.Status.over() })
 }
 
-// turnOf gives the item whose turn it is, if the reader is where the lesson runs; otherwise it says
-// what to do.
+// turnOf returns the item whose turn it is, if the reader sees the front step; otherwise it sets a
+// message that says what to do.
 func (p *Player) turnOf() *itemState {
 	i := p.pending()
 	switch {
@@ -172,13 +170,13 @@ func (p *Player) turnOf() *itemState {
 	return nil
 }
 
-// gone notes that the lesson cannot go on in this subject.
+// gone records that the lesson cannot continue in this subject.
 func (p *Player) gone(why string) {
 	p.lost, p.why = true, why
 	p.message = Message{why + " A restart of the step begins it again in a fresh one.", true}
 }
 
-// Next goes to the next step, if nothing in this one waits for the reader.
+// Next goes to the next step, unless an item of this one waits for the reader.
 func (p *Player) Next(ctx context.Context) error {
 	return p.act(func() error {
 		switch i := p.pending(); {
@@ -201,14 +199,14 @@ func (p *Player) Next(ctx context.Context) error {
 	})
 }
 
-// waiting says what an item waits for.
+// waiting is the message about an item that waits.
 var waiting = map[Kind]string{
 	Cow:     "The commands of this step have not run yet: run or skip them first.",
 	Predict: "A question is open in this step: answer or skip it first.",
 	Goal:    "The goal of this step is not reached: reach it, look at the solution, or skip it first.",
 }
 
-// Back looks at the step before. Nothing is undone, and nothing runs again.
+// Back shows the previous step. Nothing is undone, and nothing runs again.
 func (p *Player) Back() error {
 	return p.act(func() error {
 		p.at = max(p.at-1, 0)
@@ -216,8 +214,8 @@ func (p *Player) Back() error {
 	})
 }
 
-// settle finds what waits for the reader now: a goal that is reached is over, and the answers of a
-// prediction are drawn up. It marks a step of which everything is done.
+// settle updates the item that waits for the reader: it ends a goal that holds, and prepares the
+// answers of a prediction. It records a step whose items are all over.
 func (p *Player) settle(ctx context.Context) error {
 	for !p.lost {
 		i := p.pending()
@@ -240,14 +238,14 @@ func (p *Player) settle(ctx context.Context) error {
 		}
 		it.Status = Reached
 	}
-	// A step of prose alone is done when the reader goes on.
+	// A step with only prose is done when the reader goes on.
 	if p.pending() < 0 && slices.ContainsFunc(p.items[p.front], func(it *itemState) bool { return it.Kind != Prose }) {
 		return p.note()
 	}
 	return nil
 }
 
-// offer sets the answers. If others are offered than before, what was chosen is chosen no more.
+// offer sets the answers. If they differ from those offered before, the reader's choice is dropped.
 func (it *itemState) offer(cs []choice) {
 	var texts []string
 	for _, c := range cs {
@@ -259,7 +257,7 @@ func (it *itemState) offer(cs []choice) {
 	it.choices, it.Offered = cs, texts
 }
 
-// note remembers the front step as done, if everything in it went well.
+// note records the front step as done, if no item in it failed.
 func (p *Player) note() error {
 	for _, it := range p.items[p.front] {
 		if it.Kind != Prose && !it.Status.well() {
@@ -283,25 +281,25 @@ func (p *Player) note() error {
 	return nil
 }
 
-// performer runs what belongs to an item.
+// performer returns the performer for an item.
 func (p *Player) performer(it *itemState) performer {
 	return performer{p.Session(), func(st *history.Step) {
 		if it.First == 0 {
 			it.First = st.N
 		}
 		it.Last, it.happened = st.N, st.Happened
+		p.Session().Keep(st.N)
 		p.publish()
 	}}
 }
 
-// Poll looks whether something happened without a command, as the session's Poll does, and whether
-// the lesson can go on.
+// Poll calls the session's Poll, and checks whether the lesson can continue.
 func (p *Player) Poll(ctx context.Context) (*history.Step, error) {
 	p.turn.Lock()
 	defer p.turn.Unlock()
 	st, err := p.Session().Poll(ctx)
 	if err == nil && st != nil {
-		p.watch(st)
+		p.watch(st.Before, st.After)
 		if !p.lost {
 			err = p.settle(ctx)
 		}
@@ -310,13 +308,13 @@ func (p *Player) Poll(ctx context.Context) (*history.Step, error) {
 	return st, err
 }
 
-// watch tells if the process that the lesson acts in ended in a step.
-func (p *Player) watch(st *history.Step) {
+// watch detects that the process of the lesson ended between two snapshots.
+func (p *Player) watch(before, after *vmspace.Snapshot) {
 	lives := func(s *vmspace.Snapshot) bool {
 		q := s.Process(p.current)
-		return q != nil && q.State < vmspace.Zombie
+		return q != nil && q.Alive()
 	}
-	if !p.lost && lives(st.Before) && !lives(st.After) {
+	if !p.lost && lives(before) && !lives(after) {
 		p.gone(p.current + " is gone, and the lesson cannot go on with it.")
 	}
 }

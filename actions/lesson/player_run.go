@@ -7,10 +7,9 @@ import (
 	"cowscope/actions/history"
 )
 
-// What a player runs.
+// The methods of a player that run commands.
 
-// Run runs the commands whose turn it is: those of a cow block, or of a prediction that was
-// answered.
+// Run runs the commands of the item whose turn it is: a cow block, or an answered prediction.
 func (p *Player) Run(ctx context.Context) error {
 	return p.act(func() error {
 		it := p.turnOf()
@@ -28,8 +27,8 @@ func (p *Player) Run(ctx context.Context) error {
 	})
 }
 
-// Answer chooses an answer of the prediction whose turn it is, counted from 0. Until it runs,
-// another may be chosen.
+// Answer chooses an answer of the prediction whose turn it is, counted from 0. It can be changed
+// until the prediction runs.
 func (p *Player) Answer(i int) error {
 	return p.act(func() error {
 		switch it := p.turnOf(); {
@@ -45,16 +44,16 @@ func (p *Player) Answer(i int) error {
 	})
 }
 
-// perform runs an item and goes on to what waits next. A cow block that ran well is then as as
-// says.
-func (p *Player) perform(ctx context.Context, it *itemState, as Status) error {
+// perform runs an item, and then updates the item that waits next. status is what a cow block gets
+// if it does not fail.
+func (p *Player) perform(ctx context.Context, it *itemState, status Status) error {
 	it.Status = Running
 	p.publish()
 	var err error
 	if it.Kind == Predict {
 		err = p.predict(ctx, it)
 	} else if err = p.lines(ctx, it, it.Commands, false); err == nil && it.Failure == nil {
-		it.Status = as
+		it.Status = status
 	}
 	if err != nil || it.Status == Running {
 		it.Status = Failed
@@ -67,11 +66,11 @@ func (p *Player) perform(ctx context.Context, it *itemState, as Status) error {
 	return p.settle(ctx)
 }
 
-// lines runs commands for an item, in the process that the lesson last left as the current one. A
-// failure is noted and told.
+// lines runs commands for an item, in the process that was current after the lesson's last command.
+// A failure is recorded and reported.
 func (p *Player) lines(ctx context.Context, it *itemState, cs []Command, free bool) error {
 	r := p.performer(it)
-	use := Command{Line: it.Line, Text: "use " + p.current}
+	use := Command{Line: it.Line, Text: "use " + p.current, once: "use " + p.current, times: 1}
 	var fs []*Failure
 	var err error
 	if last(r.Session).Current != p.current {
@@ -88,7 +87,7 @@ func (p *Player) lines(ctx context.Context, it *itemState, cs []Command, free bo
 	return err
 }
 
-// parted tells that the lesson and the kernel differ.
+// parted reports that the lesson and the kernel disagree.
 func (p *Player) parted(f *Failure) {
 	why := "This kernel does not do what the lesson says."
 	if p.free {
@@ -101,7 +100,7 @@ func (p *Player) parted(f *Failure) {
 	p.message = Message{fmt.Sprintf("%s in line %d: %s. A restart of the step begins it again in a fresh process.", why[:len(why)-1], f.Line, f), true}
 }
 
-// predict runs the commands of a prediction and finds the right answer.
+// predict runs the commands of a prediction and determines the right answer.
 func (p *Player) predict(ctx context.Context, it *itemState) error {
 	if err := p.lines(ctx, it, it.Commands, true); err != nil || it.Failure != nil {
 		return err
@@ -129,26 +128,31 @@ func (p *Player) predict(ctx context.Context, it *itemState) error {
 	return nil
 }
 
-// Do runs a command of the learner's own. A *lang.SyntaxError says that nothing ran and why.
+// Do runs a command of the learner. A *lang.SyntaxError says that nothing ran and why.
 func (p *Player) Do(ctx context.Context, line string) (st *history.Step, err error) {
 	err = p.act(func() error {
-		if st, err = p.Session().Do(ctx, line); err != nil || st == nil {
-			return err
+		was := last(p.Session())
+		st, err = p.Session().Do(ctx, line)
+		all := p.Session().History()
+		// A line with repeat makes several steps.
+		for _, made := range all[history.At(all, was.N)+1:] {
+			p.free = p.free || made.Command != "" && !made.Check
+			p.watch(was.After, made.After)
+			was = made
 		}
-		p.free = p.free || !st.Check
-		if p.watch(st); p.lost {
-			return nil
+		if err != nil || st == nil || p.lost {
+			return err
 		}
 		return p.settle(ctx)
 	})
 	return st, err
 }
 
-// goal is the goal whose turn it is; otherwise it says that there is none.
+// goal returns the goal whose turn it is; otherwise it sets a message that there is none.
 func (p *Player) goal() *itemState {
 	it := p.turnOf()
 	if it != nil && it.Kind != Goal {
-		p.say("There is no goal to reach now.")
+		p.say("There is no goal to reach at the moment.")
 		return nil
 	}
 	return it
@@ -170,7 +174,7 @@ func (p *Player) Hint() error {
 	})
 }
 
-// Solution runs the lesson's own way to the goal.
+// Solution runs the lesson's own solution of the goal.
 func (p *Player) Solution(ctx context.Context) error {
 	return p.act(func() error {
 		if it := p.goal(); it != nil {
@@ -180,8 +184,8 @@ func (p *Player) Solution(ctx context.Context) error {
 	})
 }
 
-// solve runs the solution of a goal and asks whether it is reached.
-func (p *Player) solve(ctx context.Context, it *itemState, as Status) error {
+// solve runs the solution of a goal and checks whether the goal holds.
+func (p *Player) solve(ctx context.Context, it *itemState, status Status) error {
 	if it.SolutionLine == 0 {
 		p.say("There is no solution for this goal.")
 		return nil
@@ -200,12 +204,11 @@ func (p *Player) solve(ctx context.Context, it *itemState, as Status) error {
 		p.parted(it.Unmet[0])
 		return nil
 	}
-	it.Status = as
+	it.Status = status
 	return p.settle(ctx)
 }
 
-// Skip runs for the learner what is left of the step: blocks, questions without an answer,
-// solutions.
+// Skip runs the rest of the step for the learner: blocks, questions without an answer, solutions.
 func (p *Player) Skip(ctx context.Context) error {
 	return p.act(func() error {
 		for it := p.turnOf(); it != nil; it = p.turnOf() {
@@ -233,19 +236,19 @@ func (p *Player) pass(ctx context.Context, it *itemState) error {
 	return p.perform(ctx, it, Skipped)
 }
 
-// RestartStep begins the step that the reader looks at again: a fresh subject is brought to where
-// it was, by the blocks and solutions of all steps before it.
+// RestartStep restarts the step that the reader sees: a fresh subject runs the blocks and solutions
+// of all earlier steps.
 func (p *Player) RestartStep(ctx context.Context) error {
 	return p.act(func() error { return p.goTo(ctx, p.at) })
 }
 
-// Restart begins the lesson again in a fresh subject.
+// Restart restarts the lesson in a fresh subject.
 func (p *Player) Restart(ctx context.Context) error {
 	return p.act(func() error { return p.goTo(ctx, 0) })
 }
 
-// GoTo begins step n in a fresh subject, as RestartStep does; what was not run before it is
-// skipped.
+// GoTo restarts at step n in a fresh subject, like RestartStep; earlier items that had not run
+// count as skipped.
 func (p *Player) GoTo(ctx context.Context, n int) error {
 	return p.act(func() error {
 		if n < 0 || n >= len(p.l.Steps) {
@@ -275,7 +278,7 @@ func (p *Player) goTo(ctx context.Context, n int) error {
 	return p.settle(ctx)
 }
 
-// replay runs an item of a step that is behind the learner. What came of it before stays as it was.
+// replay runs an item of an earlier step again. Its status does not change.
 func (p *Player) replay(ctx context.Context, it *itemState) error {
 	before := it.ItemState
 	it.First, it.Last, it.Failure = 0, 0, nil

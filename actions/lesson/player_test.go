@@ -241,6 +241,19 @@ func TestGoal(t *testing.T) {
 	}
 }
 
+// What a learner repeats counts as often as it runs: also where the first time ends the lesson.
+func TestRepeatedByTheLearner(t *testing.T) {
+	r := read(t, story)
+	r.do("next next run 1 run 2 run next run")
+	r.do(`"repeat 3 write a+1p 5"`)
+	r.shows("3/3:1", "reached pending", "")
+	if got := r.commands(); !strings.HasSuffix(got, "; write a+1p 5; write a+1p 5; write a+1p 5") {
+		t.Error(got)
+	}
+	r.do(`"repeat 3 kill"`)
+	r.shows("3/3:1", "reached pending", "p1 is gone")
+}
+
 // Looking back runs nothing, and nothing runs again on the way forward.
 func TestBack(t *testing.T) {
 	r := read(t, story)

@@ -8,7 +8,7 @@ import (
 	"cowscope/vmspace"
 )
 
-// A predict block: the question, then lines that begin with a word of the table.
+// A predict block: the question, then lines that begin with a keyword of the table.
 //
 //	What does p2 read?           What does this write do?
 //	run: write a 2               access: @p2 write a 2
@@ -20,14 +20,15 @@ import (
 //	then: expect faults minor=0
 //	why: One frame …
 
-// predicting is a predict block half read.
+// predicting is a partly parsed predict block.
 type predicting struct {
 	*parser
 	item     Item
 	question []source
 	because  []source
-	text     *[]source // what a line without a word of the table continues; nil under an answer or a command
-	under    bool      // the lines belong to the last answer
+	// text is continued by a line without a keyword; nil after an answer or a command.
+	text  *[]source
+	under bool // the lines belong to the last answer
 }
 
 var predictWords = []struct {
@@ -78,12 +79,12 @@ func (q *predicting) run(s source) {
 	if c, ok := q.needed(s, "run:", "write a 1"); ok {
 		q.item.Commands = append(q.item.Commands, c)
 		if c.Check {
-			q.fail(s.line, s.col, "an expectation is no command to run", "it stands under the answer that it decides")
+			q.fail(s.line, s.col, "an expectation is not a command to run", "it stands under the answer that it decides")
 		}
 	}
 }
 
-// needed reads a command that has to be there, such as such.
+// needed parses a required command; such is an example for the error.
 func (q *predicting) needed(s source, word, such string) (Command, bool) {
 	c, ok := q.command(s)
 	if !ok {
@@ -104,6 +105,9 @@ func (q *predicting) access(s source) {
 	if err == nil {
 		if _, is := actions.AccessOf(cmd); !is {
 			q.fail(s.line, s.col, c.verb+" is no access", "read, write, touch, fill and exec are; other commands stand behind run:")
+		}
+		if c.times > 1 {
+			q.fail(s.line, s.col, "the block asks about one access, and this is repeated", "repeat it in a cow block above")
 		}
 	}
 	q.item.Access = true
@@ -159,7 +163,7 @@ func (q *predicting) claim(s source) {
 	a.Claims = append(a.Claims, c)
 }
 
-// whole looks for what the block lacks.
+// whole reports the missing parts of the block.
 func (q *predicting) whole(b block) {
 	it := q.item
 	for _, c := range []struct {
@@ -184,7 +188,7 @@ func (q *predicting) whole(b block) {
 	}
 }
 
-// happenings lists all that can happen at an access, in the order in which they are offered.
+// happenings lists all possible outcomes of an access, in the order in which they are offered.
 func happenings() []vmspace.Happening {
 	var out []vmspace.Happening
 	for _, h := range vmspace.Happenings {

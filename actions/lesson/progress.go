@@ -14,22 +14,22 @@ import (
 	"cowscope/vmspace/printable"
 )
 
-// Rules of this file: the file is replaced as a whole, so that a reader finds the old one or the
-// new one. Who writes holds a lock from reading to replacing, so that nobody's lessons are lost. A
-// file that cannot be understood is put aside, not thrown away.
+// Rules of this file: the file is replaced as a whole, so that a reader finds the old or the new
+// content. A writer holds a lock from reading to replacing, so that no progress is lost. A file
+// that cannot be parsed is renamed, not deleted.
 
-// Progress remembers which steps of which lessons are done, in a file that several programs may use
+// Progress records which steps of which lessons are done, in a file that several programs may use
 // at once.
 type Progress struct{ path string }
 
-// ProgressAt keeps progress in the file path, which is made when the first step is done.
+// ProgressAt keeps progress in the file path, which is created when the first step is done.
 func ProgressAt(path string) *Progress { return &Progress{path} }
 
-// ProgressFile is where progress is kept: in $XDG_STATE_HOME, or ~/.local/state (XDG Base Directory
-// Specification).
+// ProgressFile is the path of the progress file: in $XDG_STATE_HOME, or ~/.local/state (XDG Base
+// Directory Specification).
 func ProgressFile() (string, error) {
 	dir := os.Getenv("XDG_STATE_HOME")
-	if !filepath.IsAbs(dir) { // such a path is to be ignored
+	if !filepath.IsAbs(dir) { // the specification says to ignore such a path
 		home, err := os.UserHomeDir()
 		if err != nil {
 			return "", fmt.Errorf("there is no place to remember progress: %w", err)
@@ -39,32 +39,35 @@ func ProgressFile() (string, error) {
 	return filepath.Join(dir, "cowscope", "progress.json"), nil
 }
 
-// progressVersion is that of the file's form.
+// progressVersion is the version of the file format.
 const progressVersion = 1
 
-// maxProgress is how large the file may be, in bytes.
+// maxProgress is the maximum size of the file, in bytes.
 const maxProgress = 1 << 20
 
-// record is the file: the steps that are done, counted from 0, by the ID of their lesson.
+// record is the content of the file: the done steps, counted from 0, by the ID of their lesson.
 type record struct {
 	Version int              `json:"version"`
 	Lessons map[string][]int `json:"lessons"`
 }
 
-// Done lists the steps of a lesson that are done. told says that the file was damaged and what
-// became of it, "" where it was not.
-func (p *Progress) Done(id string) (steps []int, told string, err error) {
-	r, told, err := p.read()
-	return r.Lessons[id], told, err
+// Done lists the done steps of a lesson. told is a message that the file is damaged or cannot be
+// read, "" if there is no problem.
+func (p *Progress) Done(id string) (steps []int, told string) {
+	done, told := p.All()
+	return done[id], told
 }
 
-// All lists the steps that are done of every lesson.
-func (p *Progress) All() (done map[string][]int, told string, err error) {
+// All lists the done steps of every lesson.
+func (p *Progress) All() (done map[string][]int, told string) {
 	r, told, err := p.read()
-	return r.Lessons, told, err
+	if err != nil {
+		told = fmt.Sprintf("What was done before is not known: %v.", err)
+	}
+	return r.Lessons, told
 }
 
-// Mark notes that a step is done.
+// Mark records that a step is done.
 func (p *Progress) Mark(id string, step int) (told string, err error) {
 	return p.change(func(r record) {
 		if steps := r.Lessons[id]; !slices.Contains(steps, step) {
@@ -74,12 +77,12 @@ func (p *Progress) Mark(id string, step int) (told string, err error) {
 	})
 }
 
-// Forget drops what is known of a lesson.
+// Forget removes the progress of a lesson.
 func (p *Progress) Forget(id string) (told string, err error) {
 	return p.change(func(r record) { delete(r.Lessons, id) })
 }
 
-// read gives what the file holds; nothing, where there is none or it is damaged.
+// read returns the content of the file; an empty record if it does not exist or is damaged.
 func (p *Progress) read() (r record, told string, err error) {
 	defer func() { err = printable.Error(err) }()
 	r = record{progressVersion, map[string][]int{}}
@@ -102,7 +105,7 @@ func (p *Progress) read() (r record, told string, err error) {
 	return got, "", nil
 }
 
-// parse reads the file's bytes and says what is wrong with them.
+// parse parses the content of the file and returns what is wrong with it.
 func (r *record) parse(b []byte) (why string) {
 	if len(b) > maxProgress {
 		return "is too large"
@@ -121,7 +124,7 @@ func (r *record) parse(b []byte) (why string) {
 	return ""
 }
 
-// change reads, changes and replaces the file while nobody else does.
+// change reads, changes and replaces the file under the lock.
 func (p *Progress) change(f func(record)) (told string, err error) {
 	defer func() { err = printable.Error(err) }()
 	dir := filepath.Dir(p.path)
@@ -151,5 +154,5 @@ func (p *Progress) change(f func(record)) (told string, err error) {
 	return told, progressKind.Write(p.path, append(b, '\n'))
 }
 
-// progressKind is any file in its place: one that is damaged was put aside.
+// progressKind accepts any file in its place: a damaged one was renamed before.
 var progressKind = output.Kind{By: "progress", What: "progress", Mine: func(io.Reader) bool { return true }}

@@ -14,24 +14,23 @@ import (
 	"github.com/yuin/goldmark/util"
 )
 
-// Rules of this file: the work of laying out the Markdown of a step is bounded when the lesson is
-// read. Laying out takes a time that grows with the square of a paragraph and the cube of the
-// nesting, so both are limited. The parser that counts is the one that lays out later, so that both
-// see the same blocks. Where a limit is passed it reads on as if nothing had been opened, so that
-// the limits bound the counting too. Emphasis and links are not parsed here: how deep they nest is
-// bounded by the bytes.
+// Rules of this file: the time for laying out the Markdown of a step is bounded when the lesson is
+// parsed. It grows with the square of the length of a paragraph and the cube of the nesting depth,
+// so both are limited. Counting and layout use the same parser, so that both see the same blocks.
+// Past a limit the parser opens no more blocks, so that the limits bound the counting too. Emphasis
+// and links are not counted: their nesting is bounded by the number of bytes.
 
-// What the texts of a step may hold: its prose, hints, questions and reasons.
+// What the texts of a step may contain: its prose, hints, questions and reasons.
 const (
-	maxText    = 8 << 10 // bytes, beside fenced code
+	maxText    = 8 << 10 // bytes, without fenced code
 	maxBlocks  = 500     // paragraphs, headings, items, cells of tables
-	maxNesting = 8       // block quotes and lists in each other
+	maxNesting = 8       // depth of block quotes and lists in each other
 )
 
-// amount is how much text there is.
+// amount is the amount of text.
 type amount struct{ bytes, blocks int }
 
-// markdown joins the lines of a text, and complains about what would take too long to lay out.
+// markdown joins the lines of a text, and reports one that would take too long to lay out.
 func (p *parser) markdown(lines []source) string {
 	var b strings.Builder
 	for _, l := range lines {
@@ -53,7 +52,7 @@ func (p *parser) markdown(lines []source) string {
 	return out
 }
 
-// limit is one that a text has passed.
+// limit is a limit that a text exceeds.
 type limit struct{ msg, hint string }
 
 var (
@@ -62,11 +61,11 @@ var (
 	tooDeep = &limit{fmt.Sprintf("more than %d block quotes and lists stand in each other", maxNesting), fmt.Sprintf("nest them at most %d deep", maxNesting)}
 )
 
-// measure holds a text against the limits.
+// measure compares a text with the limits.
 type measure struct {
 	src   string
 	held  *amount // by the step so far
-	wrong *limit  // the first that was passed, nil for none
+	wrong *limit  // the first exceeded limit, nil for none
 	at    int     // where, in bytes
 }
 
@@ -78,7 +77,7 @@ func (m *measure) pass(l *limit, at int) {
 
 func (m *measure) all() {
 	room := maxText - m.held.bytes
-	if room < 0 || m.held.blocks > maxBlocks { // which was told
+	if room < 0 || m.held.blocks > maxBlocks { // it is reported already
 		return
 	}
 	if m.held.bytes += len(m.src); len(m.src) > room {
@@ -102,25 +101,27 @@ func (m *measure) all() {
 	})
 }
 
-// parser reads blocks as they are laid out later, within the limits.
+// parser is the parser of the layout, within the limits.
 func (m *measure) parser() md.Parser {
 	var blocks []util.PrioritizedValue
 	for _, b := range append(md.DefaultBlockParsers(),
-		util.Prioritized(extension.NewDefinitionListParser(), 101), // as extension.DefinitionList has it
+		// The priority is that of extension.DefinitionList.
+		util.Prioritized(extension.NewDefinitionListParser(), 101),
 		util.Prioritized(extension.NewDefinitionDescriptionParser(), 102)) {
 		blocks = append(blocks, util.Prioritized(container{b.Value.(md.BlockParser), m}, b.Priority))
 	}
 	return md.NewParser(
 		md.WithBlockParsers(blocks...),
 		md.WithParagraphTransformers(md.DefaultParagraphTransformers()...),
-		md.WithParagraphTransformers(util.Prioritized(table{extension.NewTableParagraphTransformer(), m}, 200)), // as extension.Table has it
+		// The priority is that of extension.Table.
+		md.WithParagraphTransformers(util.Prioritized(table{extension.NewTableParagraphTransformer(), m}, 200)),
 	)
 }
 
-// containers are the blocks that hold blocks; an item counts with its list.
+// containers are the blocks that contain blocks; an item counts with its list.
 var containers = map[ast.NodeKind]bool{ast.KindBlockquote: true, ast.KindList: true, extast.KindDefinitionList: true}
 
-// nesting is in how many of them a node stands, itself counted.
+// nesting is the number of containers around a node, including itself.
 func nesting(n ast.Node) (deep int) {
 	for ; n != nil; n = n.Parent() {
 		if containers[n.Kind()] {
@@ -130,7 +131,7 @@ func nesting(n ast.Node) (deep int) {
 	return deep
 }
 
-// container opens a block unless it nests too deep.
+// container opens a block unless it is nested too deep.
 type container struct {
 	md.BlockParser
 	m *measure
@@ -147,8 +148,8 @@ func (c container) Open(parent ast.Node, r text.Reader, pc md.Context) (ast.Node
 	return nil, md.NoChildren
 }
 
-// table makes a table of a paragraph unless it has too many cells: those that a short row lacks are
-// added.
+// table makes a table of a paragraph unless it has too many cells, including those that are added
+// to short rows.
 type table struct {
 	md.ParagraphTransformer
 	m *measure
@@ -158,7 +159,8 @@ func (t table) Transform(n *ast.Paragraph, r text.Reader, pc md.Context) {
 	columns := 0
 	for i := range n.Lines().Len() {
 		seg := n.Lines().At(i)
-		if line := seg.Value(r.Source()); len(bytes.Trim(line, "|:- \t\n")) == 0 { // below the head of a table
+		// The delimiter row below the head of a table.
+		if line := seg.Value(r.Source()); len(bytes.Trim(line, "|:- \t\n")) == 0 {
 			columns = max(columns, bytes.Count(line, []byte("|"))+1)
 		}
 	}

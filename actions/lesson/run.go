@@ -11,22 +11,23 @@ import (
 	"cowscope/vmspace"
 )
 
-// Running a lesson's commands, for the player and for the check alike.
+// Running the commands of a lesson, for the player and for the check.
 
-// Session is what a lesson asks of an *actions.Session.
+// Session is the part of *actions.Session that a lesson uses.
 type Session interface {
 	Do(ctx context.Context, line string) (*history.Step, error)
 	Ask(ctx context.Context, line string) (*history.Step, error)
 	Foresee(ctx context.Context, line string) (vmspace.Prediction, error)
 	Poll(ctx context.Context) (*history.Step, error)
 	History() []*history.Step
+	Keep(step int)
 	Close() error
 }
 
 // Opener starts a fresh session.
 type Opener func() (Session, error)
 
-// Open gives an Opener of real sessions.
+// Open returns an Opener of real sessions.
 func Open(o actions.Options) Opener {
 	return func() (Session, error) {
 		s, err := actions.Open(o)
@@ -37,9 +38,10 @@ func Open(o actions.Options) Opener {
 	}
 }
 
-// Failure is where a lesson and the kernel part.
+// Failure is a place where a lesson and the kernel disagree.
 type Failure struct {
-	Line, Col int // in the file; Col is 0 where the line as a whole is meant
+	// In the file; Col is 0 if the whole line is meant.
+	Line, Col int
 	Command   string
 	Want, Got string
 	Lost      bool // the process that was to act is gone
@@ -49,8 +51,9 @@ func (f *Failure) String() string {
 	return fmt.Sprintf("%s: wanted %s, found %s", f.Command, f.Want, f.Got)
 }
 
-// judge says what is wrong with how a command ended. Whatever the kernel answers is right if it is
-// free, but not that the process is gone; and all is, if an expectation of the result follows.
+// judge returns what is wrong with the result of a command. If the command is free, any answer of
+// the kernel is right, unless the process is gone; if an expectation of the result follows, that
+// decides.
 func judge(c Command, st *history.Step, free, claimed bool) *Failure {
 	f := &Failure{Line: c.Line, Command: c.Text, Want: st.Want, Got: st.Got}
 	switch {
@@ -66,8 +69,8 @@ func judge(c Command, st *history.Step, free, claimed bool) *Failure {
 	return f
 }
 
-// misfit makes a failure of an error: a command that makes no sense now, such as one about a name
-// that nothing has. Another error is cowscope's own and comes back.
+// misfit turns an error about a command into a failure: the command makes no sense now, for example
+// because it uses an unknown name. Any other error is a failure of cowscope and is returned.
 func misfit(c Command, err error) (*Failure, error) {
 	var syn *lang.SyntaxError
 	if !errors.As(err, &syn) {
@@ -80,7 +83,7 @@ func misfit(c Command, err error) (*Failure, error) {
 	return &Failure{Line: c.Line, Col: col, Command: c.Text, Want: "a command that can run here", Got: syn.Msg}, nil
 }
 
-// claimed says whether an expectation of the result follows command i, before the next command.
+// claimed reports whether an expectation of the result follows command i, before the next command.
 func claimed(cs []Command, i int) bool {
 	for _, c := range cs[i+1:] {
 		switch {
@@ -99,19 +102,13 @@ type performer struct {
 	tell func(*history.Step) // of each step
 }
 
-// run runs commands, and stops at the first failure unless all is set, and where the process is
-// gone. Free ones may end as they like: what they end in is the question.
+// run runs commands, and stops at the first failure unless all is set, and always if the process is
+// gone. Free commands may have any result: the result is the question.
 func (r performer) run(ctx context.Context, cs []Command, free, all bool) (fs []*Failure, err error) {
 	for i, c := range cs {
-		st, err := r.Do(ctx, c.Text)
-		var f *Failure
+		f, err := r.one(ctx, c, free, claimed(cs, i))
 		if err != nil {
-			if f, err = misfit(c, err); err != nil {
-				return fs, err
-			}
-		} else {
-			r.tell(st)
-			f = judge(c, st, free, claimed(cs, i))
+			return fs, err
 		}
 		if f == nil {
 			continue
@@ -123,7 +120,22 @@ func (r performer) run(ctx context.Context, cs []Command, free, all bool) (fs []
 	return fs, nil
 }
 
-// unmet asks expectations and gives those that do not hold.
+// one runs a command as often as it says, up to the first failure.
+func (r performer) one(ctx context.Context, c Command, free, claimed bool) (f *Failure, err error) {
+	for range c.times {
+		st, err := r.Do(ctx, c.once)
+		if err != nil {
+			return misfit(c, err)
+		}
+		r.tell(st)
+		if f = judge(c, st, free, claimed); f != nil {
+			break
+		}
+	}
+	return f, nil
+}
+
+// unmet checks expectations and returns those that do not hold.
 func (r performer) unmet(ctx context.Context, cs []Command) (fs []*Failure, err error) {
 	for _, c := range cs {
 		st, err := r.Ask(ctx, c.Text)
@@ -142,7 +154,7 @@ func (r performer) unmet(ctx context.Context, cs []Command) (fs []*Failure, err 
 	return fs, nil
 }
 
-// choices are the answers that a predict block offers now.
+// choices returns the answers that a predict block offers at the moment.
 func (r performer) choices(ctx context.Context, it *Item) ([]choice, error) {
 	if it.Access {
 		return r.accessChoices(ctx, it)
@@ -154,14 +166,14 @@ func (r performer) choices(ctx context.Context, it *Item) ([]choice, error) {
 	return out, nil
 }
 
-// choice is an answer that is offered: right if all its claims hold, or if it is what happened.
+// choice is an offered answer: it is right if all its claims hold, or if it is what happened.
 type choice struct {
 	text   string
 	claims []Command
 	what   vmspace.Happening // of an access
 }
 
-// right finds which of the choices the kernel makes true. what is what happened at an access.
+// right returns which choices are right on this kernel. what is what happened at an access.
 func (r performer) right(ctx context.Context, cs []choice, what vmspace.Happening) (out []int, err error) {
 	for i, c := range cs {
 		var fs []*Failure

@@ -2,44 +2,44 @@ package lesson
 
 import "cowscope/vmspace"
 
-// What a player shows: plain values that never change once they are given.
+// What a player shows: plain values that never change after they are returned.
 
-// Status says how it stands with an item.
+// Status is the status of an item.
 type Status string
 
 // The statuses.
 const (
-	Pending  Status = "pending" // its turn has not come, or nobody has acted on it
+	Pending  Status = "pending" // its turn has not come, or it waits for the learner
 	Running  Status = "running"
-	Done     Status = "done"    // a cow block ran as the lesson says
-	Failed   Status = "failed"  // a block ran, and the lesson and the kernel parted
+	Done     Status = "done"    // a cow block ran, and its claims hold
+	Failed   Status = "failed"  // a block ran, and the lesson and the kernel disagree
 	Right    Status = "right"   // a prediction
 	Wrong    Status = "wrong"   // a prediction
-	Unknown  Status = "unknown" // a prediction: nothing shows which answer is right
-	Reached  Status = "reached" // a goal
-	Solved   Status = "solved"  // a goal, by the lesson's solution
-	Skipped  Status = "skipped" // run for the learner, to get on
+	Unknown  Status = "unknown" // a prediction: the right answer cannot be determined
+	Reached  Status = "reached" // a goal that holds
+	Solved   Status = "solved"  // a goal that holds by the lesson's solution
+	Skipped  Status = "skipped" // run for the learner by Skip
 	NotAsked Status = ""        // prose
 )
 
-// over says whether there is nothing left to do, and well whether it counts as done.
+// over reports whether the item needs nothing more, and well whether it counts as done.
 func (s Status) over() bool { return s != Pending && s != Running }
 func (s Status) well() bool { return s.over() && s != Failed && s != Skipped }
 
-// State is what there is to show.
+// State is everything that a screen shows.
 type State struct {
-	Step    int // that the reader looks at
-	Front   int // the furthest one that was begun: where the lesson runs
-	Next    int // the item of the front step whose turn it is, -1 where there is none left
+	Step    int // the step that the reader sees
+	Front   int // the last step that was begun: where the lesson runs
+	Next    int // the item of the front step whose turn it is, -1 if there is none
 	Steps   []StepState
-	Done    int // how many of the steps are done, now or in an earlier session
+	Done    int // how many steps are done, in this or an earlier session
 	Message Message
-	Lost    bool // the process that acts is gone: only a restart of the step or of the lesson goes on
-	Fresh   int  // how many subjects were started; another number, another session
+	// Lost: the process of the lesson is gone; only restarting the step or the lesson helps.
+	Lost  bool
+	Fresh int // how many subjects were started; it changes with the session
 }
 
-// Message is what the player has to say of the last thing that was asked of it; empty where all
-// went as asked.
+// Message is the player's answer to the last method call; empty if it did what was asked.
 type Message struct {
 	Text    string
 	Restart bool // RestartStep would help
@@ -54,20 +54,22 @@ type StepState struct {
 
 // ItemState is an item of a step.
 type ItemState struct {
-	*Item  // what the file holds; not to be changed
+	*Item  // as parsed; immutable
 	Status Status
-	First  int // N of the first and the last step of the history that it made; both 0 where it made none
-	Last   int
+	// First and Last are the indexes of the first and the last step of the history that it made;
+	// both 0 if it made none.
+	First int
+	Last  int
 
-	Offered []string // answers of a prediction, from when its turn comes
-	Chosen  int      // of Offered, -1 before
-	Correct int      // of Offered, -1 before it ran and where nothing shows it
+	Offered []string // answers of a prediction, once its turn has come
+	Chosen  int      // index in Offered, -1 before a choice
+	Correct int      // index in Offered, -1 before it ran and if it cannot be determined
 	Failure *Failure // of a block that failed
 	Unmet   []*Failure
-	Shown   int // how many hints
+	Shown   int // number of hints shown
 }
 
-// Seen are the hints of a goal that were asked for.
+// Seen are the hints of a goal that were shown.
 func (i ItemState) Seen() []string { return i.Hints[:i.Shown] }
 
 func (p *Player) newItem(it *Item) *itemState {
@@ -78,14 +80,14 @@ func (p *Player) newItem(it *Item) *itemState {
 	return s
 }
 
-// itemState is an item as the player keeps it.
+// itemState is the player's internal state of an item.
 type itemState struct {
 	ItemState
 	choices  []choice
 	happened vmspace.Happening // at the last of its steps
 }
 
-// publish gives out the state as it is now.
+// publish makes the current state visible to State.
 func (p *Player) publish() {
 	s := &State{Step: p.at, Front: p.front, Next: p.pending(), Message: p.message, Lost: p.lost, Fresh: p.fresh}
 	for i, st := range p.l.Steps {
@@ -101,5 +103,5 @@ func (p *Player) publish() {
 	p.state.Store(s)
 }
 
-// State is what there is to show now. It may be asked at any time, also while something runs.
+// State is the current state. It may be called at any time, also while a method runs.
 func (p *Player) State() State { return *p.state.Load() }

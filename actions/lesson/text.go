@@ -9,8 +9,8 @@ import (
 	"unicode/utf8"
 )
 
-// Rules of this file: nothing leaves it that a terminal would obey, or that shows text in another
-// order than it has.
+// Rules of this file: no text is passed on that controls a terminal, or that is shown in another
+// order than it is written.
 
 const (
 	maxFile = 1 << 20  // bytes of a lesson
@@ -20,8 +20,8 @@ const (
 // errTooLarge says that a file is larger than maxFile.
 var errTooLarge = errors.New("too large")
 
-// readLines reads a file and parts it into lines, without their ends. A byte order mark at its head
-// is dropped.
+// readLines reads a file and splits it into lines, without their ends. A byte order mark at the
+// beginning is dropped.
 func readLines(r io.Reader) ([]string, error) {
 	b, err := io.ReadAll(io.LimitReader(r, maxFile+1))
 	switch {
@@ -34,13 +34,13 @@ func readLines(r io.Reader) ([]string, error) {
 	for i, l := range lines {
 		lines[i] = strings.TrimSuffix(l, "\r")
 	}
-	if n := len(lines) - 1; lines[n] == "" { // behind the last line's end
+	if n := len(lines) - 1; lines[n] == "" { // after the end of the last line
 		lines = lines[:n]
 	}
 	return lines, nil
 }
 
-// clean looks for what may not stand in a line.
+// clean reports characters that a line must not contain.
 func (p *parser) clean(n int, line string) {
 	if len(line) > maxLine {
 		p.fail(n, 0, fmt.Sprintf("this line has %d bytes", len(line)), fmt.Sprintf("a line holds at most %d", maxLine))

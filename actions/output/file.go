@@ -7,18 +7,20 @@ import (
 	"os"
 )
 
-// File is a file that is written as things happen. It stays as it was until the first Write. What
-// was written is there whatever happens to its writer.
+// File is a file that is written while a session runs. Its previous content stays until the first
+// Write. Whatever was written is in the file, however the program ends.
 type File struct {
 	file  *os.File
+	kind  Kind
+	path  string // as it was given
 	in    *folder
 	info  fs.FileInfo
-	made  bool // it was not there before
+	made  bool // it did not exist before
 	begun bool // something was written
 }
 
-// Open makes a file, or opens one of the same kind to be overwritten, and locks it. No path is no
-// file.
+// Open creates a file, or opens one of the same kind to be overwritten, and locks it. An empty path
+// gives a nil File.
 func (k Kind) Open(path string) (*File, error) {
 	if path == "" {
 		return nil, nil
@@ -26,7 +28,7 @@ func (k Kind) Open(path string) (*File, error) {
 	var f *File
 	err := k.do(path, func(d *folder) (err error) {
 		if f, err = k.open(d); err == nil {
-			f.in = d.keep()
+			f.kind, f.path, f.in = k, path, d.keep()
 		}
 		return err
 	})
@@ -50,7 +52,8 @@ func (k Kind) open(d *folder) (*File, error) {
 	}
 	f := &File{file: file, made: true}
 	if f.info, err = file.Stat(); err == nil {
-		err = errors.Join(block(file), lock(file, false)) // who found it before it was locked has it
+		// A program that found the file before it was locked has it now.
+		err = errors.Join(block(file), lock(file, false))
 	}
 	if err != nil {
 		file.Close()
@@ -59,22 +62,31 @@ func (k Kind) open(d *folder) (*File, error) {
 	return f, nil
 }
 
-// Write writes; before the first time it takes away what was in the file.
-func (f *File) Write(b []byte) (int, error) {
+// Write writes; the first call truncates the file before.
+func (f *File) Write(b []byte) (n int, err error) {
 	if !f.begun {
-		_, err := f.file.Seek(0, io.SeekStart)
-		if err := errors.Join(err, f.file.Truncate(0), f.file.Chmod(kept(f.info))); err != nil {
-			return 0, err
+		if _, err = f.file.Seek(0, io.SeekStart); err == nil {
+			err = f.file.Truncate(0)
 		}
-		f.begun = true
+		if err == nil {
+			err = f.file.Chmod(kept(f.info))
+		}
+		f.begun = err == nil
 	}
-	return f.file.Write(b)
+	if err == nil {
+		n, err = f.file.Write(b)
+	}
+	if err != nil {
+		err = &Refusal{f.kind.By, f.path, plain(err).Error(), err}
+	}
+	return n, err
 }
 
-// Again has the next Write begin the file anew.
+// Again makes the next Write truncate the file.
 func (f *File) Again() { f.begun = false }
 
-// Close closes the file, if there is one. One that was made and never written to is removed.
+// Close closes the file, if there is one. A file that Open created and that was never written to is
+// removed.
 func (f *File) Close() error {
 	if f == nil {
 		return nil

@@ -1,14 +1,15 @@
 package output
 
 import (
-	"crypto/rand"
 	"errors"
+	"fmt"
 	"io/fs"
+	"math/rand/v2"
 	"os"
 )
 
-// folder is an open directory and the name in it that is written to. Everything goes by the open
-// directory: what its path leads to may change.
+// folder is an open directory and the name of the file in it. All calls are relative to the open
+// directory, because its path may lead elsewhere later.
 type folder struct {
 	root *os.Root
 	name string
@@ -18,28 +19,28 @@ type folder struct {
 func (d *folder) keep() *folder { d.held = true; return d }
 func (d *folder) close()        { d.root.Close() }
 
-// done closes the folder unless it is kept.
+// done closes the folder unless a File holds it.
 func (d *folder) done() {
 	if !d.held {
 		d.close()
 	}
 }
 
-// spare is a name that nothing has.
-func spare() string { return ".cowscope-" + rand.Text() }
+// spare is a name that no file has.
+func spare() string { return fmt.Sprintf(".cowscope-%016x%016x", rand.Uint64(), rand.Uint64()) }
 
 // other is another name in the same folder.
 func (d *folder) other(name string) *folder { return &folder{root: d.root, name: name} }
 
-// draft is a file that is not in its place yet. Where the system can, it has no name: nothing is
-// left of it if cowscope is killed.
+// draft is a file that is not in its place yet. If the system supports it, the draft has no name,
+// so that nothing is left of it if cowscope is killed.
 type draft struct {
 	*os.File
 	in   *folder
 	name string // "" where it has none
 }
 
-// draft makes one.
+// draft creates a draft.
 func (d *folder) draft() (*draft, error) {
 	if f := d.unnamed(); f != nil {
 		return &draft{File: f, in: d}, nil
@@ -52,7 +53,7 @@ func (d *folder) draft() (*draft, error) {
 	return &draft{f, d, name}, nil
 }
 
-// drop closes a draft, and takes away the name that it or what it replaced has beside its place.
+// drop closes a draft, and removes any temporary name that it, or the file that it replaced, has.
 func (t *draft) drop() {
 	t.Close()
 	if t.name != "" {
@@ -60,7 +61,7 @@ func (t *draft) drop() {
 	}
 }
 
-// put writes a file and puts it in its place: in that of old, where there is one.
+// put writes a file and moves it into its place, replacing old if that is not nil.
 func (k Kind) put(d *folder, content []byte, old *found) error {
 	t, err := d.draft()
 	if err != nil {
@@ -82,12 +83,13 @@ func (k Kind) put(d *folder, content []byte, old *found) error {
 	return k.replace(t)
 }
 
-// place gives the draft its name, which nothing may have yet.
+// place gives the draft its final name, which must not exist.
 func (k Kind) place(t *draft) error {
 	if t.name == "" {
 		return t.link(t.in.name)
 	}
-	f, err := t.in.root.OpenFile(t.in.name, os.O_RDWR|os.O_CREATE|os.O_EXCL, private) // takes the name, as not every file system has links
+	// The file reserves the name, because not every file system has links.
+	f, err := t.in.root.OpenFile(t.in.name, os.O_RDWR|os.O_CREATE|os.O_EXCL, private)
 	if err != nil {
 		return err
 	}
@@ -95,8 +97,8 @@ func (k Kind) place(t *draft) error {
 	return k.replace(t)
 }
 
-// replace puts the draft in the place of what may be overwritten. Anything else that has come to
-// stand there stays.
+// replace replaces a file that may be overwritten by the draft. If another file has appeared there,
+// that one stays.
 func (k Kind) replace(t *draft) error {
 	if t.name == "" {
 		name := spare()
@@ -113,7 +115,7 @@ func (k Kind) replace(t *draft) error {
 	if err != nil {
 		return err
 	}
-	if !swapped { // looking and replacing are two steps then
+	if !swapped { // then checking and replacing are two steps
 		old, err := k.existing(t.in, false)
 		old.close()
 		if err != nil {
@@ -130,20 +132,21 @@ func (k Kind) replace(t *draft) error {
 	if _, err = t.in.exchange(t.name, place); err == nil && k.overwritable(t.in.other(t.name)) {
 		return errAgain
 	}
-	aside := t.name // somebody put another thing there in between: that one stands in its place, and nothing is removed
+	// Another file was put there in between: it stays in its place, and nothing is removed.
+	aside := t.name
 	t.name = ""
 	_, err = t.in.exchange(aside, place)
 	return errors.Join(unfit("it was changed while it was written, and what was there before is "+aside), err)
 }
 
-// overwritable says whether what stands there may be overwritten.
+// overwritable reports whether the file with that name may be overwritten.
 func (k Kind) overwritable(d *folder) bool {
 	old, err := k.existing(d, false)
 	old.close()
 	return old != nil && err == nil
 }
 
-// remove removes the file that is in the place, if it is that one.
+// remove removes the file with that name, if it is the given one.
 func (d *folder) remove(it fs.FileInfo) {
 	aside := spare()
 	if !d.move(d.name, aside) {

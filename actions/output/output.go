@@ -1,24 +1,27 @@
-// Package output makes every file that cowscope leaves behind.
+// Package output writes every file that cowscope creates.
 //
-//	Kind.Open   ──► a File that is written as things happen, locked for as long
-//	Kind.Write  ──► a file that is written at once: the old one or the new one, never half of either
-//	Kind.New    ──► the same, where nothing may be there yet
-//	Lock        ──► what several programs write in turn
+//	Kind.Open   ──► a File that is written while a session runs, and locked meanwhile
+//	Kind.Write  ──► a file that is written as a whole: the old or the new content, never a part
+//	Kind.New    ──► the same for a name that must not exist yet
+//	Lock        ──► a file that several programs write in turn
 //
-// Rules, in this order. What breaks one is refused, and stays as it is.
-//   - No link is followed in the last component of a path. Links to its folder are.
-//   - Nothing is opened that could wait for somebody (fifo(7)), or that does something by being opened: only regular
-//     files are. So neither - nor a device is written to: standard output has the screen or the transcript.
-//   - What is there belongs to this user and has one name only: through a second (link(2)) its content would be lost.
-//   - What is there is empty, or is recognised as what cowscope writes in that place.
-//   - What is new is for this user alone (0600). What is there keeps its mode, which is its owner's choice, but
-//     that others may write to it: they could change what cowscope says.
-//   - What is checked is what is written: the folder is held open, and what a new file has replaced is looked at
-//     again before it goes; if it is not what may be overwritten, it is put back.
-//   - At any time, a kill included, a file that is written at once is whole. A disk that is full loses nothing.
+// Rules, in this order. A file that breaks one is refused and left unchanged.
+//   - No link is followed in the last component of a path. Links to its folder are followed.
+//   - Only regular files are opened: opening another file could block (fifo(7)) or have an effect.
+//     So neither - nor a device is written to: standard output has the screen or the transcript.
+//   - An existing file belongs to this user and has one name only: another link (link(2)) to it
+//     would lose its content too.
+//   - An existing file is empty, or is recognised as what cowscope writes in that place.
+//   - A new file is private to this user (0600). An existing one keeps its mode, which is its
+//     owner's choice, except that others lose the permission to write to it.
+//   - The file that is checked is the file that is written: the folder is held open, and a file
+//     that was replaced is checked again before it is removed; if it must not be overwritten, it is
+//     put back.
+//   - A file that is written as a whole is complete at any time, even if the program is killed. A
+//     full disk loses nothing.
 //
-// On Windows owners, modes, other names and locks are not looked at. There, and where a file system
-// cannot exchange two names, looking at what is replaced and replacing it are two steps.
+// On Windows owners, modes, links and locks are not checked. There, and on a file system that
+// cannot exchange two names, checking a file and replacing it are two steps.
 package output
 
 import (
@@ -34,15 +37,16 @@ import (
 
 // Kind is a kind of file that cowscope writes.
 type Kind struct {
-	By   string                    // what errors begin with: the flag or the command that names the file, "" for nothing
-	What string                    // what such a file is, for errors: a recording
-	Mine func(head io.Reader) bool // recognises one by how it begins; nil recognises none
+	// By begins errors: the flag or the command that names the file, "" for none.
+	By   string
+	What string                    // what such a file is called in errors: a recording
+	Mine func(head io.Reader) bool // recognises such a file by its head; nil recognises none
 }
 
-// maxHead is how much of a file Mine may read.
+// maxHead is how many bytes of a file Mine may read.
 const maxHead = 64 << 10
 
-// Refusal says why a file is not written.
+// Refusal is the reason why a file is not written.
 type Refusal struct {
 	By, Path, Why string
 	err           error
@@ -58,7 +62,7 @@ func (r *Refusal) Error() string {
 
 func (r *Refusal) Unwrap() error { return r.err }
 
-// unfit says that something may not be written to.
+// unfit is the reason why a file may not be written to.
 type unfit string
 
 func (u unfit) Error() string { return string(u) }
@@ -74,13 +78,13 @@ const (
 	isMoving  unfit = "something else keeps changing it: choose another name"
 )
 
-// errAgain says that what was looked at is not there any more.
+// errAgain says that the file was changed while it was checked.
 var errAgain = errors.New("the file has changed")
 
-// attempts is how often a file is looked at that somebody changes at the same time.
+// attempts is how often a file is checked that is changed meanwhile.
 const attempts = 100
 
-// do calls f with the folder of a path until that is not disturbed, and words its error.
+// do calls f with the folder of a path until no other program interferes, and completes its error.
 func (k Kind) do(path string, f func(*folder) error) error {
 	err := errAgain
 	for n := 0; n < attempts && errors.Is(err, errAgain); n++ {
@@ -105,7 +109,7 @@ func (k Kind) do(path string, f func(*folder) error) error {
 	return &Refusal{k.By, path, err.Error(), err}
 }
 
-// Check says why a file could not be written, without touching it; nil where it could.
+// Check returns the reason why a file could not be written, without touching it; nil if it could.
 func (k Kind) Check(path string) error {
 	return k.do(path, func(d *folder) error {
 		old, err := k.existing(d, false)
@@ -121,8 +125,7 @@ func (k Kind) Check(path string) error {
 	})
 }
 
-// New makes a file. Where there is something of that name, whatever it is, the error is
-// fs.ErrExist.
+// New creates a file. If the name exists, whatever it is, the error is fs.ErrExist.
 func (k Kind) New(path string, content []byte) error {
 	return k.do(path, func(d *folder) error {
 		if _, err := d.root.Lstat(d.name); err == nil {
@@ -136,13 +139,13 @@ func (k Kind) New(path string, content []byte) error {
 	})
 }
 
-// taken is fs.ErrExist in plain words.
+// taken is fs.ErrExist with a message for people.
 type taken struct{}
 
 func (taken) Error() string        { return "it is there already: choose another name" }
 func (taken) Is(target error) bool { return target == fs.ErrExist }
 
-// Write makes a file, or replaces one of the same kind as a whole.
+// Write creates a file, or replaces one of the same kind as a whole.
 func (k Kind) Write(path string, content []byte) error {
 	return k.do(path, func(d *folder) error {
 		old, err := k.existing(d, false)
@@ -158,7 +161,7 @@ func (k Kind) Write(path string, content []byte) error {
 	})
 }
 
-// found is a file that is there and may be overwritten.
+// found is an existing file that may be overwritten.
 type found struct {
 	*os.File
 	info fs.FileInfo
@@ -170,8 +173,8 @@ func (f *found) close() {
 	}
 }
 
-// existing opens what is there and may be overwritten, nil where nothing is. It is locked first
-// where that is asked for.
+// existing opens an existing file that may be overwritten; nil if there is none. With locked, the
+// file is locked first.
 func (k Kind) existing(d *folder, locked bool) (*found, error) {
 	before, err := d.root.Lstat(d.name)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -198,7 +201,7 @@ func (k Kind) existing(d *folder, locked bool) (*found, error) {
 	return f, nil
 }
 
-// recognise looks at an open file that was found as before.
+// recognise checks an open file; before is what was found at its name.
 func (k Kind) recognise(d *folder, f *found, before fs.FileInfo, locked bool) (err error) {
 	if err := block(f.File); err != nil {
 		return err
@@ -214,7 +217,8 @@ func (k Kind) recognise(d *folder, f *found, before fs.FileInfo, locked bool) (e
 	if !os.SameFile(before, f.info) {
 		return errAgain
 	}
-	if now, err := d.root.Lstat(d.name); locked && (err != nil || !os.SameFile(now, f.info)) { // who had it before has removed it
+	// The program that had the lock before has removed the file.
+	if now, err := d.root.Lstat(d.name); locked && (err != nil || !os.SameFile(now, f.info)) {
 		return errAgain
 	}
 	if err := fit(f.info); err != nil {
@@ -226,7 +230,7 @@ func (k Kind) recognise(d *folder, f *found, before fs.FileInfo, locked bool) (e
 	return nil
 }
 
-// fit says why something may not be written to, whatever it holds.
+// fit returns the reason why a file may not be written to, whatever it contains.
 func fit(st fs.FileInfo) error {
 	owned, links := owner(st)
 	switch mode := st.Mode(); {
@@ -244,7 +248,7 @@ func fit(st fs.FileInfo) error {
 	return nil
 }
 
-// kept is the mode of a file that is overwritten.
+// kept is the mode that an overwritten file gets.
 func kept(st fs.FileInfo) fs.FileMode { return st.Mode().Perm() &^ 0o022 }
 
 // openFolder opens the folder of a path.
@@ -258,15 +262,16 @@ func openFolder(path string) (*folder, error) {
 	case dir == "":
 		dir = "."
 	}
-	root, err := os.OpenRoot(dir + string(filepath.Separator) + ".") // nothing but a folder has a . in it, a pipe for one
+	// Only a folder contains a ".", a pipe for example does not.
+	root, err := os.OpenRoot(dir + string(filepath.Separator) + ".")
 	if err != nil {
 		return nil, err
 	}
 	return &folder{root: root, name: name}, nil
 }
 
-// Lock waits until nobody else holds the lock that a file stands for, and takes it. It is free
-// again when it is given back, or its holder dies. The file stays.
+// Lock waits for the lock that a file stands for, and takes it. The lock is released by unlock or
+// by the end of the process. The file stays.
 func Lock(path string) (unlock func(), err error) {
 	k := Kind{What: "a lock", Mine: func(io.Reader) bool { return true }}
 	err = k.do(path, func(d *folder) error {
@@ -292,14 +297,14 @@ func Lock(path string) (unlock func(), err error) {
 	return unlock, err
 }
 
-// private is the mode of what is new.
+// private is the mode of a new file.
 const private = 0o600
 
 func nothingCanBeMade(err error) error {
 	return fmt.Errorf("no file can be made in its folder: %w", plain(err))
 }
 
-// plain is the error of a call without the path that it names.
+// plain returns the error of a call without the path in it.
 func plain(err error) error {
 	var named *fs.PathError
 	if errors.As(err, &named) {

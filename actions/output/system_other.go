@@ -8,14 +8,16 @@ import (
 	"os"
 )
 
-// Here the rules hold but for those about owners, other names and locks.
+// On this system the rules about owners, links and locks are not enforced.
 
 const nonblock = 0
 
-func block(*os.File) error                         { return nil }
-func lock(*os.File, bool) error                    { return nil }
-func owner(fs.FileInfo) (mine bool, links uint64)  { return true, 1 }
-func (*folder) unnamed() *os.File                  { return nil }
-func (*draft) link(string) error                   { return errors.ErrUnsupported } // every draft has a name
+func block(*os.File) error                        { return nil }
+func lock(*os.File, bool) error                   { return nil }
+func owner(fs.FileInfo) (mine bool, links uint64) { return true, 1 }
+func (*folder) unnamed() *os.File                 { return nil }
+
+// Every draft has a name.
+func (*draft) link(string) error                   { return errors.ErrUnsupported }
 func (*folder) exchange(a, b string) (bool, error) { return false, nil }
 func (*folder) move(from, to string) bool          { return false }

@@ -11,10 +11,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// nonblock opens without waiting for the other end of a pipe.
+// nonblock is the flag for an open that does not wait for the other end of a pipe.
 const nonblock = unix.O_NONBLOCK
 
-// block has a file that was opened so behave as any other.
+// block removes that flag from an open file.
 func block(f *os.File) error {
 	return control(f, func(fd int) error { return unix.SetNonblock(fd, false) })
 }
@@ -29,7 +29,7 @@ func control(f *os.File, do func(fd int) error) error {
 	return errors.Join(c.Control(func(fd uintptr) { failed = do(int(fd)) }), failed)
 }
 
-// owner says whether a file is this user's, and how many names it has.
+// owner reports whether a file belongs to this user, and how many links it has.
 func owner(st fs.FileInfo) (mine bool, links uint64) {
 	s, ok := st.Sys().(*syscall.Stat_t)
 	if !ok {
@@ -38,7 +38,7 @@ func owner(st fs.FileInfo) (mine bool, links uint64) {
 	return int(s.Uid) == os.Geteuid(), uint64(s.Nlink)
 }
 
-// lock locks a file for as long as it is open (flock(2)). Without wait, one that is locked is busy.
+// lock locks a file until it is closed (flock(2)). Without wait, a locked file is an error.
 func lock(f *os.File, wait bool) error {
 	how := unix.LOCK_EX
 	if !wait {

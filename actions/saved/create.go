@@ -8,11 +8,11 @@ import (
 	"cowscope/actions/output"
 )
 
-// File is a file that a session is saved to. It stays as it was until the first line is written.
+// File is a file that a session is saved to. Its content stays until the first line is written.
 type File struct{ *output.File }
 
-// Create makes the file for a session, or opens one that holds a session already, to be
-// overwritten, by the rules of package output. No path is no file.
+// Create creates the file for a session, or opens an existing saved session to be overwritten, by
+// the rules of package output. An empty path gives a nil File.
 func Create(path string) (*File, error) {
 	f, err := output.Kind{By: "--save", What: "a saved session", Mine: isSession}.Open(path)
 	if f == nil {
@@ -21,14 +21,13 @@ func Create(path string) (*File, error) {
 	return &File{f}, nil
 }
 
-// isSession says whether a file begins as a session does, of this version or another.
+// isSession reports whether a file begins as a saved session does, of this or another version.
 func isSession(head io.Reader) bool {
 	r := &reader{in: bufio.NewReader(head)}
 	return !errors.Is(r.header(), errForeign)
 }
 
-// Close closes the file, if there is one. One that was made for a session that never began is
-// removed.
+// Close closes the file, if there is one. A new file is removed if its session never began.
 func (f *File) Close() error {
 	if f == nil {
 		return nil

@@ -10,23 +10,23 @@ import (
 	"cowscope/actions/history"
 )
 
-// The first line of a file: what it is, and the machine it was recorded on.
+// The first line of a file: its format, and the machine it was recorded on.
 
 const (
 	kind    = "session"
 	version = 1
 )
 
-// Header says what was recorded, where and when.
+// Header describes what was recorded, where and when.
 type Header struct {
 	Cowscope string    `json:"cowscope"` // "session": what the file is
 	Version  int       `json:"version"`
 	Kernel   string    `json:"kernel"` // as the screen shows it: "Linux 6.18"
-	Arch     string    `json:"arch"`   // as GOARCH
+	Arch     string    `json:"arch"`   // as in GOARCH
 	PageSize uint64    `json:"page_size"`
 	Frames   bool      `json:"frames"` // frame numbers were visible
-	Rights   string    `json:"rights"` // what the user was allowed to see, in words
-	ASLR     bool      `json:"aslr"`   // addresses were random
+	Rights   string    `json:"rights"` // what the user was permitted to see, in words
+	ASLR     bool      `json:"aslr"`   // addresses were randomised
 	Started  time.Time `json:"started"`
 	Program  string    `json:"program"` // version of cowscope
 }
@@ -37,10 +37,10 @@ func NewHeader(info actions.Info, first *history.Step, aslr bool, program string
 		Frames: first.After.Frames, Rights: info.Rights, ASLR: aslr, Started: time.Now().Truncate(time.Second), Program: program}
 }
 
-// errForeign says that a file is something else.
+// errForeign says that a file is not a saved session.
 var errForeign = errors.New("this is not a saved session: the first line of one is {\"cowscope\":\"session\",\"version\":…}")
 
-// check says what is wrong with a header that was read.
+// check returns what is wrong with a header that was read.
 func (h Header) check() error {
 	switch {
 	case h.Cowscope != kind:

@@ -8,10 +8,10 @@ import (
 	"strconv"
 )
 
-// The pieces of which the lines are made.
+// The element types of the lines.
 
-// hex is a number as the JSON of cowscope writes addresses and words: 64 bits do not fit a JSON
-// number everywhere.
+// hex is a number in the form that cowscope's JSON uses for addresses and words, because not every
+// JSON reader keeps 64 bits of a number.
 type hex uint64
 
 // MarshalText writes 0x….
@@ -19,7 +19,7 @@ func (h hex) MarshalText() ([]byte, error) {
 	return strconv.AppendUint([]byte("0x"), uint64(h), 16), nil
 }
 
-// UnmarshalText reads what MarshalText wrote.
+// UnmarshalText parses the output of MarshalText.
 func (h *hex) UnmarshalText(b []byte) error {
 	text, ok := bytes.CutPrefix(b, []byte("0x"))
 	v, err := strconv.ParseUint(string(text), 16, 64)
@@ -30,17 +30,17 @@ func (h *hex) UnmarshalText(b []byte) error {
 	return nil
 }
 
-// entry is what a list holds.
+// entry is an element of a list.
 type entry interface {
-	check() error // what is wrong with it, by itself
-	most() int    // how many of them a list may hold
+	check() error // an error about this element by itself
+	most() int    // how many of them a list may contain
 }
 
-// list is an array whose entries are checked as they are read, one by one: so an array of worthless
-// entries takes no memory to speak of.
+// list is an array whose entries are checked one by one while they are parsed, so that an array of
+// invalid entries takes hardly any memory.
 type list[T entry] []T
 
-// UnmarshalJSON reads an array up to its first entry that is wrong.
+// UnmarshalJSON parses an array up to its first invalid entry.
 func (l *list[T]) UnmarshalJSON(b []byte) error {
 	if *l = nil; string(b) == "null" {
 		return nil
@@ -66,7 +66,7 @@ func (l *list[T]) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// word is a short text of a list.
+// word is a short text in a list.
 type word string
 
 func (w word) check() error {
@@ -86,7 +86,7 @@ func wordsOf[S ~string](texts []S) list[word] {
 	return out
 }
 
-// bytesOf reads bytes as pairs of hexadecimal digits.
+// bytesOf parses pairs of hexadecimal digits.
 func bytesOf(text string) ([]byte, error) {
 	b, err := digits.DecodeString(text)
 	if err != nil {

@@ -10,11 +10,9 @@ import (
 	"cowscope/vmspace"
 )
 
-// Mappings and runs of pages as JSON, with the names that the JSON of a snapshot gives their
-// fields.
+// Mappings and runs of pages as JSON, with the field names of a snapshot's JSON.
 
-// The limits of what a snapshot may hold. A process has at most 65530 mappings unless somebody
-// raised vm.max_map_count.
+// The limits of a snapshot. A process has at most 65530 mappings by default (vm.max_map_count).
 const (
 	mostItems = 512 << 10 // mappings, or runs of pages, of a process
 	mostPath  = 16 << 10
@@ -25,10 +23,10 @@ type mappingJSON struct {
 	End     hex           `json:"end"`
 	Perms   string        `json:"perms"`
 	Offset  uint64        `json:"offset"`
-	Device  string        `json:"device"` // as /proc/PID/maps has it: 08:01
+	Device  string        `json:"device"` // as in /proc/PID/maps: 08:01
 	Inode   uint64        `json:"inode"`
 	Path    string        `json:"path"`
-	PathHex string        `json:"path_hex,omitempty"` // instead of path, where that is no UTF-8
+	PathHex string        `json:"path_hex,omitempty"` // instead of path, if that is not UTF-8
 	Smaps   *countersJSON `json:"smaps,omitempty"`
 }
 
@@ -40,6 +38,7 @@ type countersJSON struct {
 	LazyFree uint64     `json:"lazyfree"`
 	AnonHuge uint64     `json:"anon_huge"`
 	KSM      uint64     `json:"ksm"`
+	Private  uint64     `json:"private,omitempty"`
 	VMFlags  list[word] `json:"vm_flags"`
 	Key      uint32     `json:"protection_key,omitempty"`
 }
@@ -62,18 +61,18 @@ func mappingOf(m vmspace.Mapping) mappingJSON {
 		Device: deviceText(m.Major, m.Minor), Inode: m.Inode}
 	out.Path, out.PathHex = pathOf(m.Path)
 	if c := m.Smaps; c != nil {
-		out.Smaps = &countersJSON{c.Rss, c.Pss, c.Swap, c.Locked, c.LazyFree, c.AnonHuge, c.KSM, wordsOf(c.VMFlags), c.ProtectionKey}
+		out.Smaps = &countersJSON{c.Rss, c.Pss, c.Swap, c.Locked, c.LazyFree, c.AnonHuge, c.KSM, c.Private, wordsOf(c.VMFlags), c.ProtectionKey}
 	}
 	return out
 }
 
-// mapping is what m was made of. Texts that come again and again are kept once.
+// mapping converts m. Repeated texts are stored once.
 func (r *reader) mapping(m mappingJSON) (vmspace.Mapping, error) {
 	out := vmspace.Mapping{Range: vmspace.Range{Start: uint64(m.Start), End: uint64(m.End)}, Offset: m.Offset, Inode: m.Inode}
 	if (out.Start|out.End)&(r.head.PageSize-1) != 0 {
 		return out, fmt.Errorf("the mapping at %#x does not begin and end with a page", out.Start)
 	}
-	out.Perms, _ = permsOf(m.Perms) // checked when it was read
+	out.Perms, _ = permsOf(m.Perms) // it was checked while parsing
 	var err error
 	if out.Major, out.Minor, err = deviceOf(m.Device); err != nil {
 		return out, err
@@ -83,7 +82,7 @@ func (r *reader) mapping(m mappingJSON) (vmspace.Mapping, error) {
 	}
 	if c := m.Smaps; c != nil {
 		out.Smaps = &vmspace.Counters{Rss: c.Rss, Pss: c.Pss, Swap: c.Swap, Locked: c.Locked, LazyFree: c.LazyFree, AnonHuge: c.AnonHuge,
-			KSM: c.KSM, ProtectionKey: c.Key}
+			KSM: c.KSM, Private: c.Private, ProtectionKey: c.Key}
 		for _, f := range c.VMFlags {
 			out.Smaps.VMFlags = append(out.Smaps.VMFlags, r.intern(string(f)))
 		}
@@ -91,7 +90,7 @@ func (r *reader) mapping(m mappingJSON) (vmspace.Mapping, error) {
 	return out, nil
 }
 
-// pathOf is a path for JSON, which holds Unicode only: a path may hold any byte but NUL.
+// pathOf is a path for JSON, which contains Unicode only: a path may contain any byte but NUL.
 func pathOf(path string) (text, raw string) {
 	if utf8.ValidString(path) {
 		return path, ""
@@ -146,7 +145,7 @@ func runOf(r vmspace.Run) runJSON {
 	return out
 }
 
-// run is what j was made of.
+// run converts j.
 func (r *reader) run(j runJSON) (vmspace.Run, error) {
 	out := vmspace.Run{Start: uint64(j.Start), Pages: j.Count, Word: uint64(j.Word), Frame: uint64(j.Frame), KFlags: uint64(j.KFlags),
 		Scan: uint16(j.Scan), Mapcount: -1, Shift: r.head.shift()}

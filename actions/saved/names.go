@@ -6,10 +6,10 @@ import (
 	"cowscope/actions/history"
 )
 
-// Names, by what a step changed of them. They are only ever added or bound anew, but for a restart,
-// which forgets them all.
+// Names, as the changes of a step to them. Names are only added or bound again, except that a
+// restart removes them all.
 
-// namesChanged tells how was became now.
+// namesChanged returns the changes from was to now.
 func namesChanged(was, now history.Names) (forget bool, out list[nameJSON]) {
 	changed, kept := now.Since(was)
 	if !kept {
@@ -21,7 +21,7 @@ func namesChanged(was, now history.Names) (forget bool, out list[nameJSON]) {
 	return !kept, out
 }
 
-// names are those after the step. They share with those of the step before what did not change.
+// names reads the names after the step. They share unchanged parts with those of the step before.
 func (r *reader) names(st, before *history.Step, j *stepJSON) error {
 	if st.Names = before.Names; j.Forget {
 		st.Names = history.Names{}

@@ -14,18 +14,17 @@ import (
 	"cowscope/vmspace/printable"
 )
 
-// Rules of this file: the first thing that is wrong ends the reading, and what came before it is
-// kept. What is kept in memory is counted as it grows, so that no file, however made, takes more
-// than the limits.
+// Rules of this file: the first mistake ends the reading, and everything before it is kept. Memory
+// is counted while it grows, so that no file takes more than the limits.
 
-// Recording is what was read.
+// Recording is a session that was read.
 type Recording struct {
 	Header
-	Steps []*history.Step // oldest first, sharing what did not change
-	Lines []int           // for each step its line in the script, 0 where there was none
+	Steps []*history.Step // oldest first, sharing unchanged parts
+	Lines []int           // for each step its line in the script, 0 if there is none
 }
 
-// Error says in which line of a file something is wrong.
+// Error says in which line of a file there is a mistake.
 type Error struct {
 	Line int // from 1
 	Err  error
@@ -34,24 +33,26 @@ type Error struct {
 func (e *Error) Error() string { return fmt.Sprintf("line %d: %v", e.Line, e.Err) }
 func (e *Error) Unwrap() error { return e.Err }
 
-// limits are what a file may take.
+// limits are the limits of a file.
 type limits struct {
 	line   int // bytes of a line
-	memory int // bytes that are kept, roughly counted
+	memory int // bytes of memory, estimated
 }
 
 var fileLimits = limits{line: 64 << 20, memory: 2 << 30}
 
-// What things cost in memory, in bytes and about.
+// Memory costs in bytes, estimated.
 const (
-	stepCost   = 1 << 10
-	itemCost   = 96
-	nameCost   = 512 // with its part of the lists that are made anew of many names (history.Names)
-	labelCost  = 8   // of each process whose names a step keeps
+	stepCost = 1 << 10
+	itemCost = 96
+	// nameCost includes the share of the lists that are rebuilt if there are many names
+	// (history.Names).
+	nameCost   = 512
+	labelCost  = 8 // of each process with names in a step
 	changeCost = 160
-	chunkItems = 512 // at most so many items are copied where one of them changes
-	spineShare = 16  // and one byte in so many items for the list of the chunks
-	manyChunks = 64  // splices that make the whole list anew
+	chunkItems = 512 // at most this many items are copied if one of them changes
+	spineShare = 16  // and one byte per this many items for the list of chunks
+	manyChunks = 64  // with this many splices the whole list is rebuilt
 )
 
 // Open reads a file.
@@ -68,8 +69,8 @@ func Open(path string) (*Recording, error) {
 	return rec, err
 }
 
-// Read reads a session. Where something is wrong with it, an *Error says in which line, and the
-// recording holds the steps before that; it is nil where there is none.
+// Read reads a session. If there is a mistake, an *Error names its line, and the recording contains
+// the steps before it; the recording is nil if there are none.
 func Read(from io.Reader) (*Recording, error) { return read(from, fileLimits) }
 
 func read(from io.Reader, lim limits) (*Recording, error) {
@@ -95,12 +96,12 @@ func read(from io.Reader, lim limits) (*Recording, error) {
 	return rec, err
 }
 
-// reader reads line by line.
+// reader reads a session line by line.
 type reader struct {
 	in    *bufio.Reader
 	lim   limits
 	head  Header
-	line  int // the number of the line at hand
+	line  int // the current line number
 	buf   []byte
 	spent int
 	texts map[string]string
@@ -116,7 +117,7 @@ func (r *reader) header() error {
 	if err != nil {
 		return err
 	}
-	// What it claims to be is looked at before what it says.
+	// The format and version are checked before everything else.
 	var claim struct {
 		Cowscope string
 		Version  int
@@ -136,7 +137,7 @@ func (r *reader) header() error {
 
 var errLong = errors.New("the line is longer than may be")
 
-// next reads a step; more says that there was one.
+// next reads a step; more is false at the end.
 func (r *reader) next(rec *Recording) (more bool, err error) {
 	b, err := r.read(r.lim.line)
 	if err != nil || b == nil {
@@ -164,8 +165,8 @@ func (r *reader) next(rec *Recording) (more bool, err error) {
 	return true, nil
 }
 
-// read gives the next line of at most most bytes, with its newline, or nil at the end; it is good
-// until the next call.
+// read returns the next line of at most most bytes, with its newline, or nil at the end; it is
+// valid until the next call.
 func (r *reader) read(most int) ([]byte, error) {
 	r.line++
 	r.buf = r.buf[:0]
@@ -187,7 +188,7 @@ func (r *reader) read(most int) ([]byte, error) {
 	}
 }
 
-// spend counts memory that is kept.
+// spend counts memory.
 func (r *reader) spend(n int) error {
 	if r.spent += n; r.spent > r.lim.memory {
 		return fmt.Errorf("the session needs more than %d MiB of memory from here on", r.lim.memory>>20)
@@ -195,7 +196,7 @@ func (r *reader) spend(n int) error {
 	return nil
 }
 
-// spendSplices counts what n splices make anew of a list.
+// spendSplices counts the memory for applying n splices to a list.
 func (r *reader) spendSplices(n, length int) error {
 	if n > manyChunks {
 		return r.spend(length * itemCost)
@@ -203,7 +204,7 @@ func (r *reader) spendSplices(n, length int) error {
 	return r.spend(n * (min(length, chunkItems)*itemCost + length/spineShare))
 }
 
-// intern gives equal texts one place in memory.
+// intern stores equal texts once.
 func (r *reader) intern(s string) string {
 	if t, ok := r.texts[s]; ok {
 		return t
@@ -212,7 +213,7 @@ func (r *reader) intern(s string) string {
 	return s
 }
 
-// plainly says what is wrong with JSON in this program's words.
+// plainly words an error about JSON in terms of this program.
 func plainly(err error) error {
 	var syntax *json.SyntaxError
 	var kind *json.UnmarshalTypeError

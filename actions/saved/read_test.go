@@ -319,20 +319,21 @@ func TestNothingIsForgotten(t *testing.T) {
 		of     any
 		fields string
 	}{
-		{history.Step{}, "N Process PID Command Verb Event Outcome Before After Names Current Files Changes Check Why Facts Keys Reason"},
+		{history.Step{}, "N Process PID Command Verb Event Outcome Before After Names Current Files Changes Check Why Facts Keys Limits Claims Reason"}, // but for the claims, which a test holds at once
 		{history.Outcome{}, "Call Result Value Want Got Evidence HasValue Fault Minor Major Done Bytes Focus Predicted Happened"},
 		{history.Binding{}, "Range Step"},
-		{actions.Info{}, "Kernel Rights Recorded"},
-		{history.File{}, "Name Removed Major Minor Inode Size"},
+		{actions.Info{}, "Mode Kernel Rights Note Refuses Still"}, // of which the machine alone is saved
+		{history.File{}, "Name Removed Major Minor Inode Size Seals HugePage"},
 		{vmspace.Snapshot{}, "PageSize Frames Processes"},
 		{vmspace.Process{}, "Member State MinorFlt MajorFlt RSS Started Mappings Pages Changed Shift Err"},
-		{vmspace.Member{}, "Label Parent PID"},
+		{vmspace.Member{}, "Label Parent PID Shares"},
 		{vmspace.Mapping{}, "Range Perms Offset Major Minor Inode Path Smaps"},
-		{vmspace.Counters{}, "Rss Pss Swap Locked LazyFree AnonHuge KSM VMFlags ProtectionKey"},
+		{vmspace.Counters{}, "Rss Pss Swap Locked LazyFree AnonHuge KSM Private VMFlags ProtectionKey"},
 		{vmspace.Run{}, "Start Pages Word Frame KFlags Scan Attrs Mapcount State Shift"},
-		{vmspace.Facts{}, "FileSize StackLimit OnlyStack NeverForked Reprotected Arch ExecOnly Keys"}, // the keys of a step's processes
-		{history.KeyRights{}, "Process Keys"},
+		{vmspace.Facts{}, "FileSize Limits OnlyStack NeverForked Reprotected Arch ExecOnly Keys Userfaultfd"}, // the keys of a step's processes
+		{history.Trait[vmspace.Keys]{}, "Process Value"},
 		{vmspace.Keys{}, "PKRU Known Used"},
+		{vmspace.Limits{}, "Known Stack Space Locked"},
 	} {
 		var names []string
 		for _, f := range reflect.VisibleFields(reflect.TypeOf(c.of)) {

@@ -13,13 +13,13 @@ import (
 	"cowscope/vmspace/printable"
 )
 
-// Running a recording again, on a kernel that may be another one.
+// Running a recording again, possibly on another kernel.
 
-// Difference is something that a kernel answered otherwise than the one that was recorded.
+// Difference is an answer of the kernel that differs from the recorded one.
 type Difference struct {
 	Step    int
 	Command string
-	What    string // result, value, bytes, or command where it could not be run
+	What    string // result, value, bytes, or command if it could not be run
 	Was, Is string
 }
 
@@ -31,16 +31,16 @@ func (d Difference) String() string {
 	return fmt.Sprintf("step %d, %s: the %s %s %s, and %s %s", d.Step, printable.Line(d.Command), d.What, was, printable.Line(d.Was), is, printable.Line(d.Is))
 }
 
-// Doer is what runs commands: a fresh session.
+// Doer runs commands: a fresh session.
 type Doer interface {
 	Do(ctx context.Context, line string) (*history.Step, error)
 	History() []*history.Step
 }
 
-// Rerun runs the commands up to step upTo in a fresh session and tells where the answers differ.
-// Process ids and frames are expected to; addresses are where they are random, or where the fresh
-// process is not laid out as the recorded one was. What happened by itself is not awaited. The
-// error is of cowscope itself: then the differences so far are told.
+// Rerun runs the commands up to step upTo in a fresh session and returns where the answers differ.
+// Process ids and frames are expected to differ, and so are addresses if they are random, or if the
+// fresh process is laid out differently. Events without a command are not waited for. An error is a
+// failure of cowscope itself; the differences so far are returned with it.
 func Rerun(ctx context.Context, rec *Recording, s Doer, upTo int) ([]Difference, error) {
 	var out []Difference
 	fixed := sameLayout(rec.Steps[0].After, s.History()[0].After)
@@ -65,7 +65,7 @@ func Rerun(ctx context.Context, rec *Recording, s Doer, upTo int) ([]Difference,
 	return out, nil
 }
 
-// sameLayout says whether two fresh processes have the same mappings at the same addresses.
+// sameLayout reports whether two fresh processes have the same mappings at the same addresses.
 func sameLayout(a, b *vmspace.Snapshot) bool {
 	if len(a.Processes) != 1 || len(b.Processes) != 1 {
 		return false
@@ -79,7 +79,7 @@ func sameLayout(a, b *vmspace.Snapshot) bool {
 	return p.Len() == q.Len()
 }
 
-// valueKind says what a verb's value is.
+// valueKind is the kind of a verb's value.
 type valueKind uint8
 
 const (
@@ -88,9 +88,9 @@ const (
 	valueAddress
 )
 
-var values = map[string]valueKind{"fork": valuePID, "wait": valuePID, "mmap": valueAddress, "mremap": valueAddress, "brk": valueAddress}
+var values = map[string]valueKind{"fork": valuePID, "vfork": valuePID, "wait": valuePID, "mmap": valueAddress, "mremap": valueAddress, "brk": valueAddress}
 
-// compare lists what differs between two runs of one command.
+// compare returns the differences between two runs of one command.
 func compare(was, is *history.Step, fixed bool) []Difference {
 	diff := func(what, a, b string) []Difference { return []Difference{{was.N, was.Command, what, a, b}} }
 	if was.Result != is.Result {

@@ -13,8 +13,8 @@ import (
 
 // Recordings without a screen.
 
-// WriteList writes a line for each step: its number, the process, the command or what happened by
-// itself, and how that ended.
+// WriteList writes a line for each step: its number, the process, the command or the event, and its
+// result.
 func (rec *Recording) WriteList(w io.Writer) error {
 	out := bufio.NewWriter(w)
 	width := len(strconv.Itoa(rec.Steps[len(rec.Steps)-1].N))

@@ -9,22 +9,25 @@ import (
 	"cowscope/vmspace"
 )
 
-// Pictures of the family as JSON: each by what differs from the one before it, or whole.
+// Snapshots of the family as JSON: the changes from the previous one, or the whole.
 
 type snapshotJSON struct {
-	Full      bool              `json:"full,omitempty"` // it stands by itself
+	Full      bool              `json:"full,omitempty"` // it does not depend on a previous one
 	Labels    list[labelJSON]   `json:"labels,omitzero"`
 	Processes list[processJSON] `json:"processes,omitempty"`
 }
 
-// processJSON is a process that came or changed. Mappings and pages are splices of the lists that
-// the process of that label had.
+// processJSON is a new or changed process. Mappings and pages are splices of the lists of the
+// previous process with that label.
 type processJSON struct {
-	Label    labelJSON                 `json:"label"`
-	Parent   labelJSON                 `json:"parent,omitempty"`
-	PID      int                       `json:"pid"`
-	State    string                    `json:"state"`
-	Changed  list[rangeJSON]           `json:"changed,omitempty"` // where mappings changed while they were read
+	Label  labelJSON `json:"label"`
+	Parent labelJSON `json:"parent,omitempty"`
+	// Shares is the process whose address space it runs in, if it has none of its own.
+	Shares labelJSON `json:"shares,omitempty"`
+	PID    int       `json:"pid"`
+	State  string    `json:"state"`
+	// Changed is where mappings changed while they were read.
+	Changed  list[rangeJSON]           `json:"changed,omitempty"`
 	Error    string                    `json:"error,omitempty"`
 	Faults   faultsJSON                `json:"faults"`
 	RSS      uint64                    `json:"rss"`
@@ -38,7 +41,7 @@ type faultsJSON struct {
 	Major uint64 `json:"major"`
 }
 
-// splice says that Drop entries from index At of the old list on gave way to Add.
+// splice says that the Drop entries of the old list from index At on were replaced by Add.
 type splice[T entry] struct {
 	At   int     `json:"at"`
 	Drop int     `json:"drop,omitempty"`
@@ -99,13 +102,15 @@ func (p processJSON) check() error {
 	if p.PID < 1 {
 		return fmt.Errorf("%s has the pid %d", p.Label, p.PID)
 	}
-	if p.Parent == "" {
-		return nil
+	for _, of := range []labelJSON{p.Parent, p.Shares} {
+		if of != "" && of.check() != nil {
+			return of.check()
+		}
 	}
-	return p.Parent.check()
+	return nil
 }
 
-// whole and changes are the two ways to write a picture.
+// whole and changes are the two ways to write a snapshot.
 func whole(now *vmspace.Snapshot) *snapshotJSON {
 	out := &snapshotJSON{Full: true, Labels: labelsOf(now)}
 	for _, p := range now.Processes {
@@ -114,7 +119,7 @@ func whole(now *vmspace.Snapshot) *snapshotJSON {
 	return out
 }
 
-// changes is nil where nothing differs.
+// changes returns nil if nothing differs.
 func changes(was, now *vmspace.Snapshot) *snapshotJSON {
 	if was == now {
 		return nil
@@ -148,7 +153,7 @@ func labelsOf(s *vmspace.Snapshot) list[labelJSON] {
 }
 
 func processOf(was, now *vmspace.Process) processJSON {
-	out := processJSON{Label: labelJSON(now.Label), Parent: labelJSON(now.Parent), PID: now.PID, State: now.State.String(), Error: now.Err,
+	out := processJSON{Label: labelJSON(now.Label), Parent: labelJSON(now.Parent), Shares: labelJSON(now.Shares), PID: now.PID, State: now.State.String(), Error: now.Err,
 		Faults: faultsJSON{now.MinorFlt, now.MajorFlt}, RSS: now.RSS, Started: now.Started,
 		Mappings: splicesOf(vmspace.MappingSplices(was.Mappings, now.Mappings), mappingOf),
 		Pages:    splicesOf(vmspace.RunSplices(was.Pages, now.Pages), runOf)}
@@ -158,7 +163,7 @@ func processOf(was, now *vmspace.Process) processJSON {
 	return out
 }
 
-// snapshot makes the picture that j tells of; was is nil at the first step.
+// snapshot makes the snapshot that j describes; was is nil at the first step.
 func (r *reader) snapshot(was *vmspace.Snapshot, j *snapshotJSON) (*vmspace.Snapshot, error) {
 	switch {
 	case j == nil && was != nil:
@@ -171,7 +176,7 @@ func (r *reader) snapshot(was *vmspace.Snapshot, j *snapshotJSON) (*vmspace.Snap
 		labels = labelsOf(was)
 	}
 	out := &vmspace.Snapshot{PageSize: r.head.PageSize, Frames: r.head.Frames}
-	// Finding processes by their labels costs the square of their number.
+	// The cost of finding processes by their labels is the square of their number.
 	if err := r.spend(len(labels) * (64 + len(labels))); err != nil {
 		return nil, err
 	}
@@ -193,7 +198,7 @@ func (r *reader) snapshot(was *vmspace.Snapshot, j *snapshotJSON) (*vmspace.Snap
 	return out, nil
 }
 
-// process finds a process of the new picture: as it was, or as j tells.
+// process returns a process of the new snapshot: unchanged, or as j describes it.
 func (r *reader) process(was *vmspace.Snapshot, j *snapshotJSON, label string) (*vmspace.Process, error) {
 	var old *vmspace.Process
 	if was != nil {
@@ -217,8 +222,7 @@ func (r *reader) process(was *vmspace.Snapshot, j *snapshotJSON, label string) (
 	return p, r.share(old, p)
 }
 
-// share makes p, which was told whole, of the pieces that old is made of, as far as they are the
-// same.
+// share rebuilds p, which was written as a whole, from the pieces of old that are equal.
 func (r *reader) share(old, p *vmspace.Process) error {
 	m, n := vmspace.MappingSplices(old.Mappings, p.Mappings), vmspace.RunSplices(old.Pages, p.Pages)
 	if err := errors.Join(r.spendSplices(len(m), p.Mappings.Len()), r.spendSplices(len(n), p.Pages.Len())); err != nil {
@@ -230,9 +234,9 @@ func (r *reader) share(old, p *vmspace.Process) error {
 	return errors.Join(err1, err2)
 }
 
-// changed makes the process that j tells of.
+// changed makes the process that j describes.
 func (r *reader) changed(old *vmspace.Process, j *processJSON) (*vmspace.Process, error) {
-	p := &vmspace.Process{Member: vmspace.Member{Label: r.intern(string(j.Label)), Parent: r.intern(string(j.Parent)), PID: j.PID},
+	p := &vmspace.Process{Member: vmspace.Member{Label: r.intern(string(j.Label)), Parent: r.intern(string(j.Parent)), PID: j.PID, Shares: r.intern(string(j.Shares))},
 		MinorFlt: j.Faults.Minor, MajorFlt: j.Faults.Major, RSS: j.RSS, Started: j.Started, Shift: r.head.shift(), Err: r.intern(j.Error)}
 	for _, c := range j.Changed {
 		p.Changed = append(p.Changed, c.real())
@@ -285,8 +289,8 @@ func splicesFrom[J entry, T vmspace.Item](from list[splice[J]], of func(J) (T, e
 	return out, nil
 }
 
-// inMappings says where a run of p does not lie in one mapping, looking only at what the splices
-// touched.
+// inMappings returns an error if a run of p does not lie in one mapping. It checks only what the
+// splices touched.
 func inMappings(old, p *vmspace.Process, maps []vmspace.Splice[vmspace.Mapping], runs []vmspace.Splice[vmspace.Run]) error {
 	check := func(r vmspace.Run) error {
 		if m, ok := p.MappingAt(r.Start); !ok || !m.Covers(r.Bounds()) {

@@ -2,7 +2,6 @@ package saved
 
 import (
 	"fmt"
-	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -11,25 +10,25 @@ import (
 	"cowscope/vmspace"
 )
 
-// A step as one line: the fields of exec --json, and what is needed beside them to show the step
-// again.
+// A step as one line: the fields of exec --json, and what else is needed to show the step again.
 
-// stepJSON is a line. What a step changed is not in it: that is the difference of two pictures.
-// Names, files and facts are there only where they changed.
+// stepJSON is a line. The changes of a step are not in it: they are the difference of two
+// snapshots. Names, files and facts are present only if they changed.
 type stepJSON struct {
 	history.StepJSON
-	Predicted list[word]     `json:"predicted"` // in the place of StepJSON's
-	Done      uint64         `json:"done,omitempty"`
-	Reason    string         `json:"reason,omitempty"`
-	Check     bool           `json:"check,omitempty"`
-	Current   labelJSON      `json:"current"`
-	Focus     *rangeJSON     `json:"focus,omitempty"`
-	Forget    bool           `json:"forget_names,omitempty"` // all names that were there before
-	Names     list[nameJSON] `json:"names,omitempty"`        // that came, or were bound anew
-	Files     list[fileJSON] `json:"files,omitzero"`
-	Facts     *factsJSON     `json:"facts,omitempty"`
-	Keys      list[keysJSON] `json:"keys,omitzero"`
-	Snapshot  *snapshotJSON  `json:"snapshot,omitempty"`
+	Predicted list[word]       `json:"predicted"` // replaces that of StepJSON
+	Done      uint64           `json:"done,omitempty"`
+	Reason    string           `json:"reason,omitempty"`
+	Check     bool             `json:"check,omitempty"`
+	Current   labelJSON        `json:"current"`
+	Focus     *rangeJSON       `json:"focus,omitempty"`
+	Forget    bool             `json:"forget_names,omitempty"` // all names before this step
+	Names     list[nameJSON]   `json:"names,omitempty"`        // new, or bound again
+	Files     list[fileJSON]   `json:"files,omitzero"`
+	Facts     *factsJSON       `json:"facts,omitempty"`
+	Keys      list[keysJSON]   `json:"keys,omitzero"`
+	Limits    list[limitsJSON] `json:"limits,omitzero"`
+	Snapshot  *snapshotJSON    `json:"snapshot,omitempty"`
 }
 
 type rangeJSON struct {
@@ -57,7 +56,7 @@ type nameJSON struct {
 	Name    string    `json:"name"`
 	Start   hex       `json:"start"`
 	End     hex       `json:"end"`
-	Step    int       `json:"step"` // that bound it
+	Step    int       `json:"step"` // the step that bound it
 }
 
 const (
@@ -77,11 +76,13 @@ func (n nameJSON) check() error {
 
 type fileJSON struct {
 	Name    string `json:"name"`
-	NameHex string `json:"name_hex,omitempty"` // instead of name, where that is no UTF-8
+	NameHex string `json:"name_hex,omitempty"` // instead of name, if that is not UTF-8
 	Removed bool   `json:"removed,omitempty"`
 	Device  string `json:"device"`
 	Inode   uint64 `json:"inode"`
 	Size    uint64 `json:"size"` // in bytes
+	Seals   uint32 `json:"seals,omitempty"`
+	Huge    uint64 `json:"huge_page,omitempty"` // the size of its pages, if they are of the pool
 }
 
 func (fileJSON) most() int { return mostFiles }
@@ -94,63 +95,18 @@ func (f fileJSON) check() error {
 }
 
 type factsJSON struct {
-	StackLimit  hex    `json:"stack_limit,omitempty"`
-	OnlyStack   bool   `json:"only_stack,omitempty"`
-	NeverForked bool   `json:"never_forked,omitempty"`
-	Reprotected bool   `json:"reprotected,omitempty"`
-	ExecOnly    string `json:"exec_only,omitempty"`
+	StackLimit *hex `json:"stack_limit,omitempty"` // left out if no limit is known
+	// ASLimit and MemlockLimit are written even if they are unlimited.
+	ASLimit      *hex   `json:"as_limit,omitempty"`
+	MemlockLimit *hex   `json:"memlock_limit,omitempty"`
+	OnlyStack    bool   `json:"only_stack,omitempty"`
+	NeverForked  bool   `json:"never_forked,omitempty"`
+	Reprotected  bool   `json:"reprotected,omitempty"`
+	ExecOnly     string `json:"exec_only,omitempty"`
+	Userfaultfd  bool   `json:"userfaultfd,omitempty"`
 }
 
-// keysJSON are the rights of a process to protection keys.
-type keysJSON struct {
-	Process labelJSON `json:"process"`
-	PKRU    *hex      `json:"pkru,omitempty"` // left out where it was not read
-	Used    bool      `json:"used,omitempty"`
-}
-
-func (keysJSON) most() int { return mostProcesses }
-
-func (k keysJSON) check() error {
-	if k.PKRU != nil && *k.PKRU > math.MaxUint32 {
-		return fmt.Errorf("the PKRU of %.40q has more than 32 bits", string(k.Process))
-	}
-	return k.Process.check()
-}
-
-// keysOf are the rights after st where they are not those of before, else nil.
-func keysOf(before, st *history.Step) list[keysJSON] {
-	if slices.Equal(before.Keys, st.Keys) {
-		return nil
-	}
-	out := list[keysJSON]{}
-	for _, k := range st.Keys {
-		j := keysJSON{Process: labelJSON(k.Process), Used: k.Used}
-		if k.Known {
-			pkru := hex(k.PKRU)
-			j.PKRU = &pkru
-		}
-		out = append(out, j)
-	}
-	return out
-}
-
-// keys are the rights to protection keys after the step.
-func (r *reader) keys(st, before *history.Step, j *stepJSON) {
-	st.Keys = before.Keys
-	if j.Keys == nil {
-		return
-	}
-	st.Keys = nil
-	for _, k := range j.Keys {
-		out := history.KeyRights{Process: r.intern(string(k.Process)), Keys: vmspace.Keys{Known: k.PKRU != nil, Used: k.Used}}
-		if k.PKRU != nil {
-			out.PKRU = uint32(*k.PKRU)
-		}
-		st.Keys = append(st.Keys, out)
-	}
-}
-
-// lineOf is st as a line; before is the step that the line before it holds, nil at the first one.
+// lineOf is st as a line; before is the step of the previous line, nil at the first one.
 func lineOf(st, before *history.Step, line int) stepJSON {
 	out := stepJSON{StepJSON: st.JSON(line), Predicted: wordsOf(st.Predicted), Done: st.Done, Check: st.Check, Reason: st.Reason, Current: labelJSON(st.Current)}
 	if before == nil {
@@ -160,22 +116,26 @@ func lineOf(st, before *history.Step, line int) stepJSON {
 		focus := rangeOf(st.Focus)
 		out.Focus = &focus
 	}
-	out.Keys = keysOf(before, st)
+	out.Keys, out.Limits = traitsOf(before.Keys, st.Keys, keysOf), traitsOf(before.Limits, st.Limits, limitsOf)
 	out.Forget, out.Names = namesChanged(before.Names, st.Names)
 	if !slices.Equal(before.Files, st.Files) {
 		out.Files = list[fileJSON]{}
 		for _, f := range st.Files {
 			name, raw := pathOf(f.Name)
-			out.Files = append(out.Files, fileJSON{name, raw, f.Removed, deviceText(f.Major, f.Minor), f.Inode, f.Size})
+			out.Files = append(out.Files, fileJSON{name, raw, f.Removed, deviceText(f.Major, f.Minor), f.Inode, f.Size, uint32(f.Seals), f.HugePage})
 		}
 	}
 	if f := st.Facts; f != before.Facts {
-		out.Facts = &factsJSON{hex(f.StackLimit), f.OnlyStack, f.NeverForked, f.Reprotected, string(f.ExecOnly)}
+		out.Facts = &factsJSON{OnlyStack: f.OnlyStack, NeverForked: f.NeverForked, Reprotected: f.Reprotected, ExecOnly: string(f.ExecOnly), Userfaultfd: f.Userfaultfd}
+		if l := f.Limits; l.Known {
+			stack := hex(l.Stack)
+			out.Facts.StackLimit, out.Facts.ASLimit, out.Facts.MemlockLimit = &stack, limitOf(l.Space), limitOf(l.Locked)
+		}
 	}
 	return out
 }
 
-// step is the step that a line tells of.
+// step makes the step that a line describes.
 func (r *reader) step(j *stepJSON, before *history.Step) (*history.Step, error) {
 	st := &history.Step{N: j.Step, Process: r.intern(j.Process), PID: j.PID, Command: j.Command, Event: j.Event, Current: r.intern(string(j.Current)),
 		Check: j.Check, Why: j.Explanation, Reason: r.intern(j.Reason)}
@@ -201,11 +161,14 @@ func (r *reader) step(j *stepJSON, before *history.Step) (*history.Step, error) 
 			return nil, err
 		}
 	}
-	r.keys(st, before, j)
+	st.Keys, st.Limits = traits(r, before.Keys, j.Keys), traits(r, before.Limits, j.Limits)
 	st.Facts = before.Facts
 	if f := j.Facts; f != nil {
-		st.Facts.StackLimit, st.Facts.OnlyStack, st.Facts.NeverForked = uint64(f.StackLimit), f.OnlyStack, f.NeverForked
-		st.Facts.Reprotected = f.Reprotected
+		st.Facts.Limits, st.Facts.OnlyStack, st.Facts.NeverForked = vmspace.Limits{}, f.OnlyStack, f.NeverForked
+		if f.StackLimit != nil {
+			st.Facts.Limits = vmspace.Limits{Known: true, Stack: f.StackLimit.limit(), Space: f.ASLimit.limit(), Locked: f.MemlockLimit.limit()}
+		}
+		st.Facts.Reprotected, st.Facts.Userfaultfd = f.Reprotected, f.Userfaultfd
 		st.Facts.ExecOnly = vmspace.Happening(r.intern(f.ExecOnly))
 	}
 	var err error
@@ -214,12 +177,12 @@ func (r *reader) step(j *stepJSON, before *history.Step) (*history.Step, error) 
 		return nil, fmt.Errorf("snapshot: %w", err)
 	}
 	if st.Before != nil {
-		st.Changes = vmspace.Diff(st.Before, st.After)
+		st.Changes = vmspace.DiffBy(st.Before, st.After, st.Process)
 	}
 	return st, r.spend(len(st.Changes) * changeCost)
 }
 
-// outcome reads how the command ended.
+// outcome reads the result of the command.
 func (r *reader) outcome(st *history.Step, j *stepJSON) (err error) {
 	if st.Result, err = history.ParseResult(r.intern(j.Result)); err != nil {
 		return err
@@ -254,7 +217,7 @@ func number(text string) (uint64, error) {
 	return uint64(h), err
 }
 
-// files are those of the scratch folder after the step.
+// files reads the files of the scratch folder after the step.
 func (r *reader) files(st, before *history.Step, j *stepJSON) error {
 	st.Files = before.Files
 	if j.Files == nil {
@@ -262,7 +225,7 @@ func (r *reader) files(st, before *history.Step, j *stepJSON) error {
 	}
 	st.Files = nil
 	for _, f := range j.Files {
-		e := history.File{Removed: f.Removed, Inode: f.Inode, Size: f.Size}
+		e := history.File{Removed: f.Removed, Inode: f.Inode, Size: f.Size, Seals: history.Seals(f.Seals), HugePage: f.Huge}
 		var err error
 		if e.Name, err = r.path(f.Name, f.NameHex); err != nil {
 			return err
@@ -275,7 +238,7 @@ func (r *reader) files(st, before *history.Step, j *stepJSON) error {
 	return nil
 }
 
-// deviceText writes a device as /proc/PID/maps does, and deviceOf reads it.
+// deviceText formats a device as /proc/PID/maps does, and deviceOf parses it.
 func deviceText(major, minor uint32) string { return fmt.Sprintf("%02x:%02x", major, minor) }
 
 func deviceOf(text string) (major, minor uint32, err error) {

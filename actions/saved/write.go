@@ -8,8 +8,8 @@ import (
 	"cowscope/actions/history"
 )
 
-// Begin writes the header and the first step, and gives what writes the others. A nil File keeps
-// nothing. Another Begin takes away what the file held: it holds one session.
+// Begin writes the header and the first step, and returns the Writer for the others. It does
+// nothing for a nil File. Another Begin overwrites the file: it holds one session.
 func (f *File) Begin(info actions.Info, first *history.Step, aslr bool, program string) (*Writer, error) {
 	if f == nil {
 		return nil, nil
@@ -22,8 +22,8 @@ func (f *File) Begin(info actions.Info, first *history.Step, aslr bool, program 
 	return w, w.Write(first, 0)
 }
 
-// Writer writes steps as they happen, each by one call of Write with one whole line: what was
-// written survives the writer's death. A nil Writer writes nothing.
+// Writer writes steps as they happen, each by a single Write of one whole line, which survives the
+// end of the program. A nil Writer writes nothing.
 type Writer struct {
 	w      io.Writer
 	last   *history.Step
@@ -32,8 +32,9 @@ type Writer struct {
 	whole  int // bytes of the line with that snapshot
 }
 
-// wholeEvery is after how many steps a whole snapshot is written, so that a program can start in
-// the middle of a file; but never more bytes of whole snapshots than of the steps between them.
+// wholeEvery is the number of steps after which a whole snapshot is written, so that a program can
+// start in the middle of a file; but whole snapshots never take more bytes than the steps between
+// them.
 const wholeEvery = 64
 
 // NewWriter writes the header.
@@ -45,8 +46,8 @@ func NewWriter(w io.Writer, h Header) (*Writer, error) {
 	return &Writer{w: w}, err
 }
 
-// Write writes a step; line is its place in a script, 0 where it has none. Steps come in order,
-// from the first one.
+// Write writes a step; line is its line in a script, or 0. Steps must be written in order, from the
+// first one.
 func (w *Writer) Write(st *history.Step, line int) error {
 	if w == nil {
 		return nil
@@ -71,7 +72,7 @@ func (w *Writer) Write(st *history.Step, line int) error {
 	return nil
 }
 
-// line makes the line of a step: by what changed, or whole where that is due or shorter.
+// line makes the line of a step: its changes, or a whole snapshot if one is due or shorter.
 func (w *Writer) line(st *history.Step, line int) (b []byte, full bool, err error) {
 	j := lineOf(st, w.last, line)
 	full = w.last == nil || w.since >= wholeEvery && w.weight >= w.whole

@@ -1,13 +1,14 @@
-// Package scratch is the folder in which a session keeps its files, and the door to the few other
-// files that a session may open.
+// Package scratch is the folder in which a session keeps its files, and the only access to the few
+// other files that a session may open.
 //
-// The folder has no place in the file system: each file is made without a name, and lives as long
-// as somebody holds it open or has it mapped. So nothing is left behind however cowscope ends, kill
-// -9 included. The names exist in this package alone. The subject gets at a file through a
-// descriptor that is lent to it.
+// The folder is not in the file system: each file is created without a name, and exists as long as
+// a process holds it open or has it mapped. So nothing is left behind however cowscope ends,
+// including kill -9. The names exist in this package only, and a file can have several. The subject
+// opens a file through a descriptor that is lent to it. A file of memfd_create(2) is kept in the
+// same way.
 //
-// A *NameError says that a name leads to nothing that may be used, a *FullError that there are too
-// many files, and both that nothing was done; any other error is the kernel's errno.
+// A *NameError says that a name does not lead to a usable file, a *FullError that there are too
+// many files; in both cases nothing was done. Any other error is the kernel's errno.
 package scratch
 
 import (
@@ -23,48 +24,51 @@ import (
 	"cowscope/vmspace/printable"
 )
 
-// Folder is the scratch folder of one session. It is not for several goroutines at once.
+// Folder is the scratch folder of one session. Goroutines must not use it concurrently.
 type Folder struct {
-	allowed []string // real paths that may be opened beside what the folder holds
+	allowed []string // real paths outside the folder that may be opened
 	named   map[string]*file
-	files   []*file        // in the order in which they were made, also those that were removed
-	entries []history.File // of files; what was given out is not written to
+	files   []*file // in the order of their creation, including removed ones
+	// entries has one entry for each name of a file. A list that was returned is never written to.
+	entries []history.File
 }
 
-// file is an open file. One that was removed is held as long as somebody maps it, since it still
-// takes room.
+// file is an open file. A removed one is held as long as it is mapped, because it still takes room.
 type file struct {
 	*os.File
-	name    string
+	names   []string // in the order in which they were given; the last one stays after removal
 	removed bool
+	memfd   bool
+	known   history.File // everything but the name
 }
 
 const (
-	// MostFiles is how many files a folder holds: each is an open descriptor.
+	// MostFiles is the maximum number of names in a folder, nameless files included. Each file is
+	// an open descriptor.
 	MostFiles = 256
-	// MaxName is the longest name, in bytes, as most file systems have it.
+	// MaxName is the maximum length of a name in bytes, as on most file systems.
 	MaxName = 255
 )
 
-// FullError says that the folder holds as many files as it may.
+// FullError says that the folder has reached MostFiles.
 type FullError struct{ Files int }
 
 func (e *FullError) Error() string { return fmt.Sprintf("the scratch folder holds %d files", e.Files) }
 
 const (
-	// Zero is the path that everyone may open.
+	// Zero is the path that every session may open.
 	Zero = "/dev/zero"
-	// Dot is the name of the folder itself, which can be opened and not be mapped.
+	// Dot is the name of the folder itself, which can be opened but not mapped.
 	Dot = "."
 )
 
-// NameError says that a name leads to nothing that may be used.
+// NameError says that a name does not lead to a usable file.
 type NameError struct{ Why, Hint string }
 
 func (e *NameError) Error() string { return e.Why + "; " + e.Hint }
 
-// New makes an empty folder. allowed are paths outside of it that may be opened: files, or folders
-// with all that lies in them.
+// New creates an empty folder. allowed are paths outside of it that may be opened: files, or
+// folders with everything in them.
 func New(allowed []string) (*Folder, error) {
 	f := &Folder{named: map[string]*file{}}
 	for _, a := range allowed {
@@ -80,7 +84,7 @@ func New(allowed []string) (*Folder, error) {
 	return f, nil
 }
 
-// Close lets all files go. What a process has mapped lives on until it is unmapped.
+// Close closes all files. What a process has mapped exists until it is unmapped.
 func (f *Folder) Close() error {
 	var errs []error
 	for _, x := range f.files {
@@ -90,10 +94,10 @@ func (f *Folder) Close() error {
 	return errors.Join(errs...)
 }
 
-// Names are the names in the folder, sorted.
+// Names lists the names in the folder, sorted.
 func (f *Folder) Names() []string { return slices.Sorted(maps.Keys(f.named)) }
 
-// own is the file of that name in the folder.
+// own returns the file with that name in the folder.
 func (f *Folder) own(name string) (*file, error) {
 	if x := f.named[name]; x != nil {
 		return x, nil
@@ -112,7 +116,7 @@ func (f *Folder) own(name string) (*file, error) {
 	return nil, &NameError{"there is no file " + printable.Name(name), hint}
 }
 
-// bare says what is wrong with a name that is to lie in the folder.
+// bare returns the error of a name that cannot be in the folder.
 func bare(name string) error {
 	switch {
 	case len(name) > MaxName:
@@ -125,69 +129,176 @@ func bare(name string) error {
 	return nil
 }
 
-// Make makes a file of the given size in bytes, full of zeros. A file of that name is emptied
-// first, as creat(2) does.
-func (f *Folder) Make(name string, size uint64) error {
-	x := f.named[name]
-	if x == nil {
-		if err := bare(name); err != nil {
-			return err
-		}
-		if len(f.files) >= MostFiles {
-			return &FullError{len(f.files)}
-		}
-		made, err := Nameless(name)
-		if err != nil {
-			return err
-		}
-		x = &file{File: made, name: name}
-		f.named[name] = x
-		f.files = append(f.files, x)
-		f.entries = append(slices.Clone(f.entries), history.File{})
+// Vacant returns the error of a name that cannot be given to a new file, nil if it can.
+func (f *Folder) Vacant(name string) error {
+	if f.named[name] != nil {
+		return &NameError{"there is a file " + printable.Name(name) + " already", "rm " + printable.Name(name) + " takes its name away"}
 	}
-	defer f.changed(x)
-	if err := truncate(x.File, 0); err != nil {
-		return err
-	}
-	return truncate(x.File, size)
+	return bare(name)
 }
 
-// Remove takes the name away. The file lives as long as it is mapped (unlink(2)).
+// Make creates a file of the given size in bytes, full of zeros. An existing file of that name is
+// emptied first, as with creat(2); an existing memfd only loses the name, because it is in no
+// folder where creat(2) could find it. If the size is refused, nothing changes.
+func (f *Folder) Make(name string, size uint64) error {
+	if x := f.named[name]; x != nil && !x.memfd {
+		defer f.changed(x)
+		for _, n := range []uint64{size, 0, size} { // the first call only checks the size
+			if err := truncate(x.File, n); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	return f.add(name, size, false, func() (*os.File, error) { return Nameless(name) })
+}
+
+// Memfd creates a file in memory (memfd_create(2)), with MFD_ flags. A file that had the name loses
+// it.
+func (f *Folder) Memfd(name string, size uint64, flags uint) error {
+	return f.add(name, size, true, func() (*os.File, error) { return memfd(name, flags) })
+}
+
+// add creates a file and gives it a name and a size.
+func (f *Folder) add(name string, size uint64, memfd bool, create func() (*os.File, error)) error {
+	if err := bare(name); err != nil {
+		return err
+	}
+	if err := f.full(); err != nil {
+		return err
+	}
+	made, err := create()
+	if err == nil {
+		if err = truncate(made, size); err != nil {
+			made.Close()
+		}
+	}
+	if err != nil {
+		return err
+	}
+	if was := f.named[name]; was != nil {
+		f.unname(name, was)
+	}
+	x := &file{File: made, names: []string{name}, memfd: memfd}
+	f.named[name] = x
+	f.files = append(f.files, x)
+	f.changed(x)
+	return nil
+}
+
+// full returns a *FullError if there is no room for another name.
+func (f *Folder) full() error {
+	if n := len(f.entries); n >= MostFiles {
+		return &FullError{n}
+	}
+	return nil
+}
+
+// Link gives a file another name, as link(2) does.
+func (f *Folder) Link(name, other string) error {
+	x, err := f.linkable(name)
+	if err == nil {
+		err = f.Vacant(other)
+	}
+	if err == nil {
+		err = f.full()
+	}
+	if err != nil {
+		return err
+	}
+	x.names = append(x.names, other)
+	f.named[other] = x
+	f.list()
+	return nil
+}
+
+// Rename changes a name of a file. A file that had the new name loses it; if it is the same file,
+// nothing happens (rename(2)).
+func (f *Folder) Rename(name, other string) error {
+	x, err := f.linkable(name)
+	if err == nil {
+		err = bare(other)
+	}
+	was := f.named[other]
+	if err != nil || was == x {
+		return err
+	}
+	if was != nil {
+		f.unname(other, was)
+	}
+	x.names[slices.Index(x.names, name)] = other
+	delete(f.named, name)
+	f.named[other] = x
+	f.list()
+	return nil
+}
+
+// linkable is own for a file that is in a folder, which a memfd is not.
+func (f *Folder) linkable(name string) (*file, error) {
+	x, err := f.own(name)
+	if err == nil && x.memfd {
+		err = &NameError{printable.Name(name) + " is a memfd", "it lies in no folder, so link and rename have no name of it to work on; file makes one that does"}
+	}
+	return x, err
+}
+
+// Remove removes the name. The file exists as long as it has another name or is mapped (unlink(2)).
 func (f *Folder) Remove(name string) error {
 	x, err := f.own(name)
 	if err == nil {
-		x.removed = true
-		delete(f.named, name)
-		f.changed(x)
+		f.unname(name, x)
 	}
 	return err
 }
 
-// changed brings the entry of a file up to date.
+func (f *Folder) unname(name string, x *file) {
+	delete(f.named, name)
+	if len(x.names) > 1 {
+		x.names = slices.DeleteFunc(x.names, func(n string) bool { return n == name })
+	} else {
+		x.removed = true
+	}
+	f.list()
+}
+
+// changed reads again what is known of a file.
 func (f *Folder) changed(x *file) {
-	i := slices.Index(f.files, x)
-	e, err := identify(x.File)
-	if e.Name, e.Removed = x.name, x.removed; err == nil && e != f.entries[i] {
-		f.entries = slices.Clone(f.entries)
-		f.entries[i] = e
+	if now, err := identify(x.File); err == nil && now != x.known {
+		x.known = now
+		f.list()
 	}
 }
 
-// Release lets go of the files that were removed and that nobody maps.
+// list makes a new list of entries.
+func (f *Folder) list() {
+	f.entries = nil
+	for _, x := range f.files {
+		for _, name := range x.names {
+			e := x.known
+			e.Name, e.Removed = name, x.removed
+			f.entries = append(f.entries, e)
+		}
+	}
+}
+
+// Release closes the removed files that are not mapped.
 func (f *Folder) Release(mapped func(history.File) bool) {
-	var files []*file
-	var entries []history.File
-	for i, x := range f.files {
-		if x.removed && !mapped(f.entries[i]) {
+	var kept []*file
+	for _, x := range f.files {
+		if x.removed && !mapped(x.known) {
 			x.Close()
 			continue
 		}
-		files, entries = append(files, x), append(entries, f.entries[i])
+		kept = append(kept, x)
 	}
-	f.files, f.entries = files, entries
+	if len(kept) < len(f.files) {
+		f.files = kept
+		f.list()
+	}
 }
 
-// Write writes text at an offset in bytes, as pwrite(2) does, and says how much was written.
+// Write writes text at an offset in bytes, as pwrite(2) does, and returns how many bytes were
+// written.
 func (f *Folder) Write(name string, offset uint64, text []byte) (int, error) {
 	x, err := f.own(name)
 	if err != nil {
@@ -218,6 +329,26 @@ func (f *Folder) Truncate(name string, size uint64) error {
 	return truncate(x.File, size)
 }
 
+// Allocate allocates or frees blocks of a file, with FALLOC_FL_ flags (fallocate(2)).
+func (f *Folder) Allocate(name string, mode uint32, offset, length uint64) error {
+	x, err := f.own(name)
+	if err != nil {
+		return err
+	}
+	defer f.changed(x)
+	return fallocate(x.File, mode, offset, length)
+}
+
+// Seal adds seals to a file (fcntl(2), F_ADD_SEALS).
+func (f *Folder) Seal(name string, seals history.Seals) error {
+	x, err := f.own(name)
+	if err != nil {
+		return err
+	}
+	defer f.changed(x)
+	return seal(x.File, seals)
+}
+
 // Size is the size of a file in bytes.
 func (f *Folder) Size(name string) (uint64, error) {
 	x, err := f.own(name)
@@ -231,52 +362,7 @@ func (f *Folder) Size(name string) (uint64, error) {
 	return uint64(st.Size()), nil
 }
 
-// Open gives a file of which a descriptor can be lent: one of the folder's, which stays open, or
-// another path's, opened for its name alone, so that opening it in earnest, with all checks, is
-// left to whoever gets it. done gives it back.
-func (f *Folder) Open(name string) (x *os.File, done func(), err error) {
-	switch {
-	case name == Dot:
-		return openPath(os.TempDir())
-	case name == Zero:
-		return openPath(Zero)
-	case filepath.IsAbs(name):
-		return f.openAllowed(name)
-	}
-	mine, err := f.own(name)
-	if err != nil {
-		return nil, nil, err
-	}
-	return mine.File, func() {}, nil
-}
-
-// openAllowed opens a path first and asks then where it led: no link can be changed in between.
-func (f *Folder) openAllowed(path string) (*os.File, func(), error) {
-	shown := printable.Name(path)
-	refused := &NameError{shown + " lies outside the scratch folder", "a file there is opened only where --allow-path " + shown + " allows it"}
-	if !f.allows(filepath.Clean(path)) {
-		if real, err := filepath.EvalSymlinks(path); err != nil || !f.allows(real) {
-			return nil, nil, refused
-		}
-	}
-	x, done, err := openPath(path)
-	if err != nil {
-		return nil, nil, err
-	}
-	if real, err := realPath(x); err != nil || !f.allows(real) {
-		done()
-		return nil, nil, refused
-	}
-	return x, done, nil
-}
-
-func (f *Folder) allows(real string) bool {
-	return slices.ContainsFunc(f.allowed, func(a string) bool {
-		return real == a || strings.HasPrefix(real, strings.TrimSuffix(a, "/")+"/")
-	})
-}
-
-// Used is how much room the files take, in bytes, those that were removed included.
+// Used is the room that the files take, in bytes, including removed files.
 func (f *Folder) Used() uint64 {
 	total := uint64(0)
 	for _, x := range f.files {

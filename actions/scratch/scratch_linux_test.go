@@ -112,11 +112,132 @@ func TestFull(t *testing.T) {
 	}
 }
 
+// A file can have several names, and lives until the last one goes.
+func TestTwoNames(t *testing.T) {
+	f := folder(t)
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	names := func(want string) {
+		t.Helper()
+		var got []string
+		for _, e := range f.Entries() {
+			got = append(got, fmt.Sprintf("%s:%d:%v", e.Name, e.Size, e.Removed))
+		}
+		if strings.Join(got, " ") != want {
+			t.Errorf("%s, want %s", strings.Join(got, " "), want)
+		}
+	}
+	must(f.Make("a", 10))
+	must(f.Link("a", "b"))
+	must(f.Truncate("b", 20))
+	names("a:20:false b:20:false")
+	if e := f.Entries(); !e[0].Is(e[1]) {
+		t.Error("two names of one file:", e)
+	}
+	must(f.Remove("a"))
+	f.Release(func(history.File) bool { return false })
+	names("b:20:false")
+	must(f.Make("a", 0))
+	must(f.Rename("a", "b"))
+	names("b:20:true b:0:false")
+	must(f.Link("b", "c"))
+	must(f.Rename("b", "c")) // names of one file: nothing is done (rename(2))
+	must(f.Rename("c", "d"))
+	names("b:20:true b:0:false d:0:false")
+	f.Release(func(history.File) bool { return false })
+	names("b:0:false d:0:false")
+	for range 2 {
+		must(f.Memfd("m", 4096, 0))
+	}
+	must(f.Make("m", 5)) // creat(2) finds no memfd
+	names("b:0:false d:0:false m:4096:true m:4096:true m:5:false")
+	must(f.Memfd("m", 1, 0))
+	var bad *NameError
+	for _, err := range []error{f.Link("m", "n"), f.Rename("m", "n"), f.Link("b", "d"), f.Link("b", "a/b"), f.Rename("b", ".."), f.Rename("no", "n"), f.Memfd("/m", 0, 0)} {
+		if !errors.As(err, &bad) {
+			t.Error("the name was not refused:", err)
+		}
+	}
+	names("b:0:false d:0:false m:4096:true m:4096:true m:5:true m:1:false")
+	f.Release(func(history.File) bool { return false })
+	for i := range MostFiles - 3 {
+		must(f.Link("b", fmt.Sprint(i)))
+	}
+	var full *FullError
+	for _, err := range []error{f.Link("b", "more"), f.Make("more", 0), f.Memfd("more", 0, 0)} {
+		if !errors.As(err, &full) || full.Files != MostFiles {
+			t.Error("one more:", err)
+		}
+	}
+}
+
+// What is refused changes nothing.
+func TestRefusedIsUndone(t *testing.T) {
+	f := folder(t)
+	if err := f.Make("a", 10); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.Write("a", 0, []byte("text")); err != nil {
+		t.Fatal(err)
+	}
+	for _, err := range []error{f.Make("a", 1<<63), f.Memfd("a", 1<<63, 0), f.Make("b", 1<<63), f.Memfd(strings.Repeat("x", 250), 0, 0)} {
+		if !errors.Is(err, syscall.EINVAL) {
+			t.Error(err)
+		}
+	}
+	if b, err := f.Read("a", 0, 100); string(b) != "text\x00\x00\x00\x00\x00\x00" || err != nil {
+		t.Errorf("read %q, %v", b, err)
+	}
+	if e := f.Entries(); len(e) != 1 || e[0].Size != 10 || e[0].Removed {
+		t.Error(e)
+	}
+}
+
+// A memfd is counted by its pages, whoever made them.
+func TestMemfd(t *testing.T) {
+	f := folder(t)
+	const allowSealing, punch = 2, 3
+	if err := f.Memfd("m", 1<<20, allowSealing); err != nil {
+		t.Fatal(err)
+	}
+	page := uint64(os.Getpagesize())
+	if f.Used() != 0 {
+		t.Error("an empty one takes", f.Used())
+	}
+	if err := f.Allocate("m", 0, 0, 8*page); err != nil || f.Used() != 8*page {
+		t.Error("8 pages take", f.Used(), err)
+	}
+	if err := f.Allocate("m", punch, page, 3*page); err != nil || f.Used() != 5*page {
+		t.Error("5 pages take", f.Used(), err)
+	}
+	list := f.Entries()
+	noexec := list[0].Seals // by vm.memfd_noexec
+	if err := f.Seal("m", history.SealGrow|history.SealShrink); err != nil {
+		t.Fatal(err)
+	}
+	if e := f.Entries()[0]; e.Seals&^noexec != history.SealGrow|history.SealShrink || list[0].Seals != noexec {
+		t.Error("sealed:", e, "before:", list)
+	}
+	if err := f.Truncate("m", 0); !errors.Is(err, syscall.EPERM) {
+		t.Error("truncate:", err)
+	}
+	if err := f.Memfd("m", 0, 0); err != nil || noexec == 0 && f.Entries()[1].Seals != history.SealSeal {
+		t.Error("without sealing:", f.Entries(), err)
+	}
+}
+
 // The errno is the kernel's.
 func TestErrnos(t *testing.T) {
 	f := folder(t)
 	if err := f.Make("data", 1<<63); !errors.Is(err, syscall.EINVAL) {
 		t.Error("a negative size:", err)
+	}
+	if err := f.Make("data", 1); err != nil {
+		t.Fatal(err)
 	}
 	if _, err := f.Write("data", 1<<63, []byte("x")); !errors.Is(err, syscall.EINVAL) {
 		t.Error("a negative offset:", err)

@@ -14,23 +14,22 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The memory cgroup. Whoever starts a family counts what it takes, and can tell what was too much;
-// the kernel counts too, and knows of memory that nobody else thought of. Where this user may make
-// a cgroup of version 2, each family lives in one of its own with memory.max set
-// (Documentation/admin-guide/cgroup-v2.rst). Version 1 is not used: there a process can only be
-// moved into a cgroup, which takes 7 ms at each start, and nothing can be made without root.
+// The memory cgroup. The session counts the memory of a family and can say which command takes too
+// much; the kernel counts too, including memory that the session does not know of. If this user can
+// create a cgroup of version 2, each family runs in one of its own with memory.max set
+// (Documentation/admin-guide/cgroup-v2.rst). Version 1 is not used: a process can only be moved
+// into such a cgroup, which takes 7 ms at each start, and only root can create one.
 
-// cgroup is a directory of the cgroup file system. A lock is held on it for as long as it is used:
-// one that nobody has locked is left over from a tracer that was killed, and the next one removes
-// it.
+// cgroup is a directory of the cgroup file system. It is locked as long as it is used: an unlocked
+// one was left by a tracer that was killed, and the next tracer removes it.
 type cgroup struct {
 	dir   *os.File
-	kills int // by the kernel, as far as told
+	kills int // of processes by the kernel, as last reported
 }
 
 const cgroupNames = "cowscope-*"
 
-// newCgroup makes a cgroup, empty, as near to that of this process as it may.
+// newCgroup makes an empty cgroup, as close to that of this process as is permitted.
 func newCgroup() (*cgroup, error) {
 	parents, err := cgroupParents()
 	if err != nil {
@@ -51,7 +50,7 @@ func newCgroup() (*cgroup, error) {
 	return nil, err
 }
 
-// makeCgroup tries again if another start took the new directory for one that was left over, in the
+// makeCgroup tries again if another start mistook the new directory for a left-over one in the
 // moment before it was locked.
 func makeCgroup(parent string) (*cgroup, error) {
 	for try := 0; ; try++ {
@@ -76,8 +75,8 @@ func makeCgroup(parent string) (*cgroup, error) {
 	}
 }
 
-// sweepCgroups removes what tracers left that were killed. A cgroup in which a process lives cannot
-// be removed (cgroup-v2.rst).
+// sweepCgroups removes the cgroups of tracers that were killed. A cgroup that contains a process
+// cannot be removed (cgroup-v2.rst).
 func sweepCgroups(parent string) {
 	left, _ := filepath.Glob(filepath.Join(parent, cgroupNames))
 	for _, name := range left {
@@ -92,7 +91,7 @@ func sweepCgroups(parent string) {
 	}
 }
 
-// cgroupParents lists the cgroup of this process and those above it, where they are mounted.
+// cgroupParents lists the cgroup of this process and those above it, if they are mounted.
 func cgroupParents() ([]string, error) {
 	root, mount, err := cgroupMount()
 	if err != nil {
@@ -106,7 +105,7 @@ func cgroupParents() ([]string, error) {
 		own, ok := strings.CutPrefix(strings.TrimSpace(line), "0::")
 		below, err := filepath.Rel(root, own)
 		if !ok || err != nil || below == ".." || strings.HasPrefix(below, "../") {
-			continue // outside of what is mounted, as in a container
+			continue // outside the mount, as in a container
 		}
 		var all []string
 		for dir := filepath.Join(mount, below); ; dir = filepath.Dir(dir) {
@@ -118,7 +117,7 @@ func cgroupParents() ([]string, error) {
 	return nil, errors.New("the cgroup of this process is outside of what is mounted here")
 }
 
-// cgroupMount finds where version 2 is mounted, and which cgroup is the root there
+// cgroupMount returns where version 2 is mounted, and which cgroup is its root there
 // (proc_pid_mountinfo(5)).
 func cgroupMount() (root, mount string, err error) {
 	f, err := os.Open("/proc/self/mountinfo")
@@ -135,14 +134,14 @@ func cgroupMount() (root, mount string, err error) {
 	return "", "", errors.New("cgroups of version 2 are not mounted here")
 }
 
-// limit sets how many bytes the family may take, in memory and then again in swap.
+// limit sets how many bytes the family may take in memory, and as many in swap.
 func (g *cgroup) limit(bytes uint64) error {
 	text := []byte(strconv.FormatUint(bytes, 10))
-	_ = os.WriteFile(filepath.Join(g.dir.Name(), "memory.swap.max"), text, 0) // not there without swap
+	_ = os.WriteFile(filepath.Join(g.dir.Name(), "memory.swap.max"), text, 0) // absent without swap
 	return os.WriteFile(filepath.Join(g.dir.Name(), "memory.max"), text, 0)
 }
 
-// counted reads a number from one of the cgroup's files of keys and values.
+// counted reads a number from a cgroup file of keys and values.
 func (g *cgroup) counted(file, key string) (int, error) {
 	b, err := os.ReadFile(filepath.Join(g.dir.Name(), file))
 	if err != nil {
@@ -156,8 +155,8 @@ func (g *cgroup) counted(file, key string) (int, error) {
 	return 0, fmt.Errorf("%s has no %s", file, key)
 }
 
-// killed says whether the kernel killed a process of the family, since it was asked last, because
-// no more memory was to be had.
+// killed reports whether the kernel, since the previous call, killed a process of the family
+// because its memory limit was reached.
 func (g *cgroup) killed() bool {
 	if g == nil {
 		return false
@@ -170,8 +169,8 @@ func (g *cgroup) killed() bool {
 	return more
 }
 
-// bound puts what is started from now on into a cgroup that may take so many bytes, if one can be
-// made.
+// bound puts what is started from now on into a cgroup with that memory limit in bytes, if one can
+// be created.
 func (t *Tracer) bound(bytes uint64) {
 	if t.cgroup == nil && t.unbounded == nil {
 		t.cgroup, t.unbounded = newCgroup()
@@ -185,7 +184,7 @@ func (t *Tracer) bound(bytes uint64) {
 	}
 }
 
-// leaveCgroup removes the cgroup, whose processes are gone.
+// leaveCgroup removes the cgroup, in which no process is left.
 func (t *Tracer) leaveCgroup() error {
 	g := t.cgroup
 	t.cgroup = nil
@@ -195,7 +194,7 @@ func (t *Tracer) leaveCgroup() error {
 	return g.remove()
 }
 
-// remove is for a cgroup whose processes are gone.
+// remove removes a cgroup in which no process is left.
 func (g *cgroup) remove() error {
 	defer g.dir.Close()
 	if err := unix.Rmdir(g.dir.Name()); err != nil {

@@ -59,7 +59,7 @@ func TestFilterHoldsWhatIsLetLoose(t *testing.T) {
 					if e := setRegs(p.pid, r); e != 0 {
 						t.Fatal(e)
 					}
-					p.tracer.watch.begin(p.pid, 100*time.Millisecond)
+					p.tracer.watch.begin(p, 100*time.Millisecond)
 					// Some ways take several steps. What each of them ends with does not matter.
 					for range 8 {
 						if _, _, err := p.await(syscallStub, how.request); err != nil {
@@ -129,7 +129,33 @@ func TestFilter(t *testing.T) {
 	})
 }
 
+// Of a call whose first arguments are listed no other is made, in children either. prctl takes an
+// int, and the filter looks at no more of it.
+func TestFirstArguments(t *testing.T) {
+	inTracer(t, func(tr *Tracer) {
+		p, err := tr.Start(Config{Calls: []uintptr{unix.SYS_GETPID, unix.SYS_PRCTL},
+			First: map[uintptr][]uint32{unix.SYS_PRCTL: {unix.PR_GET_DUMPABLE, unix.PR_GET_THP_DISABLE}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, p := range []*Process{p, fork(t, p)} {
+			for _, option := range []uint64{unix.PR_GET_DUMPABLE, unix.PR_GET_THP_DISABLE, 1<<32 | unix.PR_GET_DUMPABLE} {
+				if e := must(t)(p.Syscall(unix.SYS_PRCTL, option, 0, 0, 0, 0)); e.Errno != 0 {
+					t.Errorf("prctl %#x: %s", option, describe(e))
+				}
+			}
+			for _, option := range []uint64{unix.PR_SET_DUMPABLE, unix.PR_GET_PDEATHSIG, 0, ^uint64(0), unix.PR_GET_DUMPABLE << 32} {
+				if _, err := p.Syscall(unix.SYS_PRCTL, option, 0, 0, 0, 0); err == nil || !strings.Contains(err.Error(), "without system call") {
+					t.Errorf("prctl %#x: %v", option, err)
+				}
+			}
+			alive(t, p)
+		}
+	})
+}
+
 func TestTooManyCalls(t *testing.T) {
+	const maxCalls = maxInstructions - 12 // one for each, beside those that look around and end
 	many := make([]uintptr, maxCalls+1)
 	for i := range many {
 		many[i] = uintptr(1000 + i)

@@ -8,11 +8,12 @@ import (
 	"os"
 )
 
-// The program, byte by byte: an ELF header, two program headers, and one page
-// of stubs. It needs no heap, no data, no interpreter, so that the address space
-// it makes has nothing in it that a user would have to ask about.
+// The program, byte by byte: an ELF header, two program headers, and one page of stubs. It needs no
+// heap, no data and no interpreter, so that its address space contains nothing that needs an
+// explanation.
 //
-// Headers and text are different pages of the file: the text page then begins
+// Headers and text are different pages of the file: the text page then begins with an instruction
+// instead of "\x7fELF", and jumping to its start is harmless.
 // with an instruction instead of "\x7fELF", and jumping to its start is harmless.
 
 const (
@@ -26,7 +27,7 @@ const (
 	pfW        = 2
 	pfR        = 4
 
-	textSize = 4096 // what stubs and data may take: the smallest page there is
+	textSize = 4096 // what stubs and data may take: the smallest page size
 )
 
 type elfHeader struct {
@@ -44,9 +45,8 @@ type progHeader struct {
 	Offset, Vaddr, Paddr, Filesz, Memsz, Align uint64
 }
 
-// program is the whole ELF file. PT_GNU_STACK without PF_X keeps the stack from
-// being executable (fs/binfmt_elf.c); with it missing x86 would once have made
-// every readable mapping executable.
+// program is the whole ELF file. PT_GNU_STACK without PF_X keeps the stack from being executable
+// (fs/binfmt_elf.c); without it older x86 kernels made every readable mapping executable.
 func program(gate string, filter []byte) []byte {
 	var b bytes.Buffer
 	put := func(v any) {
@@ -69,8 +69,8 @@ func program(gate string, filter []byte) []byte {
 	return append(append(b.Bytes(), make([]byte, textOffset-b.Len())...), page...)
 }
 
-// text is the page of stubs. What is not a stub is traps, so that a jump to any
-// instruction boundary of the page ends at once.
+// text is the page of stubs. The rest of it is filled with traps, so that a jump to any instruction
+// boundary of the page ends at once.
 func text(gate string, filter []byte) []byte {
 	page := bytes.Repeat(trapBytes, os.Getpagesize()/len(trapBytes))
 	for _, c := range code {
@@ -83,12 +83,12 @@ func text(gate string, filter []byte) []byte {
 	return page
 }
 
-// The page holds what system calls want to find in the memory of the process, since there is no
-// other memory to lend: the process name for prctl(PR_SET_NAME), the default action of a signal,
-// the path of the gate, and the seccomp filter (see confine_linux.go).
+// The page contains what system calls read from the memory of the process, because it has no other
+// memory: the process name for prctl(PR_SET_NAME), the default action of a signal, the path of the
+// gate, and the seccomp filter (see confine_linux.go).
 const (
 	nameAt    = 0x800
-	defaultAt = 0x820 // struct sigaction of SIG_DFL: nothing but zeros
+	defaultAt = 0x820 // struct sigaction of SIG_DFL: all zeros
 	gateAt    = 0x840
 	commName  = "cow-subject"
 )
@@ -99,9 +99,8 @@ type piece struct {
 	bytes []byte
 }
 
-// A stub is what run needs to know about a piece: where it starts, where it has
-// arrived at its end, and which of its instructions may fault on the user's
-// memory. All are addresses.
+// A stub is a piece as run needs it: its start, its end, and which of its instructions may fault on
+// the user's memory. All are addresses.
 type stub struct {
 	start   uint64
 	end     uint64 // the ip, as ptrace reports it, when the stub is done

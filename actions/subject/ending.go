@@ -8,38 +8,47 @@ import (
 	"time"
 )
 
-// The vocabulary of answers. This file knows no operating system, so that
-// whoever explains an Ending compiles everywhere.
+// The types of results. This file has no dependency on an operating system, so that packages that
+// explain an Ending compile everywhere.
 
-// ErrUnsupported is returned by NewTracer where there is no ptrace as we need it.
+// ErrUnsupported is returned by NewTracer on a system without a suitable ptrace.
 var ErrUnsupported = errors.New("cowscope needs Linux on amd64 or arm64: it drives a live process with ptrace")
 
-// ErrStubs says that the page of instructions we run in the process is no longer
-// there, not executable, or not what we wrote. The process lives, but nothing
-// except a signal can be done with it.
+// ErrStubs says that the page of stubs is no longer there, not executable, or overwritten. The
+// process is alive, but it can only be signalled.
 var ErrStubs = errors.New("the instructions cowscope runs in this process are gone: text was unmapped, protected or overwritten")
 
-// ErrNoRights says that the rights to protection keys are not driven on this architecture.
+// ErrNoRights says that this package cannot set the rights to protection keys on this architecture.
 var ErrNoRights = errors.New("cowscope reads and writes the rights to protection keys of x86-64 (PKRU) only")
 
 // ErrClosed is returned by Do after Close.
 var ErrClosed = errors.New("subject: the tracer is closed")
 
+// ErrAwaits says that the process runs nothing now: it waits in vfork for its child.
+var ErrAwaits = errors.New("subject: the process waits in vfork until its child has exited")
+
 // ErrOutside is returned by methods called outside Do.
 var ErrOutside = errors.New("subject: called outside Tracer.Do")
 
-// Config says how a subject starts.
+// Config is how a subject starts.
 type Config struct {
-	ASLR         bool          // leave address space randomisation on; off, addresses repeat from run to run
+	// ASLR leaves address space randomisation on; without it addresses repeat from run to run.
+	ASLR         bool
 	Deadline     time.Duration // for one injected call or access; 0 means 10 s
 	JumpDeadline time.Duration // for Jump; 0 means 1 s
-	// Memory is how many bytes of memory the kernel lets the family have, by its own count, and as
-	// many in swap; 0 for no limit. Where no memory cgroup can be made there is none either: see
-	// Process.Unbounded.
+	// Patience is how long after its deadline a call that is busy in the kernel may run until the
+	// process is killed; 0 means 10 s.
+	Patience time.Duration
+	// Memory is the limit in bytes that the kernel enforces for the family by its own count, in
+	// memory and again in swap; 0 for no limit. If no memory cgroup can be created there is no
+	// limit: see Process.Unbounded.
 	Memory uint64
-	// Calls are the numbers of the system calls that Syscall may be asked for. The kernel refuses
-	// every other one.
+	// Calls are the numbers of the system calls that Syscall may make. The kernel refuses every
+	// other one.
 	Calls []uintptr
+	// First lists the permitted first arguments, of 32 bits, by the number of a call; a call that
+	// is not in it may have any.
+	First map[uintptr][]uint32
 }
 
 func (c Config) withDefaults() Config {
@@ -49,35 +58,39 @@ func (c Config) withDefaults() Config {
 	if c.JumpDeadline <= 0 {
 		c.JumpDeadline = time.Second
 	}
+	if c.Patience <= 0 {
+		c.Patience = 10 * time.Second
+	}
 	return c
 }
 
-// Ending is what the kernel or the CPU answered. The zero Ending is a plain
-// success. At most one of Errno, Signal, TimedOut, Attempt and Trap is set,
-// but that a call cut short by its deadline may carry the EINTR it returned.
+// Ending is the answer of the kernel or the CPU. The zero Ending is a success. At most one of
+// Errno, Signal, TimedOut, Attempt and Trap is set, except that a call interrupted at its deadline
+// may also have the EINTR that it returned.
 type Ending struct {
-	Value    uint64        // what a system call returned, raw; the last byte of a Load
-	Errno    syscall.Errno // Value as an errno, when it is one
+	// Value is the raw result of a system call, or the last byte of a Load.
+	Value    uint64
+	Errno    syscall.Errno // Value as an errno, if it is one
 	Signal   *Signal       // the instruction raised this
 	Done     uint64        // bytes (Load, Store, Fill) or pages (Touch) done, complete or not
 	TimedOut bool          // the deadline passed; the process was stopped and is idle again
 	Attempt  *Attempt      // Jump: the code tried a system call, which did not happen
 	Trap     bool          // Jump: the code ran a breakpoint instruction of its own, at IP
-	IP       uint64        // Jump: where it ended, but for a ret
+	IP       uint64        // Jump: where it ended, unless by a ret
 }
 
-// OK reports whether nothing went wrong. A trap in foreign code is well.
+// OK reports whether nothing failed. A trap of foreign code counts as success.
 func (e Ending) OK() bool {
 	return e.Errno == 0 && e.Signal == nil && !e.TimedOut && e.Attempt == nil
 }
 
-// Signal is a signal that the kernel raised for an instruction (si_code > 0).
-// It was not delivered: the process goes on.
+// Signal is a signal that an instruction caused (si_code > 0). It was not delivered: the process
+// continues.
 type Signal struct {
 	Signo syscall.Signal
 	Code  int32  // si_code
-	Addr  uint64 // si_addr; 0 where the CPU does not say, as for non-canonical addresses
-	IP    uint64 // the instruction
+	Addr  uint64 // si_addr; 0 if the CPU does not report it, as for non-canonical addresses
+	IP    uint64 // the address of the instruction
 }
 
 // Attempt is a system call that foreign code tried to make.
@@ -91,11 +104,11 @@ type Attempt struct {
 type ExitedError struct {
 	PID    int
 	Code   int            // exit code, when Signal is 0
-	Signal syscall.Signal // what killed it
-	Hung   bool           // we killed it, because it did not stop at its deadline
-	Over   bool           // we killed it, because the guard said so
-	Full   bool           // the kernel killed it, because its memory cgroup was full (Config.Memory)
-	Lost   bool           // it vanished, and somebody else got its status
+	Signal syscall.Signal // the signal that killed it
+	Hung   bool           // cowscope killed it, because it did not stop at its deadline
+	Over   bool           // cowscope killed it, as the guard demanded
+	Full   bool           // the kernel killed it: its memory cgroup was full (Config.Memory)
+	Lost   bool           // it is gone, and another parent reaped its status
 }
 
 func (e *ExitedError) Error() string {
@@ -110,7 +123,7 @@ func (e *ExitedError) Error() string {
 	return fmt.Sprintf("process %d exited with status %d", e.PID, e.Code)
 }
 
-// textBase is where the stubs lie: the classic address of an ET_EXEC program.
+// textBase is the address of the stubs: the traditional address of an ET_EXEC program.
 const textBase = 0x400000
 
 // Text is the range that holds the stubs, the same in every process.

@@ -10,26 +10,67 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Birth and death. A dead process stays a zombie until its parent has waited
-// for it: the tracer's own wait does not count as the parent's, unless the
-// parent is us. So a child of a living subject is left to that subject; what an
-// ending parent leaves behind is ours, since we are the subreaper.
+// Birth and death. A dead process stays a zombie until its parent has waited for it: the tracer's
+// own wait does not count as the parent's, unless the tracer is the parent. So the child of a
+// living subject is left to that subject; the children of a dead parent belong to cowscope, which
+// is the subreaper.
 
-// Fork makes the process fork. The child is traced, idle and returned; it is nil
-// when the kernel refused, and the Ending says why. With an error the child may
-// still be there: its parent died giving birth.
+// Fork makes the process fork. The child is traced, idle and returned; it is nil if the kernel
+// refused, and the Ending says why. With an error the child may exist all the same: its parent died
+// during the fork.
 func (p *Process) Fork() (*Process, Ending, error) {
 	p.newborn = nil
 	e, err := p.Syscall(unix.SYS_CLONE, uint64(unix.SIGCHLD))
 	child := p.newborn
 	p.newborn = nil
 	if child != nil && child.dead == nil {
-		// The page tables of unmodified file pages are not copied at fork, so the
-		// child would fault in the page of stubs during its first command, and the
-		// user would be shown a fault that is not his.
+		// The page tables of unmodified file pages are not copied at fork, so the child would fault
+		// in the page of stubs during its first command, and the user would see a fault of
+		// cowscope.
+		_ = child.breathe(child.cfg.Deadline) // the next call returns what went wrong
+	}
+	return child, e, err
+}
+
+// Vfork makes the process vfork: the child runs in the same memory and on the same stack, and the
+// process itself waits in the kernel until the child has ended. Until then it runs nothing else. The
+// child is traced and idle; it is nil in the same cases as that of Fork.
+func (p *Process) Vfork() (*Process, Ending, error) {
+	p.newborn, p.vforks = nil, true
+	e, err := p.Syscall(unix.SYS_CLONE, unix.CLONE_VM|unix.CLONE_VFORK|uint64(unix.SIGCHLD))
+	child := p.newborn
+	p.newborn, p.vforks = nil, false
+	if child != nil && child.dead == nil {
 		_ = child.breathe(child.cfg.Deadline) // what goes wrong, its next call will say
 	}
 	return child, e, err
+}
+
+// release continues the parent that waited in vfork for the end of this process. The kernel has
+// woken it already; it is followed to the end of its call, unless a signal ends it before.
+func (p *Process) release() {
+	parent := p.parent
+	if p.dead == nil || parent == nil || parent.awaits != p || parent.dead != nil {
+		return
+	}
+	parent.awaits = nil
+	w := &p.tracer.watch
+	w.begin(parent, parent.cfg.Deadline)
+	v, _, err := parent.follow(syscallStub, runStep)
+	w.end()
+	if v == overdue && err == nil {
+		_ = parent.settle() // what goes wrong, its next call will say
+	}
+	parent.release()
+}
+
+// ended reports whether a process that waits in vfork has died. Other events are left for whoever
+// follows it: the kernel may have woken it by now.
+func (p *Process) ended() bool {
+	var news unix.Siginfo
+	err := unix.Waitid(unix.P_PID, p.pid, &news, unix.WEXITED|unix.WALL|unix.WNOHANG|unix.WNOWAIT, nil)
+	const trapped = 4 // CLD_TRAPPED (include/uapi/asm-generic/siginfo.h)
+	return err == unix.ECHILD || err == nil && news.Signo != 0 && news.Code < trapped
 }
 
 // event handles the stop of a process that has just made another one.
@@ -41,17 +82,17 @@ func (p *Process) event(kind int) error {
 	}
 	pid, e := eventPID(p.pid)
 	if e != 0 {
-		// The parent was killed at this very moment, and the child's name with
-		// it. The group holds them all, and still exists: the parent is in it.
+		// The parent was killed at this moment, so the child's pid is unknown. The process group
+		// contains all of them, and still exists: the parent is in it.
 		_ = unix.Kill(-p.family, unix.SIGKILL)
 		return p.lost("learn its child's pid", e)
 	}
 	return p.adopt(pid)
 }
 
-// adopt takes a newborn under control. The kernel attached it, with the options
-// of its parent, and sent it a SIGSTOP (ptrace(2), PTRACE_O_TRACEFORK);
-// whether that stop or the event in the parent comes first is open.
+// adopt takes control of a newborn process. The kernel attached it, with the options of its parent,
+// and sent it a SIGSTOP (ptrace(2), PTRACE_O_TRACEFORK); whether that stop or the event in the
+// parent comes first is not determined.
 func (p *Process) adopt(pid int) error {
 	t := p.tracer
 	child := &Process{
@@ -64,7 +105,8 @@ func (p *Process) adopt(pid int) error {
 	for {
 		st, err := child.wait()
 		if child.dead != nil {
-			return nil // born and killed: a fact about the child, not about us
+			// It was killed at birth: a fact about the child, not a failure of cowscope.
+			return nil
 		}
 		if err != nil {
 			return err
@@ -72,16 +114,16 @@ func (p *Process) adopt(pid int) error {
 		if st.signal() == unix.SIGSTOP && st.event() == 0 {
 			return nil
 		}
-		// Something else came first; the SIGSTOP is still to come.
+		// Another stop came first; the SIGSTOP is still to come.
 		if e := resume(runConfined, pid, passOn(st.signal())); e != 0 && e != syscall.ESRCH {
 			return fmt.Errorf("subject: new process %d: %w", pid, e)
 		}
 	}
 }
 
-// died records the end of a process and reaps what it left behind.
+// died records the end of a process and reaps the children that it left.
 func (p *Process) died(how *ExitedError) *ExitedError {
-	p.dead = how
+	p.dead, p.awaits = how, nil
 	how.Full = how.Signal == unix.SIGKILL && p.tracer.cgroup.killed()
 	for _, c := range p.children {
 		c.parent = nil
@@ -96,15 +138,15 @@ func (p *Process) died(how *ExitedError) *ExitedError {
 	return how
 }
 
-// bury reaps a process that died, and was reported to us, while it still had a
-// parent that did not wait for it. If the parent did wait after all, the pid
-// may belong to somebody else by now: the session tells.
+// bury reaps a process that died, and whose end was reported, while its parent was alive and did
+// not wait for it. If the parent did wait after all, the pid may belong to another process by now:
+// the session ID tells.
 func (t *Tracer) bury(p *Process) bool {
 	if t.procs[p.pid] != p {
 		return false
 	}
 	if p.parent != nil && p.parent.dead == nil {
-		return false // still the parent's business
+		return false // its parent still has to wait for it
 	}
 	if sid, err := unix.Getsid(p.pid); err == nil && sid == p.family {
 		var ws unix.WaitStatus
@@ -114,7 +156,7 @@ func (t *Tracer) bury(p *Process) bool {
 	return true
 }
 
-// waitedFor takes a child off the books that its parent has taken notice of: nothing of it is left.
+// waitedFor forgets a child that its parent has waited for: nothing of it is left.
 func (p *Process) waitedFor(pid int) {
 	p.children = slices.DeleteFunc(p.children, func(c *Process) bool {
 		if c.pid != pid || c.dead == nil {
@@ -125,7 +167,7 @@ func (p *Process) waitedFor(pid int) {
 	})
 }
 
-// forget takes the process off the books, unless its pid already names another.
+// forget removes the process from the table, unless its pid belongs to another one by now.
 func (p *Process) forget() {
 	if p.tracer.procs[p.pid] == p {
 		delete(p.tracer.procs, p.pid)

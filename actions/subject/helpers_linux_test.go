@@ -33,7 +33,7 @@ func TestMain(m *testing.M) {
 }
 
 // roles are what the test program does when a test starts it anew, by the value of roleEnv.
-var roles = map[string]func(){"victim": victim, "infant": infant, "refused": refused, "starter": starter}
+var roles = map[string]func(){"victim": victim, "infant": infant, "starter": starter}
 
 const roleEnv = "COWSCOPE_TEST_ROLE"
 

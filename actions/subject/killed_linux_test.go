@@ -15,8 +15,8 @@ import (
 
 // kill -9 of the tracer: the test program runs itself as the one to be killed.
 
-// victim starts a family of three, one of them inside an endless wait, tells the
-// pids, and waits to be killed.
+// victim starts a family of four, one of them inside an endless wait, and one in vfork, which waits
+// for the last; it tells the pids, and waits to be killed.
 func victim() {
 	t, err := NewTracer()
 	if err != nil {
@@ -31,7 +31,8 @@ func victim() {
 		}
 		c, _, _ := p.Fork()
 		g, _, _ := c.Fork()
-		fmt.Println(p.PID(), c.PID(), g.PID())
+		v, _, _ := g.Vfork()
+		fmt.Println(p.PID(), c.PID(), g.PID(), v.PID())
 		if t.cgroup != nil {
 			fmt.Println(t.cgroup.dir.Name())
 		}
@@ -58,8 +59,8 @@ func TestNothingSurvivesKillNine(t *testing.T) {
 	cmd, lines := startVictim(t)
 	lines.Scan()
 	line := lines.Text()
-	var pids [3]int
-	if _, err := fmt.Sscan(strings.TrimSpace(line), &pids[0], &pids[1], &pids[2]); err != nil {
+	var pids [4]int
+	if _, err := fmt.Sscan(strings.TrimSpace(line), &pids[0], &pids[1], &pids[2], &pids[3]); err != nil {
 		t.Fatalf("the victim says %q", line)
 	}
 	var watched []unix.PollFd

@@ -8,37 +8,76 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Loan is memory that the process has for the moment of one system call, for what the call writes.
+// Loan is memory that the process has during one system call, for data that the call reads or
+// writes beside its arguments.
 type Loan struct {
 	Addr, Size uint64
 	p          *Process
 }
 
-// Lend maps size bytes at addr in the process. The pages are brought in from outside, so that no
-// fault of the process is counted for them. The loan is nil where the kernel refused, and the
-// Ending says why.
-func (p *Process) Lend(addr, size uint64) (*Loan, Ending, error) {
-	none := int64(-1)
-	e, err := p.Syscall(unix.SYS_MMAP, addr, size, unix.PROT_READ|unix.PROT_WRITE,
-		unix.MAP_PRIVATE|unix.MAP_ANONYMOUS|unix.MAP_FIXED_NOREPLACE, uint64(none), 0)
+// Lend maps memory with the bytes of b at addr in the process. Its pages are populated from
+// outside, so that no fault of the process is counted for them. The loan is nil if the kernel
+// refused, and the Ending says why.
+func (p *Process) Lend(addr uint64, b []byte) (*Loan, Ending, error) {
+	size := uint64(len(b))
+	e, err := p.mapLoan(addr, size)
+	if err == nil && (e.Errno == unix.ENOMEM || e.Errno == unix.EAGAIN) {
+		restore := p.unlimit()
+		e, err = p.mapLoan(addr, size)
+		restore()
+	}
 	if err != nil || !e.OK() {
 		return nil, e, err
 	}
 	l := &Loan{e.Value, size, p}
-	if err := l.transfer(unix.ProcessVMWritev, make([]byte, size)); err != nil {
+	if err := l.Write(0, b); err != nil {
 		return nil, Ending{}, err
 	}
 	return l, e, nil
 }
 
-// Read copies the head of what the call wrote.
-func (l *Loan) Read(b []byte) error { return l.transfer(unix.ProcessVMReadv, b) }
+func (p *Process) mapLoan(addr, size uint64) (Ending, error) {
+	none := int64(-1)
+	return p.Syscall(unix.SYS_MMAP, addr, size, unix.PROT_READ|unix.PROT_WRITE,
+		unix.MAP_PRIVATE|unix.MAP_ANONYMOUS|unix.MAP_FIXED_NOREPLACE, uint64(none), 0)
+}
 
-func (l *Loan) transfer(move func(int, []unix.Iovec, []unix.RemoteIovec, uint) (int, error), b []byte) error {
+// unlimit raises the limits of the process that can refuse a loan, as far as the hard limits and
+// this user's rights allow, until restore.
+func (p *Process) unlimit() (restore func()) {
+	was := map[int]*unix.Rlimit{}
+	for _, resource := range []int{unix.RLIMIT_AS, unix.RLIMIT_DATA, unix.RLIMIT_MEMLOCK} {
+		now := new(unix.Rlimit)
+		if unix.Prlimit(p.pid, resource, nil, now) != nil {
+			continue
+		}
+		for _, most := range []uint64{unix.RLIM_INFINITY, now.Max} {
+			if unix.Prlimit(p.pid, resource, &unix.Rlimit{Cur: most, Max: most}, nil) == nil {
+				was[resource] = now
+				break
+			}
+		}
+	}
+	return func() {
+		for resource, limit := range was {
+			_ = unix.Prlimit(p.pid, resource, limit, nil) // lowering a limit is never refused
+		}
+	}
+}
+
+// Read copies the beginning of what the call wrote.
+func (l *Loan) Read(b []byte) error { return l.transfer(unix.ProcessVMReadv, 0, b) }
+
+// Write puts what the call reads at an offset.
+func (l *Loan) Write(offset uint64, b []byte) error {
+	return l.transfer(unix.ProcessVMWritev, offset, b)
+}
+
+func (l *Loan) transfer(move func(int, []unix.Iovec, []unix.RemoteIovec, uint) (int, error), offset uint64, b []byte) error {
 	if len(b) == 0 {
 		return nil
 	}
-	n, err := move(l.p.pid, []unix.Iovec{{Base: &b[0], Len: uint64(len(b))}}, []unix.RemoteIovec{{Base: uintptr(l.Addr), Len: len(b)}}, 0)
+	n, err := move(l.p.pid, []unix.Iovec{{Base: &b[0], Len: uint64(len(b))}}, []unix.RemoteIovec{{Base: uintptr(l.Addr + offset), Len: len(b)}}, 0)
 	if err == nil && n < len(b) {
 		err = fmt.Errorf("only %d of %d bytes", n, len(b))
 	}
@@ -48,7 +87,7 @@ func (l *Loan) transfer(move func(int, []unix.Iovec, []unix.RemoteIovec, uint) (
 	return nil
 }
 
-// Return takes the memory away again.
+// Return unmaps the memory.
 func (l *Loan) Return() error {
 	_, err := l.p.Syscall(unix.SYS_MUNMAP, l.Addr, l.Size)
 	return err

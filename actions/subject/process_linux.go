@@ -12,18 +12,20 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// What a process can be told to do. Each method builds registers, runs one stub
-// and reads the outcome. All are called inside Tracer.Do, and all return the
-// three kinds of ending described in doc.go.
+// The operations on a process. Each method sets the registers, runs one stub and reads the outcome.
+// All are called inside Tracer.Do, and all return the three kinds of results described in doc.go.
 
 // Process is one traced process: the subject, or a descendant.
 type Process struct {
-	tracer   *Tracer
-	pid      int
-	family   int        // pid of the first process, which is the session of all
-	parent   *Process   // the traced process that must wait for it; nil when that is us
+	tracer *Tracer
+	pid    int
+	family int // pid of the first process, which is the session ID of all
+	// parent is the traced process that must wait for this one; nil if cowscope must.
+	parent   *Process
 	children []*Process // made by fork and not yet reaped
-	newborn  *Process   // announced by the run under way
+	newborn  *Process   // announced by the current run
+	vforks   bool       // the current run is of vfork
+	awaits   *Process   // the child whose end it waits for in the kernel, in vfork; nil as a rule
 	dead     *ExitedError
 
 	cfg        Config
@@ -33,32 +35,55 @@ type Process struct {
 	major      uint64
 	idle       registers // every run starts from these
 	fired      bool      // the last run met its deadline
-	tried      *Attempt  // the system call that broke off the last run that ended so
+	tried      *Attempt  // the system call that ended the last run, if one did
 }
 
 // PID is the process ID.
 func (p *Process) PID() int { return p.pid }
 
-// Faults are those that the process and the children that it waited for had taken when it stopped
-// last: the kernel tells them along with the stop (kernel/exit.c, wait_task_stopped), which is
-// cheaper than reading /proc/PID/stat. Good for differences.
+// Faults are the faults that the process and the children that it waited for had taken at its last
+// stop: the kernel reports them with the stop (kernel/exit.c, wait_task_stopped), which is cheaper
+// than reading /proc/PID/stat. Use them for differences.
 func (p *Process) Faults() (minor, major uint64) { return p.minor, p.major }
 
-// Randomized reports whether addresses differ from run to run: asked for, or
-// because this system refuses to switch it off.
+// Randomized reports whether addresses differ from run to run: on request, or because this system
+// refuses to switch that off.
 func (p *Process) Randomized() bool { return p.randomized }
 
-// Refused is why a file in memory could not be executed, so that the subject was
-// started from a directory; nil when it was started from memory. A child does
-// not know.
+// Refused is why a file in memory could not be executed, so that the subject was started from a
+// directory; nil if it was started from memory. It is always nil for a child.
 func (p *Process) Refused() error { return p.refused }
 
-// Unbounded is why the kernel does not hold Config.Memory for this family, nil where it does.
+// Unbounded is why the kernel does not enforce Config.Memory for this family, nil if it does.
 func (p *Process) Unbounded() error { return p.tracer.unbounded }
 
-// ready is the check before every run. It must be cheap; a call from the wrong
-// thread is found out by the kernel's refusal, see lost.
+// Awaits is the pid of the child whose end the process waits for in vfork, 0 if it does not.
+func (p *Process) Awaits() int {
+	if p.awaits == nil {
+		return 0
+	}
+	return p.awaits.pid
+}
+
+// ready is the check before every run. It must be cheap; a call from the wrong thread is recognised
+// by the kernel's refusal, see lost.
 func (p *Process) ready() error {
+	if err := p.reachable(); err != nil || p.awaits == nil {
+		return err
+	}
+	regs := p.tracer.regs // of the run to come
+	err := p.Poll()       // the child may be gone by now
+	p.tracer.regs = regs
+	if err != nil {
+		return err
+	}
+	if p.awaits != nil {
+		return ErrAwaits
+	}
+	return nil
+}
+
+func (p *Process) reachable() error {
 	if !p.tracer.inside.Load() {
 		return ErrOutside
 	}
@@ -74,8 +99,15 @@ func (p *Process) ready() error {
 // Poll returns nil while the process lives and an *ExitedError once it is gone,
 // without waiting.
 func (p *Process) Poll() error {
-	if err := p.ready(); err != nil {
+	defer p.release()
+	if p.awaits != nil {
+		_ = p.awaits.Poll()
+	}
+	if err := p.reachable(); err != nil {
 		return err
+	}
+	if p.awaits != nil && !p.ended() {
+		return nil
 	}
 	var ws unix.WaitStatus
 	pid, err := unix.Wait4(p.pid, &ws, unix.WALL|unix.WNOHANG, nil)
@@ -91,8 +123,8 @@ func (p *Process) Poll() error {
 // Syscall makes the process execute one system call.
 func (p *Process) Syscall(nr uintptr, args ...uint64) (Ending, error) {
 	if nr == unix.SYS_WAIT4 || nr == unix.SYS_WAITID {
-		// The kernel hides a dead tracee from its parent until the tracer has
-		// taken notice (kernel/exit.c, wait_consider_task).
+		// The kernel hides a dead tracee from its parent until the tracer has waited for it
+		// (kernel/exit.c, wait_consider_task).
 		for _, c := range p.children {
 			_ = c.Poll()
 		}
@@ -105,6 +137,8 @@ func (p *Process) Syscall(nr uintptr, args ...uint64) (Ending, error) {
 		return Ending{}, err
 	case v == overdue:
 		return Ending{TimedOut: true}, nil
+	case v == waiting:
+		return Ending{Value: uint64(p.awaits.pid)}, nil
 	case v == attempted:
 		return Ending{}, fmt.Errorf("subject: process %d was started without system call %d on its list", p.pid, nr)
 	case v == raised && c.signo == int32(unix.SIGSYS): // a seccomp filter around us
@@ -168,10 +202,9 @@ func (p *Process) Store(addr uint64, data []byte) (Ending, error) {
 	return total, nil
 }
 
-// access runs a stub that touches the user's memory. A fault is the user's only
-// if the stub's own instruction made it, in the memory it was sent to: anything
-// else means that other instructions have taken its place, or that it could not
-// even be fetched.
+// access runs a stub that accesses the user's memory. A fault is reported only if the stub's own
+// instruction caused it in the memory that it was given: any other fault means that the
+// instructions were replaced, or could not even be fetched.
 func (p *Process) access(s *stub, addr, count, value uint64) (Ending, error) {
 	if count == 0 {
 		return Ending{}, p.ready()
@@ -215,9 +248,9 @@ func span(s *stub, count, value uint64) uint64 {
 	return 8
 }
 
-// within reports whether a fault lies in the range. Where the CPU does not say
-// (a general protection fault: the address is not canonical) the range has to
-// reach beyond the lower half of the address space.
+// within reports whether a fault is in the range. If the CPU does not report the address (a general
+// protection fault: it is not canonical), the range must extend beyond the lower half of the
+// address space.
 func within(c cause, addr, span uint64) bool {
 	if c.code == siKernel {
 		const half = 1 << 47
@@ -239,15 +272,14 @@ func unfetched(c cause, ip uint64) bool {
 		c.signo == int32(unix.SIGBUS) && c.addr == ip
 }
 
-// signal is the cause as the user is told it.
+// signal is the cause in the form that is returned.
 func (p *Process) signal(c cause) *Signal {
 	return &Signal{Signo: syscall.Signal(c.signo), Code: c.code, Addr: c.addr, IP: getIP(&p.tracer.regs)}
 }
 
-// Jump runs the code at addr until it returns, traps, faults, tries a system
-// call, or takes too long. The return address lies on the stack from the start
-// (x86-64) or in the link register (arm64); code that overwrites it returns
-// to wherever it then says.
+// Jump runs the code at addr until it returns, traps, faults, tries a system call, or takes too
+// long. The return address is on the stack from the start (x86-64) or in the link register (arm64);
+// code that overwrites it returns elsewhere.
 func (p *Process) Jump(addr uint64) (Ending, error) {
 	r := p.fresh()
 	setJump(r, addr)
@@ -263,7 +295,8 @@ func (p *Process) Jump(addr uint64) (Ending, error) {
 		return Ending{TimedOut: true, IP: ip}, nil
 	case v == attempted:
 		return Ending{Attempt: p.tried, IP: ip}, nil
-	case ip == jumpStub.start && c.code != siKernel: // a jump faults where it leads, but for an address that is none
+	case ip == jumpStub.start && c.code != siKernel:
+		// A jump faults at its target, unless the target is not canonical.
 		return Ending{}, ErrStubs
 	case c.signo == int32(unix.SIGTRAP):
 		return Ending{Trap: true, IP: trapAddress(ip, c.code)}, nil
@@ -271,17 +304,26 @@ func (p *Process) Jump(addr uint64) (Ending, error) {
 	return Ending{Signal: p.signal(c), IP: ip}, nil
 }
 
-// Kill sends a signal and lets the process take it. The error is an *ExitedError
-// when it died of it. Stop signals are not obeyed: a stopped process could not
-// be worked with.
+// Kill sends a signal and lets the process handle it. The error is an *ExitedError if the process
+// died of it. Stop signals are suppressed: a stopped process would be unusable.
 func (p *Process) Kill(sig syscall.Signal) (Ending, error) {
-	if err := p.ready(); err != nil {
+	if err := p.ready(); err != nil && err != ErrAwaits {
 		return Ending{}, err
 	}
 	if err := unix.Kill(p.pid, sig); err != nil {
 		if errno, ok := err.(syscall.Errno); ok && errno != unix.ESRCH {
 			return Ending{Errno: errno}, nil
 		}
+	}
+	if p.awaits != nil { // of all signals only SIGKILL ends the waiting (wait_for_vfork_done in kernel/fork.c)
+		if sig != unix.SIGKILL {
+			return Ending{}, nil
+		}
+		if err := p.reap(); err != nil {
+			return Ending{}, err
+		}
+		p.release()
+		return Ending{}, p.dead
 	}
 	return Ending{}, p.breathe(time.Second)
 }

@@ -10,16 +10,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The raw calls. They are made without telling the Go scheduler (RawSyscall):
-// none of them can block, since the process already stands still. Only waiting
-// can block, and goes through the scheduler.
+// The raw calls. They bypass the Go scheduler (RawSyscall): none of them can block, because the
+// process is already stopped. Only waiting can block, and goes through the scheduler.
 
 const (
-	traceOptions = unix.PTRACE_O_EXITKILL | // nothing outlives us, not even kill -9
+	traceOptions = unix.PTRACE_O_EXITKILL | // nothing survives cowscope, not even a kill -9
 		unix.PTRACE_O_TRACESYSGOOD | // system call stops are SIGTRAP|0x80
 		unix.PTRACE_O_TRACEFORK | unix.PTRACE_O_TRACEVFORK | unix.PTRACE_O_TRACECLONE
 
-	// How a run proceeds: foreign eyes on every call, or one instruction.
+	// How a run proceeds: with every system call reported and not made, or for one instruction.
 	runConfined = unix.PTRACE_SYSEMU
 	runStep     = unix.PTRACE_SINGLESTEP
 
@@ -53,14 +52,14 @@ type sigInfo struct {
 	_                     [96]byte
 }
 
-// signalInfo fails with EINVAL in a group-stop, which is how one is told from
-// a signal (ptrace(2), "Group-stop").
+// signalInfo fails with EINVAL in a group-stop, which distinguishes it from a signal (ptrace(2),
+// "Group-stop").
 func signalInfo(pid int) (info sigInfo, e syscall.Errno) {
 	_, _, e = unix.RawSyscall6(unix.SYS_PTRACE, unix.PTRACE_GETSIGINFO, uintptr(pid), 0, uintptr(unsafe.Pointer(&info)), 0, 0)
 	return info, e
 }
 
-// callInfo is struct ptrace_syscall_info as it stands at the entry of a call.
+// callInfo is struct ptrace_syscall_info at the entry of a call.
 type callInfo struct {
 	op     uint8
 	_      [3]byte
@@ -71,9 +70,9 @@ type callInfo struct {
 	_      [64]byte // room for what newer kernels append
 }
 
-// attempt says which system call the process was stopped at. The kernel is asked
-// rather than the registers, because a call through the 32-bit gate counts
-// in another table and leaves its arguments elsewhere.
+// attempt returns the system call at which the process is stopped. PTRACE_GET_SYSCALL_INFO is used
+// and not the registers, because a 32-bit call counts in another table and has its arguments
+// elsewhere.
 func attempt(pid int, r *registers) *Attempt {
 	var info callInfo
 	_, _, e := unix.RawSyscall6(unix.SYS_PTRACE, unix.PTRACE_GET_SYSCALL_INFO, uintptr(pid), unsafe.Sizeof(info), uintptr(unsafe.Pointer(&info)), 0, 0)

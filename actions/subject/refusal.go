@@ -7,9 +7,9 @@ import (
 	"syscall"
 )
 
-// Why a start was refused. The kernel says EPERM; a person needs to know which
-// setting it was. surroundings are the facts, explainRefusal decides, and the
-// two are apart so that the decision can be tested without such a system.
+// Why a start was refused. The kernel says EPERM; a person needs to know which setting caused it.
+// surroundings are the facts, explainRefusal decides; they are separate so that the decision can be
+// tested on any system.
 
 // errForeignProc says that /proc belongs to another PID namespace.
 var errForeignProc = errors.New("/proc shows another PID namespace than the one cowscope runs in")
@@ -23,6 +23,8 @@ type surroundings struct {
 	denyPtrace  bool // SELinux boolean deny_ptrace
 	memfdNoexec int  // vm.memfd_noexec, -1 when there is none
 	procMounted bool
+	// refused is a call that a start makes before it traces, and that was refused; "" for none.
+	refused string
 }
 
 // explainRefusal is one line: what was refused, by what, and what to do.
@@ -35,11 +37,17 @@ func explainRefusal(err error, s surroundings) error {
 		return say("no more processes are allowed (RLIMIT_NPROC, or pids.max of the control group); raise `ulimit -u` or end some")
 	case is(syscall.ENOMEM):
 		return say("the system is out of memory")
+	case is(syscall.EMFILE), is(syscall.ENFILE):
+		return say("no more files may be open (RLIMIT_NOFILE, or fs.file-max); raise `ulimit -n`")
+	case is(syscall.EFBIG):
+		return say("no file may be as large as the subject's program (RLIMIT_FSIZE); raise `ulimit -f`")
 	case !s.procMounted:
 		return say("/proc is not mounted; mount it (mount -t proc proc /proc)")
 	case errors.Is(err, errForeignProc):
 		return say("/proc shows another PID namespace, in which the numbers of processes mean others; " +
 			"mount this one's (mount -t proc proc /proc), or start it with unshare --mount-proc")
+	case s.refused != "":
+		return say(s.refused + "(2) is refused, most likely by a seccomp filter, as in a container; start that with --security-opt seccomp=unconfined")
 	case is(syscall.EPERM):
 		return say(whoForbidsPtrace(s))
 	case is(syscall.ENOSYS):
@@ -72,7 +80,7 @@ func whoForbidsPtrace(s surroundings) string {
 	return "ptrace is not permitted, and no known setting says why; a security module (AppArmor, SELinux) may"
 }
 
-// refusedError reads as one line and still unwraps to the errno.
+// refusedError has a message of one line and unwraps to the errno.
 type refusedError struct {
 	line string
 	err  error

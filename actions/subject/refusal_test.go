@@ -26,6 +26,8 @@ func TestExplainRefusal(t *testing.T) {
 		{syscall.EPERM, plain, "no known setting"},
 		{syscall.EAGAIN, plain, "RLIMIT_NPROC"},
 		{syscall.ENOMEM, plain, "out of memory"},
+		{syscall.EMFILE, with(func(s *surroundings) { s.procMounted = false }), "ulimit -n"},
+		{syscall.EFBIG, plain, "ulimit -f"},
 		{syscall.ENOSYS, plain, "no ptrace"},
 		{syscall.ENOENT, with(func(s *surroundings) { s.procMounted = false }), "/proc is not mounted"},
 		{syscall.EACCES, with(func(s *surroundings) { s.memfdNoexec = 2 }), "vm.memfd_noexec is 2"},

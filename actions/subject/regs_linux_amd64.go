@@ -7,9 +7,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Registers of x86-64. PTRACE_GETREGS and not PTRACE_GETREGSET: the latter
-// answers in the layout of the mode the process is in, and foreign code can
-// far-jump into 32-bit mode (arch/x86/kernel/ptrace.c, task_user_regset_view).
+// Registers of x86-64. PTRACE_GETREGS is used and not PTRACE_GETREGSET, whose layout depends on the
+// mode of the process: foreign code can far-jump into 32-bit mode (arch/x86/kernel/ptrace.c,
+// task_user_regset_view).
 
 type registers = unix.PtraceRegs
 
@@ -23,9 +23,9 @@ func setRegs(pid int, r *registers) syscall.Errno {
 	return e
 }
 
-// makeIdle turns the registers at the first trap into those every run starts
-// from. An orig_rax of -1 says that no system call is under way, so that the
-// kernel never steps ip back to restart one (arch/x86/kernel/signal.c).
+// makeIdle turns the registers at the first trap into those that every run starts from. An orig_rax
+// of -1 says that no system call is in progress, so that the kernel never moves ip back to restart
+// one (arch/x86/kernel/signal.c).
 func makeIdle(r *registers) {
 	r.Orig_rax = ^uint64(0)
 	r.Rip = idleStub.end
@@ -40,12 +40,11 @@ func setOperands(r *registers, addr, count, value uint64) {
 	r.Rax, r.Rdx = value, value
 }
 
-// setJump leaves all registers 0 but the one that holds the target: code that uses one by mistake,
-// as zeros do, which are an instruction, ends at address 0.
+// setJump leaves all registers 0 except the one with the target: code that uses one by mistake
+// accesses address 0. Zero bytes, for example, are an instruction that does.
 func setJump(r *registers, target uint64) { r.R11 = target }
 
-// setRights sets what the stubs for PKRU want: its new value, and 0 in the registers that must hold
-// it.
+// setRights sets the registers for the PKRU stubs: the new value, and the zeros that they need.
 func setRights(r *registers, pkru uint32) { r.Rax, r.Rcx, r.Rdx = uint64(pkru), 0, 0 }
 
 func rights(r *registers) uint32 { return uint32(r.Rax) }
@@ -66,10 +65,9 @@ func callResult(r *registers) uint64 { return r.Rax }
 // number in orig_rax, any other instruction leaves the -1 there.
 func called(r *registers) bool { return r.Orig_rax != ^uint64(0) }
 
-// interrupted reports whether the stop at the end of the step is a call that a
-// signal cut short and that starts over when let run: the codes ERESTARTSYS,
-// ERESTARTNOINTR, ERESTARTNOHAND and ERESTART_RESTARTBLOCK never reach a program
-// (include/linux/errno.h).
+// interrupted reports whether the stop at the end of the step is a call that a signal interrupted
+// and that will restart: the codes ERESTARTSYS, ERESTARTNOINTR, ERESTARTNOHAND and
+// ERESTART_RESTARTBLOCK never reach a program (include/linux/errno.h).
 func interrupted(r *registers, s *stub) bool {
 	if s != syscallStub || r.Rip != s.end || !called(r) {
 		return false
@@ -81,8 +79,8 @@ func interrupted(r *registers, s *stub) bool {
 	return false
 }
 
-// trapAddress is the address of the breakpoint instruction that led to this ip:
-// int3 is reported from behind.
+// trapAddress is the address of the breakpoint instruction that led to this ip: int3 is reported
+// with the ip after it.
 func trapAddress(ip uint64, code int32) uint64 {
 	if code == siKernel {
 		return ip - 1

@@ -25,9 +25,9 @@ func setRegs(pid int, r *registers) syscall.Errno {
 	return e
 }
 
-// makeIdle turns the registers at the first trap into those every run starts
-// from. The kernel restarts an interrupted call only while pc is still where it
-// put it (arch/arm64/kernel/signal.c, do_signal); settle moves it away.
+// makeIdle turns the registers at the first trap into those that every run starts from. The kernel
+// restarts an interrupted call only while pc is where the kernel put it
+// (arch/arm64/kernel/signal.c, do_signal); settle moves it away.
 func makeIdle(r *registers) {
 	r.Regs[30] = textBase + stubBack // a ret in foreign code leads here
 	r.Pc = idleStub.end
@@ -57,13 +57,12 @@ func setCall(r *registers, nr uint64, args []uint64) {
 
 func callResult(r *registers) uint64 { return r.Regs[0] }
 
-// called: the registers do not tell a system call from another instruction here;
-// that the step ended behind one word is all we know.
+// called is always true: on arm64 the registers do not distinguish a system call from another
+// instruction that ends at the same place.
 func called(*registers) bool { return true }
 
-// interrupted reports whether the stop is a call that a signal cut short: the
-// kernel has already put pc back to the svc by the time it stops, so a step
-// that ends where it began has to be taken again.
+// interrupted reports whether the stop is a call that a signal interrupted: the kernel has already
+// put pc back to the svc at the stop, so a step that ends where it began has to be repeated.
 func interrupted(r *registers, s *stub) bool { return s == syscallStub && r.Pc == s.start }
 
 // trapAddress is the address of the breakpoint instruction: brk is reported in place.

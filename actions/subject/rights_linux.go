@@ -4,15 +4,14 @@ package subject
 
 import "golang.org/x/sys/unix"
 
-// The rights that go with protection keys (pkeys(7)). They are in a register of the CPU's, PKRU,
-// which a process reads and writes by itself: no system call is made for it, and the kernel is not
-// asked. A child begins with those of its parent.
+// The rights to protection keys (pkeys(7)). They are in a CPU register, PKRU, which a process reads
+// and writes without a system call. A child inherits them.
 
-// Rights has the process read PKRU. Where the CPU has none, or the kernel does not use it, the
-// Ending has the SIGILL that the instruction raises.
+// Rights makes the process read PKRU. If the CPU does not have it, or the kernel does not use it,
+// the Ending has the SIGILL of the instruction.
 func (p *Process) Rights() (uint32, Ending, error) { return p.pkru(rightsStub, 0) }
 
-// SetRights has the process write PKRU.
+// SetRights makes the process write PKRU.
 func (p *Process) SetRights(pkru uint32) (Ending, error) {
 	_, e, err := p.pkru(setRightsStub, pkru)
 	return e, err

@@ -11,36 +11,44 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// One run: the registers go in, the process runs, the registers come out. That
-// is four system calls, and on the way nothing is allocated.
+// One run: registers are set, the process runs, registers are read. That is four system calls, and
+// nothing is allocated.
 //
-// Putting back the registers is left to the next run, which sets all of them
-// anyway: nobody runs in between, and death and fork do not care (a child gets
-// the idle registers of its parent). Only /proc/PID/syscall could tell. After a
-// deadline they are put back at once, see settle.
+// The registers are not restored after a run, because the next run sets all of them: nothing runs
+// in between, and death and fork do not depend on them (a child gets the idle registers of its
+// parent). Only /proc/PID/syscall would show it. After a deadline they are restored at once, see
+// settle.
 
 // A verdict is how a run ended.
 type verdict int
 
 const (
 	finished  verdict = iota // at the end of the stub
-	raised                   // a signal of the instruction's own, in the cause
+	raised                   // a signal of the instruction itself, in the cause
 	attempted                // a system call, under runConfined
 	overdue                  // the deadline passed
+	waiting                  // not at all: it waits in vfork, and its child has its memory
 )
 
 // cause is the signal behind raised.
 type cause = sigInfo
 
-// fresh are the registers to start a run from.
+// fresh returns registers to start a run from.
 func (p *Process) fresh() *registers {
 	p.tracer.regs = p.idle
 	return &p.tracer.regs
 }
 
-// run executes s with the registers in tracer.regs and leaves the registers it
-// ended with there. The error is an *ExitedError or a failure of ours.
+// run executes s with the registers in tracer.regs and leaves the registers at its end there. The
+// error is an *ExitedError or a failure of cowscope.
 func (p *Process) run(s *stub, request int, limit time.Duration) (verdict, cause, error) {
+	v, c, err := p.runAlone(s, request, limit)
+	p.release()
+	return v, c, err
+}
+
+// runAlone is run, but for the parent that may have waited for the end of this process.
+func (p *Process) runAlone(s *stub, request int, limit time.Duration) (verdict, cause, error) {
 	t := p.tracer
 	if err := p.ready(); err != nil {
 		return 0, cause{}, err
@@ -54,11 +62,12 @@ func (p *Process) run(s *stub, request int, limit time.Duration) (verdict, cause
 	if e := setRegs(p.pid, &t.regs); e != 0 {
 		return 0, cause{}, p.lost("set the registers", e)
 	}
-	t.watch.begin(p.pid, limit)
+	t.watch.begin(p, limit)
 	v, c, err := p.await(s, request)
 	was := t.watch.end()
 	p.fired = was.fired > 0
-	if (was.over || was.killed) && p.dead == nil && err == nil { // it came to its end in the moment in which it was killed
+	// It ended by itself in the moment in which it was killed.
+	if (was.over || was.killed) && p.dead == nil && err == nil {
 		if err = p.reap(); err == nil {
 			err = p.dead
 		}
@@ -85,11 +94,21 @@ func (p *Process) run(s *stub, request int, limit time.Duration) (verdict, cause
 
 // await lets the process run until it stops for a reason that ends the run.
 func (p *Process) await(s *stub, request int) (verdict, cause, error) {
+	if e := resume(request, p.pid, 0); e != 0 {
+		return 0, cause{}, p.lost("resume it", e)
+	}
+	return p.follow(s, request)
+}
+
+// follow is await for a process that runs already.
+func (p *Process) follow(s *stub, request int) (verdict, cause, error) {
 	t := p.tracer
 	var deliver syscall.Signal
-	for {
-		if e := resume(request, p.pid, deliver); e != 0 {
-			return 0, cause{}, p.lost("resume it", e)
+	for first := true; ; first = false {
+		if !first {
+			if e := resume(request, p.pid, deliver); e != 0 {
+				return 0, cause{}, p.lost("resume it", e)
+			}
 		}
 		deliver = 0
 		st, err := p.wait()
@@ -100,6 +119,13 @@ func (p *Process) await(s *stub, request int) (verdict, cause, error) {
 		case st.event() != 0:
 			if err := p.event(st.event()); err != nil {
 				return 0, cause{}, err
+			}
+			if child := p.newborn; p.vforks && child != nil && child.dead == nil {
+				if e := resume(request, p.pid, 0); e != 0 {
+					return 0, cause{}, p.lost("resume it", e)
+				}
+				p.awaits = child
+				return waiting, cause{}, nil
 			}
 		case sig == sysStop:
 			if e := getRegs(p.pid, &t.regs); e != 0 {
@@ -125,13 +151,12 @@ func (p *Process) await(s *stub, request int) (verdict, cause, error) {
 	}
 }
 
-// undecided sends await around again, delivering the signal if somebody sent it.
+// undecided makes await continue, delivering the signal if another process sent it.
 const undecided verdict = -1
 
-// judge looks at a stop for a signal that an instruction can raise. Arriving at
-// the end of the stub needs no siginfo: a SIGTRAP that somebody sent before is
-// taken at the start, and one sent during the run does not overtake the
-// stub's own (get_signal takes synchronous signals first).
+// judge decides about a stop for a signal that an instruction can cause. The end of the stub needs
+// no siginfo: a SIGTRAP sent before the run is taken at its start, and one sent during the run does
+// not overtake the stub's own (get_signal takes synchronous signals first).
 func (p *Process) judge(s *stub, sig syscall.Signal) (verdict, cause, error) {
 	r := &p.tracer.regs
 	if e := getRegs(p.pid, r); e != 0 {
@@ -144,7 +169,7 @@ func (p *Process) judge(s *stub, sig syscall.Signal) (verdict, cause, error) {
 	}
 	info, e := signalInfo(p.pid)
 	switch {
-	case e == unix.EINVAL: // a group-stop: let it go on
+	case e == unix.EINVAL: // a group-stop: let it continue
 		return undecided, cause{code: 1}, nil
 	case e != 0:
 		return 0, cause{}, p.lost("read the signal", e)
@@ -156,15 +181,16 @@ func (p *Process) judge(s *stub, sig syscall.Signal) (verdict, cause, error) {
 	return raised, info, nil
 }
 
-// overtaken reports whether a signal is the report of a single step before which another signal
-// came. Where a step goes over a system call arm64 sends it as a SIGTRAP from nobody
-// (user_single_step_report in include/linux/ptrace.h), and what the filter raises is taken first.
+// overtaken reports whether a signal is the report of a single step that another signal preceded.
+// For a step over a system call arm64 sends it as a SIGTRAP without a sender
+// (user_single_step_report in include/linux/ptrace.h), and the signal of the filter is taken first.
 func overtaken(c cause) bool {
 	const siUser = 0
-	return c.signo == int32(unix.SIGTRAP) && c.code == siUser && c.addr == 0 // the sender's pid and uid
+	// The sender's pid and uid are 0.
+	return c.signo == int32(unix.SIGTRAP) && c.code == siUser && c.addr == 0
 }
 
-// raisable are the signals that an instruction can raise, SIGTRAP aside.
+// raisable reports whether an instruction can cause the signal, SIGTRAP aside.
 func raisable(sig syscall.Signal) bool {
 	switch sig {
 	case unix.SIGSEGV, unix.SIGBUS, unix.SIGILL, unix.SIGFPE, unix.SIGSYS:
@@ -173,9 +199,9 @@ func raisable(sig syscall.Signal) bool {
 	return false
 }
 
-// passOn decides about a signal that somebody sent: 0 drops it. A stop signal
-// would wedge the process in a group-stop that only SIGCONT ends, and those
-// with no effect would only cost another turn. The rest does what it does.
+// passOn decides about a signal that another process sent: 0 drops it. A stop signal would leave
+// the process in a group-stop that only SIGCONT ends, and a signal without effect would only cost
+// another round. All others are delivered.
 func passOn(sig syscall.Signal) syscall.Signal {
 	switch sig {
 	case unix.SIGSTOP, unix.SIGTSTP, unix.SIGTTIN, unix.SIGTTOU,
@@ -185,10 +211,9 @@ func passOn(sig syscall.Signal) syscall.Signal {
 	return sig
 }
 
-// settle really puts the registers back and takes the process to the idle trap,
-// after a run that was broken off. On arm64 this also moves the pc away from
-// a call that the kernel would otherwise restart. A user who took the stubs away
-// will hear of it from the next run.
+// settle restores the registers and brings the process back to the idle trap, after a run that was
+// broken off. On arm64 this also moves pc away from a call that the kernel would otherwise restart.
+// If the stubs are gone, the next run reports it.
 func (p *Process) settle() error {
 	t := p.tracer
 	after := t.regs
@@ -198,14 +223,14 @@ func (p *Process) settle() error {
 	if e := setRegs(p.pid, &t.regs); e != 0 {
 		return p.lost("put the registers back", e)
 	}
-	t.watch.begin(p.pid, time.Second)
+	t.watch.begin(p, time.Second)
 	_, _, err := p.await(idleStub, runConfined)
 	t.watch.end()
 	return err
 }
 
-// wait waits for this process alone; wait4(-1) would take what belongs to
-// somebody else in this program.
+// wait waits for this process alone; wait4(-1) would also take processes of other parts of this
+// program.
 func (p *Process) wait() (status, error) {
 	for {
 		var ws unix.WaitStatus
@@ -215,7 +240,7 @@ func (p *Process) wait() (status, error) {
 		case err == unix.ECHILD:
 			return 0, p.died(&ExitedError{PID: p.pid, Lost: true})
 		case err != nil:
-			return 0, fmt.Errorf("subject: wait for process %d: %w", p.pid, err)
+			return 0, answers("wait4", err)
 		case !status(ws).stopped():
 			return 0, p.died(status(ws).exited(p.pid))
 		default:
@@ -225,15 +250,16 @@ func (p *Process) wait() (status, error) {
 	}
 }
 
-// lost explains why ptrace refused a process that we believed to stand still.
-// Nearly always it has just been killed, and the wait says by what.
+// lost explains why ptrace refused a process that was believed to be stopped. Nearly always it has
+// just been killed, and the wait reports by what.
 func (p *Process) lost(what string, e syscall.Errno) error {
 	if e == unix.ESRCH {
 		if err := p.tracer.onThread(); err != nil {
 			return err
 		}
-		if w := &p.tracer.watch; w.now().pid == 0 { // else the run under way is watched, and what became of it is to be told
-			w.begin(p.pid, time.Second) // in case it does run after all
+		// Otherwise the current run is watched, and its caller must learn what became of it.
+		if w := &p.tracer.watch; w.now().pid == 0 {
+			w.begin(p, time.Second) // in case it does run after all
 			defer w.end()
 		}
 		if _, err := p.wait(); err != nil {
@@ -243,8 +269,8 @@ func (p *Process) lost(what string, e syscall.Errno) error {
 	return fmt.Errorf("subject: process %d: cannot %s: %w", p.pid, what, e)
 }
 
-// end kills the process and waits until it is gone. Where that is refused the process is left to
-// the kernel, which kills it when cowscope ends: waiting for it would never end.
+// end kills the process and waits until it is gone. If the kill is refused, the kernel kills the
+// process when cowscope ends: waiting for it would never return.
 func (p *Process) end() error {
 	err := unix.Kill(p.pid, unix.SIGKILL)
 	if err == nil || err == unix.ESRCH {

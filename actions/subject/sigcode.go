@@ -2,8 +2,8 @@ package subject
 
 import "syscall"
 
-// Names of si_code values, sigaction(2). Only codes above zero have a place
-// here: those the kernel sets when an instruction raised the signal.
+// Names of si_code values, sigaction(2). Only codes above zero are needed: those that the kernel
+// sets if an instruction caused the signal.
 
 // siKernel is SI_KERNEL: x86 sets it for a general protection fault (hlt, in,
 // a non-canonical address) and for int3.
@@ -24,8 +24,7 @@ const sigBUS = syscall.Signal(7)
 // Name is the kernel's name of the signal, "SIGSEGV".
 func (s *Signal) Name() string { return signalName(s.Signo) }
 
-// CodeName is the kernel's name of si_code without its prefix, "MAPERR", or ""
-// for a code we do not know.
+// CodeName is the kernel's name of si_code without its prefix, "MAPERR", or "" for an unknown code.
 func (s *Signal) CodeName() string {
 	if s.Code == siKernel {
 		return "KERNEL"

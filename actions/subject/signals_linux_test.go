@@ -3,7 +3,9 @@
 package subject
 
 import (
+	"cmp"
 	"errors"
+	"fmt"
 	"os"
 	"os/signal"
 	"strconv"
@@ -312,14 +314,41 @@ func TestExit(t *testing.T) {
 
 // A call that only death interrupts: vfork waits for a child that we hold.
 func TestHungCallIsKilled(t *testing.T) {
-	if testing.Short() {
-		t.Skip("waits out the second deadline")
-	}
-	inSubject(t, Config{Deadline: 10 * time.Millisecond}, func(p *Process) {
+	inSubject(t, Config{Deadline: 10 * time.Millisecond, Patience: 100 * time.Millisecond}, func(p *Process) {
 		_, err := p.Syscall(unix.SYS_CLONE, unix.CLONE_VFORK|uint64(unix.SIGCHLD))
 		var gone *ExitedError
 		if !errors.As(err, &gone) || !gone.Hung || gone.Signal != unix.SIGKILL {
 			t.Fatalf("ended with %v", err)
+		}
+	})
+}
+
+// A call that no signal interrupts, and that comes to its end after the second deadline, is not
+// killed: there the child dies only when the parent has been asked often enough.
+func TestLateCallIsNotKilled(t *testing.T) {
+	inSubject(t, Config{Deadline: time.Millisecond}, func(p *Process) {
+		killed := make(chan error, 1)
+		go func() {
+			for p.tracer.watch.now().fired <= graceTries {
+				time.Sleep(time.Millisecond)
+			}
+			text, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%[1]d/children", p.PID()))
+			child, wrong := strconv.Atoi(strings.TrimSpace(string(text)))
+			if err = cmp.Or(err, wrong); err == nil {
+				err = unix.Kill(child, unix.SIGKILL)
+			}
+			killed <- err
+		}()
+		_, err := p.Syscall(unix.SYS_CLONE, unix.CLONE_VFORK|uint64(unix.SIGCHLD))
+		if wrong := <-killed; wrong != nil {
+			t.Fatal(wrong)
+		}
+		if err != nil {
+			t.Errorf("ended with %v", err)
+		}
+		p.cfg.Deadline = 10 * time.Second
+		if e := must(t)(p.Syscall(unix.SYS_GETPID)); e.Value != uint64(p.PID()) {
+			t.Errorf("afterwards: %+v", e)
 		}
 	})
 }

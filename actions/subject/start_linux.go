@@ -3,6 +3,7 @@
 package subject
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math/bits"
@@ -17,12 +18,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The start. The program is written to a file without a name and executed through
-// /proc/self/fd; whoever refuses to execute memory gets a temporary file, which
-// has lost its name before anything is written to it.
+// The start. The program is written to a nameless file and executed through /proc/self/fd. If files
+// in memory may not be executed, a temporary file is used, whose name is removed before anything is
+// written to it.
 
-// A source makes the executable file. Several are tried, because each can be
-// forbidden: memfds by vm.memfd_noexec, directories by a noexec mount.
+// A source creates the executable file. Several are tried, because each can be forbidden: memfds by
+// vm.memfd_noexec, directories by a noexec mount.
 type source struct {
 	name string
 	open func(image []byte) (*os.File, error)
@@ -43,8 +44,8 @@ func sources() []source {
 	return all
 }
 
-// openMemfd makes the file in memory. MFD_EXEC is known since 6.3 and needed where
-// vm.memfd_noexec is 1. It is sealed: no one may change the stubs behind our back.
+// openMemfd creates the file in memory. MFD_EXEC exists since 6.3 and is needed if vm.memfd_noexec
+// is 1. The file is sealed, so that no process can change the stubs in it.
 func openMemfd(image []byte) (*os.File, error) {
 	const flags = unix.MFD_CLOEXEC | unix.MFD_ALLOW_SEALING
 	fd, err := unix.MemfdCreate("cowscope-subject", flags|unix.MFD_EXEC)
@@ -67,8 +68,8 @@ func openMemfd(image []byte) (*os.File, error) {
 	return f, nil
 }
 
-// inDir makes the file in a directory and takes its name away at once. It is
-// opened again for reading, because a file open for writing is not executed.
+// inDir creates the file in a directory and removes its name at once. It is reopened for reading,
+// because a file that is open for writing cannot be executed.
 func inDir(dir string) source {
 	return source{dir, func(image []byte) (*os.File, error) {
 		w, err := os.CreateTemp(dir, "cowscope-subject-*")
@@ -118,17 +119,16 @@ func (t *Tracer) start(cfg Config, from []source) (*Process, error) {
 	t.procs[p.pid] = p
 	if err := p.prepare(); err != nil {
 		_ = p.end()
-		return nil, fmt.Errorf("subject: first steps of process %d: %w", p.pid, err)
+		return nil, fmt.Errorf("cannot start the subject: %w", err)
 	}
 	return p, nil
 }
 
-// spawn tries one source after the other. Only a refusal to execute is worth
-// another try.
+// spawn tries one source after the other. Only a refusal to execute leads to the next one.
 func (t *Tracer) spawn(cfg Config, from []source) (*Process, error) {
 	restore, randomized := setPersonality(cfg.ASLR)
 	defer restore()
-	allowed, err := filter(cfg.Calls)
+	allowed, err := filter(cfg.Calls, cfg.First)
 	if err != nil {
 		return nil, err
 	}
@@ -152,10 +152,9 @@ func (t *Tracer) spawn(cfg Config, from []source) (*Process, error) {
 	return nil, explainRefusal(errors.Join(tried...), lookAround())
 }
 
-// exec starts the program of this source, stopped at its first instruction. It has
-// its own session, so that Ctrl+C in the terminal is not for it; no environment,
-// no open files but /dev/null as the three that every program expects, and no
-// directory that it would keep busy.
+// exec starts the program of this source, stopped at its first instruction. It has its own session,
+// so that Ctrl+C in the terminal does not reach it; no environment, no open files except /dev/null
+// as the three that every program expects, and no working directory that it would keep busy.
 func (s source) exec(image []byte, g *gate, in *cgroup) (int, error) {
 	f, err := s.open(image)
 	if err != nil {
@@ -164,7 +163,7 @@ func (s source) exec(image []byte, g *gate, in *cgroup) (int, error) {
 	defer f.Close()
 	attr := &syscall.ProcAttr{
 		Dir: "/", Files: []uintptr{g.Fd(), g.Fd(), g.Fd()},
-		// The signal is for the moment in which PTRACE_O_EXITKILL is not set yet.
+		// The signal covers the moment in which PTRACE_O_EXITKILL is not set yet.
 		Sys: &syscall.SysProcAttr{Ptrace: true, Setsid: true, Pdeathsig: unix.SIGKILL},
 	}
 	if in != nil {
@@ -173,8 +172,8 @@ func (s source) exec(image []byte, g *gate, in *cgroup) (int, error) {
 	defer dumpNothing()()
 	for try := 0; ; try++ {
 		pid, err := syscall.ForkExec(fdPath(f), []string{"cowscope-subject"}, attr)
-		// Another goroutine may have forked while the file was open for writing,
-		// and its child holds it until it has executed.
+		// Another goroutine may have forked while the file was open for writing, and its child
+		// holds it until it has executed.
 		if err != syscall.ETXTBSY || try == 20 {
 			return pid, err
 		}
@@ -182,9 +181,9 @@ func (s source) exec(image []byte, g *gate, in *cgroup) (int, error) {
 	}
 }
 
-// setPersonality switches randomisation off, or on, for what this thread executes
-// next. Nothing else is inherited either: MMAP_PAGE_ZERO or READ_IMPLIES_EXEC
-// would falsify every lesson. Containers may forbid it: then it stays as it was.
+// setPersonality switches randomisation off, or on, for what this thread executes next. Other flags
+// are not inherited either: MMAP_PAGE_ZERO or READ_IMPLIES_EXEC would falsify every lesson.
+// Containers may forbid the call: then the personality is unchanged.
 func setPersonality(aslr bool) (restore func(), randomized bool) {
 	const (
 		query           = 0xffffffff
@@ -204,13 +203,16 @@ func setPersonality(aslr bool) (restore func(), randomized bool) {
 	return func() { unix.RawSyscall(unix.SYS_PERSONALITY, before, 0, 0) }, aslr
 }
 
-// startLimit is for the first steps, whatever deadline the user wants for his own.
+// startLimit is the deadline of the first steps, whatever deadline the user sets.
 const startLimit = 10 * time.Second
 
-// prepare takes the process from its exec to the idle trap and makes it a good
-// citizen.
+// prepare takes the process from its exec to the idle trap, closes inherited files, resets signal
+// actions, and confines it.
 func (p *Process) prepare() error {
 	st, err := p.wait()
+	if killedByFilter(err) {
+		return answers(cmp.Or(refusedCall(), "ptrace"), err)
+	}
 	if err != nil {
 		return err
 	}
@@ -226,7 +228,7 @@ func (p *Process) prepare() error {
 	t := p.tracer
 	defer func(wanted time.Duration) { p.cfg.Deadline = wanted }(p.cfg.Deadline)
 	p.cfg.Deadline = startLimit
-	t.watch.begin(p.pid, startLimit)
+	t.watch.begin(p, startLimit)
 	v, c, err := p.await(&stub{start: textBase + stubEntry, end: idleStub.end}, runConfined)
 	t.watch.end()
 	if err != nil {
@@ -238,15 +240,13 @@ func (p *Process) prepare() error {
 	p.idle = t.regs
 	makeIdle(&p.idle)
 	p.beModest()
-	for _, call := range [][]uint64{
-		{unix.SYS_PRCTL, unix.PR_SET_NAME, textBase + nameAt},
-		// Files that cowscope itself was started with. Kernels before 5.9 do not
-		// know the call, and a few files too many do no harm.
-		{unix.SYS_CLOSE_RANGE, 3, 1<<32 - 1},
-	} {
-		if _, err := p.Syscall(uintptr(call[0]), call[1:]...); err != nil {
-			return err
-		}
+	if _, err := p.first("prctl", unix.SYS_PRCTL, unix.PR_SET_NAME, textBase+nameAt); err != nil {
+		return err
+	}
+	// Files that cowscope inherited. Kernels before 5.9 do not have the call, and a few extra open
+	// files do no harm.
+	if _, err := p.first("close_range", unix.SYS_CLOSE_RANGE, 3, 1<<32-1); err != nil {
+		return err
 	}
 	if err := p.heedSignals(); err != nil {
 		return err
@@ -254,7 +254,23 @@ func (p *Process) prepare() error {
 	return p.confine()
 }
 
-// heedSignals gives every signal its default action. Which are ignored is inherited, also over
+// first makes one of the first calls, which may kill the process: if a filter around cowscope
+// forbids it.
+func (p *Process) first(call string, nr uintptr, args ...uint64) (Ending, error) {
+	e, err := p.Syscall(nr, args...)
+	if killedByFilter(err) {
+		err = answers(call, err)
+	}
+	return e, err
+}
+
+// killedByFilter reports whether a process died of a system call that a seccomp filter kills for.
+func killedByFilter(err error) bool {
+	var gone *ExitedError
+	return errors.As(err, &gone) && gone.Signal == unix.SIGSYS
+}
+
+// heedSignals gives every signal its default action. Ignored signals are inherited, also over
 // execve (signal(7)): under nohup(1), SIGHUP would not end a subject.
 func (p *Process) heedSignals() error {
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.pid))
@@ -267,29 +283,29 @@ func (p *Process) heedSignals() error {
 	if err != nil {
 		return fmt.Errorf("/proc/%d/status says of ignored signals %q", p.pid, mask)
 	}
-	const sigsetSize = 8 // of the kernel's sigset_t
+	const sigsetSize = 8 // size of the kernel's sigset_t
 	for ; ignored != 0; ignored &= ignored - 1 {
 		sig := uint64(bits.TrailingZeros64(ignored)) + 1
-		if _, err := p.Syscall(unix.SYS_RT_SIGACTION, sig, textBase+defaultAt, 0, sigsetSize); err != nil {
+		if _, err := p.first("rt_sigaction", unix.SYS_RT_SIGACTION, sig, textBase+defaultAt, 0, sigsetSize); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// beModest keeps the subject's accidents small. Out of memory, it is the first to go. It is born
-// with the limit of dumpNothing, and cannot raise it again. Neither is essential.
+// beModest limits the harm that a subject can do: the OOM killer takes it first, and it cannot
+// raise the core limit of dumpNothing. Neither is essential.
 func (p *Process) beModest() {
 	_ = os.WriteFile(fmt.Sprintf("/proc/%d/oom_score_adj", p.pid), []byte("1000"), 0)
 	_ = unix.Prlimit(p.pid, unix.RLIMIT_CORE, &unix.Rlimit{Cur: 1, Max: 1}, nil)
 }
 
-// cores is held while the limit of dumpNothing is that of the whole program.
+// cores is held while the core limit of dumpNothing applies to the whole program.
 var cores sync.Mutex
 
-// dumpNothing lets what is started until restore be born with a core limit of one byte: a subject
-// that dies in its first moment leaves no core. A limit of 0 would still feed a core dump handler,
-// only 1 stops both (fs/coredump.c).
+// dumpNothing sets a core limit of one byte until restore, which processes started meanwhile
+// inherit: a subject that dies in its first moment leaves no core. A limit of 0 would still run a
+// core dump handler, only 1 prevents both (fs/coredump.c).
 func dumpNothing() (restore func()) {
 	cores.Lock()
 	var before unix.Rlimit

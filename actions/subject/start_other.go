@@ -8,9 +8,8 @@ import (
 	"syscall"
 )
 
-// Where ptrace is not what we need, the package compiles and says so once, in
-// NewTracer. The methods exist only so that callers compile: without a Tracer
-// none can be reached.
+// On a system without a suitable ptrace the package compiles, and NewTracer fails. The other
+// methods exist only so that callers compile: without a Tracer none can be reached.
 
 // Tracer owns the thread that traces.
 type Tracer struct{}
@@ -82,13 +81,19 @@ func (p *Process) SetRights(uint32) (Ending, error) { return Ending{}, ErrUnsupp
 // Fork returns ErrUnsupported.
 func (p *Process) Fork() (*Process, Ending, error) { return nil, Ending{}, ErrUnsupported }
 
+// Vfork returns ErrUnsupported.
+func (p *Process) Vfork() (*Process, Ending, error) { return nil, Ending{}, ErrUnsupported }
+
+// Awaits returns 0.
+func (p *Process) Awaits() int { return 0 }
+
 // Kill returns ErrUnsupported.
 func (p *Process) Kill(sig syscall.Signal) (Ending, error) { return Ending{}, ErrUnsupported }
 
 // Exit returns ErrUnsupported.
 func (p *Process) Exit(code int) (Ending, error) { return Ending{}, ErrUnsupported }
 
-// signalName counts as Linux does: a Signal comes from there, in a saved session.
+// signalName uses the numbers of Linux, because every Signal is from Linux: in a saved session.
 func signalName(s syscall.Signal) string {
 	if name, ok := linuxSignals[s]; ok {
 		return name
@@ -111,10 +116,13 @@ type Loan struct{ Addr, Size uint64 }
 // Read returns ErrUnsupported.
 func (l *Loan) Read([]byte) error { return ErrUnsupported }
 
+// Write returns ErrUnsupported.
+func (l *Loan) Write(uint64, []byte) error { return ErrUnsupported }
+
 // Return returns ErrUnsupported.
 func (l *Loan) Return() error { return ErrUnsupported }
 
 // Lend returns ErrUnsupported.
-func (p *Process) Lend(addr, size uint64) (*Loan, Ending, error) {
+func (p *Process) Lend(uint64, []byte) (*Loan, Ending, error) {
 	return nil, Ending{}, ErrUnsupported
 }

@@ -1,8 +1,8 @@
 package subject
 
-// The stubs for x86-64. int3 is reported with the ip behind it. The operands
-// are set in setOperands (regs_linux_amd64.go): rdi and rsi the address, rcx how many,
-// rax and rdx the value or the stride; r11 the target of a jump.
+// The stubs for x86-64. int3 is reported with the ip after it. setOperands (regs_linux_amd64.go)
+// sets the operands: rdi and rsi are the address, rcx the count, rax and rdx the value or the
+// stride, r11 the target of a jump.
 
 const (
 	elfMachine = 62 // EM_X86_64
@@ -31,16 +31,16 @@ const (
 var trapBytes = []byte{0xcc} // int3
 
 var code = []piece{
-	// `exec text` comes straight back.
+	// `exec text` returns at once.
 	{stubReturn, []byte{0xc3}}, // ret
 
-	// The entry leaves a return address on the stack, once, before there is any
-	// child. A ret in foreign code then finds it without anybody writing to the
-	// stack page again, which would break its sharing after a fork.
+	// The entry pushes a return address onto the stack, once, before there is any child. A ret in
+	// foreign code then finds it without another write to the stack page, which would end its
+	// sharing after a fork.
 	{stubEntry, []byte{
 		0xe8, 0x0b, 0x00, 0x00, 0x00, // call idle
 	}},
-	{stubBack, []byte{0xcc}}, // int3: a ret of foreign code lands here
+	{stubBack, []byte{0xcc}}, // int3: a ret of foreign code ends here
 	{stubIdle, []byte{0xcc}}, // int3: nothing to do
 
 	{stubSyscall, []byte{
@@ -70,8 +70,8 @@ var code = []piece{
 		0x75, 0xf6, // jnz to the mov
 		0xcc,
 	}},
-	// A locked read-modify-write asks for write access at once: one fault, of
-	// the writing kind, and the byte keeps its value.
+	// A locked read-modify-write requires write access from the start: one fault, for a write, and
+	// the byte keeps its value.
 	{stubWrite, []byte{
 		0xf0, 0x80, 0x0f, 0x00, // lock or byte [rdi], 0
 		0x48, 0x01, 0xd7, // add rdi, rdx
@@ -93,8 +93,7 @@ var code = []piece{
 	}},
 }
 
-// at describes a stub of n bytes whose instruction at its start is the one that
-// may fault.
+// at describes a stub of n bytes whose first instruction is the one that may fault.
 func at(offset, n uint64) *stub {
 	start := textBase + offset
 	return &stub{start: start, end: start + n + trapSize, faultLo: start, faultHi: start}
@@ -112,8 +111,8 @@ var (
 	rightsStub    = at(stubRights, 3)
 	setRightsStub = at(stubSetRights, 3)
 
-	// The system call is one step: it ends behind the instruction, not at the trap.
+	// The system call is one step: it ends after the instruction, not at the trap.
 	syscallStub = &stub{start: textBase + stubSyscall, end: textBase + stubSyscallEnd}
-	// The jump ends where a ret in foreign code leads.
+	// The jump ends where a ret in foreign code ends.
 	jumpStub = &stub{start: textBase + stubJump, end: textBase + stubBack + trapSize}
 )

@@ -2,19 +2,18 @@ package subject
 
 import "encoding/binary"
 
-// The stubs for arm64. brk is reported with the ip at it. The operands are set
-// in setOperands (regs_linux_arm64.go): x0 the address, x1 how many, x2 the value,
-// the stride or the target.
+// The stubs for arm64. brk is reported with the ip at it. setOperands (regs_linux_arm64.go) sets
+// the operands: x0 is the address, x1 the count, x2 the value, the stride or the target.
 //
-// Only instructions of the base architecture: a Raspberry Pi 4 has no LSE
-// atomics. The write of a touch is therefore an exclusive load and store, which
-// may count as two faults on an untouched page, first a read, then a write (an
-// LSE atomic would too: the CPU reports it as a read where a read would fault).
+// Only instructions of the base architecture are used: a Raspberry Pi 4 has no LSE atomics. The
+// write of a touch is therefore an exclusive load and store, which may count as two faults on an
+// untouched page, first a read, then a write (an LSE atomic would too: the CPU reports it as a read
+// if a read would fault).
 
 const (
 	elfMachine = 183 // EM_AARCH64
-	// 64 KiB is the largest page an arm64 kernel may have; offset and address
-	// must agree modulo the page size.
+	// 64 KiB is the largest page size of an arm64 kernel; offset and address must agree modulo the
+	// page size.
 	textOffset = 0x10000
 )
 
@@ -39,11 +38,11 @@ const brk = 0xd4200000 // brk #0
 var trapBytes = words(brk)
 
 var code = []piece{
-	{stubReturn, words(0xd65f03c0)}, // ret: `exec text` comes straight back
+	{stubReturn, words(0xd65f03c0)}, // ret: `exec text` returns at once
 
-	// Nothing to prepare: the return address lies in x30 and is set for each run.
+	// Nothing to prepare: the return address is in x30 and is set for each run.
 	{stubEntry, words(0x14000004)}, // b idle
-	{stubBack, words(brk)},         // a ret of foreign code lands here
+	{stubBack, words(brk)},         // a ret of foreign code ends here
 	{stubIdle, words(brk)},         // nothing to do
 
 	{stubSyscall, words(
@@ -118,12 +117,12 @@ var (
 	readStub   = at(stubRead, 4, 1)
 	writeStub  = at(stubWrite, 6, 2)
 
-	// The rights to protection keys are in POR_EL0, on a processor with FEAT_S1POE: not driven
-	// here.
+	// On a processor with FEAT_S1POE the rights to protection keys are in POR_EL0, which this
+	// package does not set.
 	rightsStub, setRightsStub *stub
 
-	// The system call is one step: it ends behind the instruction.
+	// The system call is one step: it ends after the instruction.
 	syscallStub = &stub{start: textBase + stubSyscall, end: textBase + stubSyscallEnd}
-	// The jump ends where a ret in foreign code leads.
+	// The jump ends where a ret in foreign code ends.
 	jumpStub = &stub{start: textBase + stubJump, end: textBase + stubBack}
 )

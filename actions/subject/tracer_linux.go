@@ -5,6 +5,7 @@ package subject
 import (
 	"errors"
 	"fmt"
+	"os"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -13,18 +14,18 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The thread. One goroutine, locked to its operating system thread, runs
-// everything that touches a tracee, because the kernel answers ESRCH to any
-// other thread. Everything else in a Tracer belongs to that goroutine.
+// The thread. One goroutine, locked to its operating system thread, makes every call on a tracee,
+// because the kernel answers ESRCH to any other thread. All other state of a Tracer belongs to that
+// goroutine.
 
 // Tracer owns the thread that traces, and every process started on it.
 type Tracer struct {
 	jobs   chan *job
 	quit   chan struct{}
-	ended  chan struct{} // closed when the thread has been given back
+	ended  chan struct{} // closed after the thread was released
 	once   sync.Once     // closes quit
 	inside atomic.Bool   // a job is running
-	ending atomic.Bool   // Close was called: the job under way is to come to its end
+	ending atomic.Bool   // Close was called: the current job must end
 	tid    int           // of the thread
 
 	procs map[int]*Process // not yet reaped for good, by pid
@@ -33,7 +34,7 @@ type Tracer struct {
 
 	cgroup    *cgroup     // of all processes, nil for none
 	unbounded error       // why there is none
-	regs      registers   // of the run under way, and of the last one
+	regs      registers   // of the current or the last run
 	usage     unix.Rusage // of the process that stopped last
 }
 
@@ -48,6 +49,15 @@ type job struct {
 
 // NewTracer starts the tracing thread.
 func NewTracer() (*Tracer, error) {
+	// A child that is to die with its parent kills its own pid if it finds another parent than
+	// expected (syscall.ForkExec). If a filter refuses the calls for pids, the child takes an errno
+	// for a pid, and kill(-1) is everybody (kill(2)): nothing may be forked then.
+	switch {
+	case os.Getpid() < 1:
+		return nil, refusedFor("getpid", unix.EPERM)
+	case os.Getppid() < 0:
+		return nil, refusedFor("getppid", unix.EPERM)
+	}
 	t := &Tracer{
 		jobs:  make(chan *job),
 		quit:  make(chan struct{}),
@@ -67,9 +77,9 @@ func NewTracer() (*Tracer, error) {
 	return t, nil
 }
 
-// Guard has over called every few milliseconds while a run lasts; when it says yes the process that
-// runs is killed. over runs on another goroutine, but never at the same time as what is done inside
-// Do between two runs.
+// Guard makes over be called every few milliseconds during a run; if it returns true the running
+// process is killed. over runs on another goroutine, but never at the same time as code inside Do
+// between two runs.
 func (t *Tracer) Guard(over func() bool) {
 	t.watch.mu.Lock()
 	defer t.watch.mu.Unlock()
@@ -77,8 +87,8 @@ func (t *Tracer) Guard(over func() bool) {
 }
 
 func (t *Tracer) serve(ready chan<- error) {
-	// Unlocked at the end, since the thread is by then as clean as it was: a main
-	// thread whose goroutine ends locked would be parked for ever.
+	// The thread is unlocked at the end, because its state is restored by then: a main thread whose
+	// goroutine ends locked would be parked for ever.
 	defer close(t.ended)
 	defer t.gate.Close()
 	runtime.LockOSThread()
@@ -94,7 +104,7 @@ func (t *Tracer) serve(ready chan<- error) {
 	for {
 		select {
 		case j := <-t.jobs:
-			if t.closed() { // select has no preference: both were ready
+			if t.closed() { // select has no priority: both were ready
 				j.err = ErrClosed
 				close(j.done)
 				return
@@ -115,8 +125,8 @@ func (t *Tracer) closed() bool {
 	}
 }
 
-// run executes one job. A panic is carried to the caller of Do. Goexit cannot be
-// stopped from ending this goroutine, and its thread: so it closes the tracer.
+// run executes one job. A panic is passed on to the caller of Do. Goexit ends this goroutine and
+// its thread, which cannot be prevented: so it closes the tracer.
 func (t *Tracer) run(j *job) {
 	t.inside.Store(true)
 	defer func() {
@@ -136,8 +146,8 @@ func (t *Tracer) run(j *job) {
 	j.settled = true
 }
 
-// Do runs f on the tracing thread and waits for it. It panics if f does. Called
-// inside a Do, it runs f at once.
+// Do runs f on the tracing thread and waits for it. It panics if f does. Inside a Do it runs f at
+// once.
 func (t *Tracer) Do(f func()) error {
 	if unix.Gettid() == t.tid && t.inside.Load() {
 		f()
@@ -159,8 +169,8 @@ func (t *Tracer) Do(f func()) error {
 	return j.err
 }
 
-// Close kills and reaps every process and gives the thread back. A Do that is
-// running is cut short: its methods answer ErrClosed. Closing again does nothing.
+// Close kills and reaps every process and releases the thread. A running Do is cut short: its
+// methods return ErrClosed. Closing again does nothing.
 func (t *Tracer) Close() error {
 	var err error
 	t.ending.Store(true)
@@ -172,15 +182,15 @@ func (t *Tracer) Close() error {
 	if doErr != nil && !errors.Is(doErr, ErrClosed) {
 		return doErr
 	}
-	if unix.Gettid() != t.tid { // else it was called inside Do, which ends later
+	if unix.Gettid() != t.tid { // otherwise it was called inside Do, which ends later
 		<-t.ended
 	}
 	return err
 }
 
 // killAll leaves neither a process nor a zombie, nor their cgroup. All are killed before any is
-// waited for. A child that is reaped before its parent becomes the parent's
-// zombie, and ours when the parent is gone; bury then takes it.
+// waited for. A child that is reaped before its parent becomes the parent's zombie, and cowscope's
+// when the parent is gone; bury then reaps it.
 func (t *Tracer) killAll() error {
 	for _, p := range t.procs {
 		if p.dead == nil {
@@ -207,7 +217,7 @@ func (t *Tracer) killAll() error {
 	return errors.Join(stuck, t.leaveCgroup())
 }
 
-// abandon kills a process that a panic left running: the others are idle.
+// abandon kills the process that a panic left running: all others are idle.
 func (t *Tracer) abandon() {
 	pid := t.watch.end().pid
 	if p := t.procs[pid]; p != nil && p.dead == nil {
@@ -216,8 +226,8 @@ func (t *Tracer) abandon() {
 	}
 }
 
-// onThread tells whether the caller is on the tracing thread, in an error that
-// says what to do. It costs a system call and is asked only after a failure.
+// onThread returns an error that says what to do if the caller is not on the tracing thread. It
+// costs a system call and is called only after a failure.
 func (t *Tracer) onThread() error {
 	if unix.Gettid() != t.tid {
 		return fmt.Errorf("%w (on another thread while a Do is running)", ErrOutside)
@@ -225,12 +235,10 @@ func (t *Tracer) onThread() error {
 	return nil
 }
 
-// shareCPU keeps the thread, and so every subject it starts, on the one CPU it
-// is running on. Tracer and tracee never run at the same time, and handing over
-// to a CPU that has gone to sleep takes ten times as long as to oneself
-// (50 µs against 5 µs, measured in a virtual machine). It also keeps the
-// kernel's per-CPU page lists from making two equal runs differ. Being refused
-// costs only speed.
+// shareCPU binds the thread, and so every subject that it starts, to its current CPU. Tracer and
+// tracee never run at the same time, and waking an idle CPU takes ten times as long as a switch on
+// the same one (50 µs against 5 µs, measured in a virtual machine). It also keeps the kernel's
+// per-CPU page lists from making two equal runs differ. If it is refused, only speed is lost.
 func shareCPU() (restore func()) {
 	var before, one unix.CPUSet
 	var cpu uint32
@@ -247,14 +255,13 @@ func shareCPU() (restore func()) {
 	return func() { _ = unix.SchedSetaffinity(0, &before) }
 }
 
-// Orphans. When a subject dies before its children, they are ours to reap only if
-// we are their nearest subreaper (PR_SET_CHILD_SUBREAPER, prctl(2)). The setting
-// belongs to the whole program: it is made with the first tracer and put
-// back with the last.
+// Orphans. If a subject dies before its children, cowscope can reap these only as their nearest
+// subreaper (PR_SET_CHILD_SUBREAPER, prctl(2)). The setting belongs to the whole program: it is
+// made with the first tracer and restored with the last.
 var orphans struct {
 	sync.Mutex
 	tracers int
-	before  int32 // what the program had set
+	before  int32 // the previous setting
 }
 
 func reapOrphans() error {
@@ -266,12 +273,17 @@ func reapOrphans() error {
 			err = unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 		}
 		if err != nil {
-			return fmt.Errorf("subject: become subreaper: %w", err)
+			return refusedFor("prctl", err)
 		}
 		orphans.before = before
 	}
 	orphans.tracers++
 	return nil
+}
+
+// refusedFor is the error of a start that failed because a call is refused.
+func refusedFor(call string, err error) error {
+	return explainRefusal(err, surroundings{procMounted: true, refused: call})
 }
 
 func leaveOrphans() {

@@ -12,44 +12,42 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The deadline. A run that takes too long is stopped from outside with a signal,
-// which the tracer sees and swallows. One timer serves all runs and
-// is left ticking when a run ends: it looks when it fires whether anything is
-// overdue. A run therefore costs two uncontended locks and, at most once per
-// deadline, a timer.
+// The deadline. A run that takes too long is stopped from outside with a signal, which the tracer
+// sees and suppresses. One timer serves all runs and keeps ticking when a run ends: when it fires
+// it checks whether a run is overdue. A run therefore costs two uncontended locks and, at most once
+// per deadline, a timer.
 //
-// Every decision is made under the lock, so that fired is the truth about this
-// run: a signal that comes while fired is false belongs to an earlier run, or
-// to a stranger, and is ignored.
+// Every decision is made under the lock, so that fired is right for this run: a signal that arrives
+// while fired is 0 belongs to an earlier run, or to another sender, and is ignored.
 //
-// A run that lasts also has a guard look at it, again and again: what the guard
-// finds too much is killed in the middle of the call that takes it.
+// During a long run a guard is called repeatedly: the process that it rejects is killed in the
+// middle of its call.
 
 const (
 	graceStep  = 100 * time.Millisecond // between one signal and the next
-	graceTries = 10                     // then SIGKILL, unless waiting will do
-	busyTries  = 10 * graceTries        // where it is waiting for a CPU, or has one
-	guardStep  = 5 * time.Millisecond   // between one look of the guard and the next
+	graceTries = 10                     // then SIGKILL, unless waiting can help
+	guardStep  = 5 * time.Millisecond   // between two calls of the guard
 )
 
 type watchdog struct {
 	mu    sync.Mutex
 	timer *time.Timer
 	epoch time.Time     // for durations, which compare cheaply
-	armed time.Duration // when the timer is due, 0 when it is not set
-	hurry bool          // nobody waits for any run any more
-	guard func() bool   // says whether to kill; nil for no guard
+	armed time.Duration // when the timer is due, 0 if it is not set
+	hurry bool          // the tracer is closing: no run is waited for
+	guard func() bool   // reports whether to kill; nil for no guard
 	watched
 }
 
-// watched is the run under way; pid 0 means none.
+// watched is the current run; pid 0 means none.
 type watched struct {
-	pid    int
-	began  time.Duration
-	due    time.Duration
-	fired  int  // how many signals were sent
-	killed bool // and then SIGKILL
-	over   bool // SIGKILL, at the guard's word
+	pid      int
+	began    time.Duration
+	due      time.Duration
+	patience time.Duration // Config.Patience
+	fired    int           // how many signals were sent
+	killed   bool          // and then SIGKILL
+	over     bool          // SIGKILL, as the guard demanded
 }
 
 func (w *watchdog) init() {
@@ -58,19 +56,19 @@ func (w *watchdog) init() {
 	w.timer.Stop()
 }
 
-// begin watches pid, which is about to run, until end.
-func (w *watchdog) begin(pid int, limit time.Duration) {
+// begin watches a process, which is about to run, until end.
+func (w *watchdog) begin(p *Process, limit time.Duration) {
 	now := time.Since(w.epoch)
 	w.mu.Lock()
 	if w.hurry {
 		limit = 0
 	}
-	w.watched = watched{pid: pid, began: now, due: now + limit}
+	w.watched = watched{pid: p.pid, began: now, due: now + limit, patience: p.cfg.Patience}
 	w.armFor(now)
 	w.mu.Unlock()
 }
 
-// cut makes the run under way overdue, and every run after it from its start.
+// cut makes the current run overdue, and every later run from its start.
 func (w *watchdog) cut() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -81,7 +79,7 @@ func (w *watchdog) cut() {
 	}
 }
 
-// end says what became of the run.
+// end ends the watch and returns what happened in it.
 func (w *watchdog) end() watched {
 	w.mu.Lock()
 	was := w.watched
@@ -90,14 +88,14 @@ func (w *watchdog) end() watched {
 	return was
 }
 
-// now is the run as it stands.
+// now is the current state of the run.
 func (w *watchdog) now() watched {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.watched
 }
 
-// armFor sets the timer for what comes first, the deadline or a look of the guard, unless it is due
+// armFor sets the timer for the next event, the deadline or a call of the guard, unless it is due
 // before that.
 func (w *watchdog) armFor(now time.Duration) {
 	next := w.due
@@ -114,8 +112,9 @@ func (w *watchdog) arm(after time.Duration) {
 	w.timer.Reset(after)
 }
 
-// stuck says whether only death will end the run. One that has stopped, or waits for a CPU to take
-// the signal on, as on a busy machine, is not: there waiting will do, for a while.
+// stuck reports whether only death can end the run. It is not stuck if it has stopped, if it waits
+// for a CPU to handle the signal, as on a busy machine, or if it sleeps in the kernel
+// uninterruptibly: then waiting helps, for a while.
 func (w *watchdog) stuck() bool {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", w.pid))
 	_, rest, ok := strings.Cut(string(text), ") ")
@@ -123,19 +122,18 @@ func (w *watchdog) stuck() bool {
 		return true
 	}
 	switch rest[0] {
-	case 't', 'T': // the tracer has only to look
+	case 't', 'T': // the tracer only has to wait for it
 		return false
-	case 'R':
-		return w.fired >= busyTries
+	case 'R', 'D':
+		return time.Duration(w.fired)*graceStep >= w.patience
 	}
 	return true
 }
 
-// expire runs on a goroutine of the timer. It tries more than once, and with two
-// signals: SIGSTOP cannot be blocked, but a SIGCONT from outside takes it away
-// again (signal(7)); SIGURG can be blocked, but nothing takes it away, and the
-// tracer is shown it although it is ignored (kernel/signal.c, sig_ignored).
-// A process that takes neither is stuck in a call that only death interrupts.
+// expire runs on a goroutine of the timer. It tries more than once, and with two signals: SIGSTOP
+// cannot be blocked, but a SIGCONT from outside cancels it (signal(7)); SIGURG can be blocked, but
+// nothing cancels it, and the tracer is shown it although it is ignored (kernel/signal.c,
+// sig_ignored). A process that takes neither is stuck in a call that only death interrupts.
 func (w *watchdog) expire() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -164,7 +162,7 @@ func (w *watchdog) expire() {
 		w.due = time.Since(w.epoch) + graceStep
 		w.arm(graceStep)
 	}
-	// The pid cannot have been given to a stranger but for the instant between
-	// the wait that reaped it and end.
+	// The pid cannot belong to another process, except in the instant between the wait that reaped
+	// it and end.
 	_ = unix.Tgkill(w.pid, w.pid, sig)
 }

@@ -79,7 +79,7 @@ var touchAction = Action{
 	LoadsFirst: true,
 	Reach:      reaches(ReachPages),
 	Run: func(c *Call) error {
-		r, err := c.RangeOf("range")
+		r, err := c.Addresses("range")
 		if err != nil {
 			return err
 		}
@@ -102,7 +102,7 @@ var fillAction = Action{
 	Access: always(vmspace.Store),
 	Reach:  reaches(ReachPages),
 	Run: func(c *Call) error {
-		r, err := c.RangeOf("range")
+		r, err := c.Addresses("range")
 		if err != nil {
 			return err
 		}

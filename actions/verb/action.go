@@ -1,37 +1,44 @@
-// Package verb is what the language can do to a family of processes: a verb is a file with what it
-// is called, what it takes and what it does, and a line in the table below.
+// Package verb is the actions of the language on a family of processes: each is a file with its
+// name, its parameters and its effect, and a line in the table below.
 package verb
 
 import (
 	"cowscope/actions/explain"
 	"cowscope/actions/family"
 	"cowscope/actions/history"
+	"cowscope/actions/kernel"
 	"cowscope/actions/lang"
 	"cowscope/actions/subject"
 	"cowscope/vmspace"
 	"cowscope/vmspace/observe"
 )
 
-// Action is one verb of the language: how it is written, and what it does.
+// Action is one verb of the language: its form, and what it does.
 type Action struct {
 	lang.Verb
 	// Dead says that the action makes sense when the process that it names is dead or gone.
 	Dead bool
 	// Check says that the action only looks.
 	Check bool
-	// Expects says that it asserts something.
+	// Expects says that it is an expectation.
 	Expects bool
+	// Memory says that what it asserts is of memory alone, so that any process can be asked.
+	Memory bool
 	// LoadsFirst says that on arm64 its store loads the byte first.
 	LoadsFirst bool
 	// Access is what the subject's own instruction does to memory; nil where it is a system call.
 	Access func(*lang.Command) vmspace.Access
 	Run    func(*Call) error
 	// Calls are the numbers of the system calls that the subject makes for the action: the kernel
-	// refuses it all others.
+	// refuses all others.
 	Calls []uintptr
+	// Only are the permitted first arguments of its calls; nil if any is.
+	Only []uint32
 	// Flags are the constants that its flags or its one word stand for.
 	Flags []Constant
-	// Reach is how far the command goes where it ends well; left out, it may go anywhere.
+	// Fields are masks of bits that stand together for one of the Flags.
+	Fields []uint64
+	// Reach is how much the command can change if it succeeds; nil if that is unlimited.
 	Reach func(*lang.Command) Reach
 }
 
@@ -43,17 +50,31 @@ var All = []*Action{
 	&mprotectAction,
 	&mremapAction,
 	&madviseAction,
+	&processMadviseAction,
+	&remapFilePagesAction,
 	&msyncAction,
 	&mlockAction,
 	&munlockAction,
 	&mlockallAction,
 	&munlockallAction,
 	&mincoreAction,
+	&mbindAction,
+	&movePagesAction,
 	&msealAction,
 	&pkeyAllocAction,
 	&pkeyFreeAction,
 	&pkeyMprotectAction,
 	&pkeySetAction,
+	&setrlimitAction,
+	&prctlKSMAction,
+	&prctlTHPAction,
+	&prctlMDWEAction,
+	&uffdRegisterAction,
+	&uffdUnregisterAction,
+	&uffdCopyAction,
+	&uffdZeropageAction,
+	&uffdWPAction,
+	&uffdUnwpAction,
 	&brkAction,
 	&readAction,
 	&writeAction,
@@ -61,12 +82,18 @@ var All = []*Action{
 	&fillAction,
 	&execAction,
 	&forkAction,
+	&vforkAction,
 	&exitAction,
 	&killAction,
 	&waitAction,
 	&fileAction,
+	&memfdAction,
+	&sealAction,
+	&linkAction,
+	&renameAction,
 	&fwriteAction,
 	&truncateAction,
+	&fallocateAction,
 	&catAction,
 	&rmAction,
 	&snapshotAction,
@@ -75,36 +102,37 @@ var All = []*Action{
 	&needsAction,
 }
 
-// Call is one run of an action: what it was given, and what it found out.
+// Call is one run of an action: its arguments and its results.
 type Call struct {
 	F *family.Family
 	family.Doing
 	Cmd    *lang.Command
 	Action *Action
-	Last   *history.Step // the last command that was no expectation, nil before the first
+	Last   *history.Step // the last command that was not an expectation, nil before the first
 	history.Outcome
 	Args    explain.Arguments // of the command
 	Ending  subject.Ending    // of the last instruction that was injected
 	Names   history.Names     // after the action
 	Current string
-	Opened  *explain.File // the file that an mmap opened
-	Child   string        // the label of a new child
-	Removed bool          // MADV_REMOVE was asked for
-	Note    string        // what the action itself has to say beside the changes
+	Opened  *kernel.File // the file that an mmap opened
+	Child   string       // the label of a new child
+	Removed bool         // MADV_REMOVE was asked for
+	Note    string       // what the action itself adds to the explanation
 }
 
-// touch notes that the action may have changed what lies in r, for the snapshot after it.
+// touch records that the action may have changed r, for the snapshot after it.
 func (c *Call) touch(r vmspace.Range) {
 	c.Touched = append(c.Touched, observe.Touched{Label: c.P.Label, Range: r})
 }
 
-// bind names a range in the process that acts.
-func (c *Call) bind(name string, b history.Binding) {
-	c.Names = c.Names.With(c.P.Label, name, b)
+// bind names a range in the process that acts, as a person wanted it or without having been asked.
+func (c *Call) bind(name string, r vmspace.Range, given bool) {
+	b := history.Binding{Range: r, Step: c.F.Next}
+	c.Names = c.Names.WithAll(c.P.Label, []history.Bound{{Name: name, Binding: b, Given: given}})
 	c.F.Bound++
 }
 
-// focus notes what the action was about, for the cursor, and that it may have changed it.
+// focus records the range of the action, for the cursor, and that it may have changed.
 func (c *Call) focus(r vmspace.Range) {
 	c.Focus = r
 	c.touch(r)

@@ -3,12 +3,13 @@ package verb
 import (
 	"fmt"
 
+	"cowscope/actions/explain"
 	"cowscope/actions/history"
 	"cowscope/actions/lang"
 )
 
-// The files of the scratch folder. What is done to them is done from outside, by cowscope's own
-// system calls: it is what another program would do, and what another program would see.
+// The files of a session. What is done to them is done from outside, by cowscope's own system
+// calls: it is what another program would do, and what another program would see.
 
 var (
 	ParamFile   = lang.Param{Name: "file", Kind: lang.KindFile, Help: "a name in the scratch folder"}
@@ -18,8 +19,8 @@ var (
 
 // fileVerb makes an action on a file. done runs without the subject; what it changes can show in
 // every process that maps the file.
-func fileVerb(v lang.Verb, run func(c *Call, name string) error) Action {
-	return Action{Verb: v, Dead: true, Run: func(c *Call) error {
+func fileVerb(v lang.Verb, run func(c *Call, name string) error, flags ...Constant) Action {
+	return Action{Verb: v, Dead: true, Flags: flags, Run: func(c *Call) error {
 		name, _ := c.Cmd.Word("file")
 		c.Touched = c.F.Everywhere()
 		c.Result = history.OK
@@ -93,6 +94,8 @@ var catAction = fileVerb(lang.Verb{Name: "cat", Summary: "read a file from outsi
 			return err
 		}
 		n = min(n, readLimit)
+		// The log shows the length that was parsed.
+		c.Args.Args = append([]explain.Argument{{Param: "length", Number: n}}, c.Args.Args...)
 		c.Call = fmt.Sprintf("pread(%q, %d, %d)", name, n, offset)
 		b, err := c.F.Files.Read(name, offset, int(n))
 		c.Bytes = b
@@ -103,6 +106,31 @@ var rmAction = fileVerb(lang.Verb{Name: "rm", Summary: "take a file's name away;
 	func(c *Call, name string) error {
 		c.Call = fmt.Sprintf("unlink(%q)", name)
 		err := c.F.Files.Remove(name)
+		c.F.ReleaseFiles()
+		return err
+	})
+
+// paramTo is a name that a file is to get.
+var paramTo = lang.Param{Name: "to", Kind: lang.KindFile, Show: "NEW", Help: "a name in the scratch folder"}
+
+// paramOld is a file that another name is for.
+var paramOld = lang.Param{Name: "file", Kind: lang.KindFile, Show: "OLD", Help: "a file of the scratch folder, but no memfd"}
+
+var linkAction = fileVerb(lang.Verb{Name: "link", Summary: "give a file another name: a hard link", Params: []lang.Param{paramOld, paramTo}},
+	func(c *Call, name string) error {
+		to, _ := c.Cmd.Word("to")
+		c.Call = fmt.Sprintf("link(%q, %q)", name, to)
+		if err := c.F.Files.Vacant(to); err != nil {
+			return c.FileError("to", err)
+		}
+		return c.F.LinkFile(name, to)
+	})
+
+var renameAction = fileVerb(lang.Verb{Name: "rename", Summary: "change a file's name; a file that has the new one loses it", Params: []lang.Param{paramOld, paramTo}},
+	func(c *Call, name string) error {
+		to, _ := c.Cmd.Word("to")
+		c.Call = fmt.Sprintf("rename(%q, %q)", name, to)
+		err := c.F.Files.Rename(name, to)
 		c.F.ReleaseFiles()
 		return err
 	})

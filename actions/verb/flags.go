@@ -1,6 +1,7 @@
 package verb
 
 import (
+	"math"
 	"strings"
 
 	"cowscope/actions/lang"
@@ -23,7 +24,42 @@ func words(table []Constant) []lang.Word {
 	return out
 }
 
-// bits joins the constants whose words there are, as a value and as strace writes them.
+// paramBits is a number beside flags that are words; paramIntBits is it for a call whose flags are
+// an int, of which the kernel sees 32 bits.
+var paramBits, paramIntBits = bitsUpTo(0), bitsUpTo(math.MaxUint32)
+
+func bitsUpTo(most int64) lang.Param {
+	return lang.Param{Name: "bits", Kind: lang.KindOption, Optional: true, Key: "flags", Of: lang.KindBits, Max: most, Help: "a number that is or-ed with the words"}
+}
+
+// named returns the constants that a number stands for, and the bits that belong to none. The bits
+// of a field stand together for one constant; if all bits are one field, the number itself does.
+func named(table []Constant, fields []uint64, n uint64) (found []Constant, rest uint64) {
+	rest = n
+	for _, k := range table {
+		mask := k.Value
+		for _, f := range fields {
+			if k.Value&f != 0 || f == math.MaxUint64 {
+				mask |= f
+			}
+		}
+		if n&mask == k.Value && mask != 0 {
+			found, rest = append(found, k), rest&^k.Value
+		}
+	}
+	return found, rest
+}
+
+// values are the numbers of the constants, as a first argument of a call.
+func values(table []Constant) []uint32 {
+	var out []uint32
+	for _, k := range table {
+		out = append(out, uint32(k.Value))
+	}
+	return out
+}
+
+// bitsOf joins the constants whose words there are, as a value and as strace writes them.
 func bitsOf(table []Constant, has func(word string) bool) (value uint64, names string) {
 	var parts []string
 	for _, k := range table {

@@ -7,11 +7,11 @@ import (
 	"cowscope/vmspace/amount"
 )
 
-// unwaitedFor is how many processes may have ended, for each that may live, without anybody having
-// waited for them: each still holds its pid, and is looked at after every command.
+// UnwaitedFor is how many zombies there may be for each process that may live: each still has its
+// pid, and is read after every command.
 const UnwaitedFor = 4
 
-// mayFork says whether another process fits; otherwise the outcome tells.
+// mayFork reports whether another process fits the limit; otherwise the outcome says why not.
 func (c *Call) mayFork() bool {
 	limit := c.F.Limits.Processes
 	living, zombies := c.F.Count()
@@ -27,15 +27,15 @@ func (c *Call) mayFork() bool {
 	return false
 }
 
-// refuse makes the outcome that cowscope did not ask the kernel, and why.
+// refuse sets the outcome that cowscope did not make the call, and why.
 func (c *Call) refuse(format string, args ...any) {
 	c.Result = history.Refused
 	c.Note = "Not asked of the kernel: " + fmt.Sprintf(format, args...)
 }
 
-// TookNothing says that the command cannot have taken memory: an access or a change of mappings
-// without a fault. Pages that the kernel brings in by itself, as MAP_POPULATE has it, are counted
-// as faults too (mm_account_fault in mm/memory.c).
+// TookNothing reports whether the command cannot have taken memory: an access or a change of
+// mappings without a fault. Pages that the kernel brings in by itself, as for MAP_POPULATE, are
+// counted as faults too (mm_account_fault in mm/memory.c).
 func (c *Call) TookNothing() bool {
 	return c.MayReach() != ReachAll && !c.faulted()
 }

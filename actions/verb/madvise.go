@@ -2,8 +2,10 @@ package verb
 
 import (
 	"fmt"
+	"math"
 
 	"cowscope/actions/lang"
+	"cowscope/vmspace"
 )
 
 var sysMadvise = number(28, 233)
@@ -15,7 +17,13 @@ const (
 	adviceGuardInstall = 102
 )
 
-// advices are the MADV_ values of madvise(2), with the kernel's numbers
+// Advice that takes frames away from the whole machine (madvise(2)): it is never given.
+const (
+	adviceHwpoison    = 100
+	adviceSoftOffline = 101
+)
+
+// Advices are the MADV_ values of madvise(2), with the kernel's numbers
 // (include/uapi/asm-generic/mman-common.h). hwpoison and soft_offline are left out: they harm the
 // machine.
 var Advices = []Constant{
@@ -46,12 +54,14 @@ var Advices = []Constant{
 	{"guard_remove", "MADV_GUARD_REMOVE", 103, "undo guard_install"},
 }
 
+var paramAdvice = lang.Param{Name: "advice", Kind: lang.KindConstant, Default: "dontneed", Max: math.MaxUint32, Words: words(Advices), Help: "one word of the man page, or its number"}
+
 var madviseAction = Action{
-	Verb: lang.Verb{Name: "madvise", Summary: "tell the kernel what a range will be used for", Params: []lang.Param{ParamRange,
-		{Name: "advice", Kind: lang.KindChoice, Default: "dontneed", Words: words(Advices), Show: "ADVICE", Help: "one word of the man page"}}},
-	Calls: []uintptr{sysMadvise},
-	Flags: Advices,
-	Run:   runMadvise,
+	Verb:   lang.Verb{Name: "madvise", Summary: "tell the kernel what a range will be used for", Params: []lang.Param{ParamRange, paramAdvice}},
+	Calls:  []uintptr{sysMadvise},
+	Flags:  Advices,
+	Fields: []uint64{math.MaxUint64},
+	Run:    runMadvise,
 }
 
 func runMadvise(c *Call) error {
@@ -59,13 +69,22 @@ func runMadvise(c *Call) error {
 	if err != nil {
 		return err
 	}
-	advice, name := c.Args.Flags, c.Args.Names // one word, by the grammar
+	advice, name := c.Args.Flags, c.Args.Names // one word or number, by the grammar
 	c.Call = fmt.Sprintf("madvise(0x%x, %d, %s)", r.Start, r.Len(), name)
-	if advice == adviceGuardInstall && !c.mayMarkGuard(r) || advice == adviceCollapse && !c.mayCollapse(r) {
+	if !c.mayAdvise(r, advice) {
 		return nil
 	}
 	c.focus(r)
 	c.Removed = advice == adviceRemove
 	_, _, err = c.syscall(sysMadvise, r.Start, r.Len(), advice)
 	return err
+}
+
+// mayAdvise says whether the advice harms no machine, and whether what it takes at once fits.
+func (c *Call) mayAdvise(r vmspace.Range, advice uint64) bool {
+	if advice == adviceHwpoison || advice == adviceSoftOffline {
+		c.refuse("hwpoison (%d) and soft_offline (%d) take frames away from the whole machine, and cowscope never gives such advice.", adviceHwpoison, adviceSoftOffline)
+		return false
+	}
+	return (advice != adviceGuardInstall || c.mayMark(r, "guard pages")) && (advice != adviceCollapse || c.mayCollapse(r))
 }

@@ -3,7 +3,6 @@ package verb
 import (
 	"iter"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -14,8 +13,8 @@ import (
 	"cowscope/vmspace/procfs"
 )
 
-// mayTake says whether so much more memory fits, which the command would take in one go; otherwise
-// the outcome tells. what says what for.
+// mayTake reports whether more bytes, which the command would take in one step, fit the limit;
+// otherwise the outcome says why not. what is the purpose, for that text.
 func (c *Call) mayTake(more uint64, what string) bool {
 	if c.F.MayTake(more) {
 		return true
@@ -25,7 +24,7 @@ func (c *Call) mayTake(more uint64, what string) bool {
 	return false
 }
 
-// mayMap says whether another mapping fits.
+// mayMap reports whether another mapping fits the limit.
 func (c *Call) mayMap() bool {
 	if c.F.MayMap() {
 		return true
@@ -38,14 +37,14 @@ func (c *Call) mayMap() bool {
 // tableOf is how many bytes of page tables a range needs for its entries: 8 a page.
 func (c *Call) tableOf(bytes uint64) uint64 { return bytes / c.PageSize() * 8 }
 
-// mayMarkGuard says whether the page tables fit in which guard_install writes its markers
-// (mm/madvise.c, madvise_guard_install).
-func (c *Call) mayMarkGuard(r vmspace.Range) bool {
+// mayMark reports whether the page tables fit the limit in which a call writes markers for absent
+// pages (madvise_guard_install in mm/madvise.c, change_pmd_prepare in mm/mprotect.c).
+func (c *Call) mayMark(r vmspace.Range, what string) bool {
 	p := c.Space()
 	if p == nil {
 		return true
 	}
-	return c.mayTake(missingTables(p.PagesIn(r), c.PageSize()), "the page tables for that many guard pages")
+	return c.mayTake(missingTables(p.PagesIn(r), c.PageSize()), "the page tables for that many "+what)
 }
 
 // missingTables is at most how many bytes of page tables pages lack, which come as runs in order. A
@@ -63,8 +62,8 @@ func missingTables(runs iter.Seq[vmspace.Run], pageSize uint64) (n uint64) {
 	return n
 }
 
-// mayCollapse says whether the huge pages fit that a collapse makes: one for each block that has a
-// page table, full or not.
+// mayCollapse reports whether the huge pages of a collapse fit the limit: one for each block that
+// has a page table, full or not.
 func (c *Call) mayCollapse(r vmspace.Range) bool {
 	p := c.Space()
 	if p == nil {
@@ -77,21 +76,21 @@ func (c *Call) mayCollapse(r vmspace.Range) bool {
 		}
 		mapped += m.Intersect(r).Len()
 	}
-	most := min(mapped, max(procfs.PageTables(c.P.PID)/c.PageSize()*vmspace.HugeBlock(c.PageSize()), present))
+	most := min(mapped, max(procfs.PageTables(p.PID)/c.PageSize()*vmspace.HugeBlock(c.PageSize()), present))
 	return c.mayTake(most-min(most, present), "the huge pages of the collapse")
 }
 
-// mayMove says whether the page tables fit that a move needs before it gives back those that it
-// comes from.
+// mayMove reports whether the new page tables of a move fit the limit, before the old ones are
+// freed.
 func (c *Call) mayMove(r vmspace.Range) bool {
-	if c.F.IsLittle(c.tableOf(r.Len())) { // most of the time: no file is read
+	if c.F.IsLittle(c.tableOf(r.Len())) { // usually: no file is read
 		return true
 	}
 	return c.mayTake(min(c.tableOf(r.Len()), procfs.PageTables(c.P.PID)), "the page tables at the new place")
 }
 
-// mayCopy says whether a copy of the process fits: its page tables, and the records of its
-// mappings.
+// mayCopy reports whether a copy of the process fits the limit: its page tables, and the records of
+// its mappings.
 func (c *Call) mayCopy() bool {
 	p := c.Space()
 	if p == nil {
@@ -100,11 +99,10 @@ func (c *Call) mayCopy() bool {
 	return c.mayTake(c.F.CopyTakes(c.P), "a copy of the page tables and of the records of "+amount.Of(uint64(p.Mappings.Len()), "mapping"))
 }
 
-// mayPool says whether what a mapping of huge pages reserves fits: no other process of the machine
-// has it then. What the pool does not have, the kernel itself refuses.
+// mayPool reports whether the huge pages that a mapping reserves fit the limit: no other process of
+// the machine can use them then. If the pool has too few, the kernel itself refuses.
 func (c *Call) mayPool(length uint64) bool {
-	pooled := slices.ContainsFunc(c.Cmd.Flags("flags"), func(f string) bool { return strings.HasPrefix(f, "hugetlb") })
-	if !pooled || c.Cmd.Has("noreserve") || length > poolLeft() {
+	if c.Args.Flags&mapNoreserve != 0 || length > poolLeft() {
 		return true
 	}
 	return c.mayTake(length, "huge pages from the pool")
@@ -127,7 +125,7 @@ func poolLeft() (n uint64) {
 	return n
 }
 
-// mayWrite says whether a text fits into a file.
+// mayWrite reports whether the room for a text in a file fits the limit.
 func (c *Call) mayWrite(text []byte) bool {
 	size := c.PageSize()
 	return c.mayTake((uint64(len(text))+size-1)&^(size-1), "the text in the file")
@@ -136,8 +134,8 @@ func (c *Call) mayWrite(text []byte) bool {
 // bringsShared is how much shared memory an mmap can bring in at once.
 func (c *Call) bringsShared(length uint64) uint64 {
 	file, given := c.Cmd.Word("file")
-	if given && file != scratch.Zero || !c.Cmd.Has("shared") && !c.Cmd.Has("shared_validate") ||
-		!c.Cmd.Has("populate") && !c.Cmd.Has("locked") && !c.P.LocksFuture {
+	flags := c.Args.Flags
+	if given && file != scratch.Zero || flags&mapShared == 0 || flags&(mapPopulate|mapLocked) == 0 && !c.P.LocksFuture {
 		return 0
 	}
 	return length

@@ -16,14 +16,6 @@ var mincoreAction = Action{
 	Run:   runMincore,
 }
 
-// loanAt are two places for the kernel's answer, below everything that the subject maps by itself;
-// the one is used that the range that is asked about does not touch, so that the question does not
-// change the answer.
-var loanAt = [...]uint64{1 << 20, 2 << 20}
-
-// loanSize bounds the answer of one call, in bytes: one byte a page.
-const loanSize = 1 << 20
-
 // runMincore asks in pieces, because a byte for every page of a large space would be much memory.
 // The answer lies in memory that is lent to the subject for the moment.
 func runMincore(c *Call) error {
@@ -33,28 +25,8 @@ func runMincore(c *Call) error {
 	}
 	c.focus(r)
 	c.Call = fmt.Sprintf("mincore(0x%x, %d, vec)", r.Start, r.Len())
-	loan, e, err := c.P.Proc.Lend(loanPlace(r), min(max(r.Pages(c.PageSize()), 1), loanSize))
-	if err != nil {
-		return err
-	}
-	if loan == nil {
-		c.settle(e)
-		c.Note = "There was no room to lend for the answer: the kernel was not asked."
-		return nil
-	}
-	if err := c.askCore(r, loan); err != nil {
-		return err
-	}
-	return loan.Return()
-}
-
-func loanPlace(r vmspace.Range) uint64 {
-	for _, at := range loanAt {
-		if !r.Overlaps(vmspace.Range{Start: at, End: at + loanSize}) {
-			return at
-		}
-	}
-	return loanAt[0]
+	answer := make([]byte, min(max(r.Pages(c.PageSize()), 1), loanSize)) // one byte a page
+	return c.lend(r, answer, func(loan *subject.Loan) error { return c.askCore(r, loan) })
 }
 
 func (c *Call) askCore(r vmspace.Range, loan *subject.Loan) error {

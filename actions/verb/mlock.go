@@ -14,21 +14,25 @@ var (
 	sysMunlockall = number(152, 231)
 )
 
+// mlockFlags are the MLOCK_ flags of mlock2(2); mlock has none.
+var mlockFlags = []Constant{{wordOnfault.Name, "MLOCK_ONFAULT", 1, wordOnfault.Help}}
+
 var wordOnfault = lang.Word{Name: "onfault", Help: "lock each page when it is first touched"}
 
 var mlockAction = Action{
 	Verb: lang.Verb{Name: "mlock", Summary: "fault a range in and keep it in memory", Params: []lang.Param{ParamRange,
-		{Name: "flags", Kind: lang.KindFlags, Optional: true, Words: []lang.Word{wordOnfault}}}},
+		{Name: "flags", Kind: lang.KindFlags, Optional: true, Words: words(mlockFlags)}, paramIntBits}},
 	Calls: []uintptr{sysMlock, sysMlock2},
+	Flags: mlockFlags,
 	Run: func(c *Call) error {
 		r, err := c.RangeOf("range")
 		if err != nil {
 			return err
 		}
 		c.focus(r)
-		if c.Cmd.Has("onfault") {
-			c.Call = fmt.Sprintf("mlock2(0x%x, %d, MLOCK_ONFAULT)", r.Start, r.Len())
-			_, _, err = c.syscall(sysMlock2, r.Start, r.Len(), 1)
+		if c.Cmd.Has("onfault") || c.Cmd.Given("bits") {
+			c.Call = fmt.Sprintf("mlock2(0x%x, %d, %s)", r.Start, r.Len(), c.Args.Names)
+			_, _, err = c.syscall(sysMlock2, r.Start, r.Len(), c.Args.Flags)
 			return err
 		}
 		c.Call = fmt.Sprintf("mlock(0x%x, %d)", r.Start, r.Len())
@@ -52,16 +56,18 @@ var munlockAction = Action{
 	},
 }
 
+const mclFuture = 2
+
 // mlockallFlags are the MCL_ flags of mlockall(2).
 var mlockallFlags = []Constant{
 	{"current", "MCL_CURRENT", 1, "what is mapped now"},
-	{"future", "MCL_FUTURE", 2, "what will be mapped"},
+	{"future", "MCL_FUTURE", mclFuture, "what will be mapped"},
 	{wordOnfault.Name, "MCL_ONFAULT", 4, wordOnfault.Help},
 }
 
 var mlockallAction = Action{
 	Verb: lang.Verb{Name: "mlockall", Summary: "lock the whole address space", Params: []lang.Param{
-		{Name: "flags", Kind: lang.KindFlags, Optional: true, Default: "current", Words: words(mlockallFlags)}}},
+		{Name: "flags", Kind: lang.KindFlags, Optional: true, Default: "current", Words: words(mlockallFlags)}, paramIntBits}},
 	Calls: []uintptr{sysMlockall},
 	Flags: mlockallFlags,
 	Run: func(c *Call) error {
@@ -69,7 +75,7 @@ var mlockallAction = Action{
 		c.everything()
 		_, ok, err := c.syscall(sysMlockall, c.Args.Flags)
 		if ok {
-			c.P.LocksFuture = c.Cmd.Has("future")
+			c.P.LocksFuture = c.Args.Flags&mclFuture != 0
 		}
 		return err
 	},

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	"cowscope/actions/history"
 	"cowscope/actions/kernel"
 	"cowscope/actions/lang"
 	"cowscope/vmspace"
@@ -19,6 +18,7 @@ var mmapFlags = []Constant{
 	{"private", "MAP_PRIVATE", 0x02, "writes stay with this process"},
 	{"shared", "MAP_SHARED", 0x01, "writes are seen by everyone who maps it"},
 	{"shared_validate", "MAP_SHARED_VALIDATE", 0x03, "as shared, and unknown flags are refused"},
+	{"droppable", "MAP_DROPPABLE", 0x08, "private, and the kernel may drop the pages at any time (since Linux 6.11)"},
 	{"anon", "MAP_ANONYMOUS", 0x20, "no file: zeros on demand"},
 	{"fixed", "MAP_FIXED", 0x10, "exactly at addr, replacing what is there"},
 	{"fixed_noreplace", "MAP_FIXED_NOREPLACE", 0x100000, "exactly at addr, or EEXIST"},
@@ -36,6 +36,17 @@ var mmapFlags = []Constant{
 	{"sync", "MAP_SYNC", 0x80000, "with shared_validate on DAX files"},
 }
 
+// The flags that cowscope itself looks at, and the fields of bits that are one number.
+const (
+	mapType      = 0x0f // private, shared or shared_validate
+	mapShared    = 0x01 // of mapType: also in shared_validate
+	mapLocked    = 0x2000
+	mapNoreserve = 0x4000
+	mapPopulate  = 0x8000
+	mapHugetlb   = 0x40000
+	mapHugeSize  = 0x3f << 26
+)
+
 var mmapAction = Action{
 	Verb: lang.Verb{
 		Name: "mmap", Summary: "map memory: reserve a range of addresses", Binds: true,
@@ -43,17 +54,19 @@ var mmapAction = Action{
 			{Name: "length", Kind: lang.KindQuantity, Default: "4p", Help: "how much"},
 			paramProt,
 			{Name: "flags", Kind: lang.KindFlags, Optional: true, Default: "private anon", Words: words(mmapFlags), Show: "FLAG", Help: "private or shared, anon, …"},
-			{Name: "file", Kind: lang.KindOption, Optional: true, Key: "file", Of: lang.KindFile, Help: "a file of the scratch folder, or /dev/zero"},
+			{Name: "file", Kind: lang.KindOption, Optional: true, Key: "file", Of: lang.KindFile, Help: "a file of the scratch folder, a memfd, or /dev/zero"},
 			{Name: "mode", Kind: lang.KindChoice, Optional: true, Words: words(openModes), Help: "how to open the file; both ways where it is left out"},
 			{Name: "fd", Kind: lang.KindOption, Optional: true, Key: "fd", Of: lang.KindNumber, Show: "N", Help: "a file descriptor; -1 is none"},
 			{Name: "offset", Kind: lang.KindOption, Optional: true, Key: "offset", Of: lang.KindQuantity, Help: "where in the file"},
 			{Name: "addr", Kind: lang.KindOption, Optional: true, Key: "addr", Of: lang.KindPlace, Help: "a hint where to put it, or with fixed the place itself"},
+			paramBits,
 		},
 	},
-	Calls: []uintptr{sysMmap},
-	Flags: mmapFlags,
-	Run:   runMmap,
-	Reach: reachOfMmap,
+	Calls:  []uintptr{sysMmap},
+	Flags:  mmapFlags,
+	Fields: []uint64{mapType, mapHugetlb | mapHugeSize},
+	Run:    runMmap,
+	Reach:  reachOfMmap,
 }
 
 func runMmap(c *Call) error {
@@ -74,8 +87,11 @@ func runMmap(c *Call) error {
 	if huge := (&kernel.Settings{}).PoolPage(flags); huge > 0 {
 		size = huge
 	}
+	if file, given := c.Cmd.Word("file"); given && !c.Cmd.Has("anon") {
+		size = max(size, c.filePage(file))
+	}
 	whole := (length + size - 1) &^ (size - 1) // 0 where it does not fit 64 bits: that is refused
-	if !c.mayMap() || !c.mayPool(whole) {
+	if !c.mayMap() || size > c.PageSize() && !c.mayPool(whole) {
 		return nil
 	}
 	fd, shown, ok, err := c.descriptor()
@@ -93,7 +109,7 @@ func runMmap(c *Call) error {
 	if err == nil && c.Cmd.Given("file") {
 		err = c.closeFile(fd)
 	}
-	if prot == lang.ProtExec {
+	if prot.Letters() == lang.ProtExec {
 		c.F.Reread(c.P)
 	}
 	if err != nil || !ok {
@@ -105,14 +121,14 @@ func runMmap(c *Call) error {
 	if name == "" {
 		name = c.Names.NextFree()
 	}
-	c.bind(name, history.Binding{Range: r, Step: c.F.Next})
+	c.bind(name, r, c.Cmd.Bind != "")
 	c.focus(r)
 	return nil
 }
 
 // reachOfMmap: memory that is not plain brings VmFlags, or a file, with it.
 func reachOfMmap(cmd *lang.Command) Reach {
-	if cmd.Given("file") || cmd.Given("fd") {
+	if cmd.Given("file") || cmd.Given("fd") || cmd.Given("bits") {
 		return ReachAll
 	}
 	for _, f := range cmd.Flags("flags") {
@@ -133,6 +149,9 @@ func protText(p lang.Prot) string {
 		if p&x.bit != 0 {
 			parts = append(parts, x.name)
 		}
+	}
+	if rest := p &^ p.Letters(); rest != 0 {
+		parts = append(parts, rest.String())
 	}
 	if len(parts) == 0 {
 		return "PROT_NONE"

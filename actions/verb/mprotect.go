@@ -22,7 +22,7 @@ var mprotectAction = Action{
 		c.focus(r)
 		c.F.Reprotected = true
 		_, _, err = c.syscall(sysMprotect, r.Start, r.Len(), uint64(prot))
-		if prot == lang.ProtExec {
+		if prot.Letters() == lang.ProtExec {
 			c.F.Reread(c.P)
 		}
 		return err

@@ -2,28 +2,31 @@ package verb
 
 import (
 	"fmt"
-	"strings"
+	"slices"
 
-	"cowscope/actions/history"
 	"cowscope/actions/lang"
 	"cowscope/vmspace"
 )
 
 var sysMremap = number(25, 216)
 
-// The MREMAP_ flags of mremap(2).
-const (
-	mremapMaymove   = 1
-	mremapFixed     = 2
-	mremapDontunmap = 4
+// mremapFlags are the MREMAP_ flags of mremap(2) that are words; fixed= stands for the third.
+var (
+	mremapFlags = []Constant{
+		{"maymove", "MREMAP_MAYMOVE", 1, "it may get another address"},
+		{"dontunmap", "MREMAP_DONTUNMAP", 4, "the old range stays mapped, empty"},
+	}
+	mremapFixed = Constant{"fixed", "MREMAP_FIXED", 2, ""}
 )
 
 var mremapAction = Action{
 	Verb: lang.Verb{Name: "mremap", Summary: "change the size of a mapping, or move it", Params: []lang.Param{ParamRange,
 		{Name: "size", Kind: lang.KindQuantity, Default: "8p", Help: "the new size"},
-		{Name: "flags", Kind: lang.KindFlags, Optional: true, Default: "maymove", Words: []lang.Word{{Name: "maymove", Help: "it may get another address"}, {Name: "dontunmap", Help: "the old range stays mapped, empty"}}},
-		{Name: "fixed", Kind: lang.KindOption, Optional: true, Key: "fixed", Of: lang.KindPlace, Help: "move it exactly there, replacing what is there"}}},
+		{Name: "flags", Kind: lang.KindFlags, Optional: true, Default: "maymove", Words: words(mremapFlags)},
+		{Name: "fixed", Kind: lang.KindOption, Optional: true, Key: "fixed", Of: lang.KindPlace, Help: "move it exactly there, replacing what is there"},
+		paramBits}},
 	Calls: []uintptr{sysMremap},
+	Flags: slices.Insert(slices.Clone(mremapFlags), 1, mremapFixed),
 	Run:   runMremap,
 }
 
@@ -40,9 +43,8 @@ func runMremap(c *Call) error {
 	if err != nil {
 		return err
 	}
-	flags, names := mremapFlags(c)
-	c.Call = fmt.Sprintf("mremap(0x%x, %d, %d, %s", r.Start, r.Len(), size, names)
-	if c.Cmd.Given("fixed") {
+	c.Call = fmt.Sprintf("mremap(0x%x, %d, %d, %s", r.Start, r.Len(), size, c.Args.Names)
+	if c.Args.Flags&mremapFixed.Value != 0 {
 		c.Call += fmt.Sprintf(", 0x%x", to)
 	}
 	c.Call += ")"
@@ -50,7 +52,7 @@ func runMremap(c *Call) error {
 		return nil
 	}
 	c.focus(r)
-	ret, ok, err := c.syscall(sysMremap, r.Start, r.Len(), size, flags, to)
+	ret, ok, err := c.syscall(sysMremap, r.Start, r.Len(), size, c.Args.Flags, to)
 	if err != nil || !ok {
 		return err
 	}
@@ -61,29 +63,7 @@ func runMremap(c *Call) error {
 	c.focus(now)
 	// A name follows its range, as a pointer does that is set to what mremap returned.
 	if name, b, found := c.Names.Of(c.P.Label, r.Start); found && b.Start == r.Start {
-		c.bind(name, history.Binding{Range: now, Step: c.F.Next})
+		c.bind(name, now, c.Names.Given(c.P.Label, name))
 	}
 	return nil
-}
-
-func mremapFlags(c *Call) (bits uint64, names string) {
-	var parts []string
-	for _, f := range []struct {
-		given bool
-		bit   uint64
-		name  string
-	}{
-		{c.Cmd.Has("maymove"), mremapMaymove, "MREMAP_MAYMOVE"},
-		{c.Cmd.Given("fixed"), mremapFixed, "MREMAP_FIXED"},
-		{c.Cmd.Has("dontunmap"), mremapDontunmap, "MREMAP_DONTUNMAP"},
-	} {
-		if f.given {
-			bits |= f.bit
-			parts = append(parts, f.name)
-		}
-	}
-	if len(parts) == 0 {
-		return 0, "0"
-	}
-	return bits, strings.Join(parts, "|")
 }

@@ -17,7 +17,7 @@ var msyncFlags = []Constant{
 
 var msyncAction = Action{
 	Verb: lang.Verb{Name: "msync", Summary: "write a shared file mapping back to its file", Params: []lang.Param{ParamRange,
-		{Name: "flags", Kind: lang.KindFlags, Optional: true, Default: "sync", Words: words(msyncFlags)}}},
+		{Name: "flags", Kind: lang.KindFlags, Optional: true, Default: "sync", Words: words(msyncFlags)}, paramIntBits}},
 	Calls: []uintptr{sysMsync},
 	Flags: msyncFlags,
 	Run: func(c *Call) error {

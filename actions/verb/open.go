@@ -7,8 +7,8 @@ import (
 	"slices"
 	"syscall"
 
-	"cowscope/actions/explain"
 	"cowscope/actions/history"
+	"cowscope/actions/kernel"
 	"cowscope/actions/scratch"
 	"cowscope/vmspace/amount"
 	"cowscope/vmspace/printable"
@@ -73,8 +73,16 @@ func (c *Call) open(f *os.File, name string, mode uint64, shown string) (uint64,
 	}
 	info, err := f.Stat()
 	c.Note = ""
-	c.Opened = &explain.File{Name: printable.Name(name), Mode: shown, Dir: err == nil && info.IsDir(), Readable: mode != syscall.O_WRONLY, Writable: mode != syscall.O_RDONLY}
+	c.Opened = &kernel.File{Name: printable.Name(name), Mode: shown, Dir: err == nil && info.IsDir(), Readable: mode != syscall.O_WRONLY, Writable: mode != syscall.O_RDONLY}
 	return e.Value, nil
+}
+
+// filePage is the size of the pages that a file of the session has: huge ones, or the machine's.
+func (c *Call) filePage(name string) uint64 {
+	if f, ok := history.FileNamed(c.F.Entries, name); ok && f.HugePage > 0 {
+		return f.HugePage
+	}
+	return c.PageSize()
 }
 
 // closeFile closes what openFile opened, whatever mmap said: the outcome stays mmap's.

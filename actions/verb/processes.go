@@ -30,11 +30,15 @@ var forkAction = Action{
 		if child == nil {
 			return nil
 		}
-		m := c.F.Adopt(child, c.P.Label)
-		c.Names = c.Names.Inherit(c.P.Label, m.Label)
-		c.Value, c.HasValue, c.Child = uint64(m.PID), true, m.Label
+		c.born(c.F.Adopt(child, c.P))
 		return nil
 	},
+}
+
+// born notes a child, which has the names of its parent.
+func (c *Call) born(m *family.Member) {
+	c.Names = c.Names.Inherit(c.P.Label, m.Label)
+	c.Value, c.HasValue, c.Child = uint64(m.PID), true, m.Label
 }
 
 var exitAction = Action{
@@ -66,6 +70,10 @@ var killAction = Action{
 		if c.settle(e); !c.OK() {
 			return nil
 		}
+		if child := c.F.Awaited(c.P); child != nil {
+			c.Note = fmt.Sprintf("%s waits in vfork, where only SIGKILL reaches it: %s comes when %s has exited.", c.P.Label, sig, child.Label)
+			return nil
+		}
 		c.Note = fmt.Sprintf("%s did not end %s: a signal may be ignored, or only stop a process that stands still anyway.", sig, c.P.Label)
 		return nil
 	},
@@ -77,7 +85,7 @@ func (c *Call) died(err error) error {
 	if !errors.As(err, &exited) {
 		return err
 	}
-	c.P.Gone = family.HowEnded(exited)
+	c.F.Ended(c.P, exited)
 	c.Result = history.OK
 	return nil
 }
@@ -111,14 +119,24 @@ var useAction = Action{
 	Verb: lang.Verb{Name: "use", Summary: "make another process the current one", Params: []lang.Param{
 		{Name: "process", Kind: lang.KindProcess, Help: "p1 for the first, p2, p3… for its children"}}},
 	Run: func(c *Call) error {
-		label, _ := c.Cmd.Word("process")
-		if c.F.Member(label) == nil {
-			return c.Cmd.ErrorIn("process", "there is no process "+label, "there are: "+c.F.Labels())
+		m, err := c.member("process")
+		if err != nil {
+			return err
 		}
-		c.Current, c.Result = label, history.OK
-		c.P = c.F.Member(label)
+		c.Current, c.Result = m.Label, history.OK
+		c.P = m
 		return nil
 	},
+}
+
+// member is the process that an argument names.
+func (c *Call) member(param string) (*family.Member, error) {
+	label, _ := c.Cmd.Word(param)
+	m := c.F.Member(label)
+	if m == nil {
+		return nil, c.Cmd.ErrorIn(param, "there is no process "+label, "there are: "+c.F.Labels())
+	}
+	return m, nil
 }
 
 var restartAction = Action{

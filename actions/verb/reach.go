@@ -5,19 +5,20 @@ import (
 	"cowscope/vmspace"
 )
 
-// Reach is how far a command that ends well can go, in plain memory.
+// Reach is how much a command that succeeds can change, in plain memory.
 type Reach int
 
 const (
-	ReachAll      Reach = iota // it is not known to stop anywhere
-	ReachPages                 // the pages it touches
-	ReachMappings              // and the mappings there
+	ReachAll      Reach = iota // anything
+	ReachPages                 // pages in its range
+	ReachMappings              // pages and mappings in its range
 )
 
-// reachUnlessKeyed is for a call that gives memory these letters: with PROT_EXEC alone it gets a
-// protection key too, which only smaps tells.
+// reachUnlessKeyed is for a call that sets permissions: with PROT_EXEC alone the memory gets a
+// protection key too, which only smaps shows; with other bits the call can reach past its range
+// (PROT_GROWSDOWN).
 func reachUnlessKeyed(cmd *lang.Command) Reach {
-	if prot, _ := cmd.Prot("prot"); prot == lang.ProtExec {
+	if prot, _ := cmd.Prot("prot"); prot == lang.ProtExec || prot != prot.Letters() {
 		return ReachAll
 	}
 	return ReachMappings
@@ -27,9 +28,9 @@ func reaches(r Reach) func(*lang.Command) Reach {
 	return func(*lang.Command) Reach { return r }
 }
 
-// MayReach is how far the command can go if it ends well.
+// MayReach is how much the command can change if it succeeds.
 func (c *Call) MayReach() Reach {
-	if c.Action.Reach == nil || c.P.LocksFuture || c.P.Keys.Used {
+	if c.Action.Reach == nil || c.P.LocksFuture || c.P.Merges || c.P.Keys.Used || c.F.Userfaultfd || len(c.F.Sharing(c.P)) > 0 {
 		return ReachAll
 	}
 	return c.Action.Reach(c.Cmd)

@@ -1,6 +1,7 @@
 package verb
 
 import (
+	"math"
 	"strings"
 
 	"cowscope/actions/history"
@@ -11,26 +12,31 @@ import (
 // Places and ranges become addresses here. A name that does not exist is a mistake in the line,
 // found before anything runs.
 
-// bindingOf finds what a name stands for in the acting process: what a command bound, else what
-// always has that name.
+// owner is the label of the process whose memory the places are in: the one that acts, if no
+// argument names another.
+func (c *Call) owner() string {
+	if label, named := c.Cmd.Word("process"); named {
+		return label
+	}
+	return c.P.Label
+}
+
+// bindingOf finds what a name stands for in the owner: what a command bound, else what always has
+// that name.
 func (c *Call) bindingOf(name string) (history.Binding, bool) {
-	if b, ok := c.Names.Get(c.P.Label, name); ok {
+	if b, ok := c.Names.Get(c.owner(), name); ok {
 		return b, true
 	}
-	p := c.F.Now.Process(c.P.Label)
+	p := c.Space()
 	if p == nil {
 		return history.Binding{}, false
 	}
-	for _, m := range p.Mappings.All() {
-		if history.FixedName(m) == name {
-			return history.Binding{Range: m.Range}, true
-		}
-	}
-	return history.Binding{}, false
+	m, ok := history.Fixed(p, name)
+	return history.Binding{Range: m.Range}, ok
 }
 
-// Space is the process that acts as it was read last, nil where it is gone.
-func (c *Call) Space() *vmspace.Process { return c.F.Now.Process(c.P.Label) }
+// Space is the owner as it was read last, nil where it is gone.
+func (c *Call) Space() *vmspace.Process { return c.F.Now.Process(c.owner()) }
 
 // PageSize is the size of a page, in bytes.
 func (c *Call) PageSize() uint64 { return c.F.Now.PageSize }
@@ -50,10 +56,10 @@ func (c *Call) locate(param string, pl lang.Place) (addr uint64, b history.Bindi
 		var ok bool
 		if b, ok = c.bindingOf(pl.Name); !ok {
 			hint := "there is no name yet: m maps memory and names it"
-			if known := c.Names.Known(c.F.Now.Process(c.P.Label)); len(known) > 0 {
+			if known := c.Names.Known(c.Space()); len(known) > 0 {
 				hint = "there are: " + strings.Join(known[:min(len(known), 12)], ", ")
 			}
-			return 0, b, c.Cmd.ErrorIn(param, "nothing is called "+pl.Name+" in "+c.P.Label, hint)
+			return 0, b, c.Cmd.ErrorIn(param, "nothing is called "+pl.Name+" in "+c.owner(), hint)
 		}
 	}
 	addr, err = pl.Resolve(b.Start, c.PageSize())
@@ -64,7 +70,8 @@ func (c *Call) locate(param string, pl lang.Place) (addr uint64, b history.Bindi
 }
 
 // RangeOf gives the range of a range argument: without a size it reaches to the end of its name's
-// range, or over one page.
+// range, or over one page. One that reaches past the last address ends behind 0, as it does for the
+// kernel, which has an answer to it.
 func (c *Call) RangeOf(param string) (vmspace.Range, error) {
 	addr, b, err := c.Place(param)
 	if err != nil {
@@ -80,10 +87,16 @@ func (c *Call) RangeOf(param string) (vmspace.Range, error) {
 	case b.Contains(addr):
 		size = b.End - addr
 	}
-	if addr+size < addr {
-		return vmspace.Range{}, c.Cmd.ErrorIn(param, "the range reaches past the last address", "addresses have 64 bits")
-	}
 	return vmspace.Range{Start: addr, End: addr + size}, nil
+}
+
+// Addresses is RangeOf for a caller that visits the addresses itself: it ends at the last one.
+func (c *Call) Addresses(param string) (vmspace.Range, error) {
+	r, err := c.RangeOf(param)
+	if r.End < r.Start {
+		r.End = math.MaxUint64
+	}
+	return r, err
 }
 
 // Quantity gives a quantity in bytes; otherwise is what it is when not given.

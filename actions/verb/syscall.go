@@ -42,7 +42,7 @@ func SameErrno(name string) string {
 	return name
 }
 
-// settle writes into the outcome how an injected instruction ended.
+// settle sets the outcome from the result of an injected instruction.
 func (c *Call) settle(e subject.Ending) {
 	c.Ending, c.Done = e, e.Done
 	switch {

@@ -7,8 +7,8 @@
 //	[1.031, "r", "80x24"]                        the terminal has another size
 //	[1.200, "i", "m"]                            what was typed
 //
-// Version 2 counts the seconds from the beginning, version 3 from the line before.
+// Times are seconds since the beginning in version 2, and since the previous line in version 3.
 //
-// Rules: each line is written whole, by one call, as soon as its frame is over, so that what was
-// recorded outlives the recorder; a character is never cut in two; times never go back.
+// Rules: each line is written as a whole, by one call, as soon as its frame is over, so that the
+// recording survives the end of the program; a character is never split; times never decrease.
 package cast

@@ -10,26 +10,26 @@ import (
 	"cowscope/vmspace/printable"
 )
 
-// Versions are the versions of the format that are written.
+// Versions are the versions of the format that can be written.
 var Versions = []int{2, 3}
 
-// Header is what a recording says of itself.
+// Header describes a recording.
 type Header struct {
 	Version       int // 2 or 3
 	Width, Height int // of the terminal, in cells
 	Timestamp     int64
 	Title         string
 	Term, Shell   string // of the environment; "" leaves them out
-	Theme         *Theme // nil where the colours are the player's choice
+	Theme         *Theme // nil if the player chooses the colours
 }
 
-// Theme is the colours of a terminal as #rrggbb.
+// Theme is the colours of a terminal, each as #rrggbb.
 type Theme struct {
 	Foreground, Background string
 	Palette                [16]string
 }
 
-// The header as it stands in a file, in both versions.
+// The header as JSON, in both versions.
 type (
 	jsonHeader struct {
 		Version   int               `json:"version"`
@@ -80,7 +80,7 @@ func (h Header) line() ([]byte, error) {
 
 var errForeign = errors.New("it does not begin as a cast does")
 
-// parseHeader reads the first line of a file; errForeign says that it is no cast.
+// parseHeader parses the first line of a file; errForeign says that it is not a cast.
 func parseHeader(line []byte) (Header, error) {
 	var j jsonHeader
 	if err := json.Unmarshal(line, &j); err != nil {
@@ -101,8 +101,8 @@ func parseHeader(line []byte) (Header, error) {
 	return h, nil
 }
 
-// encode is v as one line of JSON that keeps <, > and & as they are, and holds printable characters
-// only.
+// encode is v as one line of JSON that does not escape <, > and &, and contains only printable
+// characters.
 func encode(v any) ([]byte, error) {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)

@@ -15,11 +15,11 @@ type Event struct {
 	Data string
 }
 
-// maxLine bounds a line, in bytes.
+// maxLine is the maximum length of a line, in bytes.
 const maxLine = 64 << 20
 
-// Read reads a recording. With an error come the events before it: a recorder that was killed may
-// leave half a line.
+// Read reads a recording. If it returns an error, it also returns the events before it: a recorder
+// that was killed may leave half a line.
 func Read(r io.Reader) (Header, []Event, error) {
 	in := bufio.NewScanner(r)
 	in.Buffer(nil, maxLine)

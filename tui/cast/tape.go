@@ -7,19 +7,19 @@ import (
 	"time"
 )
 
-// Tape records what happens now: it puts the time to what a Writer is given, and writes out a frame
+// Tape records in real time: it adds the time to what a Writer is given, and writes out a frame
 // when it is over. A nil Tape records nothing. Its methods may be called from any goroutine.
 type Tape struct {
 	mu    sync.Mutex
 	w     *Writer
 	now   func() time.Duration                             // since the beginning
-	after func(time.Duration, func()) (cancel func() bool) // nil where frames end by themselves
-	timer func() bool                                      // cancels the end of the running frame
+	after func(time.Duration, func()) (cancel func() bool) // nil if frames end by themselves
+	timer func() bool                                      // cancels the end of the current frame
 	size  [2]int
 	told  bool
 }
 
-// NewTape records by the clock on the wall.
+// NewTape records with the wall clock.
 func NewTape(f io.Writer, h Header) (*Tape, error) {
 	began := time.Now()
 	t, err := NewTapeAt(f, h, func() time.Duration { return time.Since(began) })
@@ -29,7 +29,7 @@ func NewTape(f io.Writer, h Header) (*Tape, error) {
 	return t, err
 }
 
-// NewTapeAt records by another clock, which does not go on by itself.
+// NewTapeAt records with another clock, which does not advance by itself.
 func NewTapeAt(f io.Writer, h Header, now func() time.Duration) (*Tape, error) {
 	w, err := NewWriter(f, h)
 	if err != nil {
@@ -54,8 +54,8 @@ func (t *Tape) Input(b []byte) { t.do(func(at time.Duration) { t.w.Input(at, b) 
 // Marker begins a chapter.
 func (t *Tape) Marker(label string) { t.do(func(at time.Duration) { t.w.Marker(at, label) }) }
 
-// Resize records the terminal's size, where it is another than before. A terminal that does not
-// know its size says 0 by 0.
+// Resize records the terminal's size if it has changed. A terminal that does not know its size
+// reports 0 by 0.
 func (t *Tape) Resize(w, h int) {
 	t.do(func(at time.Duration) {
 		if size := [2]int{w, h}; size != t.size && w > 0 && h > 0 {
@@ -74,7 +74,7 @@ func (t *Tape) do(f func(at time.Duration)) {
 	f(t.now())
 }
 
-// Failed is why not all is recorded, nil if it is.
+// Failed is why not everything was recorded, nil if it was.
 func (t *Tape) Failed() (err error) {
 	t.do(func(time.Duration) {
 		if t.w.err != nil {
@@ -84,7 +84,7 @@ func (t *Tape) Failed() (err error) {
 	return err
 }
 
-// Fails is as Failed, but tells it once only.
+// Fails is Failed, but returns the error only once.
 func (t *Tape) Fails() error {
 	err := t.Failed()
 	if t == nil || t.told {
@@ -94,7 +94,7 @@ func (t *Tape) Fails() error {
 	return err
 }
 
-// Close writes what is left.
+// Close writes the rest.
 func (t *Tape) Close() error {
 	t.do(func(time.Duration) {
 		if t.timer != nil {

@@ -18,11 +18,11 @@ const (
 	Resize = "r"
 )
 
-// Frame is for how long what is written counts as one event: a screen draws no faster.
+// Frame is the time within which output counts as one event: a screen does not draw faster.
 const Frame = time.Second / 60
 
-// Writer writes a recording. It reads no clock: each event comes with its time since the beginning.
-// One goroutine at a time may use it.
+// Writer writes a recording. It reads no clock: each event has its time since the beginning. Only
+// one goroutine at a time may use it.
 type Writer struct {
 	w       io.Writer
 	version int
@@ -31,7 +31,7 @@ type Writer struct {
 
 	out   []byte // output of the frame that is not over yet
 	since time.Duration
-	cut   map[string][]byte // by kind: the beginning of a character whose end has not come yet
+	cut   map[string][]byte // by kind: an incomplete character at the end
 }
 
 // NewWriter writes the header.
@@ -46,8 +46,8 @@ func NewWriter(w io.Writer, h Header) (*Writer, error) {
 	return &Writer{w: w, version: h.Version, cut: map[string][]byte{}}, nil
 }
 
-// Output records what a program wrote. It waits for the end of its frame: for what comes later than
-// that, for another event, or for Flush.
+// Output records what a program wrote. It is held until the end of its frame: until later output,
+// another event, or Flush.
 func (w *Writer) Output(at time.Duration, b []byte) error {
 	if len(w.out) > 0 && at-w.since >= Frame {
 		w.Flush()
@@ -80,7 +80,7 @@ func (w *Writer) Resize(at time.Duration, width, height int) error {
 	return w.event(at, Resize, fmt.Sprintf("%dx%d", width, height))
 }
 
-// Flush writes the output that waits for the end of its frame.
+// Flush writes the held output.
 func (w *Writer) Flush() error {
 	if len(w.out) == 0 {
 		return w.err
@@ -93,8 +93,8 @@ func (w *Writer) Flush() error {
 	return w.event(w.since, Output, text)
 }
 
-// whole is b up to the end of its last whole character, after what was kept back before; the rest
-// is kept back.
+// whole returns what was held back before and b, up to the end of the last complete character; the
+// rest is held back.
 func (w *Writer) whole(kind string, b []byte) string {
 	b = append(w.cut[kind], b...)
 	n := len(b)
@@ -107,10 +107,11 @@ func (w *Writer) whole(kind string, b []byte) string {
 	return strings.ToValidUTF8(string(b[:n]), "\uFFFD")
 }
 
-// event writes one line. After a failure nothing more is written: a file that ends is better than
-// one with a hole.
+// event writes one line. After an error nothing more is written: a file that ends early is better
+// than one with a gap.
 func (w *Writer) event(at time.Duration, kind, data string) error {
-	at = max(at.Truncate(time.Microsecond), w.last) // as it stands in the file, so that what is relative does not drift
+	// The file has microseconds: rounding here keeps relative times from drifting.
+	at = max(at.Truncate(time.Microsecond), w.last)
 	seconds := at
 	if w.version == 3 {
 		seconds -= w.last

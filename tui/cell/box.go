@@ -1,10 +1,10 @@
-// Package cell is what a screen is drawn of: a grid of cells, the looks that a cell can have,
-// boxes, and pictures of it all.
+// Package cell is what a screen is drawn with: a grid of cells, the styles of a cell, boxes, and
+// pictures of the whole.
 package cell
 
 import "strings"
 
-// drawBox draws a rounded border with a title in its upper line and gives a pen for what is inside.
+// Box draws a rounded border with a title in its upper line and returns a pen for the inside.
 func Box(p Pen, title string, st Style) Pen {
 	w, h := p.R.W, p.R.H
 	if w < 2 || h < 2 {

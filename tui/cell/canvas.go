@@ -1,9 +1,9 @@
 // The canvas: a grid of cells that panes draw on, and the only place that turns cells into terminal
 // text.
 //
-// Rules: whatever is drawn outside a pen's rectangle is cut off, so a pane cannot garble its
-// neighbour; no control character ever reaches a cell, so hostile names are shown and never obeyed;
-// a style change costs one escape sequence a run, not a cell.
+// Rules: anything drawn outside a pen's rectangle is clipped, so that a pane cannot overwrite its
+// neighbour; a cell never contains a control character, so that no name can control the terminal; a
+// change of style costs one escape sequence per run, not per cell.
 
 package cell
 
@@ -29,7 +29,7 @@ type Canvas struct {
 	Cells []Cell
 }
 
-// NewCanvas gives a blank canvas; sizes below zero count as zero.
+// NewCanvas returns a blank canvas; negative sizes count as zero.
 func NewCanvas(w, h int) *Canvas {
 	c := &Canvas{W: max(w, 0), H: max(h, 0)}
 	c.Cells = make([]Cell, c.W*c.H)
@@ -50,10 +50,10 @@ type Rect struct{ X, Y, W, H int }
 // At is a rectangle of w by h cells, its upper left corner in column x of line y.
 func At(x, y, w, h int) Rect { return Rect{x, y, w, h} }
 
-// Empty says whether r holds no cell.
+// Empty reports whether r contains no cell.
 func (r Rect) Empty() bool { return r.W <= 0 || r.H <= 0 }
 
-// Contains says whether the cell at x, y lies in r.
+// Contains reports whether the cell at x, y is in r.
 func (r Rect) Contains(x, y int) bool { return x >= r.X && x < r.X+r.W && y >= r.Y && y < r.Y+r.H }
 
 // Pen draws within one rectangle of a canvas, in coordinates of that rectangle.
@@ -62,14 +62,14 @@ type Pen struct {
 	R Rect
 }
 
-// Pen gives a pen for the part of r that lies on the canvas.
+// Pen returns a pen for the part of r that lies on the canvas.
 func (c *Canvas) Pen(r Rect) Pen {
 	x0, y0 := max(r.X, 0), max(r.Y, 0)
 	x1, y1 := min(r.X+r.W, c.W), min(r.Y+r.H, c.H)
 	return Pen{c, Rect{x0, y0, max(x1-x0, 0), max(y1-y0, 0)}}
 }
 
-// Sub is a pen for a rectangle inside p's.
+// Sub returns a pen for a rectangle inside p's.
 func (p Pen) Sub(r Rect) Pen {
 	x0, y0 := max(r.X, 0), max(r.Y, 0)
 	x1, y1 := min(r.X+r.W, p.R.W), min(r.Y+r.H, p.R.H)
@@ -99,8 +99,8 @@ func (p Pen) Put(x, y int, st Style, s string) int {
 // Right writes s so that it ends at column x (exclusive).
 func (p Pen) Right(x, y int, st Style, s string) { p.Put(x-Width(s), y, st, s) }
 
-// Cut writes s within w columns, with an ellipsis where it is too long, and returns the column
-// after it.
+// Cut writes s within w columns, with an ellipsis if it is too long, and returns the column after
+// it.
 func (p Pen) Cut(x, y, w int, st Style, s string) int {
 	if w <= 0 {
 		return x
@@ -108,7 +108,7 @@ func (p Pen) Cut(x, y, w int, st Style, s string) int {
 	return p.Put(x, y, st, Clip(s, w))
 }
 
-// Fill gives every cell of p the text " " in style st.
+// Fill sets every cell of p to a blank in style st.
 func (p Pen) Fill(st Style) {
 	for y := range p.R.H {
 		line := p.c.Cells[(p.R.Y+y)*p.c.W+p.R.X:][:p.R.W]
@@ -157,28 +157,29 @@ func (c *Canvas) Render(t *Theme) string {
 	return b.String()
 }
 
-// joiners are characters that terminals draw together with a neighbour, though not with a letter:
-// regional indicators, emoji modifiers and the vowels and finals of Hangul.
+// joiners are characters that terminals combine with a neighbour, except with a letter: regional
+// indicators, emoji modifiers, and the vowels and finals of Hangul.
 var joiners = &unicode.RangeTable{
 	R16: []unicode.Range16{{Lo: 0x1160, Hi: 0x11ff, Stride: 1}, {Lo: 0xd7b0, Hi: 0xd7ff, Stride: 1}},
 	R32: []unicode.Range32{{Lo: 0x1f1e6, Hi: 0x1f1ff, Stride: 1}, {Lo: 0x1f3fb, Hi: 0x1f3ff, Stride: 1}},
 }
 
-// joins says whether terminals draw the character together with one before it.
+// joins reports whether terminals combine the character with one before it.
 func joins(s string) bool {
 	r, _ := utf8.DecodeRuneInString(s)
 	return unicode.In(r, unicode.M, joiners) || ansi.StringWidth("a"+s) != 1+ansi.StringWidth(s)
 }
 
-// NextGlyph takes one printable character off s. Control and other unprintable characters come back
-// as visible escapes, one letter at a time, and so does what would join with its neighbour, so that
-// a cell is always one or two columns.
+// NextGlyph returns the first printable character of s and the rest. Control and other unprintable
+// characters are returned as visible escapes, one letter at a time, and so are characters that
+// would combine with their neighbour, so that a cell is always one or two columns wide.
 func NextGlyph(s string) (glyph string, width int, rest string) {
 	if b := s[0]; b >= ' ' && b < 0x7f {
 		return s[:1], 1, s[1:]
 	}
 	r, n := utf8.DecodeRuneInString(s)
-	if r >= 0x2190 && r < 0x2200 || r >= 0x2500 && r < 0x25fb { // arrows, borders, blocks: what the screen itself draws, all one column
+	// Arrows, borders, blocks: the glyphs of the screen itself, all one column wide.
+	if r >= 0x2190 && r < 0x2200 || r >= 0x2500 && r < 0x25fb {
 		return s[:n], 1, s[n:]
 	}
 	if _, ok := printable.First(s); !ok || joins(s[:n]) {
@@ -191,14 +192,13 @@ func NextGlyph(s string) (glyph string, width int, rest string) {
 	return s[:n], w, s[n:]
 }
 
-// escapeFirst replaces the first n bytes of s by their Go escape and hands back its first
-// character.
+// escapeFirst replaces the first n bytes of s by their Go escape and returns its first character.
 func escapeFirst(s string, n int) (string, int, string) {
 	q := printable.Escape(s[:n])
 	return q[:1], 1, q[1:] + s[n:]
 }
 
-// textWidth is the number of columns that put uses for s.
+// Width is the number of columns that Put uses for s.
 func Width(s string) int {
 	w := 0
 	for len(s) > 0 {
@@ -208,7 +208,7 @@ func Width(s string) int {
 	return w
 }
 
-// Clip shortens s to at most w columns, ending in an ellipsis where something was left out.
+// Clip shortens s to at most w columns, with an ellipsis at the end if something was left out.
 func Clip(s string, w int) string {
 	if len(s) <= w && isPlain(s) || Width(s) <= w {
 		return s
@@ -237,8 +237,8 @@ func isPlain(s string) bool {
 	return true
 }
 
-// Wrap breaks s at blanks into lines of at most w columns; a longer word is broken where it must
-// be.
+// Wrap breaks s at blanks into lines of at most w columns; a word is broken only if it is longer
+// than a line.
 func Wrap(s string, w int) []string {
 	if w <= 0 {
 		return nil
@@ -271,7 +271,7 @@ func Wrap(s string, w int) []string {
 	return lines
 }
 
-// cutWord is the longest head of word, at least one character, that fits w columns.
+// cutWord is the longest prefix of word, at least one character, that fits w columns.
 func cutWord(word string, w int) string {
 	used := 0
 	for i, r := range word {

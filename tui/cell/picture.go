@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// Pictures of a canvas: what is drawn in cells, for a file.
+// Pictures of a canvas, for files.
 
 // PlainText is the text of the canvas, without colour.
 func (c *Canvas) PlainText(t *Theme) string {
@@ -48,8 +48,8 @@ func (c *Canvas) SVG(t *Theme, title string) string {
 	return b.String()
 }
 
-// svgRun writes cells of one style: their background, then their text stretched to the cells'
-// width.
+// svgRun writes cells of one style: their background, then their text stretched to the width of the
+// cells.
 func (c *Canvas) svgRun(b *strings.Builder, t *Theme, run []Cell, x, y int) {
 	st := run[0].Style
 	px, py := cellH+x*cellW, cellH+y*cellH
@@ -75,7 +75,7 @@ func (c *Canvas) svgRun(b *strings.Builder, t *Theme, run []Cell, x, y int) {
 		px+lead*cellW, py+14, fg, weight, Width(trimmed)*cellW, html.EscapeString(trimmed))
 }
 
-// picture is the foreground and background of a style as colours.
+// picture returns the foreground and background colours of a style.
 func (t *Theme) picture(s Style) (fg, bg string) {
 	if fg = t.Colour(s & 0xff); fg == "" {
 		fg = t.Palette.Text

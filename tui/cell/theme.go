@@ -1,8 +1,8 @@
 // Themes: the roles that a cell can play on the screen, and the colours they get.
 //
-// Rules: no colour is named outside this file; a role is told by more than its colour wherever it
-// carries meaning; the palette of the states follows Okabe and Ito, so that it can be told apart
-// with every common kind of colour blindness.
+// Rules: no colour is named outside this file; a role with a meaning also differs in something
+// other than colour; the palette of the states follows Okabe and Ito, so that people with any
+// common kind of colour blindness can distinguish them.
 
 package cell
 
@@ -12,11 +12,10 @@ import (
 
 	"cowscope/vmspace"
 
-	"charm.land/lipgloss/v2"
 	"github.com/charmbracelet/x/ansi"
 )
 
-// Style is a role in the low byte and flags above it. The zero Style is plain text.
+// Style is a role in the low byte and flags above it. The zero Style is ordinary text.
 type Style uint16
 
 // The roles.
@@ -31,10 +30,10 @@ const (
 	Bad
 	Warn
 	Field
-	roleState // the first of the states' roles; stateRole adds the state
+	roleState // the first of the states' roles; StateRole adds the state
 )
 
-// The flags, which change the looks of a role without changing its colour.
+// The flags, which change the appearance of a role but not its colour.
 const (
 	Bold Style = 1 << (8 + iota)
 	Reverse
@@ -44,46 +43,48 @@ const (
 	InRow    // in the selected row
 )
 
-// StateRole is the role of a page in a state.
+// StateRole is the role of a page in a given state.
 func StateRole(s vmspace.State) Style { return roleState + Style(s) }
 
-// stateGlyph is how a state looks in the grid: one cell that reads without colour, and one ASCII
-// letter.
-var StateGlyph = [...]struct {
-	State  vmspace.State
-	Glyph  string
-	Letter string
+// StateLook is the appearance of a state in the grid: a glyph of one cell that is readable without
+// colour, and an ASCII letter.
+var StateLook = [...]struct {
+	State       vmspace.State
+	Glyph       string
+	Letter      string // its replacement in ASCII
+	dark, light string // colour
 }{
-	{vmspace.None, "·", "."},
-	{vmspace.Zero, "□", "Z"},
-	{vmspace.Anon, "■", "A"},
-	{vmspace.COW, "◧", "C"},
-	{vmspace.File, "▒", "F"},
-	{vmspace.Shared, "◆", "S"},
-	{vmspace.Swapped, "↓", "W"},
-	{vmspace.Guard, "╳", "G"},
-	{vmspace.Special, "◇", "V"},
-	{vmspace.Unknown, "?", "?"},
+	{vmspace.None, "·", ".", "#5b6475", "#9aa1ac"},
+	{vmspace.Zero, "□", "Z", "#a9b8cc", "#66758a"},
+	{vmspace.Anon, "■", "A", "#5ab4f0", "#0a66b0"},
+	{vmspace.COW, "◧", "C", "#f0a020", "#a85c00"},
+	{vmspace.File, "▒", "F", "#d489b8", "#a0447c"},
+	{vmspace.Shared, "◆", "S", "#35b58a", "#007a55"},
+	{vmspace.Swapped, "↓", "W", "#efe05a", "#7d6c00"},
+	{vmspace.Guard, "╳", "G", "#ff6a4a", "#c22d0a"},
+	{vmspace.Special, "◇", "V", "#9a9fb0", "#6a7080"},
+	{vmspace.Unknown, "?", "?", "#d0d0d0", "#404040"},
 }
 
-// asciiOf gives the ASCII stand-in of every other glyph that the screen draws.
+// ASCIIOf maps every other glyph that the screen draws to its ASCII replacement.
 var ASCIIOf = map[string]string{
 	"─": "-", "│": "|", "╭": "+", "╮": "+", "╰": "+", "╯": "+", "├": "+", "┤": "+", "┬": "+", "┴": "+", "┄": "-", "┆": ":", "┊": ":",
 	"▸": ">", "▾": "v", "●": "*", "…": "~", "→": ">", "←": "<", "↑": "^", "≠": "#", "═": "=", "║": "|", "×": "x", "━": "=", "┃": "|",
 	"✓": "+", "✗": "x", "▌": "|", "▐": "|", "⟳": "o", "’": "'", "≈": "~", "◀": "<", "▶": ">", "⋮": ":", "╎": ":", "┼": "+", "↵": "<", "↪": "\\",
 }
 
-// Palette is one theme's colours as hexadecimal RGB, by role; an empty one is the terminal's own.
+// Palette is the colours of a theme as hexadecimal RGB, by role; an empty one is the terminal's
+// default.
 type Palette struct {
 	Name   string
 	roles  [roleState]string
-	states [10]string
+	light  bool       // the states have the colours for a light background
 	Mark   string     // background of what the last command changed
 	Row    string     // background of the selected row
 	Cursor string     // background of the page under the cursor
-	Ground string     // behind everything, in pictures
-	Text   string     // of plain text, in pictures
-	ANSI   [16]string // the colours that a terminal has by number, for recordings
+	Ground string     // background of the screen, in pictures
+	Text   string     // of ordinary text, in pictures
+	ANSI   [16]string // the 16 numbered colours of a terminal, for recordings
 }
 
 var Palettes = []Palette{
@@ -91,8 +92,7 @@ var Palettes = []Palette{
 		Name: "dark",
 		roles: [...]string{Plain: "", Dim: "#8b94a7", Faint: "#4a5263", Title: "#e6e9f0", Accent: "#7aa8ff",
 			KeyCap: "#f2c14e", Good: "#4fc49a", Bad: "#ff7a5c", Warn: "#f0b429", Field: "#e6e9f0"},
-		states: [...]string{"#5b6475", "#a9b8cc", "#5ab4f0", "#f0a020", "#d489b8", "#35b58a", "#efe05a", "#ff6a4a", "#9a9fb0", "#d0d0d0"},
-		Mark:   "#3a3413", Row: "#1f2636", Cursor: "#f4f6fb", Ground: "#11141b", Text: "#cfd5e1",
+		Mark: "#3a3413", Row: "#1f2636", Cursor: "#f4f6fb", Ground: "#11141b", Text: "#cfd5e1",
 		ANSI: [...]string{"#1f2636", "#ff7a5c", "#4fc49a", "#f2c14e", "#7aa8ff", "#d489b8", "#5ab4f0", "#cfd5e1",
 			"#4a5263", "#ff9d85", "#7bdcb8", "#efe05a", "#a3c3ff", "#e6b0d2", "#8fcdf7", "#f4f6fb"},
 	},
@@ -100,8 +100,8 @@ var Palettes = []Palette{
 		Name: "light",
 		roles: [...]string{Plain: "", Dim: "#5c6470", Faint: "#b4bac4", Title: "#1b1f27", Accent: "#1d55c4",
 			KeyCap: "#8a5a00", Good: "#00704e", Bad: "#b8330f", Warn: "#8a5a00", Field: "#1b1f27"},
-		states: [...]string{"#9aa1ac", "#66758a", "#0a66b0", "#a85c00", "#a0447c", "#007a55", "#7d6c00", "#c22d0a", "#6a7080", "#404040"},
-		Mark:   "#fdefb8", Row: "#e8eef9", Cursor: "#20242c", Ground: "#ffffff", Text: "#262b34",
+		light: true,
+		Mark:  "#fdefb8", Row: "#e8eef9", Cursor: "#20242c", Ground: "#ffffff", Text: "#262b34",
 		ANSI: [...]string{"#1b1f27", "#b8330f", "#00704e", "#8a5a00", "#1d55c4", "#a0447c", "#0a66b0", "#9aa1ac",
 			"#5c6470", "#c22d0a", "#007a55", "#a85c00", "#0a66b0", "#c0609c", "#2a86d0", "#e8eef9"},
 	},
@@ -115,7 +115,7 @@ type Theme struct {
 	cache   map[Style]string
 }
 
-// NewTheme finds a palette by name ("dark" or "light").
+// NewTheme returns the theme of a palette ("dark" or "light").
 func NewTheme(name string, ascii, plain bool) (*Theme, error) {
 	for _, p := range Palettes {
 		if p.Name == name {
@@ -138,54 +138,68 @@ func (t *Theme) sgr(s Style) string {
 	if q, ok := t.cache[s]; ok {
 		return q
 	}
-	q, _, _ := strings.Cut(t.style(s).Render("x"), "x")
+	var q string
+	if st := t.style(s); len(st) > 0 {
+		q = st.String()
+	}
 	t.cache[s] = q
 	return q
 }
 
-func (t *Theme) style(s Style) lipgloss.Style {
-	st := lipgloss.NewStyle()
+func (t *Theme) style(s Style) (st ansi.Style) {
 	role := s & 0xff
-	if fg := t.Colour(role); fg != "" && !t.Plain {
-		st = st.Foreground(lipgloss.Color(fg))
+	bold := role == Title || role == KeyCap || s&Bold != 0
+	reverse, ground := false, ""
+	switch {
+	case s&Reverse != 0, t.Plain && s&AtCursor != 0:
+		reverse = true
+	case t.Plain:
+	case s&AtCursor != 0:
+		bold, ground = true, t.Palette.Cursor
+	case s&Marked != 0:
+		bold, ground = true, t.Palette.Mark
+	case s&InRow != 0:
+		ground = t.Palette.Row
 	}
-	if role == Title || role == KeyCap || s&Bold != 0 {
-		st = st.Bold(true)
+	if bold {
+		st = st.Bold()
 	}
 	if t.Plain && (role == Faint || role == Dim) {
-		st = st.Faint(true)
+		st = st.Faint()
 	}
 	if s&Underline != 0 || t.Plain && s&Marked != 0 {
 		st = st.Underline(true)
 	}
-	switch {
-	case s&Reverse != 0, t.Plain && s&AtCursor != 0:
+	if reverse {
 		st = st.Reverse(true)
-	case t.Plain:
-	case s&AtCursor != 0:
-		st = st.Background(lipgloss.Color(t.Palette.Cursor)).Bold(true)
-	case s&Marked != 0:
-		st = st.Background(lipgloss.Color(t.Palette.Mark)).Bold(true)
-	case s&InRow != 0:
-		st = st.Background(lipgloss.Color(t.Palette.Row))
+	}
+	if fg := t.Colour(role); fg != "" && !t.Plain {
+		st = st.ForegroundColor(ansi.HexColor(fg))
+	}
+	if ground != "" {
+		st = st.BackgroundColor(ansi.HexColor(ground))
 	}
 	return st
 }
 
-// Colour is the colour of a role, "" for the terminal's own.
+// Colour is the colour of a role, "" for the terminal's default.
 func (t *Theme) Colour(role Style) string {
 	if role < roleState {
 		return t.Palette.roles[role]
 	}
-	return t.Palette.states[role-roleState]
+	look := &StateLook[role-roleState]
+	if t.Palette.light {
+		return look.light
+	}
+	return look.dark
 }
 
-// Glyph is what stands in a cell: itself, or its stand-in where only ASCII is wanted.
+// Glyph is the text of a cell: g itself, or its replacement if only ASCII is wanted.
 func (t *Theme) Glyph(g string) string {
 	if !t.ascii || g == "" || g[0] < 0x80 {
 		return g
 	}
-	for _, s := range StateGlyph {
+	for _, s := range StateLook {
 		if s.Glyph == g {
 			return s.Letter
 		}

@@ -10,6 +10,7 @@ import (
 
 	"cowscope/actions/family"
 	"cowscope/tui"
+	"cowscope/tui/terminal"
 	"cowscope/vmspace/printable"
 
 	"github.com/spf13/cobra"
@@ -21,28 +22,28 @@ const version = "0.1.0"
 const (
 	exitFailed = 1 // an expectation of a script failed, or a process could not be read
 	exitUsage  = 2 // a mistake on the command line or in a script, or a screen that cannot be used
-	exitStart  = 3 // the subject cannot be started
+	exitStart  = 3 // the subject cannot be started, or the process to check cannot be read
 )
 
-// All that is written goes through these two, but for the screen, which draws cells of its own.
+// All output goes through these two writers, except the screen, which draws its own cells.
 var (
 	stdout = printable.NewWriter(os.Stdout)
 	stderr = printable.NewWriter(os.Stderr)
 )
 
-// Run runs a command line, and gives its exit status.
+// Run runs a command line and returns its exit status.
 func Run(args []string) int {
 	c := command()
 	c.SetArgs(args)
 	var err error
 	if len(args) > 0 && strings.HasPrefix(args[0], cobra.ShellCompRequestCmd) {
-		// Completion is off, and cobra's hidden command for it writes to standard error past our
-		// writer.
+		// Completion is disabled, and cobra's hidden command for it would write to standard error
+		// past our writer.
 		err = fmt.Errorf("unknown command %q for %q", args[0], c.Name())
 	} else {
 		err = c.Execute()
 	}
-	if err != nil {
+	if err != nil && err != errDiffers {
 		fmt.Fprintln(stderr, "cowscope:", err)
 	}
 	if err = errors.Join(err, stdout.Flush(), stderr.Flush()); err != nil {
@@ -57,17 +58,17 @@ type statusError struct {
 	error
 }
 
-// flagError is a mistake on the command line, in one line whatever was given there.
+// flagError is a mistake on the command line, in one line whatever the arguments are.
 type flagError struct{ error }
 
 func (e flagError) Error() string { return printable.Line(e.error.Error()) }
 func (e flagError) Unwrap() error { return e.error }
 
-// status is the exit status that an error calls for.
+// status is the exit status for an error.
 func status(err error) int {
 	var start *family.StartError
 	var own statusError
-	var ended tui.SignalError
+	var ended terminal.SignalError
 	switch {
 	case errors.As(err, &start):
 		return exitStart
@@ -79,19 +80,21 @@ func status(err error) int {
 	return exitUsage
 }
 
-// subcommands are all but the chapters of the manual.
+// subcommands are all commands except the chapters of the manual.
 var subcommands = []func() *cobra.Command{
 	func() *cobra.Command { return labCommand("lab") },
 	lessonCommand,
 	demoCommand,
 	execCommand,
 	snapshotCommand,
+	watchCommand,
+	checkCommand,
 	doctorCommand,
 	replayCommand,
 	manCommand,
 }
 
-// command is the program's command with all below it.
+// command is the root command with all subcommands.
 func command() *cobra.Command {
 	c := labCommand("cowscope")
 	c.Version = version

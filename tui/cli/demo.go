@@ -18,11 +18,11 @@ func demoCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "demo [NAME|FILE]",
 		Short: "a script drives the real screen, at the pace of a person",
-		Long: "demo plays a demo: one that cowscope brings along, by its name, or a file of one's own. Space stops it and lets it go on, q leaves.\n" +
-			"A recording or a picture needs no terminal: where there is none, or with --size or --steady, the demo is drawn unseen and without\n" +
-			"waiting; the recording has the script's pace.\n" +
-			"Exit status: 0; 1 when an expectation of the demo does not hold or it could not come to its end; 2 when there is no such demo or it\n" +
-			"is broken; 3 when no subject can be started.",
+		Long: "demo plays a demo: a built-in one, by its name, or your own, by its file. Space pauses and continues, q leaves.\n" +
+			"A recording or a picture needs no terminal: if there is none, or with --size or --steady, the demo is drawn invisibly and without\n" +
+			"waiting; the recording keeps the pace of the script.\n" +
+			"Exit status: 0; 1 if an expectation fails or the demo cannot reach its end; 2 if there is no such demo or it\n" +
+			"has a mistake; 3 if no subject can be started.",
 		Example: "  cowscope demo list\n" +
 			"  cowscope demo cow --record cow.cast --size 120x36\n" +
 			"  cowscope demo cow --steady --still cow.svg\n" +
@@ -37,7 +37,7 @@ func demoCommand() *cobra.Command {
 			case all:
 				return demoStatus(tui.RecordDemos(dir, o, func(line string) { fmt.Fprintln(stdout, line) }))
 			case len(args) == 0:
-				return errors.New("demo needs a NAME or a FILE: cowscope demo list tells what there is")
+				return errors.New("demo needs a NAME or a FILE; cowscope demo list lists the names")
 			}
 			return runDemo(args[0], o)
 		},
@@ -48,12 +48,12 @@ func demoCommand() *cobra.Command {
 	outputFlags(f, &o.Output)
 	f.StringVar(&o.Save, "save", "", saveHelp)
 	o.Program = version
-	f.Var((*sizeFlag)(&o.Size), "size", "size of the screen of a recording or a picture; left out, the demo's own")
-	f.BoolVar(&o.Steady, "steady", false, "stand-ins for process ids and frame numbers, and the script's time: the same files in every run")
+	f.Var((*sizeFlag)(&o.Size), "size", "size of the screen of a recording or a picture (default: the demo's own)")
+	f.BoolVar(&o.Steady, "steady", false, "stand-ins for process ids and frame numbers, and the script's own time: every run writes the same files")
 	f.BoolVar(&o.Fast, "fast", false, "without pauses")
-	f.BoolVar(&all, "all", false, "record all demos that cowscope brings along")
+	f.BoolVar(&all, "all", false, "record all built-in demos")
 	f.StringVar(&dir, "record-dir", "", "directory `DIR` for the recordings of --all")
-	c.AddCommand(&cobra.Command{Use: "list", Short: "the demos that cowscope brings along", Args: cobra.NoArgs,
+	c.AddCommand(&cobra.Command{Use: "list", Short: "the built-in demos", Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			return tui.WriteDemos(stdout, term.IsTerminal(os.Stdout.Fd()))
 		}})
@@ -72,7 +72,7 @@ func runDemo(name string, o tui.DemoOptions) error {
 	return demoStatus(tui.RunDemo(d, o))
 }
 
-// demoStatus gives the error of a demo that went another way its exit status.
+// demoStatus gives the error of a failed demo its exit status.
 func demoStatus(err error) error {
 	var wrong tui.DemoError
 	if errors.As(err, &wrong) {

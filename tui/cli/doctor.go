@@ -11,7 +11,7 @@ func doctorCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "doctor",
 		Short: "what this kernel and this user allow, feature by feature",
-		Long:  "doctor tries every feature that cowscope can use, and tells of each that is missing why it is and what would help.\nIt changes nothing. Exit status: 0; 3 when no subject can be started.",
+		Long:  "doctor tries every feature that cowscope can use, and for each missing one prints why it is missing and what would help.\nIt changes nothing. Exit status: 0; 3 if no subject can be started.",
 		Example: "  cowscope doctor\n" +
 			"  cowscope doctor --json",
 		Args: cobra.NoArgs,

@@ -5,16 +5,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
-	"os/signal"
 	"runtime/debug"
-	"syscall"
 	"time"
 
 	"cowscope/actions"
 	"cowscope/actions/history"
 	"cowscope/actions/saved"
 	"cowscope/tui"
+	"cowscope/tui/terminal"
 	"cowscope/vmspace/printable"
 
 	"github.com/charmbracelet/x/term"
@@ -28,8 +28,8 @@ func execCommand() *cobra.Command {
 	size := tui.DefaultSize
 	c := &cobra.Command{
 		Use:   "exec [FILE|-]",
-		Short: "run a script with no screen; the transcript goes to standard output",
-		Long:  "exec runs the lines of a script, or of standard input, in a fresh subject and writes what happened.\nExit status: 0; 1 when an expect failed or the script could not come to its end; 2 on a mistake on the command line or in the script,\nwith its line; 3 when the subject cannot be started.",
+		Short: "run a script without a screen; the transcript goes to standard output",
+		Long:  "exec runs the lines of a script, or of standard input, in a fresh subject and writes what happened.\nExit status: 0; 1 if an expect failed or the script could not reach its end; 2 if there is a mistake on the command line or in the\nscript; 3 if no subject can be started; 128 plus its number if a signal ended it.",
 		Example: "  cowscope exec story.cow\n" +
 			"  echo 'mmap 4p rw private anon' | cowscope exec --json\n" +
 			"  cowscope exec --max-memory 4g --max-processes 100 story.cow",
@@ -56,13 +56,13 @@ func execCommand() *cobra.Command {
 	c.Flags().StringVar(&still, "still", "", stillHelp)
 	c.Flags().Var((*sizeFlag)(&size), "size", "size of that screen in cells")
 	sessionFlags(c.Flags(), &o)
-	c.Flags().DurationVar(&o.Limits.Time, "max-time", time.Minute, "how long the script may take; 0 for any time")
+	c.Flags().DurationVar(&o.Limits.Time, "max-time", time.Minute, "how long the script may take; 0 for no limit")
 	return c
 }
 
-// runScript runs a script; after is called when its last line has run.
+// runScript runs a script; after is called after its last line.
 func runScript(name string, o actions.Options, json bool, save string, after func(*actions.Session) error) error {
-	script, err := openScript(name)
+	script, err := openScript(name, actions.ReadScript)
 	if err != nil {
 		return err
 	}
@@ -76,15 +76,16 @@ func runScript(name string, o actions.Options, json bool, save string, after fun
 		return err
 	}
 	defer file.Close()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	ctx, stop := terminal.Interruptible()
 	defer stop()
-	debug.SetGCPercent(400) // what a step leaves behind is small beside what it reads: collect it more seldom
+	// A step leaves little garbage compared with what it reads: collect less often.
+	debug.SetGCPercent(400)
 	s, err := actions.Open(o)
 	if err != nil {
 		return err
 	}
 	defer s.Close()
-	defer context.AfterFunc(ctx, func() { s.Close() })() // cuts short what is running
+	defer context.AfterFunc(ctx, func() { s.Close() })() // interrupts a running command
 	w, err := file.Begin(s.Info(), s.History()[0], o.ASLR, version)
 	if err != nil {
 		return err
@@ -97,7 +98,8 @@ func runScript(name string, o actions.Options, json bool, save string, after fun
 		if json {
 			write = st.WriteJSON
 		}
-		return errors.Join(w.Write(st, line), write(out, line), out.Flush()) // what was done is kept and told, whatever happens next
+		// A step that was made is saved and written, whatever happens next.
+		return errors.Join(w.Write(st, line), write(out, line), out.Flush())
 	})
 	show(0)
 	if err == nil && ctx.Err() == nil {
@@ -105,32 +107,32 @@ func runScript(name string, o actions.Options, json bool, save string, after fun
 	}
 	switch {
 	case ctx.Err() != nil:
-		return statusError{exitFailed, fmt.Errorf("interrupted after %d steps", rep.Steps)}
+		return fmt.Errorf("interrupted after %d steps: %w", rep.Steps, context.Cause(ctx))
 	case err != nil:
 		return err
 	case rep.Ended != "":
 		return statusError{exitFailed, errors.New(rep.Ended)}
 	case rep.Failed > 0:
-		return statusError{exitFailed, fmt.Errorf("%d of the expectations failed", rep.Failed)}
+		return statusError{exitFailed, fmt.Errorf("%d expectations failed", rep.Failed)}
 	}
 	return nil
 }
 
-// openScript reads a script, which stays open until cowscope ends: a long one is read again as it
-// runs.
-func openScript(name string) (*actions.Script, error) {
+// openScript opens a script, which stays open until cowscope ends: a long one is read again while
+// it runs.
+func openScript[S any](name string, read func(file string, r io.Reader) (S, error)) (none S, err error) {
 	if name == "-" {
-		return actions.ReadScript("-", os.Stdin)
+		return read("-", os.Stdin)
 	}
 	f, err := os.Open(name)
 	if err != nil {
-		return nil, printable.Error(err)
+		return none, printable.Error(err)
 	}
-	return actions.ReadScript(name, f)
+	return read(name, f)
 }
 
-// progress shows on the terminal how far a long script is, where the transcript does not show it:
-// it gives a function that is told the line of each step, and 0 at the end.
+// progress shows on the terminal how far a long script is, unless the transcript is shown there: it
+// returns a function to call with the line of each step, and with 0 at the end.
 func progress(steps int) func(line int) {
 	if steps < 1000 || !term.IsTerminal(os.Stderr.Fd()) || term.IsTerminal(os.Stdout.Fd()) {
 		return func(int) {}

@@ -6,7 +6,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// labCommand is the lab, by itself and as a subcommand.
+// labCommand is the lab, as the root command and as a subcommand.
 func labCommand(use string) *cobra.Command {
 	var o tui.LabOptions
 	c := &cobra.Command{
@@ -22,8 +22,8 @@ func labCommand(use string) *cobra.Command {
 	screenFlags(f, &o.ScreenOptions)
 	outputFlags(f, &o.Output)
 	f.StringVar(&o.Save, "save", "", saveHelp)
-	f.StringVar(&o.From, "from", "", "first rerun the commands of the session saved in `FILE`, and say where the kernel answers differently")
-	f.IntVar(&o.Until, "until", -1, "with --from: up to step `N`; left out, all of them")
+	f.StringVar(&o.From, "from", "", "first run the commands of the session saved in `FILE` again, and report where the kernel answers differently")
+	f.IntVar(&o.Until, "until", -1, "with --from: only up to step `N`")
 	o.Program, o.Out = version, stdout
 	return c
 }

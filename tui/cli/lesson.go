@@ -6,11 +6,10 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
-	"syscall"
 
 	"cowscope/actions/lesson"
 	"cowscope/tui"
+	"cowscope/tui/terminal"
 	"cowscope/vmspace/printable"
 
 	"github.com/charmbracelet/x/term"
@@ -23,8 +22,8 @@ func lessonCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "lesson [NAME|FILE.md]",
 		Short: "a walkthrough on the live kernel: text beside the lab",
-		Long: "lesson opens a lesson: one that cowscope brings along, by its name, or a file of one's own. Without a name it goes on where you\n" +
-			"left off. Exit status: 0; 2 when there is no such lesson or its file is broken; 3 when no subject can be started.",
+		Long: "lesson opens a lesson: a built-in one, by its name, or your own, by its file. Without a name it continues where you\n" +
+			"left off. Exit status: 0; 2 if there is no such lesson or its file has a mistake; 3 if no subject can be started.",
 		Example: "  cowscope lesson list\n" +
 			"  cowscope lesson check one-page\n" +
 			"  cowscope lesson new my-lesson && cowscope lesson check my-lesson.md",
@@ -46,11 +45,15 @@ func lessonCommand() *cobra.Command {
 	c.AddCommand(
 		&cobra.Command{Use: "list", Short: "the lessons in the order in which they build on each other", Args: cobra.NoArgs,
 			RunE: func(*cobra.Command, []string) error {
-				return lesson.WriteList(stdout, language, progressOrNone(), term.IsTerminal(os.Stdout.Fd()))
+				told, err := lesson.WriteList(stdout, language, progressOrNone(), term.IsTerminal(os.Stdout.Fd()))
+				if told != "" {
+					fmt.Fprintln(stderr, "cowscope: "+told)
+				}
+				return err
 			}},
-		&cobra.Command{Use: "check [NAME|FILE.md…]", Short: "run lessons headless on this kernel and prove every step",
+		&cobra.Command{Use: "check [NAME|FILE.md…]", Short: "run lessons without a screen on this kernel and check every claim",
 			RunE: func(_ *cobra.Command, args []string) error { return checkLessons(language, args) }},
-		&cobra.Command{Use: "new NAME", Short: "write NAME.md, a lesson to begin with", Args: cobra.ExactArgs(1),
+		&cobra.Command{Use: "new NAME", Short: "write NAME.md, a small lesson to start from", Args: cobra.ExactArgs(1),
 			RunE: func(_ *cobra.Command, args []string) error { return newLesson(args[0]) }},
 		&cobra.Command{Use: "format", Short: "how a lesson is written, for authors", Args: cobra.NoArgs,
 			RunE: func(*cobra.Command, []string) error {
@@ -60,7 +63,7 @@ func lessonCommand() *cobra.Command {
 	return c
 }
 
-// progressOrNone is where progress is kept, nil where there is no place for it.
+// progressOrNone returns the progress file, nil if there is no place for it.
 func progressOrNone() *lesson.Progress {
 	file, err := lesson.ProgressFile()
 	if err != nil {
@@ -69,7 +72,7 @@ func progressOrNone() *lesson.Progress {
 	return lesson.ProgressAt(file)
 }
 
-// openLesson finds the lesson that the arguments name; without one, the first that is not done.
+// openLesson opens the lesson that the arguments name; without a name, the first that is not done.
 func openLesson(language string, args []string) (*lesson.Lesson, *lesson.Progress, error) {
 	progress := progressOrNone()
 	if len(args) == 0 {
@@ -90,11 +93,14 @@ func openLesson(language string, args []string) (*lesson.Lesson, *lesson.Progres
 }
 
 func checkLessons(language string, names []string) error {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	ctx, stop := terminal.Interruptible()
 	defer stop()
 	problems, err := lesson.CheckAll(ctx, stdout, language, names)
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
 	if err == nil && problems > 0 {
-		err = statusError{exitFailed, fmt.Errorf("%d of what the lessons say does not hold here", problems)}
+		err = statusError{exitFailed, fmt.Errorf("%d claims of the lessons do not hold here", problems)}
 	}
 	return err
 }
@@ -103,7 +109,7 @@ func newLesson(name string) error {
 	file, err := lesson.Create(name)
 	if err == nil {
 		file = printable.Name(file)
-		fmt.Fprintf(stdout, "%s is a lesson that holds: cowscope lesson %s shows it, cowscope lesson check %s proves it\n", file, file, file)
+		fmt.Fprintf(stdout, "%s is a lesson that passes the check: cowscope lesson %s opens it, cowscope lesson check %s checks it\n", file, file, file)
 	}
 	return err
 }

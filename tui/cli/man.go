@@ -17,7 +17,7 @@ func manCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "man",
 		Short: "the manual page, in the form that man reads",
-		Long:  "man writes the manual page: the commands with their flags, and the chapters that help has too.",
+		Long:  "man writes the manual page: the commands with their flags, and the chapters of cowscope help.",
 		Example: "  cowscope man | man -l -\n" +
 			"  cowscope man > ~/.local/share/man/man1/cowscope.1",
 		Args: cobra.NoArgs,
@@ -25,10 +25,10 @@ func manCommand() *cobra.Command {
 	}
 }
 
-// page is a manual page that is written, in the macros of man(7).
+// page is a manual page being written, in the macros of man(7).
 type page struct{ *bufio.Writer }
 
-// writeMan writes the manual page of a command and all below it.
+// writeMan writes the manual page of a command and all its subcommands.
 func writeMan(w io.Writer, root *cobra.Command) error {
 	p := page{bufio.NewWriter(w)}
 	fmt.Fprintf(p, ".TH COWSCOPE 1 \"\" \"cowscope %s\" \"User Commands\"\n.SH NAME\ncowscope \\- %s\n", version, roff(root.Short))
@@ -65,9 +65,10 @@ func writeMan(w io.Writer, root *cobra.Command) error {
 	p.section("EXIT STATUS")
 	for _, e := range []struct{ name, text string }{
 		{"0", "All went well."},
-		{"1", "An expectation of a script did not hold, or a process could not be read."},
+		{"1", "An expectation of a script failed, or a process could not be read."},
 		{"2", "A mistake on the command line or in a script, or a screen that cannot be used here."},
-		{"3", "No subject can be started; doctor tells why."},
+		{"3", "No subject can be started; cowscope doctor explains why."},
+		{"128 and more", "128 plus the number of the signal that ended the program."},
 	} {
 		p.entry(e.name, e.text)
 	}
@@ -76,12 +77,12 @@ func writeMan(w io.Writer, root *cobra.Command) error {
 	return p.Flush()
 }
 
-// isTopic says whether a command is a chapter of the manual.
+// isTopic reports whether a command is a chapter of the manual.
 func isTopic(c *cobra.Command) bool {
 	return slices.ContainsFunc(tui.Topics, func(t tui.Topic) bool { return t.Name == c.Name() })
 }
 
-// synopsis is how a command is called.
+// synopsis is the usage of a command.
 func synopsis(c *cobra.Command) string {
 	text := c.CommandPath()
 	if _, args, ok := strings.Cut(c.Use, " "); ok {
@@ -93,13 +94,13 @@ func synopsis(c *cobra.Command) string {
 	return text
 }
 
-// hasFlags says whether a command has a flag of its own, beside those that each has.
+// hasFlags reports whether a command has a flag beside those that every command has.
 func hasFlags(c *cobra.Command) (has bool) {
 	c.LocalFlags().VisitAll(func(f *pflag.Flag) { has = has || f.Name != "help" && f.Name != "version" })
 	return has
 }
 
-// command writes a command, its flags, and what is below it.
+// command writes a command, its flags, and its subcommands.
 func (p page) command(c *cobra.Command) {
 	fmt.Fprintf(p, ".SS %s\n", roff(synopsis(c)))
 	text := c.Long
@@ -136,8 +137,8 @@ func (p page) entry(name, text string) {
 	fmt.Fprintf(p, ".TP\n.B %s\n%s\n", roff(name), roff(text))
 }
 
-// roff is text as roff takes it: nothing in it is a request, an escape or a hyphen that breaks a
-// line (groff_char(7)).
+// roff escapes text for roff: nothing in it is a request, an escape or a hyphen that breaks a line
+// (groff_char(7)).
 func roff(text string) string {
 	text = strings.NewReplacer(`\`, `\e`, "-", `\-`).Replace(text)
 	lines := strings.Split(text, "\n")

@@ -16,9 +16,9 @@ func replayCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "replay FILE",
 		Short: "walk through a saved session, on any system",
-		Long: "replay opens the screen on a session that was saved with --save: [ and ] step through it, both ways.\n" +
-			"It needs no Linux, no ptrace and no root. A file that is damaged is shown up to the damage.\n" +
-			"Exit status: 0; 1 when a file is damaged and --list or --json told what is before that; 2 when it cannot be read at all.",
+		Long: "replay shows a session that was saved with --save: [ and ] step back and forward.\n" +
+			"It needs neither Linux nor root. A damaged file is shown up to the damage.\n" +
+			"Exit status: 0; 1 if the file is damaged and --list or --json wrote the part before the damage; 2 if it cannot be read at all.",
 		Example: "  cowscope exec --save walk.jsonl story.cow\n" +
 			"  cowscope replay --list walk.jsonl\n" +
 			"  cowscope replay --json walk.jsonl",

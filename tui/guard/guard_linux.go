@@ -10,13 +10,13 @@ import (
 	"unsafe"
 )
 
-// name is the guard's first argument, by which it knows its part. It does not hold the program's
-// name: who kills the program by that does not mean the guard.
+// name is the guard's first argument, which makes it the guard. It does not contain the program's
+// name, so that killing the program by name does not kill the guard.
 const name = "terminal-guard"
 
 // The guard's files.
 const (
-	fdPipe = iota // the terminal's state, then what the runtime says last, then the program's end
+	fdPipe = iota // the terminal's state, then the runtime's last output, then end of file
 	fdOut
 	fdErr
 	fdIn
@@ -28,16 +28,16 @@ func init() {
 	}
 }
 
-// Guard is a process that waits for this one's end. A nil Guard is none.
+// Guard is a process that waits for the end of this one. A nil Guard does nothing.
 type Guard struct {
 	pipe    *os.File
-	started chan *os.Process // nil where none could be started
+	started chan *os.Process // nil if none could be started
 }
 
-// Start starts a guard of the terminal that is read from in and written to out, whose state is what
-// it is now. errs is where the program's last words are read, nil where that is no terminal. It
-// does not wait for the guard, which takes 2 ms to be there; from now on the program's end is
-// waited for all the same.
+// Start starts a guard for the terminal that is read from in and written to out, and saves its
+// current state. errs is where the program's last output is shown, nil if that is not a terminal.
+// It does not wait for the guard, which takes 2 ms to start; the end of the program is noticed all
+// the same.
 func Start(in, out, errs *os.File) (*Guard, error) {
 	state, err := getState(in.Fd())
 	if err != nil {
@@ -63,8 +63,8 @@ func Start(in, out, errs *os.File) (*Guard, error) {
 	return g, nil
 }
 
-// Words is where the last words of the program go, for debug.SetCrashOutput; nil where nobody reads
-// them.
+// Words is where the runtime writes its last output, for debug.SetCrashOutput; nil if it is not
+// shown.
 func (g *Guard) Words() *os.File {
 	if g == nil {
 		return nil
@@ -72,7 +72,7 @@ func (g *Guard) Words() *os.File {
 	return g.pipe
 }
 
-// Stop ends the guard when the terminal has been given back.
+// Stop ends the guard after the terminal was restored.
 func (g *Guard) Stop() {
 	if g == nil {
 		return
@@ -84,11 +84,11 @@ func (g *Guard) Stop() {
 	g.pipe.Close()
 }
 
-// lastWords is how much of what the runtime says is kept: its beginning, which tells what happened
-// and where.
+// lastWords is how many bytes of the runtime's last output are kept: its beginning, which says what
+// happened and where.
 const lastWords = 256 << 10
 
-// watch is the guard's part.
+// watch is the main function of the guard.
 func watch() int {
 	pipe := os.NewFile(fdPipe, "pipe")
 	var state syscall.Termios
@@ -98,7 +98,7 @@ func watch() int {
 	said, _ := io.ReadAll(io.LimitReader(pipe, lastWords))
 	io.Copy(io.Discard, pipe)
 	time.AfterFunc(2*patience+time.Second, func() { os.Exit(1) })
-	// A shell that was faster has the terminal as it wants it.
+	// If a shell was faster, the terminal is as the shell wants it.
 	if now, err := getState(fdIn); err == nil && now.Oflag&syscall.OPOST == 0 {
 		setState(fdIn, &state)
 	}
@@ -108,7 +108,7 @@ func watch() int {
 	return 0
 }
 
-// printable takes out what a terminal would obey: a panic may quote a stranger.
+// printable removes control characters: the message of a panic may contain untrusted text.
 func printable(b []byte) []byte {
 	for i, c := range b {
 		if c < ' ' && c != '\n' && c != '\t' || c == 0x7f || i > 0 && b[i-1] == 0xc2 && c < 0xa0 {
@@ -118,11 +118,11 @@ func printable(b []byte) []byte {
 	return b
 }
 
-// patience is how long a terminal has to take what is written to it.
+// patience is how long a terminal may take to accept output.
 const patience = 200 * time.Millisecond
 
-// Open opens a terminal again, so that writes to it do not block while nobody else's do. Where that
-// cannot be, it is f itself.
+// Open opens a terminal again, so that the program's writes to it do not block and other programs
+// are not affected. If that fails, it returns f itself.
 func Open(f *os.File) *os.File {
 	again, err := os.OpenFile("/proc/self/fd/"+strconv.Itoa(int(f.Fd())), os.O_WRONLY|syscall.O_NONBLOCK|syscall.O_NOCTTY, 0)
 	if err != nil {
@@ -131,9 +131,9 @@ func Open(f *os.File) *os.File {
 	return again
 }
 
-// GiveBack takes back all that a screen turned on, at a terminal that Open gave. One that is
-// stalled is rid of the rest of what it was to show, and set going again. cut says that the
-// terminal may have seen a part of a sequence.
+// GiveBack reverts everything that a screen turned on, on a terminal that Open returned. Pending
+// output of a stalled terminal is discarded, and its output is restarted. cut says that a control
+// sequence may have been written in part.
 func GiveBack(out *os.File, cut bool) error {
 	err := write(out, cut)
 	if errors.Is(err, os.ErrDeadlineExceeded) {
@@ -158,14 +158,14 @@ func write(out *os.File, cut bool) error {
 	return err
 }
 
-// Of ioctl_tty(2), the same on all architectures that Go's list has not.
+// Requests of ioctl_tty(2), the same on all architectures that Go's list does not have.
 const (
 	tcXONC  = 0x540a
 	tcFlush = 0x540b
 	tcOOn   = 1
 )
 
-// raw is the bytes of a state: both ends are one program.
+// raw is the bytes of a state: both ends of the pipe are the same program.
 func raw(s *syscall.Termios) []byte {
 	return unsafe.Slice((*byte)(unsafe.Pointer(s)), unsafe.Sizeof(*s))
 }

@@ -1,5 +1,5 @@
-// Lines of code that are too long for their column go on below, two columns deeper than they are
-// indented, behind a mark.
+// Lines of code that are too long for their column continue below, two columns deeper than their
+// indentation, after a mark.
 
 package prose
 
@@ -14,11 +14,11 @@ import (
 const (
 	codeMargin = 2
 	foldMark   = "↪ " // in the two columns
-	foldRoom   = 12   // a narrower line has neither mark nor indentation
+	foldRoom   = 12   // columns; a narrower line has neither mark nor indentation
 	tabStop    = 8
 )
 
-// codeLines lays code out in lines of at most w columns.
+// codeLines breaks code into lines of at most w columns.
 func codeLines(code string, w int) []Line {
 	margin := codeMargin
 	if w < 4*codeMargin {
@@ -61,9 +61,9 @@ func glyphsOf(line string) []glyph {
 	return out
 }
 
-// fold cuts a line into pieces. All but the first stand lead columns from the left, the mark's
-// included; 0 says that there is no room for that. The pieces together are the line; blanks at the
-// end of one may be more than fit.
+// fold cuts a line into pieces. All but the first begin after lead columns, which include the mark;
+// 0 says that there is no room for that. Together the pieces are the whole line; blanks at the end
+// of a piece may exceed the width.
 func fold(line string, w int) (pieces []string, lead int) {
 	rest := glyphsOf(line)
 	if w >= foldRoom {
@@ -82,7 +82,7 @@ func fold(line string, w int) (pieces []string, lead int) {
 	}
 }
 
-// blanksOf counts the blanks that a line begins with.
+// blanksOf counts the blanks at the beginning of a line.
 func blanksOf(line []glyph) int {
 	n := 0
 	for n < len(line) && line[n].text == " " {
@@ -91,8 +91,8 @@ func blanksOf(line []glyph) int {
 	return n
 }
 
-// cut says how many characters stay in a line: as many as fit, or fewer where the last third has a
-// better place.
+// cut is the number of characters that stay in a line: as many as fit, or fewer if there is a
+// better place in the last third.
 func cut(line []glyph, room int) int {
 	best, used, first := 0, 0, blanksOf(line)
 	fit := 0
@@ -111,7 +111,7 @@ func cut(line []glyph, room int) int {
 	return best + blanksOf(line[best:])
 }
 
-// parts says whether a line is well cut before character n: at a blank, behind a comma, or behind
+// parts reports whether character n is a good place to break: at a blank, after a comma, or after
 // an operator between two operands.
 func parts(line []glyph, n int) bool {
 	if n == len(line) {
@@ -127,7 +127,7 @@ func parts(line []glyph, n int) bool {
 	return ends(line[n-2].text) && (begins(next) || next == "(" || next == `"`)
 }
 
-// begins says whether a name or a number can begin with a character, and ends whether an operand
+// begins reports whether a name or a number can begin with a character, and ends whether an operand
 // can end with it.
 func begins(s string) bool {
 	r, _ := utf8.DecodeRuneInString(s)

@@ -1,11 +1,11 @@
-// Markdown on the canvas: goldmark reads it, and this file lays out what it found in the theme's
-// roles.
+// Markdown on the canvas: goldmark parses it, and this file lays out the result in the styles of
+// the theme.
 //
-// Rules: only the text of a document is drawn, with the styles of its marks; tags of HTML and
-// addresses of pictures are not. The blocks are those that package lesson counted, so that its
-// limits bound the work here.
+// Rules: only the text of a document is drawn, in the styles of its marks; HTML tags and addresses
+// of images are not. The blocks are those that package lesson counted, so that its limits bound the
+// work here.
 
-// Package prose draws Markdown in cells, as lessons need it.
+// Package prose draws the Markdown of lessons in cells.
 package prose
 
 import (
@@ -13,21 +13,22 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"unicode"
 	"unicode/utf8"
 
 	"cowscope/actions/lesson"
 	"cowscope/tui/cell"
 
-	"github.com/yuin/goldmark"
 	"github.com/yuin/goldmark/ast"
 	"github.com/yuin/goldmark/extension"
 	extast "github.com/yuin/goldmark/extension/ast"
+	md "github.com/yuin/goldmark/parser"
 	"github.com/yuin/goldmark/text"
 	"github.com/yuin/goldmark/util"
 )
 
-// span is a stretch of text in one style, and textLine a line of them.
+// Span is text in one style, and Line a line of spans.
 type (
 	Span struct {
 		Text  string
@@ -39,7 +40,7 @@ type (
 // Plain is a line of one style.
 func Plain(st cell.Style, text string) Line { return Line{{text, st}} }
 
-// Markdown lays text out in lines of at most w columns.
+// Markdown lays out text in lines of at most w columns.
 func Markdown(text string, w int) []Line {
 	if w <= 0 {
 		return nil
@@ -55,7 +56,7 @@ func Markdown(text string, w int) []Line {
 	return out
 }
 
-// paragraphs appends lines, with a blank one between what is there and what comes.
+// paragraphs appends lines, separated by a blank line from what precedes.
 func paragraphs(out, lines []Line) []Line {
 	if len(out) > 0 && len(lines) > 0 {
 		out = append(out, nil)
@@ -63,21 +64,38 @@ func paragraphs(out, lines []Line) []Line {
 	return append(out, lines...)
 }
 
-var markdownParser = goldmark.New(goldmark.WithExtensions(extension.Table, extension.Strikethrough, extension.Linkify, extension.TaskList, extension.DefinitionList)).Parser()
+// markdownParser is goldmark's without its renderers, whose HTML nobody wants. The priorities are
+// those that its extensions have.
+var markdownParser = sync.OnceValue(func() md.Parser {
+	return md.NewParser(
+		md.WithBlockParsers(md.DefaultBlockParsers()...),
+		md.WithBlockParsers(
+			util.Prioritized(extension.NewDefinitionListParser(), 101),
+			util.Prioritized(extension.NewDefinitionDescriptionParser(), 102)),
+		md.WithInlineParsers(md.DefaultInlineParsers()...),
+		md.WithInlineParsers(
+			util.Prioritized(extension.NewTaskCheckBoxParser(), 0),
+			util.Prioritized(extension.NewStrikethroughParser(), 500),
+			util.Prioritized(extension.NewLinkifyParser(), 999)),
+		md.WithParagraphTransformers(md.DefaultParagraphTransformers()...),
+		md.WithParagraphTransformers(util.Prioritized(extension.NewTableParagraphTransformer(), 200)),
+		md.WithASTTransformers(util.Prioritized(extension.NewTableASTTransformer(), 0)),
+	)
+})
 
-// prose lays out what is no fenced code.
+// prose lays out text outside fenced code.
 func prose(s string, w int) []Line {
 	d := document{[]byte(s)}
-	return d.blocks(markdownParser.Parse(text.NewReader(d.source)), cell.Plain, w)
+	return d.blocks(markdownParser().Parse(text.NewReader(d.source)), cell.Plain, w)
 }
 
-var htmlTag = regexp.MustCompile(`(?s)<!--.*?-->|<[^>]*>`)
+var htmlTag = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?s)<!--.*?-->|<[^>]*>`) })
 
-// document is Markdown that was read.
+// document is parsed Markdown.
 type document struct{ source []byte }
 
-// blocks lays out the blocks that a node holds. Items of a list that has no blank lines follow one
-// another without one, and so does the list in an item.
+// blocks lays out the blocks in a node. In a tight list, items and nested lists are not separated
+// by blank lines.
 func (d document) blocks(n ast.Node, st cell.Style, w int) []Line {
 	var out []Line
 	list, _ := n.(*ast.List)
@@ -106,7 +124,7 @@ func (d document) blocks(n ast.Node, st cell.Style, w int) []Line {
 	return out
 }
 
-// tight says whether the blocks that n holds stand without blank lines between them.
+// tight reports whether the blocks in n are not separated by blank lines.
 func tight(n ast.Node) bool {
 	switch n := n.(type) {
 	case *ast.List:
@@ -117,8 +135,8 @@ func tight(n ast.Node) bool {
 	return n.Kind() == extast.KindDefinitionList
 }
 
-// hung lays lines out behind a mark on the first and as much room on the others, where there is
-// room.
+// hung lays out lines after a mark on the first line and an indentation of the same width on the
+// others, if there is room for it.
 func hung(mark, rest string, st cell.Style, lay func(w int) []Line, w int) []Line {
 	room := cell.Width(mark)
 	if room*2 > w {
@@ -149,7 +167,7 @@ func (d document) block(n ast.Node, st cell.Style, w int) []Line {
 	case *ast.CodeBlock, *ast.FencedCodeBlock:
 		return codeLines(string(n.Lines().Value(d.source)), w)
 	case *ast.HTMLBlock:
-		return flow([]Span{{htmlTag.ReplaceAllString(string(n.Lines().Value(d.source)), " "), st}}, w)
+		return flow([]Span{{htmlTag().ReplaceAllString(string(n.Lines().Value(d.source)), " "), st}}, w)
 	case *ast.ThematicBreak:
 		return []Line{Plain(cell.Dim, strings.Repeat("─", w))}
 	case *extast.Table:
@@ -165,8 +183,8 @@ func (d document) block(n ast.Node, st cell.Style, w int) []Line {
 	return d.blocks(n, st, w)
 }
 
-// inline is the text of a block with its styles. A line of the source that ends goes on behind a
-// blank; "\n" is a break that is meant.
+// inline is the text of a block with its styles. The end of a source line becomes a blank; "
+// " is a hard line break.
 func (d document) inline(n ast.Node, st cell.Style) []Span {
 	var out []Span
 	for c := n.FirstChild(); c != nil; c = c.NextSibling() {
@@ -206,17 +224,17 @@ func (d document) inline(n ast.Node, st cell.Style) []Span {
 	return out
 }
 
-// word is what stands on one line: text without a blank, or a wide character with the marks that
-// belong to it.
+// word is an unbreakable piece of text: text without a blank, or a wide character with the marks
+// that belong to it.
 type word struct {
 	spans  Line
 	width  int
-	behind bool // a blank stands before it where it does not begin a line
+	behind bool // a blank precedes it unless it begins a line
 	ends   bool // the line ends before it
 }
 
 // flow breaks text into lines of at most w columns: at blanks, and beside wide characters, but not
-// before a mark that ends something.
+// before a closing mark.
 func flow(spans []Span, w int) []Line {
 	var out []Line
 	var line Line
@@ -252,7 +270,7 @@ func (l Line) and(s Span) Line {
 	return append(l, s)
 }
 
-// wordsOf divides text. What is wider than w is divided too.
+// wordsOf splits text into words. A word wider than w is split too.
 func wordsOf(spans []Span, w int) []word {
 	var out []word
 	begin, behind, ends := true, false, false // of the next word
@@ -282,14 +300,14 @@ func wordsOf(spans []Span, w int) []word {
 	return out
 }
 
-// What does not begin a line, and what does not end one, beside wide characters.
+// Characters that must not begin a line, and that must not end one, beside wide characters.
 const (
 	closing = "，。、；：！？）》」』】〕”’…—,.;:!?)]}%"
 	opening = "（《「『【〔“‘([{"
 )
 
-// table lays out a table: a line of titles, a rule, the rows. Where it is too wide its widest
-// columns become narrower.
+// table lays out a table: the titles, a rule, the rows. If it is too wide, its widest columns are
+// narrowed.
 func (d document) table(n *extast.Table, st cell.Style, w int) []Line {
 	var rows [][][]Span
 	var widths []int

@@ -1,7 +1,6 @@
-// Package runtest runs command lines of the program for tests, many of them in one process: most of
-// the time that a process of cowscope takes is its start. The process, a server, is a test program
-// of package main, which has the whole program and its way out. The program itself does not have
-// this package.
+// Package runtest runs command lines of the program for tests, many of them in one process, because
+// most of the time of a cowscope process is its start. The process, a server, is a test program of
+// package main, which contains the whole program. Only tests import this package.
 package runtest
 
 import (
@@ -18,27 +17,27 @@ import (
 	"time"
 )
 
-// Role is in the environment of a server.
+// Role is set in the environment of a server.
 const Role = "COWSCOPE_ROLE=server"
 
-// patience is how long a command line may take.
+// patience is how long a command line may run.
 const patience = 2 * time.Minute
 
-// Line is a command line, and what surrounds it.
+// Line is a command line and its surroundings.
 type Line struct {
 	Args  []string
 	Stdin string
 	Dir   string   // "" for where the last one was
-	Env   []string // added to what is there
+	Env   []string // in addition to the current environment
 }
 
-// Result is what came of it.
+// Result is the result of a command line.
 type Result struct {
 	Out, Err string
 	Status   int
 }
 
-// On the way everything is bytes, since it need not be UTF-8.
+// Texts are transferred as bytes, because they need not be UTF-8.
 type (
 	request struct {
 		Args, Env  [][]byte
@@ -64,8 +63,8 @@ func textsOf(all [][]byte) (out []string) {
 	return out
 }
 
-// Serve serves command lines, one after the other, until no more can come. run runs one, writes to
-// out and errs, and gives the exit status.
+// Serve runs command lines, one after the other, until the input ends. run runs one, writes to out
+// and errs, and returns the exit status.
 func Serve(run func(args []string, out, errs io.Writer) int) error {
 	in, out := json.NewDecoder(os.NewFile(3, "requests")), json.NewEncoder(os.NewFile(4, "replies"))
 	for {
@@ -91,7 +90,7 @@ func Serve(run func(args []string, out, errs io.Writer) int) error {
 			return err
 		}
 		go func() {
-			_, _ = w.Write(r.Stdin) // who reads none of it has closed the pipe
+			_, _ = w.Write(r.Stdin) // the reader may have closed the pipe
 			w.Close()
 		}()
 		os.Stdin = stdin
@@ -104,13 +103,13 @@ func Serve(run func(args []string, out, errs io.Writer) int) error {
 	}
 }
 
-// server is one that runs.
+// server is a running server.
 type server struct {
 	cmd               *exec.Cmd
 	requests, replies *os.File
 	to                *json.Encoder
 	from              *json.Decoder
-	past              bytes.Buffer // what went past the program's own way out
+	past              bytes.Buffer // output that did not go through the program's own writers
 }
 
 func start(bin string) (*server, error) {
@@ -132,7 +131,7 @@ func start(bin string) (*server, error) {
 	return s, errors.Join(err, in.Close(), out.Close())
 }
 
-// run has a command line run.
+// run runs a command line on the server.
 func (s *server) run(l Line) (Result, error) {
 	defer time.AfterFunc(patience, func() { s.cmd.Process.Kill() }).Stop()
 	var r reply
@@ -143,7 +142,7 @@ func (s *server) run(l Line) (Result, error) {
 	return Result{string(r.Out), string(r.Err), r.Status}, err
 }
 
-// end ends the server; nothing may have gone past the way out.
+// end ends the server; it fails if there was output past the program's writers.
 func (s *server) end() error {
 	err := errors.Join(s.requests.Close(), s.cmd.Wait(), s.replies.Close())
 	if s.past.Len() > 0 {
@@ -152,8 +151,8 @@ func (s *server) end() error {
 	return err
 }
 
-// Each runs do for each of all, two at a time, with a server of its own for each of the two; bin is
-// the test program of package cli. do is given a function that runs a command line.
+// Each calls do for each element of all, two at a time, each with a server of its own; bin is the
+// test program of package cli. do receives a function that runs a command line.
 func Each[T any](t *testing.T, bin string, all []T, do func(x T, run func(Line) Result)) {
 	t.Helper()
 	var g sync.WaitGroup
@@ -172,7 +171,7 @@ func Each[T any](t *testing.T, bin string, all []T, do func(x T, run func(Line) 
 						}
 					}
 					r, err := s.run(l)
-					if err != nil { // it has died, or hangs: the next line has a new one
+					if err != nil { // it has died, or hangs: the next line gets a new one
 						t.Errorf("%q: %v: %v", l, err, s.end())
 						s = nil
 					}

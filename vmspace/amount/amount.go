@@ -1,4 +1,4 @@
-// Package amount writes numbers of things as people do.
+// Package amount formats numbers of things for people.
 package amount
 
 import (
@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// sizeOf writes a number of bytes as people do: 64 KiB, 1028 KiB, 23.5 GiB, 100 bytes. Up to four
-// digits it is exact.
+// Size formats a number of bytes: 64 KiB, 1028 KiB, 23.5 GiB, 100 bytes. Numbers of up to four
+// digits are exact.
 func Size(n uint64) string {
 	units := []string{"KiB", "MiB", "GiB", "TiB", "PiB", "EiB"}
 	for i := len(units) - 1; i >= 0; i-- {
@@ -23,7 +23,7 @@ func Size(n uint64) string {
 	return Bytes(n)
 }
 
-// bytesCount writes a number of bytes exactly: 1 byte, 4096 bytes.
+// Bytes formats a number of bytes exactly: 1 byte, 4096 bytes.
 func Bytes(n uint64) string {
 	if n == 1 {
 		return "1 byte"
@@ -31,7 +31,7 @@ func Bytes(n uint64) string {
 	return fmt.Sprintf("%d bytes", n)
 }
 
-// plural writes a number of things with their word: 1 page, 3 pages, 2 classes.
+// Of formats a number of things with their word: 1 page, 3 pages, 2 classes.
 func Of(n uint64, word string) string {
 	switch {
 	case n == 1:

@@ -173,3 +173,19 @@ func BenchmarkBarePread(b *testing.B) {
 	}
 	_ = binary.NativeEndian.Uint64(w[:])
 }
+
+// readAll reads the file fd from its beginning into buf, which grows as needed. The kernel gives
+// /proc text at most a page or so at a time, at a line's end.
+func readAll(fd int, buf []byte) ([]byte, error) {
+	buf = buf[:0]
+	for {
+		if cap(buf)-len(buf) < 8<<10 {
+			buf = append(buf, make([]byte, max(16<<10, cap(buf)))...)[:len(buf)]
+		}
+		n, err := pread(fd, buf[len(buf):cap(buf)], int64(len(buf)))
+		if err != nil || n == 0 {
+			return buf, err
+		}
+		buf = buf[:len(buf)+n]
+	}
+}

@@ -9,34 +9,34 @@ import (
 )
 
 // Rules of this file: an address space is cut into batches of bounded size, so that memory does not
-// grow with the space and workers can share it. Where pages may be is found in one of three ways,
-// each with its batch:
+// grow with the space and workers can share it. Pages are located in one of three ways, each with
+// its kind of batch:
 //
-//	scan   PAGEMAP_SCAN says where something is: the way for mappings of any size
-//	plain  many small mappings side by side: their words are read blindly, which is cheaper than asking first
+//	scan   PAGEMAP_SCAN finds the pages: for mappings of any size
+//	plain  many small adjacent mappings: all their words are read, which is cheaper than a scan
 //	whole  no PAGEMAP_SCAN in this kernel: the words of whole mappings are read
 //
-// The scan itself is done under the cursor's lock: it is the cheap half of the work.
+// The scan itself runs under the cursor's lock: it is the cheaper half of the work.
 
 const (
 	batchPages   = 16 << 10 // pages in one batch
-	smallMapping = 64       // pages: too small for a huge page, and read sooner than asked for
-	manySmall    = 16       // so many small mappings in a row are read blindly
+	smallMapping = 64       // pages: too small for a huge page, and read faster than scanned
+	manySmall    = 16       // this many small mappings in a row make a plain batch
 	smallGap     = 64       // pages between them
 )
 
-// batch is a part of an address space on its way from the kernel to whoever asked.
+// batch is a part of an address space on its way from the kernel to the caller.
 type batch struct {
 	seq     int
-	span    vmspace.Range // what it speaks of; the next one begins where it ends
+	span    vmspace.Range // the addresses that it covers; the next one begins at its end
 	regions []region      // where pages may be
 	plain   bool          // the regions were not scanned
 	runs    []vmspace.Run
-	changed []vmspace.Range // where the mappings are not what they were when the list was read
+	changed []vmspace.Range // where the mappings differ from the list that was read before
 	err     error
 }
 
-// cursor walks over an address space. Several workers may share it.
+// cursor moves over an address space. Several workers may share it.
 type cursor struct {
 	mu      sync.Mutex
 	pagemap int
@@ -58,7 +58,7 @@ func (c *cursor) begin(pagemap int, maps vmspace.List[vmspace.Mapping], r vmspac
 	c.seq, c.stride = 0, gentleSpan
 }
 
-// take makes b the next batch; there is none where more is false.
+// take makes b the next batch; more is false if there is none.
 func (c *cursor) take(p *pageReader, b *batch) (more bool, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -8,30 +8,30 @@
 //	                               huge   │             relatives  ───┘
 //	/proc/kpagecount, -flags  ──►  frames ┘
 //
-// There is one door, Reader.Observe, and one plan for each Scope: everything; what commands can
-// have touched, and what hangs on it; or even less, where a tracer holds the whole family still.
-// Reader.Stream reads everything of one process and holds none of its pages.
+// There is one entry point, Reader.Observe, with one plan for each Scope: everything; what commands
+// may have touched, and everything that depends on it; or less than that, if a tracer keeps the
+// whole family stopped. Reader.Stream reads everything of one process and holds none of its pages.
 //
 // # A process that runs
 //
-// No call reads an address space at one moment. The list of mappings comes in pieces of a page of
+// No call reads an address space at one moment. The list of mappings arrives in pieces of a page of
 // text, page words in pieces of a page table (2 MiB with pages of 4 KiB), and a process that is not
-// stopped goes on meanwhile. So words are read after the list, and the list is compared after the
-// words:
+// stopped runs on meanwhile. So words are read after the list, and the list is compared again after
+// the words:
 //
 //	list ──► batch of words ──► same mappings still? ─yes─► classified
 //	                                 │ no: read again, three times, then
 //	                                 └──────────────────────► Unknown, and named in Process.Changed
 //
-// What this cannot see is a mapping that went and came back the same in between; such pages are as
+// This cannot detect a mapping that was removed and came back the same in between; its pages are as
 // they were at one of those moments.
 //
-// # What watching costs and leaves behind
+// # What watching costs and what it leaves behind
 //
-// While page tables are walked, the threads of the process wait if they want to map or unmap.
-// Options.Gentle makes short slices of that with rests in between; Cost says what it came to.
+// During a page table walk, threads of the process that map or unmap have to wait. Options.Gentle
+// cuts the walk into short slices with rests in between; Cost is the total.
 //
-// Mappings and page words leave no trace. Peek reads bytes of present pages only; the kernel marks
-// such a page as referenced, as it does for any access (mark_page_accessed by way of
-// get_user_pages_remote), which is why that bit of kpageflags is not kept in a Run.
+// Reading mappings and page words leaves no trace. Peek reads bytes of present pages only; the
+// kernel marks such a page as referenced, as for any access (mark_page_accessed by way of
+// get_user_pages_remote), which is why a Run does not keep that bit of kpageflags.
 package observe

@@ -2,10 +2,10 @@ package observe
 
 import "cowscope/vmspace"
 
-// Rules of this file: the last step of a reading, in which processes are looked at together.
+// Rules of this file: the last step of a reading, in which processes are compared.
 
-// compareFamily settles the pages of all: what was read is compared with the relatives' pages, and
-// put in the place of what was.
+// compareFamily decides the pages of all processes: the runs that were read are compared with those
+// of the relatives, and replace the previous ones.
 func (r *Reader) compareFamily(all []*reading) {
 	shares := perhapsHalfSplit
 	if r.pages.frames {
@@ -24,9 +24,18 @@ func (r *Reader) compareFamily(all []*reading) {
 		}
 		fresh := g.fresh
 		for _, o := range all {
-			if o != g && o.err == nil {
-				fresh = refine(fresh, o.pages, shares)
+			if o.relativeOf(g) {
+				fresh = refine(fresh, o.pages, shares, !r.pages.frames)
 			}
+		}
+		if g.full && !r.pages.frames && len(all) > 1 {
+			var others []relative
+			for _, o := range all {
+				if o.relativeOf(g) {
+					others = append(others, relative{o.maps, o.pages})
+				}
+			}
+			fresh = settleHidden(g.maps, g.fresh, fresh, others, r.mayBeHuge)
 		}
 		refined := len(fresh) > 0 && len(g.fresh) > 0 && &fresh[0] != &g.fresh[0]
 		var old vmspace.List[vmspace.Run]
@@ -47,4 +56,18 @@ func (r *Reader) compareFamily(all []*reading) {
 	for _, g := range all {
 		g.pages = g.final
 	}
+}
+
+// relativeOf reports whether the processes can both map one frame in page tables of their own.
+func (g *reading) relativeOf(o *reading) bool {
+	return g != o && g.err == nil && g.Space() != o.Space()
+}
+
+// mayBeHuge reports whether a run can consist of huge pages: as the scan says or, without a scan,
+// whenever it is large enough for one.
+func (r *Reader) mayBeHuge(run vmspace.Run) bool {
+	if r.pages.mask != 0 {
+		return run.Attrs&vmspace.Huge != 0
+	}
+	return len(blocksOf(run)) > 0
 }

@@ -7,12 +7,12 @@ import (
 	"cowscope/vmspace/procfs"
 )
 
-// Rules of this file: where a tracer holds the whole family still and knows what its last command
-// can have changed, only that is read: no state, no list of mappings, no counters. A mapping that
-// changed has no Smaps then.
+// Rules of this file: if a tracer keeps the whole family stopped and knows what its last command
+// may have changed, only that is read: no process state, no list of mappings, no counters. A
+// mapping that changed has no Smaps then.
 
-// hold begins a reading of processes that stand still, without asking for their state; nil where
-// that cannot be.
+// hold begins a reading of stopped processes without reading their state; nil if that is
+// impossible.
 func (r *Reader) hold(prev *vmspace.Snapshot, may Scope) []*reading {
 	r.budget = r.opt.KPageBudget
 	r.startCost()
@@ -58,7 +58,7 @@ func (r *Reader) glance(all []*reading, spans []vmspace.Range, may Scope) bool {
 			return false
 		}
 	}
-	// No file's page has changed; what a page shared copy-on-write shares may have.
+	// No page of a file has changed, but the pages that share a frame copy-on-write may have.
 	if len(all) > 1 {
 		if more, ok := aliases(all, windows); !ok || len(more) > 0 {
 			return false
@@ -69,8 +69,8 @@ func (r *Reader) glance(all []*reading, spans []vmspace.Range, may Scope) bool {
 	return true
 }
 
-// within are the windows for spans of plain memory: what a command does to a page can go as far as
-// its huge block, and ends with its mapping.
+// within returns the windows for spans of anonymous memory: the effect of a command on a page is
+// limited to its huge block and to its mapping.
 func (r *Reader) within(all []*reading, spans []vmspace.Range) []vmspace.Range {
 	out := make([]vmspace.Range, 0, len(spans))
 	for _, s := range spans {

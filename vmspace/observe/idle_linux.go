@@ -10,24 +10,24 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Rules of this file: a process none of whose threads ran has not changed its mappings, and then
-// nothing need be compared. The proof for a thread is of three parts, in this order: how often it
-// was put on a CPU (the third number of schedstat, sched_info_arrive in kernel/sched/stats.h), that
-// it is off the CPU (wchan names where it sleeps; get_wchan in kernel/sched/core.c gives none for a
-// thread that still is on a run queue, which one in state S can be), and later the same number
-// again. A thread in vfork(2) lends its memory to the child and is in state D: that state proves
-// nothing. Where any of this cannot be read the process may have run, and is compared.
+// Rules of this file: a process of which no thread ran has not changed its mappings, and then
+// nothing has to be compared. The proof for a thread has three parts, in this order: how often it
+// was put on a CPU (the third number of schedstat, sched_info_arrive in kernel/sched/stats.h); that
+// it is off the CPU (wchan names where it sleeps; get_wchan in kernel/sched/core.c names nothing
+// for a thread on a run queue, where one in state S still can be); and later the same number again.
+// A thread in vfork(2) lends its memory to the child and is in state D: that state proves nothing.
+// If any of this cannot be read, the process may have run, and is compared.
 
 // idle watches the threads of a process.
 type idle struct {
 	fds  []int
-	runs []uint64 // as read at first
+	runs []uint64 // the first numbers read
 }
 
-// idleThreads is how many threads are watched at most: with more, comparing is as cheap.
+// idleThreads is the maximum number of watched threads: with more, comparing is as cheap.
 const idleThreads = 32
 
-// watchIdle begins to watch. It gives nil where the process runs, or nothing can be proved.
+// watchIdle begins to watch. It returns nil if the process runs, or if nothing can be proved.
 func watchIdle(pid int) *idle {
 	dir := "/proc/" + strconv.Itoa(pid) + "/task/"
 	threads, err := os.ReadDir(dir)
@@ -52,7 +52,7 @@ func watchIdle(pid int) *idle {
 	return w
 }
 
-// asleep says whether the thread of the folder dir sleeps or is stopped, and is off the CPU.
+// asleep reports whether the thread with the folder dir sleeps or is stopped, and is off the CPU.
 func asleep(dir string) bool {
 	where, err := os.ReadFile(dir + "/wchan")
 	if err != nil || len(where) == 0 || string(where) == "0" {
@@ -78,7 +78,7 @@ func timesRun(fd int) (uint64, bool) {
 	return v, ok && len(rest) == 0
 }
 
-// still says that no thread ran since the watch began. It may be asked by several goroutines.
+// still reports that no thread ran since the watch began. Several goroutines may call it.
 func (w *idle) still() bool {
 	if w == nil {
 		return false

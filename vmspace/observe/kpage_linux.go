@@ -9,19 +9,19 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Rules of this file: /proc/kpagecount and /proc/kpageflags, one word a frame, root only
-// (Documentation/admin-guide/mm/pagemap.rst). One read for each run of frames, never one for a
-// frame; no more frames in one snapshot than the budget says, but for pages whose state hangs on
-// it, which there are only without PAGEMAP_SCAN. What was not read is -1 for the count and 0 for
-// the flags.
+// Rules of this file: /proc/kpagecount and /proc/kpageflags, one word per frame, root only
+// (Documentation/admin-guide/mm/pagemap.rst). There is one read for each run of consecutive frames.
+// The budget bounds the frames of one snapshot, except for pages whose state depends on the flags,
+// which occur only without PAGEMAP_SCAN. A count that was not read is -1, flags that were not read
+// are 0.
 
-// kpage holds the two files; nil where they may not be read.
+// kpage holds the two files; nil if they may not be read.
 type kpage struct {
 	count, flags int
-	kept         uint64        // the bits of the flags that are kept: lasting, and believed
+	kept         uint64        // the bits of the flags that are kept: lasting and trusted
 	words        [2][]byte     // scratch
 	out          []vmspace.Run // scratch
-	begin        uint64        // where the current mapping begins: no run reaches over that
+	begin        uint64        // where the current mapping begins: no run crosses that
 }
 
 func openKPage() *kpage {
@@ -48,9 +48,9 @@ func (k *kpage) close() {
 	}
 }
 
-// fill reads count and flags of the frames of runs, as far as the budget goes, and splits runs
-// where they differ. A page outside core whose word and frame are as they were in old keeps what
-// old knew of it. The slice is good until the next call.
+// fill reads count and flags of the frames of runs, as far as the budget allows, and splits runs
+// where they differ. A page outside core whose word and frame are those in old keeps the values of
+// old. The slice is valid until the next call.
 func (k *kpage) fill(runs []vmspace.Run, maps vmspace.List[vmspace.Mapping], budget *int, haveScan bool, old vmspace.List[vmspace.Run], core []vmspace.Range) []vmspace.Run {
 	k.out = k.out[:0]
 	at, prev := maps.Walk(0), old.Walk(0)
@@ -92,8 +92,8 @@ func (k *kpage) fill(runs []vmspace.Run, maps vmspace.List[vmspace.Mapping], bud
 	return k.out
 }
 
-// keepable gives the first part of r that can be dealt with at one go, and o where that part may
-// keep what o knows.
+// keepable returns the longest first part of r to which one rule applies, and o if that part may
+// keep the values of o.
 func keepable(r vmspace.Run, o *vmspace.Run, core []vmspace.Range) (vmspace.Run, *vmspace.Run) {
 	b := r.Bounds()
 	for _, c := range core {
@@ -150,8 +150,7 @@ func (k *kpage) read(r vmspace.Run, c vmspace.Class, budget *int, haveScan bool)
 	}
 }
 
-// emit classifies r anew with its flags and appends it, as part of the run before where it goes on
-// with it.
+// emit classifies r again with its flags and appends it, or extends the previous run by it.
 func (k *kpage) emit(r vmspace.Run, c vmspace.Class, haveScan bool) {
 	if r.Mapcount >= 0 {
 		r.State, r.Attrs = c.Classify(vmspace.Evidence{Word: r.Word, Scan: r.Scan, KFlags: r.KFlags, HaveScan: haveScan,

@@ -9,19 +9,19 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Rules of this file: move_pages(2) with no nodes moves nothing and says of each page on which node
-// it is. For the zero page, which belongs to none, it answers -EFAULT, for any other present page a
-// node (do_pages_stat_array in mm/migrate.c). That tells the zero page from a page shared
-// copy-on-write where the scan is missing (before Linux 6.7) and frames are hidden. It is asked
-// only about present pages, since some kernels answer -EFAULT for absent ones too, and an answer of
-// -EFAULT counts only if the page is still there after it.
+// Rules of this file: move_pages(2) with a null nodes argument moves nothing and reports for each
+// page the node that holds it. For the zero page, which belongs to no node, it reports -EFAULT, for
+// any other present page a node (do_pages_stat_array in mm/migrate.c). This distinguishes the zero
+// page from a page shared copy-on-write where PAGEMAP_SCAN is missing (before Linux 6.7) and frames
+// are hidden. It is called only for present pages, because some kernels report -EFAULT for absent
+// ones too, and -EFAULT counts only if the page is still present afterwards.
 
-// nodesAtOnce is how many pages are asked about in one call: the kernel holds the mapping lock for
-// a few of them at a time.
+// nodesAtOnce is the number of pages in one call: the kernel holds the mmap_lock for a few of them
+// at a time.
 const nodesAtOnce = 512
 
-// askNodes fills status with the answers about n pages from addr; it is an error where this process
-// may not ask.
+// askNodes fills status with the answers for n pages from addr; it fails if this process may not
+// make the call.
 func askNodes(pid int, addr, size uint64, pages []uint64, status []int32) error {
 	for i := range pages {
 		pages[i] = addr + uint64(i)*size
@@ -34,7 +34,7 @@ func askNodes(pid int, addr, size uint64, pages []uint64, status []int32) error 
 	return nil
 }
 
-// probeNodes says whether the answers mean on pages of our own what they should.
+// probeNodes reports whether the answers for pages of this program are as expected.
 func probeNodes(size uint64) bool {
 	ask := func(touch func(b []byte)) int32 {
 		b, err := unix.Mmap(-1, 0, int(size), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANON)
@@ -54,7 +54,8 @@ func probeNodes(size uint64) bool {
 	return ask(read) == -int32(unix.EFAULT) && ask(write) >= 0
 }
 
-// tellZero asks about the pages of p.runs from index first on that words alone leave open.
+// tellZero calls move_pages for the pages of p.runs, from index first on, whose state the words
+// leave open.
 func (p *pageReader) tellZero(f *procFiles, maps vmspace.List[vmspace.Mapping], first int) {
 	if !p.nodes || !p.undecided(first) {
 		return
@@ -63,7 +64,8 @@ func (p *pageReader) tellZero(f *procFiles, maps vmspace.List[vmspace.Mapping], 
 	p.open, p.runs = open, p.runs[:first]
 	for _, r := range open {
 		at, found := maps.Find(r.Start)
-		if !found || r.State != vmspace.Unknown || r.Word&(vmspace.WordPresent|vmspace.WordExclusive) != vmspace.WordPresent { // the huge zero page has the bit of a file
+		// The huge zero page has the bit of a file.
+		if !found || r.State != vmspace.Unknown || r.Word&(vmspace.WordPresent|vmspace.WordExclusive) != vmspace.WordPresent {
 			p.runs = append(p.runs, r)
 			continue
 		}
@@ -72,7 +74,7 @@ func (p *pageReader) tellZero(f *procFiles, maps vmspace.List[vmspace.Mapping], 
 	}
 }
 
-// splitByNode appends the parts of r that are alike, each with the bit of its answer.
+// splitByNode appends r in parts with equal answers, each with the bit of its answer.
 func (p *pageReader) splitByNode(f *procFiles, c vmspace.Class, r vmspace.Run, begin uint64) {
 	var pages [nodesAtOnce]uint64
 	var status [nodesAtOnce]int32
@@ -99,7 +101,7 @@ func (p *pageReader) splitByNode(f *procFiles, c vmspace.Class, r vmspace.Run, b
 	}
 }
 
-// resize gives b with room for n bytes.
+// resize returns b with room for n bytes.
 func resize(b []byte, n uint64) []byte {
 	if uint64(cap(b)) < n {
 		return make([]byte, n)

@@ -9,25 +9,27 @@ import (
 	"cowscope/vmspace"
 )
 
-// Rules of this file: pagemap words become runs. The words are read only where something is
-// (cursor_linux.go says where); neighbouring parts are one read, and small holes are read through.
-// Nothing is allocated per page.
+// Rules of this file: pagemap words become runs. Words are read only where there are pages
+// (cursor_linux.go finds them); adjacent parts are one read, which includes small holes. Nothing is
+// allocated per page.
 
-const readGap = 512 // a hole of at most so many pages is read through: that costs less than another call
+// readGap is the size in pages of a hole that is read too, because that costs less than another
+// call.
+const readGap = 512
 
-// pageReader is the scratch memory and the settings for reading page words. It belongs to one
+// pageReader is the settings and the scratch memory for reading page words. It belongs to one
 // goroutine.
 type pageReader struct {
-	size      uint64 // of a page
+	size      uint64 // of a page, in bytes
 	shift     uint8
 	mask      uint64 // categories to scan for; 0 without the scan
-	nodes     bool   // ask move_pages where words leave the zero page open
-	lies      uint64 // bits of a pagemap word that are not believed
+	nodes     bool   // call move_pages if the words leave the zero page open
+	lies      uint64 // bits of a pagemap word that are not trusted
 	frames    bool
-	zeroFrame uint64       // the frame of the zero page; 0 where not known
-	lean      bool         // keep of the scan only what decides something (scanKept)
-	few       bool         // there is so little to read that a scan costs more than the words
-	stopped   func() error // not nil once nobody waits for the reading any more
+	zeroFrame uint64       // the frame of the zero page; 0 if unknown
+	lean      bool         // keep only those categories that decide something (scanKept)
+	few       bool         // so little is to be read that a scan costs more than the words
+	stopped   func() error // not nil once the reading is cancelled
 	pace      pace
 
 	slice  []region
@@ -38,12 +40,12 @@ type pageReader struct {
 	open   []vmspace.Run // of tellZero
 }
 
-// clone gives a reader with the same settings, for a goroutine beside that of p.
+// clone returns a reader with the same settings, for another goroutine.
 func (p *pageReader) clone() *pageReader {
 	return &pageReader{size: p.size, shift: p.shift, mask: p.mask, nodes: p.nodes, lies: p.lies, frames: p.frames, zeroFrame: p.zeroFrame, slice: make([]region, scanSlice)}
 }
 
-// read gives the runs of the pages of maps that lie in the windows, in order. The slice is good
+// read returns the runs of the pages of maps that lie in the windows, in order. The slice is valid
 // until the next call.
 func (p *pageReader) read(f *procFiles, maps vmspace.List[vmspace.Mapping], windows []vmspace.Range) ([]vmspace.Run, error) {
 	p.lean = true
@@ -75,7 +77,8 @@ func (p *pageReader) fill(f *procFiles, maps vmspace.List[vmspace.Mapping], b *b
 	first := len(p.runs)
 	err := p.fillRegions(f.pagemap, maps, b)
 	if err == nil && b.plain && p.undecided(first) {
-		// Read without a scan, and words alone do not tell: now the scan is worth its time.
+		// The pages were read without a scan, and the words are not enough: now the scan is worth
+		// its time.
 		p.runs = p.runs[:first]
 		if err = p.scanAll(f.pagemap, b); err == nil {
 			err = p.fillRegions(f.pagemap, maps, b)
@@ -87,7 +90,7 @@ func (p *pageReader) fill(f *procFiles, maps vmspace.List[vmspace.Mapping], b *b
 	return err
 }
 
-// undecided says whether a run from index first is Unknown.
+// undecided reports whether a run from index first on is Unknown.
 func (p *pageReader) undecided(first int) bool {
 	for i := first; i < len(p.runs); i++ {
 		if p.runs[i].State == vmspace.Unknown {
@@ -101,7 +104,7 @@ func (p *pageReader) fillRegions(pagemap int, maps vmspace.List[vmspace.Mapping]
 	rb := runBuilder{pageReader: p, maps: maps, scanned: p.mask != 0 && (!b.plain || p.zeroFrame != 0)}
 	regions := b.regions
 	for at := 0; at < len(regions); {
-		// Regions [at, end) and the holes between them are read in one go.
+		// Regions [at, end) and the holes between them are one read.
 		end := at + 1
 		for end < len(regions) && regions[end].start-regions[end-1].end <= readGap*p.size {
 			end++
@@ -114,7 +117,7 @@ func (p *pageReader) fillRegions(pagemap int, maps vmspace.List[vmspace.Mapping]
 	return nil
 }
 
-// wordsAtOnce is how many words one read may have.
+// wordsAtOnce is the maximum number of words in one read.
 func (p *pageReader) wordsAtOnce() uint64 {
 	if p.pace.gentle {
 		return gentleWords
@@ -122,8 +125,8 @@ func (p *pageReader) wordsAtOnce() uint64 {
 	return batchPages
 }
 
-// userEnd is the end of the highest mapping that pagemap can speak of. The vsyscall page of x86-64
-// lies in the kernel's half.
+// userEnd is the end of the highest mapping that pagemap reports. The vsyscall page of x86-64 lies
+// in the kernel half.
 func userEnd(maps vmspace.List[vmspace.Mapping]) uint64 {
 	for i := maps.Len() - 1; i >= 0; i-- {
 		if end := maps.At(i).End; end < vmspace.KernelHalf {
@@ -136,22 +139,23 @@ func userEnd(maps vmspace.List[vmspace.Mapping]) uint64 {
 // runBuilder turns words into runs.
 type runBuilder struct {
 	*pageReader
-	maps    vmspace.List[vmspace.Mapping]
-	scanned bool // the categories are known, or the frame of the zero page, which says what they could add
+	maps vmspace.List[vmspace.Mapping]
+	// scanned: the categories are known, or the frame of the zero page, which says the same.
+	scanned bool
 	at      vmspace.Walker[vmspace.Mapping]
 	m       *vmspace.Mapping
 	class   vmspace.Class
-	seen    [3]seen // what was decided last for m
+	seen    [3]seen // the last decisions for m
 }
 
 // seen is a decision that holds for all pages of a mapping whose words have the same flags; only
-// place and frame differ.
+// address and frame differ.
 type seen struct {
 	run        vmspace.Run
 	categories uint16
 }
 
-// regions reads the words of the regions and everything between them, in as few reads as fit, and
+// regions reads the words of the regions and of the holes between them, in as few reads as fit, and
 // makes the runs.
 func (b *runBuilder) regions(pagemap int, regions []region) error {
 	at, end := regions[0].start, regions[len(regions)-1].end
@@ -175,7 +179,7 @@ func (b *runBuilder) regions(pagemap int, regions []region) error {
 			if regions[0].end > have.End && err == nil {
 				break
 			}
-			regions = regions[1:] // done, or past what the kernel will tell
+			regions = regions[1:] // done, or beyond what the kernel reports
 		}
 		at = have.End
 	}
@@ -197,7 +201,8 @@ func (b *runBuilder) region(r vmspace.Range, categories uint64, words []byte) {
 			b.seen = [3]seen{}
 		}
 		part := vmspace.Range{Start: at, End: r.End}.Intersect(b.m.Range)
-		if part.Empty() { // a hole that the read goes through, or a page where the list of mappings has none by now
+		// A hole that the read includes, or a page without a mapping in the list by now.
+		if part.Empty() {
 			if b.m.Start >= r.End {
 				return
 			}
@@ -211,15 +216,15 @@ func (b *runBuilder) region(r vmspace.Range, categories uint64, words []byte) {
 	}
 }
 
-// part makes the runs of pages of one mapping and one set of categories. It is the loop that runs
-// for every page.
+// part makes the runs of pages of one mapping and one set of categories. This loop runs for every
+// page.
 func (b *runBuilder) part(addr uint64, categories uint16, words []byte) {
 	keep := ^b.lies
 	if !b.frames {
 		keep &^= vmspace.WordFrame
 	}
 	var run *vmspace.Run
-	var last, step uint64 // the word that would go on with the run is last+step
+	var last, step uint64 // the word that would extend the run is last+step
 	if n := len(b.runs); n > 0 && b.runs[n-1].Bounds().End == addr && addr != b.m.Start {
 		if r := &b.runs[n-1]; r.Scan == b.scanKept(r.Word, categories) {
 			run = r
@@ -229,7 +234,7 @@ func (b *runBuilder) part(addr uint64, categories uint16, words []byte) {
 	for ; len(words) >= 8; words, addr = words[8:], addr+b.size {
 		word := binary.NativeEndian.Uint64(words) & keep
 		if word&vmspace.WordPresent == 0 {
-			word &^= vmspace.WordFrame // holds a swap entry
+			word &^= vmspace.WordFrame // the frame bits hold a swap entry
 		}
 		if run != nil && word == last+step {
 			run.Pages++
@@ -242,7 +247,7 @@ func (b *runBuilder) part(addr uint64, categories uint16, words []byte) {
 			words, addr = words[skip:], addr+uint64(skip/8)*b.size
 			continue
 		}
-		k := &b.seen[word>>56&1] // exclusive pages and others often take turns
+		k := &b.seen[word>>56&1] // exclusive pages and others often alternate
 		if word&vmspace.WordFrame == b.zeroFrame && b.zeroFrame != 0 && word&vmspace.WordPresent != 0 {
 			k = &b.seen[2]
 		}
@@ -256,9 +261,9 @@ func (b *runBuilder) part(addr uint64, categories uint16, words []byte) {
 	}
 }
 
-// sameWords gives how many bytes at the start of words are the first word again and again, in steps
-// of sameStep: a stretch that is compared with itself, one word further, costs less than its words
-// do one by one. Where there is no scan, most of a mapping may be empty.
+// sameWords returns how many bytes at the start of words repeat the first word, in steps of
+// sameStep: comparing the slice with itself, shifted by one word, is faster than a loop over the
+// words. Without PAGEMAP_SCAN most words of a mapping may be empty.
 func sameWords(words []byte) int {
 	n := 8
 	for len(words) >= n+sameStep && bytes.Equal(words[n:n+sameStep], words[n-8:n-8+sameStep]) {
@@ -269,8 +274,8 @@ func sameWords(words []byte) int {
 
 const sameStep = 1024 // bytes
 
-// classOf is the class of a mapping. Where nothing tells which pages are huge, smaps does if all
-// are.
+// classOf is the class of a mapping. If nothing else tells which pages are huge, smaps tells when
+// all of them are.
 func (p *pageReader) classOf(m *vmspace.Mapping) vmspace.Class {
 	if p.mask == 0 {
 		return m.CountedClass()
@@ -278,7 +283,7 @@ func (p *pageReader) classOf(m *vmspace.Mapping) vmspace.Class {
 	return m.Class()
 }
 
-// decide classifies one page, which is the zero page by its frame or not.
+// decide classifies one page; zero says that its frame is that of the zero page.
 func (b *runBuilder) decide(word uint64, categories uint16, zero bool) seen {
 	r := vmspace.Run{Pages: 1, Word: word &^ vmspace.WordFrame, Scan: b.scanKept(word, categories), Mapcount: -1, Shift: b.shift}
 	r.State, r.Attrs = b.class.Classify(vmspace.Evidence{Word: r.Word, Scan: r.Scan, HaveScan: b.scanned, ZeroFrame: zero,
@@ -286,10 +291,10 @@ func (b *runBuilder) decide(word uint64, categories uint16, zero bool) seen {
 	return seen{r, categories}
 }
 
-// scanKept is what of the categories stays with a page. A lean reader asks the scan only where it
-// can decide something; that it was asked beside that leaves no trace, so that two readings of the
-// same pages say the same whichever way they took: huge pages keep the categories, and those whose
-// word leaves the zero page possible, unless frames tell it.
+// scanKept returns the categories that a page keeps. A lean reader scans only where that can decide
+// something, and no run may show whether it was scanned for another reason, so that two readings of
+// the same pages are equal whatever way they took: categories are kept for huge pages, and for
+// pages whose word leaves the zero page possible, unless frames identify it.
 func (b *runBuilder) scanKept(word uint64, categories uint16) uint16 {
 	if !b.lean || categories&vmspace.ScanHuge != 0 {
 		return categories

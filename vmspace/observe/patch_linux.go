@@ -7,11 +7,12 @@ import (
 	"cowscope/vmspace"
 )
 
-// Rules of this file: the list of mappings is mended where a command may have changed it. A mapping
-// can be split by a command, join its neighbours, grow or move; the neighbours of a touched range
-// belong to it, and so do the stack, which grows by itself, and the heap, which brk moves.
+// Rules of this file: the list of mappings is updated where a command may have changed it. A
+// command can split a mapping, merge it with its neighbours, extend or move it; so the neighbours
+// of a touched range are read too, and so are the stack, which grows by itself, and the heap, which
+// brk moves.
 
-// landmarks are the mappings that change without being named.
+// landmarks are the mappings that can change although no command names them.
 type landmarks struct{ stack vmspace.Range }
 
 func findLandmarks(l vmspace.List[vmspace.Mapping]) (k landmarks) {
@@ -24,7 +25,7 @@ func findLandmarks(l vmspace.List[vmspace.Mapping]) (k landmarks) {
 	return k
 }
 
-// patchMaps sets g.maps and g.changed from g.prev's list and what the kernel now has around the
+// patchMaps sets g.maps and g.changed from the list of g.prev and the kernel's mappings around the
 // spans.
 func (r *Reader) patchMaps(g *reading, spans []vmspace.Range) error {
 	g.maps = g.prev.Mappings
@@ -59,9 +60,9 @@ func (r *Reader) rereadMaps(g *reading) error {
 	return nil
 }
 
-// withPages are the parts of ranges where pages may be other than they were. Where a mapping is of
-// the same backing as before, and only its letters, flags or counters are others, those are the
-// pages that were there: what a command brought in lies in its spans, which are read anyway.
+// withPages returns the parts of ranges in which pages may have changed. If a mapping still has the
+// same backing and only its permissions, flags or counters differ, its pages are as before: the
+// pages that a command brought in lie in its spans, which are read anyway.
 func (g *reading) withPages(ranges []vmspace.Range) []vmspace.Range {
 	var out []vmspace.Range
 	for _, x := range ranges {
@@ -78,7 +79,7 @@ func (g *reading) withPages(ranges []vmspace.Range) []vmspace.Range {
 	return out
 }
 
-// strays are the places where stack and heap are not what they were.
+// strays returns the places where the stack or the heap changed.
 func (r *Reader) strays(g *reading) []vmspace.Range {
 	var out []vmspace.Range
 	look := func(addr uint64) {
@@ -101,12 +102,12 @@ func (r *Reader) strays(g *reading) []vmspace.Range {
 	return out
 }
 
-// patch mends the list around s.
+// patch updates the list around s.
 func (r *Reader) patch(g *reading, s vmspace.Range) error {
 	var now []vmspace.Mapping
 	lo, hi := 0, 0
 	for {
-		// One byte more on either side takes in the neighbours that touch.
+		// One byte more on either side includes the adjacent neighbours.
 		lo, hi = g.maps.Overlap(s.Widen(1, 1))
 		if hi-lo > maxPatch {
 			return errTooMany
@@ -137,7 +138,7 @@ func (r *Reader) patch(g *reading, s vmspace.Range) error {
 	return nil
 }
 
-// keepSmaps gives what smaps said to the mappings that are as they were.
+// keepSmaps copies the counters of unchanged mappings from was to now.
 func keepSmaps(was, now []vmspace.Mapping) {
 	for i := range now {
 		if old := holding(was, now[i].Start); old != nil && old.Smaps != nil {
@@ -148,7 +149,7 @@ func keepSmaps(was, now []vmspace.Mapping) {
 	}
 }
 
-// mappingsIn asks for the mappings that overlap s, one after the other. The slice is good until the
+// mappingsIn queries the mappings that overlap s, one after the other. The slice is valid until the
 // next call.
 func (r *Reader) mappingsIn(maps int, s vmspace.Range) ([]vmspace.Mapping, error) {
 	out := r.found[:0]
@@ -170,9 +171,9 @@ func (r *Reader) mappingsIn(maps int, s vmspace.Range) ([]vmspace.Mapping, error
 	return out, nil
 }
 
-// changedMappings gives the ranges in which pages may stand differently because the mappings
-// differ: where one came, went or is of another kind, and the pages around an edge that came or
-// went, as no run reaches over an edge.
+// changedMappings returns the ranges in which runs may differ because the mappings do: where a
+// mapping was added or removed or is of another kind, and the pages around a new or vanished edge,
+// because no run crosses an edge.
 func changedMappings(was, now []vmspace.Mapping, size uint64) []vmspace.Range {
 	type edge struct{ addr, where uint64 }
 	edges := make([]edge, 0, 8)
@@ -200,7 +201,7 @@ func changedMappings(was, now []vmspace.Mapping, size uint64) []vmspace.Range {
 	return out
 }
 
-// holding is the mapping of an ordered slice that holds addr, nil where none does.
+// holding returns the mapping of an ordered slice that contains addr, or nil.
 func holding(l []vmspace.Mapping, addr uint64) *vmspace.Mapping {
 	i, end := 0, len(l)
 	for i < end {
@@ -216,7 +217,7 @@ func holding(l []vmspace.Mapping, addr uint64) *vmspace.Mapping {
 	return nil
 }
 
-// alikeFor says whether pages under a and b are classified alike and hold the same part of the same
+// alikeFor reports whether pages of a and b are classified alike and are the same part of the same
 // file.
 func alikeFor(a, b *vmspace.Mapping) bool {
 	return a.Class() == b.Class() && a.Inode == b.Inode && a.Major == b.Major && a.Minor == b.Minor && a.Offset-a.Start == b.Offset-b.Start ||

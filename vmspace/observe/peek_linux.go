@@ -10,14 +10,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Rules of this file: bytes of a process are read only from pages that pagemap shows present at
-// that moment. A read through /proc/PID/mem is an access like any other to the kernel: it would
+// Rules of this file: bytes of a process are read only from pages that pagemap reports as present
+// at that moment. To the kernel a read through /proc/PID/mem is an access like any other: it would
 // fault an absent page in (access_remote_vm in mm/memory.c).
 
-// addressOf is where b lies in our own address space.
+// addressOf is the address of b in this process.
 func addressOf(b []byte) uint64 { return uint64(uintptr(unsafe.Pointer(&b[0]))) }
 
-// pageWord is the pagemap word of one page, 0 where there is none to read.
+// pageWord is the pagemap word of one page, 0 if it cannot be read.
 func pageWord(pagemap int, addr, size uint64) uint64 {
 	var b [8]byte
 	if n, err := preadFull(pagemap, b[:], int64(addr/size*8)); err != nil || n < 8 {
@@ -26,9 +26,9 @@ func pageWord(pagemap int, addr, size uint64) uint64 {
 	return binary.NativeEndian.Uint64(b[:])
 }
 
-// Peek reads len(buf) bytes at addr of process pid, page by page, and only those of pages that are
-// present right now; nothing is faulted in. present has one entry for each page touched; the bytes
-// of a page that is not present are left as they were in buf.
+// Peek reads len(buf) bytes at addr of process pid, page by page, and only from pages that are
+// present; it faults nothing in. present has one entry for each page touched; the bytes of buf that
+// belong to an absent page are left unchanged.
 func (r *Reader) Peek(pid int, addr uint64, buf []byte) (present []bool, err error) {
 	if len(buf) == 0 {
 		return nil, nil
@@ -62,7 +62,8 @@ func (r *Reader) Peek(pid int, addr uint64, buf []byte) (present []bool, err err
 		if err != nil && !errors.Is(err, unix.EIO) && !errors.Is(err, unix.EFAULT) {
 			return present, errors.New("peek: " + reason(err))
 		}
-		present[i] = err == nil && uint64(n) == part.Len() // device pages are present and yet cannot be read
+		// Device pages are present and cannot be read.
+		present[i] = err == nil && uint64(n) == part.Len()
 	}
 	return present, nil
 }

@@ -12,24 +12,24 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Rules of this file: the only place that opens files of /proc/PID. Descriptors stay open from one
-// read to the next, because an open costs more than the read; they are bound to the process or to
-// its memory, so a number that is used again for another process answers ESRCH, never with the
-// stranger's data.
+// Rules of this file: the only place that opens files of /proc/PID. Descriptors stay open between
+// readings, because an open costs more than the read. They are bound to the process or to its
+// memory, so that after the pid was reused a read fails with ESRCH and never returns data of the
+// new process.
 
-// procFiles holds what is open of one process. A descriptor of -1 is not open.
+// procFiles holds the open files of one process. A descriptor of -1 is not open.
 type procFiles struct {
 	pid                             int
 	stat, maps, smaps, pagemap, mem int
 
-	text     []byte                        // of maps, as it was last time
-	list     vmspace.List[vmspace.Mapping] // and what it said
+	text     []byte                        // of maps, as last read
+	list     vmspace.List[vmspace.Mapping] // the list parsed from text
 	landmark landmarks
 	counters procfs.SmapsText // of a small space
-	count    int              // mappings seen last; 0 where none were
+	count    int              // number of mappings last read; 0 if none were
 }
 
-// open opens what is needed for everything but smaps and mem, which wait until they are used.
+// openProc opens everything but smaps and mem, which are opened at first use.
 func openProc(pid int) (*procFiles, error) {
 	f := &procFiles{pid: pid, stat: -1, maps: -1, smaps: -1, pagemap: -1, mem: -1}
 	return f, f.need(&f.stat, "stat")
@@ -49,8 +49,8 @@ func (f *procFiles) need(fd *int, name string) error {
 	return nil
 }
 
-// forget closes what is bound to the memory of the process; after an exec that memory is no longer
-// the one it uses.
+// forget closes the files that are bound to the memory of the process: after an exec it uses
+// another memory.
 func (f *procFiles) forget() {
 	for _, fd := range []*int{&f.maps, &f.smaps, &f.pagemap, &f.mem} {
 		if *fd >= 0 {
@@ -79,8 +79,8 @@ func (f *procFiles) readStat() (procfs.Stat, error) {
 	return procfs.ParseStat(buf[:n])
 }
 
-// readText reads a text of /proc/PID in full into the scratch text; walks says that the kernel
-// walks page tables for it.
+// readText reads a whole text of /proc/PID into the scratch text; walks says that the kernel walks
+// page tables to produce it.
 func (r *Reader) readText(fd int, walks bool) (text []byte, err error) {
 	buf := r.text[:0]
 	for {
@@ -102,28 +102,12 @@ func (r *Reader) readText(fd int, walks bool) (text []byte, err error) {
 	}
 }
 
-// readAll reads the file fd from its beginning into buf, which grows as needed. The kernel gives
-// /proc text at most a page or so at a time, at a line's end.
-func readAll(fd int, buf []byte) ([]byte, error) {
-	buf = buf[:0]
-	for {
-		if cap(buf)-len(buf) < 8<<10 {
-			buf = append(buf, make([]byte, max(16<<10, cap(buf)))...)[:len(buf)]
-		}
-		n, err := pread(fd, buf[len(buf):cap(buf)], int64(len(buf)))
-		if err != nil || n == 0 {
-			return buf, err
-		}
-		buf = buf[:len(buf)+n]
-	}
-}
-
-// pread reads once, and again where a signal came between.
+// pread reads once, and again if a signal interrupted it.
 func pread(fd int, b []byte, off int64) (int, error) {
 	return retry(func() (int, error) { return unix.Pread(fd, b, off) })
 }
 
-// preadFull reads until b is full or nothing more comes.
+// preadFull reads until b is full or the file ends.
 func preadFull(fd int, b []byte, off int64) (int, error) {
 	got := 0
 	for got < len(b) {
@@ -148,10 +132,10 @@ func retry(call func() (int, error)) (int, error) {
 	}
 }
 
-// gone says whether err means that the process is no more.
+// gone reports whether err means that the process no longer exists.
 func gone(err error) bool { return errors.Is(err, unix.ESRCH) || errors.Is(err, unix.ENOENT) }
 
-// reason is err in plain words, for Process.Err.
+// reason is err as text for Process.Err.
 func reason(err error) string {
 	switch {
 	case errors.Is(err, unix.EACCES), errors.Is(err, unix.EPERM):

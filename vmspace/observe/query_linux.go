@@ -27,29 +27,29 @@ type queryArg struct {
 	nameAddr, buildIDAddr                         uint64
 }
 
-// querier asks about the mappings of one process after the other, keeping the buffer for names. It
-// must lie on the heap, where nothing moves: the kernel is given the buffer's address as a number.
+// querier queries the mappings of one process after the other and reuses the buffer for names. It
+// must lie on the heap, where nothing moves: the kernel receives the buffer's address as a number.
 type querier struct {
 	arg  queryArg
 	name [unix.PathMax]byte
-	last string // the name given last
+	last string // the name last returned
 }
 
-// find gets the mapping that holds addr, or with orNext the first above it. ok is false where there
-// is none.
+// find returns the mapping that contains addr, or with orNext the first above it. ok is false if
+// there is none.
 func (q *querier) find(maps int, addr uint64, orNext bool) (m vmspace.Mapping, ok bool, err error) {
 	q.arg = queryArg{addr: addr, nameSize: uint32(len(q.name)), nameAddr: uint64(uintptr(unsafe.Pointer(&q.name[0])))}
 	if orNext {
 		q.arg.flags = queryOrNext
 	}
-	if ok, err = q.ask(maps, &m); ok && q.arg.nameSize > 1 { // counts the NUL
+	if ok, err = q.ask(maps, &m); ok && q.arg.nameSize > 1 { // the size includes the NUL
 		m.Path = q.intern(q.name[:q.arg.nameSize-1])
 	}
 	return m, ok, err
 }
 
-// next gets the first mapping that ends after addr, all but its path: looking up names is most of
-// the work.
+// next returns the first mapping that ends after addr, without its path: looking up names is most
+// of the cost.
 func (q *querier) next(maps int, addr uint64, m *vmspace.Mapping) (ok bool, err error) {
 	q.arg = queryArg{addr: addr, flags: queryOrNext}
 	return q.ask(maps, m)
@@ -73,7 +73,7 @@ func (q *querier) ask(maps int, m *vmspace.Mapping) (ok bool, err error) {
 	return true, nil
 }
 
-// intern gives the string for a name, the same as last time where the name is the same.
+// intern returns b as a string, and reuses the last string if they are equal.
 func (q *querier) intern(b []byte) string {
 	if string(b) != q.last {
 		q.last = string(b)
@@ -81,7 +81,7 @@ func (q *querier) intern(b []byte) string {
 	return q.last
 }
 
-// probe says whether this kernel has PROCMAP_QUERY.
+// probe reports whether this kernel has PROCMAP_QUERY.
 func (q *querier) probe(maps int) bool {
 	_, _, err := q.find(maps, 0, true)
 	return err == nil

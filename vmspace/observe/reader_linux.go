@@ -16,12 +16,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Rules of this file: a Reader turns /proc into snapshots and keeps what makes the next one cheap.
-// It never writes, never attaches, and never reads bytes but in Peek. What one process will not
-// tell becomes that process's Err; an error of Observe means that the Reader itself cannot go on.
+// Rules of this file: a Reader turns /proc into snapshots and keeps what makes the next one
+// cheaper. It never writes or attaches to a process, and reads bytes only in Peek. If one process
+// cannot be read, the reason is in that process's Err; an error of Observe means that the Reader
+// itself cannot continue.
 
-// Reader reads the address spaces of a family of processes. It may be used from several goroutines,
-// one at a time gets in.
+// Reader reads the address spaces of a family of processes. Several goroutines may use it; their
+// calls run one at a time.
 type Reader struct {
 	mu       sync.Mutex
 	opt      Options
@@ -29,7 +30,7 @@ type Reader struct {
 	pages    pageReader
 	kpage    *kpage
 	query    querier
-	pool     []worker // those who share large spaces, the first with pages and query from above
+	pool     []worker // workers for large spaces; the first uses pages and query above
 	procs    map[int]*procFiles
 	text     []byte            // scratch for maps and smaps
 	mappings []vmspace.Mapping // scratch
@@ -39,15 +40,15 @@ type Reader struct {
 	runs     []vmspace.Run     // scratch
 	blanks   []*batch          // scratch
 	smaps    procfs.SmapsParser
-	last     *vmspace.Snapshot // what was given last
-	ctx      context.Context   // of the reading under way
+	last     *vmspace.Snapshot // the snapshot returned last
+	ctx      context.Context   // of the current reading
 	budget   int               // frames that may still be looked up for this snapshot
 }
 
-// maxOpen bounds the processes whose files stay open between reads.
+// maxOpen bounds the number of processes whose files stay open between readings.
 const maxOpen = 64
 
-// NewReader finds out what this kernel and this user allow.
+// NewReader finds out what this kernel and this user permit.
 func NewReader(o Options) (*Reader, error) {
 	r := &Reader{ctx: context.Background(), opt: o.withDefaults(), procs: map[int]*procFiles{}}
 	size := uint64(unix.Getpagesize())
@@ -95,7 +96,7 @@ func NewReader(o Options) (*Reader, error) {
 	return r, nil
 }
 
-// selfPID is the number of this process in /proc, which may be that of another PID namespace.
+// selfPID is the pid of this process in /proc, which may be mounted from another PID namespace.
 func selfPID() int {
 	if to, err := os.Readlink("/proc/self"); err == nil {
 		if pid, err := strconv.Atoi(to); err == nil {
@@ -105,8 +106,8 @@ func selfPID() int {
 	return os.Getpid()
 }
 
-// findZeroFrame reads a fresh page of our own, which maps the zero page, and looks up its frame: 0
-// where frames are hidden.
+// findZeroFrame reads an untouched page of this process, which maps the zero page, and returns its
+// frame: 0 if frames are hidden.
 func findZeroFrame(pagemap int, size uint64) uint64 {
 	b, err := unix.Mmap(-1, 0, int(size), unix.PROT_READ, unix.MAP_PRIVATE|unix.MAP_ANON)
 	if err != nil {
@@ -119,10 +120,10 @@ func findZeroFrame(pagemap int, size uint64) uint64 {
 	return pageWord(pagemap, addressOf(b), size) & vmspace.WordFrame
 }
 
-// Features says what the Reader may use.
+// Features returns what the Reader may use.
 func (r *Reader) Features() Features { return r.features }
 
-// Close gives the open files back.
+// Close closes the open files.
 func (r *Reader) Close() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -135,28 +136,28 @@ func (r *Reader) Close() error {
 	return nil
 }
 
-// reading is one process on its way into a snapshot.
+// reading is the state of one process while a snapshot is made.
 type reading struct {
 	vmspace.Member
 	files   *procFiles
-	prev    *vmspace.Process // what to share with; nil where nothing is known of this process
+	prev    *vmspace.Process // shares unchanged parts; nil if nothing is known of this process
 	stat    procfs.Stat
 	err     error
 	full    bool
 	maps    vmspace.List[vmspace.Mapping]
 	changed []vmspace.Range // where the list of mappings differs from that of prev
-	windows []vmspace.Range // what of the pages was read, of a space not read in full
+	windows []vmspace.Range // the parts whose pages were read, if the space was not read in full
 	fresh   []vmspace.Run   // the pages that were read
 	pages   vmspace.List[vmspace.Run]
-	final   vmspace.List[vmspace.Run] // pages once the relatives were looked at
+	final   vmspace.List[vmspace.Run] // the pages after the comparison with relatives
 	unsure  []vmspace.Range           // where the mappings changed while they were read
 }
 
-// Observe reads the address spaces of a family. may is what can be other than in the snapshot that
-// was given last: what cannot be is taken from there. What is as it was is shared with it: a
-// process in which nothing changed is the same *Process, and if nothing changed at all the very
-// snapshot is given again. What one process will not tell is in its Err. A reading that is no
-// longer wanted ends with the error of ctx; it asks every few hundred microseconds.
+// Observe reads the address spaces of a family. may is what can differ from the snapshot returned
+// last: everything else is taken from that snapshot. Unchanged parts are shared with it: an
+// unchanged process is the same *Process, and if nothing changed at all the same snapshot is
+// returned. If one process cannot be read, its Err says why. A cancelled reading ends with the
+// error of ctx, which is checked every few hundred microseconds.
 func (r *Reader) Observe(ctx context.Context, family []vmspace.Member, may Scope) (*vmspace.Snapshot, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -168,7 +169,7 @@ func (r *Reader) Observe(ctx context.Context, family []vmspace.Member, may Scope
 	return r.finish(r.last, all), nil
 }
 
-// read reads as little as it can.
+// read reads as little as possible.
 func (r *Reader) read(family []vmspace.Member, may Scope) []*reading {
 	spans := spansOf(may.touched, r.pages.size)
 	known := may.known && r.last != nil && sameFamily(r.last, family)
@@ -186,10 +187,10 @@ func (r *Reader) read(family []vmspace.Member, may Scope) []*reading {
 	return all
 }
 
-// stopped is the error of a reading that is no longer wanted.
+// stopped is the error of a cancelled reading.
 func (r *Reader) stopped() error { return r.ctx.Err() }
 
-// begin looks at every process: who is there, and in what state.
+// begin reads the state of every process.
 func (r *Reader) begin(prev *vmspace.Snapshot, family []vmspace.Member) []*reading {
 	r.budget = r.opt.KPageBudget
 	r.startCost()
@@ -206,7 +207,7 @@ func (r *Reader) begin(prev *vmspace.Snapshot, family []vmspace.Member) []*readi
 		case g.err == nil && g.stat.State >= vmspace.Zombie:
 			g.err = errors.New(errZombie)
 		}
-		// The same label may by now be another process.
+		// The same label may now stand for another process.
 		if g.prev != nil && (g.prev.PID != m.PID || g.stat.State != vmspace.Gone && g.prev.Started != g.stat.StartTime) {
 			g.prev = nil
 		}
@@ -221,8 +222,8 @@ func (r *Reader) begin(prev *vmspace.Snapshot, family []vmspace.Member) []*readi
 	return all
 }
 
-// open gives the files of a process and its stat, opening anew what belonged to an earlier process
-// of the same number.
+// open returns the files of a process and its stat, and reopens files that belonged to an earlier
+// process with the same pid.
 func (r *Reader) open(pid int) (*procFiles, procfs.Stat, error) {
 	if f := r.procs[pid]; f != nil {
 		if st, err := f.readStat(); err == nil {
@@ -244,8 +245,7 @@ func (r *Reader) open(pid int) (*procFiles, procfs.Stat, error) {
 	return f, st, nil
 }
 
-// readFull reads mappings and pages of all those marked full, then looks for frames that relatives
-// share.
+// readFull reads mappings and pages of all readings marked full, then compares relatives.
 func (r *Reader) readFull(all []*reading) {
 	for _, g := range all {
 		if g.full && g.err == nil {
@@ -260,8 +260,7 @@ func (r *Reader) readFull(all []*reading) {
 	}
 }
 
-// lookAgain finds out whether a process that could not be read died between the look at it and the
-// reading.
+// lookAgain finds out whether a process that could not be read died in the meantime.
 func (r *Reader) lookAgain(g *reading) {
 	switch _, st, err := r.open(g.PID); {
 	case err != nil && gone(err):
@@ -273,7 +272,7 @@ func (r *Reader) lookAgain(g *reading) {
 	}
 }
 
-// finish compares relatives, shares what is as it was, and makes the snapshot.
+// finish compares relatives, shares unchanged parts, and makes the snapshot.
 func (r *Reader) finish(prev *vmspace.Snapshot, all []*reading) *vmspace.Snapshot {
 	r.compareFamily(all)
 	s := &vmspace.Snapshot{PageSize: r.pages.size, Frames: r.pages.frames}
@@ -297,9 +296,9 @@ func (r *Reader) finish(prev *vmspace.Snapshot, all []*reading) *vmspace.Snapsho
 	return s
 }
 
-// residentOf adds up what smaps counted, where it was read. The counters of /proc/PID/stat are kept
-// per CPU and lag behind by up to some dozen pages a CPU (Documentation/filesystems/proc.rst),
-// which in a small space is everything.
+// residentOf adds up the resident sizes in smaps, if it was read. The counters of /proc/PID/stat
+// are kept per CPU and can be several dozen pages per CPU behind
+// (Documentation/filesystems/proc.rst), which matters in a small space.
 func residentOf(maps vmspace.List[vmspace.Mapping]) (rss uint64, ok bool) {
 	for _, m := range maps.All() {
 		if m.Smaps == nil {
@@ -310,7 +309,7 @@ func residentOf(maps vmspace.List[vmspace.Mapping]) (rss uint64, ok bool) {
 	return rss, maps.Len() > 0
 }
 
-// process makes the Process, or gives the one from before where nothing is new.
+// process makes the Process, or returns the previous one if nothing changed.
 func (g *reading) process(pageSize uint64) *vmspace.Process {
 	p := &vmspace.Process{Member: g.Member, State: g.stat.State, MinorFlt: g.stat.MinorFlt, MajorFlt: g.stat.MajorFlt,
 		RSS: g.stat.RSSPages * pageSize, Started: g.stat.StartTime, Mappings: g.maps, Pages: g.pages, Changed: g.unsure, Shift: vmspace.ShiftOf(pageSize)}

@@ -9,10 +9,10 @@ import (
 	"cowscope/vmspace"
 )
 
-// ErrNotLinux is what every reader answers where there is no Linux /proc to read.
+// ErrNotLinux is the error of every reader on a system without a Linux /proc.
 var ErrNotLinux = errors.New("reading an address space needs Linux: there is no /proc/PID/pagemap here")
 
-// Reader reads address spaces; here there are none that it can read.
+// Reader reads address spaces; on this system it cannot.
 type Reader struct{}
 
 // NewReader fails with ErrNotLinux.
@@ -29,11 +29,23 @@ func (*Reader) Stream(context.Context, vmspace.Member, vmspace.Sink) error { ret
 // Peek fails with ErrNotLinux.
 func (*Reader) Peek(int, uint64, []byte) ([]bool, error) { return nil, ErrNotLinux }
 
-// Cost is nothing.
+// Cost is zero.
 func (*Reader) Cost() Cost { return Cost{} }
 
-// Features has nothing to list.
+// Features is empty.
 func (*Reader) Features() Features { return Features{} }
 
 // Close does nothing.
 func (*Reader) Close() error { return nil }
+
+// Life is a hold on a process; here there is none.
+type Life struct{}
+
+// HoldLife fails with ErrNotLinux.
+func HoldLife(int) (*Life, error) { return nil, ErrNotLinux }
+
+// Close does nothing.
+func (*Life) Close() error { return nil }
+
+// Ending is not known.
+func (*Life) Ending() (e Ending, known bool) { return e, false }

@@ -7,8 +7,8 @@ import (
 	"cowscope/vmspace"
 )
 
-// smapsPiece is how much text is parsed while the next piece is read: the kernel counts pages for
-// every line of it, and that is most of the time that smaps takes.
+// smapsPiece is the size in bytes of the text that is parsed while the next piece is read: the
+// kernel counts pages for every line, and that is most of the time that smaps takes.
 const smapsPiece = 128 << 10
 
 // readSmaps reads and parses smaps piece by piece.
@@ -35,7 +35,7 @@ func (r *Reader) readSmaps(f *procFiles) (vmspace.List[vmspace.Mapping], error) 
 		}
 	}()
 	var err error
-	var rest []byte // of a line that goes on in the next piece
+	var rest []byte // of a line that continues in the next piece
 	for piece := range full {
 		text := piece
 		if err == nil && len(rest) > 0 {

@@ -2,24 +2,26 @@ package observe
 
 import "cowscope/vmspace"
 
-// Rules of this file: pure. What the words of one process leave open, those of its relatives may
-// tell.
+// Rules of this file: pure. A state that the words of one process leave open may be decided by
+// those of its relatives.
 
-// sameFrame says whether two processes' pages at one address are one frame, where frames are
+// sameFrame reports whether the pages of two processes at one address are one frame, if frames are
 // visible.
 func sameFrame(_, mine, other vmspace.Run) (vmspace.State, bool) {
 	return vmspace.COW, mine.Frame != 0 && (other.State == vmspace.Anon || other.State == vmspace.COW) && other.Frame == mine.Frame
 }
 
-// halfSplit says, where frames are hidden, whether a part of a huge page is most likely one with a
-// relative's: after a fork and a write of the relative to the first small page, which splits the
-// mapping there, its other pages are not exclusive, and all of them are here.
+// halfSplit reports, if frames are hidden, whether a part of a huge page is most likely shared with
+// a relative: if the relative wrote to the first small page after a fork, which split the mapping
+// there, its other pages are not exclusive, and this process has them all. A relative with a whole
+// huge page there has another one: if it were this one, its first small page would be shared too,
+// and would not be exclusive here.
 func halfSplit(_, mine, other vmspace.Run) (vmspace.State, bool) {
-	return vmspace.COW, mine.Attrs&vmspace.Huge != 0 && other.State == vmspace.COW
+	return vmspace.COW, mine.Attrs&vmspace.Huge != 0 && other.State == vmspace.COW && other.Attrs&vmspace.Huge == 0
 }
 
-// perhapsHalfSplit is for kernels without PAGEMAP_SCAN: unless smaps counts all of a mapping as
-// huge nothing says that a page is, but a run that holds a whole block may be one.
+// perhapsHalfSplit is halfSplit for kernels without PAGEMAP_SCAN: unless smaps counts a whole
+// mapping as huge, nothing identifies huge pages, but a run that contains a whole block may be one.
 func perhapsHalfSplit(run, mine, other vmspace.Run) (vmspace.State, bool) {
 	if state, ok := halfSplit(run, mine, other); ok {
 		return state, true
@@ -29,11 +31,11 @@ func perhapsHalfSplit(run, mine, other vmspace.Run) (vmspace.State, bool) {
 	return vmspace.Unknown, other.Word&(vmspace.WordPresent|vmspace.WordFile|vmspace.WordExclusive) == vmspace.WordPresent && run.Bounds().Covers(vmspace.Range{Start: start, End: start + block})
 }
 
-// refine is the second step, over a family: runs of one process against those of its relatives. A
-// page that says "exclusive" and that a relative shares is shared all the same: for a huge page the
-// bit speaks of its first small page. shares is one of the three above, and gets the run beside the
-// pages. It gives runs itself where nothing changes.
-func refine(runs []vmspace.Run, relative vmspace.List[vmspace.Run], shares func(run, mine, other vmspace.Run) (vmspace.State, bool)) []vmspace.Run {
+// refine is the second step, over a family: it compares the runs of one process with those of a
+// relative. A page that is marked exclusive can be shared with a relative: for a huge page the bit
+// describes its first small page only. shares is one of the three functions above, and receives the
+// whole run beside the two pieces. refine returns runs itself if nothing changes.
+func refine(runs []vmspace.Run, relative vmspace.List[vmspace.Run], shares func(run, mine, other vmspace.Run) (vmspace.State, bool), firstTrue bool) []vmspace.Run {
 	var out []vmspace.Run // nil until something changes
 	for i, r := range runs {
 		if r.State != vmspace.Anon {
@@ -52,16 +54,18 @@ func refine(runs []vmspace.Run, relative vmspace.List[vmspace.Run], shares func(
 			if !ok {
 				continue
 			}
-			if out == nil {
-				out = append(make([]vmspace.Run, 0, len(runs)+2), runs[:i]...)
+			for _, part := range behindFirst(both, r.PageSize(), firstTrue) {
+				if out == nil {
+					out = append(make([]vmspace.Run, 0, len(runs)+2), runs[:i]...)
+				}
+				if at < part.Start {
+					out = append(out, r.Clip(vmspace.Range{Start: at, End: part.Start}))
+				}
+				shared := r.Clip(part)
+				shared.State = state
+				out = append(out, shared)
+				at = part.End
 			}
-			if at < both.Start {
-				out = append(out, r.Clip(vmspace.Range{Start: at, End: both.Start}))
-			}
-			shared := r.Clip(both)
-			shared.State = state
-			out = append(out, shared)
-			at = both.End
 		}
 		if out != nil && at < r.Bounds().End {
 			out = append(out, r.Clip(vmspace.Range{Start: at, End: r.Bounds().End}))
@@ -71,4 +75,24 @@ func refine(runs []vmspace.Run, relative vmspace.List[vmspace.Run], shares func(
 		return runs
 	}
 	return out
+}
+
+// behindFirst returns r, with or without the first page of each huge block.
+func behindFirst(r vmspace.Range, size uint64, without bool) []vmspace.Range {
+	if !without {
+		return []vmspace.Range{r}
+	}
+	block := vmspace.HugeBlock(size)
+	var parts []vmspace.Range
+	for at := r.Start; at < r.End; {
+		end := min(at-at%block+block, r.End)
+		if at%block == 0 {
+			at += size
+		}
+		if at < end {
+			parts = append(parts, vmspace.Range{Start: at, End: end})
+		}
+		at = end
+	}
+	return parts
 }

@@ -13,7 +13,7 @@ func TestRefineRuns(t *testing.T) {
 	mine := []vmspace.Run{run(0, 10, 100, vmspace.Anon), run(10, 5, 300, vmspace.Anon), run(20, 2, 900, vmspace.Anon)}
 	theirs := vmspace.NewList([]vmspace.Run{run(2, 3, 102, vmspace.COW), run(7, 2, 555, vmspace.COW), run(10, 5, 300, vmspace.Anon), run(20, 2, 900, vmspace.File)})
 	want := []vmspace.Run{run(0, 2, 100, vmspace.Anon), run(2, 3, 102, vmspace.COW), run(5, 5, 105, vmspace.Anon), run(10, 5, 300, vmspace.COW), run(20, 2, 900, vmspace.Anon)}
-	got := refine(mine, theirs, sameFrame)
+	got := refine(mine, theirs, sameFrame, false)
 	if len(got) != len(want) {
 		t.Fatalf("%+v", got)
 	}
@@ -22,7 +22,7 @@ func TestRefineRuns(t *testing.T) {
 			t.Errorf("run %d is %+v, want %+v", i, got[i], want[i])
 		}
 	}
-	if same := refine(mine, vmspace.NewList([]vmspace.Run{run(0, 10, 7, vmspace.COW)}), sameFrame); &same[0] != &mine[0] {
+	if same := refine(mine, vmspace.NewList([]vmspace.Run{run(0, 10, 7, vmspace.COW)}), sameFrame, false); &same[0] != &mine[0] {
 		t.Error("nothing to refine should change nothing")
 	}
 }
@@ -41,10 +41,10 @@ func TestPerhapsHalfSplit(t *testing.T) {
 			"a page less":           {run(table, table-1, vmspace.Anon, vmspace.WordExclusive), run(table+9, 3, vmspace.COW, 0), 0},
 			"as long, and crooked":  {run(table+1, table, vmspace.Anon, vmspace.WordExclusive), run(table+9, 3, vmspace.COW, 0), 0},
 			"two blocks, one known": {run(table, 2*table, vmspace.Anon, vmspace.WordExclusive), run(2*table-1, 2, vmspace.Anon, vmspace.WordExclusive), 0},
-			"over an edge":          {run(table, 2*table, vmspace.Anon, vmspace.WordExclusive), run(2*table-1, 2, vmspace.COW, 0), 2},
+			"over an edge":          {run(table, 2*table, vmspace.Anon, vmspace.WordExclusive), run(2*table-1, 2, vmspace.COW, 0), 1},
 		} {
 			n := uint64(0)
-			for _, r := range refine([]vmspace.Run{c.mine}, vmspace.NewList([]vmspace.Run{c.theirs}), perhapsHalfSplit) {
+			for _, r := range refine([]vmspace.Run{c.mine}, vmspace.NewList([]vmspace.Run{c.theirs}), perhapsHalfSplit, true) {
 				if r.State == vmspace.Unknown {
 					n += r.Pages
 				}

@@ -10,11 +10,10 @@ import (
 )
 
 // Rules of this file: PAGEMAP_SCAN and nothing else (fs/proc/task_mmu.c, do_pagemap_scan;
-// include/uapi/linux/fs.h). Two things must be kept in mind. PAGE_IS_FILE is never asked for: it
-// makes the kernel look up every page, and bit 61 of the word says the same. And walk_end is not
-// always up to date: fewer regions and pages than asked for means that the walk is done, otherwise
-// it goes on from the end of the last region, or from walk_end where that is higher and no page was
-// left out.
+// include/uapi/linux/fs.h). PAGE_IS_FILE is never requested: it makes the kernel look up every
+// page, and bit 61 of the word says the same. walk_end is not always up to date: if fewer regions
+// and pages were returned than requested the walk is complete, otherwise it continues from the end
+// of the last region, or from walk_end if that is higher and no page was left out.
 
 const pagemapScan = 0xc0606610 // _IOWR('f', 16, struct pm_scan_arg)
 
@@ -24,16 +23,16 @@ type scanArg struct {
 	categoryInverted, categoryMask, categoryAnyofMask, returnMask uint64
 }
 
-// region is struct page_region: pages of the same categories, across mappings.
+// region is struct page_region: pages of the same categories, possibly of several mappings.
 type region struct{ start, end, categories uint64 }
 
-// scanSlice is how many regions are asked for at once. walk_end goes stale above 512.
+// scanSlice is the number of regions requested at once. walk_end is stale above 512.
 const scanSlice = 512
 
-// scanBase are the categories that came with the call itself.
+// scanBase are the categories of the first version of the ioctl.
 const scanBase = vmspace.ScanPresent | vmspace.ScanSwapped | vmspace.ScanPFNZero | vmspace.ScanHuge
 
-// probeScan finds the categories that this kernel knows, 0 where it has no scan; each bit is tried
+// probeScan returns the categories that this kernel knows, 0 if it has no scan. Each bit is tried
 // by itself, because one unknown bit fails the whole call.
 func probeScan(pagemap int, pageSize uint64, buf []region) uint64 {
 	try := func(mask uint64) bool {
@@ -52,9 +51,9 @@ func probeScan(pagemap int, pageSize uint64, buf []region) uint64 {
 	return mask
 }
 
-// scanOnce makes one call for the pages of r with any of the bits of mask, and for no more than
-// maxPages of them (0: any number). It gives the number of regions and where the walk ended. out
-// must lie on the heap, where nothing moves: the kernel is given its address as a number.
+// scanOnce makes one call for the pages of r with any of the bits of mask, and for at most maxPages
+// of them (0: any number). It returns the number of regions and where the walk ended. out must lie
+// on the heap, where nothing moves: the kernel receives its address as a number.
 func scanOnce(pagemap int, r vmspace.Range, mask, maxPages uint64, out []region) (n int, end uint64, err error) {
 	anyOf := mask & (vmspace.ScanPresent | vmspace.ScanSwapped | vmspace.ScanGuard)
 	if anyOf == 0 {
@@ -71,7 +70,7 @@ func scanOnce(pagemap int, r vmspace.Range, mask, maxPages uint64, out []region)
 	return n, arg.walkEnd, err
 }
 
-// ioctl makes the call, and again where a signal came between.
+// ioctl makes the call, and repeats it if a signal interrupted it.
 func ioctl(fd int, request uintptr, arg unsafe.Pointer) (int, error) {
 	for {
 		n, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(fd), request, uintptr(arg))

@@ -12,22 +12,22 @@ import (
 )
 
 // Rules of this file: one address space, read in full, is consistent or says where it is not. A
-// process that runs changes under the reader: the list of mappings comes in pieces of a page of
+// running process changes while it is read: the list of mappings arrives in pieces of a page of
 // text, and pages are read after it. So every batch of pages is checked (walk_linux.go), and what
-// changed is read again, a few times; what still changes then is Unknown, and named in
+// changed is read again, a few times; what still changes then is Unknown, and listed in
 // Process.Changed.
 
 const (
-	attempts     = 3    // to read what changes meanwhile
-	manyMappings = 1024 // from so many on it is worth while to prove that a process stood still
+	attempts     = 3    // at reading what changes meanwhile
+	manyMappings = 1024 // from this number on, proving that a process was idle is worth while
 )
 
-// errChanged says that no consistent answer was to be had.
+// errChanged says that no consistent reading was possible.
 var errChanged = errors.New("changed while being read, again and again: stop it, or try once more")
 
-// errEmpty says that no mapping is listed: a process that is about to execve, or one without an
-// address space, as kernel threads are; of those the files can be opened before Linux 6.16, and are
-// empty (proc_mem_open in fs/proc/base.c).
+// errEmpty says that no mapping is listed: the process is about to execve, or it has no address
+// space, as a kernel thread; its files can be opened before Linux 6.16, and are empty
+// (proc_mem_open in fs/proc/base.c).
 var errEmpty error = unix.ESRCH
 
 // readSpace reads one address space in full. The pages are left in g.fresh, not yet compared with
@@ -43,7 +43,7 @@ func (r *Reader) readSpace(g *reading) error {
 		case errors.Is(err, procfs.ErrTorn):
 			err = errChanged
 		case err != nil && gone(err) && r.stillThere(g) == nil, err == nil && g.maps.Len() == 0:
-			g.files.forget() // after an exec the open files speak of the memory before it
+			g.files.forget() // after an exec the open files refer to the previous memory
 			if err == nil {
 				err = errEmpty
 			}
@@ -54,8 +54,8 @@ func (r *Reader) readSpace(g *reading) error {
 	return err
 }
 
-// stillThere is nil where the process is alive. One that dies while it is read has no pages, one by
-// one.
+// stillThere returns nil if the process is alive. A process that dies while it is read loses its
+// pages one by one.
 func (r *Reader) stillThere(g *reading) error {
 	st, err := g.files.readStat()
 	if err == nil && st.State >= vmspace.Zombie {
@@ -64,8 +64,8 @@ func (r *Reader) stillThere(g *reading) error {
 	return err
 }
 
-// readOnce reads mappings and pages, and reads again what changed meanwhile where that can be done
-// piecemeal.
+// readOnce reads mappings and pages, and reads again what changed meanwhile if that can be done in
+// parts.
 func (r *Reader) readOnce(g *reading) error {
 	f := g.files
 	var old vmspace.List[vmspace.Mapping]
@@ -120,12 +120,12 @@ func (r *Reader) readOnce(g *reading) error {
 	return err
 }
 
-// compareLists reads the list once more and gives the ranges where it is not what it was: what
-// there is without PROCMAP_QUERY.
+// compareLists reads the list once more and returns the ranges where it differs: the check for
+// kernels without PROCMAP_QUERY.
 func (r *Reader) compareLists(g *reading) (changed []vmspace.Range, err error) {
 	now, err := r.readMaps(g.files, g.maps, g.stat)
 	if err == nil && now.Len() == 0 && g.maps.Len() > 0 {
-		err = unix.ESRCH // as PROCMAP_QUERY says of memory that is no more
+		err = unix.ESRCH // as PROCMAP_QUERY says of memory that no longer exists
 	}
 	if err != nil {
 		return nil, err
@@ -137,7 +137,7 @@ func (r *Reader) compareLists(g *reading) (changed []vmspace.Range, err error) {
 	return changed, nil
 }
 
-// uncounted removes the counters of mappings: one of two lists that are compared may have none.
+// uncounted removes the counters of mappings: one of the two lists to compare may have none.
 func uncounted(maps []vmspace.Mapping) []vmspace.Mapping {
 	for i := range maps {
 		maps[i].Smaps = nil
@@ -145,7 +145,7 @@ func uncounted(maps []vmspace.Mapping) []vmspace.Mapping {
 	return maps
 }
 
-// counted is runs with count and flags of their frames, as far as the budget goes.
+// counted returns runs with count and flags of their frames, as far as the budget allows.
 func (r *Reader) counted(runs []vmspace.Run, maps vmspace.List[vmspace.Mapping]) []vmspace.Run {
 	if r.kpage == nil || r.budget <= 0 && r.pages.mask != 0 {
 		return runs
@@ -153,7 +153,7 @@ func (r *Reader) counted(runs []vmspace.Run, maps vmspace.List[vmspace.Mapping])
 	return r.kpage.fill(runs, maps, &r.budget, r.pages.mask != 0, vmspace.List[vmspace.Run]{}, nil)
 }
 
-// joinRuns appends more to runs; the first of them may go on with the last run.
+// joinRuns appends more to runs; the first of them may extend the last run.
 func joinRuns(runs, more []vmspace.Run, maps vmspace.List[vmspace.Mapping]) []vmspace.Run {
 	if n := len(runs); n > 0 && len(more) > 0 && runs[n-1].Bounds().End == more[0].Start && runs[n-1].Extends(more[0]) {
 		if m, ok := vmspace.MappingAt(maps, more[0].Start); !ok || m.Start < more[0].Start {
@@ -164,11 +164,11 @@ func joinRuns(runs, more []vmspace.Run, maps vmspace.List[vmspace.Mapping]) []vm
 	return append(runs, more...)
 }
 
-// mendable says whether parts of g can be read anew: not those of small spaces, which are read as a
-// whole sooner.
+// mendable reports whether parts of g can be read again: not of a small space, for which reading
+// the whole is faster.
 func (r *Reader) mendable(g *reading) bool { return r.features.Query && !r.small(g.maps.Len(), g.stat) }
 
-// mend reads again what changed, until it stands still or the attempts are used up.
+// mend reads again what changed, until nothing changes or the attempts are used up.
 func (r *Reader) mend(g *reading) error {
 	pages := vmspace.Keep(g.fresh)
 	for range attempts {
@@ -201,7 +201,7 @@ func (r *Reader) mend(g *reading) error {
 	return nil
 }
 
-// ordered says whether no mapping overlaps the one before.
+// ordered reports whether no mapping overlaps the one before.
 func ordered(maps vmspace.List[vmspace.Mapping]) bool {
 	end := uint64(0)
 	for _, m := range maps.All() {
@@ -219,8 +219,8 @@ const (
 	largePages    = 8 << 10
 )
 
-// workers are those who read the pages of g: one alone where there is little to read, or where it
-// has to be gentle.
+// workers returns the workers that read the pages of g: a single one if there is little to read, or
+// if reading is gentle.
 func (r *Reader) workers(g *reading) []worker {
 	n := r.opt.Workers
 	if n == 0 {
@@ -242,7 +242,7 @@ func (r *Reader) workers(g *reading) []worker {
 	return r.pool[:n]
 }
 
-// startCost begins to count what looking costs.
+// startCost resets the cost.
 func (r *Reader) startCost() {
 	r.pages.pace.cost, r.pages.pace.busy = Cost{}, 0
 	for _, k := range r.pool {
@@ -250,25 +250,25 @@ func (r *Reader) startCost() {
 	}
 }
 
-// Cost is what the last Observe or Stream cost the processes that it looked at.
+// Cost is what the last Observe or Stream cost the processes that it read.
 func (r *Reader) Cost() Cost {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	c := r.pages.pace.cost
 	for i, k := range r.pool {
 		if i > 0 {
-			c.add(k.pages.pace.cost)
+			c.Add(k.pages.pace.cost)
 		}
 	}
 	return c
 }
 
-// readMaps reads the list of mappings; of a small space with the counters of smaps.
+// readMaps reads the list of mappings, for a small space with the counters of smaps.
 func (r *Reader) readMaps(f *procFiles, old vmspace.List[vmspace.Mapping], st procfs.Stat) (vmspace.List[vmspace.Mapping], error) {
 	if err := f.need(&f.maps, "maps"); err != nil {
 		return vmspace.List[vmspace.Mapping]{}, err
 	}
-	// What was small is so as a rule, and smaps has all that maps has.
+	// A space that was small usually still is, and smaps contains all of maps.
 	if n := old.Len(); n > 0 && r.small(n, st) {
 		if list, err := r.readSmall(f, old); err != nil || r.small(list.Len(), st) {
 			return list, err
@@ -279,7 +279,8 @@ func (r *Reader) readMaps(f *procFiles, old vmspace.List[vmspace.Mapping], st pr
 		return vmspace.List[vmspace.Mapping]{}, err
 	}
 	if string(r.text) == string(f.text) && !r.small(f.list.Len(), st) {
-		if !f.list.Same(old) { // the list was patched meanwhile, and is back to what it was
+		// The list was patched in between, and is now as it was before.
+		if !f.list.Same(old) {
 			f.list = vmspace.Rebase(old, f.list.Slice(0, f.list.Len()), vmspace.SameMapping)
 		}
 		return f.list, nil
@@ -313,8 +314,8 @@ func (r *Reader) readSmall(f *procFiles, old vmspace.List[vmspace.Mapping]) (vms
 	return vmspace.Rebase(old, maps, vmspace.SameMapping), nil
 }
 
-// small says whether a space is read with the counters of smaps and, unless it is sparse, always in
-// full.
+// small reports whether a space is read with the counters of smaps and, unless it is sparse, always
+// in full.
 func (r *Reader) small(mappings int, st procfs.Stat) bool {
 	pages := uint64(max(r.opt.SmallPages, 0))
 	if st.Size > scattered {
@@ -323,6 +324,6 @@ func (r *Reader) small(mappings int, st procfs.Stat) bool {
 	return mappings <= r.opt.SmallMappings && st.RSSPages <= pages
 }
 
-// sparse says whether the words of a space take long however little is resident: without
-// PAGEMAP_SCAN they are read of all of it.
+// sparse reports whether reading the words takes long however little is resident: without
+// PAGEMAP_SCAN they are read for the whole space.
 func (r *Reader) sparse(st procfs.Stat) bool { return r.pages.mask == 0 && st.Size > r.opt.SparseSize }

@@ -6,10 +6,10 @@ import (
 	"cowscope/vmspace"
 )
 
-// Rules of this file: runs are kept as long as they can be, whatever the way they were read: so
-// that two snapshots of the same pages hold the same runs. Pure.
+// Rules of this file: pure. Runs are always as long as possible, so that two snapshots of the same
+// pages hold the same runs, whatever way they were read.
 
-// normalRuns splits runs where a mapping begins and joins neighbours that are more of the same.
+// normalRuns splits runs where a mapping begins and joins adjacent runs that are alike.
 func normalRuns(runs []vmspace.Run, maps vmspace.List[vmspace.Mapping]) []vmspace.Run {
 	if len(runs) == 0 {
 		return nil
@@ -37,8 +37,8 @@ func normalRuns(runs []vmspace.Run, maps vmspace.List[vmspace.Mapping]) []vmspac
 	return out
 }
 
-// appendRun appends r, or lengthens the last run by it where that is more of the same and no
-// mapping begins in between.
+// appendRun appends r, or extends the last run by it if the two are alike and no mapping begins in
+// between.
 func appendRun(runs []vmspace.Run, r vmspace.Run, begins bool) []vmspace.Run {
 	if n := len(runs); n > 0 && !begins && runs[n-1].Bounds().End == r.Start && runs[n-1].Extends(r) {
 		runs[n-1].Pages += r.Pages
@@ -47,15 +47,16 @@ func appendRun(runs []vmspace.Run, r vmspace.Run, begins bool) []vmspace.Run {
 	return append(runs, r)
 }
 
-// spliceRuns puts fresh in the place of what old has in the windows. Where that changes nothing,
-// old itself comes back.
+// spliceRuns replaces the runs of old in the windows by fresh. If that changes nothing, it returns
+// old itself.
 func spliceRuns(old vmspace.List[vmspace.Run], windows []vmspace.Range, fresh []vmspace.Run, maps vmspace.List[vmspace.Mapping]) vmspace.List[vmspace.Run] {
 	for _, w := range windows {
 		n := 0
 		for n < len(fresh) && fresh[n].Start < w.End {
 			n++
 		}
-		lo, hi := old.Overlap(w.Widen(1, 1)) // with the neighbours, that they may be joined
+		// The neighbours are included, because the new runs may join them.
+		lo, hi := old.Overlap(w.Widen(1, 1))
 		was := old.View(lo, hi)
 		now := make([]vmspace.Run, 0, n+2)
 		for _, r := range was {

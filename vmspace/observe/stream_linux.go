@@ -8,12 +8,13 @@ import (
 	"cowscope/vmspace/procfs"
 )
 
-// Rules of this file: one process is handed on while it is read. The mappings with their counters
+// Rules of this file: one process is passed on while it is read. The mappings with their counters
 // are held, a few hundred bytes each; the pages are not, so that memory does not grow with them.
-// What has been handed on cannot be taken back: where mappings change meanwhile, the pages there
-// are Unknown, and Stream says where.
+// What has been passed on cannot be taken back: where mappings change meanwhile, the pages are
+// Unknown, and Stream reports the place.
 
-// errExec says that the memory whose list was told is no more, though the process is.
+// errExec says that the memory whose list was passed on no longer exists, although the process
+// does.
 var errExec = errors.New("it began another program while it was read (execve): try again")
 
 // Stream reads one process in full, with the counters of every mapping, into a sink, which it
@@ -131,15 +132,15 @@ func (r *Reader) listWithCounters(g *reading) error {
 	return err
 }
 
-// seam hands on runs as mappings and batches come to an end.
+// seam passes on runs as mappings and batches are completed.
 type seam struct {
-	maps vmspace.Walker[vmspace.Mapping] // at the first one that was not handed on in full
-	held []vmspace.Run                   // not yet handed on
+	maps vmspace.Walker[vmspace.Mapping] // at the first mapping not yet passed on in full
+	held []vmspace.Run                   // not yet passed on
 	to   vmspace.Sink
 }
 
-// pass hands on what is complete below end. The last run of a mapping that goes on may go on too,
-// and stays.
+// pass passes on everything complete below end. The last run of a mapping that continues may
+// continue too, and is held.
 func (s *seam) pass(end uint64) error {
 	held := s.held
 	for m := s.maps.Item(); m != nil && m.Start < end; m = s.maps.Item() {

@@ -7,18 +7,18 @@ import (
 	"cowscope/vmspace/procfs"
 )
 
-// Rules of this file: without PAGEMAP_SCAN a word is read for every page that could be, and a TiB
-// that is only reserved has as many as one that is full. The kernel's count of page tables makes
-// that shorter: a table for every block that has a page, one for every block of such tables, and so
-// on (mm_pgtables_bytes in include/linux/mm.h). Where the pages that were found need as many tables
-// as there are, there are no other pages. Where they need fewer, tables are left over or pages are
-// missing, and everything is read.
+// Rules of this file: without PAGEMAP_SCAN a word is read for every possible page, and a TiB that
+// is only reserved has as many words as one that is full. The kernel's count of page tables
+// shortens this: there is a table for every block that has a page, a table for every block of such
+// tables, and so on (mm_pgtables_bytes in include/linux/mm.h). If the pages found need as many
+// tables as there are, there are no other pages. If they need fewer, there are unused tables or
+// more pages, and everything is read.
 
-// reserved is a size, in bytes, from which on a mapping is looked at where pages are likely.
+// reserved is the size in bytes from which on a mapping is read only where pages are likely.
 const reserved = 1 << 30
 
-// readLikely reads a sparse space where pages are likely: in the mappings that are not large, and
-// where the family had pages. It is false where there may be others.
+// readLikely reads a sparse space where pages are likely: in mappings that are not large, and where
+// the family had pages. all is false if there may be others.
 func (r *Reader) readLikely(g *reading) (all bool, err error) {
 	if r.features.Query || !r.sparse(g.stat) {
 		return false, nil
@@ -45,12 +45,12 @@ func (r *Reader) readLikely(g *reading) (all bool, err error) {
 	return true, nil
 }
 
-// tablesFor is how many bytes of page tables the pages need at least. A block that is full may be
-// one huge page without a table of its own; anonymous memory keeps a table for the day when such a
-// page is split (pgtable_trans_huge_deposit in mm/pgtable-generic.c).
+// tablesFor is the least number of bytes of page tables that the pages need. A full block may be
+// one huge page without a table of its own; anonymous memory keeps a table in reserve for when such
+// a page is split (pgtable_trans_huge_deposit in mm/pgtable-generic.c).
 func tablesFor(runs []vmspace.Run, maps vmspace.List[vmspace.Mapping], pageSize uint64) (n uint64) {
 	entries := pageSize / 8
-	var above [2]uint64 // the spans of the levels above the lowest, where there are such
+	var above [2]uint64 // the spans of the levels above the lowest, where these exist
 	for i, levels := 0, tableLevels(userEnd(maps), pageSize); i < levels-1 && i < len(above); i++ {
 		above[i] = vmspace.HugeBlock(pageSize)
 		for range i + 1 {
@@ -97,9 +97,9 @@ func tablesFor(runs []vmspace.Run, maps vmspace.List[vmspace.Mapping], pageSize 
 	return n
 }
 
-// tableLevels is how many levels of page tables are counted of a space that ends there: all but the
-// highest, and of a fourth none. Where the kernel could have longer addresses than it gives away,
-// as on arm64 with pages of 16 KiB, there are more: then nothing is proved.
+// tableLevels is how many levels of page tables the kernel counts for a space that ends at end: all
+// but the highest, and at most three. If the kernel supports longer addresses than it hands out, as
+// on arm64 with pages of 16 KiB, there are more levels, and nothing can be proved.
 func tableLevels(end, pageSize uint64) int {
 	perLevel := bits.TrailingZeros64(pageSize / 8)
 	below := bits.Len64(end-1) - bits.TrailingZeros64(pageSize)

@@ -11,13 +11,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Rules of this file: a bit decides a page's state only where it meant on a page of this program
-// what it should. Kernels get some of them wrong: from 6.9 to 6.14 every anonymous page has the KSM
-// bit of kpageflags (fs/proc/page.c tested it with a mask that shares a bit with that of anonymous
-// pages). What is not believed is dropped from every word that is read, and named in
+// Rules of this file: a bit decides a page's state only if it means what it should on a page of
+// this program. Kernels get some bits wrong: from 6.9 to 6.14 every anonymous page has the KSM bit
+// of kpageflags (fs/proc/page.c tested it with a mask that shares a bit with that of anonymous
+// pages). Untrusted bits are dropped from every word that is read, and listed in
 // Features.Distrusted.
 
-// trust is what of the words is believed.
+// trust is the bits of the words that are trusted.
 type trust struct {
 	word     uint64 // bits of a pagemap word
 	scan     uint64 // categories
@@ -25,11 +25,11 @@ type trust struct {
 	distrust []string
 }
 
-// A specimen is a page of this program, and what the words about it must say.
+// A specimen is a page of this program with the words that it must have.
 type specimen struct {
 	name              string
 	touch             func(b []byte)
-	word, notWord     uint64 // bits of the pagemap word that must be set, and that must not
+	word, notWord     uint64 // bits of the pagemap word that must be set, and that must be clear
 	scan, notScan     uint64
 	kflags, notKFlags uint64
 }
@@ -57,14 +57,14 @@ var specimens = []specimen{
 	},
 }
 
-// keep keeps the compiler from leaving out the read of its argument.
+// keep prevents the compiler from removing the read of its argument.|
 //
 //go:noinline
 func keep(byte) {}
 
-// believe looks at each specimen: its pagemap word, with the scan's categories in mask, and, where
-// k is there and frames are visible, the flags of its frame. It is an error where pagemap does not
-// show what all the rest is built on.
+// believe checks each specimen: its pagemap word, the scan's categories in mask, and, if k is not
+// nil and frames are visible, the flags of its frame. It fails if pagemap does not report what
+// everything else rests on.
 func believe(pagemap int, size, mask uint64, regions []region, frames bool, k *kpage) (trust, error) {
 	t := trust{word: ^uint64(0), scan: mask, kflags: vmspace.KKept}
 	for _, s := range specimens {
@@ -95,7 +95,7 @@ func (t *trust) look(s specimen, pagemap int, addr, size uint64, regions []regio
 		bits := func(w uint64) []string { return vmspace.ScanBits(uint16(w)) }
 		t.scan &^= t.lies("PAGEMAP_SCAN", bits, categories, s.scan&t.scan, s.notScan&t.scan, s.name)
 		if t.scan&scanBase != scanBase {
-			t.scan = 0 // half of it decides nothing
+			t.scan = 0 // without all of these it decides nothing
 		}
 	}
 	if frame := word & vmspace.WordFrame; k != nil && frames && frame != 0 && word&vmspace.WordPresent != 0 {
@@ -106,7 +106,7 @@ func (t *trust) look(s specimen, pagemap int, addr, size uint64, regions []regio
 	}
 }
 
-// lies are the bits of word that are not as they must be.
+// lies returns the bits of word that are not as they must be.
 func (t *trust) lies(from string, names func(uint64) []string, word, must, mustNot uint64, page string) uint64 {
 	missing, wrong := must&^word, word&mustNot
 	for _, name := range names(missing) {

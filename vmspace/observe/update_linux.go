@@ -7,28 +7,28 @@ import (
 	"cowscope/vmspace"
 )
 
-// Rules of this file: reading a part is worth while only if the snapshot is what reading everything
-// would give. So whenever it cannot be told how far a change went, everything is read; and what it
-// does read is wider than what was touched:
+// Rules of this file: a partial reading is right only if its snapshot equals that of a full
+// reading. So if the extent of a change is unknown, everything is read; and a partial reading
+// covers more than was touched:
 //
 //	touched            ├──┤
 //	+ mappings      that begin, end, move or change because of it, the stack and the heap
 //	+ core        ├┄┄┄├──┤┄┄┄┤   64 KiB each side: fault-around maps cached neighbours
 //	+ window  │┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄│   whole huge blocks: a huge page comes or is split in one piece
 //
-// and the same addresses in every relative, and every other mapping of the same part of the same
-// file.
+// In addition it covers the same addresses in every relative, and every other mapping of the same
+// part of the same file.
 
 const (
 	aroundBytes = 64 << 10 // fault_around_bytes, whatever the page size (mm/memory.c)
-	maxParts    = 256      // more changed parts of files than this: read everything instead of looking for each
-	maxPatch    = 2048     // more mappings than this around one range: read the whole list instead
+	maxParts    = 256      // changed parts of files: with more, everything is read
+	maxPatch    = 2048     // mappings around one range: with more, the whole list is read
 )
 
-// errTooMany says that reading all mappings is the cheaper way.
+// errTooMany says that reading all mappings is cheaper.
 var errTooMany = errors.New("too many mappings to ask for one by one")
 
-// wholly reads everything, whatever was read so far.
+// wholly reads everything, regardless of what was read so far.
 func (r *Reader) wholly(all []*reading) {
 	r.budget = r.opt.KPageBudget
 	for _, g := range all {
@@ -37,12 +37,12 @@ func (r *Reader) wholly(all []*reading) {
 	r.readFull(all)
 }
 
-// sameFamily says whether the members are those of prev.
+// sameFamily reports whether the members are those of prev.
 func sameFamily(prev *vmspace.Snapshot, family []vmspace.Member) bool {
 	return slices.EqualFunc(prev.Processes, family, func(p *vmspace.Process, m vmspace.Member) bool { return p.Member == m })
 }
 
-// spansOf gives the touched ranges in whole pages, in order, merged.
+// spansOf returns the touched ranges as whole pages, in order, merged.
 func spansOf(touched []Touched, size uint64) []vmspace.Range {
 	var spans []vmspace.Range
 	for _, t := range touched {
@@ -72,7 +72,7 @@ func mergeRanges(in []vmspace.Range) []vmspace.Range {
 	return out
 }
 
-// partial reads what the spans could have changed. It is false where that cannot be told.
+// partial reads what the spans could have changed. It returns false if that is unknown.
 func (r *Reader) partial(all []*reading, spans []vmspace.Range) bool {
 	if !r.patchable(all, spans) {
 		return false
@@ -89,13 +89,14 @@ func (r *Reader) partial(all []*reading, spans []vmspace.Range) bool {
 	for _, g := range all {
 		spans = append(spans, g.changed...)
 	}
-	// What is large is read where pages are likely, which only a full reading can prove to be all.
+	// A large span is read where pages are likely, and only a full reading can prove that there are
+	// no others.
 	large := slices.ContainsFunc(spans, func(s vmspace.Range) bool { return s.Len() >= reserved })
 	for _, g := range all {
 		g.full = g.full || large && g.err == nil && r.sparse(g.stat) && !r.features.Query && r.bare(g, spans) == nil
 	}
-	// Twice at most: other mappings of the same file may be far away, and what is found there leads
-	// nowhere else.
+	// At most twice: other mappings of the same file may be far away, and what is found there leads
+	// no further.
 	for pass := 0; ; pass++ {
 		spans = mergeRanges(slices.Clone(spans))
 		windows := blocks(spans, r.pages.size)
@@ -119,7 +120,7 @@ func (r *Reader) partial(all []*reading, spans []vmspace.Range) bool {
 	return true
 }
 
-// splice puts what was read in the windows in the place of what was there.
+// splice replaces the pages in the windows by those that were read.
 func (r *Reader) splice(all []*reading, windows []vmspace.Range) {
 	for _, g := range all {
 		if !g.full && g.err == nil {
@@ -128,7 +129,7 @@ func (r *Reader) splice(all []*reading, windows []vmspace.Range) {
 	}
 }
 
-// patchable says whether a partial read can be right at all, and marks the small spaces.
+// patchable reports whether a partial reading can be right at all, and marks the small spaces.
 func (r *Reader) patchable(all []*reading, spans []vmspace.Range) bool {
 	for _, s := range spans {
 		if s.Len() > 1<<46 {
@@ -143,14 +144,14 @@ func (r *Reader) patchable(all []*reading, spans []vmspace.Range) bool {
 			n := g.prev.Mappings.Len()
 			g.full = n == 0 || !r.sparse(g.stat) && (r.small(n, g.stat) || g.prev.Mappings.At(0).Smaps != nil)
 			if g.files.pagemap < 0 || g.files.maps < 0 {
-				return false // opened anew since prev
+				return false // reopened since prev
 			}
 		}
 	}
 	return true
 }
 
-// blocks are the windows for the spans.
+// blocks returns the windows for the spans.
 func blocks(spans []vmspace.Range, pageSize uint64) []vmspace.Range {
 	var w []vmspace.Range
 	for _, s := range spans {
@@ -159,10 +160,11 @@ func blocks(spans []vmspace.Range, pageSize uint64) []vmspace.Range {
 	return mergeRanges(w)
 }
 
-// bare gives the spans of a sparse space that need not be read, because no page can be there: no
-// span held a page, so none can have moved between them, and the process took no fault, so none
-// came in. Pages that the kernel brings in during a call are counted as faults too
-// (mm_account_fault in mm/memory.c). A guard page takes none; kernels that have them have the scan.
+// bare returns the spans of a sparse space that need not be read, because no page can be there: no
+// span had a page, so none can have moved between them, and the process took no fault, so none was
+// brought in. Pages that the kernel brings in during a call are counted as faults too
+// (mm_account_fault in mm/memory.c). A guard page needs no fault, but kernels with guard pages have
+// PAGEMAP_SCAN.
 func (r *Reader) bare(g *reading, spans []vmspace.Range) []vmspace.Range {
 	if g.full || g.err != nil || !r.sparse(g.stat) || g.stat.MinorFlt != g.prev.MinorFlt || g.stat.MajorFlt != g.prev.MajorFlt {
 		return nil
@@ -175,7 +177,7 @@ func (r *Reader) bare(g *reading, spans []vmspace.Range) []vmspace.Range {
 	return spans
 }
 
-// readWindows reads the page words of g in the windows, but for the bare parts.
+// readWindows reads the page words of g in the windows, except in the bare parts.
 func (r *Reader) readWindows(g *reading, windows, bare []vmspace.Range) error {
 	if g.full || g.err != nil {
 		return nil
@@ -185,9 +187,9 @@ func (r *Reader) readWindows(g *reading, windows, bare []vmspace.Range) error {
 	return err
 }
 
-// lookUp adds counts and flags of frames: anew near the spans, where any relative changed, and in
-// huge pages, which share some of their flags and, when they are split, hand them on
-// (__split_huge_pmd_locked in mm/huge_memory.c); else as they were.
+// lookUp adds counts and flags of frames. They are read near the spans, where any relative changed,
+// and in huge pages, which share some of their flags and pass them on when they are split
+// (__split_huge_pmd_locked in mm/huge_memory.c); elsewhere they are kept.
 func (r *Reader) lookUp(all []*reading, spans, windows []vmspace.Range) {
 	if r.kpage == nil {
 		return
@@ -221,7 +223,7 @@ func (r *Reader) lookUp(all []*reading, spans, windows []vmspace.Range) {
 	}
 }
 
-// without is what of ranges lies in none of the others; both are in order.
+// without returns the parts of ranges outside the others; both are in order.
 func without(ranges, others []vmspace.Range) []vmspace.Range {
 	if len(others) == 0 {
 		return ranges
@@ -243,7 +245,7 @@ func without(ranges, others []vmspace.Range) []vmspace.Range {
 	return out
 }
 
-// eachChange yields the pages of the windows whose words or frames are not what they were.
+// eachChange yields the pages of the windows whose words or frames changed.
 func (g *reading) eachChange(windows []vmspace.Range, yield func(old, now vmspace.Run)) {
 	if g.full || g.err != nil {
 		return
@@ -263,7 +265,7 @@ func (g *reading) eachChange(windows []vmspace.Range, yield func(old, now vmspac
 	}
 }
 
-// runsIn are the runs of l inside w, clipped.
+// runsIn returns the runs of l inside w, clipped.
 func runsIn(l vmspace.List[vmspace.Run], w vmspace.Range) []vmspace.Run {
 	lo, hi := l.Overlap(w)
 	runs := l.Slice(lo, hi)
@@ -274,15 +276,14 @@ func runsIn(l vmspace.List[vmspace.Run], w vmspace.Range) []vmspace.Run {
 }
 
 // aliases finds what else changed along with the windows: other mappings of the same part of a
-// file, whose pages are counted together. It is not ok where a page shared copy-on-write changed
-// and its partner is not where a relative has it after fork.
+// file, whose pages are counted together. ok is false if a page shared copy-on-write changed and
+// its partner is not at the same address in a relative, where fork puts it.
 func aliases(all []*reading, windows []vmspace.Range) (more []vmspace.Range, ok bool) {
 	var parts []filePart
 	ok = true
 	for _, g := range all {
 		g.eachChange(windows, func(x, y vmspace.Run) {
-			// What was there and what is there now may be of different files: a mapping can replace
-			// another.
+			// The pages before and after may be of different files: a mapping can replace another.
 			for _, side := range []struct {
 				maps vmspace.List[vmspace.Mapping]
 				run  vmspace.Run
@@ -319,7 +320,7 @@ func aliases(all []*reading, windows []vmspace.Range) (more []vmspace.Range, ok 
 	return more, true
 }
 
-// covered says whether the windows hold all of the ranges.
+// covered reports whether the windows contain all of the ranges.
 func covered(windows, ranges []vmspace.Range) bool {
 	for _, x := range ranges {
 		if !slices.ContainsFunc(windows, func(w vmspace.Range) bool { return w.Covers(x) }) {
@@ -329,10 +330,10 @@ func covered(windows, ranges []vmspace.Range) bool {
 	return true
 }
 
-// hasPartner says whether some relative had, at the same addresses, the frames that g had in x.
+// hasPartner reports whether a relative had, at the same addresses, the frames that g had in x.
 func hasPartner(all []*reading, g *reading, x vmspace.Run) bool {
 	for _, o := range all {
-		if o == g || o.prev == nil {
+		if o == g || o.prev == nil || o.Space() == g.Space() {
 			continue
 		}
 		pages := uint64(0)
@@ -355,13 +356,13 @@ type filePart struct {
 	vmspace.Range
 }
 
-// partOf is what of its file m maps at r.
+// partOf is the part of its file that m maps at r.
 func partOf(m *vmspace.Mapping, r vmspace.Range) filePart {
 	r = r.Intersect(m.Range)
 	return filePart{m.Inode, m.Major, m.Minor, vmspace.Range{Start: r.Start - m.Start + m.Offset, End: r.End - m.Start + m.Offset}}
 }
 
-// in is where m maps the part, empty where it does not.
+// in is the range where m maps the part; empty if it does not.
 func (p filePart) in(m *vmspace.Mapping) vmspace.Range {
 	if m.Inode != p.inode || m.Major != p.major || m.Minor != p.minor {
 		return vmspace.Range{}

@@ -3,9 +3,9 @@ package observe
 import "cowscope/vmspace"
 
 // Rules of this file: the pages of one space, batch by batch, in the order of their addresses,
-// whoever read them. Each batch is held against the mappings that the kernel has after its pages
-// were read: where they differ from the list, the process changed while it was read, and the pages
-// there are Unknown, for nobody knows under which mapping their words came about.
+// whichever worker read them. Each batch is compared with the kernel's mappings after its pages
+// were read: where they differ from the list, the process changed meanwhile, and the pages are
+// Unknown, because the mapping that their words belong to is unknown.
 
 // worker reads batches. It belongs to one goroutine.
 type worker struct {
@@ -17,13 +17,13 @@ type worker struct {
 type walk struct {
 	files  *procFiles
 	list   vmspace.List[vmspace.Mapping]
-	check  bool     // by PROCMAP_QUERY, which it takes
-	idle   *idle    // from before the list was read; nil where nothing is known
+	check  bool     // compare with the kernel, which needs PROCMAP_QUERY
+	idle   *idle    // begun before the list was read; nil if nothing is known
 	blanks []*batch // scratch for several workers
 	cursor *cursor
 }
 
-// run reads everything and hands each batch to use, which may not keep it.
+// run reads everything and passes each batch to use, which must not retain it.
 func (w *walk) run(pool []worker, use func(b *batch) error) error {
 	w.cursor = newCursor(w.files.pagemap, w.list, vmspace.Everything)
 	if len(pool) == 1 {
@@ -41,8 +41,8 @@ func (w *walk) run(pool []worker, use func(b *batch) error) error {
 	return w.share(pool, use)
 }
 
-// share has several workers read side by side. There are few batches, which are used again and again,
-// so that no worker runs far ahead and memory is bounded.
+// share lets several workers read in parallel. There are few batches, which are reused, so that no
+// worker runs far ahead and memory is bounded.
 func (w *walk) share(pool []worker, use func(b *batch) error) error {
 	n := len(pool) + 2
 	blank, done, ended := make(chan *batch, n), make(chan *batch, n), make(chan struct{})
@@ -64,7 +64,7 @@ func (w *walk) share(pool []worker, use func(b *batch) error) error {
 		}()
 	}
 	var err error
-	seq, turn := 0, make([]*batch, n) // by number, modulo n: no more than n are under way
+	seq, turn := 0, make([]*batch, n) // by number, modulo n: at most n are in progress
 	take := func(b *batch) {
 		turn[b.seq%n] = b
 		for b := turn[seq%n]; b != nil && err == nil; b = turn[seq%n] {
@@ -94,7 +94,7 @@ func (w *walk) share(pool []worker, use func(b *batch) error) error {
 	return err
 }
 
-// step makes b the next batch, read and checked; there is none where it is false.
+// step makes b the next batch, read and checked; it returns false if there is none.
 func (w *walk) step(k *worker, b *batch) bool {
 	more, err := w.cursor.take(k.pages, b)
 	if !more {
@@ -115,14 +115,15 @@ func (w *walk) step(k *worker, b *batch) bool {
 	return true
 }
 
-// unmoved says whether nothing in span can have changed, where that is sooner said than compared.
+// unmoved reports whether nothing in span can have changed, if that is cheaper to prove than to
+// compare.
 func (w *walk) unmoved(span vmspace.Range) bool {
 	lo, hi := w.list.Overlap(span)
 	return hi-lo > idleThreads && w.idle.still()
 }
 
-// differences appends to dst the parts of span where the kernel's mappings are not those of the
-// list. Names do not count.
+// differences appends to dst the parts of span where the kernel's mappings differ from the list.
+// Names are not compared.
 func (q *querier) differences(maps int, list vmspace.List[vmspace.Mapping], span vmspace.Range, dst []vmspace.Range) ([]vmspace.Range, error) {
 	var m vmspace.Mapping
 	w := list.Walk(span.Start)
@@ -147,7 +148,7 @@ func (q *querier) differences(maps int, list vmspace.List[vmspace.Mapping], span
 			continue
 		}
 		if lo := max(at, min(is.Start, was.Start)); lo < span.End {
-			// The nearer of the two ends: behind it the one or the other goes on.
+			// hi is the nearer of the two ends, where one of the two mappings may continue.
 			hi := min(is.End, was.End, span.End)
 			if is.Start >= was.End {
 				hi = min(was.End, span.End)
@@ -163,13 +164,13 @@ func (q *querier) differences(maps int, list vmspace.List[vmspace.Mapping], span
 	return mergeRanges(dst), nil
 }
 
-// samePlace says whether a and b are the same memory with the same permissions.
+// samePlace reports whether a and b are the same memory with the same permissions.
 func samePlace(a, b *vmspace.Mapping) bool {
 	return a.Range == b.Range && a.Perms == b.Perms && a.Offset == b.Offset && a.Inode == b.Inode && a.Major == b.Major && a.Minor == b.Minor
 }
 
-// blur makes the pages of runs that lie in the ranges Unknown. Their words stay; their frames go,
-// for nothing more may be looked up by them.
+// blur makes the pages of runs that lie in the ranges Unknown. Their words stay; their frames are
+// cleared, because nothing may be looked up by them any more.
 func blur(runs []vmspace.Run, ranges []vmspace.Range) []vmspace.Run {
 	if len(ranges) == 0 {
 		return runs

@@ -2,7 +2,7 @@ package printable
 
 import "fmt"
 
-// Bytes writes bytes that were read: hexadecimal, and as text where all are printable.
+// Bytes formats bytes: hexadecimal, and as text too if all are printable.
 func Bytes(b []byte) string {
 	hex := fmt.Sprintf("% x", b[:min(len(b), 16)])
 	if len(b) > 16 {

@@ -1,14 +1,14 @@
-// Package printable keeps texts of strangers from being obeyed by a terminal: names of files, lines
-// of scripts, lessons and saved sessions.
+// Package printable prevents untrusted text (file names, scripts, lessons, saved sessions) from
+// controlling the terminal.
 //
-// Two rules hold everywhere. A name or a text becomes a part of a line through Name or Line, so
-// that no newline in it fakes a line. All that the program writes to standard output and standard
-// error goes through a Writer, which lets pass only what a terminal shows.
+// Two rules hold everywhere. A name or a text becomes part of a line only through Name or Line, so
+// that a newline in it cannot imitate a line. Everything that the program writes to standard output
+// and standard error goes through a Writer, which passes only printable text.
 //
-// Printable is what unicode.IsPrint says: letters, marks, numbers, punctuation, symbols and the
-// blank. So all control characters are escaped (C0, DEL, C1), all format characters (those that
-// change the order of a text among them), the separators of lines and paragraphs, other spaces,
-// what is private or unassigned, and bytes that are not UTF-8.
+// Printable is defined by unicode.IsPrint: letters, marks, numbers, punctuation, symbols and the
+// blank. Everything else is escaped: control characters (C0, DEL, C1), format characters (including
+// those that change the direction of text), line and paragraph separators, other spaces, private
+// and unassigned characters, and bytes that are not UTF-8.
 package printable
 
 import (
@@ -19,8 +19,8 @@ import (
 	"unicode/utf8"
 )
 
-// Line is a text as a part of a line: what is not printable has Go's escapes. All else stays as it
-// is, quotes and backslashes too.
+// Line is a text as part of a line: characters that are not printable become Go escapes. Everything
+// else is unchanged, including quotes and backslashes.
 func Line(s string) string {
 	var b strings.Builder
 	done := 0
@@ -40,8 +40,8 @@ func Line(s string) string {
 	return b.String()
 }
 
-// Name is a name as a word of a line: in quotes, with Go's escapes, where it holds more than
-// printable characters, or looks so.
+// Name is a name as a word of a line: quoted, with Go escapes, if it contains characters that are
+// not printable or that could be mistaken for quoting.
 func Name(s string) string {
 	if q := strconv.Quote(s); len(q) != len(s)+len(`""`) {
 		return q
@@ -49,8 +49,8 @@ func Name(s string) string {
 	return s
 }
 
-// First is how many bytes the first character of s has, and whether it is printable. s is not
-// empty.
+// First returns the length in bytes of the first character of s, and whether it is printable. s
+// must not be empty.
 func First(s string) (size int, ok bool) {
 	if c := s[0]; c < utf8.RuneSelf {
 		return 1, ' ' <= c && c < 0x7f
@@ -59,19 +59,19 @@ func First(s string) (size int, ok bool) {
 	return n, shows(r, n)
 }
 
-// shows says whether a character that was decoded from so many bytes is printable.
+// shows reports whether a character that was decoded from size bytes is printable.
 func shows(r rune, size int) bool {
 	return (r != utf8.RuneError || size > 1) && strconv.IsPrint(r)
 }
 
-// Escape is s with Go's escape for every character outside ASCII, and for every one that is not
-// printable.
+// Escape is s with Go escapes for all characters that are not printable ASCII.
 func Escape(s string) string {
 	q := strconv.QuoteToASCII(s)
 	return q[1 : len(q)-1]
 }
 
-// Error is an error of package os with its paths as Name writes them. Others come back as they are.
+// Error is an error of package os whose paths are formatted by Name. Other errors are returned
+// unchanged.
 func Error(err error) error {
 	switch e := err.(type) {
 	case *fs.PathError:

@@ -7,21 +7,21 @@ import (
 	"unicode/utf8"
 )
 
-// Writer passes on what is printable, newlines and tabs. All else becomes an escape of JSON,
-// \u001b, which is right in a text for people and in a string of JSON: so one Writer serves both.
-// It is the last line of defence; who writes a field escapes what may not stand there. It may be
-// used from several goroutines.
+// Writer passes on printable characters, newlines and tabs. Anything else becomes a JSON escape,
+// \u001b, which is right both in text for people and in a JSON string, so that one Writer serves
+// both. It is the last line of defence: whoever writes a field escapes first what must not appear
+// there. Several goroutines may use it.
 type Writer struct {
 	mu  sync.Mutex
 	to  io.Writer
-	cut []byte // the beginning of a character whose end has not come yet
-	out []byte // room for what has escapes
+	cut []byte // an incomplete character at the end of the last Write
+	out []byte // buffer for text with escapes
 }
 
-// NewWriter gives a Writer to a terminal, or to whatever stands in its place.
+// NewWriter returns a Writer to a terminal, or to whatever replaces it.
 func NewWriter(to io.Writer) *Writer { return &Writer{to: to} }
 
-// Write writes b. A character that is cut in two by the end of b waits for its other half.
+// Write writes b. A character cut by the end of b is held until the rest of it is written.
 func (w *Writer) Write(b []byte) (int, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -44,7 +44,7 @@ func (w *Writer) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// Control writes a sequence of the program's own that the terminal is to obey.
+// Control writes a control sequence of the program itself.
 func (w *Writer) Control(sequence string) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -52,7 +52,7 @@ func (w *Writer) Control(sequence string) error {
 	return err
 }
 
-// Flush writes what waits for its other half, which will not come.
+// Flush writes a held incomplete character, whose rest will not come.
 func (w *Writer) Flush() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -64,8 +64,8 @@ func (w *Writer) Flush() error {
 	return err
 }
 
-// Append appends text to b as a Writer writes it. What is left of text is the beginning of a
-// character.
+// Append appends text to b as a Writer writes it. rest is an incomplete character at the end of
+// text.
 func Append(b, text []byte) (out, rest []byte) {
 	for {
 		n := shown(text)
@@ -78,7 +78,7 @@ func Append(b, text []byte) (out, rest []byte) {
 	}
 }
 
-// shown is how many bytes of b a Writer passes on before it meets what it does not.
+// shown is the number of bytes at the start of b that a Writer passes on unchanged.
 func shown(b []byte) int {
 	for i := 0; i < len(b); {
 		if len(b)-i >= 8 && printableASCII(binary.NativeEndian.Uint64(b[i:])) {
@@ -102,15 +102,15 @@ func shown(b []byte) int {
 	return len(b)
 }
 
-// printableASCII says whether all eight bytes of x are from 0x20 to 0x7e. A byte carries into the
-// next only where it is refused itself.
+// printableASCII reports whether all eight bytes of x are from 0x20 to 0x7e. A byte carries into
+// the next only if it is itself not printable.
 func printableASCII(x uint64) bool {
 	const each = 0x0101010101010101
 	return (x|(x-each*' ')|(x+each))&(each*0x80) == 0
 }
 
-// appendEscape writes a character as JSON does: beyond 16 bits, as a pair of surrogates (RFC 8259,
-// 7).
+// appendEscape writes a character as JSON does: a surrogate pair for more than 16 bits (RFC 8259,
+// section 7).
 func appendEscape(b []byte, r rune) []byte {
 	if r > 0xffff {
 		r -= 0x10000

@@ -1,4 +1,3 @@
-// Package procfs parses what Linux writes to the files of /proc/PID: maps, smaps, stat and status.
-// Whatever the bytes are, the answer is a value or an error that says where the text is wrong,
-// never a panic.
+// Package procfs parses the texts of /proc/PID: maps, smaps, stat and status. For any input it
+// returns a value or an error that names the wrong place of the text; it never panics.
 package procfs

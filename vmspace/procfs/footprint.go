@@ -7,17 +7,17 @@ import (
 	"strconv"
 )
 
-// Memory is what some processes take together, in bytes.
+// Memory is the memory of some processes together, in bytes.
 type Memory struct {
 	Own    uint64 // anonymous memory and pages of files, swapped memory, and page tables
 	Shmem  uint64 // resident pages of shared memory
-	Pooled uint64 // pages of the pool of huge pages
+	Pooled uint64 // pages of the pool of huge pages (hugetlb)
 }
 
-// Footprint is what some processes take. What several share counts once for each of them; exact
-// counts it once (proportional set sizes, which cost a walk through all page tables). A process
-// that is gone takes nothing. Shared memory that no page table has is not in it: no file of /proc
-// tells of that, but to root.
+// Footprint adds up the memory of processes. Memory that several of them share counts once for
+// each; exact counts it once (proportional set sizes, which cost a walk through all page tables). A
+// process that no longer exists counts nothing. Shared memory that is in no page table is not
+// included: no file of /proc reports it, except to root.
 func Footprint(pids []int, exact bool) Memory {
 	var total Memory
 	for _, pid := range pids {
@@ -40,19 +40,20 @@ func Footprint(pids []int, exact bool) Memory {
 	return total
 }
 
-// PageTables is how much memory the page tables of a process take, in bytes.
+// PageTables is the size of the page tables of a process, in bytes.
 func PageTables(pid int) uint64 { return sizeOf(procText(pid, "status"), "VmPTE:") }
 
-// ResidentShmem is how much shared memory a process has in its page tables, in bytes.
+// ResidentShmem is the size of the resident shared memory of a process, in bytes.
 func ResidentShmem(pid int) uint64 {
 	status := procText(pid, "status")
 	return sizeOf(status, "RssShmem:") + sizeOf(status, "HugetlbPages:")
 }
 
-// Faults are those that a process has taken, and the children that it waited for.
+// Faults returns the fault counters of a process, including the children that it waited for.
 func Faults(pid int) (minor, major uint64) {
 	text := procText(pid, "stat")
-	fields := bytes.Fields(text[bytes.LastIndexByte(text, ')')+1:]) // from the third on (proc_pid_stat(5))
+	// The fields from the third on (proc_pid_stat(5)).
+	fields := bytes.Fields(text[bytes.LastIndexByte(text, ')')+1:])
 	number := func(n int) uint64 {
 		if n-3 >= len(fields) {
 			return 0
@@ -71,13 +72,8 @@ func procText(pid int, file string) []byte {
 	return b
 }
 
-// sizeOf finds a line such as "VmRSS:	  1234 kB", in bytes; 0 without one.
+// sizeOf returns the value of a line such as "VmRSS:        1234 kB", in bytes; 0 if there is none.
 func sizeOf(text []byte, key string) uint64 {
-	for line := range bytes.Lines(text) {
-		if rest, ok := bytes.CutPrefix(line, []byte(key)); ok {
-			n, _ := strconv.ParseUint(string(bytes.TrimSpace(bytes.TrimSuffix(bytes.TrimSpace(rest), []byte("kB")))), 10, 64)
-			return n << 10
-		}
-	}
-	return 0
+	n, _ := strconv.ParseUint(string(bytes.TrimSpace(bytes.TrimSuffix(fieldOf(text, key), []byte("kB")))), 10, 64)
+	return n << 10
 }

@@ -8,13 +8,12 @@ import (
 	"cowscope/vmspace"
 )
 
-// Rules of this file: pure, total, and frugal. Whatever the bytes are, the answer is mappings or an
-// error with a line number, never a panic; nothing is allocated per mapping but the paths, and a
-// path that is the same as the one before is kept once. The format is proc_pid_maps(5); the writer
-// is show_map_vma in fs/proc/task_mmu.c.
+// Rules of this file: pure. For any input the result is mappings or an error with a line number,
+// never a panic. Nothing is allocated per mapping except paths, and equal consecutive paths share a
+// string. The format is proc_pid_maps(5); the writer is show_map_vma in fs/proc/task_mmu.c.
 
-// errTorn says that the text speaks of two moments: it comes in pieces, and a mapping that grew in
-// between is told twice.
+// ErrTorn says that parts of the text are from different moments: the kernel prints it in pieces,
+// and a mapping that grew in between is listed twice.
 var ErrTorn = errors.New("overlaps or precedes the line before")
 
 // ParseMaps appends to dst the mappings that the text of /proc/PID/maps lists.
@@ -39,7 +38,7 @@ func ParseMaps(dst []vmspace.Mapping, text []byte) ([]vmspace.Mapping, error) {
 	return dst, nil
 }
 
-// parseMapsLine reads one line into m. It answers with what is wrong, "" if nothing is.
+// parseMapsLine parses one line into m. It returns what is wrong, "" if nothing is.
 func parseMapsLine(m *vmspace.Mapping, row []byte, path *pathInterner) string {
 	var ok bool
 	if m.Start, row, ok = hexUntil(row, '-'); !ok {
@@ -77,8 +76,8 @@ func parseMapsLine(m *vmspace.Mapping, row []byte, path *pathInterner) string {
 	if i == 0 {
 		return "bad inode"
 	}
-	// The path starts after the padding to column 74. Blanks are padding: the kernel prints no path
-	// that begins with one, as every path begins with a slash or a bracket.
+	// The path starts after the padding to column 74. Blanks are padding: every path begins with a
+	// slash or a bracket.
 	for i < len(row) && row[i] == ' ' {
 		i++
 	}
@@ -86,7 +85,7 @@ func parseMapsLine(m *vmspace.Mapping, row []byte, path *pathInterner) string {
 	return ""
 }
 
-// hexUntil reads hexadecimal digits up to the byte sep, and gives what follows it.
+// hexUntil parses hexadecimal digits up to the byte sep, and returns what follows it.
 func hexUntil(b []byte, sep byte) (v uint64, rest []byte, ok bool) {
 	for i, c := range b {
 		switch {
@@ -105,10 +104,10 @@ func hexUntil(b []byte, sep byte) (v uint64, rest []byte, ok bool) {
 	return 0, nil, false
 }
 
-// pathInterner turns the bytes of a path into a string, and gives the same string again for the
-// same bytes as the time before: mappings of one file stand together. It keeps no hold on the text.
+// pathInterner converts the bytes of a path to a string, and reuses the previous string if the
+// bytes are equal, because mappings of one file are adjacent. It does not retain the text.
 type pathInterner struct {
-	raw  []byte // as it stood in the text
+	raw  []byte // as in the text
 	path string
 }
 
@@ -122,9 +121,10 @@ func (p *pathInterner) get(raw []byte) string {
 	return p.path
 }
 
-// unescapePath undoes what the kernel does to a path: a newline is written as \012 and nothing else
-// is escaped, not even the backslash (seq_file_path(m, file, "\n") in fs/proc/task_mmu.c). A file
-// whose name holds those four characters themselves cannot be told from one with a newline.
+// unescapePath reverts the kernel's escaping of a path: a newline is written as \012 and nothing
+// else is escaped, not even the backslash (seq_file_path(m, file, "
+// ") in fs/proc/task_mmu.c). A file whose name contains these four characters is indistinguishable
+// from one with a newline.
 func unescapePath(raw []byte) string {
 	return string(bytes.ReplaceAll(raw, []byte(`\012`), []byte("\n")))
 }

@@ -91,7 +91,7 @@ func TestOddSmaps(t *testing.T) {
 		state vmspace.State // of a page that is present and exclusive
 		attrs vmspace.Attrs
 	}{
-		"2.6.16":     {"Rss:           4 kB\nShared_Clean:  0 kB\nPrivate_Dirty: 4 kB\n", vmspace.Counters{Rss: 4096}, vmspace.Anon, 0},
+		"2.6.16":     {"Rss:           4 kB\nShared_Clean:  0 kB\nPrivate_Dirty: 4 kB\n", vmspace.Counters{Rss: 4096, Private: 4096}, vmspace.Anon, 0},
 		"3.2":        {"Rss: 4 kB\nPss: 2 kB\nReferenced: 4 kB\nSwap: 0 kB\nKernelPageSize: 4 kB\nMMUPageSize: 4 kB\nLocked: 4 kB\n", vmspace.Counters{Rss: 4096, Pss: 2048, Locked: 4096}, vmspace.Anon, 0},
 		"no VmFlags": {"Rss: 4 kB\nLazyFree: 4 kB\n", vmspace.Counters{Rss: 4096, LazyFree: 4096}, vmspace.Anon, 0},
 		"empty":      {"VmFlags:\nRss: 0 kB\n", vmspace.Counters{}, vmspace.Anon, 0},
@@ -100,7 +100,7 @@ func TestOddSmaps(t *testing.T) {
 		"keys":       {"Rss: 0 kB\nProtectionKey:        15\n", vmspace.Counters{ProtectionKey: 15}, vmspace.Anon, 0},
 		"wide":       {"Rss:      9007199254740992 kB\n", vmspace.Counters{Rss: 9007199254740992 << 10}, vmspace.Anon, 0},
 	} {
-		maps, err := ParseSmaps(nil, []byte(head+c.text))
+		maps, err := parseSmaps(nil, []byte(head+c.text))
 		if err != nil || len(maps) != 1 {
 			t.Errorf("%s: %+v, %v", name, maps, err)
 			continue
@@ -108,7 +108,7 @@ func TestOddSmaps(t *testing.T) {
 		if !maps[0].Smaps.Same(&c.want) {
 			t.Errorf("%s: %+v, want %+v", name, maps[0].Smaps, c.want)
 		}
-		if s, a := vmspace.Classify(maps[0], vmspace.Evidence{Word: vmspace.WordPresent | vmspace.WordExclusive}); s != c.state || a != c.attrs {
+		if s, a := maps[0].Class().Classify(vmspace.Evidence{Word: vmspace.WordPresent | vmspace.WordExclusive}); s != c.state || a != c.attrs {
 			t.Errorf("%s: %s %q, want %s %q", name, s, a.Names(), c.state, c.attrs.Names())
 		}
 	}
@@ -142,7 +142,7 @@ func FuzzMapsRoundTrip(f *testing.F) {
 func FuzzSmapsPieces(f *testing.F) {
 	f.Add(fixture(f, "smaps-future"), uint16(3))
 	f.Fuzz(func(t *testing.T, text []byte, cut uint16) {
-		whole, err := ParseSmaps(nil, text)
+		whole, err := parseSmaps(nil, text)
 		var p SmapsParser
 		at := 0
 		if len(text) > 0 {

@@ -86,7 +86,7 @@ func TestParseMapsAllocates(t *testing.T) {
 }
 
 func TestParseSmaps(t *testing.T) {
-	maps, err := ParseSmaps(nil, fixture(t, "smaps-future"))
+	maps, err := parseSmaps(nil, fixture(t, "smaps-future"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -110,7 +110,7 @@ func TestParseSmaps(t *testing.T) {
 		"1-2 rw-p 0 0:0 0\nProtectionKey: 1 kB\n":         "line 2: bad number",
 		"1-2 rw-p 0 0:0 0\nRss: 1 kB\n1-2 rw-p 0 0:0 0\n": "line 3: overlaps",
 	} {
-		if _, err := ParseSmaps(nil, []byte(text)); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := parseSmaps(nil, []byte(text)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v, want %q", text, err, want)
 		}
 	}
@@ -158,7 +158,7 @@ func checkParsed(t *testing.T, maps []vmspace.Mapping) {
 func FuzzParseSmaps(f *testing.F) {
 	f.Add(fixture(f, "smaps-future"))
 	f.Fuzz(func(t *testing.T, text []byte) {
-		maps, _ := ParseSmaps(nil, text)
+		maps, _ := parseSmaps(nil, text)
 		checkParsed(t, maps)
 		for _, m := range maps {
 			if m.Smaps == nil {
@@ -175,4 +175,12 @@ func FuzzParseStat(f *testing.F) {
 			t.Fatalf("%+v", s)
 		}
 	})
+}
+
+// parseSmaps appends to dst the mappings that the text of /proc/PID/smaps lists, with their
+// counters.
+func parseSmaps(dst []vmspace.Mapping, text []byte) ([]vmspace.Mapping, error) {
+	p := SmapsParser{maps: dst}
+	err := p.Parse(text)
+	return p.maps, err
 }

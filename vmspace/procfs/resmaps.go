@@ -6,25 +6,26 @@ import (
 	"cowscope/vmspace"
 )
 
-// Rules of this file: between two steps little of smaps changes, so only what is new in its text is
-// parsed. What is the same, byte for byte, keeps its mappings and their counters. Pure.
+// Rules of this file: pure. Little of smaps changes between two steps, so only what is new in its
+// text is parsed. Mappings whose text is unchanged, byte for byte, are kept with their counters.
 
-// SmapsText is the text of smaps as it was last time, and what it said.
+// SmapsText is the last text of smaps and its mappings.
 type SmapsText struct {
 	text   []byte
 	at     []int // where each mapping's lines begin
 	maps   []vmspace.Mapping
-	spare  []vmspace.Mapping // what maps was before; scratch
+	spare  []vmspace.Mapping // the previous maps; scratch
 	parser SmapsParser
 }
 
-// Parse gives the mappings that the text lists. They are good until the next call.
+// Parse returns the mappings that the text lists. They are valid until the next call.
 func (s *SmapsText) Parse(text []byte) ([]vmspace.Mapping, error) {
 	k, from := s.sameHead(text)
 	j, to := s.sameTail(text, k, from)
 	s.parser.Reset()
 	err := s.parser.Parse(text[from:to])
-	if err != nil && (k > 0 || j < len(s.at)) { // a wrong line is told by its place in the whole text
+	// The error must name the line in the whole text.
+	if err != nil && (k > 0 || j < len(s.at)) {
 		*s = SmapsText{parser: s.parser}
 		return s.Parse(text)
 	}
@@ -37,13 +38,14 @@ func (s *SmapsText) Parse(text []byte) ([]vmspace.Mapping, error) {
 	}
 	s.remember(text, k, j, from, to)
 	s.maps, s.spare = maps, s.maps
-	if len(s.at) != len(maps) { // a line that looks like a mapping and is none: nothing is built on this text
+	// A line looks like the start of a mapping and is not: no mapping of this text is reused.
+	if len(s.at) != len(maps) {
 		*s = SmapsText{parser: s.parser}
 	}
 	return maps, nil
 }
 
-// sameHead says how many mappings the text begins with as last time, and where those end.
+// sameHead returns how many mappings at the start of the text are unchanged, and where they end.
 func (s *SmapsText) sameHead(text []byte) (k, end int) {
 	n := min(len(text), len(s.text))
 	same := 0
@@ -60,7 +62,8 @@ func (s *SmapsText) sameHead(text []byte) (k, end int) {
 	return k, end
 }
 
-// sameTail says from which mapping on the text ends as last time, and where that one begins in it.
+// sameTail returns the index of the mapping from which on the text is unchanged, and where that
+// mapping begins in the new text.
 func (s *SmapsText) sameTail(text []byte, k, from int) (j, begin int) {
 	n := min(len(text), len(s.text)) - from
 	same := 0
@@ -85,10 +88,10 @@ func (s *SmapsText) endOf(i int) int {
 	return len(s.text)
 }
 
-// begins says whether a line of maps comes first; counters begin with capital letters.
+// begins reports whether text begins with a line of maps; counters begin with capital letters.
 func begins(text []byte) bool { return len(text) > 0 && (text[0] < 'A' || text[0] > 'Z') }
 
-// remember keeps the text and where its mappings begin.
+// remember keeps the text and the offsets of its mappings.
 func (s *SmapsText) remember(text []byte, k, j, from, to int) {
 	shift := len(text) - len(s.text)
 	tail := append([]int(nil), s.at[j:]...)

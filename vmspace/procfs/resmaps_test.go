@@ -47,7 +47,7 @@ func TestSmapsMemory(t *testing.T) {
 			if rapid.IntRange(0, 9).Draw(t, "cut") == 0 && len(text) > 0 {
 				text = text[:rapid.IntRange(0, len(text)-1).Draw(t, "length")]
 			}
-			want, err := ParseSmaps(nil, []byte(text))
+			want, err := parseSmaps(nil, []byte(text))
 			got, err2 := mem.Parse([]byte(text))
 			if fmt.Sprint(err) != fmt.Sprint(err2) {
 				t.Fatalf("%q: error %v, want %v", text, err2, err)

@@ -9,27 +9,19 @@ import (
 	"cowscope/vmspace"
 )
 
-// Rules of this file: what is known is read, what is not known is stepped over, so that a newer
-// kernel's smaps still parses. The format is proc_pid_smaps(5): for each mapping its line of maps,
-// then lines "Key:   number kB", then VmFlags.
+// Rules of this file: unknown lines are skipped, so that the smaps of a newer kernel still parses.
+// The format is proc_pid_smaps(5): for each mapping its line of maps, then lines "Key:   number
+// kB", then VmFlags.
 
-// ParseSmaps appends to dst the mappings that the text of /proc/PID/smaps lists, with their
-// counters.
-func ParseSmaps(dst []vmspace.Mapping, text []byte) ([]vmspace.Mapping, error) {
-	p := SmapsParser{maps: dst}
-	err := p.Parse(text)
-	return p.maps, err
-}
-
-// Taken gives the mappings parsed since the last time.
+// Taken returns the mappings parsed since the previous call.
 func (p *SmapsParser) Taken() []vmspace.Mapping {
 	c := slices.Clone(p.maps)
 	p.maps = p.maps[:0]
 	return c
 }
 
-// SmapsParser takes the text in pieces that end with a line. Lists of flags that are the same are
-// kept once, counters in blocks: nothing is allocated per mapping but new paths.
+// SmapsParser parses the text in pieces that end with a line. Equal lists of flags share memory,
+// and counters are allocated in blocks: nothing is allocated per mapping except new paths.
 type SmapsParser struct {
 	maps  []vmspace.Mapping
 	end   uint64 // of the last mapping
@@ -40,12 +32,12 @@ type SmapsParser struct {
 	flags map[string][]string // by the text of VmFlags
 }
 
-// Reset begins a new text. What flags were seen stays known.
+// Reset begins a new text. The flags seen so far are kept.
 func (p *SmapsParser) Reset() {
 	*p = SmapsParser{maps: p.maps[:0], flags: p.flags, path: pathInterner{raw: p.path.raw[:0]}}
 }
 
-// Parse takes the next piece of text, which ends with a line.
+// Parse parses the next piece of text, which ends with a line.
 func (p *SmapsParser) Parse(text []byte) error {
 	for len(text) > 0 {
 		row := text
@@ -62,14 +54,14 @@ func (p *SmapsParser) Parse(text []byte) error {
 	return nil
 }
 
-// The ways in which a text can be wrong, beside those of maps.
+// The errors of a text, beside those of maps.
 var (
 	errNoMapping = errors.New("no mapping before it")
 	errBadNumber = errors.New("bad number")
 )
 
-// row takes one line; the kernel's counters begin with capital letters, and its addresses have
-// small ones.
+// row parses one line. Counters begin with capital letters; the hexadecimal digits of addresses are
+// lower case.
 func (p *SmapsParser) row(row []byte) error {
 	counter := len(row) > 0 && 'A' <= row[0] && row[0] <= 'Z'
 	if !counter {
@@ -102,9 +94,10 @@ func (p *SmapsParser) row(row []byte) error {
 	return nil
 }
 
-// count keeps one counter; it is false where a number that is wanted cannot be read.
+// count stores one counter; it returns false if the number of a known counter cannot be parsed.
 func (p *SmapsParser) count(key, value []byte) bool {
 	var to *uint64
+	var sum uint64 // the sum that this counter adds to, beside its own
 	switch c := p.c; string(key) {
 	case "Rss":
 		to = &c.Rss
@@ -120,6 +113,8 @@ func (p *SmapsParser) count(key, value []byte) bool {
 		to = &c.AnonHuge
 	case "KSM":
 		to = &c.KSM
+	case "Private_Clean", "Private_Dirty":
+		to, sum = &c.Private, c.Private
 	case "VmFlags":
 		c.VMFlags = p.flagsOf(value)
 		return true
@@ -134,11 +129,11 @@ func (p *SmapsParser) count(key, value []byte) bool {
 	if !ok || n > 1<<53 || string(bytes.TrimSpace(rest)) != "kB" {
 		return false
 	}
-	*to = n << 10
+	*to = sum + n<<10
 	return true
 }
 
-// mostKey is more than any processor has: x86 has 16 keys, arm64 8, powerpc 32.
+// mostKey is above any possible protection key: x86 has 16 keys, arm64 8, powerpc 32.
 const mostKey = 1<<16 - 1
 
 // flagsOf splits the words of VmFlags.
@@ -157,8 +152,8 @@ func (p *SmapsParser) flagsOf(value []byte) []string {
 	return words
 }
 
-// knownFlags are the usual words of VmFlags, so that a flag costs no allocation
-// (show_smap_vma_flags in fs/proc/task_mmu.c).
+// knownFlags are the usual words of VmFlags, so that they cost no allocation (show_smap_vma_flags
+// in fs/proc/task_mmu.c).
 var knownFlags = func() map[string]string {
 	m := map[string]string{}
 	for _, f := range []string{"rd", "wr", "ex", "sh", "mr", "mw", "me", "ms", "gd", "pf", "lo", "io", "sr", "rr", "dc", "de",
@@ -168,7 +163,7 @@ var knownFlags = func() map[string]string {
 	return m
 }()
 
-// flagWord is a flag as a string; one that is not known is kept as it came.
+// flagWord is a flag as a string; an unknown flag is kept as it is.
 func flagWord(b []byte) string {
 	if s, ok := knownFlags[string(b)]; ok {
 		return s
@@ -176,7 +171,7 @@ func flagWord(b []byte) string {
 	return string(b)
 }
 
-// Decimal reads digits, and gives what follows them.
+// Decimal parses digits, and returns what follows them.
 func Decimal(b []byte) (v uint64, rest []byte, ok bool) {
 	for i, c := range b {
 		d := uint64(c - '0')

@@ -8,18 +8,20 @@ import (
 )
 
 // Rules of this file: pure, no panic. The second field of /proc/PID/stat is the command name in
-// parentheses, and it may itself hold blanks, parentheses and newlines: only the last closing
+// parentheses, which may contain blanks, parentheses and newlines: only the last closing
 // parenthesis ends it (proc_pid_stat(5)).
 
-// Stat is what this package takes from /proc/PID/stat.
+// Stat is the part of /proc/PID/stat that this package uses.
 type Stat struct {
 	State     vmspace.ProcState
 	MinorFlt  uint64
 	MajorFlt  uint64
-	StartTime uint64 // in clock ticks since boot: with the pid it names a process for good
+	StartTime uint64 // in clock ticks since boot: together with the pid it is unique
 	Size      uint64 // of all mappings, in bytes
 	RSSPages  uint64
-	StartBrk  uint64 // where a heap begins or would begin; 0 where hidden
+	StartBrk  uint64 // where a heap begins or would begin; 0 if hidden
+	// ExitStatus is the wait status of a zombie (wait(2)); 0 if hidden.
+	ExitStatus uint64
 }
 
 // The numbers of the fields, as proc_pid_stat(5) counts them from 1.
@@ -32,9 +34,10 @@ const (
 	statSize      = 23
 	statRSS       = 24
 	statStartBrk  = 47
+	statExitCode  = 52
 )
 
-// ParseStat reads the text of /proc/PID/stat.
+// ParseStat parses the text of /proc/PID/stat.
 func ParseStat(text []byte) (Stat, error) {
 	var s Stat
 	open, end := bytes.IndexByte(text, '('), bytes.LastIndexByte(text, ')')
@@ -63,6 +66,8 @@ func ParseStat(text []byte) (Stat, error) {
 			to = &s.RSSPages
 		case statStartBrk:
 			to = &s.StartBrk
+		case statExitCode:
+			to = &s.ExitStatus
 		default:
 			continue
 		}
@@ -81,9 +86,9 @@ func ParseStat(text []byte) (Stat, error) {
 	return s, nil
 }
 
-// exiting is PF_EXITING (include/linux/sched.h): on the way to being a zombie, its memory perhaps
-// already given back, after which /proc/PID/maps would call an ordinary user's own process
-// forbidden.
+// exiting is PF_EXITING (include/linux/sched.h): the process is becoming a zombie, and its memory
+// may already be freed; /proc/PID/maps is then forbidden to an ordinary user, even for an own
+// process.
 const exiting = 0x4
 
 // procState reads the state letter.

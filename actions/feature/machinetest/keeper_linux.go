@@ -15,14 +15,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Rules of this file: the keeper is the test's own program, started once more. It reads requests,
-// one after the other, does what they ask, and answers each with the text of an error, "" for none.
-// When no more can come, it undoes all, last first, and answers once more. It has the lock with the
-// test, and until its own end. Signals that end programs do not end it, nor do those that are sent
-// to the group of the test; only SIGKILL for itself does, and then the test that it served fails
-// and says so.
+// Rules of this file: the keeper is the test program itself, started once more. It reads requests
+// one after the other, carries them out, and answers each with the text of an error, or "". At the
+// end of its input it undoes everything in reverse order, and answers once more. It holds the lock
+// together with the test, and until its own end. Signals that end programs do not end it, nor do
+// signals to the process group of the test; only SIGKILL to the keeper itself does, and then the
+// test fails and says so.
 
-// request is one change: of a setting, or a swap device of so many bytes.
+// request is one change: of a setting, or a swap device with a size in bytes.
 type request struct {
 	Path, Value string
 	Swap        int
@@ -31,7 +31,8 @@ type request struct {
 // keeperVariable is in the environment of the keeper.
 const keeperVariable = "COWSCOPE_SETTINGS_KEEPER"
 
-// Here the keeper begins: before any test, in the program of every package that has this one.
+// The keeper starts here: before any test, in the test program of every package that imports this
+// one.
 func init() {
 	if os.Getenv(keeperVariable) == "" {
 		return
@@ -41,8 +42,8 @@ func init() {
 	os.Exit(0)
 }
 
-// keep serves a test. What could not be undone goes to complaints too where the test is not there
-// to hear it.
+// keep serves a test. Errors while undoing are also written to complaints, in case the test no
+// longer reads.
 func keep(requests io.Reader, answers, complaints io.Writer) {
 	var undo []func() error
 	in, out := json.NewDecoder(requests), json.NewEncoder(answers)
@@ -57,7 +58,7 @@ func keep(requests io.Reader, answers, complaints io.Writer) {
 		} else {
 			err = set(r.Path, r.Value, &undo)
 		}
-		_ = out.Encode(textOf(err)) // a test that has died hears nothing
+		_ = out.Encode(textOf(err)) // a test that has died reads nothing
 	}
 	var wrong []error
 	for _, u := range slices.Backward(undo) {
@@ -97,8 +98,8 @@ func set(path, value string, undo *[]func() error) error {
 	return os.WriteFile(path, []byte(value), 0)
 }
 
-// chosen is what has to be written so that a setting reads as text: the word in brackets where one
-// is.
+// chosen is the text to write so that a setting gets its previous value: the word in brackets, if
+// there is one.
 func chosen(text []byte) []byte {
 	_, rest, open := bytes.Cut(text, []byte("["))
 	word, _, closed := bytes.Cut(rest, []byte("]"))
@@ -154,7 +155,7 @@ func (k *keeper) answer() error {
 	return nil
 }
 
-// end has all undone, and waits until it is.
+// end makes the keeper undo everything, and waits for it.
 func (k *keeper) end() error {
 	err := errors.Join(k.pipe.Close(), k.answer())
 	return errors.Join(err, k.cmd.Wait())

@@ -1,13 +1,16 @@
-// Package machinetest lends settings of the machine to tests: what a test changes is changed for
-// nobody else, and is put back whatever becomes of the test. The program itself does not have it.
+// Package machinetest lends settings of the machine to tests: no other test sees a change, and it
+// is undone however the test ends. Only tests import this package.
 //
 // Rules of this package:
 //
-//   - A setting is changed only where COWSCOPE_TEST_MACHINE is 1 in the environment. Without it such a test is skipped.
-//   - Who changes settings has the lock alone, from before the change until all is as it was. Who only relies on settings shares it. The
-//     lock is of the machine: other packages and other copies of these tests wait for it too.
-//   - A process of its own, the keeper, changes the settings and puts them back as soon as the test is over or its process has died: it
-//     waits at the end of a pipe. So one way serves every ending: a failure, a panic, a timeout, SIGINT, SIGKILL.
+//   - A setting is changed only if COWSCOPE_TEST_MACHINE is 1 in the environment. Otherwise such a
+//     test is skipped.
+//   - A test that changes settings holds the lock exclusively, from before the change until it is
+//     undone. A test that only relies on settings shares the lock. The lock is machine-wide: other
+//     packages and other copies of these tests wait for it too.
+//   - A separate process, the keeper, changes the settings and restores them as soon as the test
+//     is over or its process has died: it waits at the end of a pipe. This covers every ending: a
+//     failure, a panic, a timeout, SIGINT, SIGKILL.
 package machinetest
 
 import (
@@ -22,9 +25,9 @@ import (
 // Variable is the environment variable that allows tests to change settings.
 const Variable = "COWSCOPE_TEST_MACHINE"
 
-// What is locked are folders that are always there, that everybody may open and nobody can replace.
-// Who waits for the lock has the gate, so that one who wants it alone gets it although others share
-// it all the time.
+// The locked objects are folders that always exist, that every user may open and nobody can
+// replace. A test that waits for the lock holds the gate, so that one that wants it exclusively
+// gets it even if others share it all the time.
 var (
 	gateFile = "/proc/sys/fs"
 	lockFile = "/proc/sys/vm"
@@ -32,7 +35,7 @@ var (
 
 func allowed() bool { return os.Getenv(Variable) == "1" }
 
-// holding is what a test holds of the machine.
+// holding is what a test holds.
 type holding struct {
 	lock   *os.File
 	alone  bool
@@ -44,7 +47,7 @@ var (
 	held = map[string]*holding{} // by the name of the test
 )
 
-// holdingOf is what a test, or one that it is a part of, holds already.
+// holdingOf returns what a test, or the test that it is a part of, holds already.
 func holdingOf(name string) *holding {
 	mu.Lock()
 	defer mu.Unlock()
@@ -60,15 +63,15 @@ func holdingOf(name string) *holding {
 	}
 }
 
-// Hold keeps the settings as they are until the test is over: no other test changes one meanwhile.
+// Hold keeps the settings unchanged until the test is over: no other test changes one meanwhile.
 func Hold(t testing.TB) {
 	t.Helper()
 	hold(t, false)
 }
 
-// Change lets the test change settings until it is over, and skips it where that is not allowed:
-// does says what the test would do. What depends on the setting has to be over before the test is:
-// cleanups that come later run before.
+// Change lets the test change settings until it is over, and skips it if that is not allowed: does
+// says what the test would do. Whatever depends on the setting must end before the test: cleanups
+// that are registered later run earlier.
 func Change(t testing.TB, does string) *Settings {
 	t.Helper()
 	if !allowed() {
@@ -77,8 +80,8 @@ func Change(t testing.TB, does string) *Settings {
 	return &Settings{t, hold(t, true)}
 }
 
-// HoldToChange is Hold for a test that may call Change later: one that finds a setting as it needs
-// it changes nothing.
+// HoldToChange is Hold for a test that may call Change later: if a setting is already as it needs
+// it, it changes nothing.
 func HoldToChange(t testing.TB) {
 	t.Helper()
 	hold(t, allowed())
@@ -139,13 +142,12 @@ type Settings struct {
 	h *holding
 }
 
-// Set writes a setting: a file that holds a value, or words of which the one that counts stands in
-// brackets.
+// Set writes a setting: a file that holds a value, or words of which the active one is in brackets.
 func (s *Settings) Set(path, value string) error {
 	return s.ask(request{Path: path, Value: value})
 }
 
-// Swap makes a swap device of compressed memory, of so many bytes.
+// Swap makes a swap device of compressed memory (zram), with a size in bytes.
 func (s *Settings) Swap(size int) error { return s.ask(request{Swap: size}) }
 
 func (s *Settings) ask(r request) error {

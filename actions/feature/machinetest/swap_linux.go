@@ -48,8 +48,8 @@ func swapOn(size int, undo *[]func() error) error {
 	return nil
 }
 
-// whenFree writes what is refused while somebody has the device open, as a device manager has for a
-// moment.
+// whenFree writes a value that is refused while another process has the device open, as a device
+// manager has for a moment.
 func whenFree(path, value string) error {
 	for last := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
 		err := os.WriteFile(path, []byte(value), 0)
@@ -59,7 +59,7 @@ func whenFree(path, value string) error {
 	}
 }
 
-// node makes the device file where no device manager does.
+// node creates the device file if no device manager does.
 func node(sys, dev string, later func(func() error)) error {
 	if _, err := os.Stat(dev); err == nil {
 		return nil

@@ -1,0 +1,117 @@
+package explain
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"cowscope/actions/kernel"
+	"cowscope/vmspace/amount"
+)
+
+// What process_madvise refuses: first what is wrong with the caller, the target process and the
+// advice (SYSCALL_DEFINE5(process_madvise, …) in mm/madvise.c), then everything that madvise
+// refuses.
+
+var processMadviseReasons = slices.Concat([]reason{
+	{"EINVAL", "length", "lib/iov_iter.c, import_iovec", func(e *evidence) bool { return e.Given.Len() > math.MaxInt64 },
+		func(e *evidence) string { return fmt.Sprintf("the length 0x%x is negative.", e.Given.Len()) }},
+	ownMemory,
+	{"EFAULT", "past the end", "lib/iov_iter.c, import_iovec", func(e *evidence) bool {
+		return kernel.UserTop() > 0 && (e.Given.End > kernel.UserTop() || e.Given.End < e.Given.Start)
+	}, func(e *evidence) string {
+		return fmt.Sprintf("the range reaches past 0x%x, the end of the user's addresses.", kernel.UserTop())
+	}},
+	{"EMFILE", "descriptors", "pidfd_open(2)", nil, func(*evidence) string {
+		return "the process may not have another file descriptor (RLIMIT_NOFILE), and needs one that stands for the process it advises."
+	}},
+	{"ESRCH", "ended", "process_madvise(2)", nil, func(e *evidence) string {
+		return fmt.Sprintf("%s has ended: it has no memory any more.", e.owner)
+	}},
+	unknownAdvice,
+	{"EINVAL", "not of another", "process_madvise(2)", func(e *evidence) bool { return e.remote() && !e.mild() },
+		func(e *evidence) string {
+			return fmt.Sprintf("%s is not for the memory of another process: of that it may be %s.", e.Names, strings.Join(takenOfOthers(), ", "))
+		}},
+	{"EINVAL", "not by this call", "process_madvise(2)", func(e *evidence) bool { return !kernel.AdvisesProcesses(e.Flags) },
+		func(e *evidence) string {
+			return fmt.Sprintf("this kernel takes %s through madvise only, also for the memory of the caller.", e.Names)
+		}},
+	{"EACCES", "other user", "ptrace(2), PTRACE_MODE_READ_FSCREDS", (*evidence).remote, func(e *evidence) string {
+		return fmt.Sprintf("%s may not look into %s, which has other user IDs or is not dumpable.", e.st.Process, e.owner)
+	}},
+	{"EPERM", "CAP_SYS_NICE", "process_madvise(2)", func(e *evidence) bool { return e.mild() && !e.May(kernel.CapSysNice) },
+		func(e *evidence) string {
+			if !e.remote() {
+				return "this kernel wants CAP_SYS_NICE of who advises a process, even itself."
+			}
+			return fmt.Sprintf("who advises another process needs CAP_SYS_NICE, and %s does not have it.", e.st.Process)
+		}},
+	{"EAGAIN", "too many mappings", "mm/madvise.c, madvise_update_vma", func(e *evidence) bool {
+		left, _, known := e.room()
+		return known && left <= 1 && e.cuts(e.whole)
+	}, func(e *evidence) string {
+		return "a mapping would have to be split, and the call needs one more for its argument, but " + e.crowded() + " (madvise says EAGAIN where other calls say ENOMEM.)"
+	}},
+}, ofSomeBytes(madviseReasons))
+
+// ofSomeBytes adapts the reasons of madvise: over zero bytes nothing is checked here. The reasons
+// about addresses and about room for mappings have rows of their own, and the advice is checked
+// first.
+func ofSomeBytes(all []reason) (out []reason) {
+	for _, r := range all {
+		switch when := r.when; {
+		case r.name == "unknown advice" || r.name == "wraps" || r.name == "too many mappings":
+			continue
+		case when != nil:
+			r.when = func(e *evidence) bool { return !e.Given.Empty() && when(e) }
+		}
+		out = append(out, r)
+	}
+	return out
+}
+
+// remote says whether the memory is another process's.
+func (e *evidence) remote() bool { return e.owner != e.st.Process }
+
+// mildAdvices change nothing that a process finds in its memory, so that they may come from another
+// one (process_madvise_remote_valid in mm/madvise.c).
+var mildAdvices = []struct {
+	word   string
+	advice uint64
+}{{"cold", 20}, {"pageout", 21}, {"willneed", 3}, {"collapse", 25}}
+
+func (e *evidence) mild() bool {
+	for _, m := range mildAdvices {
+		if e.has(m.word) {
+			return true
+		}
+	}
+	return false
+}
+
+// takenOfOthers are those of them that this kernel takes of another process's memory.
+func takenOfOthers() (words []string) {
+	for _, m := range mildAdvices {
+		if kernel.AdvisesProcesses(m.advice) {
+			words = append(words, m.word)
+		}
+	}
+	return words
+}
+
+var processMadviseSentences = sentences{
+	span: true,
+	why: func(e *evidence) string {
+		text := explainMadvise(e)
+		if e.remote() {
+			text = fmt.Sprintf("In %s: %s", e.owner, text)
+		}
+		if took := e.st.Value; took < e.Given.Len() {
+			text += fmt.Sprintf(" The call came to %s of the %s: that is the most that one takes.", amount.Size(took), amount.Size(e.Given.Len()))
+		}
+		return text
+	},
+	reasons: processMadviseReasons,
+}

@@ -1,0 +1,284 @@
+// Package watch follows a process and those that it has started, as they live: nobody is stopped,
+// nobody is traced, and nothing is written to them. Each picture that differs from the one before
+// becomes a step of a history.
+package watch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"cowscope/actions"
+	"cowscope/actions/explain"
+	"cowscope/actions/history"
+	"cowscope/actions/lang"
+	"cowscope/vmspace"
+	"cowscope/vmspace/observe"
+	"cowscope/vmspace/printable"
+	"cowscope/vmspace/procfs"
+)
+
+// ErrWatched is what a watched family answers to every command.
+var ErrWatched = errors.New("this process is watched: nothing runs in it; cowscope alone starts a lab")
+
+// share is how much of the time is spent on looking: a full look waits until those before have
+// become less than that.
+const share = 100 // one hundredth
+
+// Lab is a family that is watched, as the screen drives it.
+type Lab struct {
+	grammar *lang.Grammar
+	reader  *observe.Reader
+	info    actions.Info
+	root    int
+
+	turn    sync.Mutex // held while the family is looked at
+	members []vmspace.Member
+	lives   map[string]*observe.Life // by label; none of a process that could not be held
+	born    int                      // processes that got a label so far
+	full    time.Time                // when everything may be read again
+
+	log *history.Log
+}
+
+// Open begins to watch a process. It fails where the process is not there or may not be read.
+func Open(ctx context.Context, pid int) (*Lab, error) {
+	g, err := actions.Grammar()
+	if err != nil {
+		return nil, err
+	}
+	r, err := observe.NewReader(observe.Options{Gentle: true})
+	if err != nil {
+		return nil, err
+	}
+	l := &Lab{grammar: g, reader: r, root: pid, lives: map[string]*observe.Life{}, log: history.NewLog(history.Ample)}
+	l.gather(nil)
+	snap, err := r.Observe(ctx, l.members, observe.Scope{})
+	if err == nil && snap.Processes[0].Err != "" {
+		err = &actions.UnreadableError{PID: pid, Why: snap.Processes[0].Err}
+	}
+	if err != nil {
+		l.Close()
+		return nil, err
+	}
+	l.info = actions.Machine(snap)
+	l.info.Mode, l.info.Refuses = "watch", ErrWatched.Error()
+	l.info.Note = fmt.Sprintf("%s %d", printable.Name(procfs.Name(pid)), pid)
+	l.log.Add(&history.Step{Process: "p1", PID: pid, Outcome: history.Outcome{Result: history.OK, Focus: busiest(snap.Processes[0])}, After: snap, Current: "p1",
+		Event: "as it stands when watching begins", Why: "Nothing is stopped and nothing is traced: what it does next shows as it happens."})
+	return l, nil
+}
+
+// busiest is the first page that is there of the mapping that has most of the process's own memory.
+func busiest(p *vmspace.Process) (page vmspace.Range) {
+	var most uint64
+	for _, m := range p.Mappings.All() {
+		switch m.Kind() {
+		case vmspace.KindFile, vmspace.KindSpecial:
+			continue
+		}
+		if n := p.Resident(m.Range); n > most {
+			most = n
+			for run := range p.PagesIn(m.Range) {
+				if run.HasFrame() {
+					page = vmspace.Range{Start: run.Start, End: run.Start + run.PageSize()}
+					break
+				}
+			}
+		}
+	}
+	return page
+}
+
+// Close ends the watching. The processes live on as before.
+func (l *Lab) Close() error {
+	for _, life := range l.lives {
+		life.Close()
+	}
+	return l.reader.Close()
+}
+
+// Do fails with ErrWatched.
+func (l *Lab) Do(context.Context, string) (*history.Step, error) { return nil, ErrWatched }
+
+// Peek reads the bytes of the page at addr if it is present, and never otherwise.
+func (l *Lab) Peek(_ context.Context, label string, addr uint64) ([]byte, error) {
+	p := l.last().After.Process(label)
+	if p == nil || !p.Alive() {
+		return nil, nil
+	}
+	size := l.last().After.PageSize
+	buf := make([]byte, size)
+	present, err := l.reader.Peek(p.PID, addr&^(size-1), buf)
+	if err != nil || !present[0] {
+		return nil, err
+	}
+	return buf, nil
+}
+
+// History returns the steps that are kept, oldest first.
+func (l *Lab) History() []*history.Step { return l.log.Steps() }
+
+// Follow calls f with every step from number from on, as it happens.
+func (l *Lab) Follow(from int, f func(*history.Step)) { l.log.Follow(from, f) }
+
+// Grammar is the language of the lab.
+func (l *Lab) Grammar() *lang.Grammar { return l.grammar }
+
+// Info says what is watched, and on which machine.
+func (l *Lab) Info() actions.Info { return l.info }
+
+func (l *Lab) last() *history.Step { return l.log.Last() }
+
+// Poll looks at the family, and gives the step that says what has changed, or nil.
+func (l *Lab) Poll(ctx context.Context) (*history.Step, error) {
+	l.turn.Lock()
+	defer l.turn.Unlock()
+	before := l.last().After
+	l.gather(before)
+	after, err := l.look(ctx)
+	if err != nil {
+		return nil, err
+	}
+	after = keepDead(before, after)
+	changes := vmspace.Diff(before, after)
+	if !slices.ContainsFunc(changes, explain.WorthTelling) {
+		return nil, nil
+	}
+	label, event := l.headline(changes, after)
+	st := &history.Step{Process: label, Outcome: history.Outcome{Result: history.OK}, Before: before, After: after, Current: l.current(after),
+		Event: event, Why: explain.Summary(changes), Changes: changes}
+	if p := after.Process(label); p != nil {
+		st.PID = p.PID
+	}
+	l.log.Add(st)
+	return st, nil
+}
+
+// look reads the family: in full as rarely as its share of the time asks for, and meanwhile only
+// what costs little.
+func (l *Lab) look(ctx context.Context) (*vmspace.Snapshot, error) {
+	start := time.Now()
+	if start.Before(l.full) {
+		return l.reader.Observe(ctx, l.members, observe.Within())
+	}
+	snap, err := l.reader.Observe(ctx, l.members, observe.Scope{})
+	l.full = time.Now().Add((share - 1) * time.Since(start))
+	return snap, err
+}
+
+// gather finds who belongs to the family now. Who is gone stays for one picture more, and the first
+// process for good; a zombie is there until it is waited for.
+func (l *Lab) gather(before *vmspace.Snapshot) {
+	there := func(m vmspace.Member) bool {
+		if before == nil {
+			return true
+		}
+		p := before.Process(m.Label)
+		return p == nil || p.State != vmspace.Gone
+	}
+	now := []vmspace.Member{{Label: "p1", PID: l.root}}
+	labels := map[int]string{l.root: "p1"}
+	if before == nil {
+		l.hold(now[0])
+	}
+	for _, d := range procfs.Descendants(l.root) {
+		i := slices.IndexFunc(l.members, func(m vmspace.Member) bool { return m.PID == d.PID && there(m) })
+		m := vmspace.Member{PID: d.PID, Parent: labels[d.Parent]}
+		if i >= 0 {
+			m = l.members[i]
+		} else {
+			l.born++
+			m.Label = fmt.Sprintf("p%d", l.born+1)
+			l.hold(m)
+		}
+		labels[d.PID] = m.Label
+		now = append(now, m)
+	}
+	for _, m := range l.members {
+		switch {
+		case m.Label == "p1", slices.Contains(now, m):
+		case there(m):
+			now = append(now, m)
+		case l.lives[m.Label] != nil:
+			l.lives[m.Label].Close()
+			delete(l.lives, m.Label)
+		}
+	}
+	slices.SortStableFunc(now, func(a, b vmspace.Member) int { return order(a.Label) - order(b.Label) })
+	l.members = now
+}
+
+// hold takes hold of a process, so that its end can be told.
+func (l *Lab) hold(m vmspace.Member) {
+	if life, err := observe.HoldLife(m.PID); err == nil {
+		l.lives[m.Label] = life
+	}
+}
+
+// order is the number of a label.
+func order(label string) int {
+	n := 0
+	fmt.Sscanf(label, "p%d", &n)
+	return n
+}
+
+// keepDead gives after with the last picture of who has died since before.
+func keepDead(before, after *vmspace.Snapshot) *vmspace.Snapshot {
+	if before == after {
+		return after
+	}
+	kept := *after
+	kept.Processes = slices.Clone(after.Processes)
+	for i, p := range kept.Processes {
+		was := before.Process(p.Label)
+		if p.Alive() || was == nil || was.PID != p.PID {
+			continue
+		}
+		dead := *was
+		dead.State = p.State
+		kept.Processes[i] = &dead
+	}
+	return &kept
+}
+
+// headline is the change that a step is called after, and whose it is.
+func (l *Lab) headline(changes []vmspace.Change, after *vmspace.Snapshot) (label, event string) {
+	now := time.Now().Format(time.TimeOnly)
+	for _, c := range changes {
+		switch p := after.Process(c.Process); c.Kind {
+		case vmspace.ChangeBorn:
+			return c.Process, fmt.Sprintf("%s came: process %d, child of %s", c.Process, p.PID, p.Parent)
+		case vmspace.ChangeEnded, vmspace.ChangeZombie:
+			if c.From == vmspace.Zombie.String() {
+				return c.Process, c.Process + " was waited for"
+			}
+			return c.Process, c.Process + " " + l.ending(c.Process) + " at " + now
+		}
+	}
+	return changes[0].Process, now
+}
+
+// ending says how a process ended, as far as the kernel tells.
+func (l *Lab) ending(label string) string {
+	if life := l.lives[label]; life != nil {
+		switch e, known := life.Ending(); {
+		case known && e.Signal != 0:
+			return "was killed by " + lang.Signal(e.Signal).String()
+		case known:
+			return fmt.Sprintf("exited %d", e.Code)
+		}
+	}
+	return "ended"
+}
+
+// current is whose picture a new step opens on: the same as before, while it is there.
+func (l *Lab) current(after *vmspace.Snapshot) string {
+	if was := l.last().Current; after.Process(was) != nil {
+		return was
+	}
+	return "p1"
+}

@@ -1,0 +1,85 @@
+package tui
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"cowscope/actions/lang"
+	"cowscope/actions/watch"
+	"cowscope/vmspace/printable"
+	"cowscope/vmspace/procfs"
+)
+
+// RunWatch shows a living process and those that it has started until the user quits. The process is
+// given by its number or its name; without either, or where several have that name, the user
+// chooses.
+func RunWatch(target string, o LabOptions) error {
+	if err := needLinux("watch"); err != nil {
+		return err
+	}
+	if err := needScreen("watch", o.ScreenOptions); err != nil {
+		return err
+	}
+	pid, err := strconv.Atoi(target)
+	switch {
+	case err == nil && pid <= 0:
+		return fmt.Errorf("%q is no process id: a whole number above 0 is", target)
+	case err != nil:
+		if pid, err = o.find(target); pid == 0 {
+			return err
+		}
+	}
+	return o.open("watch", func() (lab, error) { return watch.Open(context.Background(), pid) })
+}
+
+// find finds the one process, or the one family, of that name; the user chooses among several. It is
+// 0 where there is none, or none was chosen.
+func (o LabOptions) find(name string) (pid int, err error) {
+	if name == "" {
+		return o.pick("")
+	}
+	all := procfs.Processes()
+	switch found := named(all, name); len(found) {
+	case 0:
+		var names []string
+		for _, p := range all {
+			names = append(names, p.Name)
+		}
+		hint := "cowscope watch alone lists them"
+		if near := lang.Nearest(name, names); near != "" {
+			hint = "did you mean " + printable.Name(near) + "?"
+		}
+		return 0, fmt.Errorf("no process is called %q; %s", name, hint)
+	case 1:
+		return found[0].PID, nil
+	}
+	return o.pick(name)
+}
+
+// named are the processes of that name, or whose program has it; of a family the oldest alone.
+func named(all []procfs.Listed, name string) []procfs.Listed {
+	is := func(p procfs.Listed) bool {
+		program, _, _ := strings.Cut(p.Args, " ")
+		return p.PID != os.Getpid() && (p.Name == name || filepath.Base(program) == name)
+	}
+	parent := map[int]procfs.Listed{}
+	for _, p := range all {
+		parent[p.PID] = p
+	}
+	return slices.DeleteFunc(slices.Clone(all), func(p procfs.Listed) bool {
+		if !is(p) {
+			return true
+		}
+		for up, ok := parent[p.Parent]; ok && up.PID != up.Parent; up, ok = parent[up.Parent] {
+			if is(up) {
+				return true
+			}
+		}
+		return false
+	})
+}

@@ -1,0 +1,73 @@
+package tui_test
+
+import (
+	"crypto/rand"
+	"fmt"
+	"os/exec"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// victim is a process that waits, called by a name that nobody else has.
+func victim(t *testing.T, name string) *exec.Cmd {
+	t.Helper()
+	cmd := &exec.Cmd{Path: "/bin/sh", Args: []string{name, "-c", "read line; exit 3"}}
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		stdin.Close()
+		cmd.Process.Kill()
+		cmd.Wait()
+	})
+	return cmd
+}
+
+func TestWatchOnATerminal(t *testing.T) {
+	name := "victim-" + strings.ToLower(rand.Text()[:8])
+	first := victim(t, name)
+
+	c := start(t, 100, 30, nil, "watch", name)
+	c.sees("watch", fmt.Sprint("sh ", first.Process.Pid), "as it stands when watching begins", "uss")
+	first.Process.Kill()
+	first.Wait()
+	c.sees("p1", " at ") // was killed by SIGKILL at, or only ended at, before Linux 6.15
+	c.keys("m").sees("nothing runs in it")
+	c.keys("q")
+	if status := c.ends(); status != 0 {
+		t.Errorf("status %d", status)
+	}
+	c.restored()
+
+	second, third := victim(t, name), victim(t, name)
+	c = start(t, 100, 30, nil, "watch", name)
+	c.sees("which process?", "2 of ", strconv.Itoa(second.Process.Pid), strconv.Itoa(third.Process.Pid))
+	c.keys("\r").sees("as it stands when watching begins")
+	c.keys("q")
+	if status := c.ends(); status != 0 {
+		t.Errorf("status %d", status)
+	}
+	c.restored()
+
+	c = start(t, 100, 30, nil, "watch", name)
+	c.sees("which process?").keys("\x15\x1b") // clears the filter, leaves
+	if status := c.ends(); status != 0 {
+		t.Errorf("status %d", status)
+	}
+	c.restored()
+
+	for _, args := range [][]string{{name + "x"}, {"0"}, {"1073741824"}} {
+		c = start(t, 100, 30, nil, append([]string{"watch"}, args...)...)
+		if status := c.ends(); status == 0 {
+			t.Errorf("%s: status 0", args)
+		}
+		if text := c.text(); strings.Contains(text, "which") || !strings.Contains(text, "process") {
+			t.Errorf("%s: %s", args, text)
+		}
+	}
+}
