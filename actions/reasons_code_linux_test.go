@@ -145,7 +145,7 @@ func unreachable() map[string]string {
 		"signal SIGSEGV/MAPERR otherwise":      "a snapshot without mappings",
 		"signal SIGSEGV/KERNEL otherwise":      "an access of cowscope's own that is refused at a canonical address",
 		"signal SIGSEGV/PKUERR otherwise":      "rights that were not read",
-		"pkey_alloc EINVAL no keys":            "a kernel that looks at the rights before it looks for a key",
+		"pkey_alloc EINVAL no keys":            "a kernel that finds key 0 without keys; see askFirstKey",
 		"signal SIGSEGV/ACCERR otherwise":      "an access that the letters allow: userfaultfd, a shadow stack",
 		"signal SIGSEGV/ACCERR not readable":   "x86 reads what it may write or execute",
 		"signal SIGBUS/OBJERR otherwise":       "a device that fails",
