@@ -9,11 +9,16 @@ import (
 	"testing"
 )
 
-// victim is a process that waits, called by a name that nobody else has.
+// victim is a process that waits, called by a name that nobody else has. It says that it runs: when Start
+// is back, its name may not be there yet.
 func victim(t *testing.T, name string) *exec.Cmd {
 	t.Helper()
-	cmd := &exec.Cmd{Path: "/bin/sh", Args: []string{name, "-c", "read line; exit 3"}}
+	cmd := &exec.Cmd{Path: "/bin/sh", Args: []string{name, "-c", "echo; read line; exit 3"}}
 	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	stdout, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -25,6 +30,9 @@ func victim(t *testing.T, name string) *exec.Cmd {
 		cmd.Process.Kill()
 		cmd.Wait()
 	})
+	if _, err := stdout.Read(make([]byte, 1)); err != nil {
+		t.Fatal(err)
+	}
 	return cmd
 }
 
