@@ -255,11 +255,12 @@ func (c *console) keys(s string) *console {
 	return c
 }
 
-// ends waits for the program's end and gives its exit status.
+// ends waits for the program's end, until all that it wrote is read, and gives its exit status.
 func (c *console) ends() int {
 	c.t.Helper()
 	select {
 	case err := <-c.died:
+		<-c.over
 		var e *exec.ExitError
 		if errors.As(err, &e) {
 			return e.ExitCode()
@@ -500,7 +501,6 @@ func TestNoScreen(t *testing.T) {
 		"argument":  start(t, 80, 24, nil, "purple"),
 	} {
 		code := c.ends()
-		<-c.over
 		if code != 2 || strings.Contains(c.raw.String(), "\x1b") || strings.Count(c.raw.String(), "\n") != 1 {
 			t.Errorf("%s: status %d, %q", name, code, c.raw.String())
 		}
@@ -540,7 +540,6 @@ func TestSnapshotOfAProcess(t *testing.T) {
 func TestNoColor(t *testing.T) {
 	for _, c := range []*console{start(t, 120, 36, []string{"NO_COLOR=yes"}), start(t, 120, 36, nil, "--no-color")} {
 		c.sees("step 0/0").keys("m\rw").sees("step 2/2").keys("q").ends()
-		<-c.over
 		if m := regexp.MustCompile(`\x1b\[(?:[\d;:]*;)?(?:[34]8[;:]|3[0-7]|4[0-7]|9[0-7])[\d;:]*m`).FindString(c.raw.String()); m != "" {
 			t.Errorf("a colour: %q", m)
 		}

@@ -397,7 +397,6 @@ func TestAsciinema(t *testing.T) {
 		}
 		c := launch(t, exec.Command(player, "cat", path), 120, 36, []string{"HOME=" + dir})
 		code := c.ends()
-		<-c.over
 		got := c.raw.String()
 		if code != 0 || strings.ReplaceAll(got, "\r", "") != strings.ReplaceAll(want, "\r", "") {
 			t.Errorf("%s: status %d, %d bytes of %d: %.300s", path, code, len(got), len(want), got)

@@ -213,7 +213,6 @@ func TestLabFromASavedSession(t *testing.T) {
 	}
 	c = start(t, 100, 30, nil, "--from", path)
 	c.sees("1 answers differ", "SIGSEGV/MAPERR").keys("q").ends()
-	<-c.over
 	if !strings.Contains(c.raw.String(), "step 4, write a 2: the result was SIGSEGV/MAPERR, and is SIGSEGV/ACCERR") {
 		t.Error("the difference is not told in full when the screen is gone")
 	}

@@ -3,17 +3,33 @@ package tui_test
 import (
 	"crypto/rand"
 	"fmt"
+	"os"
 	"os/exec"
 	"strconv"
 	"strings"
 	"testing"
+
+	"cowscope/vmspace/printable"
+	"cowscope/vmspace/procfs"
 )
+
+func init() {
+	roles["victim"] = func() error {
+		fmt.Println("here")
+		_, err := os.Stdin.Read(make([]byte, 1))
+		return err
+	}
+}
 
 // victim is a process that waits, called by a name that nobody else has. It says that it runs: when Start
 // is back, its name may not be there yet.
 func victim(t *testing.T, name string) *exec.Cmd {
 	t.Helper()
-	cmd := &exec.Cmd{Path: "/bin/sh", Args: []string{name, "-c", "echo; read line; exit 3"}}
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := &exec.Cmd{Path: self, Args: []string{name}, Env: append(os.Environ(), "COWSCOPE_ROLE=victim")}
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -40,8 +56,8 @@ func TestWatchOnATerminal(t *testing.T) {
 	name := "victim-" + strings.ToLower(rand.Text()[:8])
 	first := victim(t, name)
 
-	c := start(t, 100, 30, nil, "watch", name)
-	c.sees("watch", fmt.Sprint("sh ", first.Process.Pid), "as it stands when watching begins", "uss")
+	c := start(t, 140, 30, nil, "watch", name)
+	c.sees("watch", fmt.Sprint(printable.Name(procfs.Name(first.Process.Pid)), " ", first.Process.Pid), "as it stands when watching begins", "uss")
 	first.Process.Kill()
 	first.Wait()
 	c.sees("p1", " at ") // was killed by SIGKILL at, or only ended at, before Linux 6.15
