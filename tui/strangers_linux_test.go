@@ -176,7 +176,7 @@ func TestStrangersScripts(t *testing.T) {
 		"file NAME 1p\nmmap 1p w shared file=NAME wronly\nmmap 1p rw shared file=NAME rdonly\nmmap 1p rw hugetlb private file=NAME\nmmap 1p r shared file=NAME offset=1",
 		"file NAME 1p\nfile OTHER 1p\ncat \"nothing\"", "rm NAME", "file /NAME 1p", "file \"..\" 1p", "mmap 1p r private file=/NAME", "mmap 1p r private file=\".\"",
 		"mmap 1p rw private anon\nwrite a TEXT\nexpect result EINVAL\nfork\n@p2 write a TEXT\nexpect exited p2 1", "use NAME", "@NAME fork", "NAME = fork", "# NAME",
-		"file NAME 1g\nmmap 1g rw shared file=NAME populate\nexpect mapped a\nexpect vmas a 3\nexpect unmapped a",
+		"file NAME 8m\nmmap 8m rw shared file=NAME populate\nexpect mapped a\nexpect vmas a 3\nexpect unmapped a",
 	} {
 		for _, name := range []string{hostile, subtle, "\xff", "a\u202eb"} {
 			scripts = append(scripts, strings.NewReplacer(`/NAME`, strconv.Quote("/"+name), "NAME", strconv.Quote(name), "TEXT", strconv.Quote(name), "OTHER", strconv.Quote(name+"2")).Replace(s)+"\n")
