@@ -73,5 +73,28 @@ func mapsAs(f *os.File, m *vmspace.Mapping) bool {
 	})
 }
 
+// ownVDSO is the vdso of this process.
+func ownVDSO() []byte {
+	text, err := os.ReadFile("/proc/self/maps")
+	if err != nil {
+		return nil
+	}
+	own, _ := procfs.ParseMaps(nil, text)
+	i := slices.IndexFunc(own, func(m vmspace.Mapping) bool { return m.Path == "[vdso]" })
+	if i < 0 {
+		return nil
+	}
+	mem, err := os.Open("/proc/self/mem")
+	if err != nil {
+		return nil
+	}
+	defer mem.Close()
+	b := make([]byte, min(own[i].Len(), mostVDSO))
+	if _, err := mem.ReadAt(b, int64(own[i].Start)); err != nil {
+		return nil
+	}
+	return b
+}
+
 // addressOf is the address of b in this process.
 func addressOf(b []byte) uint64 { return uint64(uintptr(unsafe.Pointer(&b[0]))) }

@@ -215,7 +215,8 @@ func compile(t testing.TB, name, source string, flags ...string) string {
 	cmd := exec.Command(needs(t, cc, "cc"), append(flags, "-o", bin, src)...)
 	cmd.Dir = dir
 	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Skipf("needs cc that can do %s: %s", flags, out)
+		why, _, _ := strings.Cut(string(out), "\n")
+		t.Skipf("needs cc that can do %s: %s", flags, why)
 	}
 	return bin
 }

@@ -2,6 +2,7 @@ package symbol
 
 import (
 	"bytes"
+	"slices"
 	"sync"
 	"time"
 
@@ -133,20 +134,26 @@ func (t *Table) shared(id identity) *object {
 	return o
 }
 
-// vdso reads the vdso of a process, if all of it is present. old is what it was before.
+// vdso reads the vdso of a process. Pages that are absent were never written to, so they are the
+// kernel's: they are those of this process, if what is present is the same, too. old is what it was
+// before.
 func (t *Table) vdso(pid int, m vmspace.Mapping, old *object) *object {
 	if t.opt.Peek == nil || m.Len() > mostVDSO {
 		return nil
 	}
 	image := make([]byte, m.Len())
 	present, err := t.opt.Peek(pid, m.Start, image)
-	for _, p := range present {
-		if !p {
-			return nil
-		}
-	}
-	if err != nil {
+	if err != nil || !slices.Contains(present, true) {
 		return nil
+	}
+	if slices.Contains(present, false) {
+		own, page := ownVDSO(), len(image)/len(present)
+		for i, there := range present {
+			if len(own) != len(image) || there && !bytes.Equal(own[i*page:][:page], image[i*page:][:page]) {
+				return nil
+			}
+		}
+		image = own
 	}
 	if old != nil && bytes.Equal(old.image, image) {
 		return old
