@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -32,8 +31,10 @@ type object struct {
 	id   identity
 	most int64 // bytes that may be read
 	cost atomic.Int64
-	used uint64 // guarded by Table.mu
 	once sync.Once
+
+	used    uint64 // guarded by Table.mu, as counted
+	counted int64  // the cost that Table.sum holds
 
 	mu       sync.Mutex
 	image    []byte // of a vdso
@@ -126,7 +127,7 @@ func (o *object) load(r io.ReaderAt, path string, opt Options) {
 		}
 		return nil
 	})
-	o.cost.Store(int64(len(o.image)+len(o.names)) + int64(len(o.symbols))*int64(unsafe.Sizeof(symbol{})) + o.golang.size() + o.dwarf.size())
+	o.cost.Store(1024 + int64(len(o.image)+len(o.names)) + int64(len(o.symbols))*int64(unsafe.Sizeof(symbol{})) + o.golang.size() + o.dwarf.size())
 }
 
 // readDebugFile takes lines from the separate debug file, and symbols if the object has none.
@@ -147,15 +148,29 @@ func (o *object) readDebugFile(f *elf.File, path string, opt Options, full *bool
 	return err
 }
 
-// address converts an offset in the file to the object's own address. Where two segments share a
-// page of the file, code decides.
+// address converts an offset in the file to the object's own address. Two segments can share a page
+// of the file, and mappings are of whole pages: the segment is that of code, or of data, as the
+// mapping is; it need not contain the offset, but a page of it does.
 func (o *object) address(off uint64, code bool) (addr uint64, ok bool) {
+	best := 0
 	for _, p := range o.segments {
-		if off >= p.Off && off-p.Off < p.Filesz && (!ok || code == (p.Flags&elf.PF_X != 0)) {
-			addr, ok = off-p.Off+p.Vaddr, true
+		exact, like := off >= p.Off && off-p.Off < p.Filesz, code == (p.Flags&elf.PF_X != 0)
+		slack := max(p.Align, 1) - 1
+		near := off+slack >= p.Off && off < p.Off+p.Filesz+slack
+		fit := 0
+		switch {
+		case exact && like:
+			fit = 3
+		case near && like:
+			fit = 2
+		case exact:
+			fit = 1
+		}
+		if fit > best {
+			best, addr = fit, off-p.Off+p.Vaddr
 		}
 	}
-	return addr, ok
+	return addr, best > 0
 }
 
 // sectionData is the content of a section of at most most bytes.
@@ -243,18 +258,18 @@ func (o *object) prefer(a, b symbol) int {
 		return 1
 	}
 	x, y := o.name(a), o.name(b)
-	under := func(s string) int { return len(s) - len(strings.TrimLeft(s, "_")) }
-	return cmp.Or(cmp.Compare(len(x), len(y)), cmp.Compare(under(x), under(y)), cmp.Compare(x, y))
+	under := func(s []byte) int { return len(s) - len(bytes.TrimLeft(s, "_")) }
+	return cmp.Or(cmp.Compare(len(x), len(y)), cmp.Compare(under(x), under(y)), bytes.Compare(x, y))
 }
 
 // name is the name of a symbol, without a version.
-func (o *object) name(y symbol) string {
+func (o *object) name(y symbol) []byte {
 	b := o.names[y.name:min(int(y.name)+mostName, len(o.names))]
 	if i := bytes.IndexByte(b, 0); i >= 0 {
 		b = b[:i]
 	}
-	s, _, _ := strings.Cut(string(b), "@")
-	return s
+	b, _, _ = bytes.Cut(b, []byte("@"))
+	return b
 }
 
 // symbol finds the symbol that an address belongs to: the nearest below whose size reaches there.
@@ -284,7 +299,7 @@ func (o *object) frames(at uint64, deadline time.Time) (frames []frame, start ui
 			return nil
 		}
 		if y, ok := o.symbol(at); ok {
-			outer.function, start = demangled(o.name(y)), y.start
+			outer.function, start = demangled(string(o.name(y))), y.start
 		}
 		return nil
 	})

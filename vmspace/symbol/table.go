@@ -14,7 +14,8 @@ import (
 
 const (
 	trust     = time.Second
-	mostVDSO  = 64 << 10
+	mostVDSO  = 64 << 10 // bytes
+	mostVDSOs = 8
 	mostKnown = 1024
 )
 
@@ -46,7 +47,9 @@ type Table struct {
 	mu      sync.Mutex
 	known   map[mapped]known
 	objects map[identity]*object
-	clock   uint64 // counts uses
+	vdsos   []*object // of this kernel: one for each kind of program
+	clock   uint64    // counts uses
+	sum     int64     // of the costs of objects
 }
 
 // New makes an empty Table.
@@ -107,7 +110,7 @@ func (t *Table) object(pid int, m vmspace.Mapping, vdso bool) *object {
 	}
 	var o *object
 	if vdso {
-		o = t.vdso(pid, m, k.object)
+		o = t.vdso(pid, m)
 	} else if f, id, err := openMapped(pid, m); err == nil {
 		o = t.shared(id)
 		o.once.Do(func() { o.load(f, m.Path, t.opt) })
@@ -135,9 +138,8 @@ func (t *Table) shared(id identity) *object {
 }
 
 // vdso reads the vdso of a process. Pages that are absent were never written to, so they are the
-// kernel's: they are those of this process, if what is present is the same, too. old is what it was
-// before.
-func (t *Table) vdso(pid int, m vmspace.Mapping, old *object) *object {
+// kernel's: they are those of this process, if what is present is the same, too.
+func (t *Table) vdso(pid int, m vmspace.Mapping) *object {
 	if t.opt.Peek == nil || m.Len() > mostVDSO {
 		return nil
 	}
@@ -155,11 +157,19 @@ func (t *Table) vdso(pid int, m vmspace.Mapping, old *object) *object {
 		}
 		image = own
 	}
-	if old != nil && bytes.Equal(old.image, image) {
-		return old
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, o := range t.vdsos {
+		if bytes.Equal(o.image, image) {
+			return o
+		}
 	}
 	o := &object{most: t.opt.Memory, image: image}
 	o.load(bytes.NewReader(image), m.Path, t.opt)
+	if len(t.vdsos) == mostVDSOs {
+		t.vdsos = nil // processes have changed theirs
+	}
+	t.vdsos = append(t.vdsos, o)
 	return o
 }
 
@@ -169,18 +179,23 @@ func (t *Table) trim(o *object) {
 	defer t.mu.Unlock()
 	t.clock++
 	o.used = t.clock
-	for len(t.objects) > 1 {
-		var sum int64
+	if t.objects[o.id] != o {
+		return // a vdso, or dropped meanwhile
+	}
+	cost := o.cost.Load()
+	t.sum += cost - o.counted
+	o.counted = cost
+	for t.sum > t.opt.Memory && len(t.objects) > 1 {
 		oldest := o
 		for _, x := range t.objects {
-			sum += x.cost.Load()
 			if x.used < oldest.used {
 				oldest = x
 			}
 		}
-		if oldest == o || sum <= t.opt.Memory {
+		if oldest == o {
 			return
 		}
+		t.sum -= oldest.counted
 		delete(t.objects, oldest.id)
 		for key, k := range t.known {
 			if k.object == oldest {
