@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"cowscope/vmspace"
 	"cowscope/vmspace/procfs"
@@ -263,5 +264,66 @@ func TestCompiled(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// Names of Rust are demangled, without the hash of the old scheme.
+func TestRust(t *testing.T) {
+	tool, dir := needs(t, "rustc", "rustc"), t.TempDir()
+	const source = `mod deep {
+    pub struct Thing<T> { pub value: T }
+    impl<T: Copy> Thing<T> {
+        #[inline(never)]
+        pub fn get(&self) -> T { std::hint::black_box(self.value) }
+    }
+}
+fn main() {
+    let get: fn(&deep::Thing<u8>) -> u8 = deep::Thing::<u8>::get;
+    get(&deep::Thing { value: 1 });
+    for _ in 0..3 { println!("{:x} 5 get", get as usize); }
+    println!("end");
+    let mut line = String::new();
+    std::io::stdin().read_line(&mut line).unwrap();
+}
+`
+	src := filepath.Join(dir, "prog.rs")
+	if err := os.WriteFile(src, []byte(source), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, scheme := range []string{"opt-level=2", "symbol-mangling-version=v0"} { // the compiler's own scheme, and v0
+		bin := filepath.Join(dir, "prog")
+		out, err := exec.Command(tool, "-g", "-C", scheme, "-o", bin, src).CombinedOutput()
+		if err != nil {
+			t.Skipf("needs rustc that works: %s", out)
+		}
+		r := run(t, bin)
+		m := r.marks[0]
+		p := New(Options{}).Place(r.pid, mappingOf(t, mappings(t, r.pid), m.addr), m.addr)
+		if !strings.Contains(p.Function, "deep::Thing<") || !strings.HasSuffix(p.Function, ">::get") || filepath.Base(p.File) != "prog.rs" || p.Line != 5 {
+			t.Errorf("%s: %+v", scheme, p)
+		}
+	}
+}
+
+// A file of 32 bits is read, too.
+func TestNarrow(t *testing.T) {
+	bin := compile(t, "prog.c", "int f(int x) { return x * 3; }\nvoid _start(void) { f(1); }\n", "-m32", "-nostdlib", "-static", "-g", "-O0", "-fno-pie", "-no-pie")
+	file, err := os.Open(bin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	o := &object{most: 1 << 20}
+	o.load(file, bin, Options{Patience: time.Minute})
+	found := map[string]int{}
+	for _, y := range o.symbols {
+		frames, start := o.frames(y.end-1, time.Now().Add(time.Minute))
+		if len(frames) != 1 || start != y.start {
+			t.Fatalf("%+v: %v from %#x", y, frames, start)
+		}
+		found[frames[0].function] = frames[0].line
+	}
+	if found["f"] != 1 || found["_start"] != 2 {
+		t.Errorf("%v", found)
 	}
 }
