@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -306,7 +307,10 @@ func (o *object) frames(at uint64, deadline time.Time) (frames []frame, start ui
 	if n := len(frames); n == 0 && outer.function != "" {
 		return []frame{outer}, start
 	} else if n > 0 && outer.function != "" {
-		frames[n-1].function = outer.function
+		// "main.cold" and "f.constprop.0" are parts and copies that the compiler made.
+		if own := &frames[n-1].function; *own == "" || o.golang != nil || !strings.HasPrefix(outer.function, *own+".") {
+			*own = outer.function
+		}
 		if frames[0].line == 0 {
 			frames[0].file, frames[0].line = outer.file, outer.line
 		}

@@ -30,7 +30,8 @@ type Place struct {
 	Line int
 	// Object is the path of the mapped file as the kernel gives it, or "[vdso]".
 	Object string
-	// At is the address as the object's symbol table counts it; the address itself without an object.
+	// At is the address as the object's symbol table counts it: the offset in the file if that could
+	// not be read, the address itself without an object.
 	At uint64
 }
 

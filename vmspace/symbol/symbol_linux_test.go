@@ -53,10 +53,13 @@ func mappingOf(t testing.TB, all []vmspace.Mapping, addr uint64) vmspace.Mapping
 	return vmspace.Mapping{}
 }
 
+// builtEnv says how the test binary was built: "full" or "stripped".
+const builtEnv = "SYMBOL_TEST_BUILT"
+
 // Of ten thousand addresses of this test binary, the runtime knows function and line.
 func TestGoSelf(t *testing.T) {
 	oracle(t)
-	if os.Getenv("SYMBOL_WITH_SYMBOLS") != "" || testing.Short() {
+	if os.Getenv(builtEnv) != "" || testing.Short() {
 		return
 	}
 	// go test links without symbols, go test -c with them, and with DWARF.
@@ -68,15 +71,20 @@ func TestGoSelf(t *testing.T) {
 				t.Skipf("needs the go command with its sources: %v: %s", err, out)
 			}
 			strip, err := exec.LookPath("strip")
-			for i := range 2 {
+			for i, built := range []string{"full", "stripped"} {
+				if i > 0 && err != nil {
+					t.Skip("needs strip: ", err)
+				}
 				cmd := exec.Command(bin, "-test.run=^TestGoSelf$", "-test.v")
-				cmd.Env = append(os.Environ(), "SYMBOL_WITH_SYMBOLS="+mode)
+				cmd.Env = append(os.Environ(), builtEnv+"="+built)
 				out, runErr := cmd.CombinedOutput()
 				if t.Logf("%s", out); runErr != nil {
 					t.Fatal(runErr)
 				}
 				if i == 0 && err == nil {
-					exec.Command(strip, bin).Run()
+					if out, err := exec.Command(strip, bin).CombinedOutput(); err != nil {
+						t.Fatalf("strip: %v: %s", err, out)
+					}
 				}
 			}
 		})
@@ -126,6 +134,9 @@ func oracle(t *testing.T) {
 		}
 	}
 	t.Logf("%d addresses agree, %d of them in inlined functions", tried, inlined)
+	if built := os.Getenv(builtEnv); built == "full" && inlined < 1000 || built == "stripped" && inlined > 0 {
+		t.Errorf("%d addresses in inlined functions, and the program is %s", inlined, built)
+	}
 }
 
 // cSource prints where it calls mark, and stays.
@@ -301,6 +312,37 @@ fn main() {
 		p := New(Options{}).Place(r.pid, mappingOf(t, mappings(t, r.pid), m.addr), m.addr)
 		if !strings.Contains(p.Function, "deep::Thing<") || !strings.HasSuffix(p.Function, ">::get") || filepath.Base(p.File) != "prog.rs" || p.Line != 5 {
 			t.Errorf("%s: %+v", scheme, p)
+		}
+	}
+}
+
+// The copies and parts of a function that the compiler makes have the function's name, if it is known.
+func TestClones(t *testing.T) {
+	const source = `#include <stdlib.h>
+static __attribute__((noinline)) int work(int a, int n) { int s = 0; for (int i = 0; i < n; i++) s += a * i; if (s == 12345) abort(); return s; }
+int main(int c, char **v) { return work(c, 1000); }
+`
+	for flags, plain := range map[string]bool{"-O2 -g": true, "-O2": false} {
+		bin := compile(t, "prog.c", source, strings.Fields(flags)...)
+		file, err := os.Open(bin)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer file.Close()
+		o := &object{most: 1 << 20}
+		o.load(file, bin, Options{Patience: time.Minute})
+		clones := 0
+		for _, y := range o.symbols {
+			name := string(o.name(y))
+			if frames, _ := o.frames(y.start, time.Now().Add(time.Minute)); strings.HasPrefix(name, "work.") {
+				clones++
+				if len(frames) == 0 || (frames[len(frames)-1].function == "work") != plain {
+					t.Errorf("%s: %s is told as %v", flags, name, frames)
+				}
+			}
+		}
+		if clones == 0 {
+			t.Skip("needs cc that makes a copy of a function for a constant argument")
 		}
 	}
 }
