@@ -16,8 +16,8 @@ import (
 const mostDebug = 256 << 20
 
 // findDebugFile opens the separate debug file of an object: by its build-id, which the debug file
-// must have too, else by the name and the checksum in .gnu_debuglink, in the folders where gdb looks
-// (Debugging Information in Separate Files, in gdb's manual).
+// must have too, else by the name and the checksum in .gnu_debuglink, in the folders where gdb
+// looks (Debugging Information in Separate Files, in gdb's manual).
 func findDebugFile(f *elf.File, path, root string) (*os.File, error) {
 	if id := buildID(f); len(id) > 2 {
 		name := hex.EncodeToString(id)

@@ -10,9 +10,9 @@ import (
 	"time"
 )
 
-// Rules of this file: debug/dwarf reads entries, one at a time and forward only, after openDWARF has
-// checked what it would trust: the tables of abbreviations, the length of strings. A unit is read
-// when an address in it is asked for. Its recursive and its allocating calls (SkipChildren,
+// Rules of this file: debug/dwarf reads entries, one at a time and forward only, after openDWARF
+// has checked what it would trust: the tables of abbreviations, the length of strings. A unit is
+// read when an address in it is asked for. Its recursive and its allocating calls (SkipChildren,
 // LineReader) are not used.
 
 const (

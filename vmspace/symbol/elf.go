@@ -18,9 +18,9 @@ import (
 	"github.com/ianlancetaylor/demangle"
 )
 
-// Rules of this file: a file may hold anything. Each size is compared with a limit before as much
-// is read or allocated, names are cut out of their table only when they are asked for, and whatever
-// panics for a malformed file (debug/elf and debug/dwarf have) is caught in guard.
+// Rules of this file: a file may contain anything. Each size is compared with a limit before as
+// much is read or allocated, names are copied only when they are asked for, and a panic for a
+// malformed file (debug/elf and debug/dwarf had some) ends in guard.
 
 const (
 	mostHeaders = 128 << 10 // bytes of program headers, section headers and section names
@@ -104,7 +104,8 @@ func parseELF(r io.ReaderAt, most int64) (*elf.File, error) {
 	return f, err
 }
 
-// load reads the tables of a file and of its debug file. What is malformed or too large is left out.
+// load reads the tables of a file and of its debug file. What is malformed or too large is left
+// out.
 func (o *object) load(r io.ReaderAt, path string, opt Options) {
 	deadline := time.Now().Add(opt.Patience)
 	guard(func() error {

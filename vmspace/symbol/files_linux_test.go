@@ -144,8 +144,8 @@ __attribute__((noinline)) void use(int n) { all[std::to_string(n)].push_back(n);
 					want = append(want, f)
 				}
 				deep = max(deep, len(want))
-				// addr2line of binutils 2.40 takes the wrong file for some lines of DWARF 5, and the name of
-				// the symbol for functions that the compiler wrote.
+				// addr2line of binutils 2.40 takes the wrong file for some lines of DWARF 5, and
+				// the name of the symbol for functions that the compiler wrote.
 				if n := len(want) - 1; n < 0 || want[0].line > sourceLines && filepath.Base(want[0].file) == "prog.cc" || strings.HasPrefix(want[n].function, "_GLOBAL_") {
 					continue
 				}

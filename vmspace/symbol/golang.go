@@ -12,8 +12,8 @@ import (
 // Rules of this file: it reads the function table that every Go program carries, stripped or not,
 // as Go 1.18 and later write it (runtime/symtab.go, pcHeader and _func). It is searched where it
 // lies: debug/gosym copies every name first, and a malformed table can make that any size. Inlined
-// functions are not told; lines are those of the innermost function. An index out of range panics,
-// for guard.
+// functions are not reported; lines are those of the innermost function. An index out of range
+// panics, and guard recovers.
 
 // pclntab is the function table of a Go program.
 type pclntab struct {

@@ -11,7 +11,8 @@ import (
 )
 
 // Rules of this file: it reads line number programs (DWARF 5, section 6.2, and 2 to 4). debug/dwarf
-// allocates what a header claims to need; this does not. Reading past the end panics, for guard.
+// allocates what a header claims to need; this does not. Reading past the end panics, and guard
+// recovers.
 
 const (
 	mostFiles = 1 << 16 // of one unit; as many directories

@@ -22,16 +22,17 @@ import (
 type Place struct {
 	// Function is demangled, without parameters. If it was inlined, it is the innermost one.
 	Function string
-	// Offset is from the start of the function, in bytes; from that of the caller for an inlined one.
+	// Offset is from the start of the function, in bytes; from that of the caller for an inlined
+	// one.
 	Offset uint64
-	// File and Line are the innermost line outside of the system's headers and libraries, if there is
-	// one, and the innermost line otherwise.
+	// File and Line are the innermost line outside of the system's headers and libraries, if there
+	// is one, and the innermost line otherwise.
 	File string
 	Line int
 	// Object is the path of the mapped file as the kernel gives it, or "[vdso]".
 	Object string
-	// At is the address as the object's symbol table counts it: the offset in the file if that could
-	// not be read, the address itself without an object.
+	// At is the address as the object's symbol table counts it: the offset in the file if that
+	// could not be read, the address itself without an object.
 	At uint64
 }
 
@@ -50,13 +51,13 @@ func (p Place) String() string {
 
 // Options are the limits of a Table. The zero value of each field stands for its default.
 type Options struct {
-	// Memory is how many bytes of tables are kept, 64 MiB by default; the object that was used least
-	// recently is dropped first. Of one file no more than that is read.
+	// Memory is how many bytes of tables are kept, 64 MiB by default; the object that was used
+	// least recently is dropped first. Of one file no more than that is read.
 	Memory int64
 	// Patience limits how long one file is worked on, 2 s by default.
 	Patience time.Duration
-	// SystemDebug loads debug files of system libraries (below /lib and /usr/lib), too. That of the C
-	// library takes a tenth of a second.
+	// SystemDebug loads debug files of system libraries (below /lib and /usr/lib), too. That of the
+	// C library takes a tenth of a second.
 	SystemDebug bool
 	// DebugRoot is where debug files are installed, /usr/lib/debug by default.
 	DebugRoot string

@@ -316,7 +316,8 @@ fn main() {
 	}
 }
 
-// The copies and parts of a function that the compiler makes have the function's name, if it is known.
+// The copies and parts of a function that the compiler makes have the function's name, if it is
+// known.
 func TestClones(t *testing.T) {
 	const source = `#include <stdlib.h>
 static __attribute__((noinline)) int work(int a, int n) { int s = 0; for (int i = 0; i < n; i++) s += a * i; if (s == 12345) abort(); return s; }

@@ -9,14 +9,15 @@ import (
 	"cowscope/vmspace"
 )
 
-// Rules of this file: what is known of a mapping's file is believed for trust; then the file is
-// opened and compared again. The lock of the Table is not held while a file is read.
+// Rules of this file: which file a mapping has is remembered for the time trust, then the file is
+// opened and compared with the mapping again. The lock of the Table is not held while a file is
+// read.
 
 const (
 	trust     = time.Second
 	mostVDSO  = 64 << 10 // bytes
 	mostVDSOs = 8
-	mostKnown = 1024
+	mostKnown = 16 << 10
 )
 
 // identity is what a file is recognised by.
@@ -34,6 +35,7 @@ type mapped struct {
 	path         string
 }
 
+// known is the object of a mapped file, as it was found until a moment.
 type known struct {
 	object *object // nil: cannot be read
 	until  time.Time
