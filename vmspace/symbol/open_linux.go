@@ -55,8 +55,8 @@ func openFile(path string, m *vmspace.Mapping) (*os.File, identity, error) {
 	return f, identity{uint64(st.Dev), st.Ino, st.Size, st.Mtim.Nano()}, nil
 }
 
-// mapsAs reports whether a mapping of f has the device and the inode of m. On btrfs and overlayfs
-// stat(2) gives others than /proc/PID/maps does (show_map_vma in fs/proc/task_mmu.c).
+// mapsAs reports whether a mapping of f has the device and the inode of m. On btrfs stat(2) gives
+// another device than /proc/PID/maps does (show_map_vma in fs/proc/task_mmu.c).
 func mapsAs(f *os.File, m *vmspace.Mapping) bool {
 	b, err := unix.Mmap(int(f.Fd()), 0, 1, unix.PROT_READ, unix.MAP_PRIVATE)
 	if err != nil {
