@@ -67,9 +67,9 @@ const (
 )
 
 // String is the word that the screen and the JSON use.
-func (k Kind) String() string {
-	return [...]string{"anon", "file", "shmem", "stack", "heap", "special"}[k]
-}
+func (k Kind) String() string { return kindNames[k] }
+
+var kindNames = [...]string{"anon", "file", "shmem", "stack", "heap", "special"}
 
 func (k Kind) anonymous() bool { return k == KindAnon || k == KindStack || k == KindHeap }
 

@@ -14,7 +14,9 @@ const (
 )
 
 // String is the word that the screen and the JSON use.
-func (s ProcState) String() string { return [...]string{"running", "stopped", "zombie", "gone"}[s] }
+func (s ProcState) String() string { return procStates[s] }
+
+var procStates = [...]string{"running", "stopped", "zombie", "gone"}
 
 // Member identifies a process of the family that a Reader reads.
 type Member struct {

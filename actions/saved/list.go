@@ -5,30 +5,14 @@ import (
 	digits "encoding/hex"
 	"encoding/json"
 	"fmt"
-	"strconv"
+
+	"cowscope/vmspace"
 )
 
 // The element types of the lines.
 
-// hex is a number in the form that cowscope's JSON uses for addresses and words, because not every
-// JSON reader keeps 64 bits of a number.
-type hex uint64
-
-// MarshalText writes 0x….
-func (h hex) MarshalText() ([]byte, error) {
-	return strconv.AppendUint([]byte("0x"), uint64(h), 16), nil
-}
-
-// UnmarshalText parses the output of MarshalText.
-func (h *hex) UnmarshalText(b []byte) error {
-	text, ok := bytes.CutPrefix(b, []byte("0x"))
-	v, err := strconv.ParseUint(string(text), 16, 64)
-	if !ok || err != nil {
-		return fmt.Errorf("%.40q is no hexadecimal number of 64 bits, such as 0x1f", b)
-	}
-	*h = hex(v)
-	return nil
-}
+// hex is a number in the form that cowscope's JSON uses for addresses and words.
+type hex = vmspace.Hex
 
 // entry is an element of a list.
 type entry interface {
@@ -71,7 +55,7 @@ type word string
 
 func (w word) check() error {
 	if len(w) == 0 || len(w) > 32 {
-		return fmt.Errorf("%.40q is no word", string(w))
+		return fmt.Errorf("a word of %d bytes: it must have 1 to 32", len(w))
 	}
 	return nil
 }
@@ -90,7 +74,7 @@ func wordsOf[S ~string](texts []S) list[word] {
 func bytesOf(text string) ([]byte, error) {
 	b, err := digits.DecodeString(text)
 	if err != nil {
-		return nil, fmt.Errorf("%.40q are no bytes in hexadecimal", text)
+		return nil, fmt.Errorf("%.40q are not bytes in hexadecimal", text)
 	}
 	return b, nil
 }

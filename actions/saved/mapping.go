@@ -3,8 +3,6 @@ package saved
 import (
 	"fmt"
 	"math"
-	"slices"
-	"strings"
 	"unicode/utf8"
 
 	"cowscope/vmspace"
@@ -52,8 +50,10 @@ func (m mappingJSON) check() error {
 	if len(m.Path) > mostPath || len(m.PathHex) > 2*mostPath {
 		return fmt.Errorf("the mapping at %#x has a path of more than %d bytes", uint64(m.Start), mostPath)
 	}
-	_, err := permsOf(m.Perms)
-	return err
+	if _, ok := vmspace.ParsePerms(m.Perms); !ok {
+		return fmt.Errorf("the perms of the mapping at %#x are %.40q: rw-p would be right", uint64(m.Start), m.Perms)
+	}
+	return nil
 }
 
 func mappingOf(m vmspace.Mapping) mappingJSON {
@@ -72,9 +72,9 @@ func (r *reader) mapping(m mappingJSON) (vmspace.Mapping, error) {
 	if (out.Start|out.End)&(r.head.PageSize-1) != 0 {
 		return out, fmt.Errorf("the mapping at %#x does not begin and end with a page", out.Start)
 	}
-	out.Perms, _ = permsOf(m.Perms) // it was checked while parsing
+	out.Perms, _ = vmspace.ParsePerms(m.Perms) // it was checked while parsing
 	var err error
-	if out.Major, out.Minor, err = deviceOf(m.Device); err != nil {
+	if out.Major, out.Minor, err = vmspace.ParseDevice(m.Device); err != nil {
 		return out, err
 	}
 	if out.Path, err = r.path(m.Path, m.PathHex); err != nil {
@@ -104,15 +104,6 @@ func (r *reader) path(text, raw string) (string, error) {
 	}
 	b, err := bytesOf(raw)
 	return r.intern(string(b)), err
-}
-
-func permsOf(letters string) (vmspace.Perms, error) {
-	for p := range vmspace.SharedMap << 1 {
-		if p.String() == letters {
-			return p, nil
-		}
-	}
-	return 0, fmt.Errorf("%.40q are no letters of a mapping, such as rw-p", letters)
 }
 
 type runJSON struct {
@@ -149,28 +140,28 @@ func runOf(r vmspace.Run) runJSON {
 func (r *reader) run(j runJSON) (vmspace.Run, error) {
 	out := vmspace.Run{Start: uint64(j.Start), Pages: j.Count, Word: uint64(j.Word), Frame: uint64(j.Frame), KFlags: uint64(j.KFlags),
 		Scan: uint16(j.Scan), Mapcount: -1, Shift: r.head.shift()}
-	state := slices.IndexFunc(vmspace.States[:], func(s vmspace.StateInfo) bool { return s.Name == j.State })
 	size := r.head.PageSize
 	switch {
 	case out.Start%size != 0 || out.Pages > (math.MaxUint64-out.Start)/size:
 		return out, fmt.Errorf("a run of %d pages at %#x does not fit in an address space", j.Count, out.Start)
-	case state < 0:
-		return out, fmt.Errorf("%.40q is no state of a page", j.State)
 	case j.Scan > math.MaxUint16 || j.Frame > 1<<55-1:
 		return out, fmt.Errorf("the words of the run at %#x have more bits than the kernel's", out.Start)
 	case j.Mapcount != nil && *j.Mapcount < 0:
 		return out, fmt.Errorf("the run at %#x is mapped %d times", out.Start, *j.Mapcount)
 	}
-	out.State = vmspace.State(state)
+	var err error
+	if out.State, err = vmspace.ParseState(j.State); err != nil {
+		return out, err
+	}
 	if j.Mapcount != nil {
 		out.Mapcount = *j.Mapcount
 	}
 	for _, a := range j.Attrs {
-		bit := slices.Index(vmspace.AttrNames[:], string(a))
-		if bit < 0 {
-			return out, fmt.Errorf("%q is no attribute of a page: %s are", string(a), strings.Join(vmspace.AttrNames[:], ", "))
+		bit, err := vmspace.ParseAttr(string(a))
+		if err != nil {
+			return out, err
 		}
-		out.Attrs |= 1 << bit
+		out.Attrs |= bit
 	}
 	return out, nil
 }

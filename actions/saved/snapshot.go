@@ -86,7 +86,7 @@ func (l labelJSON) check() error {
 		digits++
 	}
 	if digits < 1 || digits > 9 {
-		return fmt.Errorf("%.40q is no label of a process: p1 is", string(l))
+		return fmt.Errorf("%.40q is not the label of a process, such as p1", string(l))
 	}
 	return nil
 }
@@ -206,7 +206,7 @@ func (r *reader) process(was *vmspace.Snapshot, j *snapshotJSON, label string) (
 	}
 	i := slices.IndexFunc(j.Processes, func(p processJSON) bool { return string(p.Label) == label })
 	if i < 0 && (old == nil || j.Full) {
-		return nil, errors.New("nothing is told of it")
+		return nil, errors.New("the snapshot does not contain it")
 	}
 	if i < 0 {
 		return old, nil
@@ -241,11 +241,9 @@ func (r *reader) changed(old *vmspace.Process, j *processJSON) (*vmspace.Process
 	for _, c := range j.Changed {
 		p.Changed = append(p.Changed, c.real())
 	}
-	for p.State.String() != j.State {
-		if p.State == vmspace.Gone {
-			return nil, fmt.Errorf("%.40q is no state of a process", j.State)
-		}
-		p.State++
+	var err error
+	if p.State, err = vmspace.ParseProcState(j.State); err != nil {
+		return nil, err
 	}
 	maps, err := splicesFrom(j.Mappings, r.mapping)
 	if err == nil {

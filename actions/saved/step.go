@@ -3,8 +3,6 @@ package saved
 import (
 	"fmt"
 	"slices"
-	"strconv"
-	"strings"
 
 	"cowscope/actions/history"
 	"cowscope/vmspace"
@@ -69,7 +67,7 @@ func (nameJSON) most() int { return mostNames }
 
 func (n nameJSON) check() error {
 	if n.Name == "" || len(n.Name) > mostName || n.Start > n.End || n.Step < 0 {
-		return fmt.Errorf("%.40q is no name of a range from %#x to %#x", n.Name, uint64(n.Start), uint64(n.End))
+		return fmt.Errorf("the name %.40q of the range from %#x to %#x, bound in step %d, cannot be", n.Name, uint64(n.Start), uint64(n.End), n.Step)
 	}
 	return n.Process.check()
 }
@@ -166,7 +164,7 @@ func (r *reader) step(j *stepJSON, before *history.Step) (*history.Step, error) 
 	if f := j.Facts; f != nil {
 		st.Facts.Limits, st.Facts.OnlyStack, st.Facts.NeverForked = vmspace.Limits{}, f.OnlyStack, f.NeverForked
 		if f.StackLimit != nil {
-			st.Facts.Limits = vmspace.Limits{Known: true, Stack: f.StackLimit.limit(), Space: f.ASLimit.limit(), Locked: f.MemlockLimit.limit()}
+			st.Facts.Limits = vmspace.Limits{Known: true, Stack: limit(f.StackLimit), Space: limit(f.ASLimit), Locked: limit(f.MemlockLimit)}
 		}
 		st.Facts.Reprotected, st.Facts.Userfaultfd = f.Reprotected, f.Userfaultfd
 		st.Facts.ExecOnly = vmspace.Happening(r.intern(f.ExecOnly))
@@ -230,7 +228,7 @@ func (r *reader) files(st, before *history.Step, j *stepJSON) error {
 		if e.Name, err = r.path(f.Name, f.NameHex); err != nil {
 			return err
 		}
-		if e.Major, e.Minor, err = deviceOf(f.Device); err != nil {
+		if e.Major, e.Minor, err = vmspace.ParseDevice(f.Device); err != nil {
 			return err
 		}
 		st.Files = append(st.Files, e)
@@ -238,15 +236,5 @@ func (r *reader) files(st, before *history.Step, j *stepJSON) error {
 	return nil
 }
 
-// deviceText formats a device as /proc/PID/maps does, and deviceOf parses it.
+// deviceText formats a device as /proc/PID/maps does.
 func deviceText(major, minor uint32) string { return fmt.Sprintf("%02x:%02x", major, minor) }
-
-func deviceOf(text string) (major, minor uint32, err error) {
-	a, b, _ := strings.Cut(text, ":")
-	x, err1 := strconv.ParseUint(a, 16, 32)
-	y, err2 := strconv.ParseUint(b, 16, 32)
-	if err1 != nil || err2 != nil {
-		return 0, 0, fmt.Errorf("%.40q is no device, such as 08:01", text)
-	}
-	return uint32(x), uint32(y), nil
-}

@@ -80,7 +80,7 @@ func (l limitsJSON) real() vmspace.Limits {
 	if l.Unknown {
 		return vmspace.Limits{}
 	}
-	return vmspace.Limits{Known: true, Stack: l.Stack.limit(), Space: l.AS.limit(), Locked: l.Memlock.limit()}
+	return vmspace.Limits{Known: true, Stack: limit(l.Stack), Space: limit(l.AS), Locked: limit(l.Memlock)}
 }
 
 // limitOf is a limit as it is written, nil where there is none.
@@ -93,7 +93,7 @@ func limitOf(n uint64) *hex {
 }
 
 // limit is the limit that was written.
-func (h *hex) limit() uint64 {
+func limit(h *hex) uint64 {
 	if h == nil {
 		return vmspace.Unlimited
 	}
