@@ -92,7 +92,7 @@ func TestRepeat(t *testing.T) {
 	for text, want := range map[string]string{
 		"repeat 2 mmap 1p rw private anon\nread c\n":                   "test:2:6: nothing is called c here",
 		"fork\nrepeat 2 writ a 1\n":                                    "test:2:10: no verb writ",
-		"repeat 2 repeat 2 fork\n":                                     "test:1:10: repeat stands in what is repeated",
+		"repeat 2 repeat 2 fork\n":                                     "test:1:10: repeat cannot contain another repeat",
 		"repeat 100001 fork\n":                                         "1 to 100000",
 		"mmap 1p rw private anon\nmunmap stack\nrepeat 3 read stack\n": "test:3:15: nothing is called stack",
 	} {

@@ -206,7 +206,7 @@ func (c *completer) value(p *Param, k Kind, size bool) {
 			}
 		}
 	case KindLimit:
-		c.offer(unlimited, "nothing is held back")
+		c.offer(unlimited, "no limit")
 	case KindCompare:
 		for _, w := range comparisons {
 			c.offer(w.Name, w.Help)

@@ -171,7 +171,7 @@ func TestHint(t *testing.T) {
 		{"mprotect a 1", "[Q]: how much"},
 		{"mprotect a 1p ", "PROT: letters of rwx, or none"},
 		{"mprotect a r", "PROT: letters of rwx, or none"},
-		{"mprotect a rz", "rz is no protection"},
+		{"mprotect a rz", "rz is not a protection"},
 		{"mprotect a rw ", ""},
 		{"mprotect a rw x", "one argument too many"},
 		{"mmap ", "Q: how much to map ("},

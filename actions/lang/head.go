@@ -45,7 +45,7 @@ func (p *parser) times() *fault {
 	}
 	p.c.Times, p.c.start = int(n), t.end
 	if repeats(p.toks) {
-		return p.toks[0].fault(repeatWord+" stands in what is repeated", "once is enough: the numbers can be multiplied")
+		return p.toks[0].fault(repeatWord+" cannot contain another "+repeatWord, "multiply the numbers instead")
 	}
 	return nil
 }
@@ -59,7 +59,7 @@ func (p *parser) head() *fault {
 		t := p.next()
 		who := t.raw[1:]
 		if !IsProcess(who) {
-			return t.fault("@"+say(who)+" names no process", processHint(who))
+			return t.fault("@"+say(who)+" is not a process", processHint(who))
 		}
 		p.c.Process, p.c.ProcessSpan = who, p.span(t)
 	}
@@ -81,7 +81,7 @@ func (p *parser) head() *fault {
 		return f
 	}
 	if p.c.Bind != "" && !p.c.Verb.Binds {
-		return &fault{p.c.bindPos(p.line), assign.end, p.c.Verb.Name + " makes no range that could be named",
+		return &fault{p.c.bindPos(p.line), assign.end, p.c.Verb.Name + " makes no range, so there is nothing to name",
 			"leave out " + p.c.Bind + " ="}
 	}
 	return nil
@@ -116,7 +116,7 @@ func (p *parser) bind(t, assign token) *fault {
 	rule := fmt.Sprintf("a name is a letter, then letters, digits and _, at most %d", MaxName)
 	switch {
 	case IsProcess(t.raw):
-		return t.fault(say(t.raw)+" reads as a process and names no range", rule)
+		return t.fault(say(t.raw)+" is a process, so it cannot name a range", rule)
 	case !IsName(t.raw):
 		return t.fault(say(t.raw)+" is not a name", rule)
 	}

@@ -129,7 +129,7 @@ func nameLen(s string) int {
 	return i
 }
 
-func parsePlace(t token, remote bool) (Place, *fault) {
+func parsePlace(t token, param *Param) (Place, *fault) {
 	p := Place{Text: t.raw}
 	rest := t
 	if who, _, ok := strings.Cut(t.raw, ":"); ok && !t.quoted() && !strings.ContainsAny(who, "+-") {
@@ -137,8 +137,8 @@ func parsePlace(t token, remote bool) (Place, *fault) {
 		switch {
 		case !IsProcess(who):
 			return p, t.part(0, n-1, say(who)+" is not a process", kinds[KindProcess].fits)
-		case !remote:
-			return p, t.part(0, n, "a place names no process here", "put the process in front of the command: @"+who)
+		case !param.Remote:
+			return p, t.part(0, n, "this place cannot be in another process", "put the process in front of the command: @"+who)
 		}
 		p.Process = who
 		rest = token{t.pos + n, t.end, t.raw[n:], -1, ""}
@@ -166,7 +166,7 @@ func (p *Place) parseBase(t token) *fault {
 	case IsProcess(base):
 		hint := "put it in front of the command: @" + base
 		if p.Process != "" {
-			hint = "behind the colon stands a name or an address, such as " + p.Process + ":a"
+			hint = "after the colon comes a name or an address, such as " + p.Process + ":a"
 		}
 		return t.part(0, n, say(base)+" is a process, not a place", hint)
 	case nameLen(base) != n:
@@ -206,7 +206,7 @@ func parseShift(t token) (Shift, *fault) {
 	if n := len(t.raw); n > 0 && isDigit(t.raw[0]) && !strings.HasPrefix(t.raw, "0x") {
 		return s, t.fault(say(t.raw)+" is neither a step nor a place", "did you mean +"+say(t.raw)+"?")
 	}
-	p, f := parsePlace(t, false)
+	p, f := parsePlace(t, &Param{})
 	s.Place = p
 	return s, f
 }

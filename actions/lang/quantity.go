@@ -142,7 +142,7 @@ func (o *Offset) parse(t token, i int, signed bool) *fault {
 		case c == '-' && signed:
 			to, i = &o.Minus, i+1
 		case c == '-':
-			return t.part(i, len(t.raw), "a quantity cannot be lessened", "quantities are added with +: 2p+20")
+			return t.part(i, len(t.raw), "a quantity cannot contain -", "quantities are added with +: 2p+20")
 		}
 		end := i
 		for end < len(t.raw) && t.raw[end] != '+' && t.raw[end] != '-' {
@@ -257,7 +257,7 @@ func parseLimit(t token) (Quantity, *fault) {
 	case t.raw == unlimited:
 		return Quantity{Bytes: math.MaxUint64, Text: unlimited}, nil
 	case t.shape() == shLetter:
-		return Quantity{}, t.fault(say(t.raw)+" is no limit", guess(t.raw, []string{unlimited}, kinds[KindLimit].fits))
+		return Quantity{}, t.fault(say(t.raw)+" is not a limit", guess(t.raw, []string{unlimited}, kinds[KindLimit].fits))
 	}
 	return parseQuantity(t)
 }

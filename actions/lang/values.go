@@ -46,7 +46,7 @@ func (p Prot) String() string {
 
 func parseProt(t token) (Prot, *fault) {
 	var p Prot
-	bad := func() *fault { return t.fault(say(t.raw)+" is no protection", protHint(t.raw)) }
+	bad := func() *fault { return t.fault(say(t.raw)+" is not a protection", protHint(t.raw)) }
 	switch {
 	case t.raw == "none":
 		return 0, nil
@@ -70,7 +70,7 @@ func parseProt(t token) (Prot, *fault) {
 		p |= 1 << k
 	}
 	if len(t.raw) > 3 {
-		return 0, t.fault(say(t.raw)+" is no protection", "at most three letters, such as r-x")
+		return 0, t.fault(say(t.raw)+" is not a protection", "at most three letters, such as r-x")
 	}
 	return p, nil
 }
@@ -193,12 +193,12 @@ func parseStatuses(t token) (string, *fault) {
 	}
 }
 
-func parseText(t token, k Kind) ([]byte, *fault) {
+func parseText(t token) ([]byte, *fault) {
 	if !t.quoted() {
 		if t.raw != "" && !isDigit(t.raw[0]) {
 			return nil, t.fault("text is not in double quotes", "did you mean "+strconv.Quote(say(t.raw))+"?")
 		}
-		return nil, t.fault(say(t.raw)+" is not text", kinds[k].fits)
+		return nil, t.fault(say(t.raw)+" is not text", kinds[KindText].fits)
 	}
 	return []byte(t.str), nil
 }
@@ -226,7 +226,7 @@ func parseFile(t token) (string, *fault) {
 	case name == "":
 		return "", t.fault("a file name is empty", kinds[KindFile].fits)
 	case strings.IndexByte(name, 0) >= 0:
-		return "", t.fault("a file name holds no zero byte", "")
+		return "", t.fault("a file name cannot contain a zero byte", "")
 	}
 	return name, nil
 }
@@ -258,70 +258,43 @@ func parseWord(t token, p *Param) (string, *fault) {
 	return t.raw, nil
 }
 
+// parsers are the functions that read the values of each kind.
+var parsers = [kindEnd]func(token, *Param) (any, *fault){
+	KindQuantity: alone(parseQuantity), KindShift: alone(parseShift), KindProt: alone(parseProt), KindPerms: alone(parsePerms),
+	KindPlace: with(parsePlace), KindRange: with(parsePlace),
+	KindFlags: with(parseWord), KindChoice: with(parseWord), KindWord: with(parseWord), KindConstant: digitsOr(with(parseBits), with(parseWord)),
+	KindText: alone(parseText), KindValue: digitsOr(alone(parseByte), alone(parseText)), KindContent: digitsOr(alone(parseQuantity), alone(parseText)),
+	KindLimit: alone(parseLimit), KindByte: alone(parseByte), KindNumber: with(parseNumber), KindBits: with(parseBits),
+	KindVector: alone(parseVector), KindCompare: alone(parseComparison), KindPercent: alone(parsePercent), KindNodes: alone(parseNodes),
+	KindStatuses: alone(parseStatuses), KindSignal: alone(parseSignal), KindResult: alone(parseResult), KindProcess: alone(parseProcess), KindFile: alone(parseFile),
+}
+
+// alone and with adapt a parser that does not need the parameter, and one that does.
+func alone[T any](parse func(token) (T, *fault)) func(token, *Param) (any, *fault) {
+	return func(t token, _ *Param) (any, *fault) { return parse(t) }
+}
+
+func with[T any](parse func(token, *Param) (T, *fault)) func(token, *Param) (any, *fault) {
+	return func(t token, p *Param) (any, *fault) { return parse(t, p) }
+}
+
+// digitsOr reads a word that begins with a digit in one way, and others in another.
+func digitsOr(digits, others func(token, *Param) (any, *fault)) func(token, *Param) (any, *fault) {
+	return func(t token, p *Param) (any, *fault) {
+		if t.shape()&shDigit != 0 {
+			return digits(t, p)
+		}
+		return others(t, p)
+	}
+}
+
 // parseValue reads a value of kind k for parameter p. The value and its canonical text come back.
 func parseValue(t token, p *Param, k Kind) (value any, text string, f *fault) {
 	if t.quote > 0 {
-		return nil, "", t.fault("a string stands in the middle of "+say(t.raw), "put the whole word in quotes")
+		return nil, "", t.fault("a string begins in the middle of "+say(t.raw), "put the whole word in quotes")
 	}
-	switch k {
-	case KindQuantity:
-		value, f = parseQuantity(t)
-	case KindPlace, KindRange:
-		value, f = parsePlace(t, p.Remote)
-	case KindShift:
-		value, f = parseShift(t)
-	case KindProt:
-		value, f = parseProt(t)
-	case KindPerms:
-		value, f = parsePerms(t)
-	case KindFlags, KindChoice, KindWord:
-		value, f = parseWord(t, p)
-	case KindConstant:
-		if t.shape()&shDigit == 0 {
-			value, f = parseWord(t, p)
-		} else {
-			value, f = parseBits(t, p)
-		}
-	case KindText:
-		value, f = parseText(t, k)
-	case KindValue:
-		if t.shape()&shDigit == 0 {
-			value, f = parseText(t, k)
-		} else {
-			value, f = parseByte(t)
-		}
-	case KindContent:
-		if t.shape()&shDigit == 0 {
-			value, f = parseText(t, k)
-		} else {
-			value, f = parseQuantity(t)
-		}
-	case KindLimit:
-		value, f = parseLimit(t)
-	case KindByte:
-		value, f = parseByte(t)
-	case KindNumber:
-		value, f = parseNumber(t, p)
-	case KindBits:
-		value, f = parseBits(t, p)
-	case KindVector:
-		value, f = parseVector(t)
-	case KindCompare:
-		value, f = parseComparison(t)
-	case KindPercent:
-		value, f = parsePercent(t)
-	case KindNodes:
-		value, f = parseNodes(t)
-	case KindStatuses:
-		value, f = parseStatuses(t)
-	case KindSignal:
-		value, f = parseSignal(t)
-	case KindResult:
-		value, f = parseResult(t)
-	case KindProcess:
-		value, f = parseProcess(t)
-	case KindFile:
-		value, f = parseFile(t)
+	if parse := parsers[k]; parse != nil {
+		value, f = parse(t, p)
 	}
 	if f != nil {
 		return nil, "", f
