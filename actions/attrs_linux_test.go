@@ -155,7 +155,7 @@ func TestHugeZeroPage(t *testing.T) {
 	l.all("@p2 b = mmap 1p rw private anon")
 	for _, line := range []string{"@p2 mprotect a+%s 1p r", "@p2 mremap a+%s 1p 1p maymove fixed=b"} {
 		st := l.want("ok", fmt.Sprintf(line, blocks(1)))
-		if said := strings.Contains(st.Why, "The huge zero page was cut"); said != (huge && strings.Contains(line, "mprotect")) {
+		if said := strings.Contains(st.Why, "The huge zero page was split"); said != (huge && strings.Contains(line, "mprotect")) {
 			t.Errorf("%s: %s", st.Command, st.Why)
 		}
 		if wrong := checkClaims(st); wrong != "" {
@@ -224,7 +224,7 @@ func TestKSMOfProcess(t *testing.T) {
 	l.happens(vmspace.Copy, `write a "another"`)
 	l.states("p1", "a", "anon cow")
 	st := l.want("ok", "prctl ksm off")
-	if !strings.Contains(st.Why, "what was merged is parted") {
+	if !strings.Contains(st.Why, "what was merged is separate") {
 		t.Error(st.Why)
 	}
 	l.states("p1", "a", "anon anon")

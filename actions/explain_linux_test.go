@@ -18,7 +18,7 @@ func TestExplainReplaced(t *testing.T) {
 		{"a = mmap 4p rw private anon addr=0x10000000", "no memory yet", "gone"},
 		{"munmap a 1", "1 page no longer mapped", "hole"},
 		{"munmap a+3p 1p", "1 page no longer mapped", "hole"},
-		{"munmap a+3p 1p", "hole is no error", "no longer"},
+		{"munmap a+3p 1p", "hole is not an error", "no longer"},
 		{"fill a+1p 2p 1", "zero", ""},
 		{"mmap 1p r private anon fixed addr=a+1p", "What was mapped there before is gone", "faulted in"},
 		{"mmap 1p rw private anon fixed populate addr=a+1p", "1 of them faulted in at once. What was mapped there before is gone", ""},
@@ -66,7 +66,7 @@ func TestExplainWhatCameOfIt(t *testing.T) {
 		{"msync c", "nothing was written", "on its way"},
 		{"msync c async", "starts nothing", "waited"},
 		{"msync c sync", "waited for it", "nothing"},
-		{"brk +0", "needs no other page", "moved"},
+		{"brk +0", "takes the same pages as before", "moved"},
 		{"brk +1p", "The heap begins: 1 page", "grew"},
 		{"mprotect heap r", "", ""},
 		{"brk +1p", "grew by 1 page, in a mapping of its own", "begins"},
@@ -92,16 +92,16 @@ func TestExplainWhatCameOfIt(t *testing.T) {
 		{"mmap 2p none private anon", "none gets a frame until mprotect allows an access", "first touched"},
 		{"d = mmap 4p rw private anon addr=0x40000000", "", ""},
 		{"write d+1p 1", "", ""},
-		{"touch d write", "So it was with 2 pages more", ""},
+		{"touch d write", "The same happened to 2 pages more", ""},
 		{"s = mmap 2p rw shared anon", "", ""},
 		{"touch s write", "", ""},
 		{"fork", "", ""},
 		{"@p3 touch s write", "", ""},
-		{"madvise s remove", "2 pages were dropped: the next touch starts anew, with zeros or with what the file holds. It is the same memory in p3, where 2 pages were dropped with it", "note"},
+		{"madvise s remove", "2 pages were dropped: the next touch brings in zeros, or what the file holds. It is the same memory in p3, where 2 pages were dropped with it", "note"},
 		{"p = mmap 3p rw private anon", "", ""},
 		{"fill p 1", "", ""},
 		{"fork", "", ""},
-		{"madvise p dontneed", "Of what it shared with p4, 3 pages are that one's alone now", "the same memory"},
+		{"madvise p dontneed", "Of what it shared with p4, 3 pages are now p4's alone", "the same memory"},
 		{"lazy = mmap 2p rw private anon addr=0x50000000", "", ""},
 		{"fill lazy 1", "", ""},
 		{"madvise lazy free", "may be dropped", ""},
@@ -169,7 +169,7 @@ func TestExplainStackParts(t *testing.T) {
 		l := open(t)
 		st := l.want("ok", line)
 		is, _ := history.Fixed(st.After.Process("p1"), "stack")
-		want := fmt.Sprintf(" The name stack is now that of the part where the program's stack began: %s from 0x%x on.",
+		want := fmt.Sprintf(" The name stack now stands for the part where the program's stack began: %s from 0x%x on.",
 			amount.Of(is.Pages(ps), "page"), is.Start)
 		if strings.Contains(st.Why, "The name stack") != cut || cut && !strings.HasSuffix(st.Why, want) {
 			t.Errorf("%s: %s\nwant %q", line, st.Why, want)

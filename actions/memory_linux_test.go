@@ -87,7 +87,7 @@ func TestMmapOfThePool(t *testing.T) {
 	for flag, size := range map[string]uint64{"hugetlb": own, "hugetlb_2m": 2 << 20} {
 		l := open(t)
 		st := l.want("ok", "a = mmap 1p rw private anon noreserve "+flag)
-		if n := bound(st.Names, "p1", "a").Len(); n != size || !strings.Contains(st.Why, "a mapping is whole huge pages of "+amount.Size(size)) ||
+		if n := bound(st.Names, "p1", "a").Len(); n != size || !strings.Contains(st.Why, "a mapping consists of whole huge pages of "+amount.Size(size)) ||
 			strings.Contains(st.Why, "neighbour") {
 			t.Errorf("%s: %d bytes: %s", flag, n, st.Why)
 		}

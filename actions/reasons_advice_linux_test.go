@@ -21,15 +21,15 @@ func processMadviseCases() []reasonCase {
 		{row: "process_madvise EFAULT own memory", needs: hasFeature("pkeys"), setup: two + "; pkey_set 0 access", line: "process_madvise p2 a cold", says: "(PKRU 0x55555555) forbid"},
 		{row: "process_madvise EMFILE descriptors", setup: two, limit: func(l *lab) { l.limits(unix.RLIMIT_NOFILE, 0) }, line: "process_madvise p2 a cold", says: "RLIMIT_NOFILE"},
 		{row: "process_madvise ESRCH ended", setup: two + "; @p2 kill", line: "process_madvise p2 a cold", says: "p2 has ended"},
-		{row: "process_madvise EINVAL not of another", setup: two, line: "process_madvise p2 a dontneed", says: "MADV_DONTNEED is not for the memory of another process: of that it may be "},
+		{row: "process_madvise EINVAL not of another", setup: two, line: "process_madvise p2 a dontneed", says: "MADV_DONTNEED is not for the memory of another process: the advices for that are "},
 		{row: "process_madvise EINVAL not by this call", needs: until(6, 13), setup: two, line: "process_madvise p1 a dontneed", says: "through madvise only"},
 		{row: "process_madvise EACCES other user", needs: asRoot, setup: two, limit: (*lab).ordinary, line: "process_madvise p2 a cold", says: "p1 may not look into p2"},
-		{row: "process_madvise EPERM CAP_SYS_NICE", prepare: dumpable, setup: two, line: "process_madvise p2 a cold", says: "needs CAP_SYS_NICE, and p1 does not have it"},
-		{row: "process_madvise EPERM CAP_SYS_NICE", needs: until(6, 2), prepare: dumpable, setup: two, line: "process_madvise p1 a cold", says: "even itself"},
+		{row: "process_madvise EPERM CAP_SYS_NICE", prepare: dumpable, setup: two, line: "process_madvise p2 a cold", says: "takes CAP_SYS_NICE, which p1 does not have"},
+		{row: "process_madvise EPERM CAP_SYS_NICE", needs: until(6, 2), prepare: dumpable, setup: two, line: "process_madvise p1 a cold", says: "even to itself"},
 		{row: "process_madvise ENOMEM hole", needs: hasFeature("process-madvise"), setup: two + "; munmap a+1p 1p; @p2 munmap a+2p 1p", line: "process_madvise p2 a cold",
 			says: "the range has a hole: nothing is mapped at a+2p. Nothing has changed."},
 		{row: "process_madvise EINVAL no huge pages at all", needs: both(hasFeature("process-madvise"), hasFeature("collapse")), setup: "a = mmap " + blocks(1) + " rw private anon" + onBlock + "; write a 1; fork; @p2 prctl thp off",
-			line: "process_madvise p2 a collapse", says: "p2 is to have no huge pages"},
+			line: "process_madvise p2 a collapse", says: "p2 gets no huge pages"},
 		{row: "process_madvise EINVAL locked", needs: hasFeature("process-madvise"), setup: two + "; @p2 mlock a", line: "process_madvise p2 a cold", says: "a is locked"},
 	}
 	for _, c := range slices.Concat(madviseCases, keyCases(), prctlCases, fileCases(), uffdCases()) {
@@ -80,7 +80,7 @@ func TestProcessMadvise(t *testing.T) {
 	}
 	l.all("g = mmap 4g r private anon noreserve")
 	st := l.want("ok", "process_madvise p1 g cold")
-	if most := 1<<31 - ps; st.Value != most || !strings.Contains(st.Why, "the most that one takes") {
+	if most := 1<<31 - ps; st.Value != most || !strings.Contains(st.Why, "one call takes no more") {
 		t.Errorf("0x%x bytes advised, want 0x%x: %s", st.Value, most, st.Why)
 	}
 	l.all("@p2 exit 3", "wait")

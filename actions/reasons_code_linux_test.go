@@ -60,9 +60,9 @@ func codeCases() []reasonCase {
 	}
 	if runtime.GOARCH == "amd64" {
 		out = append(out,
-			reasonCase{row: "signal SIGSEGV/KERNEL non-canonical", line: "read 0x100000000000000", says: fmt.Sprintf("0x100000000000000 is no address at all: the upper %d bits", 64-kernel.AddressBits())},
+			reasonCase{row: "signal SIGSEGV/KERNEL non-canonical", line: "read 0x100000000000000", says: fmt.Sprintf("0x100000000000000 is not a canonical address: the upper %d bits", 64-kernel.AddressBits())},
 			reasonCase{row: "signal SIGSEGV/KERNEL non-canonical", line: "exec 0x1234567800000000", says: "canonical"},
-			reasonCase{row: "signal SIGSEGV/ACCERR foreign access", says: "whether to read", line: "exec a+4095", // the instruction reaches into b
+			reasonCase{row: "signal SIGSEGV/ACCERR foreign access", says: "whether it was to read", line: "exec a+4095", // the instruction reaches into b
 				setup: `a = mmap 2p rw private anon; write a+4095 "\xb8"; mprotect a 1p rx`},
 			reasonCase{row: "mmap ENOMEM 32bit", line: "mmap 2g rw private anon 32bit noreserve", says: "the largest hole there has 1 GiB"},
 		)
@@ -279,7 +279,7 @@ func TestUnknownCall(t *testing.T) {
 	}
 	c := &verb.Call{F: l.s.f, Doing: family.Doing{P: l.s.f.Member("p1")}, Cmd: cmd, Action: actionOf("mseal"), Names: l.s.f.Names}
 	st := &history.Step{Process: "p1", Before: l.s.last().After, After: l.s.last().After, Names: l.s.f.Names, Outcome: history.Outcome{Call: "mseal(0x1000, 4096, 0)", Result: history.Errno("ENOSYS")}}
-	if got := explain.Step(st, c.Arguments(), l.s.surroundings(st, c)); !strings.HasPrefix(got, "ENOSYS: this kernel does not know mseal (it came with Linux 6.10)") {
+	if got := explain.Step(st, c.Arguments(), l.s.surroundings(st, c)); !strings.HasPrefix(got, "ENOSYS: this kernel does not know mseal (added in Linux 6.10)") {
 		t.Error(got)
 	}
 }

@@ -21,10 +21,10 @@ func mbindCases() []reasonCase {
 		{row: "mbind EFAULT own memory", needs: hasFeature("pkeys"), setup: four + "; pkey_set 0 access", line: "mbind a bind 0", says: "(PKRU 0x55555555) forbid"},
 		{row: "mbind EINVAL misaligned", setup: four, line: "mbind a+1 1p bind 0", says: "a+1 is 0x"},
 		{row: "mbind EINVAL wraps", line: "mbind 0xffffffffffff0000 65535 bind 0", says: "past the last address"},
-		{row: "mbind EINVAL no nodes wanted", setup: four, line: "mbind a default 0", says: "MPOL_DEFAULT is about no node"},
-		{row: "mbind EINVAL no nodes wanted", needs: since(5, 14), setup: four, line: "mbind a local 0", says: "MPOL_LOCAL is about no node"},
-		{row: "mbind EINVAL no nodes named", setup: four, line: "mbind a bind", says: "MPOL_BIND needs the nodes"},
-		{row: "mbind EINVAL no nodes named", setup: four, line: "mbind a interleave move", says: "MPOL_INTERLEAVE needs the nodes"},
+		{row: "mbind EINVAL no nodes wanted", setup: four, line: "mbind a default 0", says: "MPOL_DEFAULT takes no nodes"},
+		{row: "mbind EINVAL no nodes wanted", needs: since(5, 14), setup: four, line: "mbind a local 0", says: "MPOL_LOCAL takes no nodes"},
+		{row: "mbind EINVAL no nodes named", setup: four, line: "mbind a bind", says: "MPOL_BIND needs nodes"},
+		{row: "mbind EINVAL no nodes named", setup: four, line: "mbind a interleave move", says: "MPOL_INTERLEAVE needs nodes"},
 		{row: "mbind EINVAL no memory there", setup: four, line: "mbind a bind 3", says: "none of the nodes has memory for p1: that lies in node"},
 		{row: "mbind EINVAL splits what is lent", needs: vdsoHasPages, line: "mbind vdso 1p bind 0", says: "vdso is lent by the kernel"},
 		{row: "mbind EINVAL splits a huge page", setup: "a = mmap 4m rw private anon hugetlb_2m noreserve", line: "mbind a+1p 2m bind 0", says: "between two of them"},
@@ -43,8 +43,8 @@ func movePagesCases() []reasonCase {
 	out := []reasonCase{
 		{row: "move_pages EINVAL unknown flags", setup: four, line: "move_pages a flags=1", says: "flag 0x1 is not known to this kernel: move_pages has MPOL_MF_MOVE (2)"},
 		{row: "move_pages EINVAL unknown flags", setup: four, line: "move_pages a node=5 flags=0x18", says: "the flags 0x18 are not known"},
-		{row: "move_pages EPERM CAP_SYS_NICE", prepare: (*lab).ordinary, setup: four, line: "move_pages a node=0 all", says: "needs CAP_SYS_NICE, and p1 does not have it"},
-		{row: "move_pages EPERM CAP_SYS_NICE", prepare: (*lab).ordinary, setup: four, line: "move_pages a flags=4", says: "needs CAP_SYS_NICE"},
+		{row: "move_pages EPERM CAP_SYS_NICE", prepare: (*lab).ordinary, setup: four, line: "move_pages a node=0 all", says: "takes CAP_SYS_NICE, which p1 does not have"},
+		{row: "move_pages EPERM CAP_SYS_NICE", prepare: (*lab).ordinary, setup: four, line: "move_pages a flags=4", says: "takes CAP_SYS_NICE"},
 		{row: "move_pages EFAULT own memory", needs: hasFeature("pkeys"), setup: four + "; pkey_set 0 access", line: "move_pages a node=0", says: "(PKRU 0x55555555) forbid"},
 		{row: "move_pages EFAULT own memory", needs: hasFeature("pkeys"), setup: four + "; pkey_set 0 access", line: "move_pages a", says: "(PKRU 0x55555555) forbid"},
 		{row: "move_pages ENODEV no memory there", setup: four, line: "move_pages a node=1000", says: "there is no node 1000 with memory: memory lies in node"},
@@ -164,7 +164,7 @@ func TestMovePages(t *testing.T) {
 	node := strings.TrimSuffix(strings.TrimPrefix(nodesOf(l), "N"), "=2") // both lie in one, or the test says so
 	for _, c := range []struct{ line, statuses, says string }{
 		{"move_pages a", node + "," + node + ",EFAULT,ENOENT|EFAULT,ENOENT|EFAULT,EFAULT",
-			"2 pages: in node " + node + "; 1 page: the zero page, which is everybody's (EFAULT); 2 pages: the page table has none ("},
+			"2 pages: in node " + node + "; 1 page: the zero page, which everybody shares (EFAULT); 2 pages: no page in the page table ("},
 		{"move_pages a+5p 1p", "EFAULT", "1 page: nothing is mapped there (EFAULT)."},
 		{"move_pages a+1p+5 1", node, "1 page: in node " + node + "."},
 		{"move_pages a+1p-1 2", node + "," + node, "2 pages: in node"},
@@ -209,7 +209,7 @@ func TestMovePagesMoves(t *testing.T) {
 		t.Error(st.Why)
 	}
 	l.all("read a", "expect bytes a 1", "fork")
-	if st := l.want("ok", "move_pages a node=1"); !strings.Contains(st.Why, "2 pages: in node 1; 2 pages: mapped more than once, and only all moves it (EACCES)") {
+	if st := l.want("ok", "move_pages a node=1"); !strings.Contains(st.Why, "2 pages: in node 1; 2 pages: mapped more than once, so that only `all` moves it (EACCES)") {
 		t.Error(st.Why)
 	}
 	l.all("expect move_pages 1,1,EACCES,EACCES")

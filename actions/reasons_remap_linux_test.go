@@ -29,7 +29,7 @@ var remapCases = []reasonCase{
 	}, setup: "a = mmap 2p rw shared fd=3", limit: func(l *lab) { l.raw(unix.SYS_FCNTL, 3, unix.F_ADD_SEALS, unix.F_SEAL_FUTURE_WRITE) },
 		line: "remap_file_pages a 1p 1", says: "a seal of the file"},
 	{row: "remap_file_pages EACCES mdwe", setup: "a = mmap 4p rwx shared anon; prctl mdwe", line: "remap_file_pages a 1p 1", says: "p1 has asked that none be writable and executable"},
-	{row: "remap_file_pages ENOMEM RLIMIT_AS", setup: "a = mmap 4p rw shared anon; setrlimit as 64k", line: "remap_file_pages a 1p 1", says: "RLIMIT_AS allows 64 KiB: nothing is mapped any more"},
+	{row: "remap_file_pages ENOMEM RLIMIT_AS", setup: "a = mmap 4p rw shared anon; setrlimit as 64k", line: "remap_file_pages a 1p 1", says: "RLIMIT_AS allows 64 KiB: no new mapping is made"},
 	{row: "remap_file_pages EAGAIN locked memory", setup: "a = mmap 4p rw shared anon; mlock a", limit: fourLocks, line: "remap_file_pages a 1p 1",
 		says: pages(1) + " more would be locked, " + pages(4) + " are already"},
 }

@@ -30,19 +30,19 @@ func uffdCases() []reasonCase {
 		{row: "uffd_register EINVAL neither anonymous nor shared memory", line: "uffd_register vdso missing", says: "vdso is neither anonymous nor shared memory"},
 		{row: "uffd_register EINVAL neither anonymous nor shared memory", needs: hasFeature("disk"), setup: "file f 2p; a = mmap 2p rw private file=f",
 			line: "uffd_register a missing", says: "a is neither"},
-		{row: "uffd_register EINVAL no write protection", needs: lacks("uffd-wp"), setup: four, line: "uffd_register a wp", says: "on arm64 it came with Linux 6.10"},
+		{row: "uffd_register EINVAL no write protection", needs: lacks("uffd-wp"), setup: four, line: "uffd_register a wp", says: "added in Linux 6.10 for arm64"},
 		{row: "uffd_register EPERM file not writable", prepare: inMemory(unix.O_RDONLY), setup: "a = mmap 2p r shared fd=3", line: "uffd_register a missing", says: "VmFlags has no mw"},
 		{row: "uffd_unregister EINVAL neither anonymous nor shared memory", line: "uffd_unregister vdso", says: "vdso is neither"},
 		{row: "uffd_copy EINVAL not registered for wp", setup: registered, line: "uffd_copy a 7 wp", says: "a is not registered for wp"},
 		{row: "uffd_wp ENOENT not registered for wp", needs: wp, setup: four + "; uffd_register a 2p wp", line: "uffd_wp a", says: "a+2p is not registered for wp"},
 		{row: "uffd_unwp ENOENT not registered for wp", setup: registered, line: "uffd_unwp a", says: "a is not registered for wp"},
-		{row: "mlock ENOMEM userfaultfd", setup: registered + "; uffd_copy a 1p 7", line: "mlock a", says: "a+1p is missing, and userfaultfd is told of that"},
+		{row: "mlock ENOMEM userfaultfd", setup: registered + "; uffd_copy a 1p 7", line: "mlock a", says: "a+1p is missing, and userfaultfd handles that"},
 		{row: "mlock ENOMEM userfaultfd", needs: wp, setup: four + "; fill a 1; uffd_register a wp; uffd_wp a+2p", line: "mlock a", says: "a+2p is write-protected with userfaultfd"},
 		{row: "madvise EFAULT userfaultfd", needs: hasFeature("populate-advice"), setup: registered, line: "madvise a populate_read", says: "a is missing"},
 		{row: "madvise EINVAL userfaultfd", needs: both(wp, hasFeature("collapse")), setup: "a = mmap " + blocks(1) + " rw private anon" + onBlock + "; write a 1; uffd_register a wp; uffd_wp a 1p",
 			line: "madvise a collapse", says: "a is registered with userfaultfd"},
 		{row: "mremap EFAULT userfaultfd", setup: four + "; uffd_register a 2p missing", line: "mremap a 4p maymove fixed=0x20000000", says: "a is registered with userfaultfd, and such a mapping is moved alone"},
-		{row: "signal SIGBUS/ADRERR missing", setup: registered, line: "read a+1p", says: "a+1p is missing, and userfaultfd is told of that (VmFlags um)"},
+		{row: "signal SIGBUS/ADRERR missing", setup: registered, line: "read a+1p", says: "a+1p is missing, and userfaultfd handles that (VmFlags um)"},
 		{row: "signal SIGBUS/ADRERR missing", setup: "uffd_register stack missing", line: "write stack-2p 1", says: "is missing"},
 		{row: "signal SIGBUS/ADRERR write-protected", needs: wp, setup: four + "; write a 1; uffd_register a wp; uffd_wp a", line: "write a 1",
 			says: "a is write-protected with userfaultfd (uffd-wp)"},
@@ -63,7 +63,7 @@ func uffdCases() []reasonCase {
 			out = append(out,
 				reasonCase{row: verb + " EINVAL droppable", needs: both(hasFeature("droppable"), uffdRefusesDroppable), setup: "a = mmap 4p rw droppable anon", line: uffdOf(line, "a"), says: "a is droppable (VmFlags dp)"},
 				reasonCase{row: verb + " EINVAL nothing mapped", line: uffdOf(line, "0x10000000 1p"), says: "nothing is mapped from 0x10000000"},
-				reasonCase{row: verb + " EINVAL splits a huge page", setup: pool, line: uffdOf(line, "a+1p 2m"), says: "between two of them only"})
+				reasonCase{row: verb + " EINVAL splits a huge page", setup: pool, line: uffdOf(line, "a+1p 2m"), says: "only between two of them"})
 		case "uffd_copy", "uffd_zeropage":
 			out = append(out,
 				reasonCase{row: verb + " ENOENT not registered", setup: four, line: uffdOf(line, "a"), says: "a is not registered with userfaultfd"},
@@ -76,12 +76,12 @@ func uffdCases() []reasonCase {
 					says: "2 pages were brought in, and then a+2p is not missing: it is anon. What was done before counts, so the answer is not EEXIST. Yet a+0 (2 pages) changed already"},
 				reasonCase{row: verb + " EFAULT past the file", prepare: inMemory(unix.O_RDWR), setup: "a = mmap 4p rw shared fd=3; uffd_register a missing", line: uffdOf(line, "a+2p"), says: "ends before a+2p"},
 				reasonCase{row: verb + " EFAULT otherwise", needs: asUser, setup: "a = mmap 1p rw shared anon; mremap a 4p maymove; uffd_register a missing", line: uffdOf(line, "a+1p"), says: "ends before"},
-				reasonCase{row: verb + " EINVAL splits a huge page", setup: pool + "; uffd_register a missing", line: uffdOf(line, "a+1p 1p"), says: "between two of them only"},
+				reasonCase{row: verb + " EINVAL splits a huge page", setup: pool + "; uffd_register a missing", line: uffdOf(line, "a+1p 1p"), says: "only between two of them"},
 				reasonCase{row: verb + " EINVAL huge pages of the pool", setup: pool + "; uffd_register a missing", line: uffdOf(line, "a"), says: "brought in whole"})
 		default:
 			out = append(out,
 				reasonCase{row: verb + " ENOENT nothing mapped", line: uffdOf(line, "0x10000000 1p"), says: "nothing is mapped from 0x10000000"},
-				reasonCase{row: verb + " EINVAL splits a huge page", needs: hasFeature("uffd-markers"), setup: pool + "; uffd_register a wp", line: uffdOf(line, "a+1p 1p"), says: "between two of them only"})
+				reasonCase{row: verb + " EINVAL splits a huge page", needs: hasFeature("uffd-markers"), setup: pool + "; uffd_register a wp", line: uffdOf(line, "a+1p 1p"), says: "only between two of them"})
 		}
 	}
 	return out

@@ -162,7 +162,7 @@ func TestVforkInVfork(t *testing.T) {
 			t.Errorf("line %d: %v", i, c)
 		}
 	}
-	if st := l.want("SIGSEGV/MAPERR", "@p1 read b"); !strings.Contains(st.Why, "(@p3 munmap b) took it away") {
+	if st := l.want("SIGSEGV/MAPERR", "@p1 read b"); !strings.Contains(st.Why, "(@p3 munmap b) removed the mapping") {
 		t.Error(st.Why)
 	}
 	l.all("@p1 exit") // the first of them: the memory is that of p3 alone

@@ -178,7 +178,7 @@ func (e *evidence) overText(limit, field string, more uint64) string {
 	now, _ := e.Status(field)
 	names := map[string][2]string{kernel.LimitAS: {"RLIMIT_AS", "addresses"}, kernel.LimitData: {"RLIMIT_DATA", "private writable memory"}}[limit]
 	if more == 0 {
-		return fmt.Sprintf("the process has %s of %s already, and %s allows %s: nothing is mapped any more, not even in place of something else.",
+		return fmt.Sprintf("the process has %s of %s already, and %s allows %s: no new mapping is made, not even in place of another.",
 			amount.Size(now), names[1], names[0], amount.Size(e.Limit(limit)))
 	}
 	return fmt.Sprintf("with %s more the process would have %s of %s, and %s allows %s.",
@@ -195,10 +195,10 @@ func (e *evidence) overcommit(more uint64) string {
 	promised, _ := e.Meminfo("Committed_AS")
 	switch {
 	case known && mode == 0 && ram > 0 && more > ram+swap:
-		return fmt.Sprintf("%s are more than all memory and swap together, %s; vm.overcommit_memory is 0, which refuses to promise that.",
+		return fmt.Sprintf("%s are more than all memory and swap together, %s; with vm.overcommit_memory 0 the kernel refuses that.",
 			amount.Size(more), amount.Size(ram+swap))
 	case known && mode == 2 && promised+more > limit:
-		return fmt.Sprintf("%s more would be promised, %s are already, and CommitLimit is %s; vm.overcommit_memory is 2, which never promises more.",
+		return fmt.Sprintf("%s more would be committed, %s are already, and CommitLimit is %s; with vm.overcommit_memory 2 the kernel never commits more.",
 			amount.Size(more), amount.Size(promised), amount.Size(limit))
 	}
 	return ""
@@ -237,9 +237,9 @@ func (e *evidence) tooWide(size, top uint64) bool {
 func (e *evidence) widestText(top uint64) string {
 	hole := "the largest between the mappings has " + amount.Size(e.widest(vmspace.Range{End: top}))
 	if top == kernel.UserTop() {
-		return fmt.Sprintf("no hole is so large: %s.", hole)
+		return fmt.Sprintf("no hole is large enough: %s.", hole)
 	}
-	return fmt.Sprintf("no hole is so large: below 0x%x %s. The kernel looks above it only when the address that it is asked for lies there.", top, hole)
+	return fmt.Sprintf("no hole is large enough: below 0x%x %s. The kernel looks above it only if the requested address lies there.", top, hole)
 }
 
 // The rows that several calls share.
@@ -311,7 +311,7 @@ func splitsLent(where func(*evidence) vmspace.Range) reason {
 
 func splitsHuge(where func(*evidence) vmspace.Range) reason {
 	return splits("splits a huge page", "mm/hugetlb.c, hugetlb_vm_op_split", flagged("ht"), where,
-		"is made of huge pages of the pool (hugetlb), and is divided between two of them only")
+		"is made of huge pages of the pool (hugetlb), and can be split only between two of them")
 }
 
 // splits is for a call that would cut a mapping that refuses to be split.

@@ -31,7 +31,7 @@ func Step(st *history.Step, a Arguments, around Surroundings) string {
 	case e.st.Result.Ending == history.EndedSignal:
 		return explainSignal(e)
 	case e.st.Result == history.Timeout:
-		return "It did not come back before its deadline: cowscope stopped it and put its registers back. The process lives."
+		return "It did not return before its deadline: cowscope stopped it and restored its registers. The process lives on."
 	case e.st.Result != history.OK:
 		return explainErrno(e, about)
 	case about.span && e.whole.Empty():
@@ -49,7 +49,7 @@ func (e *evidence) unread() string {
 	for _, snap := range []*vmspace.Snapshot{e.st.Before, e.st.After} {
 		for _, label := range []string{e.st.Process, e.Child} {
 			if p := snap.Process(label); p != nil && p.Err != "" && p.State < vmspace.Zombie {
-				return fmt.Sprintf("%s could not be read (%s), so what this did there is not known.", label, p.Err)
+				return fmt.Sprintf("%s could not be read (%s), so what this did there is unknown.", label, p.Err)
 			}
 		}
 	}
@@ -92,7 +92,7 @@ func (e *evidence) stackText() string {
 	if lo, hi := after.Mappings.Overlap(rest); !named || rest.Start >= rest.End || lo == hi {
 		return ""
 	}
-	return fmt.Sprintf(" The name stack is now that of the part where the program's stack began: %s from 0x%x on.",
+	return fmt.Sprintf(" The name stack now stands for the part where the program's stack began: %s from 0x%x on.",
 		amount.Of(is.Pages(e.pageSize()), "page"), is.Start)
 }
 
@@ -109,13 +109,13 @@ func placeOf(st *history.Step, label string, addr uint64) string {
 
 func explainExec(e *evidence) string {
 	st := e.st
-	text := "The code ran and came back. "
+	text := "The code ran and returned. "
 	if e.Trapped {
 		text = fmt.Sprintf("The code ran to a trap at %s, such as a breakpoint instruction, and stopped there. ", place(st, e.StoppedAt))
 	}
 	for _, ch := range changesOf(st.Changes, st.Process, vmspace.ChangePage) {
 		if !ch.Range.Overlaps(st.Focus) {
-			text += fmt.Sprintf("What it touched by itself: %s: %s → %s. ", placeRange(st, ch), ch.From, ch.To)
+			text += fmt.Sprintf("It also touched %s: %s → %s. ", placeRange(st, ch), ch.From, ch.To)
 			if st.Before.Process(st.Process).PageAt(st.Focus.Start, st.Before.PageSize).Word&vmspace.WordPresent != 0 {
 				return strings.TrimSpace(text)
 			}
@@ -156,14 +156,14 @@ func (e *evidence) accessText() string {
 	}
 	for _, ch := range changesOf(st.Changes, st.Process, vmspace.ChangeGrown) {
 		if m, ok := st.After.Process(st.Process).MappingAt(st.Focus.Start); ok && m.Covers(ch.Range) {
-			text += fmt.Sprintf(" It lies below what was mapped: the mapping grows down by itself, and has %s more now.", amount.Of(ch.Pages, "page"))
+			text += fmt.Sprintf(" It was below the mapping, which grows downwards by itself and has %s more now.", amount.Of(ch.Pages, "page"))
 		}
 	}
 	if alike > 0 {
-		text += fmt.Sprintf(" So it was with %s more.", amount.Of(alike, "page"))
+		text += fmt.Sprintf(" The same happened to %s more.", amount.Of(alike, "page"))
 	}
 	if e.LoadsFirst && st.Minor > st.Focus.Pages(e.pageSize()) {
-		text += " The instruction loads a byte before it stores it: a page that was not there took two faults, one to be read and one to be written."
+		text += " The instruction loads a byte before it stores it: a page that was not there took two faults, one for the load and one for the store."
 	}
 	if n := len(others); n > 0 {
 		text += " " + strings.Join(others[:min(n, mostOthers)], "; ") + map[bool]string{true: "; and so on.", false: "."}[n > mostOthers]
@@ -179,7 +179,7 @@ func readIn(st *history.Step) string {
 	if st.Major == 0 {
 		return ""
 	}
-	return " It was not in memory yet, so the kernel had to get it from where it is kept: that is a major fault."
+	return " It was not in memory, so the kernel had to read it from its file or from swap: that is a major fault."
 }
 
 // turn is a page's way from one state to another.
@@ -195,18 +195,18 @@ func pageSentence(st *history.Step, ch vmspace.Change) string {
 	owners := sharersBefore(st, ch)
 	switch (turn{ch.Was, ch.Is}) {
 	case turn{vmspace.None, vmspace.Zero}:
-		return head + "First touch, by a read: the kernel took a page fault and mapped its one shared page of zeros. No memory is used."
+		return head + "First touch, by a read: on the page fault the kernel mapped its one shared page of zeros. No memory is used."
 	case turn{vmspace.None, vmspace.Anon}:
 		if st.Happened == vmspace.Copy {
 			return head + "First touch, by a write: the kernel copied the file's page into a frame of " + st.Process + "'s own. The file never sees the write."
 		}
-		return head + "First touch: the kernel took a page fault, found a free frame, filled it with zeros and mapped it."
+		return head + "First touch: on the page fault the kernel found a free frame, filled it with zeros and mapped it."
 	case turn{vmspace.Zero, vmspace.Anon}:
-		return head + "The zero page is everyone's, so the write got a frame of its own, filled with zeros."
+		return head + "Everyone shares the zero page, so the write got a new frame, filled with zeros."
 	case turn{vmspace.None, vmspace.Shared}:
 		return head + "First touch here: the page is the same frame for everyone who maps it."
 	case turn{vmspace.None, vmspace.File}:
-		return head + "The page cache's own page was mapped, and its cached neighbours with it where there are any."
+		return head + "The page of the page cache was mapped, and with it those of its neighbours that are cached."
 	case turn{vmspace.None, vmspace.COW}:
 		return head + "The page was mapped, shared copy-on-write."
 	case turn{vmspace.File, vmspace.Anon}:
@@ -286,10 +286,10 @@ func (e *evidence) untouchedText() string {
 	m, _ := p.MappingAt(st.Focus.Start)
 	switch {
 	case m.Path == vsyscall:
-		return "No page of " + st.Process + " is behind it: the kernel does what is called there in its place."
+		return "" + st.Process + " has no page there: the kernel emulates what is called."
 	case st.Minor+st.Major > 0 && run.State == vmspace.Anon && wrote && !st.After.Frames:
 		return "The frame was still write-protected since " + protectedBy(st) + ", but nobody else has it: one minor fault made it writable again. Whether the " +
-			"frame was kept or copied is hidden, as frame numbers are."
+			"frame was kept or copied cannot be seen, because frame numbers are hidden."
 	case st.Minor+st.Major > 0 && run.State == vmspace.Anon && wrote:
 		return "The frame was still write-protected since " + protectedBy(st) + ", but nobody else has it: one minor fault made it writable again, and it was kept."
 	case run.State == vmspace.Shared && wrote && st.Minor > 0 && m.Kind() == vmspace.KindShmem:

@@ -74,7 +74,7 @@ func overflows(source string) reason {
 
 func tooLarge(source string) reason {
 	return reason{"EFBIG", "too large", source, nil, func(e *evidence) string {
-		return fmt.Sprintf("the file system that %s lies in has no file so large.", e.fileName())
+		return fmt.Sprintf("the file system of %s does not allow so large a file.", e.fileName())
 	}}
 }
 
@@ -91,7 +91,7 @@ func notWholeHuge(param string, page func(*evidence) uint64) reason {
 	return reason{"EINVAL", "no whole huge pages", "fs/hugetlbfs/inode.c, hugetlbfs_setattr",
 		func(e *evidence) bool { return page(e) > 0 && e.number(param)%page(e) != 0 },
 		func(e *evidence) string {
-			return fmt.Sprintf("the file is made of huge pages, and %s is no multiple of %s.", amount.Bytes(e.number(param)), amount.Size(page(e)))
+			return fmt.Sprintf("the file is made of huge pages, and %s is not a multiple of %s.", amount.Bytes(e.number(param)), amount.Size(page(e)))
 		}}
 }
 
@@ -112,7 +112,7 @@ const mapHugetlb = 0x40000
 // diskReasons are those of a file system that was asked for room.
 var diskReasons = []reason{
 	{"ENOSPC", "full", "write(2), fallocate(2)", nil, func(e *evidence) string {
-		return fmt.Sprintf("the file system that %s lies in has no room left.", e.fileName())
+		return fmt.Sprintf("the file system of %s has no room left.", e.fileName())
 	}},
 	{"EDQUOT", "quota", "write(2)", nil, func(*evidence) string { return "the user's quota of the file system is used up." }},
 	{"EIO", "device", "write(2)", nil, func(*evidence) string { return "the device failed." }},
@@ -148,9 +148,9 @@ func noPool(result string) reason {
 
 var sealReasons = []reason{
 	{"EINVAL", "unknown seal", "mm/memfd.c, memfd_add_seals", func(e *evidence) bool { return e.has("exec") && !kernel.KnowsSealExec() },
-		func(*evidence) string { return "this kernel does not know F_SEAL_EXEC (it came with Linux 6.3)." }},
+		func(*evidence) string { return "this kernel does not know F_SEAL_EXEC (added in Linux 6.3)." }},
 	{"EINVAL", "no seals", "F_ADD_SEALS of fcntl(2)", nil, func(e *evidence) string {
-		return fmt.Sprintf("%s is no file in memory, and only those have seals. `memfd NAME Q sealing` makes one.", e.fileName())
+		return fmt.Sprintf("%s is not a file in memory, and only those have seals. `memfd NAME Q sealing` makes one.", e.fileName())
 	}},
 	{"EPERM", "sealed", "F_ADD_SEALS of fcntl(2)", func(e *evidence) bool { return e.fileSealed(history.SealSeal) },
 		func(e *evidence) string {
@@ -197,7 +197,7 @@ var fwriteReasons = slices.Concat([]reason{
 			return fmt.Sprintf("%s is made of huge pages of the pool (hugetlb): there is no write(2) to them, only stores through a mapping.", e.fileName())
 		}},
 	tooLarge("write(2)"),
-	sealedAgainst("sealed", unwritable, func(*evidence) bool { return true }, "nobody writes to it with write(2) any more"),
+	sealedAgainst("sealed", unwritable, func(*evidence) bool { return true }, "write(2) is refused"),
 	sealedAgainst("sealed size", history.SealGrow, func(e *evidence) bool { return e.end() > e.named().Size }, "writing past its end would make it larger"),
 }, diskReasons)
 
@@ -205,8 +205,8 @@ var truncateReasons = []reason{
 	negative("size", "the size", "truncate(2)"),
 	notWholeHuge("size", (*evidence).madeOf),
 	tooLarge("truncate(2)"),
-	sealedAgainst("sealed against shrinking", history.SealShrink, func(e *evidence) bool { return e.number("size") < e.named().Size }, "gets no smaller"),
-	sealedAgainst("sealed against growing", history.SealGrow, func(e *evidence) bool { return e.number("size") > e.named().Size }, "gets no larger"),
+	sealedAgainst("sealed against shrinking", history.SealShrink, func(e *evidence) bool { return e.number("size") < e.named().Size }, "cannot shrink"),
+	sealedAgainst("sealed against growing", history.SealGrow, func(e *evidence) bool { return e.number("size") > e.named().Size }, "cannot grow"),
 }
 
 var fallocateReasons = slices.Concat([]reason{
@@ -217,13 +217,13 @@ var fallocateReasons = slices.Concat([]reason{
 	tooLarge("fallocate(2)"),
 	{"EOPNOTSUPP", "unknown to the file system", "fallocate(2)", nil, func(e *evidence) string {
 		if e.Flags == 0 {
-			return fmt.Sprintf("the file system that %s lies in has no fallocate(2).", e.fileName())
+			return fmt.Sprintf("the file system of %s does not support fallocate(2).", e.fileName())
 		}
-		return fmt.Sprintf("the file system that %s lies in does not know %s.", e.fileName(), e.Names)
+		return fmt.Sprintf("the file system of %s does not support %s.", e.fileName(), e.Names)
 	}},
-	sealedAgainst("sealed", unwritable, func(e *evidence) bool { return e.has("punch") }, "a hole is a write"),
+	sealedAgainst("sealed", unwritable, func(e *evidence) bool { return e.has("punch") }, "punching a hole counts as a write"),
 	sealedAgainst("sealed size", history.SealGrow, func(e *evidence) bool { return !e.has("punch") && e.end() > e.named().Size },
-		"takes no room past its end"),
+		"gets no room past its end"),
 	{"ENOSPC", "pool empty", "fs/hugetlbfs/inode.c, hugetlbfs_fallocate", func(e *evidence) bool { return e.madeOf() > 0 },
 		func(e *evidence) string {
 			return fmt.Sprintf("the pool has no huge page of %s left for the file.", amount.Size(e.madeOf()))

@@ -33,16 +33,16 @@ func explainSeal(e *evidence) string {
 		before = f.Seals
 	}
 	if more := f.Seals &^ before &^ history.Seals(e.Flags); more != 0 && e.has("exec") {
-		text += fmt.Sprintf(" exec brought %s with it, since the file may be executed: what runs is not to change any more.", more)
+		text += fmt.Sprintf(" exec brought %s with it, since the file may be executed: code that runs must not change.", more)
 	}
 	switch {
 	case f.Seals&history.SealWrite != 0:
-		text += " Nobody writes to it any more, neither with write(2) nor through a mapping."
+		text += " Nobody can write to it any more, neither with write(2) nor through a mapping."
 	case f.Seals&history.SealFutureWrite != 0:
-		text += " Shared mappings that may write to it keep that; no other one gets it, nor does write(2)."
+		text += " Shared mappings that may write to it still can; new ones cannot, nor can write(2)."
 	}
 	if f.Seals&(history.SealGrow|history.SealShrink) == history.SealGrow|history.SealShrink && f.HugePage == 0 {
-		text += fmt.Sprintf(" It has %s for ever: no access to those is SIGBUS.", amount.Bytes(f.Size))
+		text += fmt.Sprintf(" It has %s for ever: no access within them is SIGBUS.", amount.Bytes(f.Size))
 	}
 	return text
 }
@@ -81,7 +81,7 @@ func lastOf(past []*history.Step) *history.Step {
 
 func explainCat(e *evidence) string {
 	if len(e.st.Bytes) == 0 {
-		return "Another program reads nothing there: the file ends before."
+		return "Another program reads nothing there: the file ends before that."
 	}
 	return "Another program reads " + printable.Bytes(e.st.Bytes) + "."
 }
@@ -103,14 +103,14 @@ func explainTruncate(e *evidence) string {
 
 func explainFallocate(e *evidence) string {
 	size := fmt.Sprintf("%s has %s", e.fileName(), amount.Bytes(e.named().Size))
-	text := "The room for these bytes is taken now, and " + size + "."
+	text := "The room for these bytes is allocated now, and " + size + "."
 	switch {
 	case e.has("punch"):
-		text = "Zeros are read there now, and the room of whole blocks among them is given back. " + size + " as before."
+		text = "These bytes read as zeros now, and the room of whole blocks among them is free again. " + size + " as before."
 	case e.has("zero"):
-		text = "Zeros are read there now, and the room for them is taken. " + size + "."
+		text = "These bytes read as zeros now, and the room for them is allocated. " + size + "."
 	case e.has("keep"):
-		text = "The room for these bytes is taken now. " + size + " as before."
+		text = "The room for these bytes is allocated now. " + size + " as before."
 	}
 	return text + e.goneText() + e.keptText()
 }
@@ -142,7 +142,7 @@ func (e *evidence) goneText() string {
 		text += " No longer in the page tables: " + printable.List(gone) + "; the next touch brings in what the file holds there now."
 	}
 	if len(past) > 0 {
-		text += " No longer in the page tables: " + printable.List(past) + "; the file ends before, so that the next touch is SIGBUS/ADRERR."
+		text += " No longer in the page tables: " + printable.List(past) + "; the file ends before them, so the next touch is SIGBUS/ADRERR."
 	}
 	if len(copies) > 0 {
 		text += " Private copies went with them: " + printable.List(copies) + "."

@@ -84,7 +84,7 @@ func explainFork(e *evidence) string {
 		text += fmt.Sprintf(" It got %s empty (wipeonfork).", amount.Of(wiped, "mapping"))
 	}
 	if untold > 0 {
-		text += fmt.Sprintf(" userfaultfd is not told of its faults, as it is of those in %s of %s.", amount.Of(untold, "mapping"), st.Process)
+		text += fmt.Sprintf(" userfaultfd does not handle its faults, as it does those in %s of %s.", amount.Of(untold, "mapping"), st.Process)
 	}
 	return text
 }

@@ -15,7 +15,7 @@ var snapshotSentences = sentences{
 		if change := Noticed(e.st.Changes, e.st.After); change != "" {
 			return "Something changed without a command: " + change
 		}
-		return "Every process was read in full: nothing is different."
+		return "Every process was read in full: nothing has changed."
 	},
 }
 

@@ -21,10 +21,10 @@ var madviseReasons = []reason{
 	wraps("EINVAL", "mm/madvise.c, madvise_should_skip"),
 	unfit("locked", "madvise(2)", "dontneed free cold pageout remove guard_install", flagged("lo"), "is locked (VmFlags lo); munlock it first"),
 	unfit("huge pages of the pool", "madvise(2)", "free cold pageout collapse guard_install guard_remove", flagged("ht"),
-		"is made of huge pages of the pool (hugetlb), which this advice is not for"),
+		"is made of huge pages of the pool (hugetlb), which do not take this advice"),
 	unfit("lent by the kernel", "madvise(2)",
 		"dontneed dontneed_locked free cold pageout guard_install guard_remove dofork dodump populate_read populate_write",
-		flagged("io", "pf"), "is lent by the kernel (VmFlags io or pf), and its pages are no ordinary ones"),
+		flagged("io", "pf"), "is lent by the kernel (VmFlags io or pf), and its pages are not ordinary ones"),
 	unfit("special", "mm/madvise.c, madvise_vma_behavior", "guard_install guard_remove dodump", special, "is lent by the kernel (VmFlags de or mm)"),
 	unfit("droppable", "mm/madvise.c, madvise_vma_behavior", "keeponfork dodump", flagged("dp"), "is droppable (VmFlags dp), which neither a child nor a core dump gets"),
 	unfit("not anonymous", "madvise(2)", "free", backed, "is not private anonymous memory, and only that can be given back lazily"),
@@ -39,12 +39,12 @@ var madviseReasons = []reason{
 			amount.Size(size))
 	}},
 	unfit("userfaultfd", "mm/khugepaged.c, hpage_collapse_scan_pmd", "collapse", armed, uffdNotHuge),
-	unfit("no huge pages wanted", "madvise(2)", "collapse", flagged("nh"), "is not to have huge pages (nohugepage, VmFlags nh)"),
+	unfit("no huge pages wanted", "madvise(2)", "collapse", flagged("nh"), "must not have huge pages (nohugepage, VmFlags nh)"),
 	{"EINVAL", "no huge pages at all", "PR_SET_THP_DISABLE(2const)", func(e *evidence) bool {
 		_, ok := e.some(e.whole, anything)
 		return ok && e.has("collapse") && e.hugeOff()
 	},
-		func(e *evidence) string { return e.owner + " is to have no huge pages (prctl thp off)." }},
+		func(e *evidence) string { return e.owner + " gets no huge pages (prctl thp off)." }},
 	splitsLent((*evidence).pages),
 	splitsHuge((*evidence).pages),
 	{"EINVAL", "empty block", "mm/khugepaged.c, madvise_collapse", func(e *evidence) bool {
@@ -53,21 +53,21 @@ var madviseReasons = []reason{
 	}, func(e *evidence) string {
 		at, _ := e.emptyBlock()
 		size, _ := e.Number(hugeSize)
-		return fmt.Sprintf("the %s at %s have no page yet, and a huge page is made of pages that are there.", amount.Size(size), e.at(at))
+		return fmt.Sprintf("the %s at %s have no page yet, and a huge page is made of pages that are there already.", amount.Size(size), e.at(at))
 	}},
 	{"EINVAL", "guard in a huge page", "mm/khugepaged.c, hpage_collapse_scan_pmd", func(e *evidence) bool {
 		_, ok := e.guardedBlock()
 		return ok && e.has("collapse")
 	}, func(e *evidence) string {
 		at, _ := e.guardedBlock()
-		return fmt.Sprintf("%s is a guard page, and a huge page can hold none; guard_remove it first.", e.at(at))
+		return fmt.Sprintf("%s is a guard page, and a huge page cannot contain one; guard_remove it first.", e.at(at))
 	}},
 	{"EINVAL", "zero pages", "mm/khugepaged.c, hugepage_vma_revalidate", func(e *evidence) bool {
 		_, ok := e.collapsing(zeroAlone)
 		return ok
 	}, func(e *evidence) string {
 		r, _ := e.collapsing(zeroAlone)
-		return fmt.Sprintf("the %s at %s show the kernel's page of zeros and nothing else: no page of %s is there to make a huge one of.",
+		return fmt.Sprintf("the %s at %s show the kernel's page of zeros and nothing else: %s has no page there to make a huge one of.",
 			amount.Size(r.Len()), e.at(r.Start), e.owner)
 	}},
 	{"EINVAL", "nothing may be written", "mm/khugepaged.c, hpage_collapse_scan_pmd", func(e *evidence) bool {
@@ -107,7 +107,7 @@ var madviseReasons = []reason{
 
 	unfitFor("EACCES", "not shared and writable", "madvise(2)", "remove",
 		func(m vmspace.Mapping) bool { return m.Private() || m.Smaps != nil && !m.Smaps.HasFlag("mw") },
-		"is not a shared mapping that may have w (VmFlags mw), and a hole is a write"),
+		"is not a shared mapping that may have w (VmFlags mw), and punching a hole counts as a write"),
 	otherwise("EACCES", "madvise(2)", "part of the range is not shared, or its file may not be written."),
 
 	unfitFor("EPERM", "sealed", "mseal(2)", discards, func(m vmspace.Mapping) bool { return sealedBare(m) && m.Perms&vmspace.Write == 0 },
@@ -123,7 +123,7 @@ var madviseReasons = []reason{
 	{"EPERM", "file sealed", "F_ADD_SEALS of fcntl(2)", func(e *evidence) bool { _, _, ok := e.sealedFile(unwritable, anything); return ok && e.has("remove") },
 		func(e *evidence) string {
 			m, f, _ := e.sealedFile(unwritable, anything)
-			return fmt.Sprintf("%s shows %s, which has %s: only stores through a mapping may still change it, and a hole is none.",
+			return fmt.Sprintf("%s shows %s, which has %s: only stores through a mapping may still change it, and punching a hole is not a store.",
 				e.inside(m, e.whole), printable.Name(f.Name), sealsText(f.Seals&unwritable))
 		}},
 	otherwise("EPERM", "madvise(2)", "a seal of the mapping or of its file forbids it."),
@@ -144,18 +144,18 @@ var madviseReasons = []reason{
 		func(*evidence) string { return "pages of the range are in use just now; another try may succeed." }},
 	otherwise("EAGAIN", "madvise(2)", "the kernel was short of something for the moment; another try may succeed."),
 	unfitFor("EBUSY", "userfaultfd", "mm/khugepaged.c, hpage_collapse_scan_pmd", "collapse", armed, uffdNotHuge),
-	{"EBUSY", "control group", "madvise(2)", nil, func(*evidence) string { return "the control group's memory does not suffice for a huge page." }},
+	{"EBUSY", "control group", "madvise(2)", nil, func(*evidence) string { return "the control group does not have enough memory for a huge page." }},
 
 	holeIn("ENOMEM", "madvise(2)"),
 	{"ENOMEM", "no huge page", "madvise(2)", func(e *evidence) bool { return e.has("collapse") },
-		func(*evidence) string { return "no huge page is free: memory is too full, or in pieces too small." }},
+		func(*evidence) string { return "no huge page is free: memory is full, or too fragmented." }},
 	otherwise("ENOMEM", "madvise(2)", "there was no memory for it."),
 }
 
 var unknownAdvice = reason{"EINVAL", "unknown advice", "madvise(2)", func(e *evidence) bool { return !kernel.KnowsAdvice(e.Flags) },
 	func(e *evidence) string {
 		if since := AdviceSince[e.Names]; since != "" {
-			return fmt.Sprintf("this kernel does not know %s (it came with Linux %s, and a kernel can be built without it).", e.Names, since)
+			return fmt.Sprintf("this kernel does not know %s (added in Linux %s, and a kernel can be built without it).", e.Names, since)
 		}
 		if e.Rest != 0 {
 			return fmt.Sprintf("this kernel does not know advice 0x%x.", e.Rest)
@@ -356,7 +356,7 @@ func explainMadvise(e *evidence) string {
 			text += fmt.Sprintf(" It is the same memory in %s, where %s dropped with it.", p.Label, pagesWere(dropped))
 		}
 		if left > 0 {
-			text += fmt.Sprintf(" Of what it shared with %s, %s %s that one's alone now.", p.Label, amount.Of(left, "page"), isAre(left))
+			text += fmt.Sprintf(" Of what it shared with %s, %s %s now %s's alone.", p.Label, amount.Of(left, "page"), isAre(left), p.Label)
 		}
 	}
 	return text + e.splitText()
@@ -382,7 +382,7 @@ func (e *evidence) advised(advice string) string {
 	}
 	switch advice {
 	case "":
-		return "The kernel took an advice that cowscope has no word for; what came of it, the changes tell."
+		return "The kernel took an advice that cowscope has no word for; the changes show what it did."
 	case "guard_install":
 		if guarded > 0 {
 			return fmt.Sprintf("%s guarded: any touch is SIGSEGV, and no mapping was split for it.", pagesWere(guarded))
@@ -390,12 +390,12 @@ func (e *evidence) advised(advice string) string {
 		return "All pages were guarded already."
 	case "guard_remove":
 		if opened > 0 {
-			return fmt.Sprintf("%s opened again: the next touch starts anew.", pagesWere(opened)) + e.toldText()
+			return fmt.Sprintf("%s made accessible again: the next touch brings in a page.", pagesWere(opened)) + e.toldText()
 		}
 		return "No page was guarded."
 	case "dontneed", "dontneed_locked", "remove":
 		if b.dropped > 0 {
-			return fmt.Sprintf("%s dropped: the next touch starts anew, with zeros or with what the file holds.", pagesWere(b.dropped)) + e.toldText()
+			return fmt.Sprintf("%s dropped: the next touch brings in zeros, or what the file holds.", pagesWere(b.dropped)) + e.toldText()
 		}
 		return "There was no page to drop."
 	case "pageout":
@@ -409,7 +409,7 @@ func (e *evidence) advised(advice string) string {
 		}
 		// The kernel drops anonymous pages only if they are droppable, or after MADV_FREE.
 		if freed > 0 {
-			parts = append(parts, pagesWere(freed)+" dropped, as they might be (droppable, or MADV_FREE): the next touch finds zeros.")
+			parts = append(parts, pagesWere(freed)+" dropped, as the kernel may (droppable, or MADV_FREE): the next touch finds zeros.")
 		}
 		if len(parts) == 0 {
 			return "No page was taken out: there is no swap for them, they are in use, or there were none."
@@ -423,14 +423,14 @@ func (e *evidence) advised(advice string) string {
 		return "All pages were there already."
 	case "collapse":
 		if huge > 0 {
-			return "The pages were put together in huge ones, now and not when khugepaged comes by."
+			return "The pages were put together in huge ones at once, without waiting for khugepaged."
 		}
 		return "The pages were in huge ones already."
 	case "free":
 		return e.freedLazily()
 	case "willneed":
 		if _, ok := e.some(e.whole, filed); ok {
-			return "What is not in memory of it is being read."
+			return "The part that is not in memory is being read."
 		}
 		return "There is no file to read from; what is in swap is being read back."
 	}
@@ -438,7 +438,7 @@ func (e *evidence) advised(advice string) string {
 		e.claim(history.ClaimKept, e.whole, 0)
 	}
 	if advice == "hugepage" && e.hugeOff() {
-		return "The kernel took note (VmFlags hg), but " + e.owner + " is to have no huge pages (prctl thp off)."
+		return "The kernel took note (VmFlags hg), but " + e.owner + " gets no huge pages (prctl thp off)."
 	}
 	if text := noted[advice]; text != "" {
 		return text
@@ -476,8 +476,8 @@ var noted = map[string]string{
 	"dontfork": "A child will not get this range.", "dofork": "A child gets this range again.",
 	"wipeonfork": "A child will find zeros here.", "keeponfork": "A child gets the contents again.",
 	"dontdump": "A core dump will leave it out.", "dodump": "A core dump has it again.",
-	"mergeable": "KSM may merge its pages with equal ones, when it comes by.", "unmergeable": "KSM leaves it alone, and what was merged is parted.",
-	"hugepage": "Huge pages are welcome here, at the next fault or when khugepaged comes by.", "nohugepage": "No huge page comes here from now on; those that are there stay.",
+	"mergeable": "KSM may merge its pages with equal ones when it scans them.", "unmergeable": "KSM leaves it alone, and what was merged is separate again.",
+	"hugepage": "The kernel may use huge pages here, from the next fault or scan by khugepaged on.", "nohugepage": "The range gets no huge pages from now on; those that are there stay.",
 	"random": "The kernel will not read ahead.", "sequential": "The kernel will read far ahead.", "normal": "The kernel treats it as any other memory.",
 	"cold": "The pages will be among the first to go when memory is short.",
 }

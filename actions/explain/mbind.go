@@ -24,11 +24,11 @@ var mbindReasons = []reason{
 	misaligned("mbind(2)"),
 	wraps("EINVAL", "mm/mempolicy.c, do_mbind"),
 	{"EINVAL", "no nodes wanted", "mbind(2)", func(e *evidence) bool { return e.passed("nodes") && e.placeless() && !e.Given.Empty() },
-		func(e *evidence) string { return fmt.Sprintf("%s is about no node, and some were named.", e.Names) }},
+		func(e *evidence) string { return fmt.Sprintf("%s takes no nodes, and some were given.", e.Names) }},
 	{"EINVAL", "no nodes named", "mbind(2)", func(e *evidence) bool {
 		return !e.passed("nodes") && !e.placeless() && !e.has("preferred") && !e.Given.Empty()
 	}, func(e *evidence) string {
-		return fmt.Sprintf("%s needs the nodes, and none was named.", e.Names)
+		return fmt.Sprintf("%s needs nodes, and none was given.", e.Names)
 	}},
 	{"EINVAL", "no memory there", "mbind(2)", func(e *evidence) bool { return e.passed("nodes") && e.memoryless() && !e.Given.Empty() },
 		func(e *evidence) string {

@@ -57,7 +57,7 @@ var mlockReasons = []reason{
 			return fmt.Sprintf("%s needs a huge page, and the pool gave none.", e.inside(m, e.lockedPages()))
 		}},
 	otherwise("ENOMEM", "mlock(2)", "part of the range cannot be brought in, or the kernel has no memory for its own records of the mappings."),
-	otherwise("EAGAIN", "mlock(2)", "there was not memory enough to bring all pages in."),
+	otherwise("EAGAIN", "mlock(2)", "there was not enough memory to bring in all pages."),
 }
 
 var munlockReasons = []reason{
@@ -210,7 +210,7 @@ func explainLock(e *evidence) string {
 		return text
 	}
 	if len(parts) == 0 {
-		return "Nothing of it can be locked: what is lent by the kernel, or of the pool of huge pages, is passed over."
+		return "Nothing of it can be locked: what is lent by the kernel, and huge pages of the pool, are left out."
 	}
 	var all became
 	full := true
@@ -224,9 +224,9 @@ func explainLock(e *evidence) string {
 	brought := all.broughtIn()
 	switch {
 	case brought != "" && full:
-		brought = "Locking means being there: " + brought + ". Nothing of the range will be swapped out."
+		brought = "Locked pages must be in memory: " + brought + ". Nothing of the range will be swapped out."
 	case brought != "":
-		brought = "Locking means being there: " + brought + ". What is there will not be swapped out."
+		brought = "Locked pages must be in memory: " + brought + ". What is there will not be swapped out."
 	case full:
 		brought = "The pages were there already, and will not be swapped out."
 	case onfault:

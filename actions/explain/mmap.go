@@ -51,7 +51,7 @@ var mmapReasons = []reason{
 			return "droppable is a kind of its own beside private and shared, and is given without them."
 		}},
 	{"EINVAL", "unknown droppable", "mmap(2)", func(e *evidence) bool { return e.sharing() == droppable && !kernel.KnowsDroppable() },
-		func(*evidence) string { return "this kernel does not know droppable (it came with Linux 6.11)." }},
+		func(*evidence) string { return "this kernel does not know droppable (added in Linux 6.11)." }},
 	{"EINVAL", "droppable file", "mmap(2)", func(e *evidence) bool { return e.sharing() == droppable && e.mapsFile() },
 		func(*evidence) string { return "only anonymous memory can be droppable." }},
 	{"EINVAL", "droppable and kept", "mm/mmap.c, do_mmap", func(e *evidence) bool {
@@ -92,7 +92,7 @@ var mmapReasons = []reason{
 
 	{"EACCES", "not readable", "mmap(2)", func(e *evidence) bool { return e.mapsFile() && !e.File.Readable },
 		func(e *evidence) string {
-			return fmt.Sprintf("%s is not open for reading, and every mapping of a file needs that, one that is only written too.", e.File.Name)
+			return fmt.Sprintf("%s is not open for reading, which every mapping of a file needs, even one that is only written to.", e.File.Name)
 		}},
 	{"EACCES", "not writable", "mmap(2)", func(e *evidence) bool { return e.mapsFile() && e.sharing() != 2 && e.writes() && !e.File.Writable },
 		func(e *evidence) string {
@@ -107,9 +107,9 @@ var mmapReasons = []reason{
 		}},
 	{"ENODEV", "unmappable", "mmap(2)", func(e *evidence) bool { return e.mapsFile() },
 		func(e *evidence) string {
-			return fmt.Sprintf("%s cannot be mapped: its driver or file system has no way to.", e.File.Name)
+			return fmt.Sprintf("%s cannot be mapped: its driver or file system does not support it.", e.File.Name)
 		}},
-	otherwise("ENODEV", "mmap(2)", "the file cannot be mapped: a directory, or a driver or file system that has no way to."),
+	otherwise("ENODEV", "mmap(2)", "the file cannot be mapped: a directory, or its driver or file system does not support it."),
 
 	{"EEXIST", "taken", "mmap(2)", func(e *evidence) bool { _, ok := e.some(e.asked(), anything); return ok },
 		func(e *evidence) string {
@@ -136,9 +136,9 @@ var mmapReasons = []reason{
 		}},
 	{"EOPNOTSUPP", "sync", "mmap(2)", func(e *evidence) bool { return e.has("sync") },
 		func(*evidence) string {
-			return "MAP_SYNC is for files on memory that keeps its contents (DAX); this file is not on such."
+			return "MAP_SYNC is for files on memory that keeps its contents (DAX); this file is not on such memory."
 		}},
-	otherwise("EOPNOTSUPP", "mmap(2)", "shared_validate checks the flags, and the file supports not all of them."),
+	otherwise("EOPNOTSUPP", "mmap(2)", "shared_validate checks the flags, and the file does not support all of them."),
 
 	{"ETXTBSY", "swap file", "mm/mmap.c, do_mmap", nil, func(*evidence) string {
 		return "the file is in use as swap; nobody may write to it through a shared mapping."
@@ -402,7 +402,7 @@ func explainMmap(e *evidence) string {
 		if huge := e.hugePage(); huge > 0 {
 			kind = "huge pages of " + amount.Size(huge)
 		}
-		text += fmt.Sprintf(" %s were asked for: a mapping is whole %s, the rest of the last one can be used too.", amount.Bytes(asked), kind)
+		text += fmt.Sprintf(" %s were asked for: a mapping consists of whole %s, and the rest of the last one can be used too.", amount.Bytes(asked), kind)
 	}
 	if name := e.text("file"); name != "" {
 		text += fmt.Sprintf(" %s was opened (%s) and is closed again: the mapping itself keeps the file.", printable.Name(name), e.File.Mode)

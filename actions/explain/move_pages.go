@@ -46,7 +46,7 @@ func StatusText(status int32) string {
 var movePagesReasons = []reason{
 	unknownFlags("move_pages(2)", "move_pages has MPOL_MF_MOVE (2) and MPOL_MF_MOVE_ALL (4)"),
 	{"EPERM", "CAP_SYS_NICE", "move_pages(2)", nil, func(e *evidence) string {
-		return fmt.Sprintf("who moves pages that others map needs CAP_SYS_NICE, and %s does not have it.", e.st.Process)
+		return fmt.Sprintf("moving pages that others map takes CAP_SYS_NICE, which %s does not have.", e.st.Process)
 	}},
 	ownMemory,
 	{"ENODEV", "no memory there", "move_pages(2)", func(e *evidence) bool {
@@ -96,7 +96,7 @@ func explainMovePages(e *evidence) string {
 		text = fmt.Sprintf("Of the first %d pages: %s", kept, text)
 	}
 	if left := e.st.Value; left > 0 {
-		text += fmt.Sprintf(" %s not moved, says what the call returned.", pagesWere(left))
+		text += fmt.Sprintf(" According to the call, %s not moved.", pagesWere(left))
 	}
 	moved := uint64(0)
 	for _, ch := range changesOf(e.st.Changes, e.st.Process, vmspace.ChangeFrame) {
@@ -119,7 +119,7 @@ func (e *evidence) pageStatus(status int32, addr uint64) string {
 	case status == Unanswered:
 		return "no answer, since the call ended before"
 	case name == "EACCES":
-		return "mapped more than once, and only all moves it (EACCES)"
+		return "mapped more than once, so that only `all` moves it (EACCES)"
 	case name == "EBUSY":
 		return "in use by the kernel at the moment (EBUSY)"
 	}
@@ -131,9 +131,9 @@ func (e *evidence) pageStatus(status int32, addr uint64) string {
 	case lent(m):
 		what = "lent by the kernel"
 	case state == vmspace.Zero:
-		what = "the zero page, which is everybody's"
+		what = "the zero page, which everybody shares"
 	case state == vmspace.None:
-		what = "the page table has none"
+		what = "no page in the page table"
 	case state == vmspace.Swapped || state == vmspace.Guard:
 		what = state.String()
 	}

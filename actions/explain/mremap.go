@@ -20,7 +20,7 @@ var mremapReasons = []reason{
 			if e.number("size") > 0 {
 				return "rounded up to whole pages, the new size does not fit 64 bits."
 			}
-			return "the new size is 0; munmap takes a mapping away."
+			return "the new size is 0; munmap removes a mapping."
 		}},
 	{"EINVAL", "too large", "mm/mremap.c, check_mremap_params", func(e *evidence) bool { return kernel.UserTop() > 0 && e.target().Len() > kernel.UserTop() },
 		func(e *evidence) string {
@@ -56,7 +56,7 @@ var mremapReasons = []reason{
 	}},
 	{"EINVAL", "lent by the kernel", "mremap(2)", func(e *evidence) bool { return e.has("dontunmap") && rigid(e.first()) },
 		func(e *evidence) string {
-			return fmt.Sprintf("%s is lent by the kernel (VmFlags de or pf), and dontunmap would have it twice.", e.inside(e.first(), e.whole))
+			return fmt.Sprintf("%s is lent by the kernel (VmFlags de or pf), and dontunmap would duplicate it.", e.inside(e.first(), e.whole))
 		}},
 	{"EINVAL", "huge pages of the pool", "mm/mremap.c, align_hugetlb", func(e *evidence) bool { return e.first().Smaps.HasFlag("ht") },
 		func(e *evidence) string {
@@ -70,7 +70,7 @@ var mremapReasons = []reason{
 		"is lent by the kernel, which does not let it be split"),
 	splitsHuge((*evidence).taken),
 	splits("cuts a huge page", "mm/hugetlb.c, hugetlb_vm_op_split", flagged("ht"), (*evidence).tail,
-		"is made of huge pages of the pool (hugetlb), and is divided between two of them only"),
+		"is made of huge pages of the pool (hugetlb), and can be split only between two of them"),
 	otherwise("EINVAL", "mremap(2)", "the kernel refuses this mix of sizes, flags and addresses for this mapping."),
 
 	sealed("sealed", "mseal(2)", (*evidence).moved),
@@ -89,13 +89,13 @@ var mremapReasons = []reason{
 		func(e *evidence) string { return fmt.Sprintf("nothing is mapped at %s.", e.at(e.Given.Start)) }},
 	{"EFAULT", "replaces itself", "mm/mremap.c, mremap_to", func(e *evidence) bool { return e.Given.Empty() && e.taken().Contains(e.Given.Start) },
 		func(*evidence) string {
-			return "the new range replaces the very mapping that it should be a second mapping of."
+			return "the new range would replace the mapping that it should duplicate."
 		}},
 	{"EFAULT", "past the mapping", "mremap(2)", func(e *evidence) bool {
 		resizes := e.delta() > 0 || e.has("dontunmap") && !e.has("fixed") || e.placed() && e.target().Len() != e.whole.Len()
 		return e.mapped() && resizes && e.first().End-e.Given.Start < min(e.whole.Len(), e.target().Len())
 	}, func(e *evidence) string {
-		return fmt.Sprintf("the mapping ends at 0x%x, and a size is changed of one mapping at a time.", e.first().End)
+		return fmt.Sprintf("the mapping ends at 0x%x, and only one mapping can be resized at a time.", e.first().End)
 	}},
 	{"EFAULT", "cannot grow", "mm/mremap.c, check_prep_vma", func(e *evidence) bool { return e.delta() > 0 && rigid(e.first()) },
 		func(e *evidence) string {
@@ -293,7 +293,7 @@ func explainMremap(e *evidence) string {
 		e.claim(history.ClaimUnmapped, behind, 0)
 		return fmt.Sprintf("The new size is %s; what was behind is no longer mapped.", amount.Of(st.Focus.Pages(st.After.PageSize), "page"))
 	case st.Focus.End == e.whole.End:
-		return "The new size is the one that it has, so there was nothing to do."
+		return "The new size is the old one, so there was nothing to do."
 	}
 	text := fmt.Sprintf("It stays where it is and has %s now", amount.Of(st.Focus.Pages(st.After.PageSize), "page"))
 	if b := e.became(vmspace.Range{Start: e.whole.End, End: st.Focus.End}); b.came > 0 {
@@ -310,7 +310,7 @@ func (e *evidence) leftUffd() string {
 	if !armed(e.first()) || e.told(e.st.Value) {
 		return ""
 	}
-	return " The registration with userfaultfd did not come with them."
+	return " The registration with userfaultfd did not move along."
 }
 
 // told reports whether userfaultfd handles faults at addr now.

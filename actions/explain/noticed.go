@@ -39,7 +39,7 @@ func Noticed(cs []vmspace.Change, after *vmspace.Snapshot) string {
 		if after.Process(c.Process).PageAt(c.Range.Start, after.PageSize).Attrs&vmspace.KSM != 0 {
 			return fmt.Sprintf("%s: the kernel merged %s at 0x%x with equal ones (KSM).", c.Process, amount.Of(c.Pages, "page"), c.Range.Start)
 		}
-		return fmt.Sprintf("%s: the kernel has %s at 0x%x no longer merged with others (KSM).", c.Process, amount.Of(c.Pages, "page"), c.Range.Start)
+		return fmt.Sprintf("%s: %s at 0x%x %s no longer merged with others (KSM).", c.Process, amount.Of(c.Pages, "page"), c.Range.Start, isAre(c.Pages))
 	}
 	if len(cs) == 0 {
 		return ""
@@ -90,7 +90,7 @@ func Summary(cs []vmspace.Change) string {
 	}
 	text := strings.Join(parts, "; ")
 	if n := len(all) - mostNoticed; n > 0 {
-		text += fmt.Sprintf("; and %s more", amount.Of(uint64(n), "sort"))
+		text += fmt.Sprintf("; and %s more", amount.Of(uint64(n), "kind"))
 	}
 	if text != "" {
 		text += "."

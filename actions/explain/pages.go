@@ -57,7 +57,7 @@ func (e *evidence) cutZero(r vmspace.Range, to uint64) string {
 		at := was.Start - r.Start + to
 		for is := range now.PagesIn(vmspace.Range{Start: at, End: at + was.Bounds().Len()}) {
 			if is.State == vmspace.Zero && !huge(is) {
-				return " The huge zero page was cut: in its place is the small one, which reads the same."
+				return " The huge zero page was split: the small zero page is there now, and reads the same."
 			}
 		}
 	}

@@ -17,7 +17,7 @@ var pkeyAllocSentences = sentences{
 		if left {
 			return text + fmt.Sprintf(" %s has it already, from before it was freed.", place(e.st, m.Start))
 		}
-		return text + " None has it yet: pkey_mprotect gives it to a range."
+		return text + " No memory has it yet: pkey_mprotect gives it to a range."
 	},
 	reasons: []reason{
 		noKeys("ENOSPC", "pkey_alloc(2)"),
@@ -35,7 +35,7 @@ var pkeyFreeSentences = sentences{
 	reasons: []reason{
 		noKeys("EINVAL", "pkeys(7)"),
 		{"EINVAL", "not allocated", "pkey_free(2)", nil, func(e *evidence) string {
-			return fmt.Sprintf("key %d is not its own to give back: %s", e.Key(), e.keysText())
+			return fmt.Sprintf("key %d is not allocated, so it cannot be freed: %s", e.Key(), e.keysText())
 		}},
 	},
 }
@@ -60,7 +60,7 @@ var pkeyMprotectSentences = sentences{
 		{"EINVAL", "no keys", "pkeys(7)", func(e *evidence) bool { return e.givesKey() && e.keyless() }, sayNoKeys},
 		{"EINVAL", "not allocated", "pkey_mprotect(2)", func(e *evidence) bool { return e.givesKey() && !e.hasKey(e.Key()) },
 			func(e *evidence) string {
-				return fmt.Sprintf("key %d is not one to give to memory: %s", e.Key(), e.keysText())
+				return fmt.Sprintf("key %d is not allocated, so it cannot be given to memory: %s", e.Key(), e.keysText())
 			}},
 	}, mprotectReasons[1:]),
 }

@@ -15,7 +15,7 @@ var prctlKSMSentences = sentences{
 	why: explainMerge,
 	reasons: []reason{
 		{"EINVAL", "unknown", "PR_SET_MEMORY_MERGE(2const)", nil, func(*evidence) string {
-			return "this kernel does not know PR_SET_MEMORY_MERGE (it came with Linux 6.4, and a kernel can be built without KSM)."
+			return "this kernel does not know PR_SET_MEMORY_MERGE (added in Linux 6.4, and a kernel can be built without KSM)."
 		}},
 		otherwise("ENOMEM", "mm/ksm.c, __ksm_enter", "the kernel has no memory for its own records."),
 	},
@@ -38,16 +38,16 @@ func explainMerge(e *evidence) string {
 	was, is := mergeable(e.before), mergeable(e.st.After.Process(e.st.Process))
 	if e.has("on") {
 		e.claim(history.ClaimKept, vmspace.Everything, 0)
-		return fmt.Sprintf("KSM may merge equal pages of all private memory of %s, now and in mappings to come (VmFlags mg, %s so far), when it comes by. Children begin so.",
+		return fmt.Sprintf("KSM may merge equal pages of all private memory of %s, now and in mappings to come (VmFlags mg, %s so far), when it scans them. Children inherit this.",
 			e.st.Process, amount.Of(is, "mapping"))
 	}
 	switch {
 	case was == 0:
-		return "No mapping was to be merged, and none is."
+		return "No mapping was marked for merging."
 	case is == was:
-		return "It was not on. What madvise mergeable has marked stays so."
+		return "It was not on. What madvise mergeable has marked stays marked."
 	}
-	return fmt.Sprintf("%s lost VmFlags mg, those that madvise mergeable had marked too: KSM leaves them alone, and what was merged is parted.",
+	return fmt.Sprintf("%s lost VmFlags mg, those that madvise mergeable had marked too: KSM leaves them alone, and what was merged is separate again.",
 		amount.Of(was-is, "mapping"))
 }
 
@@ -57,7 +57,7 @@ var prctlTHPSentences = sentences{
 		if e.has("on") {
 			return fmt.Sprintf("%s may have huge pages, as far as the machine's settings and madvise let it.", e.st.Process)
 		}
-		return fmt.Sprintf("%s gets no huge page from now on, whatever madvise asks for; those that are there stay. Children begin so.", e.st.Process)
+		return fmt.Sprintf("%s gets no huge page from now on, whatever madvise asks for; those that are there stay. Children inherit this.", e.st.Process)
 	},
 }
 
@@ -73,24 +73,24 @@ var prctlMDWESentences = sentences{
 		text := fmt.Sprintf("%s gets no more memory that is writable and executable, and what is not executable never becomes so: mmap and mprotect answer EACCES. "+
 			"What it has stays as it is. Nothing undoes that.", e.st.Process)
 		if e.has("no_inherit") {
-			return text + " Children begin without."
+			return text + " Children do not inherit this."
 		}
-		return text + " Children begin so."
+		return text + " Children inherit this."
 	},
 	reasons: []reason{
 		{"EINVAL", "no_inherit unknown", "PR_SET_MDWE(2const)", func(e *evidence) bool { return e.has("no_inherit") },
 			func(*evidence) string {
-				return "this kernel does not know PR_MDWE_NO_INHERIT (it came with Linux 6.6), or PR_SET_MDWE at all (6.3)."
+				return "this kernel does not know PR_MDWE_NO_INHERIT (added in Linux 6.6), or PR_SET_MDWE at all (6.3)."
 			}},
 		{"EINVAL", "unknown", "PR_SET_MDWE(2const)", nil, func(*evidence) string {
-			return "this kernel does not know PR_SET_MDWE (it came with Linux 6.3)."
+			return "this kernel does not know PR_SET_MDWE (added in Linux 6.3)."
 		}},
 		{"EPERM", "set already", "PR_SET_MDWE(2const)", nil, func(e *evidence) string {
-			how := "and children begin so"
+			how := "and children inherit it"
 			if e.MDWE&history.MDWENoInherit != 0 {
-				how = "and children begin without"
+				how = "and children do not inherit it"
 			}
-			return fmt.Sprintf("it was set already, %s; that is not changed any more.", how)
+			return fmt.Sprintf("it is set already, %s; that cannot be changed.", how)
 		}},
 	},
 }

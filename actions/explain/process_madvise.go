@@ -32,7 +32,7 @@ var processMadviseReasons = slices.Concat([]reason{
 	unknownAdvice,
 	{"EINVAL", "not of another", "process_madvise(2)", func(e *evidence) bool { return e.remote() && !e.mild() },
 		func(e *evidence) string {
-			return fmt.Sprintf("%s is not for the memory of another process: of that it may be %s.", e.Names, strings.Join(takenOfOthers(), ", "))
+			return fmt.Sprintf("%s is not for the memory of another process: the advices for that are %s.", e.Names, strings.Join(takenOfOthers(), ", "))
 		}},
 	{"EINVAL", "not by this call", "process_madvise(2)", func(e *evidence) bool { return !kernel.AdvisesProcesses(e.Flags) },
 		func(e *evidence) string {
@@ -44,9 +44,9 @@ var processMadviseReasons = slices.Concat([]reason{
 	{"EPERM", "CAP_SYS_NICE", "process_madvise(2)", func(e *evidence) bool { return e.mild() && !e.May(kernel.CapSysNice) },
 		func(e *evidence) string {
 			if !e.remote() {
-				return "this kernel wants CAP_SYS_NICE of who advises a process, even itself."
+				return "this kernel requires CAP_SYS_NICE for advice to any process, even to itself."
 			}
-			return fmt.Sprintf("who advises another process needs CAP_SYS_NICE, and %s does not have it.", e.st.Process)
+			return fmt.Sprintf("advice to another process takes CAP_SYS_NICE, which %s does not have.", e.st.Process)
 		}},
 	{"EAGAIN", "too many mappings", "mm/madvise.c, madvise_update_vma", func(e *evidence) bool {
 		left, _, known := e.room()
@@ -109,7 +109,7 @@ var processMadviseSentences = sentences{
 			text = fmt.Sprintf("In %s: %s", e.owner, text)
 		}
 		if took := e.st.Value; took < e.Given.Len() {
-			text += fmt.Sprintf(" The call came to %s of the %s: that is the most that one takes.", amount.Size(took), amount.Size(e.Given.Len()))
+			text += fmt.Sprintf(" The call handled %s of the %s: one call takes no more.", amount.Size(took), amount.Size(e.Given.Len()))
 		}
 		return text
 	},

@@ -43,7 +43,7 @@ var mprotectReasons = []reason{
 		}},
 	{"EINVAL", "unknown protection", "arch_validate_prot", func(e *evidence) bool { return !e.whole.Empty() && e.unknownProt() != 0 },
 		func(e *evidence) string {
-			return fmt.Sprintf("0x%x is no protection that this kernel knows on this processor.", e.unknownProt())
+			return fmt.Sprintf("this kernel does not know the protection 0x%x on this processor.", e.unknownProt())
 		}},
 	{"EINVAL", "does not grow down", "mm/mprotect.c, do_mprotect_pkey", func(e *evidence) bool {
 		m, ok := e.some(e.whole, anything)
@@ -197,7 +197,7 @@ var brkReasons = []reason{
 			return fmt.Sprintf("heap and initialised data would have %s, and RLIMIT_DATA allows %s.", amount.Size(e.data()), amount.Size(e.Limit(kernel.LimitData)))
 		}},
 	{"ENOMEM", "sealed", "mseal(2)", func(e *evidence) bool { m, ok := e.heap(); return ok && m.Smaps.HasFlag("sl") && e.wanted() < m.End },
-		func(*evidence) string { return "the heap is sealed (mseal, VmFlags sl): it gives nothing back." }},
+		func(*evidence) string { return "the heap is sealed (mseal, VmFlags sl): it cannot shrink." }},
 	{"ENOMEM", "past the end", "mm/mmap.c, brk", func(e *evidence) bool { return kernel.UserTop() > 0 && e.wanted() > kernel.UserTop() },
 		func(e *evidence) string {
 			return fmt.Sprintf("0x%x lies past 0x%x, the end of the user's addresses.", e.wanted(), kernel.UserTop())
@@ -308,7 +308,7 @@ func explainMsync(e *evidence) string {
 	case e.has("async"):
 		return "MS_ASYNC starts nothing: the kernel writes changed pages to the file by itself, sooner or later. Others who map or read the file saw the changes before."
 	}
-	return "Neither sync nor async was asked for, so nothing was written: the call only looked whether everything is mapped."
+	return "Neither sync nor async was asked for, so nothing was written: the call only checked that everything is mapped."
 }
 
 func explainBrk(e *evidence) string {
@@ -342,7 +342,7 @@ func explainBrk(e *evidence) string {
 		return fmt.Sprintf("The heap gave %s back: no longer mapped.", amount.Of(back, "page"))
 	}
 	e.claim(history.ClaimUntouched, vmspace.Everything, 0)
-	return fmt.Sprintf("The heap ends at 0x%x now. That needs no other page than before.", st.Value)
+	return fmt.Sprintf("The heap ends at 0x%x now. That takes the same pages as before.", st.Value)
 }
 
 func explainMunmap(e *evidence) string {
@@ -356,7 +356,7 @@ func explainMunmap(e *evidence) string {
 	})
 	if len(gone) == 0 {
 		e.claim(history.ClaimUntouched, vmspace.Everything, 0)
-		return "Nothing was mapped there: unmapping a hole is no error."
+		return "Nothing was mapped there: unmapping a hole is not an error."
 	}
 	for _, r := range gone {
 		e.claim(history.ClaimUnmapped, r, 0)

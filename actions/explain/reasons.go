@@ -137,18 +137,18 @@ var anyReasons = []reason{
 	{"ENOSYS", "unknown call", "syscalls(2)", nil, func(e *evidence) string {
 		name, _, _ := strings.Cut(e.st.Call, "(")
 		if since := callSince[name]; since != "" {
-			return fmt.Sprintf("this kernel does not know %s (it came with Linux %s), or a filter around it hides it.", name, since)
+			return fmt.Sprintf("this kernel does not know %s (added in Linux %s), or a seccomp filter hides it.", name, since)
 		}
-		return fmt.Sprintf("this kernel does not know %s, or a filter around it hides it.", name)
+		return fmt.Sprintf("this kernel does not know %s, or a seccomp filter hides it.", name)
 	}},
 	ownMemory,
-	{"EINTR", "interrupted", "signal(7)", nil, func(*evidence) string { return "a signal came before it was done." }},
+	{"EINTR", "interrupted", "signal(7)", nil, func(*evidence) string { return "a signal interrupted it." }},
 }
 
 // ownMemory precedes the other reasons of a call that reads or writes the caller's memory.
 var ownMemory = reason{"EFAULT", "own memory", "pkeys(7)", (*evidence).shutOut,
 	func(e *evidence) string {
-		return fmt.Sprintf("the kernel goes to the caller's memory with the caller's rights, and those of %s (PKRU 0x%08x) forbid "+
+		return fmt.Sprintf("the kernel accesses the caller's memory with the caller's rights to protection keys, and those of %s (PKRU 0x%08x) forbid "+
 			"what this call needs: memory with key 0, or the program's text.", e.st.Process, e.Keys.PKRU)
 	}}
 

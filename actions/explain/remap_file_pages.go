@@ -35,7 +35,7 @@ var remapFilePagesReasons = []reason{
 			if m.Private() {
 				return fmt.Sprintf("%s is private, and only shared mappings can be rearranged.", e.inside(m, e.turnedDown()))
 			}
-			return fmt.Sprintf("%s is of a file that was opened for reading only: for the kernel that is no shared mapping (VmFlags has no sh).",
+			return fmt.Sprintf("%s is of a file that was opened for reading only: the kernel does not treat that as a shared mapping (VmFlags has no sh).",
 				e.inside(m, e.turnedDown()))
 		}},
 	{"EINVAL", "hole", "mm/mmap.c, remap_file_pages", func(e *evidence) bool { _, ok := e.hole(e.turnedDown()); return ok },

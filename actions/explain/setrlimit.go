@@ -16,7 +16,7 @@ var setrlimitReasons = []reason{
 		func(e *evidence) string {
 			text := fmt.Sprintf("the soft limit would be %s, and may not be above the hard one, %s.", limitSize(e.number("soft")), limitSize(e.hardLimit()))
 			if !e.passed("hard") {
-				text += " The hard limit stays as it is where only one is given."
+				text += " The hard limit stays as it is if only one is given."
 			}
 			return text
 		}},
@@ -61,23 +61,23 @@ func explainSetrlimit(e *evidence) string {
 		text += fmt.Sprintf(", and it may be raised to %s again.", limitSize(hard))
 	}
 	if soft == vmspace.Unlimited {
-		return text + " It holds nothing back."
+		return text + " That is no limit at all."
 	}
 	if e.Names == "RLIMIT_MEMLOCK" && e.May(kernel.CapIPCLock) {
 		return text + fmt.Sprintf(" It does not bind %s, which has CAP_IPC_LOCK.", e.st.Process)
 	}
 	if e.Names == "RLIMIT_DATA" && soft == 0 && e.HardLimit(e.limitRow()) > 0 {
-		return text + " It holds the heap back, and nothing else: where the soft limit is 0 the kernel goes by the hard one. Children begin with the same limit."
+		return text + " It limits the heap, and nothing else: where the soft limit is 0 the kernel goes by the hard one. Children inherit the limit."
 	}
 	taken, known, of, beyond := e.hasOf()
 	switch {
 	case !known:
 	case taken > soft:
-		text += fmt.Sprintf(" It has %s of %s: that is more, and stays.", amount.Size(taken), of)
+		text += fmt.Sprintf(" It has %s of %s: that is more than the limit, and stays.", amount.Size(taken), of)
 	default:
 		text += fmt.Sprintf(" It has %s of %s.", amount.Size(taken), of)
 	}
-	return text + " " + beyond + " Children begin with the same limit."
+	return text + " " + beyond + " Children inherit the limit."
 }
 
 // hasOf is how much the process has of what the limit is about, what that is, and what comes of
@@ -86,13 +86,13 @@ func (e *evidence) hasOf() (n uint64, known bool, of, beyond string) {
 	switch e.Names {
 	case "RLIMIT_AS":
 		n, known = e.Status("VmSize")
-		return n, known, "addresses", "What would need more answers ENOMEM, and a stack that would is not grown: SIGSEGV."
+		return n, known, "addresses", "A call that needs more answers ENOMEM, and a stack that needs more does not grow: SIGSEGV."
 	case "RLIMIT_DATA":
 		n, known = e.Status("VmData")
-		return n, known, "private memory that may be written", "What would need more answers ENOMEM; the stack does not count."
+		return n, known, "private memory that may be written", "A call that needs more answers ENOMEM; the stack does not count."
 	case "RLIMIT_STACK":
 		m, found := e.some(vmspace.Everything, func(m vmspace.Mapping) bool { return m.Kind() == vmspace.KindStack })
-		return m.Len(), found, "stack", "An access that would need more is SIGSEGV."
+		return m.Len(), found, "stack", "An access that needs more is SIGSEGV."
 	}
 	beyond = "mlock beyond it answers ENOMEM, and mmap with MAP_LOCKED EAGAIN."
 	if e.Limit(e.limitRow()) == 0 {

@@ -38,7 +38,7 @@ var signalReasons = []reason{
 	{"SIGSEGV/MAPERR", "unmapped before", "munmap(2)", func(e *evidence) bool { return e.unmappedIn() != nil },
 		func(e *evidence) string {
 			st := e.unmappedIn()
-			return fmt.Sprintf("nothing is mapped at %s any more: step %d (%s) took it away. A name keeps its address, as a pointer does.",
+			return fmt.Sprintf("nothing is mapped at %s any more: step %d (%s) removed the mapping. A name keeps its address, as a pointer does.",
 				e.at(e.st.Fault), st.N, st.Command)
 		}},
 	{"SIGSEGV/MAPERR", "stack near a mapping", "mm/vma.c, expand_downwards", func(e *evidence) bool {
@@ -96,7 +96,7 @@ var signalReasons = []reason{
 		return ok && e.Verb == "exec"
 	}, func(e *evidence) string {
 		m, _ := e.faulty()
-		return fmt.Sprintf("the code at %s went to %s, which is mapped %s; whether to read, to write or to fetch an instruction, the kernel does not tell.",
+		return fmt.Sprintf("the code at %s went to %s, which is mapped %s; the kernel does not say whether it was to read, to write or to fetch an instruction.",
 			e.at(e.StoppedAt), e.at(e.st.Fault), m.Perms)
 	}},
 	otherwise("SIGSEGV/ACCERR", "sigaction(2)", "the mapping there does not allow the access."),
@@ -126,16 +126,16 @@ var signalReasons = []reason{
 
 	{"SIGSEGV/KERNEL", "non-canonical", "Documentation/arch/x86/x86_64/mm.rst", func(e *evidence) bool { return e.wild() != 0 },
 		func(e *evidence) string {
-			return fmt.Sprintf("0x%x is no address at all: the upper %d bits of one are all equal (canonical). The CPU refuses it at once, and names no address.",
+			return fmt.Sprintf("0x%x is not a canonical address: the upper %d bits of one are all equal. The CPU refuses the access itself, and reports no address.",
 				e.wild(), 64-kernel.AddressBits())
 		}},
 	{"SIGSEGV/KERNEL", "privileged", "arch/x86/kernel/traps.c, exc_general_protection", func(e *evidence) bool {
 		return e.Verb == "exec"
 	}, func(e *evidence) string {
-		return fmt.Sprintf("the instruction at %s is for the kernel only, or goes to an address that is none (not canonical); the CPU does not say.",
+		return fmt.Sprintf("the instruction at %s is for the kernel only, or goes to an address that is not canonical; the CPU does not say which.",
 			e.at(e.StoppedAt))
 	}},
-	otherwise("SIGSEGV/KERNEL", "sigaction(2)", "the CPU refused the instruction and names no address."),
+	otherwise("SIGSEGV/KERNEL", "sigaction(2)", "the CPU refused the instruction and reported no address."),
 
 	{"SIGBUS/ADRERR", "pool empty", "mmap(2), MAP_HUGETLB", func(e *evidence) bool {
 		m, ok := e.faulty()
@@ -153,7 +153,7 @@ var signalReasons = []reason{
 		m, _ := e.faulty()
 		size, _ := e.fileSize(m)
 		at := e.st.Fault - m.Start + m.Offset
-		return fmt.Sprintf("%s is mapped, but what is behind it has %s, and this is byte %d: there is no page for it.",
+		return fmt.Sprintf("%s is mapped, but its file or shared memory has %s, and this is byte %d: there is no page for it.",
 			e.at(e.st.Fault), amount.Bytes(size), at)
 	}},
 	{"SIGBUS/ADRERR", "lent by the kernel", "vdso(7)", func(e *evidence) bool { m, ok := e.faulty(); return ok && lent(m) },
@@ -166,7 +166,7 @@ var signalReasons = []reason{
 		_, sized := e.fileSize(m)
 		return m.Smaps.HasFlag("um") && (anonymous(m) || sized) && !present(e.faultPage().State) && !present(e.pageNow().State)
 	}, func(e *evidence) string {
-		return fmt.Sprintf("%s is missing, and userfaultfd is told of that (VmFlags um): its descriptor answers with SIGBUS. `uffd_copy` or "+
+		return fmt.Sprintf("%s is missing, and userfaultfd handles that (VmFlags um): its descriptor answers with SIGBUS. `uffd_copy` or "+
 			"`uffd_zeropage` brings the page in.", e.at(e.st.Fault))
 	}},
 	{"SIGBUS/ADRERR", "write-protected", "fs/userfaultfd.c, handle_userfault", func(e *evidence) bool {
@@ -190,39 +190,39 @@ var signalReasons = []reason{
 	{"SIGBUS/ADRERR", "past some end", "mmap(2)", nil, func(e *evidence) string {
 		text := ""
 		if e.keyed().Smaps.HasFlag("um") {
-			text = ", or it is missing and userfaultfd is told of that"
+			text = ", or it is missing and userfaultfd handles that"
 		}
 		return fmt.Sprintf("%s is mapped, but there is no page behind it: its file or shared memory ends before it, or could not be read%s.",
 			e.at(e.st.Fault), text)
 	}},
 	{"SIGBUS/ADRALN", "alignment", "sigaction(2)", nil, func(e *evidence) string {
-		return fmt.Sprintf("the instruction at %s wants an address that is a multiple of the access's size, and got another.", e.at(e.StoppedAt))
+		return fmt.Sprintf("the instruction at %s needs an address that is a multiple of the size of the access.", e.at(e.StoppedAt))
 	}},
 	{"SIGBUS/KERNEL", "stack address", "arch/x86/kernel/traps.c, exc_stack_segment", nil, func(e *evidence) string {
-		return fmt.Sprintf("the instruction at %s went to the stack, and the stack pointer is no address (not canonical).", e.at(e.StoppedAt))
+		return fmt.Sprintf("the instruction at %s went to the stack, and the stack pointer is not a canonical address.", e.at(e.StoppedAt))
 	}},
 	otherwise("SIGBUS/OBJERR", "sigaction(2)", "the device behind the mapping failed."),
-	otherwise("SIGBUS/MCEERR_AR", "sigaction(2)", "the memory itself is broken: the CPU read what cannot be corrected."),
+	otherwise("SIGBUS/MCEERR_AR", "sigaction(2)", "the memory hardware failed: the CPU read data that cannot be corrected."),
 
 	{"SIGILL/ILLOPN", "no protection keys", "pkeys(7)", func(e *evidence) bool { return e.Verb == "pkey_set" },
 		func(*evidence) string {
-			return "this processor has no protection keys, or the kernel does not use them: RDPKRU is no instruction here."
+			return "this processor has no protection keys, or the kernel does not use them: RDPKRU is not an instruction here."
 		}},
-	opcode("ILLOPC", "is none that this CPU knows"),
-	opcode("ILLOPN", "is none that this CPU knows, or has an operand that it does not take"),
-	opcode("ILLTRP", "is a trap that nobody asked for"),
-	opcode("PRVOPC", "may be executed by the kernel only"),
-	opcode("PRVREG", "goes to a register that is the kernel's"),
+	opcode("ILLOPC", "is unknown to this CPU"),
+	opcode("ILLOPN", "is unknown to this CPU, or has an operand that it does not take"),
+	opcode("ILLTRP", "is an unexpected trap"),
+	opcode("PRVOPC", "may be executed only by the kernel"),
+	opcode("PRVREG", "goes to a register of the kernel"),
 	opcode("COPROC", "is for a unit of the CPU that failed"),
-	opcode("BADSTK", "found the CPU's own stack in disorder"),
+	opcode("BADSTK", "met an internal stack error"),
 
 	arithmetic("INTDIV", "divides a whole number by zero, or the quotient does not fit"),
 	arithmetic("INTOVF", "overflowed a whole number"),
-	arithmetic("FLTDIV", "divides a floating-point number by zero, and the code asked to be told"),
-	arithmetic("FLTOVF", "got a floating-point number too large, and the code asked to be told"),
-	arithmetic("FLTUND", "got a floating-point number too small, and the code asked to be told"),
-	arithmetic("FLTRES", "had to round, and the code asked to be told"),
-	arithmetic("FLTINV", "has no floating-point result, such as zero by zero, and the code asked to be told"),
+	arithmetic("FLTDIV", "divides a floating-point number by zero, and the code has enabled that exception"),
+	arithmetic("FLTOVF", "got a floating-point number too large, and the code has enabled that exception"),
+	arithmetic("FLTUND", "got a floating-point number too small, and the code has enabled that exception"),
+	arithmetic("FLTRES", "had to round, and the code has enabled that exception"),
+	arithmetic("FLTINV", "has no floating-point result, such as zero by zero, and the code has enabled that exception"),
 }
 
 func opcode(code, what string) reason { return foreign("SIGILL/"+code, "instruction", what) }
@@ -257,9 +257,9 @@ func explainSignal(e *evidence) string {
 		if e.Verb == "touch" {
 			unit = "page"
 		}
-		text += fmt.Sprintf(" Before it, %s went well.", amount.Of(st.Done, unit))
+		text += fmt.Sprintf(" Before that, %s succeeded.", amount.Of(st.Done, unit))
 	}
-	return text + " A process without a handler dies of it; cowscope took it away, so that " + st.Process + " lives on."
+	return text + " A process without a handler dies of it; cowscope suppressed it, so that " + st.Process + " lives on."
 }
 
 // faulty is the mapping that the signal's address was in.

@@ -82,7 +82,7 @@ var unwatched = reason{"EINVAL", "neither anonymous nor shared memory", uffdSour
 	return ok
 }, func(e *evidence) string {
 	m, _ := e.some(e.whole, e.unwatchable)
-	return fmt.Sprintf("%s is neither anonymous nor shared memory, and userfaultfd is for nothing else.", e.inside(m, e.whole))
+	return fmt.Sprintf("%s is neither anonymous nor shared memory, and userfaultfd supports nothing else.", e.inside(m, e.whole))
 }}
 
 // unwatchedDroppable is for memory that the kernel may drop (vma_can_userfault).
@@ -91,7 +91,7 @@ var unwatchedDroppable = reason{"EINVAL", "droppable", uffdSource, func(e *evide
 	return ok && kernel.UffdRefusesDroppable()
 }, func(e *evidence) string {
 	m, _ := e.some(e.whole, flagged("dp"))
-	return fmt.Sprintf("%s is droppable (VmFlags dp), and userfaultfd is not for such memory.", e.inside(m, e.whole))
+	return fmt.Sprintf("%s is droppable (VmFlags dp), and userfaultfd does not support such memory.", e.inside(m, e.whole))
 }}
 
 // unwatchable says whether m is lent by the kernel, or a file of a file system that is none in
@@ -108,7 +108,7 @@ var uffdRegisterSentences = sentences{
 	why: explainUffdRegister,
 	reasons: slices.Concat(uffdOpen, []reason{
 		{"EINVAL", "no mode", uffdSource, func(e *evidence) bool { return e.Flags == 0 },
-			func(*evidence) string { return "it must be told of which faults: missing, wp or both." }},
+			func(*evidence) string { return "it must be told which faults to handle: missing, wp or both." }},
 	}, uffdRange, []reason{
 		nothingMapped("EINVAL"),
 		nothingMapped("ENOMEM"),
@@ -119,7 +119,7 @@ var uffdRegisterSentences = sentences{
 			_, doubt := e.some(e.whole, func(m vmspace.Mapping) bool { return m.Kind() == vmspace.KindFile || lent(m) })
 			return e.has("wp") && !doubt
 		}, func(*evidence) string {
-			return "this kernel does not write-protect such memory with userfaultfd: on arm64 it came with Linux 6.10, for shared memory with Linux 5.19."
+			return "this kernel does not write-protect such memory with userfaultfd: that was added in Linux 6.10 for arm64, and in Linux 5.19 for shared memory."
 		}},
 		otherwise("EINVAL", uffdSource, "userfaultfd is not for a mapping of this kind."),
 		{"EPERM", "file not writable", uffdSource, func(e *evidence) bool { _, ok := e.some(e.whole, neverWritable); return ok },
@@ -141,11 +141,11 @@ func explainUffdRegister(e *evidence) string {
 	e.claim(history.ClaimKept, e.whole, 0)
 	var text []string
 	if strings.HasPrefix(e.st.Call, "userfaultfd(") {
-		text = append(text, fmt.Sprintf("%s has made a descriptor of userfaultfd, with UFFD_FEATURE_SIGBUS: a fault that it is told of is SIGBUS, and nobody waits for a handler.", e.st.Process))
+		text = append(text, fmt.Sprintf("%s has made a descriptor of userfaultfd, with UFFD_FEATURE_SIGBUS: a fault that it handles is SIGBUS, and nobody waits for a handler.", e.st.Process))
 	}
 	_, unread := e.some(e.whole, uncounted)
 	if len(changesOf(e.st.Changes, e.st.Process, vmspace.ChangeFlags)) == 0 && !unread {
-		return strings.Join(append(text, "The range was registered so already."), " ")
+		return strings.Join(append(text, "The range was registered like this already."), " ")
 	}
 	if e.has("missing") {
 		if _, shared := e.some(e.whole, filed); shared {
@@ -166,7 +166,7 @@ var uffdUnregisterSentences = sentences{
 		if _, may := e.some(e.whole, func(m vmspace.Mapping) bool { return uncounted(m) || armed(m) }); !may {
 			return "Nothing of it was registered."
 		}
-		text := "userfaultfd is told of no fault there any more: the kernel deals with them as elsewhere."
+		text := "userfaultfd no longer handles faults there: the kernel does, as elsewhere."
 		if n := e.protected(e.before) - e.protected(e.st.After.Process(e.st.Process)); n > 0 {
 			text += fmt.Sprintf(" %s write-protected no longer.", pagesWere(n))
 		}
@@ -311,7 +311,7 @@ var uffdWPSentences = sentences{
 			text += fmt.Sprintf(" Of them %s %s not there: a marker in the page table remembers it.", amount.Of(marked, "page"), isAre(marked))
 		}
 		if open > 0 {
-			text += fmt.Sprintf(" %s %s not there, and this kernel leaves no marker for what is not: it comes unprotected.", amount.Of(open, "page"), isAre(open))
+			text += fmt.Sprintf(" %s %s not there, and this kernel leaves no marker for a missing page: it comes in unprotected.", amount.Of(open, "page"), isAre(open))
 		}
 		return text
 	},
@@ -366,7 +366,7 @@ func notBroughtIn(result, source string, does func(*evidence) bool, where func(*
 			if protected {
 				return fmt.Sprintf("%s is write-protected with userfaultfd, and would have to be brought in as for a write: a fault there is SIGBUS.", e.at(addr))
 			}
-			return fmt.Sprintf("%s is missing, and userfaultfd is told of that: a fault there is SIGBUS.", e.at(addr))
+			return fmt.Sprintf("%s is missing, and userfaultfd handles that: a fault there is SIGBUS.", e.at(addr))
 		}}
 }
 
