@@ -244,6 +244,49 @@ func (e *evidence) widestText(top uint64) string {
 
 // The rows that several calls share.
 
+// found is a reason that holds if find finds something, which say is about.
+func found[T any](result, name, source string, find func(*evidence) (T, bool), say func(*evidence, T) string) reason {
+	return reason{result, name, source, func(e *evidence) bool { _, ok := find(e); return ok },
+		func(e *evidence) string {
+			x, _ := find(e)
+			return say(e, x)
+		}}
+}
+
+// unfit is a reason that holds if a mapping of a range is bad; why completes the sentence that begins
+// with the mapping.
+func unfit(result, name, source string, where func(*evidence) vmspace.Range, bad func(*evidence, vmspace.Mapping) bool, why string) reason {
+	return found(result, name, source, func(e *evidence) (vmspace.Mapping, bool) {
+		return e.some(where(e), func(m vmspace.Mapping) bool { return bad(e, m) })
+	}, func(e *evidence, m vmspace.Mapping) string { return e.inside(m, where(e)) + " " + why + "." })
+}
+
+// pastUserTop is for a range that reaches past the addresses of user space.
+func pastUserTop(result, source string, past func(e *evidence, top uint64) bool) reason {
+	return reason{result, "past the end", source, func(e *evidence) bool { top := kernel.UserTop(); return top > 0 && past(e, top) },
+		func(*evidence) string {
+			return fmt.Sprintf("the range reaches past 0x%x, the end of the user's addresses.", kernel.UserTop())
+		}}
+}
+
+// zeroLength is for a call that does not take the length 0.
+func zeroLength(source string, length func(*evidence) uint64) reason {
+	return reason{"EINVAL", "length", source, func(e *evidence) bool { return length(e) == 0 }, func(*evidence) string { return "the length is 0." }}
+}
+
+// overcommits is for a call that would commit more bytes than the kernel allows.
+func overcommits(more func(*evidence) uint64) reason {
+	return reason{"ENOMEM", "overcommit", "proc_sys_vm(5), overcommit_memory", func(e *evidence) bool { return more(e) > 0 && e.overcommit(more(e)) != "" },
+		func(e *evidence) string { return e.overcommit(more(e)) }}
+}
+
+// overLimit is for a call with which the process would have more than a limit allows; field is what
+// /proc/PID/status counts under it.
+func overLimit(name, source, limit, field string, more func(*evidence) uint64) reason {
+	return reason{"ENOMEM", name, source, func(e *evidence) bool { return e.over(limit, field, more(e)) },
+		func(e *evidence) string { return e.overText(limit, field, more(e)) }}
+}
+
 func misaligned(source string) reason {
 	return reason{"EINVAL", "misaligned", source, func(e *evidence) bool { return e.Given.Start%e.pageSize() != 0 }, (*evidence).misalignedText}
 }
@@ -273,15 +316,13 @@ func wraps(result, source string) reason {
 		func(e *evidence) string { return "rounded up to whole pages, the range reaches past the last address." }}
 }
 
-func holeIn(result, source string) reason {
-	return reason{result, "hole", source, func(e *evidence) bool { _, ok := e.hole(e.whole); return ok },
-		func(e *evidence) string {
-			addr, _ := e.hole(e.whole)
-			if addr == e.whole.Start {
-				return fmt.Sprintf("nothing is mapped at %s.", e.at(addr))
-			}
-			return fmt.Sprintf("the range has a hole: nothing is mapped at %s.", e.at(addr))
-		}}
+func holeIn(result, source string, where func(*evidence) vmspace.Range) reason {
+	return found(result, "hole", source, func(e *evidence) (uint64, bool) { return e.hole(where(e)) }, func(e *evidence, addr uint64) string {
+		if addr == where(e).Start {
+			return fmt.Sprintf("nothing is mapped at %s.", e.at(addr))
+		}
+		return fmt.Sprintf("the range has a hole: nothing is mapped at %s.", e.at(addr))
+	})
 }
 
 // pages is the range of a call, in whole pages.
@@ -289,11 +330,7 @@ func (e *evidence) pages() vmspace.Range { return e.whole }
 
 // sealed is for a call that seals forbid in part of its range.
 func sealed(name, source string, where func(*evidence) vmspace.Range) reason {
-	return reason{"EPERM", name, source, func(e *evidence) bool { _, ok := e.some(where(e), flagged("sl")); return ok },
-		func(e *evidence) string {
-			m, _ := e.some(where(e), flagged("sl"))
-			return fmt.Sprintf("%s is sealed (mseal, VmFlags sl), and nothing undoes a seal.", e.inside(m, where(e)))
-		}}
+	return unfit("EPERM", name, source, where, plain(flagged("sl")), "is sealed (mseal, VmFlags sl), and nothing undoes a seal")
 }
 
 // tooMany is for a call that would split a mapping.
@@ -316,20 +353,18 @@ func splitsHuge(where func(*evidence) vmspace.Range) reason {
 
 // splits is for a call that would cut a mapping that refuses to be split.
 func splits(name, source string, whole func(vmspace.Mapping) bool, where func(*evidence) vmspace.Range, why string) reason {
-	cut := func(e *evidence) (vmspace.Mapping, bool) {
-		return e.some(where(e), func(m vmspace.Mapping) bool { return whole(m) && !where(e).Covers(m.Range) })
-	}
-	return reason{"EINVAL", name, source, func(e *evidence) bool { _, ok := cut(e); return ok },
-		func(e *evidence) string {
-			m, _ := cut(e)
-			return fmt.Sprintf("%s %s.", e.inside(m, where(e)), why)
-		}}
+	return unfit("EINVAL", name, source, where, func(e *evidence, m vmspace.Mapping) bool { return whole(m) && !where(e).Covers(m.Range) }, why)
 }
 
 // answered is the same reason for a kernel or call that answers with another result.
 func (r reason) answered(result, source string) reason {
 	r.result, r.source = result, source
 	return r
+}
+
+// plain adapts a condition on mappings alone.
+func plain(bad func(vmspace.Mapping) bool) func(*evidence, vmspace.Mapping) bool {
+	return func(_ *evidence, m vmspace.Mapping) bool { return bad(m) }
 }
 
 func lent(m vmspace.Mapping) bool { return m.Kind() == vmspace.KindSpecial }

@@ -232,13 +232,3 @@ var fallocateReasons = slices.Concat([]reason{
 }, diskReasons)
 
 var catReasons = []reason{overflows("fs/read_write.c, rw_verify_area")}
-
-var (
-	fileSentences      = sentences{why: explainOutside, reasons: fileReasons}
-	memfdSentences     = sentences{why: explainMemfd, reasons: memfdReasons, failed: "No file was made."}
-	sealSentences      = sentences{why: explainSeal, reasons: sealReasons}
-	fwriteSentences    = sentences{why: explainOutside, reasons: fwriteReasons}
-	truncateSentences  = sentences{why: explainTruncate, reasons: truncateReasons}
-	fallocateSentences = sentences{why: explainFallocate, reasons: fallocateReasons}
-	catSentences       = sentences{why: explainCat, reasons: catReasons}
-)

@@ -37,12 +37,6 @@ func (e *evidence) user() uint64 {
 	return uid
 }
 
-var forkSentences = sentences{
-	why:     explainFork,
-	reasons: forkReasons,
-	failed:  "There is no child.",
-}
-
 // explainFork says what the child has, page by page: private pages are shared copy-on-write; what
 // the kernel can find again in a file or in shared memory is left for the child's first touch
 // (vma_needs_copy in mm/memory.c).

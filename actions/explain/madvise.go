@@ -19,17 +19,17 @@ var madviseReasons = []reason{
 	unknownAdvice,
 	misaligned("madvise(2)"),
 	wraps("EINVAL", "mm/madvise.c, madvise_should_skip"),
-	unfit("locked", "madvise(2)", "dontneed free cold pageout remove guard_install", flagged("lo"), "is locked (VmFlags lo); munlock it first"),
-	unfit("huge pages of the pool", "madvise(2)", "free cold pageout collapse guard_install guard_remove", flagged("ht"),
+	unfitFor("EINVAL", "locked", "madvise(2)", "dontneed free cold pageout remove guard_install", flagged("lo"), "is locked (VmFlags lo); munlock it first"),
+	unfitFor("EINVAL", "huge pages of the pool", "madvise(2)", "free cold pageout collapse guard_install guard_remove", flagged("ht"),
 		"is made of huge pages of the pool (hugetlb), which do not take this advice"),
-	unfit("lent by the kernel", "madvise(2)",
+	unfitFor("EINVAL", "lent by the kernel", "madvise(2)",
 		"dontneed dontneed_locked free cold pageout guard_install guard_remove dofork dodump populate_read populate_write",
 		flagged("io", "pf"), "is lent by the kernel (VmFlags io or pf), and its pages are not ordinary ones"),
-	unfit("special", "mm/madvise.c, madvise_vma_behavior", "guard_install guard_remove dodump", special, "is lent by the kernel (VmFlags de or mm)"),
-	unfit("droppable", "mm/madvise.c, madvise_vma_behavior", "keeponfork dodump", flagged("dp"), "is droppable (VmFlags dp), which neither a child nor a core dump gets"),
-	unfit("not anonymous", "madvise(2)", "free", backed, "is not private anonymous memory, and only that can be given back lazily"),
-	unfit("not private anonymous", "madvise(2)", "wipeonfork", filed, "is not private anonymous memory, and only that can be wiped in a child"),
-	unfit("no file", "madvise(2)", "remove", fileless, "has no file to punch a hole into, nor is it shared memory"),
+	unfitFor("EINVAL", "special", "mm/madvise.c, madvise_vma_behavior", "guard_install guard_remove dodump", special, "is lent by the kernel (VmFlags de or mm)"),
+	unfitFor("EINVAL", "droppable", "mm/madvise.c, madvise_vma_behavior", "keeponfork dodump", flagged("dp"), "is droppable (VmFlags dp), which neither a child nor a core dump gets"),
+	unfitFor("EINVAL", "not anonymous", "madvise(2)", "free", backed, "is not private anonymous memory, and only that can be given back lazily"),
+	unfitFor("EINVAL", "not private anonymous", "madvise(2)", "wipeonfork", filed, "is not private anonymous memory, and only that can be wiped in a child"),
+	unfitFor("EINVAL", "no file", "madvise(2)", "remove", fileless, "has no file to punch a hole into, nor is it shared memory"),
 	{"EINVAL", "no whole huge page", "madvise(2)", func(e *evidence) bool {
 		blocks, known := e.hugeBlocks()
 		return e.has("collapse") && known && len(blocks) == 0
@@ -38,8 +38,8 @@ var madviseReasons = []reason{
 		return fmt.Sprintf("no aligned block of %s lies wholly in the range and in one mapping, so there is nothing to make a huge page of.",
 			amount.Size(size))
 	}},
-	unfit("userfaultfd", "mm/khugepaged.c, hpage_collapse_scan_pmd", "collapse", armed, uffdNotHuge),
-	unfit("no huge pages wanted", "madvise(2)", "collapse", flagged("nh"), "must not have huge pages (nohugepage, VmFlags nh)"),
+	unfitFor("EINVAL", "userfaultfd", "mm/khugepaged.c, hpage_collapse_scan_pmd", "collapse", armed, uffdNotHuge),
+	unfitFor("EINVAL", "no huge pages wanted", "madvise(2)", "collapse", flagged("nh"), "must not have huge pages (nohugepage, VmFlags nh)"),
 	{"EINVAL", "no huge pages at all", "PR_SET_THP_DISABLE(2const)", func(e *evidence) bool {
 		_, ok := e.some(e.whole, anything)
 		return ok && e.has("collapse") && e.hugeOff()
@@ -47,53 +47,33 @@ var madviseReasons = []reason{
 		func(e *evidence) string { return e.owner + " gets no huge pages (prctl thp off)." }},
 	splitsLent((*evidence).pages),
 	splitsHuge((*evidence).pages),
-	{"EINVAL", "empty block", "mm/khugepaged.c, madvise_collapse", func(e *evidence) bool {
-		_, ok := e.emptyBlock()
-		return ok && e.has("collapse")
-	}, func(e *evidence) string {
-		at, _ := e.emptyBlock()
-		size, _ := e.Number(hugeSize)
-		return fmt.Sprintf("the %s at %s have no page yet, and a huge page is made of pages that are there already.", amount.Size(size), e.at(at))
-	}},
-	{"EINVAL", "guard in a huge page", "mm/khugepaged.c, hpage_collapse_scan_pmd", func(e *evidence) bool {
-		_, ok := e.guardedBlock()
-		return ok && e.has("collapse")
-	}, func(e *evidence) string {
-		at, _ := e.guardedBlock()
+	found("EINVAL", "empty block", "mm/khugepaged.c, madvise_collapse", (*evidence).emptyBlock, func(e *evidence, r vmspace.Range) string {
+		return fmt.Sprintf("the %s at %s have no page yet, and a huge page is made of pages that are there already.", amount.Size(r.Len()), e.at(r.Start))
+	}),
+	found("EINVAL", "guard in a huge page", "mm/khugepaged.c, hpage_collapse_scan_pmd", (*evidence).guardedBlock, func(e *evidence, at uint64) string {
 		return fmt.Sprintf("%s is a guard page, and a huge page cannot contain one; guard_remove it first.", e.at(at))
-	}},
-	{"EINVAL", "zero pages", "mm/khugepaged.c, hugepage_vma_revalidate", func(e *evidence) bool {
-		_, ok := e.collapsing(zeroAlone)
-		return ok
-	}, func(e *evidence) string {
-		r, _ := e.collapsing(zeroAlone)
-		return fmt.Sprintf("the %s at %s show the kernel's page of zeros and nothing else: %s has no page there to make a huge one of.",
-			amount.Size(r.Len()), e.at(r.Start), e.owner)
-	}},
-	{"EINVAL", "nothing may be written", "mm/khugepaged.c, hpage_collapse_scan_pmd", func(e *evidence) bool {
-		_, ok := e.readOnly()
-		return ok && kernel.CollapsesWritable()
-	}, func(e *evidence) string {
-		r, _ := e.readOnly()
+	}),
+	found("EINVAL", "zero pages", "mm/khugepaged.c, hugepage_vma_revalidate",
+		func(e *evidence) (vmspace.Range, bool) { return e.collapsing(zeroAlone) }, func(e *evidence, r vmspace.Range) string {
+			return fmt.Sprintf("the %s at %s show the kernel's page of zeros and nothing else: %s has no page there to make a huge one of.",
+				amount.Size(r.Len()), e.at(r.Start), e.owner)
+		}),
+	found("EINVAL", "nothing may be written", "mm/khugepaged.c, hpage_collapse_scan_pmd", (*evidence).readOnly, func(e *evidence, r vmspace.Range) string {
 		return fmt.Sprintf("all pages of the %s at %s are write-protected, and before Linux 6.18 a huge page is made only where the process may write "+
 			"to one of them without a fault.", amount.Size(r.Len()), e.at(r.Start))
-	}},
-	unfit("not readable", "madvise(2)", "populate_read", without(vmspace.Read), "does not have the letter r"),
-	unfit("not writable", "madvise(2)", "populate_write", without(vmspace.Write), "does not have the letter w"),
-	{"EINVAL", "protection key", "mm/gup.c, check_vma_flags", func(e *evidence) bool {
-		_, ok := e.forbidden(e.whole, e.populated)
-		return ok && e.populates()
-	}, func(e *evidence) string {
-		m, _ := e.forbidden(e.whole, e.populated)
-		return e.keyedText(m, e.whole)
-	}},
+	}),
+	unfitFor("EINVAL", "not readable", "madvise(2)", "populate_read", without(vmspace.Read), "does not have the letter r"),
+	unfitFor("EINVAL", "not writable", "madvise(2)", "populate_write", without(vmspace.Write), "does not have the letter w"),
+	found("EINVAL", "protection key", "mm/gup.c, check_vma_flags", func(e *evidence) (vmspace.Mapping, bool) {
+		return e.some(e.whole, func(m vmspace.Mapping) bool { return e.populates() && e.forbids(m, e.populated(m)) })
+	}, func(e *evidence, m vmspace.Mapping) string { return e.keyedText(m, e.whole) }),
 	otherwise("EINVAL", "madvise(2)", "the advice is not for a mapping of this kind, or for pages like these."),
 
-	{"EFAULT", "guarded", "madvise(2)", func(e *evidence) bool { _, ok := e.guarded(anything); return ok && e.populates() },
-		func(e *evidence) string {
-			addr, _ := e.guarded(anything)
-			return fmt.Sprintf("%s is a guard page: a fault there is SIGSEGV.", e.at(addr))
-		}},
+	found("EFAULT", "guarded", "madvise(2)", func(e *evidence) (uint64, bool) {
+		return e.guarded(func(vmspace.Mapping) bool { return e.populates() })
+	}, func(e *evidence, addr uint64) string {
+		return e.at(addr) + " is a guard page: a fault there is SIGSEGV."
+	}),
 	{"EFAULT", "past the file", "madvise(2)", func(e *evidence) bool { _, _, ok := e.pastFile(e.whole); return ok && e.populates() },
 		func(e *evidence) string {
 			addr, size, _ := e.pastFile(e.whole)
@@ -112,14 +92,12 @@ var madviseReasons = []reason{
 
 	unfitFor("EPERM", "sealed", "mseal(2)", discards, func(m vmspace.Mapping) bool { return sealedBare(m) && m.Perms&vmspace.Write == 0 },
 		"is sealed and may not be written: what drops its contents is refused"),
-	{"EPERM", "sealed and keyed", "mm/madvise.c, can_madvise_modify", func(e *evidence) bool {
-		_, ok := e.some(e.whole, e.sealedByKey)
-		return ok && slices.ContainsFunc(strings.Fields(discards), e.has)
-	}, func(e *evidence) string {
-		m, _ := e.some(e.whole, e.sealedByKey)
+	found("EPERM", "sealed and keyed", "mm/madvise.c, can_madvise_modify", func(e *evidence) (vmspace.Mapping, bool) {
+		return e.some(e.whole, func(m vmspace.Mapping) bool { return e.sealedByKey(m) && e.hasOneOf(discards) })
+	}, func(e *evidence, m vmspace.Mapping) string {
 		return fmt.Sprintf("%s is sealed and has protection key %d, which the rights of %s (PKRU 0x%08x) do not allow to write with: what drops its "+
 			"contents is refused. `pkey_set %d` would allow it.", e.inside(m, e.whole), keyIn(m), e.st.Process, e.Keys.PKRU, keyIn(m))
-	}},
+	}),
 	{"EPERM", "file sealed", "F_ADD_SEALS of fcntl(2)", func(e *evidence) bool { _, _, ok := e.sealedFile(unwritable, anything); return ok && e.has("remove") },
 		func(e *evidence) string {
 			m, f, _ := e.sealedFile(unwritable, anything)
@@ -146,7 +124,7 @@ var madviseReasons = []reason{
 	unfitFor("EBUSY", "userfaultfd", "mm/khugepaged.c, hpage_collapse_scan_pmd", "collapse", armed, uffdNotHuge),
 	{"EBUSY", "control group", "madvise(2)", nil, func(*evidence) string { return "the control group does not have enough memory for a huge page." }},
 
-	holeIn("ENOMEM", "madvise(2)"),
+	holeIn("ENOMEM", "madvise(2)", (*evidence).pages),
 	{"ENOMEM", "no huge page", "madvise(2)", func(e *evidence) bool { return e.has("collapse") },
 		func(*evidence) string { return "no huge page is free: memory is full, or too fragmented." }},
 	otherwise("ENOMEM", "madvise(2)", "there was no memory for it."),
@@ -163,19 +141,14 @@ var unknownAdvice = reason{"EINVAL", "unknown advice", "madvise(2)", func(e *evi
 		return fmt.Sprintf("this kernel does not know %s.", e.Names)
 	}}
 
-// unfit is for an advice (one of the words) that a sort of mapping does not take.
-func unfit(name, source, words string, bad func(vmspace.Mapping) bool, why string) reason {
-	return unfitFor("EINVAL", name, source, words, bad, why)
+// unfitFor is for an advice (one of the words) that a sort of mapping does not take.
+func unfitFor(result, name, source, words string, bad func(vmspace.Mapping) bool, why string) reason {
+	return unfit(result, name, source, (*evidence).pages, func(e *evidence, m vmspace.Mapping) bool { return bad(m) && e.hasOneOf(words) }, why)
 }
 
-func unfitFor(result, name, source, words string, bad func(vmspace.Mapping) bool, why string) reason {
-	return reason{result, name, source, func(e *evidence) bool {
-		_, ok := e.some(e.whole, bad)
-		return ok && slices.ContainsFunc(strings.Fields(words), e.has)
-	}, func(e *evidence) string {
-		m, _ := e.some(e.whole, bad)
-		return fmt.Sprintf("%s %s.", e.inside(m, e.whole), why)
-	}}
+// hasOneOf says whether one of the words was given.
+func (e *evidence) hasOneOf(words string) bool {
+	return slices.ContainsFunc(strings.Fields(words), e.has)
 }
 
 const uffdNotHuge = "is registered with userfaultfd, and a huge page would fill what is missing or lose what is write-protected"
@@ -246,24 +219,31 @@ func (e *evidence) hugeBlocks() (blocks []vmspace.Range, known bool) {
 // mostBlocks bounds how far a reason is looked for.
 const mostBlocks = 1 << 12
 
-// emptyBlock finds the first block of private anonymous memory without a page.
-func (e *evidence) emptyBlock() (addr uint64, ok bool) {
+// collapsed are the blocks that a collapse is about; none for other advices.
+func (e *evidence) collapsed() []vmspace.Range {
+	if !e.has("collapse") {
+		return nil
+	}
 	blocks, _ := e.hugeBlocks()
-	for _, r := range blocks {
+	return blocks
+}
+
+// emptyBlock finds the first block of private anonymous memory without a page.
+func (e *evidence) emptyBlock() (vmspace.Range, bool) {
+	for _, r := range e.collapsed() {
 		if m, _ := e.before.MappingAt(r.Start); anonymous(m) && e.before.Resident(r) == 0 {
-			return r.Start, true
+			return r, true
 		}
 	}
-	return 0, false
+	return vmspace.Range{}, false
 }
 
 // collapsing finds the first block of private anonymous memory that a collapse fails for, if bad is
 // true of each of its pages that are there.
 func (e *evidence) collapsing(bad func(vmspace.Mapping, vmspace.Run) bool) (vmspace.Range, bool) {
-	blocks, _ := e.hugeBlocks()
-	for _, r := range blocks {
+	for _, r := range e.collapsed() {
 		m, _ := e.before.MappingAt(r.Start)
-		if !e.has("collapse") || !anonymous(m) {
+		if !anonymous(m) {
 			continue
 		}
 		pages, fit := 0, true
@@ -285,10 +265,13 @@ func zeroAlone(_ vmspace.Mapping, page vmspace.Run) bool { return page.State == 
 // readOnly finds the first block of which no page can be written to without a fault. Of a page that
 // a process has come to own alone only a write tells, so that it speaks of one where it stands alone.
 func (e *evidence) readOnly() (vmspace.Range, bool) {
+	if !kernel.CollapsesWritable() {
+		return vmspace.Range{}, false
+	}
 	r, ok := e.collapsing(func(m vmspace.Mapping, page vmspace.Run) bool {
 		return m.Perms&vmspace.Write == 0 || page.State == vmspace.COW || page.State == vmspace.Zero
 	})
-	if blocks, _ := e.hugeBlocks(); ok || len(blocks) != 1 {
+	if ok || len(e.collapsed()) != 1 {
 		return r, ok
 	}
 	return e.collapsing(func(_ vmspace.Mapping, page vmspace.Run) bool { return page.Attrs&vmspace.Huge == 0 })
@@ -307,8 +290,7 @@ func (e *evidence) guarded(such func(vmspace.Mapping) bool) (addr uint64, ok boo
 
 // guardedBlock finds the first guard page of a block that could be a huge page.
 func (e *evidence) guardedBlock() (addr uint64, ok bool) {
-	blocks, _ := e.hugeBlocks()
-	for _, r := range blocks {
+	for _, r := range e.collapsed() {
 		for run := range e.before.PagesIn(r) {
 			if run.State == vmspace.Guard {
 				e.where = run.Start
@@ -325,12 +307,6 @@ var AdviceSince = map[string]string{
 	"MADV_HUGEPAGE": "2.6.38", "MADV_NOHUGEPAGE": "2.6.38", "MADV_DONTDUMP": "3.4", "MADV_DODUMP": "3.4", "MADV_FREE": "4.5",
 	"MADV_WIPEONFORK": "4.14", "MADV_KEEPONFORK": "4.14", "MADV_COLD": "5.4", "MADV_PAGEOUT": "5.4", "MADV_POPULATE_READ": "5.14",
 	"MADV_POPULATE_WRITE": "5.14", "MADV_DONTNEED_LOCKED": "5.18", "MADV_COLLAPSE": "6.1", "MADV_GUARD_INSTALL": "6.13", "MADV_GUARD_REMOVE": "6.13",
-}
-
-var madviseSentences = sentences{
-	span:    true,
-	why:     explainMadvise,
-	reasons: madviseReasons,
 }
 
 // explainMadvise says what came of an advice: what became of the pages, or else what it means from

@@ -123,12 +123,6 @@ func nodeText(nodes []int) string {
 	return "nodes " + strings.Join(text, ", ")
 }
 
-var mbindSentences = sentences{
-	span:    true,
-	why:     explainMbind,
-	reasons: mbindReasons,
-}
-
 // explainMbind says what numa_maps shows of the range after the call, and how the mappings were
 // divided for it.
 func explainMbind(e *evidence) string {

@@ -21,21 +21,12 @@ var mlockReasons = []reason{
 		func(e *evidence) string { return e.memlockText(e.unlocked()) }},
 	lockWraps,
 	tooMany("ENOMEM", "mlock(2)"),
-	lockHole,
-	{"ENOMEM", "no access", "mm/gup.c, populate_vma_page_range", func(e *evidence) bool {
-		_, ok := e.broughtIn(closed)
-		return ok
-	}, func(e *evidence) string {
-		m, _ := e.broughtIn(closed)
-		return fmt.Sprintf("%s allows no access, so its pages cannot be brought in.", e.inside(m, e.lockedPages()))
-	}},
-	{"ENOMEM", "protection key", "mm/gup.c, check_vma_flags", func(e *evidence) bool {
-		_, ok := e.broughtIn(e.lockForbidden)
-		return ok
-	}, func(e *evidence) string {
-		m, _ := e.broughtIn(e.lockForbidden)
-		return e.keyedText(m, e.lockedPages())
-	}},
+	holeIn("ENOMEM", "mlock(2)", (*evidence).lockedPages),
+	unfit("ENOMEM", "no access", "mm/gup.c, populate_vma_page_range", (*evidence).lockedPages,
+		func(e *evidence, m vmspace.Mapping) bool { return e.bringsIn(m) && closed(m) }, "allows no access, so its pages cannot be brought in"),
+	found("ENOMEM", "protection key", "mm/gup.c, check_vma_flags", func(e *evidence) (vmspace.Mapping, bool) {
+		return e.some(e.lockedPages(), func(m vmspace.Mapping) bool { return e.bringsIn(m) && e.forbids(m, broughtInBy(m)) })
+	}, func(e *evidence, m vmspace.Mapping) string { return e.keyedText(m, e.lockedPages()) }),
 	{"ENOMEM", "past the file", "mm/mlock.c, __mlock_posix_error_return", func(e *evidence) bool {
 		addr, _, ok := e.pastFile(e.lockedPages())
 		m, _ := e.before.MappingAt(addr)
@@ -44,18 +35,13 @@ var mlockReasons = []reason{
 		addr, size, _ := e.pastFile(e.lockedPages())
 		return fmt.Sprintf("the file has %s and ends before %s, so that page cannot be brought in.", amount.Size(size), e.at(addr))
 	}},
-	{"ENOMEM", "guarded", "mm/mlock.c, __mlock_posix_error_return", func(e *evidence) bool { _, ok := e.guarded(e.bringsIn); return ok },
-		func(e *evidence) string {
-			addr, _ := e.guarded(e.bringsIn)
-			return fmt.Sprintf("%s is a guard page, which cannot be brought in.", e.at(addr))
-		}},
+	found("ENOMEM", "guarded", "mm/mlock.c, __mlock_posix_error_return", func(e *evidence) (uint64, bool) { return e.guarded(e.bringsIn) },
+		func(e *evidence, addr uint64) string {
+			return e.at(addr) + " is a guard page, which cannot be brought in."
+		}),
 	notBroughtIn("ENOMEM", "mm/mlock.c, __mlock_posix_error_return", func(e *evidence) bool { return !e.has("onfault") }, (*evidence).lockedPages,
 		func(_ *evidence, m vmspace.Mapping) vmspace.Access { return broughtInBy(m) }),
-	{"ENOMEM", "pool empty", "mmap(2), MAP_HUGETLB", func(e *evidence) bool { _, ok := e.some(e.lockedPages(), flagged("ht")); return ok },
-		func(e *evidence) string {
-			m, _ := e.some(e.lockedPages(), flagged("ht"))
-			return fmt.Sprintf("%s needs a huge page, and the pool gave none.", e.inside(m, e.lockedPages()))
-		}},
+	unfit("ENOMEM", "pool empty", "mmap(2), MAP_HUGETLB", (*evidence).lockedPages, plain(flagged("ht")), "needs a huge page, and the pool gave none"),
 	otherwise("ENOMEM", "mlock(2)", "part of the range cannot be brought in, or the kernel has no memory for its own records of the mappings."),
 	otherwise("EAGAIN", "mlock(2)", "there was not enough memory to bring in all pages."),
 }
@@ -63,7 +49,7 @@ var mlockReasons = []reason{
 var munlockReasons = []reason{
 	lockWraps,
 	tooMany("ENOMEM", "mlock(2)"),
-	lockHole,
+	holeIn("ENOMEM", "mlock(2)", (*evidence).lockedPages),
 	otherwise("ENOMEM", "mlock(2)", "the kernel has no memory for its own records of the mappings."),
 }
 
@@ -90,19 +76,11 @@ var mayLockNothing = reason{"EPERM", "may lock nothing", "mlock(2)", nil,
 		return "RLIMIT_MEMLOCK is 0: a process without CAP_IPC_LOCK may lock nothing."
 	}}
 
-// lockWraps and lockHole are about the whole pages of the range: mlock rounds its start down, where
-// other calls refuse it.
-var (
-	lockWraps = reason{"EINVAL", "wraps", "mlock(2)", nil,
-		func(*evidence) string { return "rounded up to whole pages, the range reaches past the last address." }}
-	lockHole = reason{"ENOMEM", "hole", "mlock(2)", func(e *evidence) bool { _, ok := e.hole(e.lockedPages()); return ok },
-		func(e *evidence) string {
-			addr, _ := e.hole(e.lockedPages())
-			return fmt.Sprintf("the range has a hole: nothing is mapped at %s.", e.at(addr))
-		}}
-)
+var lockWraps = reason{"EINVAL", "wraps", "mlock(2)", nil,
+	func(*evidence) string { return "rounded up to whole pages, the range reaches past the last address." }}
 
-// lockedPages are the whole pages of the range.
+// lockedPages are the whole pages of the range: mlock rounds its start down, where other calls refuse
+// it.
 func (e *evidence) lockedPages() vmspace.Range {
 	return vmspace.Range{Start: e.whole.Start &^ (e.pageSize() - 1), End: e.whole.End}
 }
@@ -126,23 +104,9 @@ func broughtInBy(m vmspace.Mapping) vmspace.Access {
 // (populate_vma_page_range in mm/gup.c).
 func (e *evidence) bringsIn(m vmspace.Mapping) bool { return !e.has("onfault") || passedOver(m) }
 
-// broughtIn finds the first mapping of the range that is brought in and of which bad holds.
-func (e *evidence) broughtIn(bad func(vmspace.Mapping) bool) (vmspace.Mapping, bool) {
-	return e.some(e.lockedPages(), func(m vmspace.Mapping) bool { return e.bringsIn(m) && bad(m) })
-}
-
-// lockForbidden says whether the rights to protection keys forbid to bring pages of m in.
-func (e *evidence) lockForbidden(m vmspace.Mapping) bool { return e.forbids(m, broughtInBy(m)) }
-
 // closed says whether m allows no access, and has pages to be brought in (__mm_populate in
 // mm/gup.c).
 func closed(m vmspace.Mapping) bool { return m.Perms&allLetters == 0 && !flagged("io", "pf")(m) }
-
-var mlockSentences = sentences{
-	span:    true,
-	why:     explainLock,
-	reasons: mlockReasons,
-}
 
 var munlockSentences = sentences{
 	span: true,
@@ -154,11 +118,6 @@ var munlockSentences = sentences{
 		return "The pages stay where they are, and may be swapped out again."
 	},
 	reasons: munlockReasons,
-}
-
-var mlockallSentences = sentences{
-	why:     explainLock,
-	reasons: mlockallReasons,
 }
 
 var munlockallSentences = sentences{

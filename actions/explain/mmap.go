@@ -29,8 +29,7 @@ var mmapReasons = []reason{
 	}, func(e *evidence) string {
 		return fmt.Sprintf("hugetlb takes memory from the pool of huge pages, and %s is a file elsewhere; hugetlb goes with anon.", e.File.Name)
 	}},
-	{"EINVAL", "length", "mmap(2)", func(e *evidence) bool { return e.number("length") == 0 },
-		func(*evidence) string { return "the length is 0." }},
+	zeroLength("mmap(2)", func(e *evidence) uint64 { return e.number("length") }),
 	{"EINVAL", "length wraps", "mm/mmap.c, ksys_mmap_pgoff", func(e *evidence) bool { return e.hugePage() > 0 && e.asked().Len() == 0 },
 		func(*evidence) string {
 			return "rounded up to whole huge pages, the length does not fit 64 bits."
@@ -111,12 +110,9 @@ var mmapReasons = []reason{
 		}},
 	otherwise("ENODEV", "mmap(2)", "the file cannot be mapped: a directory, or its driver or file system does not support it."),
 
-	{"EEXIST", "taken", "mmap(2)", func(e *evidence) bool { _, ok := e.some(e.asked(), anything); return ok },
-		func(e *evidence) string {
-			m, _ := e.some(e.asked(), anything)
-			return fmt.Sprintf("%s is mapped there already, at 0x%x-0x%x, and fixed_noreplace replaces nothing.",
-				e.inside(m, e.asked()), m.Start, m.End)
-		}},
+	found("EEXIST", "taken", "mmap(2)", func(e *evidence) (vmspace.Mapping, bool) { return e.some(e.asked(), anything) }, func(e *evidence, m vmspace.Mapping) string {
+		return fmt.Sprintf("%s is mapped there already, at 0x%x-0x%x, and fixed_noreplace replaces nothing.", e.inside(m, e.asked()), m.Start, m.End)
+	}),
 	otherwise("EEXIST", "mmap(2)", "something is mapped there already, and fixed_noreplace replaces nothing."),
 
 	{"EOVERFLOW", "past the largest offset", "mm/mmap.c, file_mmap_ok", nil, func(e *evidence) string {
@@ -217,8 +213,7 @@ var mmapReasons = []reason{
 	}, func(e *evidence) string { return e.overText(kernel.LimitData, "VmData", e.added()) }},
 	splitsLent((*evidence).replaced).answered("ENOMEM", "mm/mmap.c, mmap_region before Linux 6.12"),
 	splitsHuge((*evidence).replaced).answered("ENOMEM", "mm/mmap.c, mmap_region before Linux 6.12"),
-	{"ENOMEM", "overcommit", "proc_sys_vm(5), overcommit_memory", func(e *evidence) bool { return e.promised() && e.overcommit(e.added()) != "" },
-		func(e *evidence) string { return e.overcommit(e.added()) }},
+	overcommits((*evidence).promised),
 	{"ENOMEM", "no huge pages", "mmap(2)", func(e *evidence) bool {
 		free, known := e.hugeFree()
 		return known && e.hugePage() > 0 && !e.has("noreserve") && e.asked().Len() > free*e.hugePage()
@@ -325,15 +320,16 @@ func (e *evidence) added() uint64 {
 	return n
 }
 
-// promised says whether the kernel accounts for the memory of an mmap: what is private and may be
+// promised is how much memory of an mmap the kernel accounts for: what is private and may be
 // written, and shared memory without a file; noreserve exempts it unless the kernel never
 // overcommits (accountable_mapping in mm/vma.c, shmem_acct_size in mm/shmem.c).
-func (e *evidence) promised() bool {
+func (e *evidence) promised() uint64 {
 	mode, _ := e.Number("/proc/sys/vm/overcommit_memory")
-	if e.hugePage() > 0 || e.has("noreserve") && mode != 2 {
-		return false
+	exempt := e.hugePage() > 0 || e.has("noreserve") && mode != 2
+	if !exempt && (e.sharing() == 2 && e.writes() || e.sharing() == 1 && e.has("anon")) {
+		return e.added()
 	}
-	return e.sharing() == 2 && e.writes() || e.sharing() == 1 && e.has("anon")
+	return 0
 }
 
 // hugePage is the size of huge page that an mmap is about, 0 if of none: its file has such pages,
@@ -353,12 +349,6 @@ func (e *evidence) hugeFree() (pages uint64, known bool) {
 	free, known := e.Number(dir + "free_hugepages")
 	taken, _ := e.Number(dir + "resv_hugepages")
 	return free - min(free, taken), known
-}
-
-var mmapSentences = sentences{
-	why:     explainMmap,
-	reasons: mmapReasons,
-	failed:  "Nothing was mapped.",
 }
 
 // joinedText says of a mapping that is new where it lies that it became one with a neighbour.

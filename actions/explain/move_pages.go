@@ -65,11 +65,6 @@ var movePagesReasons = []reason{
 // targetNode is the node that pages are moved to.
 func (e *evidence) targetNode() int { return int(int32(e.number("node"))) }
 
-var movePagesSentences = sentences{
-	why:     explainMovePages,
-	reasons: movePagesReasons,
-}
-
 // explainMovePages says where the pages are, those with one answer together.
 func explainMovePages(e *evidence) string {
 	if e.st.Done == 0 {

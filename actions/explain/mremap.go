@@ -101,13 +101,8 @@ var mremapReasons = []reason{
 		func(e *evidence) string {
 			return fmt.Sprintf("%s is lent by the kernel and cannot grow (VmFlags de or pf).", e.inside(e.first(), e.whole))
 		}},
-	{"EFAULT", "userfaultfd", "mm/mremap.c, vma_multi_allowed", func(e *evidence) bool {
-		_, ok := e.some(e.whole, armed)
-		return ok && e.first().End < e.whole.End
-	}, func(e *evidence) string {
-		m, _ := e.some(e.whole, armed)
-		return fmt.Sprintf("%s is registered with userfaultfd, and such a mapping is moved alone.", e.inside(m, e.whole))
-	}},
+	unfit("EFAULT", "userfaultfd", "mm/mremap.c, vma_multi_allowed", (*evidence).pages,
+		func(e *evidence, m vmspace.Mapping) bool { return armed(m) && e.first().End < e.whole.End }, "is registered with userfaultfd, and such a mapping is moved alone"),
 	otherwise("EFAULT", "mremap(2)", "part of the range is not mapped, or by mappings that cannot change together."),
 
 	{"EAGAIN", "locked memory", "mremap(2)", func(e *evidence) bool { return e.first().Smaps.HasFlag("lo") && e.overMemlock(e.delta()) },
@@ -115,14 +110,16 @@ var mremapReasons = []reason{
 	otherwise("EAGAIN", "mremap(2)", "the mapping is locked, and more would be locked than RLIMIT_MEMLOCK allows."),
 
 	noRoomToMove("no room to move there", "mm/mremap.c, check_mremap_params", 5, (*evidence).placed),
-	{"ENOMEM", "RLIMIT_AS", "getrlimit(2)", func(e *evidence) bool { return e.over(kernel.LimitAS, "VmSize", e.extra()) },
-		func(e *evidence) string { return e.overText(kernel.LimitAS, "VmSize", e.extra()) }},
+	overLimit("RLIMIT_AS", "getrlimit(2)", kernel.LimitAS, "VmSize", (*evidence).extra),
 	{"ENOMEM", "RLIMIT_DATA", "getrlimit(2)", func(e *evidence) bool {
 		return e.first().Private() && e.first().Perms&vmspace.Write != 0 && !e.first().Smaps.HasFlag("gd") && e.over(kernel.LimitData, "VmData", e.extra())
 	}, func(e *evidence) string { return e.overText(kernel.LimitData, "VmData", e.extra()) }},
-	{"ENOMEM", "overcommit", "proc_sys_vm(5), overcommit_memory", func(e *evidence) bool {
-		return e.first().Smaps.HasFlag("ac") && e.overcommit(e.delta()) != ""
-	}, func(e *evidence) string { return e.overcommit(e.delta()) }},
+	overcommits(func(e *evidence) uint64 {
+		if !e.first().Smaps.HasFlag("ac") {
+			return 0
+		}
+		return e.delta()
+	}),
 	{"ENOMEM", "copy without maymove", "mremap(2)", func(e *evidence) bool { return e.Given.Empty() && !e.has("maymove") && e.mapped() },
 		func(*evidence) string {
 			return "an old size of 0 asks for a second mapping of the same pages, somewhere else: it needs maymove."
@@ -236,11 +233,6 @@ func (e *evidence) neighbour() string {
 		return fmt.Sprintf("the user's addresses end at 0x%x", kernel.UserTop())
 	}
 	return ""
-}
-
-var mremapSentences = sentences{
-	why:     explainMremap,
-	reasons: mremapReasons,
 }
 
 // claimMoved claims that the pages of r went to where the mapping is now.

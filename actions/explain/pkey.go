@@ -89,12 +89,6 @@ func keyIn(m vmspace.Mapping) uint32 {
 	return m.Smaps.ProtectionKey
 }
 
-// forbidden finds a mapping of the range that the rights of the process do not allow to be accessed
-// so.
-func (e *evidence) forbidden(r vmspace.Range, access func(vmspace.Mapping) vmspace.Access) (vmspace.Mapping, bool) {
-	return e.some(r, func(m vmspace.Mapping) bool { return e.forbids(m, access(m)) })
-}
-
 // forbids says whether the rights of the process forbid an access to m.
 func (e *evidence) forbids(m vmspace.Mapping, access vmspace.Access) bool {
 	return e.Keys.Known && m.Smaps != nil && e.Keys.Forbid(keyIn(m), access)

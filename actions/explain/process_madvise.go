@@ -18,11 +18,7 @@ var processMadviseReasons = slices.Concat([]reason{
 	{"EINVAL", "length", "lib/iov_iter.c, import_iovec", func(e *evidence) bool { return e.Given.Len() > math.MaxInt64 },
 		func(e *evidence) string { return fmt.Sprintf("the length 0x%x is negative.", e.Given.Len()) }},
 	ownMemory,
-	{"EFAULT", "past the end", "lib/iov_iter.c, import_iovec", func(e *evidence) bool {
-		return kernel.UserTop() > 0 && (e.Given.End > kernel.UserTop() || e.Given.End < e.Given.Start)
-	}, func(e *evidence) string {
-		return fmt.Sprintf("the range reaches past 0x%x, the end of the user's addresses.", kernel.UserTop())
-	}},
+	pastUserTop("EFAULT", "lib/iov_iter.c, import_iovec", func(e *evidence, top uint64) bool { return e.Given.End > top || e.Given.End < e.Given.Start }),
 	{"EMFILE", "descriptors", "pidfd_open(2)", nil, func(*evidence) string {
 		return "the process may not have another file descriptor (RLIMIT_NOFILE), and needs one that stands for the process it advises."
 	}},

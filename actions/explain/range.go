@@ -15,13 +15,8 @@ import (
 
 var munmapReasons = []reason{
 	misaligned("munmap(2)"),
-	{"EINVAL", "past the end", "mm/vma.c, do_vmi_munmap", func(e *evidence) bool {
-		return kernel.UserTop() > 0 && (e.Given.End > kernel.UserTop() || e.whole.End < e.whole.Start)
-	}, func(e *evidence) string {
-		return fmt.Sprintf("the range reaches past 0x%x, the end of the user's addresses.", kernel.UserTop())
-	}},
-	{"EINVAL", "length", "munmap(2)", func(e *evidence) bool { return e.Given.Empty() },
-		func(*evidence) string { return "the length is 0." }},
+	pastUserTop("EINVAL", "mm/vma.c, do_vmi_munmap", func(e *evidence, top uint64) bool { return e.Given.End > top || e.whole.End < e.whole.Start }),
+	zeroLength("munmap(2)", func(e *evidence) uint64 { return e.Given.Len() }),
 	splitsLent((*evidence).pages),
 	splitsHuge((*evidence).pages),
 	sealed("sealed", "mseal(2)", (*evidence).pages),
@@ -65,30 +60,28 @@ var mprotectReasons = []reason{
 			return fmt.Sprintf("%s is a shared mapping of %s that may never have w (VmFlags has no mw): %s has %s, and this was mapped after that, or from a "+
 				"descriptor for reading only.", e.inside(m, e.whole), printable.Name(f.Name), printable.Name(f.Name), sealsText(f.Seals&unwritable))
 		}},
-	{"EACCES", "file not writable", "mprotect(2)", func(e *evidence) bool { _, ok := e.never("mw", vmspace.Write); return ok },
-		func(e *evidence) string {
-			m, _ := e.never("mw", vmspace.Write)
+	found("EACCES", "file not writable", "mprotect(2)", func(e *evidence) (vmspace.Mapping, bool) { return e.some(e.whole, e.neverWritable) },
+		func(e *evidence, m vmspace.Mapping) string {
 			if lent(m) {
 				return fmt.Sprintf("%s is lent by the kernel, which lets nobody write to it (VmFlags has no mw).", e.inside(m, e.whole))
 			}
 			return fmt.Sprintf("%s is a shared mapping of a file that was not opened for writing: it may never have w (VmFlags has no mw).",
 				e.inside(m, e.whole))
-		}},
-	{"EACCES", "never executable", "mprotect(2)", func(e *evidence) bool { _, ok := e.never("me", vmspace.Exec); return ok },
-		func(e *evidence) string {
-			m, _ := e.never("me", vmspace.Exec)
-			return fmt.Sprintf("%s may never have x (VmFlags has no me): its file system or its driver forbids executing.", e.inside(m, e.whole))
-		}},
+		}),
+	unfit("EACCES", "never executable", "mprotect(2)", (*evidence).pages,
+		func(e *evidence, m vmspace.Mapping) bool {
+			return e.Prot&vmspace.Exec != 0 && m.Smaps != nil && !m.Smaps.HasFlag("me")
+		},
+		"may never have x (VmFlags has no me): its file system or its driver forbids executing"),
 	mdweDenies((*evidence).gainsExec),
 	otherwise("EACCES", "mprotect(2)", "a mapping there may never have these letters, or a security module forbids them."),
 	sealed("sealed", "mseal(2)", (*evidence).pages),
 	otherwise("EPERM", "mprotect(2)", "a seal of the mapping or of its file forbids these letters."),
 	{"ENOMEM", "RLIMIT_DATA", "getrlimit(2)", func(e *evidence) bool { return e.overTurned() > 0 },
 		func(e *evidence) string { return e.overText(kernel.LimitData, "VmData", e.overTurned()) }},
-	{"ENOMEM", "overcommit", "proc_sys_vm(5), overcommit_memory", func(e *evidence) bool { return e.overcommit(e.charged()) != "" },
-		func(e *evidence) string { return e.overcommit(e.charged()) }},
+	overcommits((*evidence).charged),
 	tooMany("ENOMEM", "mprotect(2)"),
-	holeIn("ENOMEM", "mprotect(2)"),
+	holeIn("ENOMEM", "mprotect(2)", (*evidence).pages),
 	otherwise("ENOMEM", "mprotect(2)", "the kernel has no memory for its own records of the mappings."),
 }
 
@@ -112,16 +105,9 @@ func (e *evidence) unknownProt() (unknown uint64) {
 	return unknown
 }
 
-// never finds a mapping of the range that may not get a permission that was requested.
-func (e *evidence) never(flag string, letter vmspace.Perms) (vmspace.Mapping, bool) {
-	return e.some(e.whole, func(m vmspace.Mapping) bool {
-		return e.Prot&letter != 0 && m.Smaps != nil && !m.Smaps.HasFlag(flag)
-	})
-}
-
 // neverWritable says whether a mapping may not get w, and w was asked for.
 func (e *evidence) neverWritable(m vmspace.Mapping) bool {
-	return e.Prot&vmspace.Write != 0 && m.Smaps != nil && !m.Smaps.HasFlag("mw")
+	return e.writes() && neverWritable(m)
 }
 
 // turned are the sizes of what an mprotect would make private writable memory: the kernel counts
@@ -165,7 +151,7 @@ var msyncReasons = []reason{
 		}
 		return fmt.Sprintf("%s is locked, and invalidate would drop its pages.", e.inside(m, e.whole))
 	}},
-	holeIn("ENOMEM", "msync(2)"),
+	holeIn("ENOMEM", "msync(2)", (*evidence).pages),
 	{"EIO", "device", "fsync(2)", nil, func(*evidence) string { return "the device failed while the file was written." }},
 	{"ENOSPC", "full", "fsync(2)", nil, func(*evidence) string { return "the file system is full: the file's new pages have no place there." }},
 	{"EDQUOT", "quota", "fsync(2)", nil, func(*evidence) string { return "the user's quota of the file system is used up." }},
@@ -177,7 +163,7 @@ var msealReasons = []reason{
 	wraps("EINVAL", "mm/mseal.c, do_mseal"),
 	splitsLent((*evidence).pages),
 	splitsHuge((*evidence).pages),
-	holeIn("ENOMEM", "mseal(2)"),
+	holeIn("ENOMEM", "mseal(2)", (*evidence).pages),
 	tooMany("ENOMEM", "mseal(2)"),
 	otherwise("ENOMEM", "mseal(2)", "the kernel has no memory for its own records of the mappings."),
 }
@@ -205,21 +191,16 @@ var brkReasons = []reason{
 	{"ENOMEM", "locked memory", "mm/mmap.c, brk", func(e *evidence) bool {
 		return e.LocksFuture && e.overMemlock(e.growth())
 	}, func(e *evidence) string { return "mlockall future locks new pages: " + e.memlockText(e.growth()) }},
-	{"ENOMEM", "in the way", "mm/mmap.c, brk", func(e *evidence) bool { _, ok := e.obstacle(); return ok },
-		func(e *evidence) string {
-			m, _ := e.obstacle()
-			return fmt.Sprintf("%s at 0x%x is in the way; the heap keeps one page from it.", e.called(m, m.Start), m.Start)
-		}},
-	{"ENOMEM", "RLIMIT_AS", "getrlimit(2)", func(e *evidence) bool { return e.over(kernel.LimitAS, "VmSize", e.growth()) },
-		func(e *evidence) string { return e.overText(kernel.LimitAS, "VmSize", e.growth()) }},
-	{"ENOMEM", "data", "mm/vma.c, may_expand_vm", func(e *evidence) bool { return e.over(kernel.LimitData, "VmData", e.growth()) },
-		func(e *evidence) string { return e.overText(kernel.LimitData, "VmData", e.growth()) }},
+	found("ENOMEM", "in the way", "mm/mmap.c, brk", (*evidence).obstacle, func(e *evidence, m vmspace.Mapping) string {
+		return fmt.Sprintf("%s at 0x%x is in the way; the heap keeps one page from it.", e.called(m, m.Start), m.Start)
+	}),
+	overLimit("RLIMIT_AS", "getrlimit(2)", kernel.LimitAS, "VmSize", (*evidence).growth),
+	overLimit("data", "mm/vma.c, may_expand_vm", kernel.LimitData, "VmData", (*evidence).growth),
 	{"ENOMEM", "too many mappings", "mm/vma.c, do_brk_flags", func(e *evidence) bool {
 		_, most, known := e.room()
 		return known && e.count() > most
 	}, func(e *evidence) string { return e.crowded() }},
-	{"ENOMEM", "overcommit", "proc_sys_vm(5), overcommit_memory", func(e *evidence) bool { return e.overcommit(e.growth()) != "" },
-		func(e *evidence) string { return e.overcommit(e.growth()) }},
+	overcommits((*evidence).growth),
 	otherwise("ENOMEM", "brk(2)", "there is no room, a limit was reached, or the kernel has no memory for its own records."),
 }
 
@@ -263,23 +244,6 @@ func (e *evidence) obstacle() (vmspace.Mapping, bool) {
 	return e.some(vmspace.Range{Start: now, End: e.pageEnd(e.wanted()) + e.pageSize()}, func(m vmspace.Mapping) bool { return m.Start >= now })
 }
 
-var munmapSentences = sentences{
-	why:     explainMunmap,
-	reasons: munmapReasons,
-}
-
-var mprotectSentences = sentences{
-	span:    true,
-	why:     explainMprotect,
-	reasons: mprotectReasons,
-}
-
-var msyncSentences = sentences{
-	span:    true,
-	why:     explainMsync,
-	reasons: msyncReasons,
-}
-
 var msealSentences = sentences{
 	span: true,
 	why: func(e *evidence) string {
@@ -287,12 +251,6 @@ var msealSentences = sentences{
 		return "Sealed (VmFlags sl): from now on munmap, mprotect and mremap of it answer EPERM. Nothing undoes a seal."
 	},
 	reasons: msealReasons,
-}
-
-var brkSentences = sentences{
-	why:     explainBrk,
-	reasons: brkReasons,
-	failed:  "The end of the heap stays where it is.",
 }
 
 // explainMsync says what came of it: of the flags only sync does anything, and only in a shared

@@ -38,16 +38,10 @@ var remapFilePagesReasons = []reason{
 			return fmt.Sprintf("%s is of a file that was opened for reading only: the kernel does not treat that as a shared mapping (VmFlags has no sh).",
 				e.inside(m, e.turnedDown()))
 		}},
-	{"EINVAL", "hole", "mm/mmap.c, remap_file_pages", func(e *evidence) bool { _, ok := e.hole(e.turnedDown()); return ok },
-		func(e *evidence) string {
-			addr, _ := e.hole(e.turnedDown())
-			return fmt.Sprintf("the range has a hole: nothing is mapped at %s.", e.at(addr))
-		}},
-	{"EINVAL", "another mapping", "mm/mmap.c, remap_file_pages", func(e *evidence) bool { _, ok := e.stranger(); return ok },
-		func(e *evidence) string {
-			m, _ := e.stranger()
-			return fmt.Sprintf("%s is of another file than %s, or has other letters or VmFlags.", e.inside(m, e.turnedDown()), e.at(e.turnedDown().Start))
-		}},
+	holeIn("EINVAL", "mm/mmap.c, remap_file_pages", (*evidence).turnedDown),
+	found("EINVAL", "another mapping", "mm/mmap.c, remap_file_pages", (*evidence).stranger, func(e *evidence, m vmspace.Mapping) string {
+		return fmt.Sprintf("%s is of another file than %s, or has other letters or VmFlags.", e.inside(m, e.turnedDown()), e.at(e.turnedDown().Start))
+	}),
 	splitsHuge((*evidence).turnedDown),
 	otherwise("EINVAL", "remap_file_pages(2)", "the driver behind the mapping refuses this offset or these addresses."),
 	{"EOVERFLOW", "past the largest offset", "mm/mmap.c, file_mmap_ok", nil, func(e *evidence) string {
@@ -93,11 +87,6 @@ func (e *evidence) stranger() (vmspace.Mapping, bool) {
 		return m.Inode != first.Inode || m.Major != first.Major || m.Minor != first.Minor || m.Perms != first.Perms ||
 			m.Smaps != nil && first.Smaps != nil && !slices.Equal(m.Smaps.VMFlags, first.Smaps.VMFlags)
 	})
-}
-
-var remapFilePagesSentences = sentences{
-	why:     explainRemapFilePages,
-	reasons: remapFilePagesReasons,
 }
 
 func explainRemapFilePages(e *evidence) string {

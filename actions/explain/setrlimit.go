@@ -47,8 +47,6 @@ func limitSize(n uint64) string {
 	return amount.Size(n)
 }
 
-var setrlimitSentences = sentences{why: explainSetrlimit, reasons: setrlimitReasons}
-
 // explainSetrlimit says what the limits are now, what the process has of the resource, and what
 // comes of wanting more. A limit takes nothing away.
 func explainSetrlimit(e *evidence) string {

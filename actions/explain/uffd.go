@@ -48,14 +48,8 @@ var uffdRange = []reason{
 		func(e *evidence) string {
 			return fmt.Sprintf("the length, %s, is not a multiple of the page size, %d: userfaultfd rounds nothing up.", amount.Bytes(e.Given.Len()), e.pageSize())
 		}},
-	{"EINVAL", "length", uffdSource, func(e *evidence) bool { return e.Given.Len() == 0 },
-		func(*evidence) string { return "the length is 0." }},
-	{"EINVAL", "past the end", "fs/userfaultfd.c, validate_range", func(e *evidence) bool {
-		top := kernel.UserTop()
-		return top > 0 && (e.Given.Start >= top || e.Given.Len() > top-e.Given.Start)
-	}, func(e *evidence) string {
-		return fmt.Sprintf("the range reaches past 0x%x, the end of the user's addresses.", kernel.UserTop())
-	}},
+	zeroLength(uffdSource, func(e *evidence) uint64 { return e.Given.Len() }),
+	pastUserTop("EINVAL", "fs/userfaultfd.c, validate_range", func(e *evidence, top uint64) bool { return e.Given.Start >= top || e.Given.Len() > top-e.Given.Start }),
 }
 
 // nothingMapped is for a range without any mapping. Some kernels answer ENOMEM where none lies
@@ -77,22 +71,15 @@ var uffdSplits = reason{"ENOMEM", "too many mappings", uffdSource, func(e *evide
 }}
 
 // unwatched is for memory that userfaultfd is not for (vma_can_userfault).
-var unwatched = reason{"EINVAL", "neither anonymous nor shared memory", uffdSource, func(e *evidence) bool {
-	_, ok := e.some(e.whole, e.unwatchable)
-	return ok
-}, func(e *evidence) string {
-	m, _ := e.some(e.whole, e.unwatchable)
-	return fmt.Sprintf("%s is neither anonymous nor shared memory, and userfaultfd supports nothing else.", e.inside(m, e.whole))
-}}
+var unwatched = unfit("EINVAL", "neither anonymous nor shared memory", uffdSource, (*evidence).pages, (*evidence).unwatchable,
+	"is neither anonymous nor shared memory, and userfaultfd supports nothing else")
 
 // unwatchedDroppable is for memory that the kernel may drop (vma_can_userfault).
-var unwatchedDroppable = reason{"EINVAL", "droppable", uffdSource, func(e *evidence) bool {
-	_, ok := e.some(e.whole, flagged("dp"))
-	return ok && kernel.UffdRefusesDroppable()
-}, func(e *evidence) string {
-	m, _ := e.some(e.whole, flagged("dp"))
-	return fmt.Sprintf("%s is droppable (VmFlags dp), and userfaultfd does not support such memory.", e.inside(m, e.whole))
-}}
+var unwatchedDroppable = unfit("EINVAL", "droppable", uffdSource, (*evidence).pages,
+	func(_ *evidence, m vmspace.Mapping) bool {
+		return m.Smaps.HasFlag("dp") && kernel.UffdRefusesDroppable()
+	},
+	"is droppable (VmFlags dp), and userfaultfd does not support such memory")
 
 // unwatchable says whether m is lent by the kernel, or a file of a file system that is none in
 // memory (tmpfs).
@@ -122,12 +109,8 @@ var uffdRegisterSentences = sentences{
 			return "this kernel does not write-protect such memory with userfaultfd: that was added in Linux 6.10 for arm64, and in Linux 5.19 for shared memory."
 		}},
 		otherwise("EINVAL", uffdSource, "userfaultfd is not for a mapping of this kind."),
-		{"EPERM", "file not writable", uffdSource, func(e *evidence) bool { _, ok := e.some(e.whole, neverWritable); return ok },
-			func(e *evidence) string {
-				m, _ := e.some(e.whole, neverWritable)
-				return fmt.Sprintf("%s is a shared mapping of a file that was not opened for writing (VmFlags has no mw), and userfaultfd could fill its holes.",
-					e.inside(m, e.whole))
-			}},
+		unfit("EPERM", "file not writable", uffdSource, (*evidence).pages, plain(neverWritable),
+			"is a shared mapping of a file that was not opened for writing (VmFlags has no mw), and userfaultfd could fill its holes"),
 		otherwise("EPERM", uffdSource, "a mapping there may never be written."),
 		uffdSplits,
 		otherwise("ENOMEM", uffdSource, "the kernel has no memory for its own records."),
@@ -242,16 +225,6 @@ func (e *evidence) thereText(addr uint64) string {
 	return "something came there meanwhile"
 }
 
-var uffdCopySentences = sentences{
-	why:     explainUffdFill,
-	reasons: uffdFill,
-}
-
-var uffdZeropageSentences = sentences{
-	why:     explainUffdFill,
-	reasons: uffdFill,
-}
-
 // explainUffdFill says what was brought in.
 func explainUffdFill(e *evidence) string {
 	b := e.became(e.whole)
@@ -271,15 +244,9 @@ func explainUffdFill(e *evidence) string {
 
 // uffdProtect are the reasons of uffd_wp and uffd_unwp (mm/userfaultfd.c, mwriteprotect_range).
 var uffdProtect = slices.Concat(uffdOpen, uffdRange, []reason{
-	{"ENOENT", "nothing mapped", uffdSource, func(e *evidence) bool { _, ok := e.some(e.whole, anything); return !ok },
-		func(e *evidence) string {
-			return fmt.Sprintf("nothing is mapped from 0x%x to 0x%x.", e.whole.Start, e.whole.End)
-		}},
-	{"ENOENT", "not registered for wp", uffdSource, func(e *evidence) bool { _, ok := e.some(e.whole, notForWP); return ok },
-		func(e *evidence) string {
-			m, _ := e.some(e.whole, notForWP)
-			return fmt.Sprintf("%s is not registered for wp (VmFlags has no uw).", e.inside(m, e.whole))
-		}},
+	nothingMapped("ENOENT"),
+	unfit("ENOENT", "not registered for wp", uffdSource, (*evidence).pages,
+		func(_ *evidence, m vmspace.Mapping) bool { return m.Smaps != nil && !m.Smaps.HasFlag("uw") }, "is not registered for wp (VmFlags has no uw)"),
 	{"ENOENT", "past the mapping", "mm/userfaultfd.c, mwriteprotect_range", nil, func(e *evidence) string {
 		return fmt.Sprintf("the mapping ends at 0x%x, and this kernel write-protects one mapping at a time.", e.first().End)
 	}},
@@ -288,8 +255,6 @@ var uffdProtect = slices.Concat(uffdOpen, uffdRange, []reason{
 	otherwise("EAGAIN", uffdSource, "the mappings are being changed at this moment."),
 	otherwise("ENOMEM", uffdSource, "there is no memory for the page tables that markers need."),
 })
-
-func notForWP(m vmspace.Mapping) bool { return m.Smaps != nil && !m.Smaps.HasFlag("uw") }
 
 var uffdWPSentences = sentences{
 	why: func(e *evidence) string {

@@ -14,12 +14,6 @@ var vforkReasons = slices.Concat(forkReasons[:2], []reason{
 	otherwise("ENOMEM", "kernel/fork.c, copy_process", "there is no memory for what the kernel keeps of every process."),
 })
 
-var vforkSentences = sentences{
-	why:     explainVfork,
-	reasons: vforkReasons,
-	failed:  "There is no child.",
-}
-
 // explainVfork says what two processes in one address space are.
 func explainVfork(e *evidence) string {
 	st := e.st
