@@ -42,7 +42,7 @@ func (s *Session) Foresee(ctx context.Context, line string) (vmspace.Prediction,
 	}
 	access, ok := AccessOf(cmd)
 	if !ok {
-		return vmspace.Prediction{}, cmd.ErrorAt(cmd.VerbSpan, cmd.Verb.Name+" is no access", "read, write, touch, fill and exec are")
+		return vmspace.Prediction{}, cmd.ErrorAt(cmd.VerbSpan, cmd.Verb.Name+" does not access memory", "use read, write, touch, fill or exec")
 	}
 	defer s.takeTurn()()
 	if err := ctx.Err(); err != nil {

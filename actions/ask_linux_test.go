@@ -61,7 +61,7 @@ func TestForesee(t *testing.T) {
 	if p, err := l.s.Foresee(context.Background(), "@p2 write a 1"); err != nil || p.Can[0] != vmspace.Copy {
 		t.Errorf("%v, %v", p, err)
 	}
-	for line, want := range map[string]string{"fork": "is no access", "read nowhere": "nothing is called nowhere", "@p9 read a": "there is no process p9"} {
+	for line, want := range map[string]string{"fork": "does not access memory", "read nowhere": "nothing is called nowhere", "@p9 read a": "there is no process p9"} {
 		if _, err := l.s.Foresee(context.Background(), line); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want something of %q", line, err, want)
 		}

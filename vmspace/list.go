@@ -1,7 +1,6 @@
 package vmspace
 
 import (
-	"encoding/json"
 	"iter"
 	"slices"
 	"sort"
@@ -186,14 +185,6 @@ func (l List[T]) inChunk(lo, hi int) []T {
 	return items[lo-l.first[c] : n : n]
 }
 
-// Replace makes a list with items in the place of everything that overlaps r. An item that crosses
-// an edge of r is removed as a whole: a caller that wants to keep the part outside passes it in
-// again, clipped. items must fit into the gap.
-func (l List[T]) Replace(r Range, items []T) List[T] {
-	lo, hi := l.Overlap(r)
-	return l.Splice(lo, hi, items)
-}
-
 // Splice makes a list with items in the place of those with indexes [lo, hi).
 func (l List[T]) Splice(lo, hi int, items []T) List[T] {
 	if l.n == 0 {
@@ -304,19 +295,6 @@ func Unshared[T Item](a, b List[T], yield func(alo, ahi, blo, bhi int)) {
 		}
 		yield(end(a, i0), end(a, i), end(b, j0), end(b, j))
 	}
-}
-
-// MarshalJSON writes l as an array of its items.
-func (l List[T]) MarshalJSON() ([]byte, error) { return json.Marshal(l.Slice(0, l.n)) }
-
-// UnmarshalJSON reads what MarshalJSON wrote.
-func (l *List[T]) UnmarshalJSON(b []byte) error {
-	var items []T
-	if err := json.Unmarshal(b, &items); err != nil {
-		return err
-	}
-	*l = join(cut(items))
-	return nil
 }
 
 // Walker steps through a list without a function call per item.

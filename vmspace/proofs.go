@@ -91,13 +91,6 @@ var Proofs = [...]Proof{
 	{"frame", "pagemap", "0-54, for CAP_SYS_ADMIN", "2.6.25", "TestStateCOW", func(v *view) bool { return v.r.Frame != 0 }},
 }
 
-// String is the row as the package documentation shows it.
-func (p Proof) String() string {
-	const blanks = "                                                  "
-	pad := func(s string, n int) string { return s + blanks[:max(n-len(s), 1)] }
-	return pad(p.Of, 12) + pad(p.From, 14) + pad(p.Says, 46) + pad(p.Since, 8) + p.Test
-}
-
 // seen finds the row that shows the name for this page.
 func (v *view) seen(name string) (Proof, bool) {
 	for _, p := range Proofs {

@@ -24,7 +24,7 @@ func TestSplices(t *testing.T) {
 			for k := range rapid.IntRange(0, 2).Draw(t, "add") {
 				add = append(add, Run{Start: at + uint64(k)<<12, Pages: 1, Frame: 7})
 			}
-			b = b.Replace(Range{at, at + uint64(rapid.IntRange(1, 9).Draw(t, "len"))*4<<12}, add)
+			b = replace(b, Range{at, at + uint64(rapid.IntRange(1, 9).Draw(t, "len"))*4<<12}, add)
 		}
 		s := RunSplices(a, b)
 		got, err := ApplyRuns(a, s)

@@ -127,13 +127,6 @@ func (l *Log) Last() *Step {
 	return l.steps[len(l.steps)-1]
 }
 
-// Made is how many steps were made so far.
-func (l *Log) Made() int {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.made
-}
-
 // Missing is how many steps are no longer there between step i of steps and the one before it.
 func Missing(steps []*Step, i int) int {
 	if i == 0 {

@@ -59,8 +59,8 @@ func TestLog(t *testing.T) {
 				t.Fatalf("step %d among the %d recent ones of %d", recent[i].N, len(recent), len(all))
 			}
 		}
-		if len(recent) < min(room.Steps, len(all)) || l.Last() != all[len(all)-1] || l.Made() != len(all) {
-			t.Fatalf("%d are recent, the last is %d, %d were made of %d", len(recent), l.Last().N, l.Made(), len(all))
+		if len(recent) < min(room.Steps, len(all)) || l.Last() != all[len(all)-1] || l.made != len(all) {
+			t.Fatalf("%d are recent, the last is %d, %d were made of %d", len(recent), l.Last().N, l.made, len(all))
 		}
 		gone := 0
 		for i := range steps {

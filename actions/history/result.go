@@ -77,5 +77,5 @@ func ParseResult(text string) (Result, error) {
 	case strings.HasPrefix(name, "E") && name == text:
 		return Errno(name), nil
 	}
-	return Result{}, fmt.Errorf("%.40q is no result: ok, an errno, a signal with its code, timeout, exited, refused or failed", text)
+	return Result{}, fmt.Errorf("%.40q is not a result: expected ok, an errno, a signal with its code, timeout, exited, refused or failed", text)
 }

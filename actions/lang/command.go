@@ -177,16 +177,6 @@ func (c *Command) Span(param string) Span {
 	return c.VerbSpan
 }
 
-// FlagSpan is the position of a word of a Flags or Choice parameter.
-func (c *Command) FlagSpan(word string) Span {
-	for _, a := range c.Args {
-		if a.value == any(word) {
-			return a.Span
-		}
-	}
-	return c.VerbSpan
-}
-
 // ErrorAt returns an error about a part of the line.
 func (c *Command) ErrorAt(s Span, msg, hint string) *SyntaxError {
 	return &SyntaxError{Line: c.Line, Col: s.Col, Len: s.Len, Msg: msg, Hint: hint, Usage: c.Verb.Usage()}

@@ -24,7 +24,7 @@ func parseComparison(t token) (string, *fault) {
 	if rest := strings.TrimLeft(t.raw, "<>="); rest != "" && len(rest) < len(t.raw) {
 		hint = "put a blank before " + say(rest)
 	}
-	return "", t.fault(say(t.raw)+" is no comparison", hint)
+	return "", t.fault(say(t.raw)+" is not a comparison", hint)
 }
 
 // Compare says whether got stands to want as the comparison says; without one, "", it is to be the
@@ -48,9 +48,9 @@ func parsePercent(t token) (int64, *fault) {
 	n, err := strconv.ParseUint(digits, 10, 64)
 	switch {
 	case err == nil && !percent && n <= 100:
-		return 0, t.fault(say(t.raw)+" is no percentage", "did you mean "+digits+"%?")
+		return 0, t.fault(say(t.raw)+" is not a percentage", "did you mean "+digits+"%?")
 	case strings.Contains(t.raw, ".") || err != nil || digits != strconv.FormatUint(n, 10):
-		return 0, t.fault(say(t.raw)+" is no percentage", kinds[KindPercent].fits)
+		return 0, t.fault(say(t.raw)+" is not a percentage", kinds[KindPercent].fits)
 	case n > 100:
 		return 0, t.fault(say(t.raw)+" is more than all", "0% to 100%")
 	}

@@ -31,7 +31,7 @@ func parseNodes(t token) (Nodes, *fault) {
 		}
 		switch {
 		case t.quoted() || !okLo || !okHi:
-			return n, t.fault(say(t.raw)+" are no node numbers", kinds[KindNodes].fits)
+			return n, t.fault(say(t.raw)+" are not node numbers", kinds[KindNodes].fits)
 		case lo > MaxNode || hi > MaxNode:
 			return n, t.part(at, at+len(part), "no kernel has a node "+say(part), "the largest number is "+strconv.Itoa(MaxNode))
 		case hi < lo:

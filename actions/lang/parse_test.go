@@ -204,7 +204,7 @@ func TestGetters(t *testing.T) {
 		t.Error("a size is no number")
 	}
 	for part, got := range map[string]Span{"@p2": c.ProcessSpan, "buf": c.BindSpan, "mmap": c.VerbSpan, "2p+1k": c.Span("size"),
-		"anon": c.FlagSpan("anon"), "private": c.Span("flag"), "addr=b-1p+20": c.Span("addr")} {
+		"private": c.Span("flag"), "addr=b-1p+20": c.Span("addr")} {
 		if c.Line[got.Col-1:got.Col-1+got.Len] != part {
 			t.Errorf("%s is at %v", part, got)
 		}

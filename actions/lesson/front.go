@@ -127,7 +127,7 @@ func (p *parser) pair(s source, seen map[string]bool) {
 	case s.blank():
 		p.fail(s.line, 0, "a blank line in the head", "leave it out")
 	case !ok:
-		p.fail(s.line, 1, quoted(s.text)+" is no key and value", "write key: value")
+		p.fail(s.line, 1, quoted(s.text)+" is not a key with a value", "write key: value")
 	case i < 0:
 		hint := "there are " + keyList(true)
 		if near := lang.Nearest(name, strings.Split(keyList(true), ", ")); near != "" {
@@ -139,8 +139,8 @@ func (p *parser) pair(s source, seen map[string]bool) {
 	case value == "":
 		p.fail(s.line, at, name+": has no value", "leave out the line, or give it one")
 	case !plain(value):
-		p.fail(s.line, at, fmt.Sprintf("the value of %s: is no plain text for YAML, as which forges read it", name),
-			"it begins with a letter or a digit and holds neither a colon nor a # with a blank beside it")
+		p.fail(s.line, at, fmt.Sprintf("the value of %s: is not plain text in YAML, as which forges read it", name),
+			"it must begin with a letter or a digit, and contain neither a colon nor a # with a blank beside it")
 	default:
 		if right := keys[i].set(&p.l.Front, value); right != "" {
 			p.fail(s.line, at, quoted(value)+" is wrong for "+name+":", right)

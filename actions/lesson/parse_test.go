@@ -42,9 +42,9 @@ func TestMistakes(t *testing.T) {
 			"f:3:1: title: is there twice; once is enough\n" +
 				"f:4:1: no key \"sumary\"; did you mean summary?\n" +
 				"f:5:9: summary: has no value; leave out the line, or give it one\n" +
-				"f:6:1: \"level = x\" is no key and value; write key: value\n" +
+				"f:6:1: \"level = x\" is not a key with a value; write key: value\n" +
 				"f:7: a blank line in the head; leave it out\n" +
-				"f:8:10: the value of minutes: is no plain text for YAML, as which forges read it; it begins with a letter or a digit and holds neither a colon nor a # with a blank beside it\n" +
+				"f:8:10: the value of minutes: is not plain text in YAML, as which forges read it; it must begin with a letter or a digit, and contain neither a colon nor a # with a blank beside it\n" +
 				"f:9:1: no key \"author\"; there are title, summary, level, minutes, language, needs\n" +
 				"f:10: the head has no level:, language:; there have to be title, summary, level, minutes, language"},
 		"titles": {head + "# Other\n# T\n## A\nb\n# T\n",
@@ -76,7 +76,7 @@ func TestMistakes(t *testing.T) {
 				"f:17:14: expect page needs RANGE; a place, then how much of it if not all: a, a+1p 2p, 0x7f0000 1p\n|   expect page\n|              ^\n" +
 				"f:20:1: why: is there twice; write more lines under the first"},
 		"predict accesses": {head + "## A\n```predict\nQ\naccess: fork\nhappens: magic\nhappens:\nrun: # x\naccess: read a\n```\n",
-			"f:11:9: fork is no access; read, write, touch, fill and exec are; other commands stand behind run:\n" +
+			"f:11:9: fork does not access memory; use read, write, touch, fill or exec; other commands stand behind run:\n" +
 				"f:12:10: nothing that happens is called \"magic\"; there are none, zero-map, zero-fill, map, copy, reuse, swap-in, SIGSEGV/MAPERR, SIGSEGV/ACCERR, SIGSEGV/PKUERR, SIGBUS/ADRERR, grow\n" +
 				"f:13:9: happens: says nothing; write happens: copy, or leave it out\n" +
 				"f:14:6: run: has no command; write run: write a 1\n" +

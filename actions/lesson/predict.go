@@ -104,7 +104,7 @@ func (q *predicting) access(s source) {
 	cmd, err := q.g.Parse(c.Text)
 	if err == nil {
 		if _, is := actions.AccessOf(cmd); !is {
-			q.fail(s.line, s.col, c.verb+" is no access", "read, write, touch, fill and exec are; other commands stand behind run:")
+			q.fail(s.line, s.col, c.verb+" does not access memory", "use read, write, touch, fill or exec; other commands stand behind run:")
 		}
 		if c.times > 1 {
 			q.fail(s.line, s.col, "the block asks about one access, and this is repeated", "repeat it in a cow block above")

@@ -124,7 +124,7 @@ func bare(name string) error {
 	case filepath.IsAbs(name):
 		return &NameError{printable.Name(name) + " is not in the scratch folder", "only mmap opens other files, where --allow-path names them"}
 	case name == Dot || name == ".." || strings.Contains(name, "/"):
-		return &NameError{fmt.Sprintf("%q is no name of a file in the scratch folder", name), "it has no folders in it, and nothing leads out of it: use a bare name, such as data"}
+		return &NameError{fmt.Sprintf("%q cannot be the name of a file in the scratch folder", name), "the folder has no subfolders: use a bare name, such as data"}
 	}
 	return nil
 }

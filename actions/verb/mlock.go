@@ -25,35 +25,17 @@ var mlockAction = Action{
 	Calls: []uintptr{sysMlock, sysMlock2},
 	Flags: mlockFlags,
 	Run: func(c *Call) error {
-		r, err := c.RangeOf("range")
-		if err != nil {
-			return err
-		}
-		c.focus(r)
 		if c.Cmd.Has("onfault") || c.Cmd.Given("bits") {
-			c.Call = fmt.Sprintf("mlock2(0x%x, %d, %s)", r.Start, r.Len(), c.Args.Names)
-			_, _, err = c.syscall(sysMlock2, r.Start, r.Len(), c.Args.Flags)
-			return err
+			return withFlags("mlock2", sysMlock2)(c)
 		}
-		c.Call = fmt.Sprintf("mlock(0x%x, %d)", r.Start, r.Len())
-		_, _, err = c.syscall(sysMlock, r.Start, r.Len())
-		return err
+		return c.onRange("mlock", sysMlock, "")
 	},
 }
 
 var munlockAction = Action{
 	Verb:  lang.Verb{Name: "munlock", Summary: "let a range be swapped out again", Params: []lang.Param{ParamRange}},
 	Calls: []uintptr{sysMunlock},
-	Run: func(c *Call) error {
-		r, err := c.RangeOf("range")
-		if err != nil {
-			return err
-		}
-		c.Call = fmt.Sprintf("munlock(0x%x, %d)", r.Start, r.Len())
-		c.focus(r)
-		_, _, err = c.syscall(sysMunlock, r.Start, r.Len())
-		return err
-	},
+	Run:   func(c *Call) error { return c.onRange("munlock", sysMunlock, "") },
 }
 
 const mclFuture = 2

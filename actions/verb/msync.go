@@ -1,8 +1,6 @@
 package verb
 
 import (
-	"fmt"
-
 	"cowscope/actions/lang"
 )
 
@@ -20,14 +18,5 @@ var msyncAction = Action{
 		{Name: "flags", Kind: lang.KindFlags, Optional: true, Default: "sync", Words: words(msyncFlags)}, paramIntBits}},
 	Calls: []uintptr{sysMsync},
 	Flags: msyncFlags,
-	Run: func(c *Call) error {
-		r, err := c.RangeOf("range")
-		if err != nil {
-			return err
-		}
-		c.Call = fmt.Sprintf("msync(0x%x, %d, %s)", r.Start, r.Len(), c.Args.Names)
-		c.focus(r)
-		_, _, err = c.syscall(sysMsync, r.Start, r.Len(), c.Args.Flags)
-		return err
-	},
+	Run:   withFlags("msync", sysMsync),
 }

@@ -1,8 +1,6 @@
 package verb
 
 import (
-	"fmt"
-
 	"cowscope/actions/lang"
 )
 
@@ -12,14 +10,5 @@ var munmapAction = Action{
 	Verb:  lang.Verb{Name: "munmap", Summary: "unmap a range of addresses; part of a mapping splits it", Params: []lang.Param{ParamRange}},
 	Reach: reaches(ReachMappings),
 	Calls: []uintptr{sysMunmap},
-	Run: func(c *Call) error {
-		r, err := c.RangeOf("range")
-		if err != nil {
-			return err
-		}
-		c.Call = fmt.Sprintf("munmap(0x%x, %d)", r.Start, r.Len())
-		c.focus(r)
-		_, _, err = c.syscall(sysMunmap, r.Start, r.Len())
-		return err
-	},
+	Run:   func(c *Call) error { return c.onRange("munmap", sysMunmap, "") },
 }

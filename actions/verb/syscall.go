@@ -1,6 +1,7 @@
 package verb
 
 import (
+	"fmt"
 	"runtime"
 	"syscall"
 
@@ -26,6 +27,27 @@ func (c *Call) syscall(nr uintptr, args ...uint64) (ret uint64, ok bool, err err
 	}
 	c.settle(e)
 	return e.Value, c.Result == history.OK, nil
+}
+
+// onRange makes the system call name about the range of the command: its start, its length, and args,
+// which shown formats.
+func (c *Call) onRange(name string, nr uintptr, shown string, args ...uint64) error {
+	r, err := c.RangeOf("range")
+	if err != nil {
+		return err
+	}
+	if shown != "" {
+		shown = ", " + shown
+	}
+	c.Call = fmt.Sprintf("%s(0x%x, %d%s)", name, r.Start, r.Len(), shown)
+	c.focus(r)
+	_, _, err = c.syscall(nr, append([]uint64{r.Start, r.Len()}, args...)...)
+	return err
+}
+
+// withFlags is a verb whose system call takes a range and flags.
+func withFlags(name string, nr uintptr) func(*Call) error {
+	return func(c *Call) error { return c.onRange(name, nr, c.Args.Names, c.Args.Flags) }
 }
 
 // SameErrno gives one name to errnos that have two, the one that the man pages of the memory calls

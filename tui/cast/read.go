@@ -39,7 +39,7 @@ func Read(r io.Reader) (Header, []Event, error) {
 		var seconds float64
 		var e Event
 		if err := json.Unmarshal(in.Bytes(), &[]any{&seconds, &e.Kind, &e.Data}); err != nil {
-			return h, events, fmt.Errorf("line %d is no event: %w", n, err)
+			return h, events, fmt.Errorf("line %d is not an event: %w", n, err)
 		}
 		e.At = time.Duration(seconds * float64(time.Second)).Round(time.Microsecond)
 		if h.Version == 3 {
