@@ -19,8 +19,8 @@ type Arguments struct {
 	// Accesses says that an instruction of the process made an access, of kind Access.
 	Accesses bool
 	Access   vmspace.Access
-	// LoadsFirst says that the instruction that stores loads the byte before: that can be a fault of
-	// its own.
+	// LoadsFirst says that the instruction that stores loads the byte before: that can be a fault
+	// of its own.
 	LoadsFirst bool
 }
 

@@ -18,13 +18,14 @@ import (
 // pageEnd rounds up to whole pages as the kernel does: past the last address it is 0 again.
 func (e *evidence) pageEnd(n uint64) uint64 { return (n + e.pageSize() - 1) &^ (e.pageSize() - 1) }
 
-// at writes an address as the language does, with what was mapped before the call.
-func (e *evidence) at(addr uint64) string {
+// placeText writes an address as the language does, with what was mapped before the call.
+func (e *evidence) placeText(addr uint64) string {
 	return history.PlaceOf(e.st.Names, e.before, addr, e.pageSize())
 }
 
-// called says which mapping m is by what is at addr in it: a name, a path, or its address.
-func (e *evidence) called(m vmspace.Mapping, addr uint64) string {
+// mappingName is the name of mapping m at addr: what a command bound, a fixed name, the path, or
+// the start address.
+func (e *evidence) mappingName(m vmspace.Mapping, addr uint64) string {
 	name, _, bound := e.st.Names.Of(e.owner, addr)
 	switch {
 	case bound:
@@ -37,21 +38,22 @@ func (e *evidence) called(m vmspace.Mapping, addr uint64) string {
 	return fmt.Sprintf("0x%x", m.Start)
 }
 
-// inside names the mapping m by where it overlaps r.
-func (e *evidence) inside(m vmspace.Mapping, r vmspace.Range) string {
+// mappingNameIn is the name of m where it overlaps r.
+func (e *evidence) mappingNameIn(m vmspace.Mapping, r vmspace.Range) string {
 	at := max(m.Start, r.Start)
 	if name, b, bound := e.st.Names.Of(e.owner, at); bound && at > r.Start && at > b.Start {
 		return history.OffsetPlace(name, at-b.Start, e.pageSize()) // the name begins here
 	}
-	return e.called(m, at)
+	return e.mappingName(m, at)
 }
 
-// some finds the first mapping of r for which bad is true, and records where that is.
-func (e *evidence) some(r vmspace.Range, bad func(vmspace.Mapping) bool) (vmspace.Mapping, bool) {
+// firstMapping finds the first mapping of r for which bad is true, and records its address in
+// foundAt.
+func (e *evidence) firstMapping(r vmspace.Range, bad func(vmspace.Mapping) bool) (vmspace.Mapping, bool) {
 	lo, hi := e.before.Mappings.Overlap(r)
 	for i := lo; i < hi; i++ {
 		if m := e.before.Mappings.At(i); bad(m) {
-			e.where = max(m.Start, r.Start)
+			e.foundAt = max(m.Start, r.Start)
 			return m, true
 		}
 	}
@@ -72,16 +74,17 @@ func (e *evidence) hole(r vmspace.Range) (addr uint64, ok bool) {
 	if addr >= r.End {
 		return addr, false
 	}
-	e.where = addr
+	e.foundAt = addr
 	return addr, true
 }
 
-// solid is the range up to its first hole: some calls change that part before they notice the hole.
-func (e *evidence) solid() vmspace.Range {
-	if addr, ok := e.hole(e.whole); ok {
-		return vmspace.Range{Start: e.whole.Start, End: addr}
+// untilHole is the range up to its first hole: some calls change that part before they notice the
+// hole.
+func (e *evidence) untilHole() vmspace.Range {
+	if addr, ok := e.hole(e.rounded); ok {
+		return vmspace.Range{Start: e.rounded.Start, End: addr}
 	}
-	return e.whole
+	return e.rounded
 }
 
 // flagged says whether a mapping has one of the VmFlags (proc_pid_smaps(5)); where smaps was not
@@ -94,8 +97,8 @@ func flagged(flags ...string) func(vmspace.Mapping) bool {
 // (arch/x86/entry/vsyscall).
 const vsyscall = "[vsyscall]"
 
-// count is the number of mappings that vm.max_map_count is about.
-func (e *evidence) count() uint64 {
+// mapCount is the number of mappings that vm.max_map_count is about.
+func (e *evidence) mapCount() uint64 {
 	n := uint64(e.before.Mappings.Len())
 	if n > 0 && e.before.Mappings.At(int(n)-1).Path == vsyscall {
 		n--
@@ -103,29 +106,29 @@ func (e *evidence) count() uint64 {
 	return n
 }
 
-// room says how many more mappings vm.max_map_count allows.
-func (e *evidence) room() (left, most uint64, known bool) {
+// mappingsLeft says how many more mappings vm.max_map_count allows.
+func (e *evidence) mappingsLeft() (left, most uint64, known bool) {
 	most, known = e.Number("/proc/sys/vm/max_map_count")
-	return most - min(most, e.count()), most, known
+	return most - min(most, e.mapCount()), most, known
 }
 
-func (e *evidence) crowded() string {
-	_, most, _ := e.room()
-	return fmt.Sprintf("%s has %d mappings, and vm.max_map_count allows %d.", e.owner, e.count(), most)
+func (e *evidence) mapCountText() string {
+	_, most, _ := e.mappingsLeft()
+	return fmt.Sprintf("%s has %d mappings, and vm.max_map_count allows %d.", e.owner, e.mapCount(), most)
 }
 
-// cuts says whether r begins or ends within a mapping, which then has to be split.
-func (e *evidence) cuts(r vmspace.Range) bool {
-	_, yes := e.some(r, func(m vmspace.Mapping) bool {
+// splitsMapping says whether r begins or ends within a mapping, which then has to be split.
+func (e *evidence) splitsMapping(r vmspace.Range) bool {
+	_, yes := e.firstMapping(r, func(m vmspace.Mapping) bool {
 		return m.Contains(r.Start) && m.Start < r.Start || m.Contains(r.End) && m.Start < r.End
 	})
 	return yes
 }
 
-// locked is how much of r was locked, in bytes.
-func (e *evidence) locked(r vmspace.Range) uint64 {
+// lockedBytes is how much of r was locked, in bytes.
+func (e *evidence) lockedBytes(r vmspace.Range) uint64 {
 	var n uint64
-	e.some(r, func(m vmspace.Mapping) bool {
+	e.firstMapping(r, func(m vmspace.Mapping) bool {
 		if m.Smaps.HasFlag("lo") {
 			n += m.Intersect(r).Len()
 		}
@@ -141,23 +144,23 @@ func (e *evidence) overMemlock(more uint64) bool {
 		return false
 	}
 	limit := e.Limit(kernel.LimitMemlock)
-	return more > limit-min(limit, e.locked(vmspace.Everything)) && !e.May(kernel.CapIPCLock)
+	return more > limit-min(limit, e.lockedBytes(vmspace.Everything)) && !e.May(kernel.CapIPCLock)
 }
 
 func (e *evidence) memlockText(more uint64) string {
 	return fmt.Sprintf("%s more would be locked, %s are already, and RLIMIT_MEMLOCK allows %s to a process without CAP_IPC_LOCK.",
-		amount.Size(more), amount.Size(e.locked(vmspace.Everything)), amount.Size(e.Limit(kernel.LimitMemlock)))
+		amount.Size(more), amount.Size(e.lockedBytes(vmspace.Everything)), amount.Size(e.Limit(kernel.LimitMemlock)))
 }
 
-// lockNothing says whether the process may lock no byte at all (can_do_mlock in mm/mlock.c).
-func (e *evidence) lockNothing() bool {
+// mayLockNothing says whether the process may lock no byte at all (can_do_mlock in mm/mlock.c).
+func (e *evidence) mayLockNothing() bool {
 	return e.Limit(kernel.LimitMemlock) == 0 && !e.May(kernel.CapIPCLock)
 }
 
-// over says whether more bytes, on top of what /proc/PID/status counts under field, pass a limit;
-// in whole pages (may_expand_vm in mm/vma.c, which goes by the hard RLIMIT_DATA where the soft one
-// is 0).
-func (e *evidence) over(limit, field string, more uint64) bool {
+// exceedsLimit says whether more bytes, added to what /proc/PID/status counts under field, exceed a
+// limit in whole pages. If the soft RLIMIT_DATA is 0, the hard one counts (may_expand_vm in
+// mm/vma.c).
+func (e *evidence) exceedsLimit(limit, field string, more uint64) bool {
 	now, known := e.Status(field)
 	most := e.Limit(limit)
 	if limit == kernel.LimitData && most == 0 {
@@ -167,14 +170,14 @@ func (e *evidence) over(limit, field string, more uint64) bool {
 	return known && more > most-min(most, now)
 }
 
-// full says whether the process has more than the limit already, as when it was lowered: the kernel
-// then makes no mapping, though it takes the place of another (may_expand_vm in mm/vma.c).
-func (e *evidence) full(limit, field string) bool {
+// aboveLimit says whether the process uses more than the limit already, because that was lowered:
+// then the kernel makes no mapping, even in place of another (may_expand_vm in mm/vma.c).
+func (e *evidence) aboveLimit(limit, field string) bool {
 	now, known := e.Status(field)
 	return known && now > e.Limit(limit)
 }
 
-func (e *evidence) overText(limit, field string, more uint64) string {
+func (e *evidence) limitText(limit, field string, more uint64) string {
 	now, _ := e.Status(field)
 	names := map[string][2]string{kernel.LimitAS: {"RLIMIT_AS", "addresses"}, kernel.LimitData: {"RLIMIT_DATA", "private writable memory"}}[limit]
 	if more == 0 {
@@ -185,9 +188,9 @@ func (e *evidence) overText(limit, field string, more uint64) string {
 		amount.Size(more), amount.Size(now+more), names[1], names[0], amount.Size(e.Limit(limit)))
 }
 
-// overcommit is why the kernel did not commit so many bytes, "" if that is not certain (mm/util.c,
-// __vm_enough_memory).
-func (e *evidence) overcommit(more uint64) string {
+// overcommitText is why the kernel did not commit so many bytes, "" if that is not certain
+// (mm/util.c, __vm_enough_memory).
+func (e *evidence) overcommitText(more uint64) string {
 	mode, known := e.Number("/proc/sys/vm/overcommit_memory")
 	ram, _ := e.Meminfo("MemTotal")
 	swap, _ := e.Meminfo("SwapTotal")
@@ -218,8 +221,8 @@ func (e *evidence) earlier() iter.Seq[*history.Step] {
 	}
 }
 
-// widest is the largest hole between the mappings in r.
-func (e *evidence) widest(r vmspace.Range) uint64 {
+// largestHole is the largest hole between the mappings in r.
+func (e *evidence) largestHole(r vmspace.Range) uint64 {
 	at, best := r.Start, uint64(0)
 	lo, hi := e.before.Mappings.Overlap(r)
 	for i := lo; i < hi; i++ {
@@ -229,13 +232,13 @@ func (e *evidence) widest(r vmspace.Range) uint64 {
 	return max(best, max(r.End, at)-at)
 }
 
-// tooWide says whether no hole below top is so large.
-func (e *evidence) tooWide(size, top uint64) bool {
-	return top > 0 && size > e.widest(vmspace.Range{End: top})
+// noHole says whether no hole below top has that size.
+func (e *evidence) noHole(size, top uint64) bool {
+	return top > 0 && size > e.largestHole(vmspace.Range{End: top})
 }
 
-func (e *evidence) widestText(top uint64) string {
-	hole := "the largest between the mappings has " + amount.Size(e.widest(vmspace.Range{End: top}))
+func (e *evidence) noHoleText(top uint64) string {
+	hole := "the largest between the mappings has " + amount.Size(e.largestHole(vmspace.Range{End: top}))
 	if top == kernel.UserTop() {
 		return fmt.Sprintf("no hole is large enough: %s.", hole)
 	}
@@ -253,12 +256,12 @@ func found[T any](result, name, source string, find func(*evidence) (T, bool), s
 		}}
 }
 
-// unfit is a reason that holds if a mapping of a range is bad; why completes the sentence that begins
-// with the mapping.
+// unfit is a reason that holds if a mapping of a range is bad; why completes the sentence that
+// begins with the mapping.
 func unfit(result, name, source string, where func(*evidence) vmspace.Range, bad func(*evidence, vmspace.Mapping) bool, why string) reason {
 	return found(result, name, source, func(e *evidence) (vmspace.Mapping, bool) {
-		return e.some(where(e), func(m vmspace.Mapping) bool { return bad(e, m) })
-	}, func(e *evidence, m vmspace.Mapping) string { return e.inside(m, where(e)) + " " + why + "." })
+		return e.firstMapping(where(e), func(m vmspace.Mapping) bool { return bad(e, m) })
+	}, func(e *evidence, m vmspace.Mapping) string { return e.mappingNameIn(m, where(e)) + " " + why + "." })
 }
 
 // pastUserTop is for a range that reaches past the addresses of user space.
@@ -276,15 +279,15 @@ func zeroLength(source string, length func(*evidence) uint64) reason {
 
 // overcommits is for a call that would commit more bytes than the kernel allows.
 func overcommits(more func(*evidence) uint64) reason {
-	return reason{"ENOMEM", "overcommit", "proc_sys_vm(5), overcommit_memory", func(e *evidence) bool { return more(e) > 0 && e.overcommit(more(e)) != "" },
-		func(e *evidence) string { return e.overcommit(more(e)) }}
+	return reason{"ENOMEM", "overcommit", "proc_sys_vm(5), overcommit_memory", func(e *evidence) bool { return more(e) > 0 && e.overcommitText(more(e)) != "" },
+		func(e *evidence) string { return e.overcommitText(more(e)) }}
 }
 
 // overLimit is for a call with which the process would have more than a limit allows; field is what
 // /proc/PID/status counts under it.
 func overLimit(name, source, limit, field string, more func(*evidence) uint64) reason {
-	return reason{"ENOMEM", name, source, func(e *evidence) bool { return e.over(limit, field, more(e)) },
-		func(e *evidence) string { return e.overText(limit, field, more(e)) }}
+	return reason{"ENOMEM", name, source, func(e *evidence) bool { return e.exceedsLimit(limit, field, more(e)) },
+		func(e *evidence) string { return e.limitText(limit, field, more(e)) }}
 }
 
 func misaligned(source string) reason {
@@ -292,7 +295,7 @@ func misaligned(source string) reason {
 }
 
 func (e *evidence) misalignedText() string {
-	at, where := fmt.Sprintf("0x%x", e.Given.Start), e.at(e.Given.Start)
+	at, where := fmt.Sprintf("0x%x", e.Given.Start), e.placeText(e.Given.Start)
 	if where != at {
 		at = where + " is " + at + ", which"
 	}
@@ -312,32 +315,35 @@ func unknownFlags(source, known string) reason {
 
 // wraps is for a range whose last page ends past the last address.
 func wraps(result, source string) reason {
-	return reason{result, "wraps", source, func(e *evidence) bool { return e.whole.End < e.whole.Start },
+	return reason{result, "wraps", source, func(e *evidence) bool { return e.rounded.End < e.rounded.Start },
 		func(e *evidence) string { return "rounded up to whole pages, the range reaches past the last address." }}
 }
 
 func holeIn(result, source string, where func(*evidence) vmspace.Range) reason {
 	return found(result, "hole", source, func(e *evidence) (uint64, bool) { return e.hole(where(e)) }, func(e *evidence, addr uint64) string {
 		if addr == where(e).Start {
-			return fmt.Sprintf("nothing is mapped at %s.", e.at(addr))
+			return fmt.Sprintf("nothing is mapped at %s.", e.placeText(addr))
 		}
-		return fmt.Sprintf("the range has a hole: nothing is mapped at %s.", e.at(addr))
+		return fmt.Sprintf("the range has a hole: nothing is mapped at %s.", e.placeText(addr))
 	})
 }
 
 // pages is the range of a call, in whole pages.
-func (e *evidence) pages() vmspace.Range { return e.whole }
+func (e *evidence) pages() vmspace.Range { return e.rounded }
 
 // sealed is for a call that seals forbid in part of its range.
 func sealed(name, source string, where func(*evidence) vmspace.Range) reason {
-	return unfit("EPERM", name, source, where, plain(flagged("sl")), "is sealed (mseal, VmFlags sl), and nothing undoes a seal")
+	return unfit("EPERM", name, source, where, onMapping(flagged("sl")), "is sealed (mseal, VmFlags sl), and nothing undoes a seal")
 }
 
 // tooMany is for a call that would split a mapping.
 func tooMany(result, source string) reason {
 	return reason{result, "too many mappings", source,
-		func(e *evidence) bool { left, _, known := e.room(); return known && left == 0 && e.cuts(e.solid()) },
-		func(e *evidence) string { return "a mapping would have to be split, but " + e.crowded() }}
+		func(e *evidence) bool {
+			left, _, known := e.mappingsLeft()
+			return known && left == 0 && e.splitsMapping(e.untilHole())
+		},
+		func(e *evidence) string { return "a mapping would have to be split, but " + e.mapCountText() }}
 }
 
 // splitsLent and splitsHuge are for a call that would split a mapping that the kernel provides, or
@@ -356,20 +362,20 @@ func splits(name, source string, whole func(vmspace.Mapping) bool, where func(*e
 	return unfit("EINVAL", name, source, where, func(e *evidence, m vmspace.Mapping) bool { return whole(m) && !where(e).Covers(m.Range) }, why)
 }
 
-// answered is the same reason for a kernel or call that answers with another result.
-func (r reason) answered(result, source string) reason {
+// withResult is the same reason for another result, which some kernels or calls answer.
+func (r reason) withResult(result, source string) reason {
 	r.result, r.source = result, source
 	return r
 }
 
-// plain adapts a condition on mappings alone.
-func plain(bad func(vmspace.Mapping) bool) func(*evidence, vmspace.Mapping) bool {
+// onMapping adapts a condition on mappings alone.
+func onMapping(bad func(vmspace.Mapping) bool) func(*evidence, vmspace.Mapping) bool {
 	return func(_ *evidence, m vmspace.Mapping) bool { return bad(m) }
 }
 
 func lent(m vmspace.Mapping) bool { return m.Kind() == vmspace.KindSpecial }
 
-// otherwise is the last row of a result.
-func otherwise(result, source, text string) reason {
+// fallback is the last row of a result: it has no condition, and names what is possible.
+func fallback(result, source, text string) reason {
 	return reason{result, "otherwise", source, nil, func(*evidence) string { return text }}
 }

@@ -24,7 +24,7 @@ func Step(st *history.Step, a Arguments, around Surroundings) string {
 	if about == nil {
 		about = &sentences{}
 	}
-	unread := e.unread()
+	unread := e.unreadText()
 	switch {
 	case unread != "":
 		return unread
@@ -34,7 +34,7 @@ func Step(st *history.Step, a Arguments, around Surroundings) string {
 		return "It did not return before its deadline: cowscope stopped it and restored its registers. The process lives on."
 	case e.st.Result != history.OK:
 		return explainErrno(e, about)
-	case about.span && e.whole.Empty():
+	case about.span && e.rounded.Empty():
 		e.claim(history.ClaimUntouched, vmspace.Everything, 0)
 		return "The range is empty, so there was nothing to do."
 	case about.why != nil:
@@ -43,9 +43,9 @@ func Step(st *history.Step, a Arguments, around Surroundings) string {
 	return Noticed(e.st.Changes, e.st.After)
 }
 
-// unread says that a process that acted, or was created, lives but could not be read: then nothing
-// follows from what its snapshot lacks.
-func (e *evidence) unread() string {
+// unreadText says that a process that acted, or was created, is alive but could not be read. Then
+// its snapshot proves nothing.
+func (e *evidence) unreadText() string {
 	for _, snap := range []*vmspace.Snapshot{e.st.Before, e.st.After} {
 		for _, label := range []string{e.st.Process, e.Child} {
 			if p := snap.Process(label); p != nil && p.Err != "" && p.State < vmspace.Zombie {
@@ -69,7 +69,7 @@ func changesOf(cs []vmspace.Change, label string, kind vmspace.ChangeKind) []vms
 
 // splitText says what became of the mappings around the range, and of a split huge zero page.
 func (e *evidence) splitText() string {
-	cut := e.cutZero(e.whole, e.whole.Start)
+	cut := e.splitZeroText(e.rounded, e.rounded.Start)
 	for _, s := range changesOf(e.st.Changes, e.owner, vmspace.ChangeSplit) {
 		return fmt.Sprintf(" A mapping has one set of letters and flags, so the kernel split it into %s.", s.To) + cut
 	}
@@ -144,7 +144,7 @@ func (e *evidence) accessText() string {
 		switch {
 		case ch.Process != st.Process || !ch.Range.Overlaps(st.Focus) || ch.Kind != vmspace.ChangePage && ch.Kind != vmspace.ChangeFrame:
 		case text == "":
-			first, text = ch, pageSentence(st, ch)+readIn(st)
+			first, text = ch, pageSentence(st, ch)+majorFaultText(st)
 		case ch.Kind == first.Kind && ch.From == first.From && ch.To == first.To:
 			alike += ch.Pages
 		default:
@@ -174,16 +174,16 @@ func (e *evidence) accessText() string {
 // mostOthers is how many changes of an access are explained beside the first.
 const mostOthers = 2
 
-// readIn tells of major faults.
-func readIn(st *history.Step) string {
+// majorFaultText explains major faults.
+func majorFaultText(st *history.Step) string {
 	if st.Major == 0 {
 		return ""
 	}
 	return " It was not in memory, so the kernel had to read it from its file or from swap: that is a major fault."
 }
 
-// turn is a page's way from one state to another.
-type turn struct{ was, is vmspace.State }
+// transition is a change of a page from one state to another.
+type transition struct{ was, is vmspace.State }
 
 // pageSentence explains a page's way from one state to another.
 func pageSentence(st *history.Step, ch vmspace.Change) string {
@@ -193,25 +193,25 @@ func pageSentence(st *history.Step, ch vmspace.Change) string {
 		frames = fmt.Sprintf(": 0x%x → 0x%x", ch.FromFrame, ch.ToFrame)
 	}
 	owners := sharersBefore(st, ch)
-	switch (turn{ch.Was, ch.Is}) {
-	case turn{vmspace.None, vmspace.Zero}:
+	switch (transition{ch.Was, ch.Is}) {
+	case transition{vmspace.None, vmspace.Zero}:
 		return head + "First touch, by a read: on the page fault the kernel mapped its one shared page of zeros. No memory is used."
-	case turn{vmspace.None, vmspace.Anon}:
+	case transition{vmspace.None, vmspace.Anon}:
 		if st.Happened == vmspace.Copy {
 			return head + "First touch, by a write: the kernel copied the file's page into a frame of " + st.Process + "'s own. The file never sees the write."
 		}
 		return head + "First touch: on the page fault the kernel found a free frame, filled it with zeros and mapped it."
-	case turn{vmspace.Zero, vmspace.Anon}:
+	case transition{vmspace.Zero, vmspace.Anon}:
 		return head + "Everyone shares the zero page, so the write got a new frame, filled with zeros."
-	case turn{vmspace.None, vmspace.Shared}:
+	case transition{vmspace.None, vmspace.Shared}:
 		return head + "First touch here: the page is the same frame for everyone who maps it."
-	case turn{vmspace.None, vmspace.File}:
+	case transition{vmspace.None, vmspace.File}:
 		return head + "The page of the page cache was mapped, and with it those of its neighbours that are cached."
-	case turn{vmspace.None, vmspace.COW}:
+	case transition{vmspace.None, vmspace.COW}:
 		return head + "The page was mapped, shared copy-on-write."
-	case turn{vmspace.File, vmspace.Anon}:
+	case transition{vmspace.File, vmspace.Anon}:
 		return head + "The file's page was copied" + frames + ". The copy is " + st.Process + "'s own; the file never sees the write."
-	case turn{vmspace.COW, vmspace.Anon}:
+	case transition{vmspace.COW, vmspace.Anon}:
 		if ch.FromFrame != 0 && ch.FromFrame == ch.ToFrame {
 			return head + "No one else has the frame any more, so the kernel let " + st.Process + " keep it."
 		}
@@ -222,7 +222,7 @@ func pageSentence(st *history.Step, ch vmspace.Change) string {
 			return head + "The page was shared copy-on-write, so the write made it " + st.Process + "'s own: copied, unless nobody else had it (frame numbers are hidden)."
 		}
 		return head + "The kernel copied the frame" + frames + "."
-	case turn{vmspace.Anon, vmspace.Anon}:
+	case transition{vmspace.Anon, vmspace.Anon}:
 		return placeRange(st, ch) + ": a new frame" + frames + ". The page was still write-protected since " + protectedBy(st) + ", and the kernel chose to copy it."
 	}
 	return head
@@ -286,7 +286,7 @@ func (e *evidence) untouchedText() string {
 	m, _ := p.MappingAt(st.Focus.Start)
 	switch {
 	case m.Path == vsyscall:
-		return "" + st.Process + " has no page there: the kernel emulates what is called."
+		return st.Process + " has no page there: the kernel emulates what is called."
 	case st.Minor+st.Major > 0 && run.State == vmspace.Anon && wrote && !st.After.Frames:
 		return "The frame was still write-protected since " + protectedBy(st) + ", but nobody else has it: one minor fault made it writable again. Whether the " +
 			"frame was kept or copied cannot be seen, because frame numbers are hidden."

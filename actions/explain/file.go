@@ -14,9 +14,9 @@ import (
 
 // Why the calls on files are refused, and what these reasons need to know about files.
 
-// named is the file that the command names, as it is after the step: a call that was refused has
-// left it as it was.
-func (e *evidence) named() history.File {
+// namedFile is the file that the command names, as it is after the step: a call that was refused
+// has left it as it was.
+func (e *evidence) namedFile() history.File {
 	f, _ := e.st.FileNamed(e.text("file"))
 	return f
 }
@@ -24,9 +24,9 @@ func (e *evidence) named() history.File {
 // fileName is its name in a sentence.
 func (e *evidence) fileName() string { return printable.Name(e.text("file")) }
 
-// end is the first byte behind the part of the file that a call is about, as the kernel computes
-// it.
-func (e *evidence) end() uint64 {
+// fileEnd is the first byte behind the part of the file that a call is about, computed as the
+// kernel does.
+func (e *evidence) fileEnd() uint64 {
 	if text := e.text("text"); text != "" {
 		return e.number("offset") + uint64(len(text))
 	}
@@ -35,7 +35,7 @@ func (e *evidence) end() uint64 {
 
 // sealedFile finds a shared mapping of the range whose file has one of the seals.
 func (e *evidence) sealedFile(seals history.Seals, bad func(vmspace.Mapping) bool) (m vmspace.Mapping, f history.File, ok bool) {
-	m, ok = e.some(e.whole, func(m vmspace.Mapping) bool {
+	m, ok = e.firstMapping(e.rounded, func(m vmspace.Mapping) bool {
 		f, _ = e.st.FileOf(m)
 		return !m.Private() && f.Seals&seals != 0 && bad(m)
 	})
@@ -43,7 +43,7 @@ func (e *evidence) sealedFile(seals history.Seals, bad func(vmspace.Mapping) boo
 }
 
 // fileSealed says whether the file that the command names has one of the seals.
-func (e *evidence) fileSealed(seals history.Seals) bool { return e.named().Seals&seals != 0 }
+func (e *evidence) fileSealed(seals history.Seals) bool { return e.namedFile().Seals&seals != 0 }
 
 // sealsText names seals: the seal write, the seals write, grow.
 func sealsText(s history.Seals) string {
@@ -66,9 +66,9 @@ func negative(param, what, source string) reason {
 
 // overflows is for a part of a file that ends behind the largest offset.
 func overflows(source string) reason {
-	return reason{"EINVAL", "past the largest offset", source, func(e *evidence) bool { return e.end() > math.MaxInt64 },
+	return reason{"EINVAL", "past the largest offset", source, func(e *evidence) bool { return e.fileEnd() > math.MaxInt64 },
 		func(e *evidence) string {
-			return fmt.Sprintf("the part of the file would end at 0x%x, and the largest offset is 0x%x.", e.end(), int64(math.MaxInt64))
+			return fmt.Sprintf("the part of the file would end at 0x%x, and the largest offset is 0x%x.", e.fileEnd(), int64(math.MaxInt64))
 		}}
 }
 
@@ -82,7 +82,7 @@ func tooLarge(source string) reason {
 func sealedAgainst(name string, seals history.Seals, when func(*evidence) bool, why string) reason {
 	return reason{"EPERM", name, "F_ADD_SEALS of fcntl(2)", func(e *evidence) bool { return e.fileSealed(seals) && when(e) },
 		func(e *evidence) string {
-			return fmt.Sprintf("%s has %s, and %s.", e.fileName(), sealsText(e.named().Seals&seals), why)
+			return fmt.Sprintf("%s has %s, and %s.", e.fileName(), sealsText(e.namedFile().Seals&seals), why)
 		}}
 }
 
@@ -95,11 +95,11 @@ func notWholeHuge(param string, page func(*evidence) uint64) reason {
 		}}
 }
 
-// madeOf is the size of the huge pages that the file is made of, 0 where it is not.
-func (e *evidence) madeOf() uint64 { return e.named().HugePage }
+// filePageSize is the size of the huge pages that the file is made of, 0 where it is not.
+func (e *evidence) filePageSize() uint64 { return e.namedFile().HugePage }
 
-// asksHuge is the page of the pool that a memfd asks for, 0 where it asks for none.
-func (e *evidence) asksHuge() uint64 {
+// memfdPageSize is the size of the huge pages that a memfd asks for, 0 if it asks for none.
+func (e *evidence) memfdPageSize() uint64 {
 	if !e.has("hugetlb") {
 		return 0
 	}
@@ -129,7 +129,7 @@ var memfdReasons = []reason{
 			return fmt.Sprintf("the name has %d bytes, and that of a memfd has at most %d.", len(e.text("file")), longestMemfd)
 		}},
 	negative("size", "the size", "truncate(2)"),
-	notWholeHuge("size", (*evidence).asksHuge),
+	notWholeHuge("size", (*evidence).memfdPageSize),
 	noPool("ENOSYS"),
 	noPool("ENOENT"),
 	{"EMFILE", "open files", "memfd_create(2)", nil, func(*evidence) string { return "cowscope has as many open files as RLIMIT_NOFILE allows." }},
@@ -142,7 +142,7 @@ const longestMemfd = 249
 
 // noPool is for a kernel that has no huge pages at all.
 func noPool(result string) reason {
-	return reason{result, "no huge pages", "fs/hugetlbfs/inode.c, hugetlb_file_setup", func(e *evidence) bool { return e.has("hugetlb") && e.asksHuge() == 0 },
+	return reason{result, "no huge pages", "fs/hugetlbfs/inode.c, hugetlb_file_setup", func(e *evidence) bool { return e.has("hugetlb") && e.memfdPageSize() == 0 },
 		func(*evidence) string { return "this kernel has no pool of huge pages." }}
 }
 
@@ -157,9 +157,9 @@ var sealReasons = []reason{
 			return fmt.Sprintf("%s has F_SEAL_SEAL, and takes no other seal. A file in memory has it from the start, unless it is made by memfd with `sealing`.",
 				e.fileName())
 		}},
-	{"EBUSY", "mapped writable", "F_ADD_SEALS of fcntl(2)", func(e *evidence) bool { _, ok := e.writer(); return ok && e.sealsWrites() },
+	{"EBUSY", "mapped writable", "F_ADD_SEALS of fcntl(2)", func(e *evidence) bool { _, ok := e.writableMapping(); return ok && e.sealsWrites() },
 		func(e *evidence) string {
-			at, _ := e.writer()
+			at, _ := e.writableMapping()
 			return fmt.Sprintf("%s is a shared mapping of %s that may have w (VmFlags mw), and F_SEAL_WRITE promises that nobody writes. munmap it first; "+
 				"future_write leaves such mappings alone.", at, e.fileName())
 		}},
@@ -172,41 +172,41 @@ var sealReasons = []reason{
 // that may be executed, F_SEAL_EXEC brings F_SEAL_WRITE with it.
 func (e *evidence) sealsWrites() bool { return e.has("write") || e.has("exec") }
 
-// writer finds a shared mapping of the named file that may write, in any process.
-func (e *evidence) writer() (place string, ok bool) {
-	f := e.named()
+// writableMapping finds a shared mapping of the named file that may write, in any process.
+func (e *evidence) writableMapping() (place string, ok bool) {
+	f := e.namedFile()
 	for _, p := range e.st.After.Processes {
 		for _, m := range p.Mappings.All() {
 			if f.ShownBy(m) && !m.Private() && (m.Perms&vmspace.Write != 0 || m.Smaps.HasFlag("mw")) {
-				return e.in(p, m.Start), true
+				return e.placeIn(p, m.Start), true
 			}
 		}
 	}
 	return "", false
 }
 
-// in writes a place of any process.
-func (e *evidence) in(p *vmspace.Process, addr uint64) string {
+// placeIn writes a place of any process.
+func (e *evidence) placeIn(p *vmspace.Process, addr uint64) string {
 	return p.Label + " " + history.PlaceOf(e.st.Names, p, addr, e.st.After.PageSize)
 }
 
 var fwriteReasons = slices.Concat([]reason{
 	overflows("fs/read_write.c, rw_verify_area"),
-	{"EINVAL", "huge pages", "fs/hugetlbfs/inode.c, hugetlbfs_file_operations", func(e *evidence) bool { return e.madeOf() > 0 },
+	{"EINVAL", "huge pages", "fs/hugetlbfs/inode.c, hugetlbfs_file_operations", func(e *evidence) bool { return e.filePageSize() > 0 },
 		func(e *evidence) string {
 			return fmt.Sprintf("%s is made of huge pages of the pool (hugetlb): there is no write(2) to them, only stores through a mapping.", e.fileName())
 		}},
 	tooLarge("write(2)"),
 	sealedAgainst("sealed", unwritable, func(*evidence) bool { return true }, "write(2) is refused"),
-	sealedAgainst("sealed size", history.SealGrow, func(e *evidence) bool { return e.end() > e.named().Size }, "writing past its end would make it larger"),
+	sealedAgainst("sealed size", history.SealGrow, func(e *evidence) bool { return e.fileEnd() > e.namedFile().Size }, "writing past its end would make it larger"),
 }, diskReasons)
 
 var truncateReasons = []reason{
 	negative("size", "the size", "truncate(2)"),
-	notWholeHuge("size", (*evidence).madeOf),
+	notWholeHuge("size", (*evidence).filePageSize),
 	tooLarge("truncate(2)"),
-	sealedAgainst("sealed against shrinking", history.SealShrink, func(e *evidence) bool { return e.number("size") < e.named().Size }, "cannot shrink"),
-	sealedAgainst("sealed against growing", history.SealGrow, func(e *evidence) bool { return e.number("size") > e.named().Size }, "cannot grow"),
+	sealedAgainst("sealed against shrinking", history.SealShrink, func(e *evidence) bool { return e.number("size") < e.namedFile().Size }, "cannot shrink"),
+	sealedAgainst("sealed against growing", history.SealGrow, func(e *evidence) bool { return e.number("size") > e.namedFile().Size }, "cannot grow"),
 }
 
 var fallocateReasons = slices.Concat([]reason{
@@ -222,11 +222,11 @@ var fallocateReasons = slices.Concat([]reason{
 		return fmt.Sprintf("the file system of %s does not support %s.", e.fileName(), e.Names)
 	}},
 	sealedAgainst("sealed", unwritable, func(e *evidence) bool { return e.has("punch") }, "punching a hole counts as a write"),
-	sealedAgainst("sealed size", history.SealGrow, func(e *evidence) bool { return !e.has("punch") && e.end() > e.named().Size },
+	sealedAgainst("sealed size", history.SealGrow, func(e *evidence) bool { return !e.has("punch") && e.fileEnd() > e.namedFile().Size },
 		"gets no room past its end"),
-	{"ENOSPC", "pool empty", "fs/hugetlbfs/inode.c, hugetlbfs_fallocate", func(e *evidence) bool { return e.madeOf() > 0 },
+	{"ENOSPC", "pool empty", "fs/hugetlbfs/inode.c, hugetlbfs_fallocate", func(e *evidence) bool { return e.filePageSize() > 0 },
 		func(e *evidence) string {
-			return fmt.Sprintf("the pool has no huge page of %s left for the file.", amount.Size(e.madeOf()))
+			return fmt.Sprintf("the pool has no huge page of %s left for the file.", amount.Size(e.filePageSize()))
 		}},
 	{"ENOMEM", "no memory", "mm/shmem.c, shmem_fallocate", nil, func(*evidence) string { return "there is no memory for it." }},
 }, diskReasons)

@@ -22,7 +22,7 @@ func explainMemfd(e *evidence) string {
 }
 
 func explainSeal(e *evidence) string {
-	f := e.named()
+	f := e.namedFile()
 	if f.Seals == 0 {
 		return fmt.Sprintf("No seal was asked for, and %s has none.", e.fileName())
 	}
@@ -98,11 +98,11 @@ func explainOutside(e *evidence) string {
 }
 
 func explainTruncate(e *evidence) string {
-	return fmt.Sprintf("%s has %s now.", e.fileName(), amount.Bytes(e.named().Size)) + e.goneText()
+	return fmt.Sprintf("%s has %s now.", e.fileName(), amount.Bytes(e.namedFile().Size)) + e.goneText()
 }
 
 func explainFallocate(e *evidence) string {
-	size := fmt.Sprintf("%s has %s", e.fileName(), amount.Bytes(e.named().Size))
+	size := fmt.Sprintf("%s has %s", e.fileName(), amount.Bytes(e.namedFile().Size))
 	text := "The room for these bytes is allocated now, and " + size + "."
 	switch {
 	case e.has("punch"):
@@ -118,7 +118,7 @@ func explainFallocate(e *evidence) string {
 // goneText says which pages of the file, and which private copies of them, left the page tables.
 func (e *evidence) goneText() string {
 	var gone, past, copies []string
-	f := e.named()
+	f := e.namedFile()
 	for _, p := range e.st.After.Processes {
 		for _, ch := range changesOf(e.st.Changes, p.Label, vmspace.ChangePage) {
 			m, _ := p.MappingAt(ch.Range.Start)
@@ -126,7 +126,7 @@ func (e *evidence) goneText() string {
 				continue
 			}
 			e.st.Claims = append(e.st.Claims, history.Claim{Kind: history.ClaimDropped, Process: p.Label, Range: ch.Range, Count: ch.Pages})
-			at := fmt.Sprintf("%s (%s)", e.in(p, ch.Range.Start), amount.Of(ch.Pages, "page"))
+			at := fmt.Sprintf("%s (%s)", e.placeIn(p, ch.Range.Start), amount.Of(ch.Pages, "page"))
 			switch {
 			case copied(ch.Was):
 				copies = append(copies, at)
@@ -156,17 +156,17 @@ func (e *evidence) keptText() string {
 		return ""
 	}
 	var kept []string
-	f := e.named()
+	f := e.namedFile()
 	for _, p := range e.st.After.Processes {
 		for _, m := range p.Mappings.All() {
 			if !f.ShownBy(m) || !m.Private() {
 				continue
 			}
 			from := m.Start + max(e.number("offset"), m.Offset) - m.Offset
-			to := m.Start + max(e.end(), m.Offset) - m.Offset
+			to := m.Start + max(e.fileEnd(), m.Offset) - m.Offset
 			for run := range p.PagesIn(m.Intersect(vmspace.Range{Start: from, End: max(from, e.pageEnd(to))})) {
 				if copied(run.State) {
-					kept = append(kept, fmt.Sprintf("%s (%s)", e.in(p, run.Start), amount.Of(run.Pages, "page")))
+					kept = append(kept, fmt.Sprintf("%s (%s)", e.placeIn(p, run.Start), amount.Of(run.Pages, "page")))
 				}
 			}
 		}
@@ -185,7 +185,7 @@ func copied(s vmspace.State) bool {
 
 // seenBy says which mappings show what was written, and which have copies of their own.
 func seenBy(e *evidence) string {
-	st, f, offset := e.st, e.named(), e.number("offset")
+	st, f, offset := e.st, e.namedFile(), e.number("offset")
 	if e.Verb != "fwrite" || st.Value == 0 {
 		return ""
 	}
@@ -197,9 +197,9 @@ func seenBy(e *evidence) string {
 			}
 			at := m.Start + (offset - m.Offset)
 			if copied(p.PageAt(at, st.After.PageSize).State) {
-				keep = append(keep, e.in(p, at))
+				keep = append(keep, e.placeIn(p, at))
 			} else {
-				show = append(show, e.in(p, at))
+				show = append(show, e.placeIn(p, at))
 			}
 		}
 	}

@@ -25,7 +25,7 @@ func (e *evidence) nowAt(m vmspace.Mapping) vmspace.Range {
 // pastFile finds the first page of r that lies wholly past the end of its file, and that file's
 // size.
 func (e *evidence) pastFile(r vmspace.Range) (addr, size uint64, ok bool) {
-	e.some(r, func(m vmspace.Mapping) bool {
+	e.firstMapping(r, func(m vmspace.Mapping) bool {
 		n, known := e.fileSize(m)
 		if !known {
 			return false
@@ -38,7 +38,7 @@ func (e *evidence) pastFile(r vmspace.Range) (addr, size uint64, ok bool) {
 		return ok
 	})
 	if ok {
-		e.where = addr
+		e.foundAt = addr
 	}
 	return addr, size, ok
 }

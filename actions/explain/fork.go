@@ -13,23 +13,23 @@ import (
 
 var forkReasons = []reason{
 	{"EAGAIN", "RLIMIT_NPROC", "fork(2)", func(e *evidence) bool {
-		user, most := e.user(), e.Limit(kernel.LimitNproc)
+		user, most := e.realUID(), e.Limit(kernel.LimitNproc)
 		return user != 0 && most < maxTasks && !e.May(kernel.CapSysResource) && !e.May(kernel.CapSysAdmin) && e.Tasks(user) >= most
 	}, func(e *evidence) string {
 		return fmt.Sprintf("user %d has %s (processes and their threads), and RLIMIT_NPROC allows %d.",
-			e.user(), amount.Of(e.Tasks(e.user()), "task"), e.Limit(kernel.LimitNproc))
+			e.realUID(), amount.Of(e.Tasks(e.realUID()), "task"), e.Limit(kernel.LimitNproc))
 	}},
-	otherwise("EAGAIN", "fork(2)",
+	fallback("EAGAIN", "fork(2)",
 		"a limit on processes was reached: RLIMIT_NPROC, kernel.threads-max, kernel.pid_max, or pids.max of the control group."),
-	otherwise("ENOMEM", "fork(2)",
+	fallback("ENOMEM", "fork(2)",
 		"there is no memory for the child's page tables, or the kernel will not promise its private memory a second time (vm.overcommit_memory)."),
 }
 
 // maxTasks is more than any system can have (PID_MAX_LIMIT in include/linux/threads.h).
 const maxTasks = 1 << 22
 
-// user is the real user ID of the process.
-func (e *evidence) user() uint64 {
+// realUID is the real user ID of the process.
+func (e *evidence) realUID() uint64 {
 	uid, known := e.Status("Uid")
 	if !known {
 		return 0
@@ -54,7 +54,7 @@ func explainFork(e *evidence) string {
 	}
 	for _, m := range parent.Mappings.All() {
 		twin, has := child.MappingAt(m.Start)
-		if has && armed(m) && !armed(twin) {
+		if has && uffdRegistered(m) && !uffdRegistered(twin) {
 			untold++
 		}
 		switch {

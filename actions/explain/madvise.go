@@ -25,11 +25,11 @@ var madviseReasons = []reason{
 	unfitFor("EINVAL", "lent by the kernel", "madvise(2)",
 		"dontneed dontneed_locked free cold pageout guard_install guard_remove dofork dodump populate_read populate_write",
 		flagged("io", "pf"), "is lent by the kernel (VmFlags io or pf), and its pages are not ordinary ones"),
-	unfitFor("EINVAL", "special", "mm/madvise.c, madvise_vma_behavior", "guard_install guard_remove dodump", special, "is lent by the kernel (VmFlags de or mm)"),
+	unfitFor("EINVAL", "special", "mm/madvise.c, madvise_vma_behavior", "guard_install guard_remove dodump", specialFlags, "is lent by the kernel (VmFlags de or mm)"),
 	unfitFor("EINVAL", "droppable", "mm/madvise.c, madvise_vma_behavior", "keeponfork dodump", flagged("dp"), "is droppable (VmFlags dp), which neither a child nor a core dump gets"),
-	unfitFor("EINVAL", "not anonymous", "madvise(2)", "free", backed, "is not private anonymous memory, and only that can be given back lazily"),
-	unfitFor("EINVAL", "not private anonymous", "madvise(2)", "wipeonfork", filed, "is not private anonymous memory, and only that can be wiped in a child"),
-	unfitFor("EINVAL", "no file", "madvise(2)", "remove", fileless, "has no file to punch a hole into, nor is it shared memory"),
+	unfitFor("EINVAL", "not anonymous", "madvise(2)", "free", notAnonymous, "is not private anonymous memory, and only that can be given back lazily"),
+	unfitFor("EINVAL", "not private anonymous", "madvise(2)", "wipeonfork", fileOrShared, "is not private anonymous memory, and only that can be wiped in a child"),
+	unfitFor("EINVAL", "no file", "madvise(2)", "remove", noFileOrShared, "has no file to punch a hole into, nor is it shared memory"),
 	{"EINVAL", "no whole huge page", "madvise(2)", func(e *evidence) bool {
 		blocks, known := e.hugeBlocks()
 		return e.has("collapse") && known && len(blocks) == 0
@@ -38,73 +38,73 @@ var madviseReasons = []reason{
 		return fmt.Sprintf("no aligned block of %s lies wholly in the range and in one mapping, so there is nothing to make a huge page of.",
 			amount.Size(size))
 	}},
-	unfitFor("EINVAL", "userfaultfd", "mm/khugepaged.c, hpage_collapse_scan_pmd", "collapse", armed, uffdNotHuge),
+	unfitFor("EINVAL", "userfaultfd", "mm/khugepaged.c, hpage_collapse_scan_pmd", "collapse", uffdRegistered, uffdNotHuge),
 	unfitFor("EINVAL", "no huge pages wanted", "madvise(2)", "collapse", flagged("nh"), "must not have huge pages (nohugepage, VmFlags nh)"),
 	{"EINVAL", "no huge pages at all", "PR_SET_THP_DISABLE(2const)", func(e *evidence) bool {
-		_, ok := e.some(e.whole, anything)
+		_, ok := e.firstMapping(e.rounded, anything)
 		return ok && e.has("collapse") && e.hugeOff()
 	},
 		func(e *evidence) string { return e.owner + " gets no huge pages (prctl thp off)." }},
 	splitsLent((*evidence).pages),
 	splitsHuge((*evidence).pages),
 	found("EINVAL", "empty block", "mm/khugepaged.c, madvise_collapse", (*evidence).emptyBlock, func(e *evidence, r vmspace.Range) string {
-		return fmt.Sprintf("the %s at %s have no page yet, and a huge page is made of pages that are there already.", amount.Size(r.Len()), e.at(r.Start))
+		return fmt.Sprintf("the %s at %s have no page yet, and a huge page is made of pages that are there already.", amount.Size(r.Len()), e.placeText(r.Start))
 	}),
 	found("EINVAL", "guard in a huge page", "mm/khugepaged.c, hpage_collapse_scan_pmd", (*evidence).guardedBlock, func(e *evidence, at uint64) string {
-		return fmt.Sprintf("%s is a guard page, and a huge page cannot contain one; guard_remove it first.", e.at(at))
+		return fmt.Sprintf("%s is a guard page, and a huge page cannot contain one; guard_remove it first.", e.placeText(at))
 	}),
 	found("EINVAL", "zero pages", "mm/khugepaged.c, hugepage_vma_revalidate",
-		func(e *evidence) (vmspace.Range, bool) { return e.collapsing(zeroAlone) }, func(e *evidence, r vmspace.Range) string {
+		func(e *evidence) (vmspace.Range, bool) { return e.uncollapsible(isZeroPage) }, func(e *evidence, r vmspace.Range) string {
 			return fmt.Sprintf("the %s at %s show the kernel's page of zeros and nothing else: %s has no page there to make a huge one of.",
-				amount.Size(r.Len()), e.at(r.Start), e.owner)
+				amount.Size(r.Len()), e.placeText(r.Start), e.owner)
 		}),
 	found("EINVAL", "nothing may be written", "mm/khugepaged.c, hpage_collapse_scan_pmd", (*evidence).readOnly, func(e *evidence, r vmspace.Range) string {
 		return fmt.Sprintf("all pages of the %s at %s are write-protected, and before Linux 6.18 a huge page is made only where the process may write "+
-			"to one of them without a fault.", amount.Size(r.Len()), e.at(r.Start))
+			"to one of them without a fault.", amount.Size(r.Len()), e.placeText(r.Start))
 	}),
 	unfitFor("EINVAL", "not readable", "madvise(2)", "populate_read", without(vmspace.Read), "does not have the letter r"),
 	unfitFor("EINVAL", "not writable", "madvise(2)", "populate_write", without(vmspace.Write), "does not have the letter w"),
 	found("EINVAL", "protection key", "mm/gup.c, check_vma_flags", func(e *evidence) (vmspace.Mapping, bool) {
-		return e.some(e.whole, func(m vmspace.Mapping) bool { return e.populates() && e.forbids(m, e.populated(m)) })
-	}, func(e *evidence, m vmspace.Mapping) string { return e.keyedText(m, e.whole) }),
-	otherwise("EINVAL", "madvise(2)", "the advice is not for a mapping of this kind, or for pages like these."),
+		return e.firstMapping(e.rounded, func(m vmspace.Mapping) bool { return e.populates() && e.forbids(m, e.populateAccess(m)) })
+	}, func(e *evidence, m vmspace.Mapping) string { return e.keyedText(m, e.rounded) }),
+	fallback("EINVAL", "madvise(2)", "the advice is not for a mapping of this kind, or for pages like these."),
 
 	found("EFAULT", "guarded", "madvise(2)", func(e *evidence) (uint64, bool) {
-		return e.guarded(func(vmspace.Mapping) bool { return e.populates() })
+		return e.guardPage(func(vmspace.Mapping) bool { return e.populates() })
 	}, func(e *evidence, addr uint64) string {
-		return e.at(addr) + " is a guard page: a fault there is SIGSEGV."
+		return e.placeText(addr) + " is a guard page: a fault there is SIGSEGV."
 	}),
-	{"EFAULT", "past the file", "madvise(2)", func(e *evidence) bool { _, _, ok := e.pastFile(e.whole); return ok && e.populates() },
+	{"EFAULT", "past the file", "madvise(2)", func(e *evidence) bool { _, _, ok := e.pastFile(e.rounded); return ok && e.populates() },
 		func(e *evidence) string {
-			addr, size, _ := e.pastFile(e.whole)
-			return fmt.Sprintf("the file has %s and ends before %s: a fault there is SIGBUS.", amount.Size(size), e.at(addr))
+			addr, size, _ := e.pastFile(e.rounded)
+			return fmt.Sprintf("the file has %s and ends before %s: a fault there is SIGBUS.", amount.Size(size), e.placeText(addr))
 		}},
-	notBroughtIn("EFAULT", "madvise(2)", (*evidence).populates, (*evidence).pages, (*evidence).populated),
+	notBroughtIn("EFAULT", "madvise(2)", (*evidence).populates, (*evidence).pages, (*evidence).populateAccess),
 	unfitFor("EFAULT", "pool empty", "mmap(2), MAP_HUGETLB", "populate_read populate_write", flagged("ht"),
 		"needs a huge page, and the pool gave none"),
-	otherwise("EFAULT", "madvise(2)",
+	fallback("EFAULT", "madvise(2)",
 		"a fault there is a signal: a page of the range lies past the end of its file, is guarded, or cannot be brought in."),
 
 	unfitFor("EACCES", "not shared and writable", "madvise(2)", "remove",
 		func(m vmspace.Mapping) bool { return m.Private() || m.Smaps != nil && !m.Smaps.HasFlag("mw") },
 		"is not a shared mapping that may have w (VmFlags mw), and punching a hole counts as a write"),
-	otherwise("EACCES", "madvise(2)", "part of the range is not shared, or its file may not be written."),
+	fallback("EACCES", "madvise(2)", "part of the range is not shared, or its file may not be written."),
 
-	unfitFor("EPERM", "sealed", "mseal(2)", discards, func(m vmspace.Mapping) bool { return sealedBare(m) && m.Perms&vmspace.Write == 0 },
+	unfitFor("EPERM", "sealed", "mseal(2)", discards, func(m vmspace.Mapping) bool { return sealedAnonymous(m) && m.Perms&vmspace.Write == 0 },
 		"is sealed and may not be written: what drops its contents is refused"),
 	found("EPERM", "sealed and keyed", "mm/madvise.c, can_madvise_modify", func(e *evidence) (vmspace.Mapping, bool) {
-		return e.some(e.whole, func(m vmspace.Mapping) bool { return e.sealedByKey(m) && e.hasOneOf(discards) })
+		return e.firstMapping(e.rounded, func(m vmspace.Mapping) bool { return e.sealedByKey(m) && e.hasOneOf(discards) })
 	}, func(e *evidence, m vmspace.Mapping) string {
 		return fmt.Sprintf("%s is sealed and has protection key %d, which the rights of %s (PKRU 0x%08x) do not allow to write with: what drops its "+
-			"contents is refused. `pkey_set %d` would allow it.", e.inside(m, e.whole), keyIn(m), e.st.Process, e.Keys.PKRU, keyIn(m))
+			"contents is refused. `pkey_set %d` would allow it.", e.mappingNameIn(m, e.rounded), keyIn(m), e.st.Process, e.Keys.PKRU, keyIn(m))
 	}),
 	{"EPERM", "file sealed", "F_ADD_SEALS of fcntl(2)", func(e *evidence) bool { _, _, ok := e.sealedFile(unwritable, anything); return ok && e.has("remove") },
 		func(e *evidence) string {
 			m, f, _ := e.sealedFile(unwritable, anything)
 			return fmt.Sprintf("%s shows %s, which has %s: only stores through a mapping may still change it, and punching a hole is not a store.",
-				e.inside(m, e.whole), printable.Name(f.Name), sealsText(f.Seals&unwritable))
+				e.mappingNameIn(m, e.rounded), printable.Name(f.Name), sealsText(f.Seals&unwritable))
 		}},
-	otherwise("EPERM", "madvise(2)", "a seal of the mapping or of its file forbids it."),
+	fallback("EPERM", "madvise(2)", "a seal of the mapping or of its file forbids it."),
 
 	{"EBADF", "no file", "madvise(2)", nil, func(*evidence) string {
 		return "there is no file to read ahead from, and the kernel was built without swap."
@@ -113,21 +113,21 @@ var madviseReasons = []reason{
 	{"EIO", "device", "madvise(2)", nil, func(*evidence) string { return "the device failed while a page was read or written." }},
 
 	{"EAGAIN", "too many mappings", "mm/madvise.c, madvise_update_vma", func(e *evidence) bool {
-		left, _, known := e.room()
-		return known && left == 0 && e.cuts(e.whole)
+		left, _, known := e.mappingsLeft()
+		return known && left == 0 && e.splitsMapping(e.rounded)
 	}, func(e *evidence) string {
-		return "a mapping would have to be split, but " + e.crowded() + " (madvise says EAGAIN where other calls say ENOMEM.)"
+		return "a mapping would have to be split, but " + e.mapCountText() + " (madvise says EAGAIN where other calls say ENOMEM.)"
 	}},
 	{"EAGAIN", "pages in use", "madvise(2)", func(e *evidence) bool { return e.has("collapse") },
 		func(*evidence) string { return "pages of the range are in use just now; another try may succeed." }},
-	otherwise("EAGAIN", "madvise(2)", "the kernel was short of something for the moment; another try may succeed."),
-	unfitFor("EBUSY", "userfaultfd", "mm/khugepaged.c, hpage_collapse_scan_pmd", "collapse", armed, uffdNotHuge),
+	fallback("EAGAIN", "madvise(2)", "the kernel was short of something for the moment; another try may succeed."),
+	unfitFor("EBUSY", "userfaultfd", "mm/khugepaged.c, hpage_collapse_scan_pmd", "collapse", uffdRegistered, uffdNotHuge),
 	{"EBUSY", "control group", "madvise(2)", nil, func(*evidence) string { return "the control group does not have enough memory for a huge page." }},
 
 	holeIn("ENOMEM", "madvise(2)", (*evidence).pages),
 	{"ENOMEM", "no huge page", "madvise(2)", func(e *evidence) bool { return e.has("collapse") },
 		func(*evidence) string { return "no huge page is free: memory is full, or too fragmented." }},
-	otherwise("ENOMEM", "madvise(2)", "there was no memory for it."),
+	fallback("ENOMEM", "madvise(2)", "there was no memory for it."),
 }
 
 var unknownAdvice = reason{"EINVAL", "unknown advice", "madvise(2)", func(e *evidence) bool { return !kernel.KnowsAdvice(e.Flags) },
@@ -155,8 +155,8 @@ const uffdNotHuge = "is registered with userfaultfd, and a huge page would fill 
 
 func (e *evidence) populates() bool { return e.has("populate_read") || e.has("populate_write") }
 
-// populated is how an advice brings pages in.
-func (e *evidence) populated(vmspace.Mapping) vmspace.Access {
+// populateAccess is the access by which an advice populates pages.
+func (e *evidence) populateAccess(vmspace.Mapping) vmspace.Access {
 	if e.has("populate_write") {
 		return vmspace.Store
 	}
@@ -169,136 +169,33 @@ func anonymous(m vmspace.Mapping) bool {
 	return m.Private() && (k == vmspace.KindAnon || k == vmspace.KindHeap || k == vmspace.KindStack)
 }
 
-// filed says whether m has a file behind it, or shared memory.
-func filed(m vmspace.Mapping) bool { return m.Inode != 0 || !m.Private() }
+// fileOrShared says whether m maps a file or shared memory.
+func fileOrShared(m vmspace.Mapping) bool { return m.Inode != 0 || !m.Private() }
 
-func backed(m vmspace.Mapping) bool { return !anonymous(m) }
+func notAnonymous(m vmspace.Mapping) bool { return !anonymous(m) }
 
-// special says whether m has VmFlags of what the kernel lends; huge pages of the pool have one of
-// them too.
-func special(m vmspace.Mapping) bool { return flagged("de", "mm")(m) && !m.Smaps.HasFlag("ht") }
+// specialFlags says whether m has VmFlags of what the kernel lends; huge pages of the pool have one
+// of them too.
+func specialFlags(m vmspace.Mapping) bool { return flagged("de", "mm")(m) && !m.Smaps.HasFlag("ht") }
 
 // discards are the advices that drop what a mapping holds, here or in a child (is_discard).
 const discards = "dontneed dontneed_locked free remove dontfork wipeonfork guard_install"
 
-// sealedBare says whether m is sealed and has no file: what it holds is kept nowhere else, and may be
-// dropped only by who may overwrite it (can_madvise_modify).
-func sealedBare(m vmspace.Mapping) bool { return m.Smaps.HasFlag("sl") && anonymous(m) }
+// sealedAnonymous says whether m is sealed and has no file: its contents exist nowhere else, so
+// only a process that may write to it may drop them (can_madvise_modify in mm/madvise.c).
+func sealedAnonymous(m vmspace.Mapping) bool { return m.Smaps.HasFlag("sl") && anonymous(m) }
 
 // sealedByKey says whether it is the protection key of m alone that forbids overwriting.
 func (e *evidence) sealedByKey(m vmspace.Mapping) bool {
-	return sealedBare(m) && m.Perms&vmspace.Write != 0 && e.forbids(m, vmspace.Store)
+	return sealedAnonymous(m) && m.Perms&vmspace.Write != 0 && e.forbids(m, vmspace.Store)
 }
 
-// fileless says whether m has no file, nor shared memory, behind it.
-func fileless(m vmspace.Mapping) bool { return anonymous(m) || lent(m) }
+// noFileOrShared says whether m maps neither a file nor shared memory.
+func noFileOrShared(m vmspace.Mapping) bool { return anonymous(m) || lent(m) }
 
 // without says whether a mapping has none of the letters.
 func without(letters vmspace.Perms) func(vmspace.Mapping) bool {
 	return func(m vmspace.Mapping) bool { return m.Perms&letters == 0 }
-}
-
-const hugeSize = "/sys/kernel/mm/transparent_hugepage/hpage_pmd_size"
-
-// hugeBlocks are the aligned blocks of a huge page's size that lie in the range and in one mapping.
-func (e *evidence) hugeBlocks() (blocks []vmspace.Range, known bool) {
-	size, known := e.Number(hugeSize)
-	if !known || size == 0 {
-		return nil, false
-	}
-	e.some(e.whole, func(m vmspace.Mapping) bool {
-		r := m.Intersect(e.whole)
-		for at := (r.Start + size - 1) / size * size; at+size <= r.End && len(blocks) < mostBlocks; at += size {
-			blocks = append(blocks, vmspace.Range{Start: at, End: at + size})
-		}
-		return false
-	})
-	return blocks, true
-}
-
-// mostBlocks bounds how far a reason is looked for.
-const mostBlocks = 1 << 12
-
-// collapsed are the blocks that a collapse is about; none for other advices.
-func (e *evidence) collapsed() []vmspace.Range {
-	if !e.has("collapse") {
-		return nil
-	}
-	blocks, _ := e.hugeBlocks()
-	return blocks
-}
-
-// emptyBlock finds the first block of private anonymous memory without a page.
-func (e *evidence) emptyBlock() (vmspace.Range, bool) {
-	for _, r := range e.collapsed() {
-		if m, _ := e.before.MappingAt(r.Start); anonymous(m) && e.before.Resident(r) == 0 {
-			return r, true
-		}
-	}
-	return vmspace.Range{}, false
-}
-
-// collapsing finds the first block of private anonymous memory that a collapse fails for, if bad is
-// true of each of its pages that are there.
-func (e *evidence) collapsing(bad func(vmspace.Mapping, vmspace.Run) bool) (vmspace.Range, bool) {
-	for _, r := range e.collapsed() {
-		m, _ := e.before.MappingAt(r.Start)
-		if !anonymous(m) {
-			continue
-		}
-		pages, fit := 0, true
-		for run := range e.before.PagesIn(r) {
-			if present(run.State) {
-				pages, fit = pages+1, fit && bad(m, run)
-			}
-		}
-		if pages > 0 && fit {
-			e.where = r.Start
-			return r, true
-		}
-	}
-	return vmspace.Range{}, false
-}
-
-func zeroAlone(_ vmspace.Mapping, page vmspace.Run) bool { return page.State == vmspace.Zero }
-
-// readOnly finds the first block of which no page can be written to without a fault. Of a page that
-// a process has come to own alone only a write tells, so that it speaks of one where it stands alone.
-func (e *evidence) readOnly() (vmspace.Range, bool) {
-	if !kernel.CollapsesWritable() {
-		return vmspace.Range{}, false
-	}
-	r, ok := e.collapsing(func(m vmspace.Mapping, page vmspace.Run) bool {
-		return m.Perms&vmspace.Write == 0 || page.State == vmspace.COW || page.State == vmspace.Zero
-	})
-	if ok || len(e.collapsed()) != 1 {
-		return r, ok
-	}
-	return e.collapsing(func(_ vmspace.Mapping, page vmspace.Run) bool { return page.Attrs&vmspace.Huge == 0 })
-}
-
-// guarded finds the first guard page of the range in such a mapping.
-func (e *evidence) guarded(such func(vmspace.Mapping) bool) (addr uint64, ok bool) {
-	for run := range e.before.PagesIn(e.whole) {
-		if m, _ := e.before.MappingAt(run.Start); run.State == vmspace.Guard && such(m) {
-			e.where = run.Start
-			return run.Start, true
-		}
-	}
-	return 0, false
-}
-
-// guardedBlock finds the first guard page of a block that could be a huge page.
-func (e *evidence) guardedBlock() (addr uint64, ok bool) {
-	for _, r := range e.collapsed() {
-		for run := range e.before.PagesIn(r) {
-			if run.State == vmspace.Guard {
-				e.where = run.Start
-				return run.Start, true
-			}
-		}
-	}
-	return 0, false
 }
 
 // AdviceSince is the Linux that brought an advice (madvise(2)).
@@ -314,7 +211,7 @@ var AdviceSince = map[string]string{
 func explainMadvise(e *evidence) string {
 	// One word, by the grammar, or none for an advice given as a number.
 	st, advice := e.st, strings.Join(e.Words, " ")
-	text := e.advised(advice)
+	text := e.adviceText(advice)
 	for _, p := range st.After.Processes { // that have the same memory mapped, or had
 		if p.Label == e.owner {
 			continue
@@ -338,8 +235,8 @@ func explainMadvise(e *evidence) string {
 	return text + e.splitText()
 }
 
-func (e *evidence) advised(advice string) string {
-	b := e.became(e.whole)
+func (e *evidence) adviceText(advice string) string {
+	b := e.countPages(e.rounded)
 	var guarded, opened, swapped, freed, huge uint64
 	for _, ch := range e.st.Changes {
 		switch {
@@ -366,12 +263,12 @@ func (e *evidence) advised(advice string) string {
 		return "All pages were guarded already."
 	case "guard_remove":
 		if opened > 0 {
-			return fmt.Sprintf("%s made accessible again: the next touch brings in a page.", pagesWere(opened)) + e.toldText()
+			return fmt.Sprintf("%s made accessible again: the next touch brings in a page.", pagesWere(opened)) + e.uffdMissingText()
 		}
 		return "No page was guarded."
 	case "dontneed", "dontneed_locked", "remove":
 		if b.dropped > 0 {
-			return fmt.Sprintf("%s dropped: the next touch brings in zeros, or what the file holds.", pagesWere(b.dropped)) + e.toldText()
+			return fmt.Sprintf("%s dropped: the next touch brings in zeros, or what the file holds.", pagesWere(b.dropped)) + e.uffdMissingText()
 		}
 		return "There was no page to drop."
 	case "pageout":
@@ -395,7 +292,7 @@ func (e *evidence) advised(advice string) string {
 		if in := b.broughtIn(); in != "" {
 			return strings.ToUpper(in[:1]) + in[1:] + "."
 		}
-		e.claim(history.ClaimPresent, e.whole, e.whole.Pages(e.pageSize()))
+		e.claim(history.ClaimPresent, e.rounded, e.rounded.Pages(e.pageSize()))
 		return "All pages were there already."
 	case "collapse":
 		if huge > 0 {
@@ -405,18 +302,18 @@ func (e *evidence) advised(advice string) string {
 	case "free":
 		return e.freedLazily()
 	case "willneed":
-		if _, ok := e.some(e.whole, filed); ok {
+		if _, ok := e.firstMapping(e.rounded, fileOrShared); ok {
 			return "The part that is not in memory is being read."
 		}
 		return "There is no file to read from; what is in swap is being read back."
 	}
 	if advice != "unmergeable" {
-		e.claim(history.ClaimKept, e.whole, 0)
+		e.claim(history.ClaimKept, e.rounded, 0)
 	}
 	if advice == "hugepage" && e.hugeOff() {
 		return "The kernel took note (VmFlags hg), but " + e.owner + " gets no huge pages (prctl thp off)."
 	}
-	if text := noted[advice]; text != "" {
+	if text := adviceMeaning[advice]; text != "" {
 		return text
 	}
 	return "The kernel took note; no page has changed."
@@ -425,9 +322,9 @@ func (e *evidence) advised(advice string) string {
 // freedLazily says which pages may go: those that are the process's alone
 // (madvise_free_pte_range in mm/madvise.c).
 func (e *evidence) freedLazily() string {
-	e.claim(history.ClaimKept, e.whole, 0)
+	e.claim(history.ClaimKept, e.rounded, 0)
 	own, others := false, false
-	for run := range e.before.PagesIn(e.whole) {
+	for run := range e.before.PagesIn(e.rounded) {
 		own = own || run.State == vmspace.Anon
 		others = others || run.State == vmspace.COW || run.State == vmspace.Zero
 	}
@@ -447,8 +344,8 @@ func pagesWere(n uint64) string {
 	return fmt.Sprintf("%d pages were", n)
 }
 
-// noted is what an advice means where no page shows it.
-var noted = map[string]string{
+// adviceMeaning says what an advice means if no page shows it.
+var adviceMeaning = map[string]string{
 	"dontfork": "A child will not get this range.", "dofork": "A child gets this range again.",
 	"wipeonfork": "A child will find zeros here.", "keeponfork": "A child gets the contents again.",
 	"dontdump": "A core dump will leave it out.", "dodump": "A core dump has it again.",

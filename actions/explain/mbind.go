@@ -20,37 +20,37 @@ var mbindReasons = []reason{
 		func(e *evidence) string {
 			return fmt.Sprintf("this kernel is built for node numbers up to %d, and %d is larger.", e.nodeBits()-1, e.lastNode())
 		}},
-	ownMemory,
+	callerMemory,
 	misaligned("mbind(2)"),
 	wraps("EINVAL", "mm/mempolicy.c, do_mbind"),
-	{"EINVAL", "no nodes wanted", "mbind(2)", func(e *evidence) bool { return e.passed("nodes") && e.placeless() && !e.Given.Empty() },
+	{"EINVAL", "no nodes wanted", "mbind(2)", func(e *evidence) bool { return e.passed("nodes") && e.takesNoNodes() && !e.Given.Empty() },
 		func(e *evidence) string { return fmt.Sprintf("%s takes no nodes, and some were given.", e.Names) }},
 	{"EINVAL", "no nodes named", "mbind(2)", func(e *evidence) bool {
-		return !e.passed("nodes") && !e.placeless() && !e.has("preferred") && !e.Given.Empty()
+		return !e.passed("nodes") && !e.takesNoNodes() && !e.has("preferred") && !e.Given.Empty()
 	}, func(e *evidence) string {
 		return fmt.Sprintf("%s needs nodes, and none was given.", e.Names)
 	}},
-	{"EINVAL", "no memory there", "mbind(2)", func(e *evidence) bool { return e.passed("nodes") && e.memoryless() && !e.Given.Empty() },
+	{"EINVAL", "no memory there", "mbind(2)", func(e *evidence) bool { return e.passed("nodes") && e.nodesLackMemory() && !e.Given.Empty() },
 		func(e *evidence) string {
 			return fmt.Sprintf("none of the nodes has memory for %s: that lies in %s (Mems_allowed_list and has_memory).", e.st.Process, nodeText(e.nodesWithMemory()))
 		}},
 	splitsLent((*evidence).pages),
 	splitsHuge((*evidence).pages),
-	otherwise("EINVAL", "mbind(2)", "the mode does not go with these nodes, or a mapping there cannot have a policy."),
+	fallback("EINVAL", "mbind(2)", "the mode does not go with these nodes, or a mapping there cannot have a policy."),
 	{"EFAULT", "hole", "mbind(2)", func(e *evidence) bool {
-		addr, ok := e.hole(e.whole)
-		_, some := e.some(e.whole, anything)
-		return ok && (addr == e.whole.Start && !some || !e.has("default"))
+		addr, ok := e.hole(e.rounded)
+		_, some := e.firstMapping(e.rounded, anything)
+		return ok && (addr == e.rounded.Start && !some || !e.has("default"))
 	}, func(e *evidence) string {
-		addr, _ := e.hole(e.whole)
-		return fmt.Sprintf("nothing is mapped at %s (mbind says EFAULT where other calls say ENOMEM).", e.at(addr))
+		addr, _ := e.hole(e.rounded)
+		return fmt.Sprintf("nothing is mapped at %s (mbind says EFAULT where other calls say ENOMEM).", e.placeText(addr))
 	}},
 	tooMany("ENOMEM", "mbind(2)"),
-	otherwise("ENOMEM", "mbind(2)", "the kernel has no memory for its own records of the policy or of the mappings."),
+	fallback("ENOMEM", "mbind(2)", "the kernel has no memory for its own records of the policy or of the mappings."),
 }
 
-// placeless says whether the mode names no node.
-func (e *evidence) placeless() bool { return e.has("default") || e.has("local") }
+// takesNoNodes says whether the mode names no node.
+func (e *evidence) takesNoNodes() bool { return e.has("default") || e.has("local") }
 
 // nodes are the node numbers that were given.
 func (e *evidence) nodes() []int { return parseNodeList(e.text("nodes")) }
@@ -86,7 +86,7 @@ func (e *evidence) memoryNodes() []int {
 	return parseNodeList(strings.TrimSpace(e.Contents("/sys/devices/system/node/has_memory")))
 }
 
-func (e *evidence) memoryless() bool {
+func (e *evidence) nodesLackMemory() bool {
 	have := e.nodesWithMemory()
 	return len(have) > 0 && !slices.ContainsFunc(e.nodes(), func(n int) bool { return slices.Contains(have, n) })
 }
@@ -127,20 +127,20 @@ func nodeText(nodes []int) string {
 // divided for it.
 func explainMbind(e *evidence) string {
 	text := "The kernel took note of the policy."
-	first, _ := e.some(e.whole, anything)
-	if policy, found := kernel.Policy(e.OfProcess("numa_maps"), max(first.Start, e.whole.Start)); found {
+	first, _ := e.firstMapping(e.rounded, anything)
+	if policy, found := kernel.Policy(e.OfProcess("numa_maps"), max(first.Start, e.rounded.Start)); found {
 		text = fmt.Sprintf("The policy of the range is %s now (numa_maps).", policy)
 	}
 	moved := uint64(0)
 	for _, ch := range changesOf(e.st.Changes, e.st.Process, vmspace.ChangeFrame) {
-		moved += ch.Range.Intersect(e.whole).Pages(e.pageSize())
+		moved += ch.Range.Intersect(e.rounded).Pages(e.pageSize())
 	}
 	switch {
 	case moved > 0:
 		text += fmt.Sprintf(" %s moved: the contents are in other frames now.", pagesWere(moved))
 	case e.has("move"):
 		text += " No page had to be moved."
-	case e.before.Resident(e.whole) > 0:
+	case e.before.Resident(e.rounded) > 0:
 		text += " Pages that are there stay where they are: move would move them."
 	}
 	for _, s := range changesOf(e.st.Changes, e.st.Process, vmspace.ChangeSplit) {

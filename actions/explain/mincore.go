@@ -16,7 +16,7 @@ var mincoreSentences = sentences{
 		misaligned("mincore(2)"),
 		wraps("ENOMEM", "mm/mincore.c"),
 		holeIn("ENOMEM", "mincore(2)", (*evidence).pages),
-		otherwise("EAGAIN", "mincore(2)", "the kernel was short of memory for the moment."),
+		fallback("EAGAIN", "mincore(2)", "the kernel was short of memory for the moment."),
 	},
 }
 

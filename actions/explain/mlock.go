@@ -16,41 +16,41 @@ import (
 
 var mlockReasons = []reason{
 	unknownFlags("mlock2(2)", "mlock2 has onfault"),
-	mayLockNothing,
-	{"ENOMEM", "RLIMIT_MEMLOCK", "mlock(2)", func(e *evidence) bool { return e.overMemlock(e.unlocked()) },
-		func(e *evidence) string { return e.memlockText(e.unlocked()) }},
+	lockLimitZero,
+	{"ENOMEM", "RLIMIT_MEMLOCK", "mlock(2)", func(e *evidence) bool { return e.overMemlock(e.unlockedBytes()) },
+		func(e *evidence) string { return e.memlockText(e.unlockedBytes()) }},
 	lockWraps,
 	tooMany("ENOMEM", "mlock(2)"),
 	holeIn("ENOMEM", "mlock(2)", (*evidence).lockedPages),
 	unfit("ENOMEM", "no access", "mm/gup.c, populate_vma_page_range", (*evidence).lockedPages,
-		func(e *evidence, m vmspace.Mapping) bool { return e.bringsIn(m) && closed(m) }, "allows no access, so its pages cannot be brought in"),
+		func(e *evidence, m vmspace.Mapping) bool { return e.lockPopulates(m) && noAccess(m) }, "allows no access, so its pages cannot be brought in"),
 	found("ENOMEM", "protection key", "mm/gup.c, check_vma_flags", func(e *evidence) (vmspace.Mapping, bool) {
-		return e.some(e.lockedPages(), func(m vmspace.Mapping) bool { return e.bringsIn(m) && e.forbids(m, broughtInBy(m)) })
+		return e.firstMapping(e.lockedPages(), func(m vmspace.Mapping) bool { return e.lockPopulates(m) && e.forbids(m, broughtInBy(m)) })
 	}, func(e *evidence, m vmspace.Mapping) string { return e.keyedText(m, e.lockedPages()) }),
 	{"ENOMEM", "past the file", "mm/mlock.c, __mlock_posix_error_return", func(e *evidence) bool {
 		addr, _, ok := e.pastFile(e.lockedPages())
 		m, _ := e.before.MappingAt(addr)
-		return ok && e.bringsIn(m)
+		return ok && e.lockPopulates(m)
 	}, func(e *evidence) string {
 		addr, size, _ := e.pastFile(e.lockedPages())
-		return fmt.Sprintf("the file has %s and ends before %s, so that page cannot be brought in.", amount.Size(size), e.at(addr))
+		return fmt.Sprintf("the file has %s and ends before %s, so that page cannot be brought in.", amount.Size(size), e.placeText(addr))
 	}},
-	found("ENOMEM", "guarded", "mm/mlock.c, __mlock_posix_error_return", func(e *evidence) (uint64, bool) { return e.guarded(e.bringsIn) },
+	found("ENOMEM", "guarded", "mm/mlock.c, __mlock_posix_error_return", func(e *evidence) (uint64, bool) { return e.guardPage(e.lockPopulates) },
 		func(e *evidence, addr uint64) string {
-			return e.at(addr) + " is a guard page, which cannot be brought in."
+			return e.placeText(addr) + " is a guard page, which cannot be brought in."
 		}),
 	notBroughtIn("ENOMEM", "mm/mlock.c, __mlock_posix_error_return", func(e *evidence) bool { return !e.has("onfault") }, (*evidence).lockedPages,
 		func(_ *evidence, m vmspace.Mapping) vmspace.Access { return broughtInBy(m) }),
-	unfit("ENOMEM", "pool empty", "mmap(2), MAP_HUGETLB", (*evidence).lockedPages, plain(flagged("ht")), "needs a huge page, and the pool gave none"),
-	otherwise("ENOMEM", "mlock(2)", "part of the range cannot be brought in, or the kernel has no memory for its own records of the mappings."),
-	otherwise("EAGAIN", "mlock(2)", "there was not enough memory to bring in all pages."),
+	unfit("ENOMEM", "pool empty", "mmap(2), MAP_HUGETLB", (*evidence).lockedPages, onMapping(flagged("ht")), "needs a huge page, and the pool gave none"),
+	fallback("ENOMEM", "mlock(2)", "part of the range cannot be brought in, or the kernel has no memory for its own records of the mappings."),
+	fallback("EAGAIN", "mlock(2)", "there was not enough memory to bring in all pages."),
 }
 
 var munlockReasons = []reason{
 	lockWraps,
 	tooMany("ENOMEM", "mlock(2)"),
 	holeIn("ENOMEM", "mlock(2)", (*evidence).lockedPages),
-	otherwise("ENOMEM", "mlock(2)", "the kernel has no memory for its own records of the mappings."),
+	fallback("ENOMEM", "mlock(2)", "the kernel has no memory for its own records of the mappings."),
 }
 
 var mlockallReasons = []reason{
@@ -59,7 +59,7 @@ var mlockallReasons = []reason{
 	unknownFlags("mlockall(2)", "mlockall has current, future and onfault"),
 	{"EINVAL", "onfault alone", "mlockall(2)", nil,
 		func(*evidence) string { return "onfault says how to lock, but not what: current, future or both." }},
-	mayLockNothing,
+	lockLimitZero,
 	{"ENOMEM", "RLIMIT_MEMLOCK", "mlockall(2)", func(e *evidence) bool {
 		size, known := e.Status("VmSize")
 		return known && e.has("current") && size > e.Limit(kernel.LimitMemlock) && !e.May(kernel.CapIPCLock)
@@ -68,10 +68,10 @@ var mlockallReasons = []reason{
 		return fmt.Sprintf("all mappings together have %s, and RLIMIT_MEMLOCK allows %s to a process without CAP_IPC_LOCK.",
 			amount.Size(size), amount.Size(e.Limit(kernel.LimitMemlock)))
 	}},
-	otherwise("ENOMEM", "mlockall(2)", "more would be locked than RLIMIT_MEMLOCK allows."),
+	fallback("ENOMEM", "mlockall(2)", "more would be locked than RLIMIT_MEMLOCK allows."),
 }
 
-var mayLockNothing = reason{"EPERM", "may lock nothing", "mlock(2)", nil,
+var lockLimitZero = reason{"EPERM", "may lock nothing", "mlock(2)", nil,
 	func(*evidence) string {
 		return "RLIMIT_MEMLOCK is 0: a process without CAP_IPC_LOCK may lock nothing."
 	}}
@@ -79,16 +79,16 @@ var mayLockNothing = reason{"EPERM", "may lock nothing", "mlock(2)", nil,
 var lockWraps = reason{"EINVAL", "wraps", "mlock(2)", nil,
 	func(*evidence) string { return "rounded up to whole pages, the range reaches past the last address." }}
 
-// lockedPages are the whole pages of the range: mlock rounds its start down, where other calls refuse
-// it.
+// lockedPages are the whole pages of the range: mlock rounds its start down, where other calls
+// refuse it.
 func (e *evidence) lockedPages() vmspace.Range {
-	return vmspace.Range{Start: e.whole.Start &^ (e.pageSize() - 1), End: e.whole.End}
+	return vmspace.Range{Start: e.rounded.Start &^ (e.pageSize() - 1), End: e.rounded.End}
 }
 
-// unlocked is how much of the range is not locked yet: what is, does not count twice.
-func (e *evidence) unlocked() uint64 {
+// unlockedBytes is how much of the range is not locked yet. Locking a page twice counts once.
+func (e *evidence) unlockedBytes() uint64 {
 	r := e.lockedPages()
-	return r.Len() - e.locked(r)
+	return r.Len() - e.lockedBytes(r)
 }
 
 // broughtInBy is how a page of m is brought in for mlock: private memory that may be written, as if
@@ -100,13 +100,13 @@ func broughtInBy(m vmspace.Mapping) vmspace.Access {
 	return vmspace.Load
 }
 
-// bringsIn says whether mlock brings pages of m in: with onfault those alone of what it passes over
-// (populate_vma_page_range in mm/gup.c).
-func (e *evidence) bringsIn(m vmspace.Mapping) bool { return !e.has("onfault") || passedOver(m) }
+// lockPopulates says whether mlock brings in pages of m. With onfault it does so only for mappings
+// that cannot be locked (populate_vma_page_range in mm/gup.c).
+func (e *evidence) lockPopulates(m vmspace.Mapping) bool { return !e.has("onfault") || unlockable(m) }
 
-// closed says whether m allows no access, and has pages to be brought in (__mm_populate in
+// noAccess says whether m allows no access, and has pages to be brought in (__mm_populate in
 // mm/gup.c).
-func closed(m vmspace.Mapping) bool { return m.Perms&allLetters == 0 && !flagged("io", "pf")(m) }
+func noAccess(m vmspace.Mapping) bool { return m.Perms&allLetters == 0 && !flagged("io", "pf")(m) }
 
 var munlockSentences = sentences{
 	span: true,
@@ -127,16 +127,16 @@ var munlockallSentences = sentences{
 	},
 }
 
-// passedOver says whether m cannot be locked: it is lent by the kernel, made of huge pages of the
+// unlockable says whether m cannot be locked: it is lent by the kernel, made of huge pages of the
 // pool, or droppable (mlock_fixup in mm/mlock.c).
-func passedOver(m vmspace.Mapping) bool {
+func unlockable(m vmspace.Mapping) bool {
 	return flagged("io", "de", "pf", "mm", "ht", "dp")(m) || m.Path == vsyscall
 }
 
 // lockable are the parts of r that can be locked, as they were before the call.
 func (e *evidence) lockable(r vmspace.Range) (parts []vmspace.Range) {
-	e.some(r, func(m vmspace.Mapping) bool {
-		if !passedOver(m) {
+	e.firstMapping(r, func(m vmspace.Mapping) bool {
+		if !unlockable(m) {
 			parts = append(parts, m.Intersect(r))
 		}
 		return false
@@ -162,7 +162,7 @@ func explainLock(e *evidence) string {
 		return strings.TrimSpace(text + " What is mapped now stays as it was.")
 	}
 	parts := e.lockable(r)
-	if _, drops := e.some(r, flagged("dp")); drops {
+	if _, drops := e.firstMapping(r, flagged("dp")); drops {
 		text = strings.TrimSpace("What is droppable (VmFlags dp) is not locked, and may be dropped all the same. " + text)
 	}
 	if len(parts) == 0 && text != "" {
@@ -171,10 +171,10 @@ func explainLock(e *evidence) string {
 	if len(parts) == 0 {
 		return "Nothing of it can be locked: what is lent by the kernel, and huge pages of the pool, are left out."
 	}
-	var all became
+	var all pageCounts
 	full := true
 	for _, part := range parts {
-		b := e.became(part)
+		b := e.countPages(part)
 		all.came, all.owned = all.came+b.came, all.owned+b.owned
 		e.claim(history.ClaimLocked, part, 0)
 		now := e.st.After.Process(e.st.Process)

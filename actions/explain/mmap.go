@@ -5,11 +5,9 @@ import (
 	"runtime"
 	"strings"
 
-	"cowscope/actions/history"
 	"cowscope/actions/kernel"
 	"cowscope/vmspace"
 	"cowscope/vmspace/amount"
-	"cowscope/vmspace/printable"
 )
 
 // What mmap refuses. Where no other source is named, the order is that of ksys_mmap_pgoff and
@@ -25,12 +23,12 @@ var mmapReasons = []reason{
 			return fmt.Sprintf("this kernel has no huge pages of %s.", amount.Size(e.hugePage()))
 		}},
 	{"EINVAL", "hugetlb with a file", "mm/mmap.c, ksys_mmap_pgoff", func(e *evidence) bool {
-		return e.mapsFile() && e.PoolPage(e.Flags) > 0 && e.madeOf() == 0
+		return e.mapsFile() && e.PoolPage(e.Flags) > 0 && e.filePageSize() == 0
 	}, func(e *evidence) string {
 		return fmt.Sprintf("hugetlb takes memory from the pool of huge pages, and %s is a file elsewhere; hugetlb goes with anon.", e.File.Name)
 	}},
 	zeroLength("mmap(2)", func(e *evidence) uint64 { return e.number("length") }),
-	{"EINVAL", "length wraps", "mm/mmap.c, ksys_mmap_pgoff", func(e *evidence) bool { return e.hugePage() > 0 && e.asked().Len() == 0 },
+	{"EINVAL", "length wraps", "mm/mmap.c, ksys_mmap_pgoff", func(e *evidence) bool { return e.hugePage() > 0 && e.requested().Len() == 0 },
 		func(*evidence) string {
 			return "rounded up to whole huge pages, the length does not fit 64 bits."
 		}},
@@ -77,9 +75,9 @@ var mmapReasons = []reason{
 	}, func(e *evidence) string {
 		return fmt.Sprintf("the offset %d is not a multiple of the huge page size, %s.", e.number("offset"), amount.Size(e.hugePage()))
 	}},
-	splitsLent((*evidence).replaced),
-	splitsHuge((*evidence).replaced),
-	otherwise("EINVAL", "mmap(2)", "the kernel, or the driver behind the file, refuses this mix of length, flags, offset and address."),
+	splitsLent((*evidence).replacedRange),
+	splitsHuge((*evidence).replacedRange),
+	fallback("EINVAL", "mmap(2)", "the kernel, or the driver behind the file, refuses this mix of length, flags, offset and address."),
 
 	{"EBADF", "no descriptor", "mmap(2)", func(e *evidence) bool { return !e.has("anon") && !e.passed("fd") && !e.passed("file") },
 		func(*evidence) string { return "without anon it needs a file: name one with file=NAME." }},
@@ -87,7 +85,7 @@ var mmapReasons = []reason{
 		func(e *evidence) string {
 			return fmt.Sprintf("file descriptor %d is not open in %s.", int64(e.number("fd")), e.st.Process)
 		}},
-	otherwise("EBADF", "mmap(2)", "the file descriptor is not open, or was opened as a mere path (O_PATH)."),
+	fallback("EBADF", "mmap(2)", "the file descriptor is not open, or was opened as a mere path (O_PATH)."),
 
 	{"EACCES", "not readable", "mmap(2)", func(e *evidence) bool { return e.mapsFile() && !e.File.Readable },
 		func(e *evidence) string {
@@ -98,7 +96,7 @@ var mmapReasons = []reason{
 			return fmt.Sprintf("%s is open for reading only, and a shared mapping with w would write to it; private would not.", e.File.Name)
 		}},
 	mdweDenies((*evidence).writes),
-	otherwise("EACCES", "mmap(2)", "the file is not open for what was asked, may only be appended to (chattr +a), or a security module forbids it."),
+	fallback("EACCES", "mmap(2)", "the file is not open for what was asked, may only be appended to (chattr +a), or a security module forbids it."),
 
 	{"ENODEV", "directory", "mmap(2)", func(e *evidence) bool { return e.mapsFile() && e.File.Dir },
 		func(e *evidence) string {
@@ -108,16 +106,16 @@ var mmapReasons = []reason{
 		func(e *evidence) string {
 			return fmt.Sprintf("%s cannot be mapped: its driver or file system does not support it.", e.File.Name)
 		}},
-	otherwise("ENODEV", "mmap(2)", "the file cannot be mapped: a directory, or its driver or file system does not support it."),
+	fallback("ENODEV", "mmap(2)", "the file cannot be mapped: a directory, or its driver or file system does not support it."),
 
-	found("EEXIST", "taken", "mmap(2)", func(e *evidence) (vmspace.Mapping, bool) { return e.some(e.asked(), anything) }, func(e *evidence, m vmspace.Mapping) string {
-		return fmt.Sprintf("%s is mapped there already, at 0x%x-0x%x, and fixed_noreplace replaces nothing.", e.inside(m, e.asked()), m.Start, m.End)
+	found("EEXIST", "taken", "mmap(2)", func(e *evidence) (vmspace.Mapping, bool) { return e.firstMapping(e.requested(), anything) }, func(e *evidence, m vmspace.Mapping) string {
+		return fmt.Sprintf("%s is mapped there already, at 0x%x-0x%x, and fixed_noreplace replaces nothing.", e.mappingNameIn(m, e.requested()), m.Start, m.End)
 	}),
-	otherwise("EEXIST", "mmap(2)", "something is mapped there already, and fixed_noreplace replaces nothing."),
+	fallback("EEXIST", "mmap(2)", "something is mapped there already, and fixed_noreplace replaces nothing."),
 
 	{"EOVERFLOW", "past the largest offset", "mm/mmap.c, file_mmap_ok", nil, func(e *evidence) string {
 		return fmt.Sprintf("offset 0x%x and %s more reach past the largest offset that a file here can have.",
-			e.number("offset"), amount.Size(e.asked().Len()))
+			e.number("offset"), amount.Size(e.requested().Len()))
 	}},
 
 	{"EOPNOTSUPP", "fixed_noreplace validated", "mm/mmap.c, LEGACY_MAP_MASK", func(e *evidence) bool {
@@ -134,7 +132,7 @@ var mmapReasons = []reason{
 		func(*evidence) string {
 			return "MAP_SYNC is for files on memory that keeps its contents (DAX); this file is not on such memory."
 		}},
-	otherwise("EOPNOTSUPP", "mmap(2)", "shared_validate checks the flags, and the file does not support all of them."),
+	fallback("EOPNOTSUPP", "mmap(2)", "shared_validate checks the flags, and the file does not support all of them."),
 
 	{"ETXTBSY", "swap file", "mm/mmap.c, do_mmap", nil, func(*evidence) string {
 		return "the file is in use as swap; nobody may write to it through a shared mapping."
@@ -142,17 +140,17 @@ var mmapReasons = []reason{
 	{"ENFILE", "open files", "mmap(2)", nil, func(*evidence) string { return "the system has as many open files as fs.file-max allows." }},
 
 	{"EAGAIN", "locked memory", "mmap(2)", func(e *evidence) bool {
-		return (e.has("locked") || e.LocksFuture) && e.overMemlock(e.asked().Len())
+		return (e.has("locked") || e.LocksFuture) && e.overMemlock(e.requested().Len())
 	}, func(e *evidence) string {
-		text := e.memlockText(e.asked().Len())
+		text := e.memlockText(e.requested().Len())
 		if !e.has("locked") {
 			text += " (mlockall future locks every new mapping.)"
 		}
 		return text
 	}},
-	otherwise("EAGAIN", "mmap(2)", "the file is locked, or more memory would be locked than RLIMIT_MEMLOCK allows."),
+	fallback("EAGAIN", "mmap(2)", "the file is locked, or more memory would be locked than RLIMIT_MEMLOCK allows."),
 
-	sealed("sealed", "mseal(2)", (*evidence).replaced),
+	sealed("sealed", "mseal(2)", (*evidence).replacedRange),
 	{"EPERM", "too low", "proc_sys_vm(5), mmap_min_addr", func(e *evidence) bool {
 		least, known := e.Number(minAddr)
 		return known && e.fixed() && e.number("addr") < least && !e.May(kernel.CapSysRawIO)
@@ -161,12 +159,12 @@ var mmapReasons = []reason{
 		return fmt.Sprintf("0x%x lies below vm.mmap_min_addr, 0x%x, so that a NULL pointer never finds memory; only CAP_SYS_RAWIO may map there.",
 			e.number("addr"), least)
 	}},
-	{"EPERM", "may lock nothing", "mmap(2)", func(e *evidence) bool { return e.has("locked") && e.lockNothing() },
+	{"EPERM", "may lock nothing", "mmap(2)", func(e *evidence) bool { return e.has("locked") && e.mayLockNothing() },
 		func(*evidence) string {
 			return "RLIMIT_MEMLOCK is 0: a process without CAP_IPC_LOCK may lock nothing."
 		}},
 	{"EPERM", "file sealed", "F_ADD_SEALS of fcntl(2)", (*evidence).mapsSealed, func(e *evidence) string {
-		f := e.named()
+		f := e.namedFile()
 		if f.Seals == 0 {
 			return fmt.Sprintf("%s is sealed against writing, and a shared mapping with w writes to it.", e.File.Name)
 		}
@@ -176,53 +174,53 @@ var mmapReasons = []reason{
 		func(e *evidence) string {
 			return fmt.Sprintf("%s may not be mapped with x: its file system is noexec, or a security module forbids it.", e.File.Name)
 		}},
-	otherwise("EPERM", "mmap(2)", "a seal, vm.mmap_min_addr, a noexec file system or a security module forbids it."),
+	fallback("EPERM", "mmap(2)", "a seal, vm.mmap_min_addr, a noexec file system or a security module forbids it."),
 
 	{"ENOMEM", "length wraps", "mm/mmap.c, do_mmap", func(e *evidence) bool { return e.pageEnd(e.number("length")) == 0 },
 		func(*evidence) string { return "rounded up to whole pages, the length does not fit 64 bits." }},
 	{"ENOMEM", "too many mappings", "proc_sys_vm(5), max_map_count", func(e *evidence) bool {
-		_, most, known := e.room()
-		return known && e.count() > most
-	}, func(e *evidence) string { return e.crowded() }},
+		_, most, known := e.mappingsLeft()
+		return known && e.mapCount() > most
+	}, func(e *evidence) string { return e.mapCountText() }},
 	{"ENOMEM", "longer than the address space", "mm/mmap.c, __get_unmapped_area", func(e *evidence) bool {
-		return kernel.UserTop() > 0 && e.asked().Len() > kernel.UserTop()
+		return kernel.UserTop() > 0 && e.requested().Len() > kernel.UserTop()
 	}, func(e *evidence) string {
-		return fmt.Sprintf("%s do not fit below 0x%x, the end of the user's addresses.", amount.Size(e.asked().Len()), kernel.UserTop())
+		return fmt.Sprintf("%s do not fit below 0x%x, the end of the user's addresses.", amount.Size(e.requested().Len()), kernel.UserTop())
 	}},
 	{"ENOMEM", "past the end", "mm/mmap.c, __get_unmapped_area", func(e *evidence) bool {
-		return kernel.UserTop() > 0 && e.fixed() && e.number("addr") > kernel.UserTop()-e.asked().Len()
+		return kernel.UserTop() > 0 && e.fixed() && e.number("addr") > kernel.UserTop()-e.requested().Len()
 	}, func(e *evidence) string {
 		return fmt.Sprintf("0x%x and %s more reach past 0x%x, the end of the user's addresses.",
-			e.number("addr"), amount.Size(e.asked().Len()), kernel.UserTop())
+			e.number("addr"), amount.Size(e.requested().Len()), kernel.UserTop())
 	}},
 	{"ENOMEM", "32bit", "arch/x86/kernel/sys_x86_64.c, find_start_end", func(e *evidence) bool {
-		return runtime.GOARCH == "amd64" && e.has("32bit") && !e.fixed() && e.asked().Len() > e.widest(low32)
+		return runtime.GOARCH == "amd64" && e.has("32bit") && !e.fixed() && e.requested().Len() > e.largestHole(low32)
 	}, func(e *evidence) string {
 		return fmt.Sprintf("with 32bit the kernel looks between 0x%x and 0x%x only, and the largest hole there has %s.",
-			low32.Start, low32.End, amount.Size(e.widest(low32)))
+			low32.Start, low32.End, amount.Size(e.largestHole(low32)))
 	}},
 	{"ENOMEM", "no hole", "mmap(2)", func(e *evidence) bool {
-		return !e.fixed() && e.tooWide(e.asked().Len(), e.lookedBelow())
-	}, func(e *evidence) string { return e.widestText(e.lookedBelow()) }},
+		return !e.fixed() && e.noHole(e.requested().Len(), e.searchTop())
+	}, func(e *evidence) string { return e.noHoleText(e.searchTop()) }},
 	{"ENOMEM", "RLIMIT_AS", "getrlimit(2)", func(e *evidence) bool {
-		return e.over(kernel.LimitAS, "VmSize", e.added()) || e.full(kernel.LimitAS, "VmSize")
+		return e.exceedsLimit(kernel.LimitAS, "VmSize", e.addedBytes()) || e.aboveLimit(kernel.LimitAS, "VmSize")
 	},
-		func(e *evidence) string { return e.overText(kernel.LimitAS, "VmSize", e.added()) }},
+		func(e *evidence) string { return e.limitText(kernel.LimitAS, "VmSize", e.addedBytes()) }},
 	{"ENOMEM", "RLIMIT_DATA", "getrlimit(2)", func(e *evidence) bool {
-		return (e.sharing() == 2 || e.sharing() == droppable) && e.writes() && !e.has("growsdown") && e.over(kernel.LimitData, "VmData", e.added())
-	}, func(e *evidence) string { return e.overText(kernel.LimitData, "VmData", e.added()) }},
-	splitsLent((*evidence).replaced).answered("ENOMEM", "mm/mmap.c, mmap_region before Linux 6.12"),
-	splitsHuge((*evidence).replaced).answered("ENOMEM", "mm/mmap.c, mmap_region before Linux 6.12"),
-	overcommits((*evidence).promised),
+		return (e.sharing() == 2 || e.sharing() == droppable) && e.writes() && !e.has("growsdown") && e.exceedsLimit(kernel.LimitData, "VmData", e.addedBytes())
+	}, func(e *evidence) string { return e.limitText(kernel.LimitData, "VmData", e.addedBytes()) }},
+	splitsLent((*evidence).replacedRange).withResult("ENOMEM", "mm/mmap.c, mmap_region before Linux 6.12"),
+	splitsHuge((*evidence).replacedRange).withResult("ENOMEM", "mm/mmap.c, mmap_region before Linux 6.12"),
+	overcommits((*evidence).accountedBytes),
 	{"ENOMEM", "no huge pages", "mmap(2)", func(e *evidence) bool {
 		free, known := e.hugeFree()
-		return known && e.hugePage() > 0 && !e.has("noreserve") && e.asked().Len() > free*e.hugePage()
+		return known && e.hugePage() > 0 && !e.has("noreserve") && e.requested().Len() > free*e.hugePage()
 	}, func(e *evidence) string {
 		free, _ := e.hugeFree()
 		return fmt.Sprintf("%s of %s would be needed, and the pool has %d to give (nr_hugepages sets how many there are).",
-			amount.Of(e.asked().Len()/e.hugePage(), "huge page"), amount.Size(e.hugePage()), free)
+			amount.Of(e.requested().Len()/e.hugePage(), "huge page"), amount.Size(e.hugePage()), free)
 	}},
-	otherwise("ENOMEM", "mmap(2)",
+	fallback("ENOMEM", "mmap(2)",
 		"there is no room: the address space, a limit (RLIMIT_AS, RLIMIT_DATA), vm.overcommit_memory, or the kernel's own memory."),
 }
 
@@ -235,8 +233,8 @@ const minAddr = "/proc/sys/vm/mmap_min_addr"
 // low32 is where x86 puts what is asked for with MAP_32BIT.
 var low32 = vmspace.Range{Start: 0x40000000, End: 0x80000000}
 
-// lookedBelow is where the kernel stops to look for room.
-func (e *evidence) lookedBelow() uint64 {
+// searchTop is the address below which the kernel looks for a hole.
+func (e *evidence) searchTop() uint64 {
 	if e.number("addr") > kernel.MapWindow() {
 		return kernel.UserTop()
 	}
@@ -292,8 +290,9 @@ func (e *evidence) unvalidated() string {
 
 func (e *evidence) writes() bool { return e.Prot&vmspace.Write != 0 }
 
-// asked is what an mmap asks for, in whole pages or huge pages; at 0 where it named no place.
-func (e *evidence) asked() vmspace.Range {
+// requested is the range that an mmap asks for, in whole pages or huge pages; it begins at 0 if no
+// address was given.
+func (e *evidence) requested() vmspace.Range {
 	n := e.pageEnd(e.number("length"))
 	if h := e.hugePage(); h > 0 {
 		n = (n + h - 1) / h * h
@@ -302,32 +301,33 @@ func (e *evidence) asked() vmspace.Range {
 	return vmspace.Range{Start: at, End: at + n}
 }
 
-// replaced is what an mmap puts itself in the place of.
-func (e *evidence) replaced() vmspace.Range {
+// replacedRange is the range that a fixed mmap replaces.
+func (e *evidence) replacedRange() vmspace.Range {
 	if e.has("fixed") {
-		return e.asked()
+		return e.requested()
 	}
 	return vmspace.Range{}
 }
 
-// added is how much an mmap adds to the address space: what a fixed one replaces does not count.
-func (e *evidence) added() uint64 {
-	n := e.asked().Len()
-	e.some(e.replaced(), func(m vmspace.Mapping) bool {
-		n -= m.Intersect(e.replaced()).Len()
+// addedBytes is how much an mmap adds to the address space: what a fixed one replaces does not
+// count.
+func (e *evidence) addedBytes() uint64 {
+	n := e.requested().Len()
+	e.firstMapping(e.replacedRange(), func(m vmspace.Mapping) bool {
+		n -= m.Intersect(e.replacedRange()).Len()
 		return false
 	})
 	return n
 }
 
-// promised is how much memory of an mmap the kernel accounts for: what is private and may be
+// accountedBytes is how much memory of an mmap the kernel accounts for: what is private and may be
 // written, and shared memory without a file; noreserve exempts it unless the kernel never
 // overcommits (accountable_mapping in mm/vma.c, shmem_acct_size in mm/shmem.c).
-func (e *evidence) promised() uint64 {
+func (e *evidence) accountedBytes() uint64 {
 	mode, _ := e.Number("/proc/sys/vm/overcommit_memory")
 	exempt := e.hugePage() > 0 || e.has("noreserve") && mode != 2
 	if !exempt && (e.sharing() == 2 && e.writes() || e.sharing() == 1 && e.has("anon")) {
-		return e.added()
+		return e.addedBytes()
 	}
 	return 0
 }
@@ -335,8 +335,8 @@ func (e *evidence) promised() uint64 {
 // hugePage is the size of huge page that an mmap is about, 0 if of none: its file has such pages,
 // or it asks for some.
 func (e *evidence) hugePage() uint64 {
-	if e.mapsFile() && e.madeOf() > 0 {
-		return e.madeOf()
+	if e.mapsFile() && e.filePageSize() > 0 {
+		return e.filePageSize()
 	}
 	return e.PoolPage(e.Flags)
 }
@@ -349,53 +349,4 @@ func (e *evidence) hugeFree() (pages uint64, known bool) {
 	free, known := e.Number(dir + "free_hugepages")
 	taken, _ := e.Number(dir + "resv_hugepages")
 	return free - min(free, taken), known
-}
-
-// joinedText says of a mapping that is new where it lies that it became one with a neighbour.
-func (e *evidence) joinedText() string {
-	at := e.st.Focus
-	m, ok := e.st.After.Process(e.st.Process).MappingAt(at.Start)
-	if !ok || m.Range == at || !m.Covers(at) {
-		return ""
-	}
-	e.claim(history.ClaimJoined, at, 0)
-	return " It has the same letters and backing as its neighbour, so the kernel made them one mapping."
-}
-
-func explainMmap(e *evidence) string {
-	st := e.st
-	pages := st.Focus.Pages(st.After.PageSize)
-	p := st.After.Process(st.Process)
-	n := p.Resident(st.Focus)
-	e.claim(history.ClaimMapped, st.Focus, 0)
-	e.claim(history.ClaimPresent, st.Focus, n)
-	var text string
-	switch {
-	case n > 0:
-		text = fmt.Sprintf("%s reserved, and %d of them faulted in at once.", amount.Of(pages, "page"), n)
-	case e.Prot == 0:
-		e.claim(history.ClaimRefused, st.Focus, 0)
-		text = fmt.Sprintf("%s reserved, and nothing may touch them: none gets a frame until mprotect allows an access.", amount.Of(pages, "page"))
-	default:
-		text = fmt.Sprintf("%s reserved, no memory yet: each page gets its frame when it is first touched.", amount.Of(pages, "page"))
-	}
-	if lo, hi := st.Before.Process(st.Process).Mappings.Overlap(st.Focus); lo < hi {
-		text += " What was mapped there before is gone."
-	}
-	text += e.joinedText()
-	if e.sharing() == droppable {
-		text += " They are droppable (VmFlags dp): when memory is short the kernel may drop their contents, and the next touch finds zeros. A child finds zeros too, and a core dump leaves them out."
-	}
-	text += execOnlyText(st)
-	if asked := e.number("length"); asked != st.Focus.Len() {
-		kind := "pages"
-		if huge := e.hugePage(); huge > 0 {
-			kind = "huge pages of " + amount.Size(huge)
-		}
-		text += fmt.Sprintf(" %s were asked for: a mapping consists of whole %s, and the rest of the last one can be used too.", amount.Bytes(asked), kind)
-	}
-	if name := e.text("file"); name != "" {
-		text += fmt.Sprintf(" %s was opened (%s) and is closed again: the mapping itself keeps the file.", printable.Name(name), e.File.Mode)
-	}
-	return text
 }

@@ -48,18 +48,18 @@ var movePagesReasons = []reason{
 	{"EPERM", "CAP_SYS_NICE", "move_pages(2)", nil, func(e *evidence) string {
 		return fmt.Sprintf("moving pages that others map takes CAP_SYS_NICE, which %s does not have.", e.st.Process)
 	}},
-	ownMemory,
+	callerMemory,
 	{"ENODEV", "no memory there", "move_pages(2)", func(e *evidence) bool {
 		have := e.memoryNodes()
 		return e.passed("node") && !e.Given.Empty() && len(have) > 0 && !slices.Contains(have, e.targetNode())
 	}, func(e *evidence) string {
 		return fmt.Sprintf("there is no node %d with memory: memory lies in %s (has_memory).", e.targetNode(), nodeText(e.memoryNodes()))
 	}},
-	otherwise("ENODEV", "move_pages(2)", "there is no such node, or it has no memory."),
+	fallback("ENODEV", "move_pages(2)", "there is no such node, or it has no memory."),
 	{"EACCES", "cpuset", "move_pages(2)", nil, func(e *evidence) string {
 		return fmt.Sprintf("%s may not take memory from node %d (Mems_allowed_list, cpuset(7)).", e.st.Process, e.targetNode())
 	}},
-	otherwise("ENOMEM", "move_pages(2)", "the node has no free memory for the pages."),
+	fallback("ENOMEM", "move_pages(2)", "the node has no free memory for the pages."),
 }
 
 // targetNode is the node that pages are moved to.
@@ -95,7 +95,7 @@ func explainMovePages(e *evidence) string {
 	}
 	moved := uint64(0)
 	for _, ch := range changesOf(e.st.Changes, e.st.Process, vmspace.ChangeFrame) {
-		moved += ch.Range.Intersect(e.whole).Pages(e.pageSize())
+		moved += ch.Range.Intersect(e.rounded).Pages(e.pageSize())
 	}
 	if moved > 0 {
 		text += fmt.Sprintf(" %s moved: the contents are in other frames now.", pagesWere(moved))

@@ -54,8 +54,8 @@ func Noticed(cs []vmspace.Change, after *vmspace.Snapshot) string {
 // mostNoticed is how many sorts of changes a summary tells.
 const mostNoticed = 4
 
-// Summary tells the changes of a family that nobody drives, those of most pages first: p1: 512 pages
-// none → anon; p2: 4 pages unmapped.
+// Summary tells the changes of a family that nobody drives, those of most pages first: p1: 512
+// pages none → anon; p2: 4 pages unmapped.
 func Summary(cs []vmspace.Change) string {
 	type sort struct {
 		process, what string

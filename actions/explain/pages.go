@@ -18,15 +18,15 @@ func (e *evidence) claim(kind history.ClaimKind, r vmspace.Range, count uint64) 
 	}
 }
 
-// became is the number of pages that changed.
-type became struct {
+// pageCounts are the numbers of pages that changed.
+type pageCounts struct {
 	came    uint64 // were not present, and are
 	owned   uint64 // were present but not the process's own, and are
 	dropped uint64 // were present or in swap, and are neither
 }
 
-// became counts what happened to the pages of r, and claims it.
-func (e *evidence) became(r vmspace.Range) (b became) {
+// countPages counts what happened to the pages of r, and claims it.
+func (e *evidence) countPages(r vmspace.Range) (b pageCounts) {
 	for _, ch := range changesOf(e.st.Changes, e.owner, vmspace.ChangePage) {
 		n := ch.Range.Intersect(r).Pages(e.pageSize())
 		switch was, is := present(ch.Was), present(ch.Is); {
@@ -44,10 +44,10 @@ func (e *evidence) became(r vmspace.Range) (b became) {
 	return b
 }
 
-// cutZero says that a huge zero page was split, of which a part was in r before the step and is at
-// to now. Unlike other huge pages it is not kept as small entries: the small zero page replaces it
-// (__split_huge_zero_page_pmd in mm/huge_memory.c).
-func (e *evidence) cutZero(r vmspace.Range, to uint64) string {
+// splitZeroText says that a huge zero page was split, part of which was in r before the step and is
+// at to now. Other huge pages become small entries of the same frames; this one is replaced by the
+// small zero page (__split_huge_zero_page_pmd in mm/huge_memory.c).
+func (e *evidence) splitZeroText(r vmspace.Range, to uint64) string {
 	huge := func(p vmspace.Run) bool { return p.State == vmspace.Zero && p.Attrs&vmspace.Huge != 0 }
 	now := e.st.After.Process(e.owner)
 	for was := range e.before.PagesIn(r) {
@@ -74,7 +74,7 @@ func present(s vmspace.State) bool {
 }
 
 // broughtIn says what came and what became the process's own; "" where neither did.
-func (b became) broughtIn() string {
+func (b pageCounts) broughtIn() string {
 	var parts []string
 	if b.came > 0 {
 		parts = append(parts, pagesWere(b.came)+" brought in at once")

@@ -13,7 +13,7 @@ var pkeyAllocSentences = sentences{
 	why: func(e *evidence) string {
 		key := uint32(e.st.Value)
 		text := fmt.Sprintf("Key %d is %s's: memory that has it may be %s.", key, e.st.Process, history.KeyText(e.Keys, key))
-		m, left := e.some(vmspace.Everything, func(m vmspace.Mapping) bool { return key != 0 && keyIn(m) == key })
+		m, left := e.firstMapping(vmspace.Everything, func(m vmspace.Mapping) bool { return key != 0 && keyIn(m) == key })
 		if left {
 			return text + fmt.Sprintf(" %s has it already, from before it was freed.", place(e.st, m.Start))
 		}
@@ -57,7 +57,7 @@ var pkeyMprotectSentences = sentences{
 	},
 	reasons: slices.Concat([]reason{
 		misaligned("pkey_mprotect(2)"),
-		{"EINVAL", "no keys", "pkeys(7)", func(e *evidence) bool { return e.givesKey() && e.keyless() }, sayNoKeys},
+		{"EINVAL", "no keys", "pkeys(7)", func(e *evidence) bool { return e.givesKey() && e.noProtectionKeys() }, sayNoKeys},
 		{"EINVAL", "not allocated", "pkey_mprotect(2)", func(e *evidence) bool { return e.givesKey() && !e.hasKey(e.Key()) },
 			func(e *evidence) string {
 				return fmt.Sprintf("key %d is not allocated, so it cannot be given to memory: %s", e.Key(), e.keysText())
@@ -73,9 +73,9 @@ var pkeySetSentences = sentences{
 	},
 }
 
-// ownKey is the key that the kernel took for execute-only memory, 0 where no mapping shows it.
-func (e *evidence) ownKey() uint32 {
-	m, _ := e.some(vmspace.Everything, func(m vmspace.Mapping) bool {
+// execOnlyKey is the key that the kernel took for execute-only memory, 0 where no mapping shows it.
+func (e *evidence) execOnlyKey() uint32 {
+	m, _ := e.firstMapping(vmspace.Everything, func(m vmspace.Mapping) bool {
 		return m.Perms&allLetters == vmspace.Exec && keyIn(m) != 0 && !e.hasKey(int32(keyIn(m)))
 	})
 	return keyIn(m)
@@ -97,26 +97,27 @@ func (e *evidence) forbids(m vmspace.Mapping, access vmspace.Access) bool {
 // keyedText says that pages of m cannot be brought in.
 func (e *evidence) keyedText(m vmspace.Mapping, r vmspace.Range) string {
 	return fmt.Sprintf("%s has protection key %d, and with the rights of %s (PKRU 0x%08x) it may be %s, so its pages cannot be brought in.",
-		e.inside(m, r), keyIn(m), e.st.Process, e.Keys.PKRU, history.KeyText(e.Keys, keyIn(m)))
+		e.mappingNameIn(m, r), keyIn(m), e.st.Process, e.Keys.PKRU, history.KeyText(e.Keys, keyIn(m)))
 }
 
-// shutOut says whether the rights of the process forbid what the kernel itself reads and writes for
-// its calls: lent memory, which has key 0, and the text, where the path of an open stands.
-func (e *evidence) shutOut() bool {
+// kernelAccessForbidden says whether the rights of the process forbid what the kernel itself reads
+// and writes for its calls: lent memory, which has key 0, and the text of the program, which
+// contains the path of an open.
+func (e *evidence) kernelAccessForbidden() bool {
 	text, _ := e.before.MappingAt(e.Program)
 	return e.Keys.Known && (e.Keys.Forbid(0, vmspace.Store) || e.Keys.Forbid(keyIn(text), vmspace.Load))
 }
 
-// keyless says whether this machine has no protection keys: smaps has a line for them where it has
-// (show_smap in fs/proc/task_mmu.c).
-func (e *evidence) keyless() bool {
+// noProtectionKeys says whether this machine has no protection keys: smaps has a line for them
+// where it has (show_smap in fs/proc/task_mmu.c).
+func (e *evidence) noProtectionKeys() bool {
 	smaps := e.Contents("/proc/self/smaps")
 	return smaps != "" && !strings.Contains(smaps, "\nProtectionKey:")
 }
 
 // noKeys is the row of a call on a machine without protection keys.
 func noKeys(result, source string) reason {
-	return reason{result, "no keys", source, (*evidence).keyless, sayNoKeys}
+	return reason{result, "no keys", source, (*evidence).noProtectionKeys, sayNoKeys}
 }
 
 func sayNoKeys(*evidence) string {
@@ -135,7 +136,7 @@ func (e *evidence) keysText() string {
 	if len(own) > 0 {
 		text = fmt.Sprintf("%s has %s from pkey_alloc", e.st.Process, strings.Join(own, ", "))
 	}
-	if k := e.ownKey(); k != 0 {
+	if k := e.execOnlyKey(); k != 0 {
 		text += fmt.Sprintf("; key %d is the kernel's own, for execute-only memory", k)
 	}
 	return text + "."

@@ -17,7 +17,7 @@ var prctlKSMSentences = sentences{
 		{"EINVAL", "unknown", "PR_SET_MEMORY_MERGE(2const)", nil, func(*evidence) string {
 			return "this kernel does not know PR_SET_MEMORY_MERGE (added in Linux 6.4, and a kernel can be built without KSM)."
 		}},
-		otherwise("ENOMEM", "mm/ksm.c, __ksm_enter", "the kernel has no memory for its own records."),
+		fallback("ENOMEM", "mm/ksm.c, __ksm_enter", "the kernel has no memory for its own records."),
 	},
 }
 
@@ -109,6 +109,6 @@ func mdweDenies(when func(*evidence) bool) reason {
 
 // gainsExec says whether an mprotect gives memory x beside w, or x where it was not.
 func (e *evidence) gainsExec() bool {
-	_, ok := e.some(e.whole, func(m vmspace.Mapping) bool { return e.writes() || m.Perms&vmspace.Exec == 0 })
+	_, ok := e.firstMapping(e.rounded, func(m vmspace.Mapping) bool { return e.writes() || m.Perms&vmspace.Exec == 0 })
 	return ok
 }

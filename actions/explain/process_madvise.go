@@ -17,7 +17,7 @@ import (
 var processMadviseReasons = slices.Concat([]reason{
 	{"EINVAL", "length", "lib/iov_iter.c, import_iovec", func(e *evidence) bool { return e.Given.Len() > math.MaxInt64 },
 		func(e *evidence) string { return fmt.Sprintf("the length 0x%x is negative.", e.Given.Len()) }},
-	ownMemory,
+	callerMemory,
 	pastUserTop("EFAULT", "lib/iov_iter.c, import_iovec", func(e *evidence, top uint64) bool { return e.Given.End > top || e.Given.End < e.Given.Start }),
 	{"EMFILE", "descriptors", "pidfd_open(2)", nil, func(*evidence) string {
 		return "the process may not have another file descriptor (RLIMIT_NOFILE), and needs one that stands for the process it advises."
@@ -26,9 +26,9 @@ var processMadviseReasons = slices.Concat([]reason{
 		return fmt.Sprintf("%s has ended: it has no memory any more.", e.owner)
 	}},
 	unknownAdvice,
-	{"EINVAL", "not of another", "process_madvise(2)", func(e *evidence) bool { return e.remote() && !e.mild() },
+	{"EINVAL", "not of another", "process_madvise(2)", func(e *evidence) bool { return e.remote() && !e.advisesRemotely() },
 		func(e *evidence) string {
-			return fmt.Sprintf("%s is not for the memory of another process: the advices for that are %s.", e.Names, strings.Join(takenOfOthers(), ", "))
+			return fmt.Sprintf("%s is not for the memory of another process: the advices for that are %s.", e.Names, strings.Join(supportedRemoteAdvices(), ", "))
 		}},
 	{"EINVAL", "not by this call", "process_madvise(2)", func(e *evidence) bool { return !kernel.AdvisesProcesses(e.Flags) },
 		func(e *evidence) string {
@@ -37,7 +37,7 @@ var processMadviseReasons = slices.Concat([]reason{
 	{"EACCES", "other user", "ptrace(2), PTRACE_MODE_READ_FSCREDS", (*evidence).remote, func(e *evidence) string {
 		return fmt.Sprintf("%s may not look into %s, which has other user IDs or is not dumpable.", e.st.Process, e.owner)
 	}},
-	{"EPERM", "CAP_SYS_NICE", "process_madvise(2)", func(e *evidence) bool { return e.mild() && !e.May(kernel.CapSysNice) },
+	{"EPERM", "CAP_SYS_NICE", "process_madvise(2)", func(e *evidence) bool { return e.advisesRemotely() && !e.May(kernel.CapSysNice) },
 		func(e *evidence) string {
 			if !e.remote() {
 				return "this kernel requires CAP_SYS_NICE for advice to any process, even to itself."
@@ -45,17 +45,17 @@ var processMadviseReasons = slices.Concat([]reason{
 			return fmt.Sprintf("advice to another process takes CAP_SYS_NICE, which %s does not have.", e.st.Process)
 		}},
 	{"EAGAIN", "too many mappings", "mm/madvise.c, madvise_update_vma", func(e *evidence) bool {
-		left, _, known := e.room()
-		return known && left <= 1 && e.cuts(e.whole)
+		left, _, known := e.mappingsLeft()
+		return known && left <= 1 && e.splitsMapping(e.rounded)
 	}, func(e *evidence) string {
-		return "a mapping would have to be split, and the call needs one more for its argument, but " + e.crowded() + " (madvise says EAGAIN where other calls say ENOMEM.)"
+		return "a mapping would have to be split, and the call needs one more for its argument, but " + e.mapCountText() + " (madvise says EAGAIN where other calls say ENOMEM.)"
 	}},
-}, ofSomeBytes(madviseReasons))
+}, unlessEmpty(madviseReasons))
 
-// ofSomeBytes adapts the reasons of madvise: over zero bytes nothing is checked here. The reasons
-// about addresses and about room for mappings have rows of their own, and the advice is checked
-// first.
-func ofSomeBytes(all []reason) (out []reason) {
+// unlessEmpty adapts the reasons of madvise: for zero bytes this call checks nothing. The reasons
+// about addresses and about the number of mappings have rows of their own, and the advice is
+// checked first.
+func unlessEmpty(all []reason) (out []reason) {
 	for _, r := range all {
 		switch when := r.when; {
 		case r.name == "unknown advice" || r.name == "wraps" || r.name == "too many mappings":
@@ -71,15 +71,15 @@ func ofSomeBytes(all []reason) (out []reason) {
 // remote says whether the memory is another process's.
 func (e *evidence) remote() bool { return e.owner != e.st.Process }
 
-// mildAdvices change nothing that a process finds in its memory, so that they may come from another
-// one (process_madvise_remote_valid in mm/madvise.c).
-var mildAdvices = []struct {
+// remoteAdvices are the advices for the memory of another process: they do not change what that
+// finds in it (process_madvise_remote_valid in mm/madvise.c).
+var remoteAdvices = []struct {
 	word   string
 	advice uint64
 }{{"cold", 20}, {"pageout", 21}, {"willneed", 3}, {"collapse", 25}}
 
-func (e *evidence) mild() bool {
-	for _, m := range mildAdvices {
+func (e *evidence) advisesRemotely() bool {
+	for _, m := range remoteAdvices {
 		if e.has(m.word) {
 			return true
 		}
@@ -87,9 +87,9 @@ func (e *evidence) mild() bool {
 	return false
 }
 
-// takenOfOthers are those of them that this kernel takes of another process's memory.
-func takenOfOthers() (words []string) {
-	for _, m := range mildAdvices {
+// supportedRemoteAdvices are those that this kernel supports.
+func supportedRemoteAdvices() (words []string) {
+	for _, m := range remoteAdvices {
 		if kernel.AdvisesProcesses(m.advice) {
 			words = append(words, m.word)
 		}

@@ -15,19 +15,19 @@ import (
 
 var munmapReasons = []reason{
 	misaligned("munmap(2)"),
-	pastUserTop("EINVAL", "mm/vma.c, do_vmi_munmap", func(e *evidence, top uint64) bool { return e.Given.End > top || e.whole.End < e.whole.Start }),
+	pastUserTop("EINVAL", "mm/vma.c, do_vmi_munmap", func(e *evidence, top uint64) bool { return e.Given.End > top || e.rounded.End < e.rounded.Start }),
 	zeroLength("munmap(2)", func(e *evidence) uint64 { return e.Given.Len() }),
 	splitsLent((*evidence).pages),
 	splitsHuge((*evidence).pages),
 	sealed("sealed", "mseal(2)", (*evidence).pages),
 	{"ENOMEM", "too many mappings", "munmap(2)", func(e *evidence) bool {
-		left, _, known := e.room()
-		m, mapped := e.before.MappingAt(e.whole.Start)
-		return known && left == 0 && mapped && m.Start < e.whole.Start && e.whole.End < m.End
+		left, _, known := e.mappingsLeft()
+		m, mapped := e.before.MappingAt(e.rounded.Start)
+		return known && left == 0 && mapped && m.Start < e.rounded.Start && e.rounded.End < m.End
 	}, func(e *evidence) string {
-		return "the hole would make two mappings of one, but " + e.crowded()
+		return "the hole would make two mappings of one, but " + e.mapCountText()
 	}},
-	otherwise("ENOMEM", "munmap(2)", "the kernel has no memory for its own records of the mappings."),
+	fallback("ENOMEM", "munmap(2)", "the kernel has no memory for its own records of the mappings."),
 }
 
 var mprotectReasons = []reason{
@@ -36,18 +36,18 @@ var mprotectReasons = []reason{
 		func(*evidence) string {
 			return "PROT_GROWSDOWN (0x1000000) and PROT_GROWSUP (0x2000000) are given together: a range is extended one way."
 		}},
-	{"EINVAL", "unknown protection", "arch_validate_prot", func(e *evidence) bool { return !e.whole.Empty() && e.unknownProt() != 0 },
+	{"EINVAL", "unknown protection", "arch_validate_prot", func(e *evidence) bool { return !e.rounded.Empty() && e.unknownProt() != 0 },
 		func(e *evidence) string {
 			return fmt.Sprintf("this kernel does not know the protection 0x%x on this processor.", e.unknownProt())
 		}},
 	{"EINVAL", "does not grow down", "mm/mprotect.c, do_mprotect_pkey", func(e *evidence) bool {
-		m, ok := e.some(e.whole, anything)
+		m, ok := e.firstMapping(e.rounded, anything)
 		return e.prot()&protGrowsDown != 0 && ok && m.Smaps != nil && !m.Smaps.HasFlag("gd")
 	}, func(e *evidence) string {
-		m, _ := e.some(e.whole, anything)
-		return fmt.Sprintf("PROT_GROWSDOWN (0x1000000) is for a mapping that grows downwards, as a stack does, and %s does not (VmFlags has no gd).", e.inside(m, e.whole))
+		m, _ := e.firstMapping(e.rounded, anything)
+		return fmt.Sprintf("PROT_GROWSDOWN (0x1000000) is for a mapping that grows downwards, as a stack does, and %s does not (VmFlags has no gd).", e.mappingNameIn(m, e.rounded))
 	}},
-	{"EINVAL", "does not grow up", "mm/mprotect.c, do_mprotect_pkey", func(e *evidence) bool { return !e.whole.Empty() && e.prot()&protGrowsUp != 0 },
+	{"EINVAL", "does not grow up", "mm/mprotect.c, do_mprotect_pkey", func(e *evidence) bool { return !e.rounded.Empty() && e.prot()&protGrowsUp != 0 },
 		func(*evidence) string {
 			return "PROT_GROWSUP (0x2000000) is for a mapping that grows upwards, and on this processor none does."
 		}},
@@ -58,15 +58,15 @@ var mprotectReasons = []reason{
 		func(e *evidence) string {
 			m, f, _ := e.sealedFile(unwritable, e.neverWritable)
 			return fmt.Sprintf("%s is a shared mapping of %s that may never have w (VmFlags has no mw): %s has %s, and this was mapped after that, or from a "+
-				"descriptor for reading only.", e.inside(m, e.whole), printable.Name(f.Name), printable.Name(f.Name), sealsText(f.Seals&unwritable))
+				"descriptor for reading only.", e.mappingNameIn(m, e.rounded), printable.Name(f.Name), printable.Name(f.Name), sealsText(f.Seals&unwritable))
 		}},
-	found("EACCES", "file not writable", "mprotect(2)", func(e *evidence) (vmspace.Mapping, bool) { return e.some(e.whole, e.neverWritable) },
+	found("EACCES", "file not writable", "mprotect(2)", func(e *evidence) (vmspace.Mapping, bool) { return e.firstMapping(e.rounded, e.neverWritable) },
 		func(e *evidence, m vmspace.Mapping) string {
 			if lent(m) {
-				return fmt.Sprintf("%s is lent by the kernel, which lets nobody write to it (VmFlags has no mw).", e.inside(m, e.whole))
+				return fmt.Sprintf("%s is lent by the kernel, which lets nobody write to it (VmFlags has no mw).", e.mappingNameIn(m, e.rounded))
 			}
 			return fmt.Sprintf("%s is a shared mapping of a file that was not opened for writing: it may never have w (VmFlags has no mw).",
-				e.inside(m, e.whole))
+				e.mappingNameIn(m, e.rounded))
 		}),
 	unfit("EACCES", "never executable", "mprotect(2)", (*evidence).pages,
 		func(e *evidence, m vmspace.Mapping) bool {
@@ -74,15 +74,15 @@ var mprotectReasons = []reason{
 		},
 		"may never have x (VmFlags has no me): its file system or its driver forbids executing"),
 	mdweDenies((*evidence).gainsExec),
-	otherwise("EACCES", "mprotect(2)", "a mapping there may never have these letters, or a security module forbids them."),
+	fallback("EACCES", "mprotect(2)", "a mapping there may never have these letters, or a security module forbids them."),
 	sealed("sealed", "mseal(2)", (*evidence).pages),
-	otherwise("EPERM", "mprotect(2)", "a seal of the mapping or of its file forbids these letters."),
-	{"ENOMEM", "RLIMIT_DATA", "getrlimit(2)", func(e *evidence) bool { return e.overTurned() > 0 },
-		func(e *evidence) string { return e.overText(kernel.LimitData, "VmData", e.overTurned()) }},
-	overcommits((*evidence).charged),
+	fallback("EPERM", "mprotect(2)", "a seal of the mapping or of its file forbids these letters."),
+	{"ENOMEM", "RLIMIT_DATA", "getrlimit(2)", func(e *evidence) bool { return e.overDataLimit() > 0 },
+		func(e *evidence) string { return e.limitText(kernel.LimitData, "VmData", e.overDataLimit()) }},
+	overcommits((*evidence).newlyAccounted),
 	tooMany("ENOMEM", "mprotect(2)"),
 	holeIn("ENOMEM", "mprotect(2)", (*evidence).pages),
-	otherwise("ENOMEM", "mprotect(2)", "the kernel has no memory for its own records of the mappings."),
+	fallback("ENOMEM", "mprotect(2)", "the kernel has no memory for its own records of the mappings."),
 }
 
 // PROT_GROWSDOWN and PROT_GROWSUP (mprotect(2)).
@@ -110,33 +110,36 @@ func (e *evidence) neverWritable(m vmspace.Mapping) bool {
 	return e.writes() && neverWritable(m)
 }
 
-// turned are the sizes of what an mprotect would make private writable memory: the kernel counts
-// mapping by mapping (mprotect_fixup in mm/mprotect.c). What has one of the VmFlags is left out.
-func (e *evidence) turned(but ...string) (sizes []uint64) {
-	e.some(e.solid(), func(m vmspace.Mapping) bool {
+// madeWritable are the sizes of the mappings that an mprotect would make private writable memory,
+// in bytes: the kernel counts each by itself (mprotect_fixup in mm/mprotect.c). Mappings with one
+// of the VmFlags are left out.
+func (e *evidence) madeWritable(but ...string) (sizes []uint64) {
+	e.firstMapping(e.untilHole(), func(m vmspace.Mapping) bool {
 		if e.writes() && m.Private() && m.Perms&vmspace.Write == 0 && !flagged(but...)(m) {
-			sizes = append(sizes, m.Intersect(e.solid()).Len())
+			sizes = append(sizes, m.Intersect(e.untilHole()).Len())
 		}
 		return false
 	})
 	return sizes
 }
 
-// overTurned is the first of these sizes that RLIMIT_DATA forbids, 0 if it forbids none: a mapping
-// that grows downwards does not count, and if RLIMIT_AS has no room for that size again, the kernel
-// does not check it.
-func (e *evidence) overTurned() uint64 {
-	for _, n := range e.turned("gd") {
-		if e.over(kernel.LimitData, "VmData", n) && !e.over(kernel.LimitAS, "VmSize", n) {
+// overDataLimit is the first of these sizes that RLIMIT_DATA forbids, 0 if there is none. A mapping
+// that grows downwards does not count. If RLIMIT_AS does not allow that size in addition, the
+// kernel skips the check.
+func (e *evidence) overDataLimit() uint64 {
+	for _, n := range e.madeWritable("gd") {
+		if e.exceedsLimit(kernel.LimitData, "VmData", n) && !e.exceedsLimit(kernel.LimitAS, "VmSize", n) {
 			return n
 		}
 	}
 	return 0
 }
 
-// charged is the part of it that was promised to nobody yet: accounted memory was, huge pages and
-// noreserve are exempt.
-func (e *evidence) charged() uint64 { return slices.Max(append(e.turned("ac", "nr", "ht"), 0)) }
+// newlyAccounted is the largest of these sizes that is not accounted yet. Huge pages and noreserve
+// mappings are exempt.
+func (e *evidence) newlyAccounted() uint64 {
+	return slices.Max(append(e.madeWritable("ac", "nr", "ht"), 0))
+}
 
 var msyncReasons = []reason{
 	unknownFlags("msync(2)", "msync has sync, async and invalidate"),
@@ -145,11 +148,11 @@ var msyncReasons = []reason{
 		func(*evidence) string { return "sync waits and async does not; only one of them can be asked for." }},
 	wraps("ENOMEM", "mm/msync.c"),
 	{"EBUSY", "locked", "msync(2)", nil, func(e *evidence) string {
-		m, ok := e.some(e.whole, flagged("lo"))
+		m, ok := e.firstMapping(e.rounded, flagged("lo"))
 		if !ok {
 			return "invalidate was asked for, and part of the range is locked."
 		}
-		return fmt.Sprintf("%s is locked, and invalidate would drop its pages.", e.inside(m, e.whole))
+		return fmt.Sprintf("%s is locked, and invalidate would drop its pages.", e.mappingNameIn(m, e.rounded))
 	}},
 	holeIn("ENOMEM", "msync(2)", (*evidence).pages),
 	{"EIO", "device", "fsync(2)", nil, func(*evidence) string { return "the device failed while the file was written." }},
@@ -165,50 +168,50 @@ var msealReasons = []reason{
 	splitsHuge((*evidence).pages),
 	holeIn("ENOMEM", "mseal(2)", (*evidence).pages),
 	tooMany("ENOMEM", "mseal(2)"),
-	otherwise("ENOMEM", "mseal(2)", "the kernel has no memory for its own records of the mappings."),
+	fallback("ENOMEM", "mseal(2)", "the kernel has no memory for its own records of the mappings."),
 }
 
 // The system call answers every refusal alike, with the end as it was: the rows are all of the C
 // library's ENOMEM (brk(2)).
 var brkReasons = []reason{
-	{"ENOMEM", "below the heap", "mm/mmap.c, brk", func(e *evidence) bool { start, known := e.heapStart(); return known && e.wanted() < start },
+	{"ENOMEM", "below the heap", "mm/mmap.c, brk", func(e *evidence) bool { start, known := e.heapStart(); return known && e.newBreak() < start },
 		func(e *evidence) string {
 			start, _ := e.heapStart()
-			return fmt.Sprintf("0x%x lies below 0x%x, where the heap begins.", e.wanted(), start)
+			return fmt.Sprintf("0x%x lies below 0x%x, where the heap begins.", e.newBreak(), start)
 		}},
 	{"ENOMEM", "RLIMIT_DATA", "mm/mmap.c, check_data_rlimit", func(e *evidence) bool {
-		return e.data() > e.Limit(kernel.LimitData) && e.wanted() != e.st.Value // the end as it is
+		return e.dataSize() > e.Limit(kernel.LimitData) && e.newBreak() != e.st.Value // the end as it is
 	},
 		func(e *evidence) string {
-			return fmt.Sprintf("heap and initialised data would have %s, and RLIMIT_DATA allows %s.", amount.Size(e.data()), amount.Size(e.Limit(kernel.LimitData)))
+			return fmt.Sprintf("heap and initialised data would have %s, and RLIMIT_DATA allows %s.", amount.Size(e.dataSize()), amount.Size(e.Limit(kernel.LimitData)))
 		}},
-	{"ENOMEM", "sealed", "mseal(2)", func(e *evidence) bool { m, ok := e.heap(); return ok && m.Smaps.HasFlag("sl") && e.wanted() < m.End },
+	{"ENOMEM", "sealed", "mseal(2)", func(e *evidence) bool { m, ok := e.heap(); return ok && m.Smaps.HasFlag("sl") && e.newBreak() < m.End },
 		func(*evidence) string { return "the heap is sealed (mseal, VmFlags sl): it cannot shrink." }},
-	{"ENOMEM", "past the end", "mm/mmap.c, brk", func(e *evidence) bool { return kernel.UserTop() > 0 && e.wanted() > kernel.UserTop() },
+	{"ENOMEM", "past the end", "mm/mmap.c, brk", func(e *evidence) bool { return kernel.UserTop() > 0 && e.newBreak() > kernel.UserTop() },
 		func(e *evidence) string {
-			return fmt.Sprintf("0x%x lies past 0x%x, the end of the user's addresses.", e.wanted(), kernel.UserTop())
+			return fmt.Sprintf("0x%x lies past 0x%x, the end of the user's addresses.", e.newBreak(), kernel.UserTop())
 		}},
 	{"ENOMEM", "locked memory", "mm/mmap.c, brk", func(e *evidence) bool {
-		return e.LocksFuture && e.overMemlock(e.growth())
-	}, func(e *evidence) string { return "mlockall future locks new pages: " + e.memlockText(e.growth()) }},
-	found("ENOMEM", "in the way", "mm/mmap.c, brk", (*evidence).obstacle, func(e *evidence, m vmspace.Mapping) string {
-		return fmt.Sprintf("%s at 0x%x is in the way; the heap keeps one page from it.", e.called(m, m.Start), m.Start)
+		return e.LocksFuture && e.overMemlock(e.heapGrowth())
+	}, func(e *evidence) string { return "mlockall future locks new pages: " + e.memlockText(e.heapGrowth()) }},
+	found("ENOMEM", "in the way", "mm/mmap.c, brk", (*evidence).aboveHeap, func(e *evidence, m vmspace.Mapping) string {
+		return fmt.Sprintf("%s at 0x%x is in the way; the heap keeps one page from it.", e.mappingName(m, m.Start), m.Start)
 	}),
-	overLimit("RLIMIT_AS", "getrlimit(2)", kernel.LimitAS, "VmSize", (*evidence).growth),
-	overLimit("data", "mm/vma.c, may_expand_vm", kernel.LimitData, "VmData", (*evidence).growth),
+	overLimit("RLIMIT_AS", "getrlimit(2)", kernel.LimitAS, "VmSize", (*evidence).heapGrowth),
+	overLimit("data", "mm/vma.c, may_expand_vm", kernel.LimitData, "VmData", (*evidence).heapGrowth),
 	{"ENOMEM", "too many mappings", "mm/vma.c, do_brk_flags", func(e *evidence) bool {
-		_, most, known := e.room()
-		return known && e.count() > most
-	}, func(e *evidence) string { return e.crowded() }},
-	overcommits((*evidence).growth),
-	otherwise("ENOMEM", "brk(2)", "there is no room, a limit was reached, or the kernel has no memory for its own records."),
+		_, most, known := e.mappingsLeft()
+		return known && e.mapCount() > most
+	}, func(e *evidence) string { return e.mapCountText() }},
+	overcommits((*evidence).heapGrowth),
+	fallback("ENOMEM", "brk(2)", "there is no room, a limit was reached, or the kernel has no memory for its own records."),
 }
 
-// wanted is the end that was asked for.
-func (e *evidence) wanted() uint64 { return e.number("to") }
+// newBreak is the end of the heap that brk asks for.
+func (e *evidence) newBreak() uint64 { return e.number("to") }
 
 func (e *evidence) heap() (vmspace.Mapping, bool) {
-	return e.some(vmspace.Everything, func(m vmspace.Mapping) bool { return m.Kind() == vmspace.KindHeap })
+	return e.firstMapping(vmspace.Everything, func(m vmspace.Mapping) bool { return m.Kind() == vmspace.KindHeap })
 }
 
 // heapStart is where the heap begins, whether it has a page yet or not.
@@ -217,37 +220,37 @@ func (e *evidence) heapStart() (uint64, bool) {
 	return start, known && start > 0
 }
 
-// data is what brk holds against RLIMIT_DATA: the heap as it would be, and the program's
-// initialised data.
-func (e *evidence) data() uint64 {
+// dataSize is what brk compares with RLIMIT_DATA, in bytes: the heap as it would be, and the
+// initialised data of the program.
+func (e *evidence) dataSize() uint64 {
 	start, known := e.heapStart()
-	if !known || e.wanted() < start {
+	if !known || e.newBreak() < start {
 		return 0
 	}
 	from, _ := e.Stat(kernel.StatStartData)
 	to, _ := e.Stat(kernel.StatEndData)
-	return e.wanted() - start + to - from
+	return e.newBreak() - start + to - from
 }
 
-// growth is by how much the heap would grow, in whole pages.
-func (e *evidence) growth() uint64 {
-	now, then := e.pageEnd(e.st.Value), e.pageEnd(e.wanted())
+// heapGrowth is by how much the heap would grow, in whole pages.
+func (e *evidence) heapGrowth() uint64 {
+	now, then := e.pageEnd(e.st.Value), e.pageEnd(e.newBreak())
 	return then - min(now, then)
 }
 
-// obstacle is the first mapping that a grown heap would touch or come within a page of.
-func (e *evidence) obstacle() (vmspace.Mapping, bool) {
-	if e.growth() == 0 {
+// aboveHeap is the first mapping that a grown heap would touch or come within a page of.
+func (e *evidence) aboveHeap() (vmspace.Mapping, bool) {
+	if e.heapGrowth() == 0 {
 		return vmspace.Mapping{}, false
 	}
 	now := e.pageEnd(e.st.Value)
-	return e.some(vmspace.Range{Start: now, End: e.pageEnd(e.wanted()) + e.pageSize()}, func(m vmspace.Mapping) bool { return m.Start >= now })
+	return e.firstMapping(vmspace.Range{Start: now, End: e.pageEnd(e.newBreak()) + e.pageSize()}, func(m vmspace.Mapping) bool { return m.Start >= now })
 }
 
 var msealSentences = sentences{
 	span: true,
 	why: func(e *evidence) string {
-		e.claim(history.ClaimSealed, e.whole, 0)
+		e.claim(history.ClaimSealed, e.rounded, 0)
 		return "Sealed (VmFlags sl): from now on munmap, mprotect and mremap of it answer EPERM. Nothing undoes a seal."
 	},
 	reasons: msealReasons,
@@ -256,8 +259,8 @@ var msealSentences = sentences{
 // explainMsync says what came of it: of the flags only sync does anything, and only in a shared
 // mapping of a file (mm/msync.c).
 func explainMsync(e *evidence) string {
-	_, filed := e.some(e.whole, func(m vmspace.Mapping) bool { return m.Inode != 0 && !m.Private() })
-	e.claim(history.ClaimKept, e.whole, 0)
+	_, filed := e.firstMapping(e.rounded, func(m vmspace.Mapping) bool { return m.Inode != 0 && !m.Private() })
+	e.claim(history.ClaimKept, e.rounded, 0)
 	switch {
 	case !filed:
 		return "There is no shared mapping of a file in the range, so there was nothing to write."
@@ -286,7 +289,7 @@ func explainBrk(e *evidence) string {
 			} else if ch.Kind == vmspace.ChangeMapped {
 				text += ", in a mapping of its own: the one before has other letters or flags"
 			}
-			if b := e.became(ch.Range); b.came > 0 {
+			if b := e.countPages(ch.Range); b.came > 0 {
 				return fmt.Sprintf("%s, and %s brought in at once.", text, pagesWere(b.came))
 			}
 			return text + ", no memory yet."
@@ -307,8 +310,8 @@ func explainMunmap(e *evidence) string {
 	st := e.st
 	var gone []vmspace.Range
 	n := uint64(0)
-	e.some(e.whole, func(m vmspace.Mapping) bool {
-		gone = append(gone, m.Intersect(e.whole))
+	e.firstMapping(e.rounded, func(m vmspace.Mapping) bool {
+		gone = append(gone, m.Intersect(e.rounded))
 		n += gone[len(gone)-1].Pages(e.pageSize())
 		return false
 	})
@@ -338,14 +341,14 @@ func explainMprotect(e *evidence) string {
 	case len(ch) == 0 && key != "":
 		return "The letters were these already. " + key + execOnlyText(st)
 	case len(ch) == 0:
-		e.claim(history.ClaimKept, e.whole, 0)
+		e.claim(history.ClaimKept, e.rounded, 0)
 		return "The letters were these already."
 	}
 	text := fmt.Sprintf("%s: %s → %s. ", place(st, ch[0].Range.Start), ch[0].From, ch[0].To)
-	if in := e.became(e.whole).broughtIn(); in != "" { // mprotect_fixup in mm/mprotect.c
+	if in := e.countPages(e.rounded).broughtIn(); in != "" { // mprotect_fixup in mm/mprotect.c
 		text += "It is locked memory that may be written now: " + in + "."
 	} else {
-		e.claim(history.ClaimKept, e.whole, 0)
+		e.claim(history.ClaimKept, e.rounded, 0)
 		text += "The frames stay where they are; only what is allowed has changed."
 	}
 	return text + execOnlyText(st) + e.splitText()

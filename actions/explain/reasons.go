@@ -39,9 +39,9 @@ type evidence struct {
 	// argument names another.
 	owner  string
 	before *vmspace.Process // that process as it was
-	// where is the address of the mapping that a reason depends on, nowhere if there is none.
-	where uint64
-	whole vmspace.Range // the range argument in whole pages, as far as the call goes
+	// foundAt is the address of the mapping that a reason depends on, nowhere if there is none.
+	foundAt uint64
+	rounded vmspace.Range // the range argument in whole pages, as far as the call goes
 }
 
 // Surroundings is what is known beside a step and what was asked.
@@ -75,9 +75,9 @@ func newEvidence(st *history.Step, a Arguments, around Surroundings) *evidence {
 	if e.before = st.Before.Process(e.owner); e.before == nil {
 		e.before = &vmspace.Process{}
 	}
-	e.whole = vmspace.Range{Start: e.Given.Start, End: e.pageEnd(e.Given.End)}
-	if m, ok := e.some(e.whole, anything); ok && e.prot()&protGrowsDown != 0 {
-		e.whole.Start = m.Start // mprotect begins where the mapping does
+	e.rounded = vmspace.Range{Start: e.Given.Start, End: e.pageEnd(e.Given.End)}
+	if m, ok := e.firstMapping(e.rounded, anything); ok && e.prot()&protGrowsDown != 0 {
+		e.rounded.Start = m.Start // mprotect begins where the mapping does
 	}
 	return e
 }
@@ -104,14 +104,14 @@ search:
 	for _, t := range tables {
 		for i := range t.rows {
 			r := &t.rows[i]
-			e.where = nowhere
+			e.foundAt = nowhere
 			if r.result != e.st.Result.String() || r.when != nil && !r.when(e) {
 				continue
 			}
-			if spoke == nil || e.where < first {
-				spoke, first, table = r, e.where, t.name
+			if spoke == nil || e.foundAt < first {
+				spoke, first, table = r, e.foundAt, t.name
 			}
-			if e.where == nowhere {
+			if e.foundAt == nowhere {
 				break search
 			}
 		}
@@ -129,7 +129,7 @@ func explainErrno(e *evidence, about *sentences) string {
 	if why, ok := e.reason(reasonTable{e.Verb, about.reasons}, reasonTable{"any", anyReasons}); ok {
 		text = e.st.Result.String() + ": " + why
 	}
-	return text + " " + e.leftBehind(about.failed)
+	return text + " " + e.partialText(about.failed)
 }
 
 // anyReasons hold for every call.
@@ -141,12 +141,13 @@ var anyReasons = []reason{
 		}
 		return fmt.Sprintf("this kernel does not know %s, or a seccomp filter hides it.", name)
 	}},
-	ownMemory,
+	callerMemory,
 	{"EINTR", "interrupted", "signal(7)", nil, func(*evidence) string { return "a signal interrupted it." }},
 }
 
-// ownMemory precedes the other reasons of a call that reads or writes the caller's memory.
-var ownMemory = reason{"EFAULT", "own memory", "pkeys(7)", (*evidence).shutOut,
+// callerMemory precedes the other reasons of a call for which the kernel reads or writes memory of
+// the caller.
+var callerMemory = reason{"EFAULT", "own memory", "pkeys(7)", (*evidence).kernelAccessForbidden,
 	func(e *evidence) string {
 		return fmt.Sprintf("the kernel accesses the caller's memory with the caller's rights to protection keys, and those of %s (PKRU 0x%08x) forbid "+
 			"what this call needs: memory with key 0, or the program's text.", e.st.Process, e.Keys.PKRU)
@@ -157,12 +158,12 @@ var ownMemory = reason{"EFAULT", "own memory", "pkeys(7)", (*evidence).shutOut,
 var callSince = map[string]string{"mlock2": "4.4", "pkey_alloc": "4.9", "pkey_free": "4.9", "pkey_mprotect": "4.9", "mseal": "6.10",
 	"pidfd_open": "5.3", "process_madvise": "5.10"}
 
-// leftBehind says what a failed call has changed all the same; nothing is the sentence if it
+// partialText says what a failed call has changed all the same; nothing is the sentence if it
 // changed nothing.
-func (e *evidence) leftBehind(nothing string) string {
+func (e *evidence) partialText(nothing string) string {
 	var seen []vmspace.Change
 	for _, ch := range e.st.Changes {
-		if ch.Process == e.owner && slices.Contains(lasting, ch.Kind) {
+		if ch.Process == e.owner && slices.Contains(callChanges, ch.Kind) {
 			seen = append(seen, ch)
 		}
 	}
@@ -172,7 +173,7 @@ func (e *evidence) leftBehind(nothing string) string {
 	case len(seen) == 0:
 		return "Nothing has changed."
 	}
-	if other := slices.DeleteFunc(slices.Clone(seen), follows); len(other) > 0 {
+	if other := slices.DeleteFunc(slices.Clone(seen), isConsequence); len(other) > 0 {
 		seen = other
 	}
 	text := fmt.Sprintf("Yet %s changed already: %s", placeRange(e.st, seen[0]), e.changeText(seen[0]))
@@ -182,14 +183,13 @@ func (e *evidence) leftBehind(nothing string) string {
 	return text + "."
 }
 
-// lasting are the changes that a call makes; what the kernel does by itself beside it is not among
-// them.
-var lasting = []vmspace.ChangeKind{vmspace.ChangePerms, vmspace.ChangeUnmapped, vmspace.ChangeMapped, vmspace.ChangeGrown,
+// callChanges are the kinds of changes that a call makes, and not the kernel by itself.
+var callChanges = []vmspace.ChangeKind{vmspace.ChangePerms, vmspace.ChangeUnmapped, vmspace.ChangeMapped, vmspace.ChangeGrown,
 	vmspace.ChangeShrunk, vmspace.ChangeFlags, vmspace.ChangeKey, vmspace.ChangeSplit, vmspace.ChangeMerged, vmspace.ChangePage}
 
-// follows says whether a change only follows from another: mappings are split or merged because
+// isConsequence says whether a change follows from another: mappings are split or merged because
 // their letters or flags changed.
-func follows(ch vmspace.Change) bool {
+func isConsequence(ch vmspace.Change) bool {
 	return ch.Kind == vmspace.ChangeSplit || ch.Kind == vmspace.ChangeMerged
 }
 

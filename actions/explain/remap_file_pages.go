@@ -13,7 +13,7 @@ import (
 // (SYSCALL_DEFINE5(remap_file_pages, …) in mm/mmap.c), which refuses what an mmap does.
 
 var remapFilePagesReasons = []reason{
-	{"EINVAL", "no page", "mm/mmap.c, remap_file_pages", func(e *evidence) bool { return e.turnedDown().End <= e.turnedDown().Start },
+	{"EINVAL", "no page", "mm/mmap.c, remap_file_pages", func(e *evidence) bool { return e.roundedDown().End <= e.roundedDown().Start },
 		func(e *evidence) string {
 			if e.Given.Len() < e.pageSize() {
 				return "rounded down to whole pages, the size is 0."
@@ -21,80 +21,81 @@ var remapFilePagesReasons = []reason{
 			return "the range reaches past the last address."
 		}},
 	{"EINVAL", "offset wraps", "mm/mmap.c, remap_file_pages", func(e *evidence) bool {
-		return e.number("pgoff")+e.turnedDown().Len()/e.pageSize() < e.number("pgoff")
+		return e.number("pgoff")+e.roundedDown().Len()/e.pageSize() < e.number("pgoff")
 	}, func(e *evidence) string {
 		return fmt.Sprintf("page %d and those behind it have numbers that do not fit 64 bits.", e.number("pgoff"))
 	}},
-	{"EINVAL", "nothing there", "remap_file_pages(2)", func(e *evidence) bool { _, ok := e.before.MappingAt(e.turnedDown().Start); return !ok },
+	{"EINVAL", "nothing there", "remap_file_pages(2)", func(e *evidence) bool { _, ok := e.before.MappingAt(e.roundedDown().Start); return !ok },
 		func(e *evidence) string {
-			return fmt.Sprintf("nothing is mapped at %s.", e.at(e.turnedDown().Start))
+			return fmt.Sprintf("nothing is mapped at %s.", e.placeText(e.roundedDown().Start))
 		}},
-	{"EINVAL", "not shared", "remap_file_pages(2)", func(e *evidence) bool { m := e.remapped(); return m.Smaps != nil && !m.Smaps.HasFlag("sh") },
+	{"EINVAL", "not shared", "remap_file_pages(2)", func(e *evidence) bool { m := e.firstRemapped(); return m.Smaps != nil && !m.Smaps.HasFlag("sh") },
 		func(e *evidence) string {
-			m := e.remapped()
+			m := e.firstRemapped()
 			if m.Private() {
-				return fmt.Sprintf("%s is private, and only shared mappings can be rearranged.", e.inside(m, e.turnedDown()))
+				return fmt.Sprintf("%s is private, and only shared mappings can be rearranged.", e.mappingNameIn(m, e.roundedDown()))
 			}
 			return fmt.Sprintf("%s is of a file that was opened for reading only: the kernel does not treat that as a shared mapping (VmFlags has no sh).",
-				e.inside(m, e.turnedDown()))
+				e.mappingNameIn(m, e.roundedDown()))
 		}},
-	holeIn("EINVAL", "mm/mmap.c, remap_file_pages", (*evidence).turnedDown),
-	found("EINVAL", "another mapping", "mm/mmap.c, remap_file_pages", (*evidence).stranger, func(e *evidence, m vmspace.Mapping) string {
-		return fmt.Sprintf("%s is of another file than %s, or has other letters or VmFlags.", e.inside(m, e.turnedDown()), e.at(e.turnedDown().Start))
+	holeIn("EINVAL", "mm/mmap.c, remap_file_pages", (*evidence).roundedDown),
+	found("EINVAL", "another mapping", "mm/mmap.c, remap_file_pages", (*evidence).unlikeFirst, func(e *evidence, m vmspace.Mapping) string {
+		return fmt.Sprintf("%s is of another file than %s, or has other letters or VmFlags.", e.mappingNameIn(m, e.roundedDown()), e.placeText(e.roundedDown().Start))
 	}),
-	splitsHuge((*evidence).turnedDown),
-	otherwise("EINVAL", "remap_file_pages(2)", "the driver behind the mapping refuses this offset or these addresses."),
+	splitsHuge((*evidence).roundedDown),
+	fallback("EINVAL", "remap_file_pages(2)", "the driver behind the mapping refuses this offset or these addresses."),
 	{"EOVERFLOW", "past the largest offset", "mm/mmap.c, file_mmap_ok", nil, func(e *evidence) string {
 		return fmt.Sprintf("page %d lies past the largest offset that a file here can have.", e.number("pgoff"))
 	}},
 	{"EACCES", "mdwe", "PR_SET_MDWE(2const)", func(e *evidence) bool {
-		return e.MDWE != 0 && e.remapped().Perms&vmspace.Write != 0 && e.remapped().Perms&vmspace.Exec != 0
+		return e.MDWE != 0 && e.firstRemapped().Perms&vmspace.Write != 0 && e.firstRemapped().Perms&vmspace.Exec != 0
 	}, func(e *evidence) string {
 		return fmt.Sprintf("it makes a new mapping, and %s has asked that none be writable and executable (prctl mdwe).", e.st.Process)
 	}},
-	otherwise("EACCES", "remap_file_pages(2)", "it makes a new mapping, which a security module forbids."),
-	sealed("sealed", "mseal(2)", (*evidence).turnedDown),
-	otherwise("EPERM", "remap_file_pages(2)", "it makes a new mapping of the file, which a seal of the file or a security module forbids by now."),
+	fallback("EACCES", "remap_file_pages(2)", "it makes a new mapping, which a security module forbids."),
+	sealed("sealed", "mseal(2)", (*evidence).roundedDown),
+	fallback("EPERM", "remap_file_pages(2)", "it makes a new mapping of the file, which a seal of the file or a security module forbids by now."),
 	{"EAGAIN", "locked memory", "mmap(2)", func(e *evidence) bool {
-		return (e.remapped().Smaps.HasFlag("lo") || e.LocksFuture) && e.overMemlock(e.turnedDown().Len())
-	}, func(e *evidence) string { return e.memlockText(e.turnedDown().Len()) }},
-	otherwise("EAGAIN", "mmap(2)", "more memory would be locked than RLIMIT_MEMLOCK allows."),
-	{"ENOMEM", "RLIMIT_AS", "getrlimit(2)", func(e *evidence) bool { return e.full(kernel.LimitAS, "VmSize") },
-		func(e *evidence) string { return e.overText(kernel.LimitAS, "VmSize", 0) }},
+		return (e.firstRemapped().Smaps.HasFlag("lo") || e.LocksFuture) && e.overMemlock(e.roundedDown().Len())
+	}, func(e *evidence) string { return e.memlockText(e.roundedDown().Len()) }},
+	fallback("EAGAIN", "mmap(2)", "more memory would be locked than RLIMIT_MEMLOCK allows."),
+	{"ENOMEM", "RLIMIT_AS", "getrlimit(2)", func(e *evidence) bool { return e.aboveLimit(kernel.LimitAS, "VmSize") },
+		func(e *evidence) string { return e.limitText(kernel.LimitAS, "VmSize", 0) }},
 	{"ENOMEM", "too many mappings", "proc_sys_vm(5), max_map_count", func(e *evidence) bool {
-		left, _, known := e.room()
+		left, _, known := e.mappingsLeft()
 		return known && left <= 1
-	}, func(e *evidence) string { return "a mapping would have to be split, but " + e.crowded() }},
-	otherwise("ENOMEM", "mmap(2)", "the kernel has no memory for its own records of the mappings."),
+	}, func(e *evidence) string { return "a mapping would have to be split, but " + e.mapCountText() }},
+	fallback("ENOMEM", "mmap(2)", "the kernel has no memory for its own records of the mappings."),
 }
 
-// turnedDown is the range in whole pages as remap_file_pages takes it: start and size rounded down.
-func (e *evidence) turnedDown() vmspace.Range {
+// roundedDown is the range in whole pages as remap_file_pages takes it: start and size rounded
+// down.
+func (e *evidence) roundedDown() vmspace.Range {
 	start := e.Given.Start &^ (e.pageSize() - 1)
 	return vmspace.Range{Start: start, End: start + e.Given.Len()&^(e.pageSize()-1)}
 }
 
-// remapped is the mapping that the range begins in.
-func (e *evidence) remapped() vmspace.Mapping {
-	m, _ := e.before.MappingAt(e.turnedDown().Start)
+// firstRemapped is the mapping that the range begins in.
+func (e *evidence) firstRemapped() vmspace.Mapping {
+	m, _ := e.before.MappingAt(e.roundedDown().Start)
 	return m
 }
 
-// stranger finds a mapping of the range that is not like the first one.
-func (e *evidence) stranger() (vmspace.Mapping, bool) {
-	first := e.remapped()
-	return e.some(e.turnedDown(), func(m vmspace.Mapping) bool {
+// unlikeFirst finds a mapping of the range that differs from the first one.
+func (e *evidence) unlikeFirst() (vmspace.Mapping, bool) {
+	first := e.firstRemapped()
+	return e.firstMapping(e.roundedDown(), func(m vmspace.Mapping) bool {
 		return m.Inode != first.Inode || m.Major != first.Major || m.Minor != first.Minor || m.Perms != first.Perms ||
 			m.Smaps != nil && first.Smaps != nil && !slices.Equal(m.Smaps.VMFlags, first.Smaps.VMFlags)
 	})
 }
 
 func explainRemapFilePages(e *evidence) string {
-	r, was := e.turnedDown(), e.remapped()
+	r, was := e.roundedDown(), e.firstRemapped()
 	now := e.st.After.Process(e.owner)
-	text := fmt.Sprintf("%s and what follows in the range now show what is mapped from its page %d on.", e.at(r.Start), e.number("pgoff"))
+	text := fmt.Sprintf("%s and what follows in the range now show what is mapped from its page %d on.", e.placeText(r.Start), e.number("pgoff"))
 	if r.Len() == e.pageSize() {
-		text = fmt.Sprintf("%s now shows page %d of what is mapped.", e.at(r.Start), e.number("pgoff"))
+		text = fmt.Sprintf("%s now shows page %d of what is mapped.", e.placeText(r.Start), e.number("pgoff"))
 	}
 	if was.Offset+(r.Start-was.Start) == e.number("pgoff")*e.pageSize() {
 		text = "The range showed these pages already."
@@ -102,7 +103,7 @@ func explainRemapFilePages(e *evidence) string {
 	if lo, hi := now.Mappings.Overlap(was.Range); hi-lo > 1 {
 		text += fmt.Sprintf(" A mapping shows its file in order, so what was one mapping is %d now.", hi-lo)
 	}
-	if b := e.became(r); b.came > 0 {
+	if b := e.countPages(r); b.came > 0 {
 		text += fmt.Sprintf(" %s brought in at once.", pagesWere(b.came))
 	}
 	if r != e.Given {

@@ -20,13 +20,13 @@ var setrlimitReasons = []reason{
 			}
 			return text
 		}},
-	otherwise("EINVAL", "setrlimit(2)", "the soft limit may not be above the hard one."),
+	fallback("EINVAL", "setrlimit(2)", "the soft limit may not be above the hard one."),
 	{"EPERM", "raises the hard one", "setrlimit(2)", func(e *evidence) bool {
 		return e.hardLimit() > e.HardLimit(e.limitRow()) && !e.May(kernel.CapSysResource)
 	}, func(e *evidence) string {
 		return fmt.Sprintf("the hard limit of %s is %s, and only a process with CAP_SYS_RESOURCE may raise it.", e.Names, limitSize(e.HardLimit(e.limitRow())))
 	}},
-	otherwise("EPERM", "setrlimit(2)", "only a process with CAP_SYS_RESOURCE may raise a hard limit, and a security module can forbid more."),
+	fallback("EPERM", "setrlimit(2)", "only a process with CAP_SYS_RESOURCE may raise a hard limit, and a security module can forbid more."),
 }
 
 // limitRow is the row of /proc/PID/limits that the command is about.
@@ -67,7 +67,7 @@ func explainSetrlimit(e *evidence) string {
 	if e.Names == "RLIMIT_DATA" && soft == 0 && e.HardLimit(e.limitRow()) > 0 {
 		return text + " It limits the heap, and nothing else: where the soft limit is 0 the kernel goes by the hard one. Children inherit the limit."
 	}
-	taken, known, of, beyond := e.hasOf()
+	taken, known, of, beyond := e.resourceUse()
 	switch {
 	case !known:
 	case taken > soft:
@@ -78,9 +78,9 @@ func explainSetrlimit(e *evidence) string {
 	return text + " " + beyond + " Children inherit the limit."
 }
 
-// hasOf is how much the process has of what the limit is about, what that is, and what comes of
-// wanting more.
-func (e *evidence) hasOf() (n uint64, known bool, of, beyond string) {
+// resourceUse is how much the process has of what is limited, what that is called, and what happens
+// beyond the limit.
+func (e *evidence) resourceUse() (n uint64, known bool, of, beyond string) {
 	switch e.Names {
 	case "RLIMIT_AS":
 		n, known = e.Status("VmSize")
@@ -89,12 +89,12 @@ func (e *evidence) hasOf() (n uint64, known bool, of, beyond string) {
 		n, known = e.Status("VmData")
 		return n, known, "private memory that may be written", "A call that needs more answers ENOMEM; the stack does not count."
 	case "RLIMIT_STACK":
-		m, found := e.some(vmspace.Everything, func(m vmspace.Mapping) bool { return m.Kind() == vmspace.KindStack })
+		m, found := e.firstMapping(vmspace.Everything, func(m vmspace.Mapping) bool { return m.Kind() == vmspace.KindStack })
 		return m.Len(), found, "stack", "An access that needs more is SIGSEGV."
 	}
 	beyond = "mlock beyond it answers ENOMEM, and mmap with MAP_LOCKED EAGAIN."
 	if e.Limit(e.limitRow()) == 0 {
 		beyond = "mlock and mmap with MAP_LOCKED answer EPERM."
 	}
-	return e.locked(vmspace.Everything), true, "locked memory", beyond
+	return e.lockedBytes(vmspace.Everything), true, "locked memory", beyond
 }

@@ -18,10 +18,10 @@ import (
 var signalReasons = []reason{
 	{"SIGSEGV/MAPERR", "guard", "madvise(2), MADV_GUARD_INSTALL", func(e *evidence) bool { return e.faultPage().State == vmspace.Guard },
 		func(e *evidence) string {
-			return fmt.Sprintf("%s is a guard page: any touch is refused, whatever the letters allow.", e.at(e.st.Fault))
+			return fmt.Sprintf("%s is a guard page: any touch is refused, whatever the letters allow.", e.placeText(e.st.Fault))
 		}},
 	{"SIGSEGV/MAPERR", "NULL", "proc_sys_vm(5), mmap_min_addr", func(e *evidence) bool {
-		_, mapped := e.faulty()
+		_, mapped := e.faultMapping()
 		return !mapped && e.st.Fault < e.pageSize()
 	}, func(e *evidence) string {
 		text := fmt.Sprintf("0x%x is a NULL pointer, or one plus an offset: nothing is mapped in the lowest page.", e.st.Fault)
@@ -39,7 +39,7 @@ var signalReasons = []reason{
 		func(e *evidence) string {
 			st := e.unmappedIn()
 			return fmt.Sprintf("nothing is mapped at %s any more: step %d (%s) removed the mapping. A name keeps its address, as a pointer does.",
-				e.at(e.st.Fault), st.N, st.Command)
+				e.placeText(e.st.Fault), st.N, st.Command)
 		}},
 	{"SIGSEGV/MAPERR", "stack near a mapping", "mm/vma.c, expand_downwards", func(e *evidence) bool {
 		m, ok := e.belowStack()
@@ -47,14 +47,14 @@ var signalReasons = []reason{
 	}, func(e *evidence) string {
 		m, _ := e.belowStack()
 		return fmt.Sprintf("the stack would have to grow to 0x%x, but it keeps %d pages from %s, which ends at 0x%x.",
-			e.st.Fault, stackGap, e.called(m, m.End-1), m.End)
+			e.st.Fault, stackGap, e.mappingName(m, m.End-1), m.End)
 	}},
 	{"SIGSEGV/MAPERR", "RLIMIT_AS", "getrlimit(2)", func(e *evidence) bool {
 		m, ok := e.stackAbove()
-		return ok && e.over(kernel.LimitAS, "VmSize", m.Start-e.faultAt())
+		return ok && e.exceedsLimit(kernel.LimitAS, "VmSize", m.Start-e.faultPageStart())
 	}, func(e *evidence) string {
 		m, _ := e.stackAbove()
-		return fmt.Sprintf("the stack would have to grow to 0x%x: %s", e.st.Fault, e.overText(kernel.LimitAS, "VmSize", m.Start-e.faultAt()))
+		return fmt.Sprintf("the stack would have to grow to 0x%x: %s", e.st.Fault, e.limitText(kernel.LimitAS, "VmSize", m.Start-e.faultPageStart()))
 	}},
 	{"SIGSEGV/MAPERR", "RLIMIT_STACK", "getrlimit(2)", func(e *evidence) bool {
 		m, ok := e.stackAbove()
@@ -66,143 +66,143 @@ var signalReasons = []reason{
 	}},
 	{"SIGSEGV/MAPERR", "RLIMIT_MEMLOCK", "getrlimit(2)", func(e *evidence) bool {
 		m, ok := e.stackAbove()
-		return ok && m.Smaps.HasFlag("lo") && e.overMemlock(m.Start-e.faultAt())
+		return ok && m.Smaps.HasFlag("lo") && e.overMemlock(m.Start-e.faultPageStart())
 	}, func(e *evidence) string {
 		m, _ := e.stackAbove()
-		return fmt.Sprintf("the stack would have to grow to 0x%x, and it is locked: %s", e.st.Fault, e.memlockText(m.Start-e.faultAt()))
+		return fmt.Sprintf("the stack would have to grow to 0x%x, and it is locked: %s", e.st.Fault, e.memlockText(m.Start-e.faultPageStart()))
 	}},
 	{"SIGSEGV/MAPERR", "near a mapping", "proc_pid_maps(5)", func(e *evidence) bool {
-		_, ok := e.faulty()
+		_, ok := e.faultMapping()
 		return !ok && e.before.Mappings.Len() > 0
 	}, func(e *evidence) string {
-		return fmt.Sprintf("nothing is mapped at %s. %s", e.at(e.st.Fault), e.nearest())
+		return fmt.Sprintf("nothing is mapped at %s. %s", e.placeText(e.st.Fault), e.nearestText())
 	}},
-	otherwise("SIGSEGV/MAPERR", "sigaction(2)", "nothing is mapped there that the access could reach."),
+	fallback("SIGSEGV/MAPERR", "sigaction(2)", "nothing is mapped there that the access could reach."),
 
-	{"SIGSEGV/ACCERR", "stack grew", "mm/vma.c, expand_downwards", func(e *evidence) bool { return e.grown() },
+	{"SIGSEGV/ACCERR", "stack grew", "mm/vma.c, expand_downwards", func(e *evidence) bool { return e.stackGrew() },
 		func(e *evidence) string {
-			return fmt.Sprintf("the stack grew to 0x%x, and then its letters did not allow %s.", e.st.Fault, e.deed())
+			return fmt.Sprintf("the stack grew to 0x%x, and then its letters did not allow %s.", e.st.Fault, e.accessWord())
 		}},
 	{"SIGSEGV/ACCERR", "no letters", "mmap(2), PROT_NONE", func(e *evidence) bool { return e.lacks(allLetters) },
 		func(e *evidence) string { return e.denied() + ", nor anything else." }},
-	{"SIGSEGV/ACCERR", "not executable", "mmap(2)", func(e *evidence) bool { return e.did(vmspace.Fetch) && e.lacks(vmspace.Exec) },
+	{"SIGSEGV/ACCERR", "not executable", "mmap(2)", func(e *evidence) bool { return e.accessed(vmspace.Fetch) && e.lacks(vmspace.Exec) },
 		func(e *evidence) string { return e.denied() + ": without x, data does not run as code." }},
-	{"SIGSEGV/ACCERR", "not writable", "mmap(2)", func(e *evidence) bool { return e.did(vmspace.Store) && e.lacks(vmspace.Write) },
+	{"SIGSEGV/ACCERR", "not writable", "mmap(2)", func(e *evidence) bool { return e.accessed(vmspace.Store) && e.lacks(vmspace.Write) },
 		func(e *evidence) string { return e.denied() + "." }},
-	{"SIGSEGV/ACCERR", "not readable", "mmap(2)", func(e *evidence) bool { return e.did(vmspace.Load) && e.lacks(vmspace.Read) },
+	{"SIGSEGV/ACCERR", "not readable", "mmap(2)", func(e *evidence) bool { return e.accessed(vmspace.Load) && e.lacks(vmspace.Read) },
 		func(e *evidence) string { return e.denied() + "." }},
 	{"SIGSEGV/ACCERR", "foreign access", "sigaction(2)", func(e *evidence) bool {
-		_, ok := e.faulty()
+		_, ok := e.faultMapping()
 		return ok && e.Verb == "exec"
 	}, func(e *evidence) string {
-		m, _ := e.faulty()
+		m, _ := e.faultMapping()
 		return fmt.Sprintf("the code at %s went to %s, which is mapped %s; the kernel does not say whether it was to read, to write or to fetch an instruction.",
-			e.at(e.StoppedAt), e.at(e.st.Fault), m.Perms)
+			e.placeText(e.StoppedAt), e.placeText(e.st.Fault), m.Perms)
 	}},
-	otherwise("SIGSEGV/ACCERR", "sigaction(2)", "the mapping there does not allow the access."),
+	fallback("SIGSEGV/ACCERR", "sigaction(2)", "the mapping there does not allow the access."),
 
 	{"SIGSEGV/PKUERR", "execute only", "pkeys(7)", func(e *evidence) bool {
-		m := e.keyed()
+		m := e.faultMappingNow()
 		return m.Perms&allLetters == vmspace.Exec && !e.hasKey(int32(keyIn(m)))
 	}, func(e *evidence) string {
-		m := e.keyed()
+		m := e.faultMappingNow()
 		key := "a protection key"
 		if k := keyIn(m); k != 0 {
 			key = fmt.Sprintf("protection key %d", k)
 		}
 		return fmt.Sprintf("%s is mapped %s. What may only be executed can be neither read nor written: the kernel gave it %s, with which "+
-			"nobody may. The letter r would allow it.", e.at(e.st.Fault), m.Perms, key)
+			"nobody may. The letter r would allow it.", e.placeText(e.st.Fault), m.Perms, key)
 	}},
 	{"SIGSEGV/PKUERR", "protection key", "pkeys(7)", func(e *evidence) bool {
-		m := e.keyed()
+		m := e.faultMappingNow()
 		return m.Smaps != nil && e.Keys.Known && e.Keys.Forbid(keyIn(m), vmspace.Store)
 	}, func(e *evidence) string {
-		key := keyIn(e.keyed())
+		key := keyIn(e.faultMappingNow())
 		return fmt.Sprintf("%s has protection key %d, and with the rights of %s (PKRU 0x%08x) memory that has it may be %s, whatever its letters "+
 			"are. `pkey_set %d` would allow it, or pkey_mprotect with another key.",
-			e.at(e.st.Fault), key, e.st.Process, e.Keys.PKRU, history.KeyText(e.Keys, key), key)
+			e.placeText(e.st.Fault), key, e.st.Process, e.Keys.PKRU, history.KeyText(e.Keys, key), key)
 	}},
-	otherwise("SIGSEGV/PKUERR", "pkeys(7)", "the rights of the process to the protection key of that memory forbid the access."),
+	fallback("SIGSEGV/PKUERR", "pkeys(7)", "the rights of the process to the protection key of that memory forbid the access."),
 
-	{"SIGSEGV/KERNEL", "non-canonical", "Documentation/arch/x86/x86_64/mm.rst", func(e *evidence) bool { return e.wild() != 0 },
+	{"SIGSEGV/KERNEL", "non-canonical", "Documentation/arch/x86/x86_64/mm.rst", func(e *evidence) bool { return e.nonCanonical() != 0 },
 		func(e *evidence) string {
 			return fmt.Sprintf("0x%x is not a canonical address: the upper %d bits of one are all equal. The CPU refuses the access itself, and reports no address.",
-				e.wild(), 64-kernel.AddressBits())
+				e.nonCanonical(), 64-kernel.AddressBits())
 		}},
 	{"SIGSEGV/KERNEL", "privileged", "arch/x86/kernel/traps.c, exc_general_protection", func(e *evidence) bool {
 		return e.Verb == "exec"
 	}, func(e *evidence) string {
 		return fmt.Sprintf("the instruction at %s is for the kernel only, or goes to an address that is not canonical; the CPU does not say which.",
-			e.at(e.StoppedAt))
+			e.placeText(e.StoppedAt))
 	}},
-	otherwise("SIGSEGV/KERNEL", "sigaction(2)", "the CPU refused the instruction and reported no address."),
+	fallback("SIGSEGV/KERNEL", "sigaction(2)", "the CPU refused the instruction and reported no address."),
 
 	{"SIGBUS/ADRERR", "pool empty", "mmap(2), MAP_HUGETLB", func(e *evidence) bool {
-		m, ok := e.faulty()
+		m, ok := e.faultMapping()
 		size, known := e.fileSize(m)
 		return ok && m.Smaps.HasFlag("ht") && (strings.HasPrefix(m.Path, "/anon_hugepage") || known && e.st.Fault-m.Start+m.Offset < size)
 	}, func(e *evidence) string {
 		free, _ := e.Meminfo("HugePages_Free")
-		return fmt.Sprintf("%s needs a huge page, and the pool gave none (HugePages_Free is %d).", e.at(e.st.Fault), free)
+		return fmt.Sprintf("%s needs a huge page, and the pool gave none (HugePages_Free is %d).", e.placeText(e.st.Fault), free)
 	}},
 	{"SIGBUS/ADRERR", "past the file", "mmap(2)", func(e *evidence) bool {
-		m, ok := e.faulty()
+		m, ok := e.faultMapping()
 		size, known := e.fileSize(m)
 		return ok && known && e.st.Fault-m.Start+m.Offset >= size
 	}, func(e *evidence) string {
-		m, _ := e.faulty()
+		m, _ := e.faultMapping()
 		size, _ := e.fileSize(m)
 		at := e.st.Fault - m.Start + m.Offset
 		return fmt.Sprintf("%s is mapped, but its file or shared memory has %s, and this is byte %d: there is no page for it.",
-			e.at(e.st.Fault), amount.Bytes(size), at)
+			e.placeText(e.st.Fault), amount.Bytes(size), at)
 	}},
-	{"SIGBUS/ADRERR", "lent by the kernel", "vdso(7)", func(e *evidence) bool { m, ok := e.faulty(); return ok && lent(m) },
+	{"SIGBUS/ADRERR", "lent by the kernel", "vdso(7)", func(e *evidence) bool { m, ok := e.faultMapping(); return ok && lent(m) },
 		func(e *evidence) string {
-			m, _ := e.faulty()
-			return fmt.Sprintf("%s is mapped, but the kernel has no page for this place of %s.", e.at(e.st.Fault), printable.Name(m.Path))
+			m, _ := e.faultMapping()
+			return fmt.Sprintf("%s is mapped, but the kernel has no page for this place of %s.", e.placeText(e.st.Fault), printable.Name(m.Path))
 		}},
 	{"SIGBUS/ADRERR", "missing", "fs/userfaultfd.c, handle_userfault", func(e *evidence) bool {
-		m := e.keyed()
+		m := e.faultMappingNow()
 		_, sized := e.fileSize(m)
-		return m.Smaps.HasFlag("um") && (anonymous(m) || sized) && !present(e.faultPage().State) && !present(e.pageNow().State)
+		return m.Smaps.HasFlag("um") && (anonymous(m) || sized) && !present(e.faultPage().State) && !present(e.faultPageNow().State)
 	}, func(e *evidence) string {
 		return fmt.Sprintf("%s is missing, and userfaultfd handles that (VmFlags um): its descriptor answers with SIGBUS. `uffd_copy` or "+
-			"`uffd_zeropage` brings the page in.", e.at(e.st.Fault))
+			"`uffd_zeropage` brings the page in.", e.placeText(e.st.Fault))
 	}},
 	{"SIGBUS/ADRERR", "write-protected", "fs/userfaultfd.c, handle_userfault", func(e *evidence) bool {
-		m, _ := e.faulty()
-		return m.Smaps.HasFlag("uw") && e.faultPage().Attrs&vmspace.UffdWP != 0 && (present(e.faultPage().State) || present(e.pageNow().State))
+		m, _ := e.faultMapping()
+		return m.Smaps.HasFlag("uw") && e.faultPage().Attrs&vmspace.UffdWP != 0 && (present(e.faultPage().State) || present(e.faultPageNow().State))
 	}, func(e *evidence) string {
-		text := fmt.Sprintf("%s is write-protected with userfaultfd (uffd-wp), whose descriptor answers with SIGBUS, whatever the letters allow.", e.at(e.st.Fault))
+		text := fmt.Sprintf("%s is write-protected with userfaultfd (uffd-wp), whose descriptor answers with SIGBUS, whatever the letters allow.", e.placeText(e.st.Fault))
 		if !present(e.faultPage().State) {
 			text += " Before that the page came in, as its marker wants it: write-protected."
 		}
 		return text + " `uffd_unwp` would let the write through."
 	}},
 	{"SIGBUS/ADRERR", "full", "mm/shmem.c, shmem_fault", func(e *evidence) bool {
-		m, ok := e.faulty()
+		m, ok := e.faultMapping()
 		size, known := e.fileSize(m)
 		return ok && known && e.st.Fault-m.Start+m.Offset < size && !present(e.faultPage().State) && e.Full(m, e.nowAt(m))
 	}, func(e *evidence) string {
 		return fmt.Sprintf("%s is mapped, and lies within its file, which has no page for that place yet: its file system (tmpfs) is full, and has no memory "+
-			"left for one.", e.at(e.st.Fault))
+			"left for one.", e.placeText(e.st.Fault))
 	}},
 	{"SIGBUS/ADRERR", "past some end", "mmap(2)", nil, func(e *evidence) string {
 		text := ""
-		if e.keyed().Smaps.HasFlag("um") {
+		if e.faultMappingNow().Smaps.HasFlag("um") {
 			text = ", or it is missing and userfaultfd handles that"
 		}
 		return fmt.Sprintf("%s is mapped, but there is no page behind it: its file or shared memory ends before it, or could not be read%s.",
-			e.at(e.st.Fault), text)
+			e.placeText(e.st.Fault), text)
 	}},
 	{"SIGBUS/ADRALN", "alignment", "sigaction(2)", nil, func(e *evidence) string {
-		return fmt.Sprintf("the instruction at %s needs an address that is a multiple of the size of the access.", e.at(e.StoppedAt))
+		return fmt.Sprintf("the instruction at %s needs an address that is a multiple of the size of the access.", e.placeText(e.StoppedAt))
 	}},
 	{"SIGBUS/KERNEL", "stack address", "arch/x86/kernel/traps.c, exc_stack_segment", nil, func(e *evidence) string {
-		return fmt.Sprintf("the instruction at %s went to the stack, and the stack pointer is not a canonical address.", e.at(e.StoppedAt))
+		return fmt.Sprintf("the instruction at %s went to the stack, and the stack pointer is not a canonical address.", e.placeText(e.StoppedAt))
 	}},
-	otherwise("SIGBUS/OBJERR", "sigaction(2)", "the device behind the mapping failed."),
-	otherwise("SIGBUS/MCEERR_AR", "sigaction(2)", "the memory hardware failed: the CPU read data that cannot be corrected."),
+	fallback("SIGBUS/OBJERR", "sigaction(2)", "the device behind the mapping failed."),
+	fallback("SIGBUS/MCEERR_AR", "sigaction(2)", "the memory hardware failed: the CPU read data that cannot be corrected."),
 
 	{"SIGILL/ILLOPN", "no protection keys", "pkeys(7)", func(e *evidence) bool { return e.Verb == "pkey_set" },
 		func(*evidence) string {
@@ -225,14 +225,16 @@ var signalReasons = []reason{
 	arithmetic("FLTINV", "has no floating-point result, such as zero by zero, and the code has enabled that exception"),
 }
 
-func opcode(code, what string) reason { return foreign("SIGILL/"+code, "instruction", what) }
+func opcode(code, what string) reason { return foreignInstruction("SIGILL/"+code, "instruction", what) }
 
-func arithmetic(code, what string) reason { return foreign("SIGFPE/"+code, "arithmetic", what) }
+func arithmetic(code, what string) reason {
+	return foreignInstruction("SIGFPE/"+code, "arithmetic", what)
+}
 
-// foreign is for an instruction of foreign code that is itself what is wrong.
-func foreign(result, name, what string) reason {
+// foreignInstruction is for an instruction of foreign code that is itself what is wrong.
+func foreignInstruction(result, name, what string) reason {
 	return reason{result, name, "sigaction(2)", nil, func(e *evidence) string {
-		return fmt.Sprintf("the instruction at %s %s.", e.at(e.StoppedAt), what)
+		return fmt.Sprintf("the instruction at %s %s.", e.placeText(e.StoppedAt), what)
 	}}
 }
 
@@ -249,7 +251,7 @@ func explainSignal(e *evidence) string {
 	if why, ok := e.reason(reasonTable{"signal", signalReasons}); ok {
 		text = why
 	}
-	if !strings.HasPrefix(text, e.at(st.Fault)+" ") { // a name stays as it is written
+	if !strings.HasPrefix(text, e.placeText(st.Fault)+" ") { // a name stays as it is written
 		text = strings.ToUpper(text[:1]) + text[1:]
 	}
 	if st.Done > 0 {
@@ -260,165 +262,4 @@ func explainSignal(e *evidence) string {
 		text += fmt.Sprintf(" Before that, %s succeeded.", amount.Of(st.Done, unit))
 	}
 	return text + " A process without a handler dies of it; cowscope suppressed it, so that " + st.Process + " lives on."
-}
-
-// faulty is the mapping that the signal's address was in.
-func (e *evidence) faulty() (vmspace.Mapping, bool) { return e.before.MappingAt(e.st.Fault) }
-
-// keyed is the mapping at the fault, or the one that has grown to it.
-func (e *evidence) keyed() vmspace.Mapping {
-	m, ok := e.faulty()
-	if now := e.st.After.Process(e.st.Process); !ok && now != nil {
-		m, _ = now.MappingAt(e.st.Fault)
-	}
-	return m
-}
-
-func (e *evidence) faultPage() vmspace.Run { return e.before.PageAt(e.st.Fault, e.pageSize()) }
-
-// pageNow is the page at the fault after the access.
-func (e *evidence) pageNow() vmspace.Run {
-	if p := e.st.After.Process(e.st.Process); p != nil {
-		return p.PageAt(e.st.Fault, e.pageSize())
-	}
-	return vmspace.Run{}
-}
-
-// lacks says whether the mapping at the fault has none of the letters.
-func (e *evidence) lacks(letters vmspace.Perms) bool {
-	m, ok := e.faulty()
-	return ok && m.Perms&letters == 0
-}
-
-func (e *evidence) denied() string {
-	m, _ := e.faulty()
-	return fmt.Sprintf("%s is mapped %s, which does not allow %s", e.at(e.st.Fault), m.Perms, e.deed())
-}
-
-// access is what the instruction did, if that is known. Foreign code that accessed a page that it
-// may read, but not write, has written, unless the address is at or just after the instruction
-// itself, which then could not be fetched.
-func (e *evidence) access() (a vmspace.Access, known bool) {
-	switch {
-	case !e.Accesses:
-		return vmspace.Store, true
-	case e.Access != vmspace.Fetch:
-		return e.Access, true
-	case e.st.Fault == e.StoppedAt:
-		return vmspace.Fetch, true
-	case e.st.Fault-e.StoppedAt > longestInstruction && e.lacks(vmspace.Write) && !e.lacks(vmspace.Read):
-		return vmspace.Store, true
-	}
-	return 0, false
-}
-
-// did says whether the instruction is known to have made that access.
-func (e *evidence) did(want vmspace.Access) bool {
-	a, known := e.access()
-	return known && a == want
-}
-
-// longestInstruction is that of x86, in bytes.
-const longestInstruction = 15
-
-// deed is the access in a sentence.
-func (e *evidence) deed() string {
-	if a, known := e.access(); known {
-		return [...]string{"reading", "writing", "executing"}[a]
-	}
-	return "the access"
-}
-
-// unmappedIn is the last step that took away what was mapped at the fault; nil where none did.
-func (e *evidence) unmappedIn() *history.Step {
-	if _, ok := e.faulty(); ok {
-		return nil
-	}
-	for st := range e.earlier() {
-		if st.Before == nil { // the fresh subject
-			break
-		}
-		was, is := st.Before.Process(e.st.Process), st.After.Process(e.st.Process)
-		if was == nil || is == nil {
-			continue
-		}
-		_, before := was.MappingAt(e.st.Fault)
-		if _, after := is.MappingAt(e.st.Fault); before && !after && st.Command != "" {
-			return st
-		}
-	}
-	return nil
-}
-
-// stackAbove is the mapping that grows down towards the fault.
-func (e *evidence) stackAbove() (vmspace.Mapping, bool) {
-	i, mapped := e.before.Mappings.Find(e.st.Fault)
-	if mapped || i == e.before.Mappings.Len() {
-		return vmspace.Mapping{}, false
-	}
-	m := e.before.Mappings.At(i)
-	return m, m.Kind() == vmspace.KindStack || m.Smaps.HasFlag("gd")
-}
-
-// belowStack is what lies below a fault that a stack would have to grow to.
-func (e *evidence) belowStack() (vmspace.Mapping, bool) {
-	i, _ := e.before.Mappings.Find(e.st.Fault)
-	if _, ok := e.stackAbove(); !ok || i == 0 {
-		return vmspace.Mapping{}, false
-	}
-	m := e.before.Mappings.At(i - 1)
-	return m, !m.Smaps.HasFlag("gd")
-}
-
-// grown says whether the fault was in no mapping before, and is in one now.
-func (e *evidence) grown() bool {
-	_, was := e.faulty()
-	now := e.st.After.Process(e.st.Process)
-	if was || now == nil {
-		return false
-	}
-	_, is := now.MappingAt(e.st.Fault)
-	return is
-}
-
-// stackSize is the size that a stack would have, grown to the fault.
-func (e *evidence) stackSize(m vmspace.Mapping) uint64 { return m.End - e.faultAt() }
-
-// faultAt is where the page of the fault begins.
-func (e *evidence) faultAt() uint64 { return e.st.Fault &^ (e.pageSize() - 1) }
-
-// nearest names the mapping next to the fault.
-func (e *evidence) nearest() string {
-	i, _ := e.before.Mappings.Find(e.st.Fault)
-	var below, above vmspace.Mapping
-	down, up := ^uint64(0), ^uint64(0)
-	if i > 0 {
-		below = e.before.Mappings.At(i - 1)
-		down = e.st.Fault - below.End
-	}
-	if i < e.before.Mappings.Len() {
-		above = e.before.Mappings.At(i)
-		up = above.Start - e.st.Fault
-	}
-	switch {
-	case down == 0:
-		return fmt.Sprintf("The mapping before it, %s, ends just there.", e.called(below, below.End-1))
-	case down <= up:
-		return fmt.Sprintf("The nearest mapping, %s, ended %s before it.", e.called(below, below.End-1), amount.Size(down))
-	}
-	return fmt.Sprintf("The nearest mapping, %s, begins %s after it.", e.called(above, above.Start), amount.Size(up))
-}
-
-// wild is the first address of the access that is not canonical, 0 where all are: the lower half
-// belongs to the user, the upper half to the kernel, and between them there are none.
-func (e *evidence) wild() uint64 {
-	n := kernel.AddressBits()
-	if n == 0 || e.st.Focus.Empty() {
-		return 0
-	}
-	half := uint64(1) << n
-	if r := e.st.Focus.Intersect(vmspace.Range{Start: half, End: -half}); !r.Empty() {
-		return r.Start
-	}
-	return 0
 }

@@ -16,14 +16,14 @@ import (
 
 const uffdSource = "ioctl_userfaultfd(2)"
 
-// armed reports whether userfaultfd handles any faults in a mapping (VmFlags um, uw, ui).
-var armed = flagged("um", "uw", "ui")
+// uffdRegistered reports whether userfaultfd handles any faults in a mapping (VmFlags um, uw, ui).
+var uffdRegistered = flagged("um", "uw", "ui")
 
-// uncounted says whether smaps was not read of a mapping.
-func uncounted(m vmspace.Mapping) bool { return m.Smaps == nil }
+// smapsUnread says whether smaps was not read of a mapping.
+func smapsUnread(m vmspace.Mapping) bool { return m.Smaps == nil }
 
-// opening says whether the call that answered was the one that makes the descriptor.
-func (e *evidence) opening() bool {
+// openFailed says whether the call that answered was the one that makes the descriptor.
+func (e *evidence) openFailed() bool {
 	return strings.HasPrefix(e.st.Call, "userfaultfd(") && !strings.Contains(e.st.Call, "ioctl(")
 }
 
@@ -35,7 +35,7 @@ var uffdOpen = []reason{
 	{"ENFILE", "open files", "userfaultfd(2)", nil, func(*evidence) string {
 		return "userfaultfd needs a descriptor, and the system has all the open files that it may have (fs.file-max)."
 	}},
-	{"EPERM", "no descriptor", "userfaultfd(2)", (*evidence).opening, func(*evidence) string {
+	{"EPERM", "no descriptor", "userfaultfd(2)", (*evidence).openFailed, func(*evidence) string {
 		return "userfaultfd itself was refused: by vm.unprivileged_userfaultfd, as kernels before Linux 5.11 do, by a seccomp filter or by a security module."
 	}},
 }
@@ -55,35 +55,35 @@ var uffdRange = []reason{
 // nothingMapped is for a range without any mapping. Some kernels answer ENOMEM where none lies
 // behind it either.
 func nothingMapped(result string) reason {
-	return reason{result, "nothing mapped", uffdSource, func(e *evidence) bool { _, ok := e.some(e.whole, anything); return !ok },
+	return reason{result, "nothing mapped", uffdSource, func(e *evidence) bool { _, ok := e.firstMapping(e.rounded, anything); return !ok },
 		func(e *evidence) string {
-			return fmt.Sprintf("nothing is mapped from 0x%x to 0x%x.", e.whole.Start, e.whole.End)
+			return fmt.Sprintf("nothing is mapped from 0x%x to 0x%x.", e.rounded.Start, e.rounded.End)
 		}}
 }
 
 // uffdSplits is for a request that would split a mapping. The memory that is lent for its structure
 // is a mapping too.
 var uffdSplits = reason{"ENOMEM", "too many mappings", uffdSource, func(e *evidence) bool {
-	left, _, known := e.room()
-	return known && left <= 1 && e.cuts(e.whole)
+	left, _, known := e.mappingsLeft()
+	return known && left <= 1 && e.splitsMapping(e.rounded)
 }, func(e *evidence) string {
-	return "a mapping would have to be split, with one more for the structure of the call, but " + e.crowded()
+	return "a mapping would have to be split, with one more for the structure of the call, but " + e.mapCountText()
 }}
 
-// unwatched is for memory that userfaultfd is not for (vma_can_userfault).
-var unwatched = unfit("EINVAL", "neither anonymous nor shared memory", uffdSource, (*evidence).pages, (*evidence).unwatchable,
+// uffdUnsupportedMemory is for memory that userfaultfd is not for (vma_can_userfault).
+var uffdUnsupportedMemory = unfit("EINVAL", "neither anonymous nor shared memory", uffdSource, (*evidence).pages, (*evidence).uffdUnsupported,
 	"is neither anonymous nor shared memory, and userfaultfd supports nothing else")
 
-// unwatchedDroppable is for memory that the kernel may drop (vma_can_userfault).
-var unwatchedDroppable = unfit("EINVAL", "droppable", uffdSource, (*evidence).pages,
+// uffdUnsupportedDroppable is for memory that the kernel may drop (vma_can_userfault).
+var uffdUnsupportedDroppable = unfit("EINVAL", "droppable", uffdSource, (*evidence).pages,
 	func(_ *evidence, m vmspace.Mapping) bool {
 		return m.Smaps.HasFlag("dp") && kernel.UffdRefusesDroppable()
 	},
 	"is droppable (VmFlags dp), and userfaultfd does not support such memory")
 
-// unwatchable says whether m is lent by the kernel, or a file of a file system that is none in
+// uffdUnsupported says whether m is lent by the kernel, or a file of a file system that is none in
 // memory (tmpfs).
-func (e *evidence) unwatchable(m vmspace.Mapping) bool {
+func (e *evidence) uffdUnsupported(m vmspace.Mapping) bool {
 	if m.Kind() != vmspace.KindFile || m.Smaps.HasFlag("ht") {
 		return lent(m)
 	}
@@ -99,21 +99,21 @@ var uffdRegisterSentences = sentences{
 	}, uffdRange, []reason{
 		nothingMapped("EINVAL"),
 		nothingMapped("ENOMEM"),
-		unwatched,
-		unwatchedDroppable,
+		uffdUnsupportedMemory,
+		uffdUnsupportedDroppable,
 		splitsHuge((*evidence).pages),
 		{"EINVAL", "no write protection", "arch Kconfig, HAVE_ARCH_USERFAULTFD_WP", func(e *evidence) bool {
-			_, doubt := e.some(e.whole, func(m vmspace.Mapping) bool { return m.Kind() == vmspace.KindFile || lent(m) })
+			_, doubt := e.firstMapping(e.rounded, func(m vmspace.Mapping) bool { return m.Kind() == vmspace.KindFile || lent(m) })
 			return e.has("wp") && !doubt
 		}, func(*evidence) string {
 			return "this kernel does not write-protect such memory with userfaultfd: that was added in Linux 6.10 for arm64, and in Linux 5.19 for shared memory."
 		}},
-		otherwise("EINVAL", uffdSource, "userfaultfd is not for a mapping of this kind."),
-		unfit("EPERM", "file not writable", uffdSource, (*evidence).pages, plain(neverWritable),
+		fallback("EINVAL", uffdSource, "userfaultfd is not for a mapping of this kind."),
+		unfit("EPERM", "file not writable", uffdSource, (*evidence).pages, onMapping(neverWritable),
 			"is a shared mapping of a file that was not opened for writing (VmFlags has no mw), and userfaultfd could fill its holes"),
-		otherwise("EPERM", uffdSource, "a mapping there may never be written."),
+		fallback("EPERM", uffdSource, "a mapping there may never be written."),
 		uffdSplits,
-		otherwise("ENOMEM", uffdSource, "the kernel has no memory for its own records."),
+		fallback("ENOMEM", uffdSource, "the kernel has no memory for its own records."),
 	}),
 }
 
@@ -121,17 +121,17 @@ func neverWritable(m vmspace.Mapping) bool { return m.Smaps != nil && !m.Smaps.H
 
 // explainUffdRegister says what is told to userfaultfd from now on.
 func explainUffdRegister(e *evidence) string {
-	e.claim(history.ClaimKept, e.whole, 0)
+	e.claim(history.ClaimKept, e.rounded, 0)
 	var text []string
 	if strings.HasPrefix(e.st.Call, "userfaultfd(") {
 		text = append(text, fmt.Sprintf("%s has made a descriptor of userfaultfd, with UFFD_FEATURE_SIGBUS: a fault that it handles is SIGBUS, and nobody waits for a handler.", e.st.Process))
 	}
-	_, unread := e.some(e.whole, uncounted)
+	_, unread := e.firstMapping(e.rounded, smapsUnread)
 	if len(changesOf(e.st.Changes, e.st.Process, vmspace.ChangeFlags)) == 0 && !unread {
 		return strings.Join(append(text, "The range was registered like this already."), " ")
 	}
 	if e.has("missing") {
-		if _, shared := e.some(e.whole, filed); shared {
+		if _, shared := e.firstMapping(e.rounded, fileOrShared); shared {
 			text = append(text, "A touch of a page that the shared memory does not have is SIGBUS, until uffd_copy or uffd_zeropage brings it in (VmFlags um).")
 		} else {
 			text = append(text, "A touch of a page that is not there is SIGBUS, until uffd_copy or uffd_zeropage brings it in (VmFlags um).")
@@ -145,12 +145,12 @@ func explainUffdRegister(e *evidence) string {
 
 var uffdUnregisterSentences = sentences{
 	why: func(e *evidence) string {
-		e.claim(history.ClaimKept, e.whole, 0)
-		if _, may := e.some(e.whole, func(m vmspace.Mapping) bool { return uncounted(m) || armed(m) }); !may {
+		e.claim(history.ClaimKept, e.rounded, 0)
+		if _, may := e.firstMapping(e.rounded, func(m vmspace.Mapping) bool { return smapsUnread(m) || uffdRegistered(m) }); !may {
 			return "Nothing of it was registered."
 		}
 		text := "userfaultfd no longer handles faults there: the kernel does, as elsewhere."
-		if n := e.protected(e.before) - e.protected(e.st.After.Process(e.st.Process)); n > 0 {
+		if n := e.protectedPages(e.before) - e.protectedPages(e.st.After.Process(e.st.Process)); n > 0 {
 			text += fmt.Sprintf(" %s write-protected no longer.", pagesWere(n))
 		}
 		return text + e.splitText()
@@ -158,12 +158,12 @@ var uffdUnregisterSentences = sentences{
 	reasons: slices.Concat(uffdOpen, uffdRange, []reason{
 		nothingMapped("EINVAL"),
 		nothingMapped("ENOMEM"),
-		unwatched,
-		unwatchedDroppable,
+		uffdUnsupportedMemory,
+		uffdUnsupportedDroppable,
 		splitsHuge((*evidence).pages),
-		otherwise("EINVAL", uffdSource, "userfaultfd is not for a mapping of this kind."),
+		fallback("EINVAL", uffdSource, "userfaultfd is not for a mapping of this kind."),
 		uffdSplits,
-		otherwise("ENOMEM", uffdSource, "the kernel has no memory for its own records."),
+		fallback("ENOMEM", uffdSource, "the kernel has no memory for its own records."),
 	}),
 }
 
@@ -171,47 +171,47 @@ var uffdUnregisterSentences = sentences{
 var uffdFill = slices.Concat(uffdOpen, uffdRange, []reason{
 	{"ENOENT", "not registered", uffdSource, func(e *evidence) bool {
 		m, ok := e.before.MappingAt(e.Given.Start)
-		return !ok || m.Smaps != nil && !armed(m)
+		return !ok || m.Smaps != nil && !uffdRegistered(m)
 	},
 		func(e *evidence) string {
 			m, ok := e.before.MappingAt(e.Given.Start)
 			if !ok {
-				return fmt.Sprintf("nothing is mapped at %s.", e.at(e.Given.Start))
+				return fmt.Sprintf("nothing is mapped at %s.", e.placeText(e.Given.Start))
 			}
-			return fmt.Sprintf("%s is not registered with userfaultfd (VmFlags has neither um nor uw).", e.inside(m, e.whole))
+			return fmt.Sprintf("%s is not registered with userfaultfd (VmFlags has neither um nor uw).", e.mappingNameIn(m, e.rounded))
 		}},
-	{"ENOENT", "past the mapping", "mm/userfaultfd.c, mfill_atomic", func(e *evidence) bool { return e.first().End < e.whole.End },
+	{"ENOENT", "past the mapping", "mm/userfaultfd.c, mfill_atomic", func(e *evidence) bool { return e.firstMremapped().End < e.rounded.End },
 		func(e *evidence) string {
-			return fmt.Sprintf("the mapping ends at 0x%x, and pages are brought into one mapping at a time.", e.first().End)
+			return fmt.Sprintf("the mapping ends at 0x%x, and pages are brought into one mapping at a time.", e.firstMremapped().End)
 		}},
-	otherwise("ENOENT", uffdSource, "the range is not in one mapping that is registered with userfaultfd."),
+	fallback("ENOENT", uffdSource, "the range is not in one mapping that is registered with userfaultfd."),
 	{"EINVAL", "not registered for wp", uffdSource, func(e *evidence) bool {
-		return e.has("wp") && e.first().Smaps != nil && !e.first().Smaps.HasFlag("uw")
+		return e.has("wp") && e.firstMremapped().Smaps != nil && !e.firstMremapped().Smaps.HasFlag("uw")
 	}, func(e *evidence) string {
-		return fmt.Sprintf("%s is not registered for wp (VmFlags has no uw), so its pages cannot be write-protected.", e.inside(e.first(), e.whole))
+		return fmt.Sprintf("%s is not registered for wp (VmFlags has no uw), so its pages cannot be write-protected.", e.mappingNameIn(e.firstMremapped(), e.rounded))
 	}},
 	splitsHuge((*evidence).pages),
-	{"EINVAL", "huge pages of the pool", uffdSource, func(e *evidence) bool { return e.first().Smaps.HasFlag("ht") },
+	{"EINVAL", "huge pages of the pool", uffdSource, func(e *evidence) bool { return e.firstMremapped().Smaps.HasFlag("ht") },
 		func(e *evidence) string {
-			return fmt.Sprintf("%s is made of huge pages of the pool (hugetlb), which are brought in whole and never as zeros; cowscope copies less than 1 MiB with one call.", e.inside(e.first(), e.whole))
+			return fmt.Sprintf("%s is made of huge pages of the pool (hugetlb), which are brought in whole and never as zeros; cowscope copies less than 1 MiB with one call.", e.mappingNameIn(e.firstMremapped(), e.rounded))
 		}},
-	otherwise("EINVAL", uffdSource, "userfaultfd is not for a mapping of this kind."),
+	fallback("EINVAL", uffdSource, "userfaultfd is not for a mapping of this kind."),
 	{"EEXIST", "page there", uffdSource, nil, func(e *evidence) string {
-		return fmt.Sprintf("%s is not missing: %s. No page is replaced.", e.at(e.Given.Start), e.thereText(e.Given.Start))
+		return fmt.Sprintf("%s is not missing: %s. No page is replaced.", e.placeText(e.Given.Start), e.thereText(e.Given.Start))
 	}},
 	{"EAGAIN", "page there", uffdSource, func(e *evidence) bool { return e.st.Done > 0 }, func(e *evidence) string {
 		at := e.Given.Start + e.st.Done*e.pageSize()
 		return fmt.Sprintf("%s brought in, and then %s is not missing: %s. What was done before counts, so the answer is not EEXIST.",
-			pagesWere(e.st.Done), e.at(at), e.thereText(at))
+			pagesWere(e.st.Done), e.placeText(at), e.thereText(at))
 	}},
-	otherwise("EAGAIN", uffdSource, "the mappings are being changed at this moment."),
-	{"EFAULT", "past the file", "mm/userfaultfd.c, mfill_atomic_install_pte", func(e *evidence) bool { _, _, ok := e.pastFile(e.whole); return ok },
+	fallback("EAGAIN", uffdSource, "the mappings are being changed at this moment."),
+	{"EFAULT", "past the file", "mm/userfaultfd.c, mfill_atomic_install_pte", func(e *evidence) bool { _, _, ok := e.pastFile(e.rounded); return ok },
 		func(e *evidence) string {
-			addr, size, _ := e.pastFile(e.whole)
-			return fmt.Sprintf("the file has %s and ends before %s.", amount.Size(size), e.at(addr))
+			addr, size, _ := e.pastFile(e.rounded)
+			return fmt.Sprintf("the file has %s and ends before %s.", amount.Size(size), e.placeText(addr))
 		}},
-	otherwise("EFAULT", uffdSource, "the shared memory ends before a page of the range."),
-	otherwise("ENOMEM", uffdSource, "there is no memory for the pages, or the control group may have no more."),
+	fallback("EFAULT", uffdSource, "the shared memory ends before a page of the range."),
+	fallback("ENOMEM", uffdSource, "there is no memory for the pages, or the control group may have no more."),
 })
 
 // thereText says what stands where a page should be brought in.
@@ -219,7 +219,7 @@ func (e *evidence) thereText(addr uint64) string {
 	switch run := e.before.PageAt(addr, e.pageSize()); {
 	case run.State != vmspace.None:
 		return "it is " + run.State.String()
-	case !anonymous(e.first()):
+	case !anonymous(e.firstMremapped()):
 		return "the shared memory has it, though no page table entry does"
 	}
 	return "something came there meanwhile"
@@ -227,14 +227,14 @@ func (e *evidence) thereText(addr uint64) string {
 
 // explainUffdFill says what was brought in.
 func explainUffdFill(e *evidence) string {
-	b := e.became(e.whole)
+	b := e.countPages(e.rounded)
 	text := pagesWere(b.came) + " brought in"
 	switch {
 	case e.Verb == "uffd_copy" && e.has("wp"):
 		text += " with a copy of the bytes, write-protected from the start"
 	case e.Verb == "uffd_copy":
 		text += " with a copy of the bytes"
-	case anonymous(e.first()):
+	case anonymous(e.firstMremapped()):
 		text += " as the kernel's one page of zeros: no memory is used"
 	default:
 		text += ", full of zeros"
@@ -248,19 +248,19 @@ var uffdProtect = slices.Concat(uffdOpen, uffdRange, []reason{
 	unfit("ENOENT", "not registered for wp", uffdSource, (*evidence).pages,
 		func(_ *evidence, m vmspace.Mapping) bool { return m.Smaps != nil && !m.Smaps.HasFlag("uw") }, "is not registered for wp (VmFlags has no uw)"),
 	{"ENOENT", "past the mapping", "mm/userfaultfd.c, mwriteprotect_range", nil, func(e *evidence) string {
-		return fmt.Sprintf("the mapping ends at 0x%x, and this kernel write-protects one mapping at a time.", e.first().End)
+		return fmt.Sprintf("the mapping ends at 0x%x, and this kernel write-protects one mapping at a time.", e.firstMremapped().End)
 	}},
 	splitsHuge((*evidence).pages),
-	otherwise("EINVAL", uffdSource, "the range does not consist of whole pages of the mapping."),
-	otherwise("EAGAIN", uffdSource, "the mappings are being changed at this moment."),
-	otherwise("ENOMEM", uffdSource, "there is no memory for the page tables that markers need."),
+	fallback("EINVAL", uffdSource, "the range does not consist of whole pages of the mapping."),
+	fallback("EAGAIN", uffdSource, "the mappings are being changed at this moment."),
+	fallback("ENOMEM", uffdSource, "there is no memory for the page tables that markers need."),
 })
 
 var uffdWPSentences = sentences{
 	why: func(e *evidence) string {
-		e.claim(history.ClaimKept, e.whole, 0)
+		e.claim(history.ClaimKept, e.rounded, 0)
 		var there, marked, open uint64
-		for run := range e.st.After.Process(e.st.Process).PagesIn(e.whole) {
+		for run := range e.st.After.Process(e.st.Process).PagesIn(e.rounded) {
 			switch wp := run.Attrs&vmspace.UffdWP != 0; {
 			case wp && run.Word&vmspace.WordPresent != 0:
 				there += run.Pages
@@ -285,8 +285,8 @@ var uffdWPSentences = sentences{
 
 var uffdUnwpSentences = sentences{
 	why: func(e *evidence) string {
-		e.claim(history.ClaimKept, e.whole, 0)
-		n := e.protected(e.before)
+		e.claim(history.ClaimKept, e.rounded, 0)
+		n := e.protectedPages(e.before)
 		if n == 0 {
 			return "No page was write-protected."
 		}
@@ -295,10 +295,10 @@ var uffdUnwpSentences = sentences{
 	reasons: uffdProtect,
 }
 
-// protected counts the pages of the range that are write-protected, those that are not there with
-// them.
-func (e *evidence) protected(p *vmspace.Process) (n uint64) {
-	for run := range p.PagesIn(e.whole) {
+// protectedPages counts the pages of the range that are write-protected, those that are not there
+// with them.
+func (e *evidence) protectedPages(p *vmspace.Process) (n uint64) {
+	for run := range p.PagesIn(e.rounded) {
 		if run.Attrs&vmspace.UffdWP != 0 {
 			n += run.Pages
 		}
@@ -306,14 +306,14 @@ func (e *evidence) protected(p *vmspace.Process) (n uint64) {
 	return n
 }
 
-// reported finds the first page of r that cannot be brought in because userfaultfd is told of it:
-// one that is missing, or one that is write-protected where it would be written.
-func (e *evidence) reported(r vmspace.Range, access func(vmspace.Mapping) vmspace.Access) (addr uint64, protected, ok bool) {
+// handledByUffd finds the first page of r that cannot be brought in because userfaultfd handles it:
+// one that is missing, or one that is write-protected and would be written.
+func (e *evidence) handledByUffd(r vmspace.Range, access func(vmspace.Mapping) vmspace.Access) (addr uint64, protected, ok bool) {
 	for run := range e.before.PagesIn(r) {
 		m, _ := e.before.MappingAt(run.Start)
 		protected = m.Smaps.HasFlag("uw") && run.Attrs&vmspace.UffdWP != 0 && access(m) == vmspace.Store
 		if protected || m.Smaps.HasFlag("um") && run.State == vmspace.None {
-			e.where = run.Start
+			e.foundAt = run.Start
 			return run.Start, protected, true
 		}
 	}
@@ -323,21 +323,21 @@ func (e *evidence) reported(r vmspace.Range, access func(vmspace.Mapping) vmspac
 // notBroughtIn is for a call that brings pages in.
 func notBroughtIn(result, source string, does func(*evidence) bool, where func(*evidence) vmspace.Range, access func(*evidence, vmspace.Mapping) vmspace.Access) reason {
 	find := func(e *evidence) (uint64, bool, bool) {
-		return e.reported(where(e), func(m vmspace.Mapping) vmspace.Access { return access(e, m) })
+		return e.handledByUffd(where(e), func(m vmspace.Mapping) vmspace.Access { return access(e, m) })
 	}
 	return reason{result, "userfaultfd", source, func(e *evidence) bool { _, _, ok := find(e); return ok && does(e) },
 		func(e *evidence) string {
 			addr, protected, _ := find(e)
 			if protected {
-				return fmt.Sprintf("%s is write-protected with userfaultfd, and would have to be brought in as for a write: a fault there is SIGBUS.", e.at(addr))
+				return fmt.Sprintf("%s is write-protected with userfaultfd, and would have to be brought in as for a write: a fault there is SIGBUS.", e.placeText(addr))
 			}
-			return fmt.Sprintf("%s is missing, and userfaultfd handles that: a fault there is SIGBUS.", e.at(addr))
+			return fmt.Sprintf("%s is missing, and userfaultfd handles that: a fault there is SIGBUS.", e.placeText(addr))
 		}}
 }
 
-// toldText is for pages that were dropped where userfaultfd is told of missing ones.
-func (e *evidence) toldText() string {
-	_, ok := e.some(e.whole, func(m vmspace.Mapping) bool { return anonymous(m) && m.Smaps.HasFlag("um") })
+// uffdMissingText is for pages that were dropped where userfaultfd is told of missing ones.
+func (e *evidence) uffdMissingText() string {
+	_, ok := e.firstMapping(e.rounded, func(m vmspace.Mapping) bool { return anonymous(m) && m.Smaps.HasFlag("um") })
 	if !ok {
 		return ""
 	}

@@ -11,7 +11,7 @@ import (
 
 // vfork refuses what fork does, but that it copies no memory.
 var vforkReasons = slices.Concat(forkReasons[:2], []reason{
-	otherwise("ENOMEM", "kernel/fork.c, copy_process", "there is no memory for what the kernel keeps of every process."),
+	fallback("ENOMEM", "kernel/fork.c, copy_process", "there is no memory for what the kernel keeps of every process."),
 })
 
 // explainVfork says what two processes in one address space are.
@@ -27,8 +27,8 @@ func explainVfork(e *evidence) string {
 		e.Child, st.Process, st.Process, e.Child)
 }
 
-// survivors says who has the memory of a process that died and shared it.
-func (e *evidence) survivors() string {
+// survivorsText says who has the memory of a process that died and shared it.
+func (e *evidence) survivorsText() string {
 	st, with := e.st, []string{}
 	text := ""
 	p := st.Before.Process(st.Process)
