@@ -139,7 +139,7 @@ func TestManyChildren(t *testing.T) {
 	for i := range 2 * verb.UnwaitedFor {
 		l.all("fork", fmt.Sprintf("@p%d exit", children+2+i))
 	}
-	if st := l.want("refused", "fork"); !strings.Contains(st.Why, "wait takes notice") || !strings.Contains(st.Why, "--max-processes") {
+	if st := l.want("refused", "fork"); !strings.Contains(st.Why, "wait removes one") || !strings.Contains(st.Why, "--max-processes") {
 		t.Error(st.Why)
 	}
 	l.all("wait", "fork")

@@ -7,14 +7,14 @@ import (
 	"slices"
 )
 
-// Rules of this file: the output of WriteJSON is read piece by piece; only the current piece is held
-// in memory, and its size is limited. The text may come from anybody: whatever WriteJSON would not
-// have written is an error with its place. What JSON does not contain is 0; of the pagemap word only
-// the present bit is known, from the state of the page.
+// Rules of this file: the output of WriteJSON is read piece by piece; only the current piece is
+// held in memory, and its size is limited. The text may come from anybody: whatever WriteJSON would
+// not have written is an error with its place. What JSON does not contain is 0; of the pagemap word
+// only the present bit is known, from the state of the page.
 
 // ReadJSON reads the output of WriteJSON into the sink that begin returns, and closes the sink.
-// defaultSize is the page size in bytes if the text does not contain one. The error is a *JSONError,
-// or that of r or of the sink.
+// defaultSize is the page size in bytes if the text does not contain one. The error is a
+// *JSONError, or that of r or of the sink.
 func ReadJSON(r io.Reader, defaultSize uint64, begin func(pageSize uint64) Sink) error {
 	d := &jsonReader{jsonParser: newJSONParser(r), pageSize: defaultSize, begin: begin}
 	err := d.document()

@@ -49,8 +49,8 @@ func ParseDevice(text string) (major, minor uint32, err error) {
 	return uint32(x), uint32(y), nil
 }
 
-// Hex is a number that JSON contains as a string in hexadecimal, because not every JSON reader keeps
-// 64 bits of a number.
+// Hex is a number that JSON contains as a string in hexadecimal, because not every JSON reader
+// keeps 64 bits of a number.
 type Hex uint64
 
 // MarshalText writes 0x….

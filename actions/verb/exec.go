@@ -9,7 +9,7 @@ import (
 )
 
 var execAction = Action{
-	Verb:   lang.Verb{Name: "exec", Summary: "the subject jumps there; ret or a trap comes back", Params: []lang.Param{ParamPlace}},
+	Verb:   lang.Verb{Name: "exec", Summary: "the subject jumps there; ret or a trap returns control", Params: []lang.Param{ParamPlace}},
 	Access: always(vmspace.Fetch),
 	Run: func(c *Call) error {
 		addr, _, err := c.Place("place")
@@ -27,7 +27,7 @@ var execAction = Action{
 		c.everything() // the code may have stored anywhere
 		if e.Attempt != nil {
 			c.Result = history.Refused
-			c.Note = fmt.Sprintf("The code asked for system call %d. Code of your own may not call the kernel here: it was stopped before it happened.", e.Attempt.Nr)
+			c.Note = fmt.Sprintf("The code tried system call %d. Code of your own may not call the kernel here: it was stopped before the call.", e.Attempt.Nr)
 		}
 		return nil
 	},

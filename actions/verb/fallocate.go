@@ -18,7 +18,7 @@ var fallocateModes = []Constant{
 	{"keep", "FALLOC_FL_KEEP_SIZE", 0x1, "take the room, also past the end of the file, whose size stays"},
 }
 
-var fallocateAction = fileVerb(lang.Verb{Name: "fallocate", Summary: "take the room for a part of a file, or give it back, from outside",
+var fallocateAction = fileVerb(lang.Verb{Name: "fallocate", Summary: "allocate or free room for a part of a file, from outside",
 	Params: []lang.Param{ParamFile, ParamOffset, {Name: "length", Kind: lang.KindQuantity, Default: "1p", Help: "how much"},
 		{Name: "mode", Kind: lang.KindChoice, Optional: true, Words: words(fallocateModes), Help: "take room and grow the file, where it is left out"}}},
 	func(c *Call, name string) error {

@@ -33,7 +33,7 @@ func fileVerb(v lang.Verb, run func(c *Call, name string) error, flags ...Consta
 	}}
 }
 
-var fileAction = fileVerb(lang.Verb{Name: "file", Summary: "make a file in the scratch folder: so many zeros, or a text",
+var fileAction = fileVerb(lang.Verb{Name: "file", Summary: "make a file in the scratch folder: of zeros, or with a text",
 	Params: []lang.Param{ParamFile, {Name: "content", Kind: lang.KindContent, Default: "5000", Help: `its size, or "text"`}}},
 	func(c *Call, name string) error {
 		text, isText := c.Cmd.Bytes("content")
@@ -102,7 +102,7 @@ var catAction = fileVerb(lang.Verb{Name: "cat", Summary: "read a file from outsi
 		return c.counted(len(b), err)
 	})
 
-var rmAction = fileVerb(lang.Verb{Name: "rm", Summary: "take a file's name away; what is mapped lives on", Params: []lang.Param{ParamFile}},
+var rmAction = fileVerb(lang.Verb{Name: "rm", Summary: "remove a file's name; what is mapped lives on", Params: []lang.Param{ParamFile}},
 	func(c *Call, name string) error {
 		c.Call = fmt.Sprintf("unlink(%q)", name)
 		err := c.F.Files.Remove(name)

@@ -17,9 +17,9 @@ func (c *Call) mayFork() bool {
 	living, zombies := c.F.Count()
 	switch {
 	case living >= limit:
-		c.refuse("%s live, and that is cowscope's limit. --max-processes raises it.", amount.Of(uint64(living), "process"))
+		c.refuse("%s are alive, which is cowscope's limit. --max-processes raises it.", amount.Of(uint64(living), "process"))
 	case zombies >= UnwaitedFor*limit:
-		c.refuse("%s ended and nobody waited for them, and that is cowscope's limit: wait takes notice of one of them, and --max-processes raises the limit.",
+		c.refuse("%s have ended, and nobody has waited for them, which is cowscope's limit: wait removes one of them, and --max-processes raises the limit.",
 			amount.Of(uint64(zombies), "process"))
 	default:
 		return true

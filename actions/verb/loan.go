@@ -23,7 +23,7 @@ func (c *Call) lend(r vmspace.Range, b []byte, call func(*subject.Loan) error) e
 	}
 	if loan == nil {
 		c.settle(e)
-		c.refuse("there was no room in %s to lend it for what the call reads or writes: mmap ended with %s.", c.P.Label, c.Result)
+		c.refuse("%s has no room for the memory that the call reads or writes: mmap ended with %s.", c.P.Label, c.Result)
 		return nil
 	}
 	if err := call(loan); err != nil {

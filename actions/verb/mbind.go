@@ -25,7 +25,7 @@ var policies = []Constant{
 const mpolMove = 2
 
 var mbindAction = Action{
-	Verb: lang.Verb{Name: "mbind", Summary: "say from which NUMA nodes the pages of a range come", Params: []lang.Param{ParamRange,
+	Verb: lang.Verb{Name: "mbind", Summary: "set the NUMA nodes that the pages of a range come from", Params: []lang.Param{ParamRange,
 		{Name: "mode", Kind: lang.KindChoice, Default: "bind", Words: words(policies), Show: "MODE", Help: "how a node is chosen"},
 		{Name: "nodes", Kind: lang.KindNodes, Optional: true, Default: "0", Help: "which nodes: 0, 0,2 or 0-3"},
 		{Name: "move", Kind: lang.KindFlags, Optional: true, Words: []lang.Word{{Name: "move", Help: "pages that lie elsewhere are moved there"}}}}},

@@ -13,7 +13,7 @@ var memfdFlags = []Constant{
 	{"hugetlb", "MFD_HUGETLB", 0x4, "from the pool of huge pages"},
 }
 
-var memfdAction = fileVerb(lang.Verb{Name: "memfd", Summary: "make a file in memory, which lies in no folder",
+var memfdAction = fileVerb(lang.Verb{Name: "memfd", Summary: "make a file in memory, which is in no folder",
 	Params: []lang.Param{
 		{Name: "file", Kind: lang.KindFile, Help: "what it is called here and in /proc/PID/maps"},
 		{Name: "size", Kind: lang.KindQuantity, Default: "4p", Help: "its size"},

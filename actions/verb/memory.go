@@ -19,7 +19,7 @@ func (c *Call) mayTake(more uint64, what string) bool {
 	if c.F.MayTake(more) {
 		return true
 	}
-	c.refuse("%s can take %s, where %s has %s already, and cowscope's limit is %s. --max-memory raises it.", what, amount.Size(more),
+	c.refuse("%s can take %s, %s has %s already, and cowscope's limit is %s. --max-memory raises it.", what, amount.Size(more),
 		c.P.Label+" with its family", amount.Size(c.F.Taken(true)), amount.Size(c.F.Limits.Memory))
 	return false
 }

@@ -43,7 +43,7 @@ func runMovePages(c *Call) error {
 	ps := c.PageSize()
 	n := r.Pages(ps)
 	if n > movePagesMost {
-		c.refuse("move_pages takes an address in each page, and cowscope lends memory for %d: the range has %d pages.", movePagesMost, n)
+		c.refuse("move_pages needs an address in each page, and cowscope lends memory for %d: the range has %d pages.", movePagesMost, n)
 		return nil
 	}
 	to, moves := c.Cmd.Number("node")

@@ -10,7 +10,7 @@ var sysMsync = number(26, 227)
 var msyncFlags = []Constant{
 	{"sync", "MS_SYNC", 4, "wait until it is written"},
 	{"async", "MS_ASYNC", 1, "only schedule it"},
-	{"invalidate", "MS_INVALIDATE", 2, "other mappings of the file must read anew"},
+	{"invalidate", "MS_INVALIDATE", 2, "other mappings of the file must be read again"},
 }
 
 var msyncAction = Action{

@@ -68,7 +68,7 @@ func (c *Call) open(f *os.File, name string, mode uint64, shown string) (uint64,
 	}
 	c.settle(e)
 	if c.Result != history.OK {
-		c.Note = fmt.Sprintf("%s: %s cannot be opened so: %s. Nothing was mapped.", c.Result, printable.Name(name), e.Errno)
+		c.Note = fmt.Sprintf("%s: %s cannot be opened like this: %s. Nothing was mapped.", c.Result, printable.Name(name), e.Errno)
 		return 0, nil
 	}
 	info, err := f.Stat()
@@ -99,7 +99,7 @@ func (c *Call) FileError(param string, err error) error {
 	var errno syscall.Errno
 	switch {
 	case errors.As(err, &full):
-		c.refuse("%s are in the scratch folder or mapped of it, and that is cowscope's limit: rm takes one away.", amount.Of(uint64(full.Files), "file"))
+		c.refuse("%s are in the scratch folder or mapped from it, which is cowscope's limit: rm removes one.", amount.Of(uint64(full.Files), "file"))
 		return nil
 	case errors.As(err, &name):
 		return c.Cmd.ErrorIn(param, name.Why, name.Hint)

@@ -23,7 +23,7 @@ func paramSwitch(on, off string) lang.Param {
 
 var prctlKSMAction = Action{
 	Verb: lang.Verb{Name: "prctl ksm", Summary: "let KSM merge equal pages of all memory of the process", Params: []lang.Param{
-		paramSwitch("as if all of it were advised mergeable", "part again what was merged")}},
+		paramSwitch("as if all of it were advised mergeable", "separate what was merged")}},
 	Calls: []uintptr{sysPrctl},
 	Only:  []uint32{prSetMemoryMerge},
 	Run: func(c *Call) error {
@@ -51,7 +51,7 @@ var prctlTHPAction = Action{
 // mdweFlags are the bits of PR_SET_MDWE. The first is always given, and has no word.
 var mdweFlags = []Constant{
 	{"", "PR_MDWE_REFUSE_EXEC_GAIN", history.MDWERefuseExecGain, ""},
-	{"no_inherit", "PR_MDWE_NO_INHERIT", history.MDWENoInherit, "children begin without"},
+	{"no_inherit", "PR_MDWE_NO_INHERIT", history.MDWENoInherit, "children do not inherit it"},
 }
 
 var prctlMDWEAction = Action{

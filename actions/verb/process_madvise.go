@@ -18,7 +18,7 @@ var (
 )
 
 var processMadviseAction = Action{
-	Verb: lang.Verb{Name: "process_madvise", Summary: "madvise, of the memory of another process", Params: []lang.Param{
+	Verb: lang.Verb{Name: "process_madvise", Summary: "madvise for the memory of another process", Params: []lang.Param{
 		{Name: "process", Kind: lang.KindProcess, Default: "p2", Help: "whose memory it is about: the names of the range are its own"},
 		ParamRange, paramAdvice}},
 	Calls:  []uintptr{sysPidfdOpen, sysProcessMadvise, sysClose},
@@ -39,7 +39,7 @@ func runProcessMadvise(c *Call) error {
 		return err
 	}
 	if p := c.Space(); p == nil || p.State == vmspace.Gone {
-		c.refuse("%s %s, and its parent knows: its pid may be another process's by now.", m.Label, m.Gone)
+		c.refuse("%s %s, and its parent has waited for it: its pid may belong to another process by now.", m.Label, m.Gone)
 		return nil
 	}
 	if !c.mayAdvise(r, c.Args.Flags) {

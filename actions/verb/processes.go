@@ -74,7 +74,7 @@ var killAction = Action{
 			c.Note = fmt.Sprintf("%s waits in vfork, where only SIGKILL reaches it: %s comes when %s has exited.", c.P.Label, sig, child.Label)
 			return nil
 		}
-		c.Note = fmt.Sprintf("%s did not end %s: a signal may be ignored, or only stop a process that stands still anyway.", sig, c.P.Label)
+		c.Note = fmt.Sprintf("%s did not end %s: a signal may be ignored, or only stop a process that is stopped anyway.", sig, c.P.Label)
 		return nil
 	},
 }
@@ -95,7 +95,7 @@ func (c *Call) died(err error) error {
 const wnohang = 1
 
 var waitAction = Action{
-	Verb:  lang.Verb{Name: "wait", Summary: "take notice of a child that has ended: its zombie goes"},
+	Verb:  lang.Verb{Name: "wait", Summary: "wait for a child that has ended: its zombie goes away"},
 	Calls: []uintptr{sysWait4},
 	Run: func(c *Call) error {
 		c.Call = "wait4(-1, NULL, WNOHANG)"
@@ -107,7 +107,7 @@ var waitAction = Action{
 		c.Note = "No child has ended yet."
 		for _, m := range c.F.Members {
 			if pid != 0 && uint64(m.PID) == pid {
-				c.Note = fmt.Sprintf("%s %s. Its parent knows now, and its zombie is gone.", m.Label, m.Gone)
+				c.Note = fmt.Sprintf("%s %s. Its parent has waited for it, and its zombie is gone.", m.Label, m.Gone)
 			}
 		}
 		return nil

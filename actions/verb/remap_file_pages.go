@@ -9,7 +9,7 @@ import (
 var sysRemapFilePages = number(216, 234)
 
 var remapFilePagesAction = Action{
-	Verb: lang.Verb{Name: "remap_file_pages", Summary: "have a shared mapping show other pages of what it maps", Params: []lang.Param{ParamRange,
+	Verb: lang.Verb{Name: "remap_file_pages", Summary: "let a shared mapping show other pages of what it maps", Params: []lang.Param{ParamRange,
 		{Name: "pgoff", Kind: lang.KindNumber, Show: "PGOFF", Default: "1", Help: "which page of the file the range begins with, from 0"}}},
 	Calls: []uintptr{sysRemapFilePages},
 	Run:   runRemapFilePages,

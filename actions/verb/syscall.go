@@ -29,8 +29,8 @@ func (c *Call) syscall(nr uintptr, args ...uint64) (ret uint64, ok bool, err err
 	return e.Value, c.Result == history.OK, nil
 }
 
-// onRange makes the system call name about the range of the command: its start, its length, and args,
-// which shown formats.
+// onRange makes the system call name about the range of the command: its start, its length, and
+// args, which shown formats.
 func (c *Call) onRange(name string, nr uintptr, shown string, args ...uint64) error {
 	r, err := c.RangeOf("range")
 	if err != nil {

@@ -129,7 +129,7 @@ var uffdModes = []Constant{
 }
 
 var uffdRegisterAction = Action{
-	Verb: lang.Verb{Name: "uffd_register", Summary: "have userfaultfd told of faults in a range: they are SIGBUS then", Params: []lang.Param{ParamRange,
+	Verb: lang.Verb{Name: "uffd_register", Summary: "let userfaultfd handle faults in a range: they become SIGBUS", Params: []lang.Param{ParamRange,
 		{Name: "modes", Kind: lang.KindFlags, Optional: true, Default: "missing", Words: words(uffdModes)}}},
 	Calls: []uintptr{sysUserfaultfd, sysIoctl},
 	Flags: uffdModes,
