@@ -133,11 +133,11 @@ func (d *differ) process(p, q *Process, memory bool) {
 	}
 	d.p, d.q = p, q
 	Unshared(p.Mappings, q.Mappings, func(alo, ahi, blo, bhi int) {
-		d.mappings(trimmed(p.Mappings.View(alo, ahi), q.Mappings.View(blo, bhi)))
+		d.mappings(trimCommon(p.Mappings.View(alo, ahi), q.Mappings.View(blo, bhi)))
 	})
 	maps := q.Mappings.Walk(0)
 	Unshared(p.Pages, q.Pages, func(alo, ahi, blo, bhi int) {
-		was, now := trimmed(p.Pages.View(alo, ahi), q.Pages.View(blo, bhi))
+		was, now := trimCommon(p.Pages.View(alo, ahi), q.Pages.View(blo, bhi))
 		PairRuns(was, now, func(x, y Run) {
 			if x != y {
 				d.pages(x, y, &maps)
@@ -146,8 +146,8 @@ func (d *differ) process(p, q *Process, memory bool) {
 	})
 }
 
-// trimmed drops the common prefix and suffix of two lists.
-func trimmed[T comparable](a, b []T) ([]T, []T) {
+// trimCommon drops the common prefix and suffix of two lists.
+func trimCommon[T comparable](a, b []T) ([]T, []T) {
 	for len(a) > 0 && len(b) > 0 && a[0] == b[0] {
 		a, b = a[1:], b[1:]
 	}

@@ -24,9 +24,9 @@ func SameBacking(a, b *Mapping) bool {
 	return (ak == bk || ak.anonymous() && bk.anonymous()) && (ak != KindSpecial || a.Path == b.Path)
 }
 
-// kin returns the indexes [lo, hi) of the mappings of the ordered list l that overlap m, and how
-// many of these have the same backing.
-func kin(m *Mapping, l []Mapping) (lo, hi, same int) {
+// overlapping returns the indexes [lo, hi) of the mappings of the ordered list l that overlap m,
+// and how many of these have the same backing.
+func overlapping(m *Mapping, l []Mapping) (lo, hi, same int) {
 	lo, _ = slices.BinarySearchFunc(l, m.Start, func(x Mapping, addr uint64) int {
 		if x.End <= addr {
 			return -1
@@ -53,7 +53,7 @@ func (d *differ) mappings(was, now []Mapping) {
 
 // old reports what became of a.
 func (d *differ) old(a *Mapping, now []Mapping) {
-	lo, hi, same := kin(a, now)
+	lo, hi, same := overlapping(a, now)
 	if same > 1 {
 		d.span(ChangeSplit, a.Range, a.Perms, "1", strconv.Itoa(same))
 	}
@@ -108,7 +108,7 @@ func sameFlags(a, b []string) bool {
 
 // new reports what is new in b.
 func (d *differ) new(b *Mapping, was []Mapping) {
-	lo, hi, same := kin(b, was)
+	lo, hi, same := overlapping(b, was)
 	if same > 1 {
 		d.span(ChangeMerged, b.Range, b.Perms, strconv.Itoa(same), "1")
 	}

@@ -32,24 +32,24 @@ type List[T Item] struct {
 // NewList makes a list of items, which must be in order and must not overlap. It does not retain
 // the slice.
 func NewList[T Item](items []T) List[T] {
-	return join(cut(slices.Clone(items)))
+	return listOf(chunksOf(slices.Clone(items)))
 }
 
 // Keep is NewList without a copy: the list retains the slice, which must not be written to any
 // more.
-func Keep[T Item](items []T) List[T] { return join(cut(items)) }
+func Keep[T Item](items []T) List[T] { return listOf(chunksOf(items)) }
 
 // ListBuilder makes a list from consecutive parts without copying items.
 type ListBuilder[T Item] struct{ chunks []*chunk[T] }
 
 // Add appends items; the slice must not be written to any more.
-func (b *ListBuilder[T]) Add(items []T) { b.chunks = append(b.chunks, cut(items)...) }
+func (b *ListBuilder[T]) Add(items []T) { b.chunks = append(b.chunks, chunksOf(items)...) }
 
 // List returns the list of everything added.
-func (b *ListBuilder[T]) List() List[T] { return join(b.chunks) }
+func (b *ListBuilder[T]) List() List[T] { return listOf(b.chunks) }
 
-// cut makes chunks over items without copying them.
-func cut[T Item](items []T) []*chunk[T] {
+// chunksOf makes chunks over items without copying them.
+func chunksOf[T Item](items []T) []*chunk[T] {
 	if len(items) == 0 {
 		return nil
 	}
@@ -62,8 +62,8 @@ func cut[T Item](items []T) []*chunk[T] {
 	return out
 }
 
-// join makes a list of chunks.
-func join[T Item](chunks []*chunk[T]) List[T] {
+// listOf makes a list of chunks.
+func listOf[T Item](chunks []*chunk[T]) List[T] {
 	l := List[T]{chunks: chunks, first: make([]int, len(chunks))}
 	for i, c := range chunks {
 		l.first[i] = l.n
@@ -215,7 +215,7 @@ func (l List[T]) Splice(lo, hi int, items []T) List[T] {
 	mid = append(mid, l.View(l.first[a], lo)...)
 	mid = append(mid, items...)
 	mid = append(mid, l.View(hi, end(b))...)
-	return join(slices.Concat(l.chunks[:a], cut(mid), l.chunks[b:]))
+	return listOf(slices.Concat(l.chunks[:a], chunksOf(mid), l.chunks[b:]))
 }
 
 // Rebase makes a list of items that shares with old the chunks that are the same at either end. It
@@ -259,7 +259,7 @@ func rebase[T Item](old List[T], items []T, owned bool, equal func(a, b *T) bool
 	if !owned || len(rest) < len(items)/2 {
 		rest = slices.Clone(rest)
 	}
-	return join(slices.Concat(old.chunks[:a], cut(rest), old.chunks[z:]))
+	return listOf(slices.Concat(old.chunks[:a], chunksOf(rest), old.chunks[z:]))
 }
 
 // Same reports whether l and o consist of the same chunks; then they are equal. Equal lists may

@@ -48,7 +48,7 @@ func Predict(p *Process, addr uint64, access Access, f Facts) Prediction {
 	if protected && mayBeTold {
 		out = out.or(BusErr, "or it is write-protected with userfaultfd, whose descriptor decides what comes of that")
 	}
-	if doubts := doubted(m, access, f); len(doubts) > 0 {
+	if doubts := otherOutcomes(m, access, f); len(doubts) > 0 {
 		out.Can = append(out.Can, doubts...)
 		out.Why += "; or a protection key forbids it, where the mapping has one"
 	}
@@ -126,8 +126,8 @@ func keyForbids(m Mapping, access Access, f Facts) (certain, maybe bool) {
 	return false, m.Smaps != nil && m.Smaps.ProtectionKey != 0
 }
 
-// doubted lists further outcomes of an access that is not certainly refused.
-func doubted(m Mapping, access Access, f Facts) []Happening {
+// otherOutcomes lists further outcomes of an access that is not certainly refused.
+func otherOutcomes(m Mapping, access Access, f Facts) []Happening {
 	_, maybe := keyForbids(m, access, f)
 	switch {
 	case !maybe:
@@ -178,7 +178,7 @@ func predictHole(p *Process, addr uint64, access Access, f Facts) Prediction {
 	case access == Fetch && m.Perms&Exec == 0:
 		grow = []Happening{AccErr, BusErr}
 	case len(grow) == 0:
-		grow = append([]Happening{Grow}, doubted(m, access, f)...)
+		grow = append([]Happening{Grow}, otherOutcomes(m, access, f)...)
 		if mayBeTold {
 			grow = append(grow, BusErr)
 		}

@@ -48,10 +48,10 @@ func PairRuns(as, bs []Run, yield func(x, y Run)) {
 		switch {
 		case as < bs:
 			x := a.take(bs)
-			yield(x, nothing(x))
+			yield(x, absentRun(x))
 		case bs < as:
 			y := b.take(as)
-			yield(nothing(y), y)
+			yield(absentRun(y), y)
 		default:
 			end := min(a.head.Bounds().End, b.head.Bounds().End)
 			yield(a.take(end), b.take(end))
@@ -83,5 +83,5 @@ func (t *tape) take(end uint64) Run {
 	return r.Clip(Range{b.Start, end})
 }
 
-// nothing is a run of absent pages at the place of r.
-func nothing(r Run) Run { return Run{Start: r.Start, Pages: r.Pages, Mapcount: -1, Shift: r.Shift} }
+// absentRun is a run of absent pages with the bounds of r.
+func absentRun(r Run) Run { return Run{Start: r.Start, Pages: r.Pages, Mapcount: -1, Shift: r.Shift} }

@@ -30,15 +30,15 @@ func (p *Process) beside(q *Process) int {
 	if q == nil {
 		q = &Process{}
 	}
-	return int(unsafe.Sizeof(*p)) + besideList(p.Mappings, q.Mappings, counterBytes) + besideList(p.Pages, q.Pages, 0)
+	return int(unsafe.Sizeof(*p)) + unsharedBytes(p.Mappings, q.Mappings, counterBytes) + unsharedBytes(p.Pages, q.Pages, 0)
 }
 
-// counterBytes is about what the Counters of a mapping take, with their list of VmFlags. Equal texts
-// are there once.
+// counterBytes is about what the Counters of a mapping take, with their list of VmFlags. Equal
+// texts are there once.
 const counterBytes = int(unsafe.Sizeof(Counters{})) + 10*int(unsafe.Sizeof(""))
 
-// besideList is the same for a list, of which each item refers to so many bytes more.
-func besideList[T Item](l, o List[T], more int) int {
+// unsharedBytes is the same for a list, of which each item refers to so many bytes more.
+func unsharedBytes[T Item](l, o List[T], more int) int {
 	if l.n == 0 || o.n > 0 && &l.chunks[0] == &o.chunks[0] {
 		return 0
 	}

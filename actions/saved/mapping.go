@@ -12,8 +12,8 @@ import (
 
 // The limits of a snapshot. A process has at most 65530 mappings by default (vm.max_map_count).
 const (
-	mostItems = 512 << 10 // mappings, or runs of pages, of a process
-	mostPath  = 16 << 10
+	maxItems = 512 << 10 // mappings, or runs of pages, of a process
+	maxPath  = 16 << 10
 )
 
 type mappingJSON struct {
@@ -41,14 +41,14 @@ type countersJSON struct {
 	Key      uint32     `json:"protection_key,omitempty"`
 }
 
-func (mappingJSON) most() int { return mostItems }
+func (mappingJSON) most() int { return maxItems }
 
 func (m mappingJSON) check() error {
 	if m.Start >= m.End {
 		return fmt.Errorf("a mapping from %#x to %#x", uint64(m.Start), uint64(m.End))
 	}
-	if len(m.Path) > mostPath || len(m.PathHex) > 2*mostPath {
-		return fmt.Errorf("the mapping at %#x has a path of more than %d bytes", uint64(m.Start), mostPath)
+	if len(m.Path) > maxPath || len(m.PathHex) > 2*maxPath {
+		return fmt.Errorf("the mapping at %#x has a path of more than %d bytes", uint64(m.Start), maxPath)
 	}
 	if _, ok := vmspace.ParsePerms(m.Perms); !ok {
 		return fmt.Errorf("the perms of the mapping at %#x are %.40q: rw-p would be right", uint64(m.Start), m.Perms)
@@ -118,7 +118,7 @@ type runJSON struct {
 	KFlags   hex        `json:"kflags,omitempty"`
 }
 
-func (runJSON) most() int { return mostItems }
+func (runJSON) most() int { return maxItems }
 
 func (r runJSON) check() error {
 	if r.Count == 0 || r.Count > math.MaxUint64>>12 {

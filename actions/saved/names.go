@@ -39,7 +39,7 @@ func (r *reader) names(st, before *history.Step, j *stepJSON) error {
 	}
 	for _, label := range labels {
 		st.Names = st.Names.WithAll(label, came[label])
-		if n, of := st.Names.Len(label), st.Names.Processes(); n > mostNames || of > 16*mostProcesses {
+		if n, of := st.Names.Len(label), st.Names.Processes(); n > maxNames || of > 16*maxProcesses {
 			return fmt.Errorf("%s has %d names, of %d processes", label, n, of)
 		}
 	}

@@ -130,7 +130,7 @@ func (r *reader) header() error {
 		return Header{Cowscope: kind, Version: claim.Version, Program: claim.Program}.check()
 	}
 	if err := json.Unmarshal(b, &r.head); err != nil {
-		return plainly(err)
+		return jsonError(err)
 	}
 	return r.head.check()
 }
@@ -151,7 +151,7 @@ func (r *reader) next(rec *Recording) (more bool, err error) {
 		if b[len(b)-1] != '\n' {
 			return false, errors.New("the file ends in the middle of a step")
 		}
-		return false, plainly(err)
+		return false, jsonError(err)
 	}
 	var before *history.Step
 	if n := len(rec.Steps); n > 0 {
@@ -213,8 +213,8 @@ func (r *reader) intern(s string) string {
 	return s
 }
 
-// plainly words an error about JSON in terms of this program.
-func plainly(err error) error {
+// jsonError words an error about JSON in terms of this program.
+func jsonError(err error) error {
 	var syntax *json.SyntaxError
 	var kind *json.UnmarshalTypeError
 	switch {

@@ -192,7 +192,7 @@ func TestReadHostile(t *testing.T) {
 		{0, `"end":"0x7ffff7ffb000"`, `"end":"0x7ffff7ffa800"`, "begin and end with a page"},
 		{0, `"perms":"r-xp"`, `"perms":"rwxt"`, "rw-p would be right"},
 		{0, `"device":"00:01"`, `"device":"00:100000000"`, "a number such as 08:01"},
-		{0, `"path":"\[vvar\]"`, `"path":"` + strings.Repeat("a", mostPath+1) + `"`, "path of more"},
+		{0, `"path":"\[vvar\]"`, `"path":"` + strings.Repeat("a", maxPath+1) + `"`, "path of more"},
 		{0, `"path":"\[vvar\]"`, `"path":"","path_hex":"zz"`, "not bytes in hexadecimal"},
 		{0, `"rd","ex"`, `"` + strings.Repeat("r", 33) + `"`, "word of 33 bytes"},
 		{0, `"rd","ex"`, strings.Repeat(`"r",`, 300) + `"x"`, "more than 256"},

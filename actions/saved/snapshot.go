@@ -48,7 +48,7 @@ type splice[T entry] struct {
 	Add  list[T] `json:"add,omitempty"`
 }
 
-func (s splice[T]) most() int { return mostItems }
+func (s splice[T]) most() int { return maxItems }
 
 func (s splice[T]) check() error {
 	if s.At < 0 || s.Drop < 0 || s.Drop == 0 && len(s.Add) == 0 {
@@ -72,7 +72,7 @@ func splicesOf[T vmspace.Item, J entry](from []vmspace.Splice[T], of func(T) J) 
 // labelJSON is the label of a process: p1, p2.
 type labelJSON string
 
-func (labelJSON) most() int { return mostProcesses }
+func (labelJSON) most() int { return maxProcesses }
 
 func (l labelJSON) check() error {
 	digits := 0
@@ -91,9 +91,9 @@ func (l labelJSON) check() error {
 	return nil
 }
 
-const mostProcesses = 1 << 10
+const maxProcesses = 1 << 10
 
-func (processJSON) most() int { return mostProcesses }
+func (processJSON) most() int { return maxProcesses }
 
 func (p processJSON) check() error {
 	if err := p.Label.check(); err != nil {

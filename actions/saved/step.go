@@ -34,7 +34,7 @@ type rangeJSON struct {
 	End   hex `json:"end"`
 }
 
-func (rangeJSON) most() int { return mostItems }
+func (rangeJSON) most() int { return maxItems }
 
 func (r rangeJSON) check() error {
 	if r.Start > r.End {
@@ -58,15 +58,15 @@ type nameJSON struct {
 }
 
 const (
-	mostNames = 1 << 16 // of all processes together, in one step
-	mostName  = 256     // bytes
-	mostFiles = 1 << 12
+	maxNames = 1 << 16 // of all processes together, in one step
+	maxName  = 256     // bytes
+	maxFiles = 1 << 12
 )
 
-func (nameJSON) most() int { return mostNames }
+func (nameJSON) most() int { return maxNames }
 
 func (n nameJSON) check() error {
-	if n.Name == "" || len(n.Name) > mostName || n.Start > n.End || n.Step < 0 {
+	if n.Name == "" || len(n.Name) > maxName || n.Start > n.End || n.Step < 0 {
 		return fmt.Errorf("the name %.40q of the range from %#x to %#x, bound in step %d, cannot be", n.Name, uint64(n.Start), uint64(n.End), n.Step)
 	}
 	return n.Process.check()
@@ -83,11 +83,11 @@ type fileJSON struct {
 	Huge    uint64 `json:"huge_page,omitempty"` // the size of its pages, if they are of the pool
 }
 
-func (fileJSON) most() int { return mostFiles }
+func (fileJSON) most() int { return maxFiles }
 
 func (f fileJSON) check() error {
-	if len(f.Name) > mostPath || len(f.NameHex) > 2*mostPath {
-		return fmt.Errorf("a file with a name of more than %d bytes", mostPath)
+	if len(f.Name) > maxPath || len(f.NameHex) > 2*maxPath {
+		return fmt.Errorf("a file with a name of more than %d bytes", maxPath)
 	}
 	return nil
 }

@@ -25,7 +25,7 @@ type keysJSON struct {
 	Used    bool      `json:"used,omitempty"`
 }
 
-func (keysJSON) most() int { return mostProcesses }
+func (keysJSON) most() int { return maxProcesses }
 
 func (k keysJSON) label() labelJSON { return k.Process }
 
@@ -63,7 +63,7 @@ type limitsJSON struct {
 	Memlock *hex      `json:"memlock,omitempty"`
 }
 
-func (limitsJSON) most() int { return mostProcesses }
+func (limitsJSON) most() int { return maxProcesses }
 
 func (l limitsJSON) label() labelJSON { return l.Process }
 

@@ -65,7 +65,7 @@ func (c *Call) Arguments() explain.Arguments {
 	// An option can stand for a flag, as fixed= of mremap does.
 	a.Flags, a.Names = bitsOf(c.Action.Flags, func(word string) bool { return c.Cmd.Has(word) || c.Cmd.Given(word) })
 	var names []string
-	found, rest := named(c.Action.Flags, c.Action.Fields, a.Flags|number)
+	found, rest := constantsIn(c.Action.Flags, c.Action.Fields, a.Flags|number)
 	for _, k := range found {
 		names = append(names, k.Name)
 		if (numbered || c.Cmd.Given(k.Word)) && !slices.Contains(a.Words, k.Word) {

@@ -32,9 +32,10 @@ func bitsUpTo(most int64) lang.Param {
 	return lang.Param{Name: "bits", Kind: lang.KindOption, Optional: true, Key: "flags", Of: lang.KindBits, Max: most, Help: "a number that is or-ed with the words"}
 }
 
-// named returns the constants that a number stands for, and the bits that belong to none. The bits
-// of a field stand together for one constant; if all bits are one field, the number itself does.
-func named(table []Constant, fields []uint64, n uint64) (found []Constant, rest uint64) {
+// constantsIn returns the constants that a number stands for, and the bits that belong to none. The
+// bits of a field stand together for one constant; if all bits are one field, the number itself
+// does.
+func constantsIn(table []Constant, fields []uint64, n uint64) (found []Constant, rest uint64) {
 	rest = n
 	for _, k := range table {
 		mask := k.Value

@@ -26,10 +26,10 @@ func runMincore(c *Call) error {
 	c.focus(r)
 	c.Call = fmt.Sprintf("mincore(0x%x, %d, vec)", r.Start, r.Len())
 	answer := make([]byte, min(max(r.Pages(c.PageSize()), 1), loanSize)) // one byte a page
-	return c.lend(r, answer, func(loan *subject.Loan) error { return c.askCore(r, loan) })
+	return c.lend(r, answer, func(loan *subject.Loan) error { return c.mincorePieces(r, loan) })
 }
 
-func (c *Call) askCore(r vmspace.Range, loan *subject.Loan) error {
+func (c *Call) mincorePieces(r vmspace.Range, loan *subject.Loan) error {
 	ps := c.PageSize()
 	vec := make([]byte, loan.Size)
 	for at := r.Start; ; at += loanSize * ps {

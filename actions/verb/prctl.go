@@ -28,7 +28,7 @@ var prctlKSMAction = Action{
 	Only:  []uint32{prSetMemoryMerge},
 	Run: func(c *Call) error {
 		c.everything()
-		ok, err := c.prctl(prSetMemoryMerge, c.given("on"), fmt.Sprintf("PR_SET_MEMORY_MERGE, %d", c.given("on")))
+		ok, err := c.prctl(prSetMemoryMerge, c.switchValue("on"), fmt.Sprintf("PR_SET_MEMORY_MERGE, %d", c.switchValue("on")))
 		if ok {
 			c.P.Merges = c.Cmd.Has("on")
 		}
@@ -43,7 +43,7 @@ var prctlTHPAction = Action{
 	Calls: []uintptr{sysPrctl},
 	Only:  []uint32{prSetTHPDisable},
 	Run: func(c *Call) error {
-		_, err := c.prctl(prSetTHPDisable, c.given("off"), fmt.Sprintf("PR_SET_THP_DISABLE, %d", c.given("off")))
+		_, err := c.prctl(prSetTHPDisable, c.switchValue("off"), fmt.Sprintf("PR_SET_THP_DISABLE, %d", c.switchValue("off")))
 		return err
 	},
 }
@@ -76,8 +76,8 @@ func (c *Call) prctl(option, value uint64, shown string) (ok bool, err error) {
 	return ok, err
 }
 
-// given is 1 where the word was given, else 0.
-func (c *Call) given(word string) uint64 {
+// switchValue is 1 where the word was given, else 0.
+func (c *Call) switchValue(word string) uint64 {
 	if c.Cmd.Has(word) {
 		return 1
 	}

@@ -98,7 +98,7 @@ func cut(line []glyph, room int) int {
 	fit := 0
 	for fit < len(line) && (fit == 0 || used+line[fit].width <= room) {
 		used += line[fit].width
-		if fit++; fit > first && used*3 >= room*2 && parts(line, fit) {
+		if fit++; fit > first && used*3 >= room*2 && canBreak(line, fit) {
 			best = fit
 		}
 	}
@@ -111,9 +111,9 @@ func cut(line []glyph, room int) int {
 	return best + blanksOf(line[best:])
 }
 
-// parts reports whether character n is a good place to break: at a blank, after a comma, or after
+// canBreak reports whether character n is a good place to break: at a blank, after a comma, or after
 // an operator between two operands.
-func parts(line []glyph, n int) bool {
+func canBreak(line []glyph, n int) bool {
 	if n == len(line) {
 		return false
 	}

@@ -113,7 +113,7 @@ func (d document) blocks(n ast.Node, st cell.Style, w int) []Line {
 				mark = strconv.Itoa(number) + ". "
 				number++
 			}
-			lines = hung(mark, strings.Repeat(" ", cell.Width(mark)), st, func(w int) []Line { return d.blocks(c, st, w) }, w)
+			lines = hangingIndent(mark, strings.Repeat(" ", cell.Width(mark)), st, func(w int) []Line { return d.blocks(c, st, w) }, w)
 		}
 		if tight(n) || n.Kind() == ast.KindListItem && c.Kind() == ast.KindList {
 			out = append(out, lines...)
@@ -135,9 +135,9 @@ func tight(n ast.Node) bool {
 	return n.Kind() == extast.KindDefinitionList
 }
 
-// hung lays out lines after a mark on the first line and an indentation of the same width on the
-// others, if there is room for it.
-func hung(mark, rest string, st cell.Style, lay func(w int) []Line, w int) []Line {
+// hangingIndent lays out lines after a mark on the first line and an indentation of the same width
+// on the others, if there is room for it.
+func hangingIndent(mark, rest string, st cell.Style, lay func(w int) []Line, w int) []Line {
 	room := cell.Width(mark)
 	if room*2 > w {
 		return lay(w)
@@ -163,7 +163,7 @@ func (d document) block(n ast.Node, st cell.Style, w int) []Line {
 	case *ast.Heading:
 		return flow(d.inline(n, cell.Title|cell.Bold), w)
 	case *ast.Blockquote:
-		return hung("│ ", "│ ", cell.Dim, func(w int) []Line { return d.blocks(n, cell.Dim, w) }, w)
+		return hangingIndent("│ ", "│ ", cell.Dim, func(w int) []Line { return d.blocks(n, cell.Dim, w) }, w)
 	case *ast.CodeBlock, *ast.FencedCodeBlock:
 		return codeLines(string(n.Lines().Value(d.source)), w)
 	case *ast.HTMLBlock:
@@ -175,7 +175,7 @@ func (d document) block(n ast.Node, st cell.Style, w int) []Line {
 	case *extast.DefinitionTerm:
 		return flow(d.inline(n, st|cell.Bold), w)
 	case *extast.DefinitionDescription:
-		return hung("  ", "  ", st, func(w int) []Line { return d.blocks(n, st, w) }, w)
+		return hangingIndent("  ", "  ", st, func(w int) []Line { return d.blocks(n, st, w) }, w)
 	}
 	if c := n.FirstChild(); c == nil || c.Type() == ast.TypeInline {
 		return flow(d.inline(n, st), w)
