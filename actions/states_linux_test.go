@@ -173,7 +173,7 @@ func TestStateCOWWithAStranger(t *testing.T) {
 	if l.frames() && len(g.Inferred) > 0 { // the count says that it is mapped twice
 		t.Errorf("%q", g)
 	}
-	if !l.frames() && !strings.Contains(fmt.Sprint(g.Inferred), "mapped elsewhere too, perhaps, since a fork") {
+	if !l.frames() && !strings.Contains(fmt.Sprint(g.Inferred), "may be mapped elsewhere too, since a fork") {
 		t.Errorf("%q", g)
 	}
 }

@@ -59,21 +59,21 @@ var doubts = []doubt{
 	{Anon, func(v *view) bool {
 		return v.r.Attrs&Huge != 0 && !v.counted() && v.r.Start%HugeBlock(v.r.PageSize()) != 0
 	},
-		say("bit 56 of a huge page is that of its first small page; of this one, a count would tell, and needs root")},
+		say("bit 56 of a huge page is that of its first small page; of this one the mapcount would tell, which needs root")},
 	{COW, func(v *view) bool { return v.r.Frame != 0 },
-		say("bit 56 is clear: the frame is mapped elsewhere too, perhaps, by no process shown here")},
+		say("bit 56 is clear: the frame may be mapped elsewhere too, by a process that is not shown here")},
 	{COW, func(v *view) bool { _, ok := v.relative(func(o Run) bool { return o.State == COW }); return ok }, func(v *view) string {
 		who, _ := v.relative(func(o Run) bool { return o.State == COW })
 		return "bit 56 is clear here and in " + who + ": one frame, most likely"
 	}},
 	{COW, always,
-		say("bit 56 is clear: the frame is mapped elsewhere too, perhaps, since a fork or merged (KSM)")},
+		say("bit 56 is clear: the frame may be mapped elsewhere too, since a fork or because it was merged (KSM)")},
 	{Swapped, func(v *view) bool { return v.word(WordUffdWP) }, say("a marker of userfaultfd, with no page behind it, has these bits too")},
-	{Swapped, func(v *view) bool { return v.c.noSwap }, say("smaps counts nothing swapped here: a marker or a page on the move has bit 62 too; " +
-		"before Linux 6.15 a guard page has no other")},
-	{Special, func(v *view) bool { return v.m.blind() }, say("pagemap says nothing of this mapping, whether pages are there or not")},
+	{Swapped, func(v *view) bool { return v.c.noSwap }, say("smaps counts nothing swapped here: a marker or a page that is being moved has bit 62 too; " +
+		"before Linux 6.15 a guard page has no other bit")},
+	{Special, func(v *view) bool { return v.m.blind() }, say("pagemap says nothing about this mapping, whether it has pages or not")},
 	{Unknown, func(v *view) bool { return v.changed() }, say("the mapping changed while it was read")},
-	{Unknown, func(v *view) bool { return v.word(WordFile) }, say("pagemap has a page of a file here, and maps has no file: one was read too late, " +
+	{Unknown, func(v *view) bool { return v.word(WordFile) }, say("pagemap has a page of a file here, and maps has no file: one of them was read too late, " +
 		"or it is the huge zero page; PAGEMAP_SCAN (Linux 6.7) or root would tell")},
 	{Unknown, func(v *view) bool { return v.word(WordExclusive) }, say("bit 56 says exclusive, but a relative has a page here that is not: " +
 		"if this is a huge page they have one frame; PAGEMAP_SCAN (Linux 6.7) or root would tell")},

@@ -21,7 +21,7 @@ func Predict(p *Process, addr uint64, access Access, f Facts) Prediction {
 		return predictHole(p, addr, access, f)
 	}
 	if m.Path == "[vsyscall]" && access != Fetch && m.Perms&(Read|Write) == 0 {
-		return Prediction{[]Happening{MapErr}, "it lies above the addresses of processes, and is there to be called only"}
+		return Prediction{[]Happening{MapErr}, "it lies above the addresses of processes, and can only be called"}
 	}
 	if out := refused(m, access, f); len(out.Can) > 0 {
 		return out
@@ -46,11 +46,11 @@ func Predict(p *Process, addr uint64, access Access, f Facts) Prediction {
 		out = Prediction{[]Happening{NoFault}, "the page is present and may be read"}
 	}
 	if protected && mayBeTold {
-		out = out.or(BusErr, "or it is write-protected with userfaultfd, whose descriptor decides what comes of that")
+		out = out.or(BusErr, "or it is write-protected with userfaultfd, whose descriptor decides what happens then")
 	}
 	if doubts := otherOutcomes(m, access, f); len(doubts) > 0 {
 		out.Can = append(out.Can, doubts...)
-		out.Why += "; or a protection key forbids it, where the mapping has one"
+		out.Why += "; or the mapping has a protection key that forbids it"
 	}
 	return out
 }
@@ -99,7 +99,7 @@ func refused(m Mapping, access Access, f Facts) Prediction {
 	}
 	if maybe {
 		out.Can = append(out.Can, PkuErr)
-		out.Why += "; a protection key, where the mapping has one, says so first"
+		out.Why += "; a protection key of the mapping, if it has one, is checked first"
 	}
 	return out
 }
@@ -185,11 +185,11 @@ func predictHole(p *Process, addr uint64, access Access, f Facts) Prediction {
 	}
 	switch {
 	case !sure && m.Kind() == KindStack:
-		return Prediction{append(grow, MapErr), "the stack grows down to it, if it is the stack still and its limit allows"}
+		return Prediction{append(grow, MapErr), "the stack grows down to it, if it is still the stack and its limit allows that"}
 	case !sure:
 		return Prediction{append([]Happening{MapErr}, grow...), "nothing is mapped there, unless the mapping above grows downwards"}
 	case possible:
-		return Prediction{append(grow, MapErr), "the stack grows down to it, if its limit allows"}
+		return Prediction{append(grow, MapErr), "the stack grows down to it, if its limit allows that"}
 	}
 	return Prediction{grow, "the stack grows down to it"}
 }
@@ -204,11 +204,11 @@ func (f Facts) stopped(p *Process, m Mapping, page uint64) (why string, possible
 	case !f.Limits.Known:
 		return "", true
 	case past(p.covered(""), f.Limits.Space):
-		return "beyond the limit of the process's addresses", true
+		return "beyond the limit of the address space", true
 	case m.End-page > f.Limits.Stack:
 		return "beyond the limit of the stack's size", true
 	case m.Smaps.HasFlag("lo") && locked():
-		return "the stack is locked, and more would be than the limit of locked memory allows", true
+		return "the stack is locked, and would exceed the limit of locked memory", true
 	}
 	return "", m.Smaps == nil && locked()
 }
@@ -234,14 +234,14 @@ func predictForbiddenFetch(m Mapping, page Run, f Facts) Prediction {
 		return denied
 	}
 	if page.State == Guard {
-		return Prediction{[]Happening{MapErr}, "a guard marker: the kernel meets it before the missing permission"}
+		return Prediction{[]Happening{MapErr}, "a guard marker: the kernel checks it before the permission"}
 	}
 	in := predictAbsent(m, page, Load, f)
 	switch {
 	case in.Allows(BusErr) && len(in.Can) == 1:
-		return Prediction{in.Can, in.Why + ", and the kernel meets that first"}
+		return Prediction{in.Can, in.Why + ", and the kernel finds that first"}
 	case in.Allows(BusErr):
-		return denied.or(BusErr, "where there is no page to bring in, the kernel meets that first")
+		return denied.or(BusErr, "if there is no page to bring in, the kernel finds that first")
 	}
 	return denied
 }
@@ -267,11 +267,11 @@ func predictAbsent(m Mapping, page Run, access Access, f Facts) Prediction {
 	out := predictMissing(m, page, access, f)
 	switch told, mayBeTold := f.told(m, "um"); {
 	case told && m.Kind().anonymous():
-		out = Prediction{[]Happening{BusErr}, "a missing page, of which userfaultfd is told, which answers with SIGBUS"}
+		out = Prediction{[]Happening{BusErr}, "a missing page: userfaultfd handles it, and answers with SIGBUS"}
 	case told:
-		out = out.or(BusErr, "or the shared memory does not have it: of that userfaultfd is told, which answers with SIGBUS")
+		out = out.or(BusErr, "or the shared memory does not have it: userfaultfd handles that, and answers with SIGBUS")
 	case mayBeTold:
-		out = out.or(BusErr, "or userfaultfd is told of missing pages here, and its descriptor decides what comes of that")
+		out = out.or(BusErr, "or userfaultfd handles missing pages here, and its descriptor decides what happens then")
 	}
 	if page.State == Swapped { // a marker of userfaultfd has this state too
 		out.Can = append(swapped.Can, out.Can...)
@@ -302,7 +302,7 @@ func predictMissing(m Mapping, page Run, access Access, f Facts) Prediction {
 	got := Prediction{[]Happening{MapPage}, "the kernel maps the page of the file"}
 	switch {
 	case m.Perms&SharedMap != 0:
-		got.Why = "the kernel maps the page that all share"
+		got.Why = "the kernel maps the page that everyone shares"
 	case access == Store:
 		got = Prediction{[]Happening{Copy}, "a private mapping: the kernel copies the page of the file and maps the copy"}
 	}
@@ -311,7 +311,7 @@ func predictMissing(m Mapping, page Run, access Access, f Facts) Prediction {
 		return Prediction{[]Happening{BusErr}, "the file ends before this page"}
 	case !known:
 		got.Can = append(got.Can, BusErr)
-		got.Why += ", if the file reaches so far"
+		got.Why += ", if the file is long enough"
 	}
 	return got
 }
@@ -337,9 +337,9 @@ func predictStore(m Mapping, page Run, f Facts) Prediction {
 		// A file system that must be notified of the first write maps clean pages read-only
 		// (vma_wants_writenotify); shared memory does not, unless userfaultfd may write-protect it.
 		if m.Kind() == KindShmem && page.Attrs&UffdWP == 0 && !f.Userfaultfd {
-			return Prediction{[]Happening{NoFault}, "a page that all share, and that may be written"}
+			return Prediction{[]Happening{NoFault}, "a page that everyone shares, and that may be written"}
 		}
-		return Prediction{[]Happening{NoFault, Reuse}, "a page that all share; the first write to a clean one takes a fault"}
+		return Prediction{[]Happening{NoFault, Reuse}, "a page that everyone shares; the first write to a clean one takes a fault"}
 	case Anon:
 		switch {
 		case page.Attrs&UffdWP != 0:
@@ -355,7 +355,7 @@ func predictStore(m Mapping, page Run, f Facts) Prediction {
 		case read && page.KFlags&KAnonExclusive != 0:
 			return Prediction{[]Happening{NoFault}, "the frame is this process's alone: the write goes straight through"}
 		case read:
-			return Prediction{[]Happening{Reuse, Copy}, "alone again, but still write-protected from a fork: the kernel keeps the frame or copies it"}
+			return Prediction{[]Happening{Reuse, Copy}, "shared no longer, but still write-protected from a fork: the kernel keeps the frame or copies it"}
 		}
 		return Prediction{[]Happening{NoFault, Reuse, Copy}, "the frame is this process's alone; if a fork once shared it, it is still write-protected"}
 	case COW:

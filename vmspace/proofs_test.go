@@ -90,10 +90,10 @@ func TestGrounds(t *testing.T) {
 		seen, inferred string
 	}{
 		{"anon", anon, page(Anon, WordPresent|WordExclusive, nil), Run{}, "56 exclusive", ""},
-		{"cow, hidden", anon, page(COW, WordPresent, nil), Run{}, "61 and 56 clear", "mapped elsewhere too, perhaps, since a fork"},
+		{"cow, hidden", anon, page(COW, WordPresent, nil), Run{}, "61 and 56 clear", "may be mapped elsewhere too, since a fork"},
 		{"cow, hidden, in two", anon, page(COW, WordPresent, nil), page(COW, WordPresent, nil), "56 clear", "bit 56 is clear here and in p2"},
 		{"cow, seen in two", anon, page(COW, WordPresent, frame(7)), page(COW, WordPresent, frame(7)), "a relative's frame", ""},
-		{"cow, of a stranger", anon, page(COW, WordPresent, frame(7)), page(COW, WordPresent, frame(8)), "56 clear", "by no process shown"},
+		{"cow, of a stranger", anon, page(COW, WordPresent, frame(7)), page(COW, WordPresent, frame(8)), "56 clear", "by a process that is not shown"},
 		{"cow, counted", anon, page(COW, WordPresent, func(r *Run) { r.Frame, r.Mapcount = 7, 2 }), Run{}, "56 clear", ""},
 		{"cow, merged", anon, page(COW, WordPresent|WordExclusive, func(r *Run) { r.Frame, r.Mapcount, r.KFlags, r.Attrs = 7, 1, KKSM, KSM }),
 			Run{}, "21 KSM", ""},
@@ -103,7 +103,7 @@ func TestGrounds(t *testing.T) {
 		{"lazyfree somewhere", lazy, page(Anon, WordPresent|WordExclusive, nil), Run{}, "56 exclusive", "smaps counts 8 KiB of this mapping as freed"},
 		{"merged somewhere", lazy, page(COW, WordPresent, nil), Run{}, "", "4 KiB of this mapping as merged (KSM); which pages, only root"},
 		{"a look-alike", anon, page(Unknown, WordPresent, nil), Run{}, "nothing decides", "look alike here"},
-		{"torn", anon, page(Unknown, WordPresent|WordFile, nil), Run{}, "nothing decides", "one was read too late"},
+		{"torn", anon, page(Unknown, WordPresent|WordFile, nil), Run{}, "nothing decides", "one of them was read too late"},
 		{"blind", Mapping{Range: anon.Range, Path: "[vvar]"}, page(Special, 0, nil), Run{}, "a name in brackets", "pagemap says nothing"},
 	} {
 		p := &Process{Member: Member{Label: "p1"}, Mappings: NewList([]Mapping{c.m}), Pages: NewList([]Run{c.page})}
