@@ -46,12 +46,12 @@ func (h Header) check() error {
 	case h.Cowscope != kind:
 		return errForeign
 	case h.Version < 1:
-		return fmt.Errorf("version %d is none: versions count from 1", h.Version)
+		return fmt.Errorf("there is no version %d: versions count from 1", h.Version)
 	case h.Version > version:
 		return fmt.Errorf("it is written in version %d of the format by cowscope %.40q, and this cowscope reads version %d: use one as new as that",
 			h.Version, h.Program, version)
 	case bits.OnesCount64(h.PageSize) != 1 || h.PageSize < 4<<10 || h.PageSize > 64<<10:
-		return fmt.Errorf("page_size is %d: it is 4096, 16384 or 65536", h.PageSize)
+		return fmt.Errorf("page_size is %d: it must be 4096, 16384 or 65536", h.PageSize)
 	}
 	return nil
 }

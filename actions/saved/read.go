@@ -135,7 +135,7 @@ func (r *reader) header() error {
 	return r.head.check()
 }
 
-var errLong = errors.New("the line is longer than may be")
+var errLong = errors.New("the line is too long")
 
 // next reads a step; more is false at the end.
 func (r *reader) next(rec *Recording) (more bool, err error) {

@@ -283,7 +283,7 @@ func TestReadEndlessLine(t *testing.T) {
 	head, _, _ := bytes.Cut(story(t), []byte("\n"))
 	e := &endless{}
 	rec, err := Read(io.MultiReader(bytes.NewReader(append(head, '\n')), e))
-	if rec != nil || err == nil || !strings.Contains(err.Error(), "line 2: the line is longer than may be: 67108864 bytes") || e.read > fileLimits.line+1<<20 {
+	if rec != nil || err == nil || !strings.Contains(err.Error(), "line 2: the line is too long: 67108864 bytes") || e.read > fileLimits.line+1<<20 {
 		t.Errorf("%v after %d bytes", err, e.read)
 	}
 	if _, err := Read(&endless{}); err == nil || !strings.Contains(err.Error(), "not a saved session") {

@@ -182,7 +182,7 @@ func (r *reader) snapshot(was *vmspace.Snapshot, j *snapshotJSON) (*vmspace.Snap
 	}
 	for _, l := range labels {
 		if out.Process(string(l)) != nil {
-			return nil, fmt.Errorf("%s is there twice", l)
+			return nil, fmt.Errorf("%s comes twice", l)
 		}
 		p, err := r.process(was, j, string(l))
 		if err != nil {

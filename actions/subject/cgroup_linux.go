@@ -35,7 +35,7 @@ func newCgroup() (*cgroup, error) {
 	if err != nil {
 		return nil, err
 	}
-	err = errors.New("no cgroup above this process hands memory on (cgroup.subtree_control)")
+	err = errors.New("no cgroup above this process delegates the memory controller (cgroup.subtree_control)")
 	for _, parent := range parents {
 		b, e := os.ReadFile(filepath.Join(parent, "cgroup.subtree_control"))
 		if e != nil || !strings.Contains(" "+strings.TrimSpace(string(b))+" ", " memory ") {

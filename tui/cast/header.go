@@ -73,12 +73,12 @@ func (h Header) line() ([]byte, error) {
 	case 3:
 		j.Terminal = &jsonTerm{h.Width, h.Height, printable.Line(h.Term), theme}
 	default:
-		return nil, fmt.Errorf("no version %d of a cast is written: 2 and 3 are", h.Version)
+		return nil, fmt.Errorf("version %d of a cast cannot be written: 2 and 3 can", h.Version)
 	}
 	return encode(j)
 }
 
-var errForeign = errors.New("it does not begin as a cast does")
+var errForeign = errors.New("it does not begin like a cast")
 
 // parseHeader parses the first line of a file; errForeign says that it is not a cast.
 func parseHeader(line []byte) (Header, error) {
