@@ -69,14 +69,19 @@ func changesOf(cs []vmspace.Change, label string, kind vmspace.ChangeKind) []vms
 
 // splitText says what became of the mappings around the range, and of a split huge zero page.
 func (e *evidence) splitText() string {
-	cut := e.splitZeroText(e.rounded, e.rounded.Start)
+	return e.dividedText("set of letters and flags", "letters") + e.splitZeroText(e.rounded, e.rounded.Start)
+}
+
+// dividedText says that mappings were split or merged, because a mapping has one such thing; alike
+// is what merged mappings have in common.
+func (e *evidence) dividedText(thing, alike string) string {
 	for _, s := range changesOf(e.st.Changes, e.owner, vmspace.ChangeSplit) {
-		return fmt.Sprintf(" A mapping has one set of letters and flags, so the kernel split it into %s.", s.To) + cut
+		return fmt.Sprintf(" A mapping has one %s, so the kernel split it into %s.", thing, s.To)
 	}
 	for _, s := range changesOf(e.st.Changes, e.owner, vmspace.ChangeMerged) {
-		return fmt.Sprintf(" %s neighbours now have the same letters: the kernel merged them into one mapping.", s.From) + cut
+		return fmt.Sprintf(" %s neighbours now have the same %s: the kernel merged them into one mapping.", s.From, alike)
 	}
-	return cut
+	return ""
 }
 
 // stackText says which part of a stack that was cut is still called so: the one where the stack

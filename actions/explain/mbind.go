@@ -131,23 +131,25 @@ func explainMbind(e *evidence) string {
 	if policy, found := kernel.Policy(e.OfProcess("numa_maps"), max(first.Start, e.rounded.Start)); found {
 		text = fmt.Sprintf("The policy of the range is %s now (numa_maps).", policy)
 	}
-	moved := uint64(0)
-	for _, ch := range changesOf(e.st.Changes, e.st.Process, vmspace.ChangeFrame) {
-		moved += ch.Range.Intersect(e.rounded).Pages(e.pageSize())
-	}
-	switch {
-	case moved > 0:
-		text += fmt.Sprintf(" %s moved: the contents are in other frames now.", pagesWere(moved))
+	switch moved := e.movedPagesText(); {
+	case moved != "":
+		text += moved
 	case e.has("move"):
 		text += " No page had to be moved."
 	case e.before.Resident(e.rounded) > 0:
 		text += " Pages that are there stay where they are: move would move them."
 	}
-	for _, s := range changesOf(e.st.Changes, e.st.Process, vmspace.ChangeSplit) {
-		text += fmt.Sprintf(" A mapping has one policy, so the kernel split it into %s.", s.To)
+	return text + e.dividedText("policy", "policy")
+}
+
+// movedPagesText says how many pages of the range are in other frames now, "" if none are.
+func (e *evidence) movedPagesText() string {
+	moved := uint64(0)
+	for _, ch := range changesOf(e.st.Changes, e.st.Process, vmspace.ChangeFrame) {
+		moved += ch.Range.Intersect(e.rounded).Pages(e.pageSize())
 	}
-	for _, s := range changesOf(e.st.Changes, e.st.Process, vmspace.ChangeMerged) {
-		text += fmt.Sprintf(" %s neighbours now have the same policy: the kernel merged them into one mapping.", s.From)
+	if moved == 0 {
+		return ""
 	}
-	return text
+	return fmt.Sprintf(" %s moved: the contents are in other frames now.", pagesWere(moved))
 }

@@ -93,14 +93,7 @@ func explainMovePages(e *evidence) string {
 	if left := e.st.Value; left > 0 {
 		text += fmt.Sprintf(" According to the call, %s not moved.", pagesWere(left))
 	}
-	moved := uint64(0)
-	for _, ch := range changesOf(e.st.Changes, e.st.Process, vmspace.ChangeFrame) {
-		moved += ch.Range.Intersect(e.rounded).Pages(e.pageSize())
-	}
-	if moved > 0 {
-		text += fmt.Sprintf(" %s moved: the contents are in other frames now.", pagesWere(moved))
-	}
-	return text
+	return text + e.movedPagesText()
 }
 
 // pageStatus says what an answer means for the page at addr.

@@ -91,17 +91,16 @@ func (e *evidence) uffdUnsupported(m vmspace.Mapping) bool {
 	return known && !inMemory
 }
 
+// uffdMappings are the reasons for which a registration, or its end, refuses the mappings of its
+// range.
+var uffdMappings = []reason{nothingMapped("EINVAL"), nothingMapped("ENOMEM"), uffdUnsupportedMemory, uffdUnsupportedDroppable, splitsHuge((*evidence).pages)}
+
 var uffdRegisterSentences = sentences{
 	why: explainUffdRegister,
 	reasons: slices.Concat(uffdOpen, []reason{
 		{"EINVAL", "no mode", uffdSource, func(e *evidence) bool { return e.Flags == 0 },
 			func(*evidence) string { return "it must be told which faults to handle: missing, wp or both." }},
-	}, uffdRange, []reason{
-		nothingMapped("EINVAL"),
-		nothingMapped("ENOMEM"),
-		uffdUnsupportedMemory,
-		uffdUnsupportedDroppable,
-		splitsHuge((*evidence).pages),
+	}, uffdRange, uffdMappings, []reason{
 		{"EINVAL", "no write protection", "arch Kconfig, HAVE_ARCH_USERFAULTFD_WP", func(e *evidence) bool {
 			_, doubt := e.firstMapping(e.rounded, func(m vmspace.Mapping) bool { return m.Kind() == vmspace.KindFile || lent(m) })
 			return e.has("wp") && !doubt
@@ -119,7 +118,7 @@ var uffdRegisterSentences = sentences{
 
 func neverWritable(m vmspace.Mapping) bool { return m.Smaps != nil && !m.Smaps.HasFlag("mw") }
 
-// explainUffdRegister says what is told to userfaultfd from now on.
+// explainUffdRegister says which faults userfaultfd handles from now on.
 func explainUffdRegister(e *evidence) string {
 	e.claim(history.ClaimKept, e.rounded, 0)
 	var text []string
@@ -155,12 +154,7 @@ var uffdUnregisterSentences = sentences{
 		}
 		return text + e.splitText()
 	},
-	reasons: slices.Concat(uffdOpen, uffdRange, []reason{
-		nothingMapped("EINVAL"),
-		nothingMapped("ENOMEM"),
-		uffdUnsupportedMemory,
-		uffdUnsupportedDroppable,
-		splitsHuge((*evidence).pages),
+	reasons: slices.Concat(uffdOpen, uffdRange, uffdMappings, []reason{
 		fallback("EINVAL", uffdSource, "userfaultfd is not for a mapping of this kind."),
 		uffdSplits,
 		fallback("ENOMEM", uffdSource, "the kernel has no memory for its own records."),
