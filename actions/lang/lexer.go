@@ -79,9 +79,7 @@ type lexed struct {
 	comment bool
 }
 
-// lex splits the line. A line end of a text file (
-// , \r
-// ) is dropped.
+// lex splits the line. The end of a line, LF or CR LF, is dropped.
 func lex(line string) (lexed, *fault) {
 	var out lexed
 	if len(line) > MaxLine {

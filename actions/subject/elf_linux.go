@@ -14,7 +14,6 @@ import (
 //
 // Headers and text are different pages of the file: the text page then begins with an instruction
 // instead of "\x7fELF", and jumping to its start is harmless.
-// with an instruction instead of "\x7fELF", and jumping to its start is harmless.
 
 const (
 	ehSize = 64
