@@ -417,7 +417,7 @@ func TestManyProcesses(t *testing.T) {
 	if d.m.step().After.Frames {
 		d.sees("exec ") // which has no room where frames are hidden, and more can happen
 	}
-	d.press("f").sees("64 processes live", "--max-processes")
+	d.press("f").sees("64 processes are alive", "--max-processes")
 	began := time.Now()
 	d.press("w").sees("● p1")
 	t.Log(time.Since(began), "a turn")

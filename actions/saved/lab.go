@@ -16,7 +16,7 @@ type Lab struct {
 }
 
 // ErrRecorded is the error of every command on a recording.
-var ErrRecorded = errors.New("this is a recording, in which nothing can run; cowscope without arguments starts a live lab")
+var ErrRecorded = errors.New("this is a recording: nothing runs in it; cowscope by itself starts a live lab")
 
 // NewLab makes a lab of a recording with at least one step.
 func NewLab(rec *Recording) (*Lab, error) {
