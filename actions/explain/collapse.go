@@ -25,7 +25,7 @@ func (e *evidence) hugeBlocks() (blocks []vmspace.Range, known bool) {
 	return blocks, true
 }
 
-// mostBlocks bounds how far a reason is looked for.
+// mostBlocks is the maximum number of blocks that a reason examines.
 const mostBlocks = 1 << 12
 
 // collapseBlocks are the blocks that a collapse is about; none for other advices.
@@ -71,9 +71,9 @@ func (e *evidence) uncollapsible(bad func(vmspace.Mapping, vmspace.Run) bool) (v
 
 func isZeroPage(_ vmspace.Mapping, page vmspace.Run) bool { return page.State == vmspace.Zero }
 
-// readOnly finds the first block of which no page can be written to without a fault. Of a page that
-// a process has come to own alone only a write tells, so that it speaks of one where it stands
-// alone.
+// readOnly finds the first block in which every page needs a fault to be written. Whether a page
+// that one process came to own alone is still write-protected, only a write shows; so if the range
+// has one block only, its small pages count too.
 func (e *evidence) readOnly() (vmspace.Range, bool) {
 	if !kernel.CollapsesWritable() {
 		return vmspace.Range{}, false

@@ -18,7 +18,7 @@ import (
 // pageEnd rounds up to whole pages as the kernel does: past the last address it is 0 again.
 func (e *evidence) pageEnd(n uint64) uint64 { return (n + e.pageSize() - 1) &^ (e.pageSize() - 1) }
 
-// placeText writes an address as the language does, with what was mapped before the call.
+// placeText formats an address as a place of the language, by what was mapped before the call.
 func (e *evidence) placeText(addr uint64) string {
 	return history.PlaceOf(e.st.Names, e.before, addr, e.pageSize())
 }
@@ -78,7 +78,7 @@ func (e *evidence) hole(r vmspace.Range) (addr uint64, ok bool) {
 	return addr, true
 }
 
-// untilHole is the range up to its first hole: some calls change that part before they notice the
+// untilHole is the range up to its first hole: some calls change that part before they reach the
 // hole.
 func (e *evidence) untilHole() vmspace.Range {
 	if addr, ok := e.hole(e.rounded); ok {
@@ -87,17 +87,16 @@ func (e *evidence) untilHole() vmspace.Range {
 	return e.rounded
 }
 
-// flagged says whether a mapping has one of the VmFlags (proc_pid_smaps(5)); where smaps was not
-// read, none is known.
+// flagged says whether a mapping has one of the VmFlags (proc_pid_smaps(5)). If smaps was not read,
+// it has none.
 func flagged(flags ...string) func(vmspace.Mapping) bool {
 	return func(m vmspace.Mapping) bool { return slices.ContainsFunc(flags, m.Smaps.HasFlag) }
 }
 
-// vsyscall is listed among the mappings, but is none that the kernel counts
-// (arch/x86/entry/vsyscall).
+// vsyscall is in the list of mappings, but the kernel does not count it (arch/x86/entry/vsyscall).
 const vsyscall = "[vsyscall]"
 
-// mapCount is the number of mappings that vm.max_map_count is about.
+// mapCount is the number of mappings, as vm.max_map_count counts them.
 func (e *evidence) mapCount() uint64 {
 	n := uint64(e.before.Mappings.Len())
 	if n > 0 && e.before.Mappings.At(int(n)-1).Path == vsyscall {
@@ -188,7 +187,7 @@ func (e *evidence) limitText(limit, field string, more uint64) string {
 		amount.Size(more), amount.Size(now+more), names[1], names[0], amount.Size(e.Limit(limit)))
 }
 
-// overcommitText is why the kernel did not commit so many bytes, "" if that is not certain
+// overcommitText is why the kernel refused to commit more bytes, "" if that is not certain
 // (mm/util.c, __vm_enough_memory).
 func (e *evidence) overcommitText(more uint64) string {
 	mode, known := e.Number("/proc/sys/vm/overcommit_memory")
@@ -247,7 +246,7 @@ func (e *evidence) noHoleText(top uint64) string {
 
 // The rows that several calls share.
 
-// found is a reason that holds if find finds something, which say is about.
+// found is a reason that holds if find finds something; say explains it.
 func found[T any](result, name, source string, find func(*evidence) (T, bool), say func(*evidence, T) string) reason {
 	return reason{result, name, source, func(e *evidence) bool { _, ok := find(e); return ok },
 		func(e *evidence) string {
@@ -302,7 +301,7 @@ func (e *evidence) misalignedText() string {
 	return fmt.Sprintf("%s is not a multiple of the page size, %d.", at, e.pageSize())
 }
 
-// unknownFlags is for a call that looks at its flags before all else.
+// unknownFlags is for a call that checks its flags first.
 func unknownFlags(source, known string) reason {
 	return reason{"EINVAL", "unknown flags", source, func(e *evidence) bool { return e.Rest != 0 },
 		func(e *evidence) string {

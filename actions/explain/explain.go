@@ -67,13 +67,14 @@ func changesOf(cs []vmspace.Change, label string, kind vmspace.ChangeKind) []vms
 	return out
 }
 
-// splitText says what became of the mappings around the range, and of a split huge zero page.
+// splitText explains mappings that were split or merged around the range, and a split huge zero
+// page.
 func (e *evidence) splitText() string {
 	return e.dividedText("set of letters and flags", "letters") + e.splitZeroText(e.rounded, e.rounded.Start)
 }
 
-// dividedText says that mappings were split or merged, because a mapping has one such thing; alike
-// is what merged mappings have in common.
+// dividedText says that mappings were split or merged, because a mapping has only one such thing;
+// alike is what merged mappings have in common.
 func (e *evidence) dividedText(thing, alike string) string {
 	for _, s := range changesOf(e.st.Changes, e.owner, vmspace.ChangeSplit) {
 		return fmt.Sprintf(" A mapping has one %s, so the kernel split it into %s.", thing, s.To)
@@ -84,8 +85,8 @@ func (e *evidence) dividedText(thing, alike string) string {
 	return ""
 }
 
-// stackText says which part of a stack that was cut is still called so: the one where the stack
-// pointer was when the program started (vma_is_initial_stack in include/linux/mm.h).
+// stackText says which part of a stack that was cut keeps the name: the one that contains the stack
+// pointer with which the program started (vma_is_initial_stack in include/linux/mm.h).
 func (e *evidence) stackText() string {
 	after := e.st.After.Process(e.owner)
 	if after == nil {
@@ -139,7 +140,7 @@ func explainAccess(e *evidence) string {
 	return text
 }
 
-// accessText says what the access did to the pages it went to.
+// accessText explains what the access did to its pages.
 func (e *evidence) accessText() string {
 	st, text := e.st, ""
 	var first vmspace.Change
@@ -176,7 +177,7 @@ func (e *evidence) accessText() string {
 	return text
 }
 
-// mostOthers is how many changes of an access are explained beside the first.
+// mostOthers is the maximum number of changes of an access that are listed beside the first.
 const mostOthers = 2
 
 // majorFaultText explains major faults.
@@ -190,7 +191,7 @@ func majorFaultText(st *history.Step) string {
 // transition is a change of a page from one state to another.
 type transition struct{ was, is vmspace.State }
 
-// pageSentence explains a page's way from one state to another.
+// pageSentence explains a change of a page from one state to another.
 func pageSentence(st *history.Step, ch vmspace.Change) string {
 	head := placeRange(st, ch) + ": " + ch.From + " → " + ch.To + ". "
 	frames := ""
@@ -266,7 +267,7 @@ func placeRange(st *history.Step, ch vmspace.Change) string {
 	return text
 }
 
-// protectedBy is what has write-protected a page that may be written.
+// protectedBy is what write-protected a page that the mapping allows to be written.
 func protectedBy(st *history.Step) string {
 	switch {
 	case st.Facts.NeverForked && st.Facts.Reprotected:

@@ -11,10 +11,10 @@ import (
 
 // The address that a signal reports, and what was mapped around it.
 
-// faultMapping is the mapping that the signal's address was in.
+// faultMapping is the mapping that contains the address of the fault, before the access.
 func (e *evidence) faultMapping() (vmspace.Mapping, bool) { return e.before.MappingAt(e.st.Fault) }
 
-// faultMappingNow is the mapping at the fault, or the one that has grown to it.
+// faultMappingNow is that mapping, or the one that grew to the address.
 func (e *evidence) faultMappingNow() vmspace.Mapping {
 	m, ok := e.faultMapping()
 	if now := e.st.After.Process(e.st.Process); !ok && now != nil {
@@ -44,9 +44,9 @@ func (e *evidence) denied() string {
 	return fmt.Sprintf("%s is mapped %s, which does not allow %s", e.placeText(e.st.Fault), m.Perms, e.accessWord())
 }
 
-// access is what the instruction did, if that is known. Foreign code that accessed a page that it
-// may read, but not write, has written, unless the address is at or just after the instruction
-// itself, which then could not be fetched.
+// access is the access that the instruction made, if known. Foreign code that accessed a page that
+// may be read but not written has written, unless the address is at or just after the instruction:
+// then the instruction could not be fetched.
 func (e *evidence) access() (a vmspace.Access, known bool) {
 	switch {
 	case !e.Accesses:
@@ -67,10 +67,10 @@ func (e *evidence) accessed(want vmspace.Access) bool {
 	return known && a == want
 }
 
-// longestInstruction is that of x86, in bytes.
+// longestInstruction is the maximum length of an x86 instruction, in bytes.
 const longestInstruction = 15
 
-// accessWord is the access in a sentence.
+// accessWord names the access in a sentence.
 func (e *evidence) accessWord() string {
 	if a, known := e.access(); known {
 		return [...]string{"reading", "writing", "executing"}[a]
@@ -78,7 +78,7 @@ func (e *evidence) accessWord() string {
 	return "the access"
 }
 
-// unmappedIn is the last step that took away what was mapped at the fault; nil where none did.
+// unmappedIn is the last step that unmapped the address of the fault; nil if none did.
 func (e *evidence) unmappedIn() *history.Step {
 	if _, ok := e.faultMapping(); ok {
 		return nil
@@ -109,7 +109,7 @@ func (e *evidence) stackAbove() (vmspace.Mapping, bool) {
 	return m, m.Kind() == vmspace.KindStack || m.Smaps.HasFlag("gd")
 }
 
-// belowStack is what lies below a fault that a stack would have to grow to.
+// belowStack is the mapping below a fault that a stack would have to grow to.
 func (e *evidence) belowStack() (vmspace.Mapping, bool) {
 	i, _ := e.before.Mappings.Find(e.st.Fault)
 	if _, ok := e.stackAbove(); !ok || i == 0 {

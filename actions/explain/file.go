@@ -14,8 +14,7 @@ import (
 
 // Why the calls on files are refused, and what these reasons need to know about files.
 
-// namedFile is the file that the command names, as it is after the step: a call that was refused
-// has left it as it was.
+// namedFile is the file that the command names, after the step; a refused call has not changed it.
 func (e *evidence) namedFile() history.File {
 	f, _ := e.st.FileNamed(e.text("file"))
 	return f
@@ -64,7 +63,7 @@ func negative(param, what, source string) reason {
 		}}
 }
 
-// overflows is for a part of a file that ends behind the largest offset.
+// overflows is for a part of a file that ends behind the largest possible offset.
 func overflows(source string) reason {
 	return reason{"EINVAL", "past the largest offset", source, func(e *evidence) bool { return e.fileEnd() > math.MaxInt64 },
 		func(e *evidence) string {
@@ -109,7 +108,7 @@ func (e *evidence) memfdPageSize() uint64 {
 // mapHugetlb is MAP_HUGETLB without a size.
 const mapHugetlb = 0x40000
 
-// diskReasons are those of a file system that was asked for room.
+// diskReasons are those of a file system that has to allocate room.
 var diskReasons = []reason{
 	{"ENOSPC", "full", "write(2), fallocate(2)", nil, func(e *evidence) string {
 		return fmt.Sprintf("the file system of %s has no room left.", e.fileName())
@@ -168,8 +167,8 @@ var sealReasons = []reason{
 	}},
 }
 
-// sealsWrites says whether the seals that are asked for have the kernel look for writers. Of a file
-// that may be executed, F_SEAL_EXEC brings F_SEAL_WRITE with it.
+// sealsWrites says whether the requested seals make the kernel look for writers. For an executable
+// file F_SEAL_EXEC implies F_SEAL_WRITE.
 func (e *evidence) sealsWrites() bool { return e.has("write") || e.has("exec") }
 
 // writableMapping finds a shared mapping of the named file that may write, in any process.

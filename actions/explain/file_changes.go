@@ -115,7 +115,7 @@ func explainFallocate(e *evidence) string {
 	return text + e.goneText() + e.keptText()
 }
 
-// goneText says which pages of the file, and which private copies of them, left the page tables.
+// goneText lists the pages of the file, and the private copies of them, that left the page tables.
 func (e *evidence) goneText() string {
 	var gone, past, copies []string
 	f := e.namedFile()
@@ -150,7 +150,7 @@ func (e *evidence) goneText() string {
 	return text
 }
 
-// keptText says which private copies there are of the part of the file that is zeros now.
+// keptText lists the private copies of the part of the file that is zeros now.
 func (e *evidence) keptText() string {
 	if !e.has("punch") && !e.has("zero") {
 		return ""

@@ -37,8 +37,8 @@ func (e *evidence) realUID() uint64 {
 	return uid
 }
 
-// explainFork says what the child has, page by page: private pages are shared copy-on-write; what
-// the kernel can find again in a file or in shared memory is left for the child's first touch
+// explainFork says what the child has. Private pages are shared copy-on-write; pages that the
+// kernel can find again in a file or in shared memory are mapped at the first touch by the child
 // (vma_needs_copy in mm/memory.c).
 func explainFork(e *evidence) string {
 	st := e.st

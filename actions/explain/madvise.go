@@ -174,8 +174,8 @@ func fileOrShared(m vmspace.Mapping) bool { return m.Inode != 0 || !m.Private() 
 
 func notAnonymous(m vmspace.Mapping) bool { return !anonymous(m) }
 
-// specialFlags says whether m has VmFlags of what the kernel lends; huge pages of the pool have one
-// of them too.
+// specialFlags says whether m has the VmFlags of mappings that the kernel lends. Huge pages of the
+// pool, which have one of them, do not count.
 func specialFlags(m vmspace.Mapping) bool { return flagged("de", "mm")(m) && !m.Smaps.HasFlag("ht") }
 
 // discards are the advices that drop what a mapping holds, here or in a child (is_discard).
@@ -185,7 +185,7 @@ const discards = "dontneed dontneed_locked free remove dontfork wipeonfork guard
 // only a process that may write to it may drop them (can_madvise_modify in mm/madvise.c).
 func sealedAnonymous(m vmspace.Mapping) bool { return m.Smaps.HasFlag("sl") && anonymous(m) }
 
-// sealedByKey says whether it is the protection key of m alone that forbids overwriting.
+// sealedByKey says whether only the protection key of m forbids to write to it.
 func (e *evidence) sealedByKey(m vmspace.Mapping) bool {
 	return sealedAnonymous(m) && m.Perms&vmspace.Write != 0 && e.forbids(m, vmspace.Store)
 }
@@ -198,7 +198,7 @@ func without(letters vmspace.Perms) func(vmspace.Mapping) bool {
 	return func(m vmspace.Mapping) bool { return m.Perms&letters == 0 }
 }
 
-// AdviceSince is the Linux that brought an advice (madvise(2)).
+// AdviceSince is the Linux version that added an advice (madvise(2)).
 var AdviceSince = map[string]string{
 	"MADV_REMOVE": "2.6.16", "MADV_DONTFORK": "2.6.16", "MADV_DOFORK": "2.6.16", "MADV_MERGEABLE": "2.6.32", "MADV_UNMERGEABLE": "2.6.32",
 	"MADV_HUGEPAGE": "2.6.38", "MADV_NOHUGEPAGE": "2.6.38", "MADV_DONTDUMP": "3.4", "MADV_DODUMP": "3.4", "MADV_FREE": "4.5",
@@ -206,8 +206,7 @@ var AdviceSince = map[string]string{
 	"MADV_POPULATE_WRITE": "5.14", "MADV_DONTNEED_LOCKED": "5.18", "MADV_COLLAPSE": "6.1", "MADV_GUARD_INSTALL": "6.13", "MADV_GUARD_REMOVE": "6.13",
 }
 
-// explainMadvise says what came of an advice: what became of the pages, or else what it means from
-// now on.
+// explainMadvise explains an advice: what happened to the pages, or what it means from now on.
 func explainMadvise(e *evidence) string {
 	// One word, by the grammar, or none for an advice given as a number.
 	st, advice := e.st, strings.Join(e.Words, " ")
@@ -319,7 +318,7 @@ func (e *evidence) adviceText(advice string) string {
 	return "The kernel took note; no page has changed."
 }
 
-// freedLazily says which pages may go: those that are the process's alone
+// freedLazily says which pages may be dropped: those that only this process has
 // (madvise_free_pte_range in mm/madvise.c).
 func (e *evidence) freedLazily() string {
 	e.claim(history.ClaimKept, e.rounded, 0)

@@ -10,8 +10,8 @@ import (
 	"cowscope/vmspace"
 )
 
-// What mbind refuses, and what it came to, in the order of kernel_mbind and do_mbind in
-// mm/mempolicy.c. Of no bytes only the mode and the size of the node numbers are looked at.
+// What mbind refuses, and what it did, in the order of kernel_mbind and do_mbind in mm/mempolicy.c.
+// For an empty range only the mode and the node numbers are checked.
 
 var mbindReasons = []reason{
 	{"EINVAL", "unknown mode", "mbind(2)", func(e *evidence) bool { return !kernel.KnowsPolicy(e.Flags) },
@@ -123,8 +123,8 @@ func nodeText(nodes []int) string {
 	return "nodes " + strings.Join(text, ", ")
 }
 
-// explainMbind says what numa_maps shows of the range after the call, and how the mappings were
-// divided for it.
+// explainMbind explains what numa_maps shows of the range after the call, and how mappings were
+// split or merged.
 func explainMbind(e *evidence) string {
 	text := "The kernel took note of the policy."
 	first, _ := e.firstMapping(e.rounded, anything)

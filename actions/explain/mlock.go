@@ -10,9 +10,9 @@ import (
 	"cowscope/vmspace/amount"
 )
 
-// What mlock and its kin refuse, in the order of do_mlock and apply_vma_lock_flags in mm/mlock.c.
-// The limit is looked at before the mappings are; the pages are brought in last, when everything is
-// marked as locked already.
+// What mlock and the other locking calls refuse, in the order of do_mlock and apply_vma_lock_flags
+// in mm/mlock.c. The limit is checked before the mappings; the pages are brought in last, when
+// everything is marked as locked already.
 
 var mlockReasons = []reason{
 	unknownFlags("mlock2(2)", "mlock2 has onfault"),

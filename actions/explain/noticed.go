@@ -10,11 +10,11 @@ import (
 	"cowscope/vmspace/amount"
 )
 
-// What is said of changes that no command asked for.
+// The explanation of changes that no command asked for.
 
-// WorthTelling leaves out what changes all the time without meaning: a page referenced again,
-// mapped once more elsewhere. A page that is found merged may have been seen with its new frame
-// before it was known why.
+// WorthTelling filters out changes that happen all the time and mean nothing: a page referenced
+// again, or mapped once more elsewhere. A merged page may have been seen with its new frame before
+// it was known why.
 func WorthTelling(c vmspace.Change) bool {
 	switch c.Kind {
 	case vmspace.ChangeAttrs:
@@ -51,10 +51,10 @@ func Noticed(cs []vmspace.Change, after *vmspace.Snapshot) string {
 	return fmt.Sprintf("%s: %s at 0x%x.", c.Process, c.Kind, c.Range.Start)
 }
 
-// mostNoticed is how many sorts of changes a summary tells.
+// mostNoticed is the maximum number of kinds of changes in a summary.
 const mostNoticed = 4
 
-// Summary tells the changes of a family that nobody drives, those of most pages first: p1: 512
+// Summary lists the changes of a family that runs by itself, those of most pages first: p1: 512
 // pages none → anon; p2: 4 pages unmapped.
 func Summary(cs []vmspace.Change) string {
 	type sort struct {

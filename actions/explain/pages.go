@@ -9,7 +9,7 @@ import (
 	"cowscope/vmspace/amount"
 )
 
-// What happened to the pages of a range, counted, and claimed.
+// What happened to the pages of a range, as counts and claims.
 
 // claim records what the explanation says about a range of the owner's memory.
 func (e *evidence) claim(kind history.ClaimKind, r vmspace.Range, count uint64) {
@@ -73,7 +73,7 @@ func present(s vmspace.State) bool {
 	return false
 }
 
-// broughtIn says what came and what became the process's own; "" where neither did.
+// broughtIn says which pages came, and which became pages of the process alone; "" if none did.
 func (b pageCounts) broughtIn() string {
 	var parts []string
 	if b.came > 0 {

@@ -73,7 +73,8 @@ var pkeySetSentences = sentences{
 	},
 }
 
-// execOnlyKey is the key that the kernel took for execute-only memory, 0 where no mapping shows it.
+// execOnlyKey is the key that the kernel allocated for execute-only memory, 0 if no mapping shows
+// it.
 func (e *evidence) execOnlyKey() uint32 {
 	m, _ := e.firstMapping(vmspace.Everything, func(m vmspace.Mapping) bool {
 		return m.Perms&allLetters == vmspace.Exec && keyIn(m) != 0 && !e.hasKey(int32(keyIn(m)))
@@ -108,8 +109,8 @@ func (e *evidence) kernelAccessForbidden() bool {
 	return e.Keys.Known && (e.Keys.Forbid(0, vmspace.Store) || e.Keys.Forbid(keyIn(text), vmspace.Load))
 }
 
-// noProtectionKeys says whether this machine has no protection keys: smaps has a line for them
-// where it has (show_smap in fs/proc/task_mmu.c).
+// noProtectionKeys says whether this machine has no protection keys: if it has, smaps has a line
+// for them (show_smap in fs/proc/task_mmu.c).
 func (e *evidence) noProtectionKeys() bool {
 	smaps := e.Contents("/proc/self/smaps")
 	return smaps != "" && !strings.Contains(smaps, "\nProtectionKey:")
@@ -150,7 +151,7 @@ func keyChanges(st *history.Step) string {
 	return ""
 }
 
-// execOnlyText tells of the key that the kernel gives to memory with PROT_EXEC alone.
+// execOnlyText explains the key that the kernel gives to memory with PROT_EXEC alone.
 func execOnlyText(st *history.Step) string {
 	p := st.After.Process(st.Process)
 	if p == nil {
@@ -163,6 +164,6 @@ func execOnlyText(st *history.Step) string {
 	return fmt.Sprintf(" It may be executed and nothing else: the kernel gave it protection key %d, with which nobody may read or write.", keyIn(m))
 }
 
-// givesKey says whether the kernel looks at the key: not where there is nothing to change, nor at
-// -1, which leaves the keys as they are (do_mprotect_pkey in mm/mprotect.c).
+// givesKey says whether the kernel checks the key. It does not for an empty range, nor for -1,
+// which leaves the keys as they are (do_mprotect_pkey in mm/mprotect.c).
 func (e *evidence) givesKey() bool { return e.Key() != -1 && !e.Given.Empty() }

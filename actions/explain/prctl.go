@@ -61,7 +61,8 @@ var prctlTHPSentences = sentences{
 	},
 }
 
-// hugeOff says whether prctl thp off holds where the memory is (proc_pid_status(5), THP_enabled).
+// hugeOff says whether prctl thp off applies to the process that owns the memory
+// (proc_pid_status(5), THP_enabled).
 func (e *evidence) hugeOff() bool {
 	on, known := kernel.ParseField(e.Contents(fmt.Sprintf("/proc/%d/status", e.before.PID)), "THP_enabled")
 	return known && on == 0

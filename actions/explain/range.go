@@ -105,7 +105,7 @@ func (e *evidence) unknownProt() (unknown uint64) {
 	return unknown
 }
 
-// neverWritable says whether a mapping may not get w, and w was asked for.
+// neverWritable says whether w was requested for a mapping that may not have it.
 func (e *evidence) neverWritable(m vmspace.Mapping) bool {
 	return e.writes() && neverWritable(m)
 }
@@ -171,8 +171,8 @@ var msealReasons = []reason{
 	fallback("ENOMEM", "mseal(2)", "the kernel has no memory for its own records of the mappings."),
 }
 
-// The system call answers every refusal alike, with the end as it was: the rows are all of the C
-// library's ENOMEM (brk(2)).
+// The system call answers every refusal with the current end of the heap: the rows are all for the
+// ENOMEM of the C library (brk(2)).
 var brkReasons = []reason{
 	{"ENOMEM", "below the heap", "mm/mmap.c, brk", func(e *evidence) bool { start, known := e.heapStart(); return known && e.newBreak() < start },
 		func(e *evidence) string {
@@ -256,7 +256,7 @@ var msealSentences = sentences{
 	reasons: msealReasons,
 }
 
-// explainMsync says what came of it: of the flags only sync does anything, and only in a shared
+// explainMsync explains an msync: of its flags only sync has an effect, and only for a shared
 // mapping of a file (mm/msync.c).
 func explainMsync(e *evidence) string {
 	_, filed := e.firstMapping(e.rounded, func(m vmspace.Mapping) bool { return m.Inode != 0 && !m.Private() })

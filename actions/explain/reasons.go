@@ -30,7 +30,7 @@ type reason struct {
 	say    func(*evidence) string // ends with a full stop
 }
 
-// evidence is what an explanation may rest on.
+// evidence is what an explanation is based on.
 type evidence struct {
 	st *history.Step
 	Arguments
@@ -153,12 +153,12 @@ var callerMemory = reason{"EFAULT", "own memory", "pkeys(7)", (*evidence).kernel
 			"what this call needs: memory with key 0, or the program's text.", e.st.Process, e.Keys.PKRU)
 	}}
 
-// callSince is the Linux that brought a call, where it is younger than the oldest kernel that still
-// runs (syscalls(2)).
+// callSince is the Linux version that added a call, for calls that not every supported kernel has
+// (syscalls(2)).
 var callSince = map[string]string{"mlock2": "4.4", "pkey_alloc": "4.9", "pkey_free": "4.9", "pkey_mprotect": "4.9", "mseal": "6.10",
 	"pidfd_open": "5.3", "process_madvise": "5.10"}
 
-// partialText says what a failed call has changed all the same; nothing is the sentence if it
+// partialText says what a failed call changed before it failed; nothing is the sentence if it
 // changed nothing.
 func (e *evidence) partialText(nothing string) string {
 	var seen []vmspace.Change
@@ -207,7 +207,7 @@ func (e *evidence) changeText(ch vmspace.Change) string {
 	return string(ch.Kind)
 }
 
-// flagsText says which VmFlags of the mapping at addr came and went.
+// flagsText says which VmFlags the mapping at addr gained and lost.
 func (e *evidence) flagsText(addr uint64) string {
 	var parts []string
 	was, _ := e.before.MappingAt(addr)

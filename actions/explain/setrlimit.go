@@ -32,7 +32,7 @@ var setrlimitReasons = []reason{
 // limitRow is the row of /proc/PID/limits that the command is about.
 func (e *evidence) limitRow() string { return kernel.LimitRows[e.Names] }
 
-// hardLimit is the hard limit that was asked for: the one that there is, where none was given.
+// hardLimit is the hard limit that was requested, or else the current one.
 func (e *evidence) hardLimit() uint64 {
 	if e.passed("hard") {
 		return e.number("hard")
@@ -47,8 +47,8 @@ func limitSize(n uint64) string {
 	return amount.Size(n)
 }
 
-// explainSetrlimit says what the limits are now, what the process has of the resource, and what
-// comes of wanting more. A limit takes nothing away.
+// explainSetrlimit says what the limits are now, how much of the resource the process has, and what
+// happens beyond the limit. A lower limit takes nothing away.
 func explainSetrlimit(e *evidence) string {
 	e.claim(history.ClaimKept, vmspace.Everything, 0)
 	soft := e.Limit(e.limitRow())

@@ -231,7 +231,7 @@ func arithmetic(code, what string) reason {
 	return foreignInstruction("SIGFPE/"+code, "arithmetic", what)
 }
 
-// foreignInstruction is for an instruction of foreign code that is itself what is wrong.
+// foreignInstruction is for an instruction of foreign code that is wrong in itself.
 func foreignInstruction(result, name, what string) reason {
 	return reason{result, name, "sigaction(2)", nil, func(e *evidence) string {
 		return fmt.Sprintf("the instruction at %s %s.", e.placeText(e.StoppedAt), what)
@@ -240,11 +240,11 @@ func foreignInstruction(result, name, what string) reason {
 
 const allLetters = vmspace.Read | vmspace.Write | vmspace.Exec
 
-// stackGap is the distance in pages that a growing stack keeps from what is mapped below it
+// stackGap is the distance in pages that a growing stack keeps from the mapping below it
 // (stack_guard_gap in mm/mmap.c; a boot parameter can change it).
 const stackGap = 256
 
-// explainSignal says what an instruction was stopped for, and that the process lives on.
+// explainSignal explains why an instruction was stopped, and that the process lives on.
 func explainSignal(e *evidence) string {
 	st := e.st
 	text := "the CPU raised " + st.Result.String() + "."

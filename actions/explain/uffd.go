@@ -11,8 +11,8 @@ import (
 	"cowscope/vmspace/amount"
 )
 
-// What came of a request to userfaultfd, and what it refuses: each in the order of
-// fs/userfaultfd.c, mm/userfaultfd.c and, before all, of the call that makes the descriptor.
+// What a request to userfaultfd did, and what it refuses, each in the order of fs/userfaultfd.c and
+// mm/userfaultfd.c. The call that creates the descriptor comes first.
 
 const uffdSource = "ioctl_userfaultfd(2)"
 
@@ -22,7 +22,7 @@ var uffdRegistered = flagged("um", "uw", "ui")
 // smapsUnread says whether smaps was not read of a mapping.
 func smapsUnread(m vmspace.Mapping) bool { return m.Smaps == nil }
 
-// openFailed says whether the call that answered was the one that makes the descriptor.
+// openFailed says whether the call that failed was the one that creates the descriptor.
 func (e *evidence) openFailed() bool {
 	return strings.HasPrefix(e.st.Call, "userfaultfd(") && !strings.Contains(e.st.Call, "ioctl(")
 }
@@ -52,7 +52,7 @@ var uffdRange = []reason{
 	pastUserTop("EINVAL", "fs/userfaultfd.c, validate_range", func(e *evidence, top uint64) bool { return e.Given.Start >= top || e.Given.Len() > top-e.Given.Start }),
 }
 
-// nothingMapped is for a range without any mapping. Some kernels answer ENOMEM where none lies
+// nothingMapped is for a range without any mapping. Some kernels answer ENOMEM if there is none
 // behind it either.
 func nothingMapped(result string) reason {
 	return reason{result, "nothing mapped", uffdSource, func(e *evidence) bool { _, ok := e.firstMapping(e.rounded, anything); return !ok },
@@ -62,7 +62,7 @@ func nothingMapped(result string) reason {
 }
 
 // uffdSplits is for a request that would split a mapping. The memory that is lent for its structure
-// is a mapping too.
+// counts as a mapping too.
 var uffdSplits = reason{"ENOMEM", "too many mappings", uffdSource, func(e *evidence) bool {
 	left, _, known := e.mappingsLeft()
 	return known && left <= 1 && e.splitsMapping(e.rounded)
@@ -70,7 +70,7 @@ var uffdSplits = reason{"ENOMEM", "too many mappings", uffdSource, func(e *evide
 	return "a mapping would have to be split, with one more for the structure of the call, but " + e.mapCountText()
 }}
 
-// uffdUnsupportedMemory is for memory that userfaultfd is not for (vma_can_userfault).
+// uffdUnsupportedMemory is for memory that userfaultfd does not support (vma_can_userfault).
 var uffdUnsupportedMemory = unfit("EINVAL", "neither anonymous nor shared memory", uffdSource, (*evidence).pages, (*evidence).uffdUnsupported,
 	"is neither anonymous nor shared memory, and userfaultfd supports nothing else")
 
@@ -81,8 +81,8 @@ var uffdUnsupportedDroppable = unfit("EINVAL", "droppable", uffdSource, (*eviden
 	},
 	"is droppable (VmFlags dp), and userfaultfd does not support such memory")
 
-// uffdUnsupported says whether m is lent by the kernel, or a file of a file system that is none in
-// memory (tmpfs).
+// uffdUnsupported says whether m is lent by the kernel, or maps a file of a file system that is not
+// in memory (tmpfs).
 func (e *evidence) uffdUnsupported(m vmspace.Mapping) bool {
 	if m.Kind() != vmspace.KindFile || m.Smaps.HasFlag("ht") {
 		return lent(m)
@@ -208,7 +208,7 @@ var uffdFill = slices.Concat(uffdOpen, uffdRange, []reason{
 	fallback("ENOMEM", uffdSource, "there is no memory for the pages, or the control group may have no more."),
 })
 
-// thereText says what stands where a page should be brought in.
+// thereText says what is in the place of a page that should be brought in.
 func (e *evidence) thereText(addr uint64) string {
 	switch run := e.before.PageAt(addr, e.pageSize()); {
 	case run.State != vmspace.None:
@@ -289,8 +289,8 @@ var uffdUnwpSentences = sentences{
 	reasons: uffdProtect,
 }
 
-// protectedPages counts the pages of the range that are write-protected, those that are not there
-// with them.
+// protectedPages counts the write-protected pages of the range, including those that are not
+// present.
 func (e *evidence) protectedPages(p *vmspace.Process) (n uint64) {
 	for run := range p.PagesIn(e.rounded) {
 		if run.Attrs&vmspace.UffdWP != 0 {
@@ -329,7 +329,7 @@ func notBroughtIn(result, source string, does func(*evidence) bool, where func(*
 		}}
 }
 
-// uffdMissingText is for pages that were dropped where userfaultfd is told of missing ones.
+// uffdMissingText is for pages that were dropped where userfaultfd handles missing ones.
 func (e *evidence) uffdMissingText() string {
 	_, ok := e.firstMapping(e.rounded, func(m vmspace.Mapping) bool { return anonymous(m) && m.Smaps.HasFlag("um") })
 	if !ok {

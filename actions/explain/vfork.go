@@ -9,12 +9,12 @@ import (
 	"cowscope/vmspace"
 )
 
-// vfork refuses what fork does, but that it copies no memory.
+// vfork refuses what fork refuses, except that it copies no memory.
 var vforkReasons = slices.Concat(forkReasons[:2], []reason{
 	fallback("ENOMEM", "kernel/fork.c, copy_process", "there is no memory for what the kernel keeps of every process."),
 })
 
-// explainVfork says what two processes in one address space are.
+// explainVfork explains two processes in one address space.
 func explainVfork(e *evidence) string {
 	st := e.st
 	if child := st.After.Process(e.Child); child == nil || !child.Alive() {
@@ -27,7 +27,7 @@ func explainVfork(e *evidence) string {
 		e.Child, st.Process, st.Process, e.Child)
 }
 
-// survivorsText says who has the memory of a process that died and shared it.
+// survivorsText names the processes that shared the memory of one that died.
 func (e *evidence) survivorsText() string {
 	st, with := e.st, []string{}
 	text := ""

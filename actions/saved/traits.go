@@ -9,7 +9,7 @@ import (
 	"cowscope/vmspace"
 )
 
-// What processes have beside their memory: a list a trait, which a line has where it changed.
+// The traits of processes beside their memory: each is a list, which a line contains if it changed.
 
 // traitJSON is one trait of one process.
 type traitJSON[T any] interface {
@@ -53,8 +53,8 @@ func (k keysJSON) real() vmspace.Keys {
 	return out
 }
 
-// limitsJSON are the limits of a process: all are left out where none is known, and one that holds
-// nothing back is, too.
+// limitsJSON are the limits of a process. An unlimited one is left out; if none is known, Unknown
+// is set.
 type limitsJSON struct {
 	Process labelJSON `json:"process"`
 	Unknown bool      `json:"unknown,omitempty"`
@@ -83,7 +83,7 @@ func (l limitsJSON) real() vmspace.Limits {
 	return vmspace.Limits{Known: true, Stack: limit(l.Stack), Space: limit(l.AS), Locked: limit(l.Memlock)}
 }
 
-// limitOf is a limit as it is written, nil where there is none.
+// limitOf is the written form of a limit, nil if it is unlimited.
 func limitOf(n uint64) *hex {
 	if n == vmspace.Unlimited {
 		return nil

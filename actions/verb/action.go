@@ -16,13 +16,13 @@ import (
 // Action is one verb of the language: its form, and what it does.
 type Action struct {
 	lang.Verb
-	// Dead says that the action makes sense when the process that it names is dead or gone.
+	// Dead says that the process that the action names may be dead or gone.
 	Dead bool
-	// Check says that the action only looks.
+	// Check says that the action changes nothing.
 	Check bool
 	// Expects says that it is an expectation.
 	Expects bool
-	// Memory says that what it asserts is of memory alone, so that any process can be asked.
+	// Memory says that what it asserts is about memory alone, so that it works for any process.
 	Memory bool
 	// LoadsFirst says that on arm64 its store loads the byte first.
 	LoadsFirst bool
@@ -125,7 +125,7 @@ func (c *Call) touch(r vmspace.Range) {
 	c.Touched = append(c.Touched, observe.Touched{Label: c.P.Label, Range: r})
 }
 
-// bind names a range in the process that acts, as a person wanted it or without having been asked.
+// bind names a range of the process that acts; given says that a person chose the name.
 func (c *Call) bind(name string, r vmspace.Range, given bool) {
 	b := history.Binding{Range: r, Step: c.F.Next}
 	c.Names = c.Names.WithAll(c.P.Label, []history.Bound{{Name: name, Binding: b, Given: given}})

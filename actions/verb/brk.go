@@ -18,9 +18,9 @@ var brkAction = Action{
 	Run:   runBrk,
 }
 
-// runBrk asks for the present end first, as brk(0). The system call itself knows no errno: it
-// answers with the end as it is, and the C library makes ENOMEM of an end that did not move
-// (brk(2)); so does the result here.
+// runBrk first asks for the current end, with brk(0). The system call has no errno: it answers the
+// end as it is, and the C library makes ENOMEM of an end that did not move (brk(2)); so does the
+// result here.
 func runBrk(c *Call) error {
 	now, ok, err := c.syscall(sysBrk, 0)
 	if err != nil || !ok {
@@ -43,8 +43,8 @@ func runBrk(c *Call) error {
 	return nil
 }
 
-// HeapEnd is the end of the heap that the command asks for, where it ends at now; the arguments of
-// the call tell it too.
+// HeapEnd is the end of the heap that the command asks for, if it ends at now; the arguments of the
+// call use it too.
 func (c *Call) HeapEnd(now uint64) (want uint64, err error) {
 	shift, _ := c.Cmd.Shift("to")
 	if shift.Relative {

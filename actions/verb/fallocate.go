@@ -7,7 +7,7 @@ import (
 	"cowscope/actions/lang"
 )
 
-// fallocatePunch takes no room.
+// fallocatePunch allocates nothing.
 const fallocatePunch = 0x3
 
 // fallocateModes are the FALLOC_FL_ flags of fallocate(2), with the kernel's values

@@ -8,8 +8,8 @@ import (
 	"cowscope/actions/lang"
 )
 
-// The files of a session. What is done to them is done from outside, by cowscope's own system
-// calls: it is what another program would do, and what another program would see.
+// The files of a session. They are changed by system calls of cowscope itself, from outside the
+// subject, as another program would do it and see it.
 
 var (
 	ParamFile   = lang.Param{Name: "file", Kind: lang.KindFile, Help: "a name in the scratch folder"}
@@ -110,10 +110,10 @@ var rmAction = fileVerb(lang.Verb{Name: "rm", Summary: "remove a file's name; wh
 		return err
 	})
 
-// paramTo is a name that a file is to get.
+// paramTo is a new name for a file.
 var paramTo = lang.Param{Name: "to", Kind: lang.KindFile, Show: "NEW", Help: "a name in the scratch folder"}
 
-// paramOld is a file that another name is for.
+// paramOld is the file that gets another name.
 var paramOld = lang.Param{Name: "file", Kind: lang.KindFile, Show: "OLD", Help: "a file of the scratch folder, but no memfd"}
 
 var linkAction = fileVerb(lang.Verb{Name: "link", Summary: "give a file another name: a hard link", Params: []lang.Param{paramOld, paramTo}},

@@ -24,8 +24,8 @@ func words(table []Constant) []lang.Word {
 	return out
 }
 
-// paramBits is a number beside flags that are words; paramIntBits is it for a call whose flags are
-// an int, of which the kernel sees 32 bits.
+// paramBits is a number as an alternative to flags that are words; paramIntBits is the same for a
+// call with int flags, of which the kernel sees 32 bits.
 var paramBits, paramIntBits = bitsUpTo(0), bitsUpTo(math.MaxUint32)
 
 func bitsUpTo(most int64) lang.Param {
@@ -60,7 +60,7 @@ func values(table []Constant) []uint32 {
 	return out
 }
 
-// bitsOf joins the constants whose words there are, as a value and as strace writes them.
+// bitsOf combines the constants whose words were given: as a value, and as strace writes them.
 func bitsOf(table []Constant, has func(word string) bool) (value uint64, names string) {
 	var parts []string
 	for _, k := range table {

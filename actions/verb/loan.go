@@ -8,14 +8,15 @@ import (
 // Memory that is lent to the subject for the moment of one call, for what the call reads or writes
 // beside its arguments.
 
-// loanAt is where a place for it is looked for, below everything that the subject maps by itself.
+// loanAt is where the search for a free place begins, below everything that the subject maps by
+// itself.
 const loanAt = 1 << 20
 
-// loanSize bounds a loan, in bytes.
+// loanSize is the maximum size of a loan in bytes.
 const loanSize = 1 << 20
 
-// lend has the subject lent memory that holds b, for a call about r. Where there is no room for it
-// the kernel is not asked, and the outcome tells.
+// lend lends the subject memory that contains b, for a call about r. If there is no room for it,
+// the call is not made, and the outcome says so.
 func (c *Call) lend(r vmspace.Range, b []byte, call func(*subject.Loan) error) error {
 	loan, e, err := c.P.Proc.Lend(c.loanPlace(r), b)
 	if err != nil {
@@ -32,8 +33,8 @@ func (c *Call) lend(r vmspace.Range, b []byte, call func(*subject.Loan) error) e
 	return loan.Return()
 }
 
-// loanPlace is the first place where nothing is mapped and which the range that the call is about
-// does not touch, so that the loan changes nothing of the answer.
+// loanPlace is the first unmapped place that does not touch the range that the call is about, so
+// that the loan does not change the answer.
 func (c *Call) loanPlace(r vmspace.Range) uint64 {
 	p := c.F.Now.Process(c.P.Label)
 	if p == nil {

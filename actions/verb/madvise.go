@@ -17,7 +17,7 @@ const (
 	adviceGuardInstall = 102
 )
 
-// Advice that takes frames away from the whole machine (madvise(2)): it is never given.
+// Advice that takes frames from the whole machine (madvise(2)): cowscope never gives it.
 const (
 	adviceHwpoison    = 100
 	adviceSoftOffline = 101
@@ -80,7 +80,8 @@ func runMadvise(c *Call) error {
 	return err
 }
 
-// mayAdvise says whether the advice harms no machine, and whether what it takes at once fits.
+// mayAdvise reports whether the advice is harmless to the machine, and whether the memory that it
+// needs at once fits the limit.
 func (c *Call) mayAdvise(r vmspace.Range, advice uint64) bool {
 	if advice == adviceHwpoison || advice == adviceSoftOffline {
 		c.refuse("hwpoison (%d) and soft_offline (%d) take frames away from the whole machine, and cowscope never gives such advice.", adviceHwpoison, adviceSoftOffline)

@@ -34,8 +34,8 @@ var mbindAction = Action{
 	Run:   runMbind,
 }
 
-// runMbind makes the call with the node numbers as a row of bits, in memory that is lent to the
-// subject for the moment; without any the kernel gets no row.
+// runMbind passes the node numbers as a bit mask in memory that is lent to the subject for the
+// call; without node numbers the kernel gets no mask.
 func runMbind(c *Call) error {
 	r, err := c.RangeOf("range")
 	if err != nil {
@@ -61,7 +61,7 @@ func runMbind(c *Call) error {
 	})
 }
 
-// maskOf has a bit for each node, in whole words up to that of the largest.
+// maskOf has a bit for each node, in whole words up to the largest node.
 func maskOf(nodes lang.Nodes) (mask []byte) {
 	words := nodes.Bits[:]
 	for len(words) > 1 && words[len(words)-1] == 0 {

@@ -47,8 +47,9 @@ func (c *Call) mayMark(r vmspace.Range, what string) bool {
 	return c.mayTake(missingTables(p.PagesIn(r), c.PageSize()), "the page tables for that many "+what)
 }
 
-// missingTables is at most how many bytes of page tables pages lack, which come as runs in order. A
-// table with any page in it is there; where the first of its pages is not, it may be there too.
+// missingTables is the maximum number of bytes of page tables that are missing for pages, which
+// come as runs in order. A table exists if any of its pages does; if the first one does not, the
+// table may still exist.
 func missingTables(runs iter.Seq[vmspace.Run], pageSize uint64) (n uint64) {
 	next := uint64(0) // the first table that was not looked at
 	for run := range runs {
@@ -108,8 +109,8 @@ func (c *Call) mayPool(length uint64) bool {
 	return c.mayTake(length, "huge pages from the pool")
 }
 
-// poolLeft is how much the pools of huge pages have for a new mapping, in bytes, those of all sizes
-// together.
+// poolLeft is how many bytes the pools of huge pages, of all sizes together, have for a new
+// mapping.
 func poolLeft() (n uint64) {
 	pools, _ := filepath.Glob("/sys/kernel/mm/hugepages/hugepages-*kB")
 	var l kernel.Settings

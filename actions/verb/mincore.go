@@ -16,8 +16,8 @@ var mincoreAction = Action{
 	Run:   runMincore,
 }
 
-// runMincore asks in pieces, because a byte for every page of a large space would be much memory.
-// The answer lies in memory that is lent to the subject for the moment.
+// runMincore asks in pieces, because a byte for every page of a large address space would be too
+// much memory. The answer is written to memory that is lent to the subject for the call.
 func runMincore(c *Call) error {
 	r, err := c.RangeOf("range")
 	if err != nil {

@@ -36,7 +36,7 @@ var mmapFlags = []Constant{
 	{"sync", "MAP_SYNC", 0x80000, "with shared_validate on DAX files"},
 }
 
-// The flags that cowscope itself looks at, and the fields of bits that are one number.
+// The flags that cowscope itself uses, and the fields of bits that are one number.
 const (
 	mapType      = 0x0f // private, shared or shared_validate
 	mapShared    = 0x01 // of mapType: also in shared_validate
@@ -126,7 +126,7 @@ func runMmap(c *Call) error {
 	return nil
 }
 
-// reachOfMmap: memory that is not plain brings VmFlags, or a file, with it.
+// reachOfMmap: memory that is not plain comes with VmFlags, or with a file.
 func reachOfMmap(cmd *lang.Command) Reach {
 	if cmd.Given("file") || cmd.Given("fd") || cmd.Given("bits") {
 		return ReachAll

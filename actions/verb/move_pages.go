@@ -19,8 +19,8 @@ var movePagesFlags = []Constant{
 	{"all", "MPOL_MF_MOVE_ALL", 4, "pages that other processes map, too (CAP_SYS_NICE)"},
 }
 
-// movePagesMost is how many pages one call is for: for each of them lent memory has an address, a
-// node and an answer.
+// movePagesMost is the maximum number of pages of one call: lent memory contains an address, a node
+// and an answer for each.
 const movePagesMost = loanSize / (8 + 4 + 4)
 
 var movePagesAction = Action{

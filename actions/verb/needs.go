@@ -32,7 +32,7 @@ var needsAction = Action{
 	},
 }
 
-// Missing says what of the features is not there, "" if all is.
+// Missing says which of the features is missing and why, "" if all are available.
 func Missing(names []string) (why string, err error) {
 	for _, n := range names {
 		ok, reason, err := feature.Available(n)

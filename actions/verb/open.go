@@ -85,7 +85,7 @@ func (c *Call) filePage(name string) uint64 {
 	return c.PageSize()
 }
 
-// closeFile closes what openFile opened, whatever mmap said: the outcome stays mmap's.
+// closeFile closes what openFile opened; the outcome stays that of mmap.
 func (c *Call) closeFile(fd uint64) error {
 	_, err := c.P.Proc.Syscall(sysClose, fd)
 	return err

@@ -18,11 +18,11 @@ var (
 
 // What the verbs of protection keys share (pkeys(7)).
 //
-// Rules: which key a mapping has, smaps tells. Which rights go with a key, only the process itself
-// can read: it does so at its start, and after everything that can have changed them: the pkey_
-// verbs, foreign code, a fork, and memory with PROT_EXEC alone, for which the kernel takes a key of
-// its own. Which keys a process has, no file tells either: its own pkey_alloc and pkey_free do,
-// since foreign code cannot call the kernel.
+// Rules: smaps shows the key of a mapping. Only the process itself can read the rights to its keys:
+// it does so at its start, and after everything that may have changed them: the pkey_ verbs,
+// foreign code, a fork, and memory with PROT_EXEC alone, for which the kernel allocates a key. No
+// file shows which keys a process has allocated: its pkey_alloc and pkey_free do, because foreign
+// code cannot call the kernel.
 
 // keyRights are the rights that can be taken from a key (pkey_alloc(2)); PKRU has the same two
 // bits.

@@ -10,7 +10,7 @@ import (
 var sysPrctl = number(157, 167)
 
 // The options of prctl(2) that are about memory (include/uapi/linux/prctl.h). Each is a verb of two
-// words; others the subject cannot ask for.
+// words; the subject cannot use others.
 const (
 	prSetTHPDisable  = 41
 	prSetMDWE        = 65
@@ -36,7 +36,7 @@ var prctlKSMAction = Action{
 	},
 }
 
-// The kernel's own switch is the other way round: PR_SET_THP_DISABLE.
+// The switch of the kernel is inverted: PR_SET_THP_DISABLE.
 var prctlTHPAction = Action{
 	Verb: lang.Verb{Name: "prctl thp", Summary: "let the process have transparent huge pages, or none", Params: []lang.Param{
 		paramSwitch("huge pages, as the machine and madvise allow", "no more huge pages, whatever madvise asks for")}},
@@ -76,7 +76,7 @@ func (c *Call) prctl(option, value uint64, shown string) (ok bool, err error) {
 	return ok, err
 }
 
-// switchValue is 1 where the word was given, else 0.
+// switchValue is 1 if the word was given, else 0.
 func (c *Call) switchValue(word string) uint64 {
 	if c.Cmd.Has(word) {
 		return 1

@@ -79,7 +79,7 @@ var killAction = Action{
 	},
 }
 
-// died notes an end that was asked for: that is a success.
+// died records an end that was requested, which is a success.
 func (c *Call) died(err error) error {
 	var exited *subject.ExitedError
 	if !errors.As(err, &exited) {
@@ -90,7 +90,7 @@ func (c *Call) died(err error) error {
 	return nil
 }
 
-// wnohang is WNOHANG of wait(2): in the lab every process stands still between commands, so a wait
+// wnohang is WNOHANG of wait(2): in the lab every process is stopped between commands, so waiting
 // for a living child would never end.
 const wnohang = 1
 

@@ -21,8 +21,7 @@ func (c *Call) owner() string {
 	return c.P.Label
 }
 
-// bindingOf finds what a name stands for in the owner: what a command bound, else what always has
-// that name.
+// bindingOf finds the range of a name in the owner: one that a command bound, or else a fixed name.
 func (c *Call) bindingOf(name string) (history.Binding, bool) {
 	if b, ok := c.Names.Get(c.owner(), name); ok {
 		return b, true
@@ -50,7 +49,7 @@ func (c *Call) Place(param string) (addr uint64, b history.Binding, err error) {
 	return c.locate(param, pl)
 }
 
-// locate gives the address of a place that stands in an argument, and the binding that it names.
+// locate returns the address of a place, and the binding that it names; param is for errors.
 func (c *Call) locate(param string, pl lang.Place) (addr uint64, b history.Binding, err error) {
 	if pl.IsName() {
 		var ok bool
@@ -69,9 +68,9 @@ func (c *Call) locate(param string, pl lang.Place) (addr uint64, b history.Bindi
 	return addr, b, nil
 }
 
-// RangeOf gives the range of a range argument: without a size it reaches to the end of its name's
-// range, or over one page. One that reaches past the last address ends behind 0, as it does for the
-// kernel, which has an answer to it.
+// RangeOf returns the range of a range argument. Without a size it reaches to the end of the range
+// of its name, or over one page. One that reaches past the last address wraps around 0, as for the
+// kernel, which has an answer for it.
 func (c *Call) RangeOf(param string) (vmspace.Range, error) {
 	addr, b, err := c.Place(param)
 	if err != nil {

@@ -38,14 +38,14 @@ const (
 	uffdProtect            = 1       // UFFDIO_WRITEPROTECT_MODE_WP
 )
 
-// uffdOpenings are the ways to make the descriptor, the first that the kernel knows is taken:
-// before Linux 5.11 there is no UFFD_USER_MODE_ONLY, with which anybody may have one.
+// uffdOpenings are the ways to create the descriptor; the first that the kernel knows is used.
+// Before Linux 5.11 there is no UFFD_USER_MODE_ONLY, which any user may use.
 var uffdOpenings = []Constant{
 	{"", "O_CLOEXEC|UFFD_USER_MODE_ONLY", 0o2000001, ""},
 	{"", "O_CLOEXEC", 0o2000000, ""},
 }
 
-// uffdFeatures are what is asked of it, likewise.
+// uffdFeatures are the features to request; the first that the kernel knows are used.
 var uffdFeatures = []uint64{uffdFeatureSigbus | uffdFeatureUnpopulated, uffdFeatureSigbus}
 
 // uffd is a command with the descriptor of the process that acts, and with lent memory for the
@@ -165,8 +165,8 @@ var uffdUnwpAction = Action{
 	},
 }
 
-// uffdRange is a request whose structure begins with a range; more is what follows there, and shown
-// how that is written.
+// uffdRange makes a request whose structure begins with a range; more is what follows in it, which
+// shown formats.
 func (c *Call) uffdRange(request uint64, name, shown string, more ...uint64) error {
 	r, err := c.RangeOf("range")
 	if err != nil {
@@ -198,7 +198,7 @@ var uffdZeropageAction = Action{
 	},
 }
 
-// uffdCopyModes are what a copy can be besides.
+// uffdCopyModes are the modes of a copy.
 var uffdCopyModes = []Constant{{"wp", "UFFDIO_COPY_MODE_WP", 2, "write-protected, as by uffd_wp"}}
 
 var uffdCopyAction = Action{
@@ -258,8 +258,8 @@ func (c *Call) pagesOf(n uint64) uint64 {
 }
 
 // mayBringIn reports whether the pages that userfaultfd brings in fit the limit, even if they are
-// all the zero page: a call for many takes long, and nothing can interrupt it. Beyond one mapping
-// the kernel brings in none.
+// all the zero page: a call for many pages takes long and cannot be interrupted. The kernel brings
+// in none beyond one mapping.
 func (c *Call) mayBringIn(r vmspace.Range, what string) bool {
 	p := c.Space()
 	if p == nil {
