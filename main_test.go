@@ -123,6 +123,7 @@ var rooms = []struct{ path, holds string }{
 	{"actions/feature", "what this kernel, this processor and this user have"},
 	{"actions/kernel", "what the kernel allows, and what differs from one to the next"},
 	{"actions/family", "the processes of a session, their files, and what they may take"},
+	{"actions/verdict", "what the memory of a process is, judged"},
 	{"actions/explain", "what happened, and why, in sentences"},
 	{"actions/verb", "what the language can do to a process"},
 	{"actions/expect", "what a script can assert"},
@@ -130,6 +131,7 @@ var rooms = []struct{ path, holds string }{
 	{"actions/steady", "stand-ins for numbers that differ from run to run"},
 	{"actions/saved", "a history in a file"},
 	{"actions/watch", "a family of processes that is watched as it lives"},
+	{"actions/why", "the facts that are judged by, read"},
 	{"actions/lesson", "lessons: parsed, checked, played"},
 	{"tui/cast", "recordings of a terminal"},
 	{"tui/cell", "what a screen is drawn of: cells, their looks, pictures of them"},
@@ -143,7 +145,7 @@ var rooms = []struct{ path, holds string }{
 }
 
 // pure are the rooms that work on data alone: they open no file, and ask the kernel nothing.
-var pure = []string{"vmspace", "vmspace/amount", "vmspace/compare", "actions/lang", "actions/history", "actions/explain", "actions/expect", "actions/steady", "tui/cell", "tui/prose", "tui/pane"}
+var pure = []string{"vmspace", "vmspace/amount", "vmspace/compare", "actions/lang", "actions/history", "actions/explain", "actions/verdict", "actions/expect", "actions/steady", "tui/cell", "tui/prose", "tui/pane"}
 
 // outside are the packages by which one reaches the system.
 var outside = []string{"os", "os/exec", "net", "syscall", "golang.org/x/sys/unix"}

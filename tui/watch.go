@@ -43,22 +43,32 @@ func (o LabOptions) find(name string) (pid int, err error) {
 	if name == "" {
 		return o.pick("")
 	}
-	all := procfs.Processes()
-	switch found := named(all, name); len(found) {
-	case 0:
-		var names []string
-		for _, p := range all {
-			names = append(names, p.Name)
-		}
-		hint := "cowscope watch alone lists them"
-		if near := lang.Nearest(name, names); near != "" {
-			hint = "did you mean " + printable.Name(near) + "?"
-		}
-		return 0, fmt.Errorf("no process is called %q; %s", name, hint)
-	case 1:
-		return found[0].PID, nil
+	found, err := Named(name)
+	if len(found) > 1 {
+		return o.pick(name)
 	}
-	return o.pick(name)
+	return append(found, 0)[0], err
+}
+
+// Named are the numbers of the processes of that name, or whose program has it; of a family the
+// oldest alone. That there is none is an error.
+func Named(name string) (pids []int, err error) {
+	all := procfs.Processes()
+	for _, p := range named(all, name) {
+		pids = append(pids, p.PID)
+	}
+	if len(pids) > 0 {
+		return pids, nil
+	}
+	var names []string
+	for _, p := range all {
+		names = append(names, p.Name)
+	}
+	hint := "cowscope watch alone lists them"
+	if near := lang.Nearest(name, names); near != "" {
+		hint = "did you mean " + printable.Name(near) + "?"
+	}
+	return nil, fmt.Errorf("no process is called %q; %s", name, hint)
 }
 
 // named are the processes of that name, or whose program has it; of a family the oldest alone.

@@ -129,7 +129,11 @@ type Counters struct {
 	Rss, Pss, Swap, Locked, LazyFree, AnonHuge, KSM uint64
 	// Private is the part of Rss that no other mapping has: Private_Clean and Private_Dirty.
 	Private uint64
-	VMFlags []string
+	// Clean is the part of Rss that has not been changed since it was read from its file, or since it
+	// was freed lazily: Shared_Clean and Private_Clean.
+	Clean     uint64
+	Anonymous uint64 // the part of Rss that is not in the page cache
+	VMFlags   []string
 	// ProtectionKey (pkeys(7)) is 0 for a mapping without a key of its own, and on machines without
 	// keys.
 	ProtectionKey uint32

@@ -17,7 +17,8 @@ func SameMapping(a, b *Mapping) bool {
 // Same reports whether two sets of counters are equal.
 func (c *Counters) Same(o *Counters) bool {
 	return c.Rss == o.Rss && c.Pss == o.Pss && c.Swap == o.Swap && c.Locked == o.Locked && c.LazyFree == o.LazyFree &&
-		c.AnonHuge == o.AnonHuge && c.KSM == o.KSM && c.Private == o.Private && c.ProtectionKey == o.ProtectionKey && slices.Equal(c.VMFlags, o.VMFlags)
+		c.AnonHuge == o.AnonHuge && c.KSM == o.KSM && c.Private == o.Private &&
+		c.Clean == o.Clean && c.Anonymous == o.Anonymous && c.ProtectionKey == o.ProtectionKey && slices.Equal(c.VMFlags, o.VMFlags)
 }
 
 // SameRun reports whether two runs are equal.

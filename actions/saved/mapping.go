@@ -37,6 +37,8 @@ type countersJSON struct {
 	AnonHuge uint64     `json:"anon_huge"`
 	KSM      uint64     `json:"ksm"`
 	Private  uint64     `json:"private,omitempty"`
+	Clean    uint64     `json:"clean,omitempty"`
+	Anon     uint64     `json:"anonymous,omitempty"`
 	VMFlags  list[word] `json:"vm_flags"`
 	Key      uint32     `json:"protection_key,omitempty"`
 }
@@ -61,7 +63,7 @@ func mappingOf(m vmspace.Mapping) mappingJSON {
 		Device: deviceText(m.Major, m.Minor), Inode: m.Inode}
 	out.Path, out.PathHex = pathOf(m.Path)
 	if c := m.Smaps; c != nil {
-		out.Smaps = &countersJSON{c.Rss, c.Pss, c.Swap, c.Locked, c.LazyFree, c.AnonHuge, c.KSM, c.Private, wordsOf(c.VMFlags), c.ProtectionKey}
+		out.Smaps = &countersJSON{c.Rss, c.Pss, c.Swap, c.Locked, c.LazyFree, c.AnonHuge, c.KSM, c.Private, c.Clean, c.Anonymous, wordsOf(c.VMFlags), c.ProtectionKey}
 	}
 	return out
 }
@@ -82,7 +84,7 @@ func (r *reader) mapping(m mappingJSON) (vmspace.Mapping, error) {
 	}
 	if c := m.Smaps; c != nil {
 		out.Smaps = &vmspace.Counters{Rss: c.Rss, Pss: c.Pss, Swap: c.Swap, Locked: c.Locked, LazyFree: c.LazyFree, AnonHuge: c.AnonHuge,
-			KSM: c.KSM, Private: c.Private, ProtectionKey: c.Key}
+			KSM: c.KSM, Private: c.Private, Clean: c.Clean, Anonymous: c.Anon, ProtectionKey: c.Key}
 		for _, f := range c.VMFlags {
 			out.Smaps.VMFlags = append(out.Smaps.VMFlags, r.intern(string(f)))
 		}

@@ -328,7 +328,7 @@ func TestNothingIsForgotten(t *testing.T) {
 		{vmspace.Process{}, "Member State MinorFlt MajorFlt RSS Started Mappings Pages Changed Shift Err"},
 		{vmspace.Member{}, "Label Parent PID Shares"},
 		{vmspace.Mapping{}, "Range Perms Offset Major Minor Inode Path Smaps"},
-		{vmspace.Counters{}, "Rss Pss Swap Locked LazyFree AnonHuge KSM Private VMFlags ProtectionKey"},
+		{vmspace.Counters{}, "Rss Pss Swap Locked LazyFree AnonHuge KSM Private Clean Anonymous VMFlags ProtectionKey"},
 		{vmspace.Run{}, "Start Pages Word Frame KFlags Scan Attrs Mapcount State Shift"},
 		{vmspace.Facts{}, "FileSize Limits OnlyStack NeverForked Reprotected Arch ExecOnly Keys Userfaultfd"}, // the keys of a step's processes
 		{history.Trait[vmspace.Keys]{}, "Process Value"},

@@ -89,6 +89,7 @@ var subcommands = []func() *cobra.Command{
 	snapshotCommand,
 	watchCommand,
 	checkCommand,
+	whyCommand,
 	doctorCommand,
 	replayCommand,
 	manCommand,

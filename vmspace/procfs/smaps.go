@@ -96,8 +96,8 @@ func (p *SmapsParser) row(row []byte) error {
 
 // count stores one counter; it returns false if the number of a known counter cannot be parsed.
 func (p *SmapsParser) count(key, value []byte) bool {
-	var to *uint64
-	var sum uint64 // the sum that this counter adds to, beside its own
+	var to, clean *uint64 // clean is a second sum, nil where there is none
+	var sum uint64        // what the first stands at
 	switch c := p.c; string(key) {
 	case "Rss":
 		to = &c.Rss
@@ -113,7 +113,13 @@ func (p *SmapsParser) count(key, value []byte) bool {
 		to = &c.AnonHuge
 	case "KSM":
 		to = &c.KSM
-	case "Private_Clean", "Private_Dirty":
+	case "Anonymous":
+		to = &c.Anonymous
+	case "Shared_Clean":
+		to, sum = &c.Clean, c.Clean
+	case "Private_Clean":
+		to, sum, clean = &c.Private, c.Private, &c.Clean
+	case "Private_Dirty":
 		to, sum = &c.Private, c.Private
 	case "VmFlags":
 		c.VMFlags = p.flagsOf(value)
@@ -130,6 +136,9 @@ func (p *SmapsParser) count(key, value []byte) bool {
 		return false
 	}
 	*to = sum + n<<10
+	if clean != nil {
+		*clean += n << 10
+	}
 	return true
 }
 
