@@ -23,7 +23,7 @@ func countedTwice(v *view) *Finding {
 	}
 	f := &Finding{Bytes: extra,
 		Text:     fmt.Sprintf("RSS is %s, of which %s are shared%s: its fair share of all is %s (PSS).", amount.Size(s.RSS), amount.Size(shared), among, amount.Size(s.PSS)),
-		Evidence: fmt.Sprintf("smaps: Rss %s, Pss %s, private %s; %s beyond their share", amount.Size(s.RSS), amount.Size(s.PSS), amount.Size(s.USS), v.most(beyond))}
+		Evidence: fmt.Sprintf("smaps: Rss %s, Pss %s, private %s; beyond its share %s", amount.Size(s.RSS), amount.Size(s.PSS), amount.Size(s.USS), v.most(beyond))}
 	// Which lesson shows it depends on what is shared.
 	file := v.total(func(m *vmspace.Mapping) uint64 {
 		if m.Kind() == vmspace.KindFile {
@@ -76,7 +76,7 @@ func pageCache(v *view) *Finding {
 	if unseen > 0 {
 		evidence = fmt.Sprintf("smaps: Shared_Clean and Private_Clean of files, without %s in files that this user cannot look at; ", amount.Size(unseen))
 	}
-	return &Finding{Bytes: sum, Evidence: evidence + v.most(clean),
+	return &Finding{Bytes: sum, Evidence: evidence + "most in " + v.most(clean),
 		Text: fmt.Sprintf("%s of RSS are unchanged pages of files: the kernel drops them when memory is short, and reads them again when they are touched.", amount.Size(sum))}
 }
 
@@ -87,7 +87,7 @@ func lazyFree(v *view) *Finding {
 	if sum < worth {
 		return nil
 	}
-	return &Finding{Bytes: sum, Evidence: "smaps: LazyFree; " + v.most(count),
+	return &Finding{Bytes: sum, Evidence: "smaps: LazyFree; most in " + v.most(count),
 		Text: fmt.Sprintf("%s are freed (MADV_FREE) and still in RSS: the kernel takes them when memory is short.", amount.Size(sum))}
 }
 
@@ -125,10 +125,11 @@ func outlives(v *view) *Finding {
 		Text: fmt.Sprintf("%s of shared memory stay when this process ends: not it alone keeps them.", amount.Size(kept))}
 }
 
-// shared calls f with each shared mapping of a file or of shared memory.
+// shared calls f with each shared mapping of a file or of shared memory. The first SysV segment of a
+// machine has the inode 0.
 func (v *view) shared(f func(m *vmspace.Mapping)) {
 	for at := v.Mappings.Walk(0); at.Item() != nil; at.Next() {
-		if m := at.Item(); !m.Private() && m.Inode != 0 {
+		if m := at.Item(); !m.Private() && (m.Inode != 0 || strings.HasPrefix(m.Path, "/")) {
 			f(m)
 		}
 	}
@@ -161,7 +162,7 @@ func locked(v *view) *Finding {
 	if sum == 0 {
 		return nil
 	}
-	evidence := []string{"smaps: Locked, of shared pages its share", v.most(count)}
+	evidence := []string{"smaps: Locked, of shared pages its share; most in " + v.most(count)}
 	if v.own.Locked > 0 {
 		limit := ""
 		if v.own.LockLimit > 0 {
@@ -180,7 +181,7 @@ func swapped(v *view) *Finding {
 	if sum < worth {
 		return nil
 	}
-	return &Finding{Bytes: sum, Evidence: "smaps: Swap; " + v.most(count),
+	return &Finding{Bytes: sum, Evidence: "smaps: Swap; most in " + v.most(count),
 		Text: fmt.Sprintf("%s are swapped out, and not in RSS: each page comes back when it is touched.", amount.Size(sum))}
 }
 
@@ -194,6 +195,6 @@ func merged(v *view) *Finding {
 	case sum < worth:
 		return nil
 	}
-	return &Finding{Bytes: sum, Evidence: "smaps: KSM; " + v.most(count),
+	return &Finding{Bytes: sum, Evidence: "smaps: KSM; most in " + v.most(count),
 		Text: fmt.Sprintf("%s share frames with equal pages (KSM): RSS counts them, and a write makes a copy.", amount.Size(sum))}
 }

@@ -135,8 +135,7 @@ func counter(of func(*vmspace.Counters) uint64) func(*vmspace.Mapping) uint64 {
 // shownNames is how many names a piece of evidence lists.
 const shownNames = 3
 
-// most lists in what most of a counter is, by the names of files: "most in libc.so.6 1280 KiB, heap
-// 64 KiB".
+// most lists what a counter is of, by the names of files: "libc.so.6 1280 KiB, the heap 64 KiB".
 func (v *view) most(count func(*vmspace.Mapping) uint64) string {
 	sums := map[string]uint64{}
 	for at := v.Mappings.Walk(0); at.Item() != nil; at.Next() {
@@ -144,7 +143,7 @@ func (v *view) most(count func(*vmspace.Mapping) uint64) string {
 			sums[nameOf(at.Item())] += n
 		}
 	}
-	return "most in " + list(sums)
+	return list(sums)
 }
 
 // list lists names with their amounts, the largest first.

@@ -35,7 +35,7 @@ func factsOf(r *observe.Reader, s *vmspace.Snapshot) *verdict.Facts {
 		for at := p.Mappings.Walk(0); at.Item() != nil; at.Next() {
 			m := at.Item()
 			id := verdict.IDOf(m)
-			if _, known := f.Files[id]; known || m.Inode == 0 || !strings.HasPrefix(m.Path, "/") {
+			if _, known := f.Files[id]; known || !strings.HasPrefix(m.Path, "/") {
 				continue
 			}
 			if file, found := look.find(m); found {
