@@ -190,6 +190,8 @@ func (m *App) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		m.say(msg.told())
 	case terminal.Note:
 		m.say(string(msg), true)
+	case judgedMsg:
+		m.judged(msg)
 	case courseMsg:
 		return m, m.courseDone(msg)
 	case slowMsg:

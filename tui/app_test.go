@@ -250,7 +250,7 @@ func TestTypingAhead(t *testing.T) {
 func TestEverySize(t *testing.T) {
 	d := drive(t, 120, 36, Options{})
 	d.press("m", "enter", "w", "f", "tab", "w", "f")
-	over := map[string][]string{"": nil, "form": {"m"}, "help": {"?"}, "command": {":"}, "menu": {"K"}}
+	over := map[string][]string{"": nil, "form": {"m"}, "help": {"?"}, "command": {":"}, "menu": {"K"}, "why": {"V"}}
 	for name, keys := range over {
 		d.press("esc")
 		d.press(keys...)

@@ -8,6 +8,9 @@ import (
 	"cowscope/vmspace/amount"
 )
 
+// sharedLessons show what countedTwice is about: copies of a fork, and pages of files.
+var sharedLessons = [...]string{"fork-and-copy-on-write", "file-private"}
+
 // countedTwice compares RSS with PSS (proc_pid_smaps(5)): of a page that n page table entries map,
 // PSS counts one in n.
 func countedTwice(v *view) *Finding {
@@ -19,7 +22,7 @@ func countedTwice(v *view) *Finding {
 	beyond := counter(func(c *vmspace.Counters) uint64 { return c.Rss - min(c.Pss, c.Rss) })
 	shared, among := s.RSS-min(s.USS, s.RSS), ""
 	if share := s.PSS - min(s.USS, s.PSS); share > 0 {
-		among = fmt.Sprintf(", each page by about %d mappings", (shared+share/2)/share)
+		among = fmt.Sprintf(", each page mapped about %d times", (shared+share/2)/share)
 	}
 	f := &Finding{Bytes: extra,
 		Text:     fmt.Sprintf("RSS is %s, of which %s are shared%s: its fair share of all is %s (PSS).", amount.Size(s.RSS), amount.Size(shared), among, amount.Size(s.PSS)),
@@ -39,9 +42,9 @@ func countedTwice(v *view) *Finding {
 	})
 	switch {
 	case file > extra/2:
-		f.Lesson = "file-private"
+		f.Lesson = sharedLessons[1]
 	case anon > extra/2:
-		f.Lesson = "fork-and-copy-on-write"
+		f.Lesson = sharedLessons[0]
 	}
 	return f
 }
@@ -122,7 +125,7 @@ func outlives(v *view) *Finding {
 		return nil
 	}
 	return &Finding{Bytes: kept, Evidence: list(sums),
-		Text: fmt.Sprintf("%s of shared memory stay when this process ends: not it alone keeps them.", amount.Size(kept))}
+		Text: fmt.Sprintf("%s of shared memory stay when this process ends: a name keeps them, or another process.", amount.Size(kept))}
 }
 
 // shared calls f with each shared mapping of a file or of shared memory. The first SysV segment of a

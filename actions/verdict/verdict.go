@@ -107,8 +107,8 @@ func Judge(s *vmspace.Snapshot, f *Facts) []Finding {
 		}
 	}
 	if extra := all.RSS - min(all.PSS, all.RSS); len(labels) > 1 && extra >= worth && extra >= all.RSS/portion {
-		out = append(out, Finding{Verdict: "counted-twice", Process: Family, Bytes: extra, Lesson: "fork-and-copy-on-write",
-			Text:     fmt.Sprintf("The RSS of these %d processes adds up to %s; they take %s together (PSS).", len(labels), amount.Size(all.RSS), amount.Size(all.PSS)),
+		out = append(out, Finding{Verdict: "counted-twice", Process: Family, Bytes: extra, Lesson: sharedLessons[0],
+			Text:     fmt.Sprintf("The RSS of these %d processes adds up to %s: their fair share of all is %s (PSS).", len(labels), amount.Size(all.RSS), amount.Size(all.PSS)),
 			Evidence: "smaps: the sums of Rss and Pss of " + strings.Join(labels, ", ")})
 	}
 	return out

@@ -39,11 +39,11 @@ type asked struct {
 
 func ask(t *testing.T, members ...vmspace.Member) asked {
 	t.Helper()
-	snap, found, err := Ask(context.Background(), members)
+	r, err := Ask(context.Background(), members)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return asked{t, snap, found}
+	return asked{t, r.Snapshot, r.Findings}
 }
 
 // of is the finding of that name on a process; nil if there is none.
@@ -337,7 +337,7 @@ func TestUnknown(t *testing.T) {
 
 func TestRefused(t *testing.T) {
 	for pid, want := range map[int]string{1 << 30: "no such process"} {
-		if _, _, err := Ask(context.Background(), []vmspace.Member{{Label: "p1", PID: pid}}); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := Ask(context.Background(), []vmspace.Member{{Label: "p1", PID: pid}}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%d: %v, want %q", pid, err, want)
 		}
 	}

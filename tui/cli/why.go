@@ -1,21 +1,20 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 
-	"cowscope/actions"
 	"cowscope/actions/verdict"
 	"cowscope/actions/why"
 	"cowscope/tui"
 	"cowscope/tui/cell"
-	"cowscope/vmspace"
 	"cowscope/vmspace/amount"
-	"cowscope/vmspace/printable"
-	"cowscope/vmspace/procfs"
 
 	"github.com/spf13/cobra"
 )
@@ -38,18 +37,22 @@ func whyCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			snap, found, err := why.Ask(context.Background(), membersOf(pid, children))
-			switch {
-			case err != nil:
+			report, err := why.Ask(context.Background(), membersOf(pid, children))
+			if err != nil {
 				return statusError{exitFailed, err}
-			case asJSON:
-				return writeVerdictsJSON(stdout, found)
 			}
-			width := terminalWidth()
-			if width == 0 || width > 100 {
-				width = 80
+			if asJSON {
+				e := json.NewEncoder(stdout)
+				e.SetEscapeHTML(false)
+				e.SetIndent("", "  ")
+				return e.Encode(report.Findings)
 			}
-			return writeVerdicts(stdout, snap, found, width)
+			// A long line is hard to read: a wide terminal does not make it longer.
+			width, dim := cmp.Or(min(terminalWidth(), whyWidth), whyWidth), func(bool) error { return nil }
+			if terminalWidth() > 0 && os.Getenv("NO_COLOR") == "" {
+				dim = dimmed
+			}
+			return writeRows(stdout, report.Rows(), width, dim)
 		},
 	}
 	c.Flags().BoolVar(&children, "children", false, "the processes that it has started, too, and those that they have")
@@ -83,81 +86,50 @@ func processOf(target string) (int, error) {
 	return pids[0], nil
 }
 
-func writeVerdictsJSON(w io.Writer, found []verdict.Finding) error {
-	e := json.NewEncoder(w)
-	e.SetEscapeHTML(false)
-	e.SetIndent("", "  ")
-	return e.Encode(found)
+// whyWidth is the width of a report in cells.
+const whyWidth = 80
+
+// dimmed switches faint text on, or off again.
+func dimmed(on bool) error {
+	if on {
+		return stdout.Control("\x1b[2m")
+	}
+	return stdout.Control("\x1b[m")
 }
 
-// The columns of the table: verdict, bytes, text.
-const (
-	verdictWidth = 14
-	bytesWidth   = 10
-	textColumn   = 2 + verdictWidth + 2 + bytesWidth + 2
-)
-
-// writeVerdicts writes what was found for people, in lines of at most width cells.
-func writeVerdicts(w io.Writer, s *vmspace.Snapshot, found []verdict.Finding, width int) error {
-	var b strings.Builder
-	for i, p := range s.Processes {
-		if i > 0 {
-			b.WriteByte('\n')
-		}
-		head := fmt.Sprintf("%s %s, pid %d", p.Label, printable.Name(procfs.Name(p.PID)), p.PID)
-		if p.Parent != "" {
-			head += ", child of " + p.Parent
-		}
-		switch sizes := p.Sizes(); {
-		case p.Err != "":
-			head += ": " + printable.Line((&actions.UnreadableError{PID: p.PID, Why: p.Err}).Error())
-		case sizes.Known:
-			head += fmt.Sprintf(": rss %s, pss %s, uss %s", amount.Size(sizes.RSS), amount.Size(sizes.PSS), amount.Size(sizes.USS))
-		}
-		fmt.Fprintln(&b, head)
-		if p.Err == "" && !writeFindings(&b, found, p.Label, width) {
-			fmt.Fprintln(&b, "  Nothing stands out.")
-		}
-	}
-	if len(s.Processes) > 1 {
-		b.WriteString("\nall together\n")
-		if !writeFindings(&b, found, verdict.Family, width) {
-			fmt.Fprintln(&b, "  Nothing stands out.")
-		}
-	}
-	_, err := io.WriteString(w, b.String())
-	return err
-}
-
-// writeFindings writes those of one process; it reports whether there were any.
-func writeFindings(b *strings.Builder, found []verdict.Finding, label string, width int) (any bool) {
-	room := max(width-textColumn, 20)
-	under := strings.Repeat(" ", textColumn)
-	for _, f := range found {
-		if f.Process != label {
+// writeRows writes a report for people, in lines of at most width cells; dim dims a line of evidence.
+func writeRows(w io.Writer, rows []why.Row, width int, dim func(bool) error) error {
+	under := strings.Repeat(" ", why.TextColumn)
+	for i, r := range rows {
+		if r.Head != "" {
+			if i > 0 {
+				fmt.Fprintln(w)
+			}
+			fmt.Fprintln(w, r.Head)
 			continue
 		}
-		any = true
-		size, lines := "", cell.Wrap(f.Text, room)
-		if f.Bytes > 0 {
-			size = amount.Size(f.Bytes)
+		first, room := under, width-why.TextColumn
+		switch {
+		case r.Evidence:
+			first, room = first+"  ", room-2
+		case r.Verdict == "":
+			first, room = "  ", width-2
+		default:
+			first = fmt.Sprintf("  %-*s%*s  ", why.AmountColumn-2, r.Verdict, why.TextColumn-why.AmountColumn-2, r.Amount)
 		}
-		if f.Unknown != "" {
-			size, lines = "unknown", cell.Wrap(f.Unknown, room)
-		}
-		for i, line := range lines {
-			if i == 0 {
-				fmt.Fprintf(b, "  %-*s  %*s  %s\n", verdictWidth, f.Verdict, bytesWidth, size, line)
-			} else {
-				b.WriteString(under + line + "\n")
+		for _, line := range cell.Wrap(r.Text, max(room, 20)) {
+			if err := errors.Join(dim(r.Evidence), printLine(w, first+line), dim(false)); err != nil {
+				return err
+			}
+			if first = under; r.Evidence {
+				first += "  "
 			}
 		}
-		for _, line := range cell.Wrap(f.Evidence, room-2) {
-			b.WriteString(under + "  " + line + "\n")
-		}
-		if f.Lesson != "" && f.Unknown == "" {
-			b.WriteString(under + "  cowscope lesson " + f.Lesson + "\n")
-		}
 	}
-	return any
+	return nil
+}
+
+func printLine(w io.Writer, line string) error {
+	_, err := fmt.Fprintln(w, line)
+	return err
 }
