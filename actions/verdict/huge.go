@@ -172,6 +172,6 @@ func hugeSparse(v *view) *Finding {
 		which = fmt.Sprintf("a sample of %d", h.Of)
 	}
 	return &Finding{Bytes: h.Zero,
-		Text:     fmt.Sprintf("%s of %s in huge pages are zeros: with small pages they would not be there, or not yet.", amount.Size(h.Zero), amount.Size(h.Bytes)),
+		Text:     fmt.Sprintf("%s of %s in huge pages are zeros: as small pages, those that nobody wrote to would not be there.", amount.Size(h.Zero), amount.Size(h.Bytes)),
 		Evidence: fmt.Sprintf("the bytes of %s, %s: small pages that hold nothing but zeros", amount.Of(h.Blocks, "huge page"), which)}
 }

@@ -99,6 +99,6 @@ func nearMapLimit(v *view) *Finding {
 		return nil
 	}
 	kind := slices.MaxFunc(slices.Collect(maps.Keys(kinds)), func(a, b string) int { return int(kinds[a]) - int(kinds[b]) })
-	return &Finding{Text: fmt.Sprintf("It has %s of at most %d: what needs one more, as malloc and new threads do, then fails with ENOMEM.", amount.Of(n, "mapping"), most),
+	return &Finding{Text: fmt.Sprintf("It has %s, and vm.max_map_count is %d: from there on mmap fails with ENOMEM, and so do malloc and new threads.", amount.Of(n, "mapping"), most),
 		Evidence: fmt.Sprintf("lines of maps, and vm.max_map_count; %d are %s, %s", kinds[kind], kind, amount.Of(alone, "mapping")+" of one page")}
 }

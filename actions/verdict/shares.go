@@ -97,8 +97,10 @@ func lazyFree(v *view) *Finding {
 // outlives adds up shared memory that somebody keeps: a name in a tmpfs, an identifier of SysV shared
 // memory, or another process that maps it.
 func outlives(v *view) *Finding {
-	own := map[FileID]int{}
-	v.shared(func(m *vmspace.Mapping) { own[IDOf(m)]++ })
+	own := map[FileID]int{} // how often the process itself maps a file, privately too
+	for at := v.Mappings.Walk(0); at.Item() != nil; at.Next() {
+		own[IDOf(at.Item())]++
+	}
 	kept, sums := uint64(0), map[string]uint64{}
 	done := map[FileID]bool{}
 	v.shared(func(m *vmspace.Mapping) {

@@ -15,7 +15,7 @@ type Row struct {
 	Evidence                    bool
 }
 
-// Rows gives what was found in the order of the processes.
+// Rows gives what was found in the order of the processes, and what the reading cost them.
 func (r *Report) Rows() (rows []Row) {
 	for _, p := range r.Snapshot.Processes {
 		head := fmt.Sprintf("%s %s, pid %d", p.Label, r.Names[p.Label], p.PID)
@@ -37,7 +37,7 @@ func (r *Report) Rows() (rows []Row) {
 	if len(r.Snapshot.Processes) > 1 {
 		rows = append(rows, r.of(verdict.Family, "all together")...)
 	}
-	return rows
+	return append(rows, Row{Text: fmt.Sprint(r.Cost)})
 }
 
 // of gives the head of one process and what was found of it.

@@ -22,6 +22,7 @@ type Report struct {
 	Snapshot *vmspace.Snapshot
 	Names    map[string]string // what the kernel calls each process, by label
 	Findings []verdict.Finding
+	Cost     observe.Cost // of the reading
 }
 
 // Ask reads processes once, and judges what their memory is. An *actions.UnreadableError says that
@@ -41,7 +42,7 @@ func Ask(ctx context.Context, members []vmspace.Member) (*Report, error) {
 	if why := snap.Processes[0].Err; why != "" {
 		return nil, &actions.UnreadableError{PID: pid, Why: why}
 	}
-	rep := &Report{Snapshot: snap, Names: map[string]string{}, Findings: verdict.Judge(snap, factsOf(r, snap))}
+	rep := &Report{Snapshot: snap, Names: map[string]string{}, Findings: verdict.Judge(snap, factsOf(r, snap)), Cost: r.Cost()}
 	for _, m := range members {
 		rep.Names[m.Label] = printable.Name(procfs.Name(m.PID))
 	}

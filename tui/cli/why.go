@@ -4,9 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"os"
 	"strings"
 
@@ -15,6 +13,7 @@ import (
 	"cowscope/tui"
 	"cowscope/tui/cell"
 	"cowscope/vmspace/amount"
+	"cowscope/vmspace/printable"
 
 	"github.com/spf13/cobra"
 )
@@ -47,12 +46,7 @@ func whyCommand() *cobra.Command {
 				e.SetIndent("", "  ")
 				return e.Encode(report.Findings)
 			}
-			// A long line is hard to read: a wide terminal does not make it longer.
-			width, dim := cmp.Or(min(terminalWidth(), whyWidth), whyWidth), func(bool) error { return nil }
-			if terminalWidth() > 0 && os.Getenv("NO_COLOR") == "" {
-				dim = dimmed
-			}
-			return writeRows(stdout, report.Rows(), width, dim)
+			return writeRows(stdout, report.Rows(), terminalWidth() > 0 && os.Getenv("NO_COLOR") == "")
 		},
 	}
 	c.Flags().BoolVar(&children, "children", false, "the processes that it has started, too, and those that they have")
@@ -86,50 +80,45 @@ func processOf(target string) (int, error) {
 	return pids[0], nil
 }
 
-// whyWidth is the width of a report in cells.
+// whyWidth is the width of a report in cells, in wider terminals too: long lines are hard to read.
 const whyWidth = 80
 
-// dimmed switches faint text on, or off again.
-func dimmed(on bool) error {
-	if on {
-		return stdout.Control("\x1b[2m")
+// writeRows writes a report for people; styled has evidence faint, as a terminal can.
+func writeRows(w *printable.Writer, rows []why.Row, styled bool) (err error) {
+	width := cmp.Or(min(terminalWidth(), whyWidth), whyWidth)
+	put := func(line string) {
+		if err == nil {
+			_, err = fmt.Fprintln(w, line)
+		}
 	}
-	return stdout.Control("\x1b[m")
-}
-
-// writeRows writes a report for people, in lines of at most width cells; dim dims a line of evidence.
-func writeRows(w io.Writer, rows []why.Row, width int, dim func(bool) error) error {
-	under := strings.Repeat(" ", why.TextColumn)
+	style := func(sequence string) {
+		if styled && err == nil {
+			err = w.Control(sequence)
+		}
+	}
 	for i, r := range rows {
-		if r.Head != "" {
-			if i > 0 {
-				fmt.Fprintln(w)
-			}
-			fmt.Fprintln(w, r.Head)
-			continue
-		}
-		first, room := under, width-why.TextColumn
+		first, under := "  ", strings.Repeat(" ", why.TextColumn)
 		switch {
+		case r.Head != "":
+			if i > 0 {
+				put("")
+			}
+			first, under, r.Text = "", "  ", r.Head
 		case r.Evidence:
-			first, room = first+"  ", room-2
-		case r.Verdict == "":
-			first, room = "  ", width-2
-		default:
+			style("\x1b[2m")
+			first, under = under+"  ", under+"  "
+		case r.Verdict != "":
 			first = fmt.Sprintf("  %-*s%*s  ", why.AmountColumn-2, r.Verdict, why.TextColumn-why.AmountColumn-2, r.Amount)
+		default:
+			under = first
 		}
-		for _, line := range cell.Wrap(r.Text, max(room, 20)) {
-			if err := errors.Join(dim(r.Evidence), printLine(w, first+line), dim(false)); err != nil {
-				return err
-			}
-			if first = under; r.Evidence {
-				first += "  "
-			}
+		for _, line := range cell.Wrap(r.Text, max(width-len(under), 20)) {
+			put(first + line)
+			first = under
+		}
+		if r.Evidence {
+			style("\x1b[m")
 		}
 	}
-	return nil
-}
-
-func printLine(w io.Writer, line string) error {
-	_, err := fmt.Fprintln(w, line)
 	return err
 }
