@@ -71,9 +71,11 @@ func (b *block) add(r vmspace.Run, index, pages uint64) {
 	b.present += r.Pages
 	b.huge = b.huge || r.Attrs&vmspace.Huge != 0
 	b.flags = b.flags || r.KFlags != 0
-	if r.KFlags&vmspace.KTHP != 0 && r.Frame%pages == index {
+	switch {
+	case r.KFlags == 0: // not read: anonymous memory has flags
+	case r.KFlags&vmspace.KTHP != 0 && r.Frame%pages == index:
 		b.home += r.Pages
-	} else {
+	default:
 		b.away += r.Pages
 	}
 }
@@ -132,18 +134,17 @@ func hugeCopied(v *view) *Finding {
 	v.eachBlock(func(m *vmspace.Mapping, b *block) {
 		flags = flags || b.flags
 		switch {
-		case b.huge:
-		case b.home >= size/v.snap.PageSize/2 && b.away > 0:
+		case b.home >= size/v.snap.PageSize/2 && b.away > 0: // so no huge page can map it
 			split++
 			copied += b.away
-		case b.present == size/v.snap.PageSize && v.mayBeHuge(m):
+		case !b.huge && b.present == size/v.snap.PageSize && v.mayBeHuge(m):
 			full++
 		}
 	})
 	switch {
 	case split > 0:
 		return &Finding{Bytes: split * size,
-			Text: fmt.Sprintf("%s of huge pages are split: %s of them are in frames of their own by now, as writes after a fork leave them.", amount.Size(split*size), amount.Size(copied*v.snap.PageSize)),
+			Text: fmt.Sprintf("%s of huge pages are split: %s of them are in other frames now, as writes after a fork leave them.", amount.Size(split*size), amount.Size(copied*v.snap.PageSize)),
 			Evidence: fmt.Sprintf("pagemap and kpageflags: %s of %s, most of whose pages are in the frames of one huge page; %s in other frames",
 				amount.Of(split, "block"), amount.Size(size), amount.Of(copied, "page"))}
 	case full > 0 && !flags:

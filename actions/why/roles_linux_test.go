@@ -87,7 +87,10 @@ func TestNearMapLimit(t *testing.T) {
 	for _, c := range []struct {
 		count int
 		near  bool
-	}{{most / 2, false}, {most * 85 / 100, true}} {
+	}{{1000, false}, {most * 85 / 100, true}} {
+		if testing.Short() && c.near {
+			continue // reading so many takes minutes in an emulator
+		}
 		m := start(t, nil, "mappings", strconv.Itoa(c.count))
 		f := ask(t, m).of("p1", "near-map-limit")
 		if (f != nil) != c.near {

@@ -106,14 +106,19 @@ var lenders = map[string]func(*machinetest.Settings) error{
 	},
 }
 
-// huge is the size of a huge page, M of a mebibyte.
-var huge = vmspace.HugeBlock(uint64(os.Getpagesize()))
+var (
+	ps   = uint64(os.Getpagesize())
+	huge = vmspace.HugeBlock(ps)
+)
 
-// islands are lines that touch 1/16 of each of 32 blocks.
+// islandPages is how many pages of each of 32 blocks are touched.
+const islandPages = 32
+
+// islandLines are lines that touch them.
 func islandLines() []string {
-	lines := []string{fmt.Sprintf("a = mmap %d rw private anon", 33*huge), "madvise a nohugepage"}
+	lines := []string{fmt.Sprintf("a = mmap %d rw private anon noreserve", 33*huge), "madvise a nohugepage"}
 	for i := range uint64(32) {
-		lines = append(lines, fmt.Sprintf("touch a+%d %d write", i*huge, huge/16))
+		lines = append(lines, fmt.Sprintf("touch a+%d %dp write", i*huge, islandPages))
 	}
 	return lines
 }
@@ -151,7 +156,10 @@ var cases = []struct {
 	}},
 	{"freed lazily", "lazyfree", []string{"lazyfree"}, []step{
 		{do: []string{"a = mmap 4m rw private anon", "madvise a nohugepage", "fill a 1"}, not: []string{"p1"}},
-		{do: []string{"madvise a free"}, has: []string{"p1"}, bytes: sumOf("LazyFree")},
+		{do: []string{"madvise a free"}, has: []string{"p1"}, bytes: func(a asked, label string) (least, most uint64) {
+			n := a.rollup(label, "LazyFree")
+			return n - min(n, 64*ps), n // what each CPU has set aside becomes lazy a little later (mm/swap.c)
+		}},
 		{do: []string{"fill a 2"}, not: []string{"p1"}},
 	}},
 	{"shared memory of a family", "outlives", nil, []step{
@@ -164,11 +172,16 @@ var cases = []struct {
 	}},
 	{"touched here and there", "islands", nil, []step{
 		{do: islandLines(), has: []string{"p1"}, bytes: func(a asked, label string) (least, most uint64) {
-			return 2 * huge, 2*huge + 1<<20 // and what the subject has beside it
+			return 31 * islandPages * ps, 32 * islandPages * ps // the first block may be cut by the mapping's edge
 		}},
-		{do: []string{"fill a 1"}, not: []string{"p1"}},
 	}},
-	{"huge pages written to by a child", "huge-copied", []string{"thp-2m", "collapse", "frames", "kpage", "scan"}, []step{
+	{"all in one place", "islands", nil, []step{
+		{do: []string{fmt.Sprintf("a = mmap %d rw private anon noreserve", 33*huge), "madvise a nohugepage", fmt.Sprintf("fill a %dp 1", 32*islandPages)}, not: []string{"p1"}},
+	}},
+	{"everything touched", "islands", []string{"thp-2m"}, []step{
+		{do: []string{fmt.Sprintf("a = mmap %d rw private anon", 33*huge), "madvise a nohugepage", "fill a 1"}, not: []string{"p1"}},
+	}},
+	{"huge pages written to by a child", "huge-copied", []string{"thp-2m", "collapse", "frames", "kpage"}, []step{
 		{do: []string{"a = mmap 8m rw private anon", "madvise a hugepage", "fill a 1", "madvise a collapse"}, not: []string{"p1"}},
 		{do: []string{"fork"}, not: []string{"p1", "p2"}},
 		{do: []string{"@p2 write a+3m 2"}, has: []string{"p2"}, not: []string{"p1"}, bytes: exactly(2 << 20)},
@@ -181,9 +194,9 @@ var cases = []struct {
 		{do: []string{"fill a 1"}, not: []string{"p1"}},
 	}},
 	{"a file that is shorter", "past-end", nil, []step{
-		{do: []string{fmt.Sprint("size ", 4*os.Getpagesize()), "a = mmap 4p rw shared file=FILE"}, not: []string{"p1"}},
-		{do: []string{fmt.Sprint("size ", 2*os.Getpagesize()+1)}, has: []string{"p1"}, bytes: exactly(uint64(os.Getpagesize()))},
-		{do: []string{"size 0"}, has: []string{"p1"}, bytes: exactly(4 * uint64(os.Getpagesize()))},
+		{do: []string{fmt.Sprint("size ", 4*int(ps)), "a = mmap 4p rw shared file=FILE"}, not: []string{"p1"}},
+		{do: []string{fmt.Sprint("size ", 2*int(ps)+1)}, has: []string{"p1"}, bytes: exactly(ps)},
+		{do: []string{"size 0"}, has: []string{"p1"}, bytes: exactly(4 * ps)},
 		{do: []string{"mprotect a none"}, not: []string{"p1"}},
 	}},
 	{"locked", "locked", []string{"mlock"}, []step{
