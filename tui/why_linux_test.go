@@ -4,12 +4,15 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
 	"unicode/utf8"
 
 	"cowscope/actions/kernel"
+
+	"golang.org/x/sys/unix"
 )
 
 // What why says of a shell and its child agrees with smaps_rollup, in JSON and in lines of 80 cells.
@@ -67,6 +70,31 @@ func TestWhy(t *testing.T) {
 			if out, complaint, status := u.asks(t, "", "why", c.target); status != c.status || out != "" || !strings.Contains(complaint, c.says) {
 				t.Errorf("%s: status %d, %s%s", c.target, status, out, complaint)
 			}
+		}
+	}
+}
+
+// A file that any process has mapped, whatever its name is, and a mapping that reaches past its end.
+func TestStrangersWhy(t *testing.T) {
+	name := filepath.Join(t.TempDir(), strings.ToValidUTF8(hostile, ""))
+	size := os.Getpagesize()
+	if err := os.WriteFile(name, make([]byte, size), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	b, err := unix.Mmap(int(f.Fd()), 0, 2*size, unix.PROT_READ, unix.MAP_SHARED)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Munmap(b)
+	for _, args := range [][]string{{"why"}, {"why", "--json"}} {
+		out, complaint, _ := ran(t, "", append(args, strconv.Itoa(os.Getpid()))...)
+		if why := harmless(out) + harmless(complaint); why != "" || !strings.Contains(out, "past-end") || !strings.Contains(out, "FORGED") {
+			t.Errorf("%s\n%s%s", why, complaint, out)
 		}
 	}
 }
