@@ -59,7 +59,7 @@ func TestWatchOnATerminal(t *testing.T) {
 	c := start(t, 140, 30, nil, "watch", name)
 	c.sees("watch", fmt.Sprint(printable.Name(procfs.Name(first.Process.Pid)), " ", first.Process.Pid), "as it stands when watching begins", "uss")
 	c.keys("V").sees("why: what this memory is", fmt.Sprintf("pid %d: rss ", first.Process.Pid), "counted-twice")
-	c.keys("\x1b").sees("as it stands when watching begins")
+	c.keys("\x1b").sees("inspect") // the keys of the screen are back
 	first.Process.Kill()
 	first.Wait()
 	c.sees("p1", " at ") // was killed by SIGKILL at, or only ended at, before Linux 6.15
