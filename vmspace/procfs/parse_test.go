@@ -94,7 +94,8 @@ func TestParseSmaps(t *testing.T) {
 		t.Fatalf("%d mappings", len(maps))
 	}
 	c := maps[0].Smaps
-	if c.Rss != 4096 || c.Pss != 2048 || c.Swap != 12<<10 || c.Locked != 4096 || c.AnonHuge != 2<<20 || c.LazyFree != 0 {
+	if c.Rss != 4096 || c.Pss != 2048 || c.Swap != 12<<10 || c.Locked != 4096 || c.AnonHuge != 2<<20 || c.LazyFree != 0 ||
+		c.Private != 96<<10 || c.Clean != 40<<10 || c.Anonymous != 128<<10 {
 		t.Errorf("%+v", c)
 	}
 	if !slices.Equal(c.VMFlags, []string{"rd", "ex", "mr", "mw", "me", "lo", "zz9"}) || !c.HasFlag("zz9") || maps[1].Smaps.HasFlag("lo") {
