@@ -172,8 +172,15 @@ func nameOf(m *vmspace.Mapping) string {
 			return "shared anonymous memory"
 		}
 	}
-	return printable.Name(path.Base(strings.TrimSuffix(m.Path, " (deleted)")))
+	name := []rune(printable.Name(path.Base(strings.TrimSuffix(m.Path, " (deleted)"))))
+	if len(name) > nameWidth {
+		return string(name[:nameWidth-1]) + "…"
+	}
+	return string(name)
 }
+
+// nameWidth is how long a name may be: those of a cache are hashes of 64 digits.
+const nameWidth = 32
 
 // percent is what n is of all.
 func percent(n, all uint64) uint64 {

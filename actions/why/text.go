@@ -2,8 +2,10 @@ package why
 
 import (
 	"fmt"
+	"slices"
 
 	"cowscope/actions/verdict"
+	"cowscope/vmspace"
 	"cowscope/vmspace/amount"
 	"cowscope/vmspace/printable"
 )
@@ -32,12 +34,27 @@ func (r *Report) Rows() (rows []Row) {
 		case sizes.Known:
 			head += fmt.Sprintf(": rss %s, pss %s, uss %s", amount.Size(sizes.RSS), amount.Size(sizes.PSS), amount.Size(sizes.USS))
 		}
-		rows = append(rows, r.of(p.Label, head)...)
+		found := r.of(p.Label, head)
+		if sizes := p.Sizes(); sizes.Known {
+			anon := anonymous(p)
+			found = slices.Insert(found, 1, Row{Text: fmt.Sprintf("RSS: %s of anonymous memory, %s of files and shared memory.", amount.Size(anon), amount.Size(sizes.RSS-min(anon, sizes.RSS)))})
+		}
+		rows = append(rows, found...)
 	}
 	if len(r.Snapshot.Processes) > 1 {
 		rows = append(rows, r.of(verdict.Family, "all together")...)
 	}
 	return append(rows, Row{Text: fmt.Sprint(r.Cost)})
+}
+
+// anonymous is how much of what is resident is not in the page cache (smaps, Anonymous).
+func anonymous(p *vmspace.Process) (sum uint64) {
+	for at := p.Mappings.Walk(0); at.Item() != nil; at.Next() {
+		if c := at.Item().Smaps; c != nil {
+			sum += c.Anonymous
+		}
+	}
+	return sum
 }
 
 // of gives the head of one process and what was found of it.

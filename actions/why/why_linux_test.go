@@ -269,6 +269,11 @@ func TestVerdicts(t *testing.T) {
 						t.Errorf("%s: %d bytes, want %d to %d: %+v", last, f.Bytes, least, most, f)
 					}
 				}
+				for _, p := range a.snap.Processes {
+					if n, want := anonymous(p), a.rollup(p.Label, "Anonymous"); n != want {
+						t.Errorf("%s: %s has %d bytes of anonymous memory, want %d", last, p.Label, n, want)
+					}
+				}
 				for _, label := range step.not {
 					if f := a.of(label, c.verdict); f != nil && f.Unknown == "" {
 						t.Errorf("%s: %+v", last, f)
