@@ -22,7 +22,8 @@ func pastEnd(v *view) *Finding {
 		}
 		f, known := v.file(m)
 		if !known {
-			// The kernel gives SysV segments and shared anonymous memory the size of their mapping.
+			// SysV segments and shared anonymous memory are as long as their mapping, unless mremap(2) has
+			// grown it: nobody has to be told that this is not known.
 			if m.Kind() == vmspace.KindFile || strings.HasPrefix(m.Path, "/memfd:") {
 				unseen++
 			}

@@ -199,6 +199,10 @@ var cases = []struct {
 		{do: []string{"size 0"}, has: []string{"p1"}, bytes: exactly(4 * ps)},
 		{do: []string{"mprotect a none"}, not: []string{"p1"}},
 	}},
+	{"shared memory that was grown", "past-end", []string{"frames"}, []step{ // for which no file has a name
+		{do: []string{"a = mmap 4p rw shared anon"}, not: []string{"p1"}},
+		{do: []string{"mremap a 7p maymove"}, has: []string{"p1"}, bytes: exactly(3 * ps)},
+	}},
 	{"locked", "locked", []string{"mlock"}, []step{
 		{do: []string{"a = mmap 16p rw private anon", "fill a 1"}, not: []string{"p1"}},
 		{do: []string{"mlock a"}, has: []string{"p1"}, bytes: sumOf("Locked")},
