@@ -55,7 +55,11 @@ func start(t *testing.T, attr *syscall.SysProcAttr, role string, args ...string)
 	})
 	said := make([]byte, 100)
 	n, err := stdout.Read(said)
-	if text := strings.TrimSpace(string(said[:n])); err != nil || text != "here" {
+	switch text := strings.TrimSpace(string(said[:n])); {
+	case err == nil && text == "here":
+	case role == "mappings": // needs no right
+		t.Fatalf("%s: %s %v", role, text, err)
+	default:
 		t.Skipf("needs the rights of %s: %s %v", role, text, err)
 	}
 	return vmspace.Member{Label: "p1", PID: cmd.Process.Pid}
