@@ -111,6 +111,7 @@ var rooms = []struct{ path, holds string }{
 	{"vmspace/amount", "numbers of things, as people write them"},
 	{"vmspace", "an address space: mappings, pages, what differs, what an access leads to"},
 	{"vmspace/compare", "what became of memory between two pictures"},
+	{"vmspace/bill", "what a fork costs"},
 	{"vmspace/procfs", "the texts of /proc, parsed"},
 	{"vmspace/observe", "address spaces, read from /proc"},
 	{"vmspace/symbol", "where in a program an address is"},
@@ -145,7 +146,7 @@ var rooms = []struct{ path, holds string }{
 }
 
 // pure are the rooms that work on data alone: they open no file, and ask the kernel nothing.
-var pure = []string{"vmspace", "vmspace/amount", "vmspace/compare", "actions/lang", "actions/history", "actions/explain", "actions/verdict", "actions/expect", "actions/steady", "tui/cell", "tui/prose", "tui/pane"}
+var pure = []string{"vmspace", "vmspace/amount", "vmspace/compare", "vmspace/bill", "actions/lang", "actions/history", "actions/explain", "actions/verdict", "actions/expect", "actions/steady", "tui/cell", "tui/prose", "tui/pane"}
 
 // outside are the packages by which one reaches the system.
 var outside = []string{"os", "os/exec", "net", "syscall", "golang.org/x/sys/unix"}

@@ -21,6 +21,7 @@ type binding struct {
 	help  string   // for the help card and the README
 	do    func(*App) tea.Cmd
 	off   func(*App) string // why it cannot be used now, "" if it can
+	in    func(*App) bool   // whether this lab has the key; nil for all labs
 }
 
 func (b binding) label() string {
@@ -55,7 +56,8 @@ func init() { // the help overlay shows the table, and the table opens it
 		{keys: []string{"K"}, short: "kill", help: "exit or kill the current process", do: openKill, off: needProcess},
 		{keys: []string{"W"}, help: "form: write a text or a byte anywhere", do: openForm("write"), off: needProcess},
 		{keys: []string{"R"}, help: "form: read any number of bytes", do: openForm("read"), off: needProcess},
-		{keys: []string{"B"}, help: "the presenter's bar: the last key, and the command that it made", do: (*App).togglePresenter},
+		{keys: []string{"B"}, short: "bill", help: "in watch: the bill of the forks: what is shared, who copied what, what another fork would cost", do: openBill, in: hasBill},
+		{keys: []string{"B"}, help: "the presenter's bar: the last key, and the command that it made", do: (*App).togglePresenter, in: func(m *App) bool { return !hasBill(m) }},
 		{keys: []string{"V"}, help: "verdicts: what the memory of these processes is, and why there is so much", do: openWhy, off: needHere},
 		{keys: []string{"P"}, help: "a picture of the screen: cowscope-1.svg, cowscope-2.svg… in the current directory", do: (*App).takeStill},
 		{keys: []string{"ctrl+z"}, show: "Ctrl-Z", help: "suspend, as a job of the shell; fg continues", do: (*App).suspend},
@@ -90,7 +92,7 @@ func (m *App) act(k tea.KeyPressMsg) tea.Cmd {
 	}
 	name := k.String()
 	for _, b := range bindings {
-		if !slices.Contains(b.keys, name) {
+		if !slices.Contains(b.keys, name) || b.in != nil && !b.in(m) {
 			continue
 		}
 		if b.off != nil {
@@ -106,6 +108,7 @@ func (m *App) act(k tea.KeyPressMsg) tea.Cmd {
 
 // allBindings are the keys of a lesson, where one is shown, and those of the lab.
 func (m *App) allBindings() []binding {
+	bindings := slices.DeleteFunc(slices.Clone(bindings), func(b binding) bool { return b.in != nil && !b.in(m) })
 	if m.course == nil {
 		return bindings
 	}

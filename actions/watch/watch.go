@@ -16,6 +16,7 @@ import (
 	"cowscope/actions/history"
 	"cowscope/actions/lang"
 	"cowscope/vmspace"
+	"cowscope/vmspace/bill"
 	"cowscope/vmspace/observe"
 	"cowscope/vmspace/printable"
 	"cowscope/vmspace/procfs"
@@ -41,7 +42,8 @@ type Lab struct {
 	born    int                      // processes that got a label so far
 	full    time.Time                // when everything may be read again
 
-	log *history.Log
+	log  *history.Log
+	book *bill.Book
 }
 
 // Open begins to watch a process. It fails where the process is not there or may not be read.
@@ -54,7 +56,7 @@ func Open(ctx context.Context, pid int) (*Lab, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &Lab{grammar: g, reader: r, root: pid, lives: map[string]*observe.Life{}, log: history.NewLog(history.Ample)}
+	l := &Lab{grammar: g, reader: r, root: pid, lives: map[string]*observe.Life{}, log: history.NewLog(history.Ample), book: bill.NewBook(procfs.PageTables)}
 	l.gather(nil)
 	snap, err := r.Observe(ctx, l.members, observe.Scope{})
 	if err == nil && snap.Processes[0].Err != "" {
@@ -64,6 +66,7 @@ func Open(ctx context.Context, pid int) (*Lab, error) {
 		l.Close()
 		return nil, err
 	}
+	l.book.Add(nil, snap, true, time.Now())
 	l.info = actions.Machine(snap)
 	l.info.Mode, l.info.Refuses = "watch", ErrWatched.Error()
 	l.info.Note = fmt.Sprintf("%s %d", printable.Name(procfs.Name(pid)), pid)
@@ -139,11 +142,12 @@ func (l *Lab) Poll(ctx context.Context) (*history.Step, error) {
 	defer l.turn.Unlock()
 	before := l.last().After
 	l.gather(before)
-	after, err := l.look(ctx)
+	after, full, err := l.look(ctx)
 	if err != nil {
 		return nil, err
 	}
 	after = keepDead(before, after)
+	l.book.Add(before, after, full, time.Now())
 	changes := vmspace.Diff(before, after)
 	if !slices.ContainsFunc(changes, explain.WorthTelling) {
 		return nil, nil
@@ -160,15 +164,20 @@ func (l *Lab) Poll(ctx context.Context) (*history.Step, error) {
 
 // look reads the family: in full as rarely as its share of the time asks for, and meanwhile only
 // what costs little.
-func (l *Lab) look(ctx context.Context) (*vmspace.Snapshot, error) {
+func (l *Lab) look(ctx context.Context) (snap *vmspace.Snapshot, full bool, err error) {
 	start := time.Now()
 	if start.Before(l.full) {
-		return l.reader.Observe(ctx, l.members, observe.Within())
+		snap, err = l.reader.Observe(ctx, l.members, observe.Within())
+		return snap, false, err
 	}
-	snap, err := l.reader.Observe(ctx, l.members, observe.Scope{})
+	snap, err = l.reader.Observe(ctx, l.members, observe.Scope{})
 	l.full = time.Now().Add((share - 1) * time.Since(start))
-	return snap, err
+	return snap, true, err
 }
+
+// Bill is what the forks of the family cost, and what further ones would, as a picture of it has
+// them.
+func (l *Lab) Bill(s *vmspace.Snapshot) *bill.Bill { return l.book.Bill(s) }
 
 // gather finds who belongs to the family now. Who is gone stays for one picture more, and the first
 // process for good; a zombie is there until it is waited for.

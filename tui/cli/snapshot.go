@@ -19,8 +19,8 @@ import (
 
 // snapshotOptions are what the flags say.
 type snapshotOptions struct {
-	pages, json, children, diff bool
-	min                         quantityFlag
+	pages, json, children, diff, bill bool
+	min                               quantityFlag
 }
 
 func snapshotCommand() *cobra.Command {
@@ -31,9 +31,12 @@ func snapshotCommand() *cobra.Command {
 		Long: "snapshot reads a process, unstopped, and writes a line for each mapping: addresses, letters, kind, pages, how many are in which state, path.\n" +
 			"With --children its descendants follow, parents first. With --diff, A and B are processes, or files that snapshot --json wrote: mappings of the same\n" +
 			"process are paired by address, those of different ones by path and letters; the largest change comes first.\n" +
+			"--bill writes what forks cost instead: how much each child with --children shares with its parent and what is left to copy, and what another\n" +
+			"fork would share and cost. One look does not tell who copied what is apart: the watch command does, whose key B shows the same.\n" +
 			"Exit status: 0; 1 when a process could not be read. With --diff, as diff(1) has it: 0 when nothing differs, or less than --min says; 1 when something\n" +
 			"does; 2 when A or B cannot be read.",
 		Example: "  cowscope snapshot $$\n" +
+			"  cowscope snapshot --children --bill $(pidof -s redis-server)\n" +
 			"  cowscope snapshot --json --children $$ > before.json\n" +
 			"  cowscope snapshot --diff before.json $$ --children --min 1m",
 		Args: func(c *cobra.Command, args []string) error {
@@ -44,6 +47,8 @@ func snapshotCommand() *cobra.Command {
 		},
 		RunE: func(c *cobra.Command, args []string) error {
 			switch {
+			case o.bill && (o.diff || o.pages):
+				return errors.New("--bill excludes --pages and --diff: it has sums alone")
 			case o.diff && o.pages:
 				return errors.New("--pages and --diff exclude each other: a difference has no runs of pages")
 			case o.pages && o.json:
@@ -57,6 +62,9 @@ func snapshotCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if o.bill {
+				return writeBill(pid, o)
+			}
 			return snapshot(pid, o)
 		},
 	}
@@ -64,6 +72,7 @@ func snapshotCommand() *cobra.Command {
 	f.BoolVar(&o.pages, "pages", false, "write a line for each run of pages that are alike")
 	f.BoolVar(&o.json, "json", false, "write JSON")
 	f.BoolVar(&o.children, "children", false, "the processes that it has started, too, and those that they have")
+	f.BoolVar(&o.bill, "bill", false, "what forks cost: shared, copied, left to copy; and what another fork would")
 	f.BoolVar(&o.diff, "diff", false, "what differs between two processes, or files of --json")
 	f.Var(&o.min, "min", "leave out of a difference what changed in less than that: 64k, 1m")
 	return c

@@ -1,0 +1,176 @@
+package bill
+
+import (
+	"sync"
+	"time"
+
+	"cowscope/vmspace"
+)
+
+// Bill is what the forks of a family cost, and what further ones would.
+type Bill struct {
+	PageSize  uint64 // bytes
+	Frames    bool   // frame numbers were visible
+	Forks     []*Account
+	Forecasts []*Forecast // of each process
+}
+
+// Account is the bill of one child, with what its history tells.
+type Account struct {
+	*Pair
+	Rate  *Rate  // between the last two pictures that were read in full; nil where there are none
+	Grade *Grade // nil where the parent was not seen before the fork
+}
+
+// Rate is what was copied in a time.
+type Rate struct {
+	Copied Count // pages
+	Over   time.Duration
+}
+
+// PerSecond is the rate in pages a second.
+func (r *Rate) PerSecond() uint64 { return uint64(float64(r.Copied.Pages) / r.Over.Seconds()) }
+
+// Grade holds a forecast against the fork that followed.
+type Grade struct {
+	Forecast *Forecast
+	Shared   uint64 // pages that the child got
+	Tables   uint64 // bytes of the child's page tables, when it was first seen; 0 if not read
+}
+
+// NewBill is the bill that one picture tells: of what is not shared nobody knows since when. tables are
+// the page tables of a process in bytes (VmPTE); 0 stands for unknown.
+func NewBill(s *vmspace.Snapshot, tables func(pid int) uint64) *Bill {
+	return (&Book{tables: tables}).Bill(s)
+}
+
+// Book remembers how the forks of a family began. Any number of goroutines may use it.
+type Book struct {
+	tables func(pid int) uint64
+
+	mu      sync.Mutex
+	forks   map[identity]*fork
+	samples [2]sample // the last two pictures that were read in full
+}
+
+// identity is that of a process; a label alone may be used again.
+type identity struct {
+	pid     int
+	started uint64
+}
+
+func identify(p *vmspace.Process) identity { return identity{p.PID, p.Started} }
+
+type fork struct {
+	base  *Base
+	grade *Grade
+}
+
+type sample struct {
+	snap *vmspace.Snapshot
+	at   time.Time
+}
+
+// NewBook is an empty Book; tables is as in NewBill.
+func NewBook(tables func(pid int) uint64) *Book {
+	return &Book{tables: tables, forks: map[identity]*fork{}}
+}
+
+// Add takes the next picture of the family; before is nil for the first. full says that everything was
+// read, at that time.
+func (b *Book) Add(before, after *vmspace.Snapshot, full bool, at time.Time) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	there := map[identity]bool{}
+	each(after, func(parent, child *vmspace.Process) {
+		there[identify(child)] = true
+		if b.forks[identify(child)] != nil {
+			return
+		}
+		f := &fork{}
+		var was *vmspace.Process
+		if before != nil && before.Process(child.Label) == nil {
+			was = sameReadable(before.Process(parent.Label), parent)
+		}
+		f.base = NewBase(was, parent, child)
+		if was != nil {
+			f.grade = &Grade{Forecast: Foresee(was, after.PageSize), Shared: f.base.Shared, Tables: b.tables(child.PID)}
+			f.grade.Forecast.TablesMost = b.tables(parent.PID)
+		}
+		b.forks[identify(child)] = f
+	})
+	for id := range b.forks {
+		if !there[id] {
+			delete(b.forks, id)
+		}
+	}
+	if full {
+		b.samples = [2]sample{b.samples[1], {after, at}}
+	}
+}
+
+// sameReadable is p if it is the same process as q with pages, else nil.
+func sameReadable(p, q *vmspace.Process) *vmspace.Process {
+	if p == nil || identify(p) != identify(q) || !readable(p) {
+		return nil
+	}
+	return p
+}
+
+// Bill is the bill of a picture: of the last one, or of one before it.
+func (b *Book) Bill(s *vmspace.Snapshot) *Bill {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	out := &Bill{PageSize: s.PageSize, Frames: s.Frames}
+	each(s, func(parent, child *vmspace.Process) {
+		a := &Account{}
+		f := b.forks[identify(child)]
+		if f == nil {
+			f = &fork{base: NewBase(nil, parent, child)}
+		}
+		a.Pair, a.Grade = Of(f.base, parent, child), f.grade
+		a.Rate = b.rate(parent, child)
+		out.Forks = append(out.Forks, a)
+	})
+	for _, p := range s.Processes {
+		if readable(p) {
+			f := Foresee(p, s.PageSize)
+			f.TablesMost = b.tables(p.PID)
+			out.Forecasts = append(out.Forecasts, f)
+		}
+	}
+	return out
+}
+
+// rate is what the two copied between the last two pictures that were read in full.
+func (b *Book) rate(parent, child *vmspace.Process) *Rate {
+	if b.samples[0].snap == nil {
+		return nil
+	}
+	var two [2][2]*vmspace.Process
+	for i, s := range b.samples {
+		for j, p := range []*vmspace.Process{parent, child} {
+			if two[i][j] = sameReadable(s.snap.Process(p.Label), p); two[i][j] == nil {
+				return nil
+			}
+		}
+	}
+	over := b.samples[1].at.Sub(b.samples[0].at)
+	if over <= 0 {
+		return nil
+	}
+	between := Of(NewBase(nil, two[0][0], two[0][1]), two[1][0], two[1][1])
+	return &Rate{Copied: between.Copied, Over: over}
+}
+
+func readable(p *vmspace.Process) bool { return p.Alive() && p.Err == "" && p.Mappings.Len() > 0 }
+
+// each calls f for each parent and child that can be compared: not for those that share one address
+// space.
+func each(s *vmspace.Snapshot, f func(parent, child *vmspace.Process)) {
+	for _, c := range s.Processes {
+		if p := s.Process(c.Parent); p != nil && readable(p) && readable(c) && !p.SharesWith(c) {
+			f(p, c)
+		}
+	}
+}
