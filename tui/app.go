@@ -202,6 +202,8 @@ func (m *App) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		return m, m.poll()
 	case polledMsg:
 		return m, tea.Batch(m.polled(msg), m.pollLater())
+	case billMsg:
+		m.billed(msg)
 	case peekedMsg:
 		if pane.Peeked(msg).Label == m.asked.Label && msg.Addr == m.asked.Addr && msg.N == m.asked.N {
 			m.bytes, m.fresh = pane.Peeked(msg), false
@@ -342,7 +344,7 @@ func (m *App) polled(p polledMsg) tea.Cmd {
 		m.fresh = false
 	}
 	if p.step == nil {
-		return nil
+		return m.askBill()
 	}
 	wasLive := m.live()
 	m.fresh = false
@@ -352,7 +354,7 @@ func (m *App) polled(p polledMsg) tea.Cmd {
 		m.show(len(m.steps) - 1)
 		m.cursor = cursor
 	}
-	return m.peek()
+	return tea.Batch(m.peek(), m.askBill())
 }
 
 // show moves to a position of the history and puts the cursor on what that step was about.

@@ -4,7 +4,7 @@
 package tui
 
 import (
-	"strings"
+	"time"
 
 	"cowscope/actions/history"
 	"cowscope/tui/cell"
@@ -22,9 +22,17 @@ type biller interface {
 // billCard is the bill over the screen. It follows the step that is shown.
 type billCard struct {
 	top   int
-	step  *history.Step // the one that lines are of
-	lines []string
+	asked *history.Step // the step of which the bill was asked for last
+	at    time.Time     // when it was
+	lines []string      // nil until the first bill is there
 }
+
+// billMsg is a bill that was asked for.
+type billMsg []string
+
+// billAgain is how long a bill is shown while no step comes: then nothing is copied any more, and the
+// rate is another one.
+const billAgain = 2 * time.Second
 
 // hasBill says whether the lab keeps account.
 func hasBill(m *App) bool {
@@ -34,7 +42,25 @@ func hasBill(m *App) bool {
 
 func openBill(m *App) tea.Cmd {
 	m.over = &billCard{}
-	return nil
+	return m.askBill()
+}
+
+// askBill asks for the bill of the step that is shown, where the card is open and does not have it.
+func (m *App) askBill() tea.Cmd {
+	c, open := m.over.(*billCard)
+	if !open || c.asked == m.step() && (!m.live() || time.Since(c.at) < billAgain) {
+		return nil
+	}
+	c.asked, c.at = m.step(), time.Now()
+	lab, snap := m.lab.(biller), m.step().After
+	return func() tea.Msg { return billMsg(lab.Bill(snap).Lines()) }
+}
+
+// billed shows a bill.
+func (m *App) billed(lines billMsg) {
+	if c, open := m.over.(*billCard); open {
+		c.lines, m.fresh = lines, false
+	}
 }
 
 func (c *billCard) key(m *App, k tea.KeyPressMsg) tea.Cmd {
@@ -48,7 +74,7 @@ func (c *billCard) key(m *App, k tea.KeyPressMsg) tea.Cmd {
 	case "pgup":
 		c.top = max(0, c.top-10)
 	case "[", "]", "{", "}":
-		return m.act(k)
+		return tea.Batch(m.act(k), m.askBill())
 	default:
 		m.over = nil
 	}
@@ -58,18 +84,19 @@ func (c *billCard) key(m *App, k tea.KeyPressMsg) tea.Cmd {
 func (c *billCard) paste(*App, string) {}
 func (c *billCard) fail(error) bool    { return false }
 
-func (c *billCard) draw(p cell.Pen, m *App) *tea.Cursor {
-	if c.step != m.step() {
-		c.step, c.lines = m.step(), m.lab.(biller).Bill(m.step().After).Lines()
+func (c *billCard) draw(p cell.Pen, _ *App) *tea.Cursor {
+	lines := c.lines
+	if lines == nil {
+		lines = []string{"reading page tables..."}
 	}
-	w, h := min(110, p.R.W-2), min(len(c.lines)+2, p.R.H-2)
+	w, h := min(110, p.R.W-2), min(len(lines)+2, p.R.H-2)
 	box := p.Sub(cell.At((p.R.W-w)/2, (p.R.H-h)/2, w, h))
 	box.Fill(0)
 	inner := cell.Box(box, "the bill of the forks", cell.Accent)
-	c.top = min(c.top, max(0, len(c.lines)-inner.R.H))
-	for y, line := range c.lines[c.top:min(len(c.lines), c.top+inner.R.H)] {
+	c.top = min(c.top, max(0, len(lines)-inner.R.H))
+	for y, line := range lines[c.top:min(len(lines), c.top+inner.R.H)] {
 		style := cell.Plain
-		if !strings.HasPrefix(line, " ") && c.top+y > 1 {
+		if at := c.top + y; at == 0 || lines[at-1] == "" { // the head of a part
 			style = cell.Title
 		}
 		inner.Cut(0, y, inner.R.W, style, line)

@@ -36,7 +36,7 @@ func snapshotCommand() *cobra.Command {
 			"Exit status: 0; 1 when a process could not be read. With --diff, as diff(1) has it: 0 when nothing differs, or less than --min says; 1 when something\n" +
 			"does; 2 when A or B cannot be read.",
 		Example: "  cowscope snapshot $$\n" +
-			"  cowscope snapshot --children --bill $(pidof -s redis-server)\n" +
+			"  cowscope snapshot --children --bill $$\n" +
 			"  cowscope snapshot --json --children $$ > before.json\n" +
 			"  cowscope snapshot --diff before.json $$ --children --min 1m",
 		Args: func(c *cobra.Command, args []string) error {

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"math"
 
 	"cowscope/vmspace"
 	"cowscope/vmspace/bill"
@@ -13,7 +14,7 @@ import (
 
 // writeBill writes what the forks of a process cost, and what another one would.
 func writeBill(pid int, o snapshotOptions) error {
-	r, err := observe.NewReader(observe.Options{Gentle: true})
+	r, err := observe.NewReader(observe.Options{Gentle: true, SmallMappings: math.MaxInt, SmallPages: math.MaxInt}) // with VmFlags
 	if err != nil {
 		return err
 	}

@@ -3,7 +3,9 @@ package bill
 import "cowscope/vmspace"
 
 // Rules of this file: what is known of a fork follows from the first picture that has the child, and
-// from the last one of the parent before that. What the pictures leave open stays open.
+// from the last one of the parent before that. What the pictures leave open stays open. Where the
+// VmFlags of a mapping were not read, nothing tells that MADV_WIPEONFORK emptied it: a page that the
+// child touched there counts as copied.
 
 // kind is what is known of a page at the fork.
 type kind uint8

@@ -29,7 +29,7 @@ type Sums struct {
 	// copied at most once: who is left with the frame keeps it.
 	Left Count
 	// Apart are pages that both have, each in another frame.
-	Apart uint64
+	Apart Count
 	// Copied are those of Apart that were shared at the fork, so that one of the two made a copy.
 	// Where Parent.Copied and Child.Copied are less, nothing tells which of the two it was. One that
 	// dropped its page and touched it again between two pictures looks as if it had copied it.
@@ -57,10 +57,9 @@ func (s *Sums) add(o *Sums) {
 	for _, c := range []struct {
 		to *Count
 		of Count
-	}{{&s.Shared, o.Shared}, {&s.Likely, o.Likely}, {&s.Left, o.Left}, {&s.Copied, o.Copied}} {
+	}{{&s.Shared, o.Shared}, {&s.Likely, o.Likely}, {&s.Left, o.Left}, {&s.Apart, o.Apart}, {&s.Copied, o.Copied}} {
 		c.to.Pages, c.to.Huge = c.to.Pages+c.of.Pages, c.to.Huge+c.of.Huge
 	}
-	s.Apart += o.Apart
 	s.Parent.add(o.Parent)
 	s.Child.add(o.Child)
 }
@@ -91,12 +90,28 @@ type Pair struct {
 	ChildFaults, ParentFaults uint64
 }
 
-// Most is how many pages the child can have copied, and the parent: a copy takes a fault of the one who
-// writes, and copies one page. It is inferred: what a debugger writes takes no fault of the process, and
-// a fault of a huge page of hugetlbfs copies more, so that known is false where such pages were copied.
+// Doubt are pages that one of the two may have copied, and nothing tells which: of those that were
+// shared at the fork, or where that is not known, of all that are apart.
+func (p *Pair) Doubt() uint64 {
+	if p.Whole {
+		return p.Undecided()
+	}
+	return p.Apart.Pages - p.Parent.Copied - p.Child.Copied
+}
+
+// Most is how many pages the parent and the child can have copied, each at most. A copy takes a fault of
+// the one who writes, and copies one page: the child's faults are counted from the fork on. It is
+// inferred: what a debugger writes takes no fault of the process. Where huge pages are apart, one fault
+// may have made many pages, and known is false.
 func (p *Pair) Most() (parent, child uint64, known bool) {
-	most := func(sure, faults uint64) uint64 { return max(sure, min(sure+p.Undecided(), faults)) }
-	return most(p.Parent.Copied, p.ParentFaults), most(p.Child.Copied, p.ChildFaults), p.Copied.Huge == 0
+	parent, child = p.Parent.Copied+p.Doubt(), p.Child.Copied+p.Doubt()
+	if p.Apart.Huge > 0 {
+		return parent, child, false
+	}
+	if p.Whole {
+		parent = max(p.Parent.Copied, min(parent, p.ParentFaults))
+	}
+	return parent, max(p.Child.Copied, min(child, p.ChildFaults)), true
 }
 
 // Of is the bill of a child and its parent now, as far as base tells how they were at the fork.
@@ -160,7 +175,7 @@ func (s *Sums) piece(w *sweep, was mark) {
 		return
 	}
 	if kin == apart {
-		s.Apart += n
+		s.Apart.add(n, huge)
 		if was.kind == shared {
 			s.Copied.add(n, huge)
 		}

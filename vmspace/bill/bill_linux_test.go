@@ -151,7 +151,7 @@ func TestBill(t *testing.T) {
 		t.Errorf("page tables: %d, forecast %d to %d", g.Tables, g.Forecast.Tables, g.Forecast.TablesMost)
 	}
 	a := l.at("a") // its first 12 pages: the others have letters of their own
-	if got := row(user, a); got.Apart != 8 || got.Copied.Pages != 8 || got.Likely.Pages != 4 || got.Left.Pages != 4 || got.Undecided() != 8 {
+	if got := row(user, a); got.Apart.Pages != 8 || got.Copied.Pages != 8 || got.Likely.Pages != 4 || got.Left.Pages != 4 || got.Undecided() != 8 {
 		t.Errorf("a, without frame numbers: %+v", got)
 	}
 	if got := row(root, a); root.Frames && (got.Shared.Pages != 4 || got.Left.Pages != 4 || got.Parent.Copied != 3 || got.Child.Copied != 5 || got.Parent.Kept != 5 || got.Child.Kept != 3 || got.Undecided() != 0) {
@@ -165,7 +165,7 @@ func TestBill(t *testing.T) {
 	for _, b := range []*bill.Bill{root, user} {
 		for name, want := range map[string]bill.Sums{
 			"b": {Parent: bill.Side{Kept: 8}},
-			"c": {Apart: 2, Parent: bill.Side{Kept: 8}, Child: bill.Side{New: 2}},
+			"c": {Apart: bill.Count{Pages: 2}, Parent: bill.Side{Kept: 8}, Child: bill.Side{New: 2}},
 			"d": {Parent: bill.Side{Other: 4}},
 			"e": {Parent: bill.Side{New: 4}},
 		} {
@@ -178,8 +178,39 @@ func TestBill(t *testing.T) {
 	if parent, child, known := user.Forks[0].Most(); !known || parent < 3 || child < 5 {
 		t.Errorf("bounds by faults: %d, %d, %v", parent, child, known)
 	}
-	if one := bill.NewBill(l.best.last, procfs.PageTables); one.Forks[0].Copied.Pages != 0 || row(one, a).Apart != 8 || row(one, a).Parent.Unsure != 8 {
+	if p, c := user.Forks[0].Parent.Copied, user.Forks[0].Child.Copied; p != 0 || c != 0 {
+		t.Errorf("without frame numbers: %d and %d pages copied", p, c)
+	}
+	if one := bill.NewBill(l.best.last, procfs.PageTables); one.Forks[0].Copied.Pages != 0 || row(one, a).Apart.Pages != 8 || row(one, a).Parent.Unsure != 8 {
 		t.Errorf("a single look: %+v", row(one, a))
+	}
+}
+
+// A write to a huge page after a fork splits it for the writer and copies a page; the rest stays shared.
+func TestHugePages(t *testing.T) {
+	l := open(t, 256<<20)
+	defer l.close()
+	block := vmspace.HugeBlock(l.best.last.PageSize)
+	if block > 2<<20 {
+		t.Skip("needs huge pages that fit into the memory of a test")
+	}
+	pages := block / l.best.last.PageSize
+	l.do(fmt.Sprintf("a = mmap %d rw private anon addr=0x100000000", 2*block), "madvise a hugepage", "write a 1", fmt.Sprintf("write a+%d 1", block))
+	if f := bill.Foresee(l.best.last.Process("p1"), l.best.last.PageSize); f.Shared.Huge != 2*pages {
+		t.Skip("needs a huge page: the kernel gave none")
+	}
+	l.do("fork", "@p2 touch a+5p 3p write", fmt.Sprintf("@p1 touch a+%d 2p write", block))
+	l.check()
+	root, user := l.best.book.Bill(l.best.last), l.user.book.Bill(l.user.last)
+	got := row(root, l.at("a"))
+	if root.Frames && (got.Shared.Pages != 2*pages-5 || got.Child.Copied != 3 || got.Parent.Copied != 2 || got.Left.Huge == 0 || got.Apart.Pages != 5) {
+		t.Errorf("%+v", got)
+	}
+	if got := row(user, l.at("a")); got.Shared.Pages != 0 || got.Apart.Pages > 5 || got.Likely.Pages < 2*pages-16 {
+		t.Errorf("without frame numbers: %+v", got)
+	}
+	if _, _, known := root.Forks[0].Most(); known {
+		t.Error("bounds by faults where huge pages are apart")
 	}
 }
 
@@ -226,7 +257,7 @@ func (l *lab) check() {
 					l.Fatalf("frames %v: %s of %s and %s: %d pages and %d unknown, and %d are present: %+v", b.Frames, label, f.ParentLabel, f.ChildLabel, got, sums.Unknown, present, f.Sums)
 				}
 			}
-			if f.Left.Pages > f.Shared.Pages+f.Likely.Pages || f.Copied.Pages > f.Apart || f.Parent.Copied+f.Child.Copied > f.Copied.Pages {
+			if f.Left.Pages > f.Shared.Pages+f.Likely.Pages || f.Copied.Pages > f.Apart.Pages || f.Parent.Copied+f.Child.Copied > f.Copied.Pages {
 				l.Fatalf("frames %v: %+v", b.Frames, f.Sums)
 			}
 		}
@@ -239,9 +270,9 @@ func (l *lab) check() {
 		switch {
 		case u.Shared.Pages != 0:
 			l.Fatalf("without frame numbers %d pages are said to be shared for certain", u.Shared.Pages)
-		case u.Apart > f.Apart:
-			l.Fatalf("%s: the user is told of %d pages apart, and there are %d\nroot %+v\nuser %+v", f.ChildLabel, u.Apart, f.Apart, f.Sums, u.Sums)
-		case u.Apart+u.Likely.Pages+u.Child.Unsure+u.Child.Unknown < f.Shared.Pages:
+		case u.Apart.Pages > f.Apart.Pages:
+			l.Fatalf("%s: the user is told of %d pages apart, and there are %d\nroot %+v\nuser %+v", f.ChildLabel, u.Apart.Pages, f.Apart.Pages, f.Sums, u.Sums)
+		case u.Apart.Pages+u.Likely.Pages+u.Child.Unsure+u.Child.Unknown < f.Shared.Pages:
 			l.Fatalf("%s: %d pages are shared, and the user is told of fewer\nuser %+v", f.ChildLabel, f.Shared.Pages, u.Sums)
 		case u.Parent.New > f.Parent.New+f.Parent.Unsure || u.Child.New > f.Child.New+f.Child.Unsure:
 			l.Fatalf("%s: new pages\nroot %+v\nuser %+v", f.ChildLabel, f.Sums, u.Sums)
@@ -334,11 +365,16 @@ func TestRandomForks(t *testing.T) {
 		l := open(t, 64<<20)
 		defer l.close()
 		alive, next := []string{"p1"}, 2
-		l.do("a = mmap 24p rw private anon", "b = mmap 8p rw shared anon")
+		l.do("a = mmap 24p rw private anon", "b = mmap 8p rw shared anon", "h = mmap 512p rw private anon addr=0x100000000", "madvise h hugepage")
 		for range rapid.IntRange(5, 25).Draw(t, "commands") {
 			p := rapid.SampledFrom(alive).Draw(t, "process")
 			page, n := rapid.IntRange(0, 20).Draw(t, "page"), rapid.IntRange(1, 4).Draw(t, "pages")
 			line := ""
+			if rapid.IntRange(0, 3).Draw(t, "huge") == 0 {
+				l.do(fmt.Sprintf("@%s touch h+%dp %dp write", p, page*25, n))
+				l.check()
+				continue
+			}
 			switch what := rapid.IntRange(0, 9).Draw(t, "what"); {
 			case what == 0 && len(alive) < 4:
 				line = "@" + p + " fork"

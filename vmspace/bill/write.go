@@ -16,6 +16,9 @@ import (
 // mostRows is how many mappings of a fork the text names.
 const mostRows = 5
 
+// table is a line of the table of children.
+const table = "%-5s %10s %12s %12s %10s %10s %10s"
+
 // Lines is the bill for people: lines of at most 76 cells, but for the names of files at their ends.
 // Those that begin with a blank belong to the one above.
 func (b *Bill) Lines() (out []string) {
@@ -23,8 +26,8 @@ func (b *Bill) Lines() (out []string) {
 	if len(b.Forks) == 0 {
 		say("no parent and child of a fork are here")
 	} else {
-		say("                   copied since the fork by")
-		say("%-6s %11s %11s %11s %11s %11s %9s", "child", "shared", "the parent", "the child", "either", "left", "a second")
+		say("%-5s %10s %12s %12s", "", "", "copied since", "the fork by")
+		say(table, "child", "shared", "the parent", "the child", "either", "left", "a second")
 	}
 	for _, a := range b.Forks {
 		likely, rate := "", "-"
@@ -34,11 +37,8 @@ func (b *Bill) Lines() (out []string) {
 		if a.Rate != nil {
 			rate = b.size(a.Rate.PerSecond())
 		}
-		parent, child, either := b.size(a.Parent.Copied), b.size(a.Child.Copied), b.size(a.Undecided())
-		if !a.Whole && a.Copied.Pages == 0 {
-			parent, child, either = "?", "?", "?"
-		}
-		say("%-6s %11s %11s %11s %11s %11s %9s", a.ChildLabel, likely+b.size(a.Shared.Pages+a.Likely.Pages), parent, child, either, b.size(a.Left.Pages), rate)
+		parent, child := b.copied(a.Pair)
+		say(table, a.ChildLabel, likely+b.size(a.Shared.Pages+a.Likely.Pages), parent, child, b.size(a.Doubt()), b.size(a.Left.Pages), rate)
 	}
 	for _, a := range b.Forks {
 		say("")
@@ -61,6 +61,26 @@ func (b *Bill) size(pages uint64) string {
 	return amount.Size(pages * b.PageSize)
 }
 
+// copied is what each of the two copied: exactly, or between bounds by fault counts.
+func (b *Bill) copied(p *Pair) (parent, child string) {
+	most, childMost, known := p.Most()
+	side := func(sure, most, others uint64) string {
+		all := sure + p.Doubt()
+		switch least := all - min(all, others); {
+		case p.Doubt() == 0:
+			return b.size(sure)
+		case !known:
+			return "?"
+		case least > sure:
+			return ">=" + b.size(least)
+		case most < all:
+			return "<=" + b.size(most)
+		}
+		return "?"
+	}
+	return side(p.Parent.Copied, most, childMost-p.Child.Copied), side(p.Child.Copied, childMost, most-p.Parent.Copied)
+}
+
 // notes are the lines about one child beneath the table.
 func (b *Bill) notes(a *Account) (out []string) {
 	say := func(format string, args ...any) { out = append(out, " "+fmt.Sprintf(format, args...)) }
@@ -73,8 +93,15 @@ func (b *Bill) notes(a *Account) (out []string) {
 	if a.Replaced {
 		say("nothing of the fork is left in it: it may have executed a program")
 	}
-	if parent, child, known := a.Most(); known && a.Undecided() > 0 && (parent < a.Parent.Copied+a.Undecided() || child < a.Child.Copied+a.Undecided()) {
-		say("by fault counts: %s copied at most %s, %s at most %s", a.ParentLabel, b.size(parent), a.ChildLabel, b.size(child))
+	if a.Doubt() > 0 {
+		what := "shared at the fork, and copied by one of the two"
+		if !a.Whole {
+			what = "copied by one of the two, or new in both: the fork was not seen"
+		}
+		say("either: %s", what)
+		if parent, child := b.copied(a.Pair); strings.Contains(parent+child, "=") {
+			say("<= and >= are inferred: a copy takes a fault, and %s took %d", a.ChildLabel, a.ChildFaults)
+		}
 	}
 	for _, side := range []struct {
 		label string
@@ -106,7 +133,7 @@ func (b *Bill) notes(a *Account) (out []string) {
 
 // rows are the mappings of which most is shared or copied.
 func (b *Bill) rows(a *Account) (out []string) {
-	weight := func(r Row) uint64 { return r.Shared.Pages + r.Likely.Pages + r.Apart }
+	weight := func(r Row) uint64 { return r.Shared.Pages + r.Likely.Pages + r.Apart.Pages }
 	rows := slices.SortedStableFunc(slices.Values(a.Rows), func(x, y Row) int { return cmp.Compare(weight(y), weight(x)) })
 	rows = slices.DeleteFunc(rows, func(r Row) bool { return weight(r) == 0 })
 	for _, r := range rows[:min(len(rows), mostRows)] {
@@ -114,7 +141,7 @@ func (b *Bill) rows(a *Account) (out []string) {
 		if name == "" {
 			name = r.Kind().String()
 		}
-		out = append(out, fmt.Sprintf(" %10s shared %10s apart  %s %s %s", b.size(r.Shared.Pages+r.Likely.Pages), b.size(r.Apart), r.Range, r.Perms, printable.Name(name)))
+		out = append(out, fmt.Sprintf(" %10s shared %10s apart  %s %s %s", b.size(r.Shared.Pages+r.Likely.Pages), b.size(r.Apart.Pages), r.Range, r.Perms, printable.Name(name)))
 	}
 	if n := len(rows) - mostRows; n > 0 {
 		out = append(out, fmt.Sprintf(" and %s with less", amount.Of(uint64(n), "mapping")))
@@ -146,7 +173,7 @@ func (f *Forecast) lines() []string {
 	}
 	out = append(out, parts...)
 	if !f.Known {
-		out = append(out, " VmFlags were not read: what MADV_DONTFORK and MADV_WIPEONFORK keep is unknown")
+		out = append(out, " MADV_DONTFORK and MADV_WIPEONFORK are unknown: VmFlags were not read")
 	}
 	return out
 }
@@ -166,13 +193,15 @@ type (
 		Forecasts []jsonForecast `json:"forecasts"`
 	}
 	jsonFork struct {
-		Parent       string `json:"parent"`
-		Child        string `json:"child"`
-		PID          int    `json:"pid"`
-		History      bool   `json:"history"` // the parent was seen before the fork
-		Replaced     bool   `json:"replaced"`
-		ParentFaults uint64 `json:"parent_faults"`
-		ChildFaults  uint64 `json:"child_faults"`
+		Parent       string  `json:"parent"`
+		Child        string  `json:"child"`
+		PID          int     `json:"pid"`
+		History      bool    `json:"history"` // the parent was seen before the fork
+		Replaced     bool    `json:"replaced"`
+		ParentFaults uint64  `json:"parent_faults"`
+		ChildFaults  uint64  `json:"child_faults"` // since the fork
+		ParentMost   *uint64 `json:"parent_copied_at_most,omitempty"`
+		ChildMost    *uint64 `json:"child_copied_at_most,omitempty"`
 		jsonSums
 		CopiedASecond *uint64   `json:"copied_a_second,omitempty"`
 		Mappings      []jsonRow `json:"mappings"`
@@ -224,6 +253,10 @@ func (b *Bill) WriteJSON(w io.Writer) error {
 	for _, a := range b.Forks {
 		f := jsonFork{Parent: a.ParentLabel, Child: a.ChildLabel, PID: a.PID, History: a.Whole, Replaced: a.Replaced,
 			ParentFaults: a.ParentFaults, ChildFaults: a.ChildFaults, jsonSums: b.sums(&a.Sums), Mappings: []jsonRow{}}
+		if parent, child, known := a.Most(); known {
+			parent, child = parent*b.PageSize, child*b.PageSize
+			f.ParentMost, f.ChildMost = &parent, &child
+		}
 		if a.Rate != nil {
 			n := uint64(float64(a.Rate.Copied.Pages*b.PageSize) * float64(time.Second) / float64(a.Rate.Over))
 			f.CopiedASecond = &n
@@ -248,5 +281,5 @@ func (b *Bill) sums(s *Sums) jsonSums {
 	side := func(s Side) jsonSide {
 		return jsonSide{s.Copied * ps, s.Kept * ps, s.New * ps, s.Unsure * ps, s.Unknown * ps, s.Other * ps}
 	}
-	return jsonSums{s.Shared.Pages * ps, s.Likely.Pages * ps, s.Left.Pages * ps, s.Left.Huge * ps, s.Apart * ps, s.Copied.Pages * ps, side(s.Parent), side(s.Child)}
+	return jsonSums{s.Shared.Pages * ps, s.Likely.Pages * ps, s.Left.Pages * ps, s.Left.Huge * ps, s.Apart.Pages * ps, s.Copied.Pages * ps, side(s.Parent), side(s.Child)}
 }
