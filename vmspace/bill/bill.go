@@ -8,7 +8,8 @@ import "cowscope/vmspace"
 // What counts as memory of a fork is private anonymous memory, the states anon and cow: the kernel
 // shares it copy-on-write (copy_present_ptes in mm/memory.c). With frame numbers a page is decided by
 // its frame. Without them only that is said which the exclusive bit proves: two pages, of which one is
-// exclusive, are two frames. A page in state cow in both is most likely one frame, and counted apart.
+// exclusive, are two frames. A page in state cow in both is most likely one frame, and counted apart:
+// each may also share it with other relatives.
 
 // Count is a number of pages, and how many of them the parent or the child maps as huge pages.
 type Count struct{ Pages, Huge uint64 }
@@ -227,11 +228,8 @@ const (
 	open                  // nothing tells
 )
 
-// compare says what the words of two pages prove. Of a huge page every word has the exclusive bit of its
-// first page, so that the bit of such a page alone proves nothing.
+// compare says what the words of two pages prove.
 func compare(a, b *strand) kinship {
-	exclusive := func(t *strand) bool { return t.run.State == vmspace.Anon }
-	small := func(t *strand) bool { return t.run.Attrs&vmspace.Huge == 0 }
 	switch {
 	case a.run != nil && a.run.State == vmspace.Unknown || b.run != nil && b.run.State == vmspace.Unknown:
 		return open
@@ -239,11 +237,8 @@ func compare(a, b *strand) kinship {
 		return alone
 	case a.frame != 0 && a.frame == b.frame:
 		return same
-	case a.frame != 0 && b.frame != 0,
-		exclusive(a) && exclusive(b), exclusive(a) && small(a), exclusive(b) && small(b):
+	case a.frame != 0 && b.frame != 0, a.run.State == vmspace.Anon, b.run.State == vmspace.Anon:
 		return apart
-	case !exclusive(a) && !exclusive(b):
-		return likely
 	}
-	return open
+	return likely
 }

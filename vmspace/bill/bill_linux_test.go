@@ -87,6 +87,15 @@ func (l *lab) look() {
 func (l *lab) do(lines ...string) {
 	l.Helper()
 	for _, line := range lines {
+		l.unseen(line)
+		l.look()
+	}
+}
+
+// unseen runs commands, and nobody looks.
+func (l *lab) unseen(lines ...string) {
+	l.Helper()
+	for _, line := range lines {
 		st, err := l.s.Do(context.Background(), line)
 		if err != nil {
 			l.Fatalf("%s: %v", line, err)
@@ -94,7 +103,6 @@ func (l *lab) do(lines ...string) {
 		if !st.OK() {
 			l.Fatalf("%s: %s", line, st.Answer())
 		}
-		l.look()
 	}
 }
 
@@ -183,6 +191,82 @@ func TestBill(t *testing.T) {
 	}
 	if one := bill.NewBill(l.best.last, procfs.PageTables); one.Forks[0].Copied.Pages != 0 || row(one, a).Apart.Pages != 8 || row(one, a).Parent.Unsure != 8 {
 		t.Errorf("a single look: %+v", row(one, a))
+	}
+}
+
+// What happened between the last look before a fork and the first one after it is told as far as frames
+// prove it, and no further.
+func TestLateLook(t *testing.T) {
+	l := open(t, 256<<20)
+	defer l.close()
+	const anon = " rw private anon"
+	l.do("a = mmap 16p"+anon+" addr=0x100000000", "touch a 8p write",
+		"c = mmap 8p"+anon+" addr=0x200000000", "fill c 1", "madvise c wipeonfork",
+		"d = mmap 8p"+anon+" addr=0x300000000", "fill d 1", "madvise d dontfork")
+	l.unseen("touch a+8p write", "madvise a 1p dontneed", "touch a 1p write", "fork",
+		"@p1 touch a+1p 3p write", "@p2 touch a+4p 2p write", // shared at the fork for certain
+		"@p1 touch a+12p 2p write", "@p2 touch a+12p 2p write", // these came after the last look
+		"@p1 touch a 1p write", "@p2 touch a 1p write", // the first page had another frame before the fork
+		"@p2 touch c 2p write", "@p2 d2 = mmap 8p"+anon+" fixed addr=0x300000000", "@p2 touch d2 3p write")
+	l.look()
+	l.check()
+	root, user := l.best.book.Bill(l.best.last), l.user.book.Bill(l.user.last)
+	for name, want := range map[string]bill.Sums{
+		"c": {Apart: bill.Count{Pages: 2}, Parent: bill.Side{Kept: 8}, Child: bill.Side{New: 2}},
+		"d": {Apart: bill.Count{Pages: 3}, Parent: bill.Side{Kept: 8}, Child: bill.Side{New: 3}},
+	} {
+		for _, b := range []*bill.Bill{root, user} {
+			if got := row(b, l.at(name)); got != want {
+				t.Errorf("frames %v: %s: %+v, want %+v", b.Frames, name, got, want)
+			}
+		}
+	}
+	// The first page may have got its old frame again: then it proves as much as the others.
+	got := row(root, l.at("a"))
+	first := got.Parent.Copied - min(got.Parent.Copied, 3)
+	if root.Frames && (got.Shared.Pages != 8 || first > 1 || got.Parent.Copied != 3+first || got.Child.Copied != 2 || got.Copied.Pages != 5+first || got.Apart.Pages != 8 || got.Parent.Unsure != 3-first || got.Child.Unsure != 3-first) {
+		t.Errorf("a: %+v", got)
+	}
+	if got := row(user, l.at("a")); got.Likely.Pages != 8 || got.Apart.Pages != 8 || got.Parent.Unsure != 8 || got.Child.Unsure != 8 {
+		t.Errorf("a, without frame numbers: %+v", got)
+	}
+}
+
+// Pages that each of the two made since, and shares with a child of its own, are not taken for shared.
+func TestOtherRelatives(t *testing.T) {
+	l := open(t, 256<<20)
+	defer l.close()
+	l.do("a = mmap 8p rw private anon", "touch a+4p 2p write", "fork", "@p1 touch a 3p write", "@p2 touch a 3p write", "@p1 fork", "@p2 fork")
+	l.check()
+	// The parent's copy is its own: that the child shares its page with others does not hide it.
+	l.do("@p1 touch a+4p 1p write")
+	l.check()
+	if got := row(l.user.book.Bill(l.user.last), l.at("a")); got.Apart.Pages != 1 || got.Copied.Pages != 1 || got.Likely.Pages != 1 {
+		t.Errorf("without frame numbers: %+v", got)
+	}
+	l.do("@p2 touch a+5p 1p write")
+	if got := row(l.user.book.Bill(l.user.last), l.at("a")); got.Likely.Pages != 0 || got.Parent.Unsure != 5 || got.Child.Unsure != 5 || got.Left.Pages != 0 {
+		t.Errorf("without frame numbers: %+v", got)
+	}
+	if got := row(l.best.book.Bill(l.best.last), l.at("a")); l.best.last.Frames && (got.Parent.New != 3 || got.Child.New != 3) {
+		t.Errorf("%+v", got)
+	}
+}
+
+// Of a child that has nothing of the fork any more nothing is said to be copied: it is as after execve.
+func TestReplaced(t *testing.T) {
+	process := func(label, parent string, frame uint64) *vmspace.Process {
+		m := vmspace.Mapping{Range: vmspace.Range{Start: 0x10000, End: 0x10000 + 8<<12}, Perms: vmspace.Read | vmspace.Write, Smaps: &vmspace.Counters{}}
+		run := vmspace.Run{Start: m.Start, Pages: 4, State: vmspace.COW, Frame: frame, Word: vmspace.WordPresent}
+		return &vmspace.Process{Member: vmspace.Member{Label: label, Parent: parent}, Mappings: vmspace.NewList([]vmspace.Mapping{m}), Pages: vmspace.NewList([]vmspace.Run{run})}
+	}
+	base := bill.NewBase(process("p1", "", 100), process("p1", "", 100), process("p2", "p1", 100))
+	if p := bill.Of(base, process("p1", "", 100), process("p2", "p1", 100)); p.Replaced || p.Shared.Pages != 4 {
+		t.Errorf("%+v", p)
+	}
+	p := bill.Of(base, process("p1", "", 100), process("p2", "p1", 200))
+	if want := (bill.Sums{Apart: bill.Count{Pages: 4}, Parent: bill.Side{Kept: 4}, Child: bill.Side{Unsure: 4}}); !p.Replaced || p.Sums != want || p.Rows[0].Sums != want {
+		t.Errorf("%+v", p)
 	}
 }
 
