@@ -63,6 +63,7 @@ type Base struct {
 // first picture of both after it, or any later one.
 func NewBase(before, parent, child *vmspace.Process) *Base {
 	b := &Base{whole: before != nil, faults: parent.MinorFlt + parent.MajorFlt}
+	evidence := false
 	w := sweep{a: newStrand(parent), b: newStrand(child)}
 	if before != nil {
 		b.faults = before.MinorFlt + before.MajorFlt
@@ -71,6 +72,18 @@ func NewBase(before, parent, child *vmspace.Process) *Base {
 	for w.next(nil) {
 		if m := b.judge(&w); m.kind != none {
 			b.add(m)
+		}
+		kin := compare(&w.a, &w.b)
+		evidence = evidence || kin == same || kin == likely
+	}
+	if !evidence && b.Shared > 0 {
+		// Whoever has nothing of the fork any more has most likely executed another program: what it has
+		// at the same addresses are no copies.
+		b.Shared = 0
+		for i := range b.marks {
+			if b.marks[i].kind == shared {
+				b.marks[i].kind = unsure
+			}
 		}
 	}
 	return b

@@ -268,6 +268,11 @@ func TestReplaced(t *testing.T) {
 	if want := (bill.Sums{Apart: bill.Count{Pages: 4}, Parent: bill.Side{Kept: 4}, Child: bill.Side{Unsure: 4}}); !p.Replaced || p.Sums != want || p.Rows[0].Sums != want {
 		t.Errorf("%+v", p)
 	}
+	// It has executed it already when it is first seen.
+	base = bill.NewBase(process("p1", "", 100), process("p1", "", 100), process("p2", "p1", 200))
+	if p := bill.Of(base, process("p1", "", 100), process("p2", "p1", 200)); base.Shared != 0 || p.Copied.Pages != 0 || p.Child.Unsure != 4 {
+		t.Errorf("%+v", p)
+	}
 }
 
 // A write to a huge page after a fork splits it for the writer and copies a page; the rest stays shared.
@@ -441,6 +446,48 @@ func rollup(t *testing.T, pid int, field string) (bytes uint64) {
 	}
 	return bytes << 10
 }
+
+// A child that has ended keeps its last bill, for as long as the picture has the child.
+func TestEnded(t *testing.T) {
+	book := bill.NewBook(func(int) uint64 { return 0 })
+	process := func(label, parent string, pid int, frames ...uint64) *vmspace.Process {
+		m := vmspace.Mapping{Range: vmspace.Range{Start: 0x10000, End: 0x10000 + 8<<12}, Perms: vmspace.Read | vmspace.Write, Smaps: &vmspace.Counters{}}
+		var runs []vmspace.Run
+		for i, f := range frames {
+			runs = append(runs, vmspace.Run{Start: m.Start + uint64(i)<<12, Pages: 1, State: vmspace.COW, Frame: f, Word: vmspace.WordPresent})
+		}
+		return &vmspace.Process{Member: vmspace.Member{Label: label, Parent: parent, PID: pid}, Mappings: vmspace.NewList([]vmspace.Mapping{m}), Pages: vmspace.NewList(runs)}
+	}
+	family := func(ps ...*vmspace.Process) *vmspace.Snapshot {
+		return &vmspace.Snapshot{PageSize: pageSize, Frames: true, Processes: ps}
+	}
+	before := family(process("p1", "", 1, 100, 200))
+	born := family(process("p1", "", 1, 100, 200), process("p2", "p1", 2, 100, 200))
+	copied := family(process("p1", "", 1, 300, 200), process("p2", "p1", 2, 100, 200))
+	corpse := process("p2", "p1", 2, 100, 200)
+	corpse.State = vmspace.Zombie
+	dead := family(process("p1", "", 1, 300, 500), corpse)
+	last := before
+	book.Add(nil, before, true, time.Unix(1, 0))
+	for i, s := range []*vmspace.Snapshot{born, copied, dead} {
+		book.Add(last, s, true, time.Unix(int64(i)+2, 0))
+		last = s
+	}
+	for _, s := range []*vmspace.Snapshot{copied, dead} {
+		b := book.Bill(s)
+		if len(b.Forks) != 1 || b.Forks[0].Parent.Copied != 1 || b.Forks[0].Shared.Pages != 1 || b.Forks[0].Ended != (s == dead) || b.Forks[0].Grade == nil || b.Forks[0].Grade.Shared != 2 {
+			t.Errorf("%+v", b.Forks)
+		}
+	}
+	if text := strings.Join(book.Bill(dead).Lines(), "\n"); !strings.Contains(text, "p2, child of p1, pid 2, ended") || strings.Contains(text, "a fork of p2") {
+		t.Error(text)
+	}
+	if b := book.Bill(before); len(b.Forks) != 0 {
+		t.Errorf("%+v", b.Forks)
+	}
+}
+
+const pageSize = 4096 // of pictures that are made up
 
 // Random forks and writes: the parts add up to what is present, and what is certain without frame
 // numbers is so with them.

@@ -20,6 +20,7 @@ type Account struct {
 	*Pair
 	Rate  *Rate  // between the last two pictures that were read in full; nil where there are none
 	Grade *Grade // nil where the parent was not seen before the fork
+	Ended bool   // the child is dead: the bill is that of the last picture of it
 }
 
 // Rate is what was copied in a time.
@@ -51,7 +52,11 @@ type Book struct {
 	mu      sync.Mutex
 	forks   map[identity]*fork
 	samples [2]sample // the last two pictures that were read in full
+	dead    []identity
 }
+
+// mostDead is how many children are remembered that have died: pictures of the past have them.
+const mostDead = 16
 
 // identity is that of a process; a label alone may be used again.
 type identity struct {
@@ -62,8 +67,10 @@ type identity struct {
 func identify(p *vmspace.Process) identity { return identity{p.PID, p.Started} }
 
 type fork struct {
-	base  *Base
-	grade *Grade
+	base          *Base
+	grade         *Grade
+	parent, child *vmspace.Process // when both were seen last
+	ended         bool
 }
 
 type sample struct {
@@ -84,10 +91,12 @@ func (b *Book) Add(before, after *vmspace.Snapshot, full bool, at time.Time) {
 	there := map[identity]bool{}
 	each(after, func(parent, child *vmspace.Process) {
 		there[identify(child)] = true
-		if b.forks[identify(child)] != nil {
+		f := b.forks[identify(child)]
+		if f != nil {
+			f.parent, f.child = parent, child
 			return
 		}
-		f := &fork{}
+		f = &fork{parent: parent, child: child}
 		var was *vmspace.Process
 		if before != nil && before.Process(child.Label) == nil {
 			was = sameReadable(before.Process(parent.Label), parent)
@@ -99,10 +108,14 @@ func (b *Book) Add(before, after *vmspace.Snapshot, full bool, at time.Time) {
 		}
 		b.forks[identify(child)] = f
 	})
-	for id := range b.forks {
-		if !there[id] {
-			delete(b.forks, id)
+	for id, f := range b.forks {
+		if !there[id] && !f.ended {
+			f.ended = true
+			b.dead = append(b.dead, id)
 		}
+	}
+	for ; len(b.dead) > mostDead; b.dead = b.dead[1:] {
+		delete(b.forks, b.dead[0])
 	}
 	if full {
 		b.samples = [2]sample{b.samples[1], {after, at}}
@@ -132,6 +145,11 @@ func (b *Book) Bill(s *vmspace.Snapshot) *Bill {
 		a.Rate = b.rate(parent, child)
 		out.Forks = append(out.Forks, a)
 	})
+	for _, c := range s.Processes {
+		if f := b.forks[identify(c)]; f != nil && !c.Alive() {
+			out.Forks = append(out.Forks, &Account{Pair: Of(f.base, f.parent, f.child), Grade: f.grade, Ended: true})
+		}
+	}
 	for _, p := range s.Processes {
 		if readable(p) {
 			f := Foresee(p, s.PageSize)

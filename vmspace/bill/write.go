@@ -42,7 +42,11 @@ func (b *Bill) Lines() (out []string) {
 	}
 	for _, a := range b.Forks {
 		say("")
-		say("%s, child of %s, pid %d", a.ChildLabel, a.ParentLabel, a.PID)
+		ended := ""
+		if a.Ended {
+			ended = ", ended: as it was last seen"
+		}
+		say("%s, child of %s, pid %d%s", a.ChildLabel, a.ParentLabel, a.PID, ended)
 		out = append(out, b.notes(a)...)
 		out = append(out, b.rows(a)...)
 	}
@@ -120,13 +124,16 @@ func (b *Bill) notes(a *Account) (out []string) {
 			say("%s: %s", side.label, strings.Join(parts, ", "))
 		}
 	}
-	if g := a.Grade; g != nil {
-		f := g.Forecast
+	switch g := a.Grade; {
+	case g == nil:
+	case g.Shared == 0:
+		say("forecast %s shared, and it had nothing of it when it was first seen", b.size(g.Forecast.Shared.Pages))
+	default:
 		tables := ""
 		if g.Tables > 0 {
-			tables = fmt.Sprintf("; page tables from %s, were %s", amount.Size(f.Tables), amount.Size(g.Tables))
+			tables = fmt.Sprintf("; page tables from %s, were %s", amount.Size(g.Forecast.Tables), amount.Size(g.Tables))
 		}
-		say("forecast %s shared, were %s%s", b.size(f.Shared.Pages), b.size(g.Shared), tables)
+		say("forecast %s shared, were %s%s", b.size(g.Forecast.Shared.Pages), b.size(g.Shared), tables)
 	}
 	return out
 }
@@ -198,6 +205,7 @@ type (
 		PID          int     `json:"pid"`
 		History      bool    `json:"history"` // the parent was seen before the fork
 		Replaced     bool    `json:"replaced"`
+		Ended        bool    `json:"ended"`
 		ParentFaults uint64  `json:"parent_faults"`
 		ChildFaults  uint64  `json:"child_faults"` // since the fork
 		ParentMost   *uint64 `json:"parent_copied_at_most,omitempty"`
@@ -251,7 +259,7 @@ type (
 func (b *Bill) WriteJSON(w io.Writer) error {
 	j := jsonBill{b.PageSize, b.Frames, []jsonFork{}, []jsonForecast{}}
 	for _, a := range b.Forks {
-		f := jsonFork{Parent: a.ParentLabel, Child: a.ChildLabel, PID: a.PID, History: a.Whole, Replaced: a.Replaced,
+		f := jsonFork{Parent: a.ParentLabel, Child: a.ChildLabel, PID: a.PID, History: a.Whole, Replaced: a.Replaced, Ended: a.Ended,
 			ParentFaults: a.ParentFaults, ChildFaults: a.ChildFaults, jsonSums: b.sums(&a.Sums), Mappings: []jsonRow{}}
 		if parent, child, known := a.Most(); known {
 			parent, child = parent*b.PageSize, child*b.PageSize
