@@ -56,7 +56,7 @@ func Open(ctx context.Context, pid int) (*Lab, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &Lab{grammar: g, reader: r, root: pid, lives: map[string]*observe.Life{}, log: history.NewLog(history.Ample), book: bill.NewBook(procfs.PageTables)}
+	l := &Lab{grammar: g, reader: r, root: pid, lives: map[string]*observe.Life{}, log: history.NewLog(history.Ample), book: bill.NewBook(bill.Counters{Tables: procfs.PageTables, Faults: procfs.Faults})}
 	l.gather(nil)
 	snap, err := r.Observe(ctx, l.members, observe.Scope{})
 	if err == nil && snap.Processes[0].Err != "" {

@@ -33,7 +33,7 @@ func writeBill(pid int, o snapshotOptions) error {
 		}
 		fmt.Fprintln(stderr, "cowscope:", err)
 	}
-	b := bill.NewBill(snap, procfs.PageTables)
+	b := bill.NewBill(snap, bill.Counters{Tables: procfs.PageTables, Faults: procfs.Faults})
 	if o.json {
 		return b.WriteJSON(stdout)
 	}

@@ -87,8 +87,10 @@ type Pair struct {
 	// another program, so that of none of its pages it is said that it was copied.
 	Replaced bool
 	// ChildFaults are those that the child took since the fork, and ParentFaults those of the parent
-	// since From.
+	// since it was seen before the fork. Counted: they were counted after the pages were read, so that no
+	// page is copied by a fault that they leave out.
 	ChildFaults, ParentFaults uint64
+	Counted                   bool
 }
 
 // Doubt are pages that one of the two may have copied, and nothing tells which: of those that were
@@ -102,11 +104,12 @@ func (p *Pair) Doubt() uint64 {
 
 // Most is how many pages the parent and the child can have copied, each at most. A copy takes a fault of
 // the one who writes, and copies one page: the child's faults are counted from the fork on. It is
-// inferred: what a debugger writes takes no fault of the process. Where huge pages are apart, one fault
-// may have made many pages, and known is false.
+// inferred: what a debugger writes takes no fault of the process. known is false where huge pages are
+// apart, of which one fault makes many pages, and where faults were not counted.
 func (p *Pair) Most() (parent, child uint64, known bool) {
-	parent, child = p.Parent.Copied+p.Doubt(), p.Child.Copied+p.Doubt()
-	if p.Apart.Huge > 0 {
+	perhaps := p.Doubt() + p.Likely.Pages // a copy that its owner shares with a child of its own looks likely
+	parent, child = p.Parent.Copied+perhaps, p.Child.Copied+perhaps
+	if p.Apart.Huge > 0 || !p.Counted {
 		return parent, child, false
 	}
 	if p.Whole {
@@ -117,8 +120,7 @@ func (p *Pair) Most() (parent, child uint64, known bool) {
 
 // Of is the bill of a child and its parent now, as far as base tells how they were at the fork.
 func Of(base *Base, parent, child *vmspace.Process) *Pair {
-	p := &Pair{ParentLabel: parent.Label, ChildLabel: child.Label, PID: child.PID, Whole: base.whole,
-		ChildFaults: child.MinorFlt + child.MajorFlt, ParentFaults: parent.MinorFlt + parent.MajorFlt - min(base.faults, parent.MinorFlt+parent.MajorFlt)}
+	p := &Pair{ParentLabel: parent.Label, ChildLabel: child.Label, PID: child.PID, Whole: base.whole}
 	marks := base.marks
 	w := sweep{a: newStrand(parent), b: newStrand(child)}
 	var row Row

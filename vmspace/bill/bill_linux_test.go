@@ -26,6 +26,8 @@ type fataler interface {
 	Fatalf(string, ...any)
 }
 
+var counters = bill.Counters{Tables: procfs.PageTables, Faults: procfs.Faults}
+
 // view is one who looks, with a book of its own.
 type view struct {
 	r    *observe.Reader
@@ -52,7 +54,7 @@ func open(t fataler, memory uint64) *lab {
 		if v.r, err = observe.NewReader(o); err != nil {
 			t.Fatal(err)
 		}
-		v.book = bill.NewBook(procfs.PageTables)
+		v.book = bill.NewBook(counters)
 	}
 	l.look()
 	return l
@@ -186,10 +188,14 @@ func TestBill(t *testing.T) {
 	if parent, child, known := user.Forks[0].Most(); !known || parent < 3 || child < 5 {
 		t.Errorf("bounds by faults: %d, %d, %v", parent, child, known)
 	}
+	// Faults that were counted before the pages were read bound nothing: a process may run meanwhile.
+	if p := bill.Of(bill.NewBase(nil, l.user.last.Processes[0], l.user.last.Processes[1]), l.user.last.Processes[0], l.user.last.Processes[1]); p.Counted {
+		t.Error("faults of a picture are taken for those after it")
+	}
 	if p, c := user.Forks[0].Parent.Copied, user.Forks[0].Child.Copied; p != 0 || c != 0 {
 		t.Errorf("without frame numbers: %d and %d pages copied", p, c)
 	}
-	if one := bill.NewBill(l.best.last, procfs.PageTables); one.Forks[0].Copied.Pages != 0 || row(one, a).Apart.Pages != 8 || row(one, a).Parent.Unsure != 8 {
+	if one := bill.NewBill(l.best.last, counters); one.Forks[0].Copied.Pages != 0 || row(one, a).Apart.Pages != 8 || row(one, a).Parent.Unsure != 8 {
 		t.Errorf("a single look: %+v", row(one, a))
 	}
 }
@@ -319,7 +325,7 @@ func TestPageTables(t *testing.T) {
 		return 0, 0
 	}
 	forecast, real := tables("p2")
-	l.do(fmt.Sprintf("@p1 a = mmap %d rw private anon noreserve", 9*block), fmt.Sprintf("@p1 madvise a nohugepage"))
+	l.do(fmt.Sprintf("@p1 a = mmap %d rw private anon noreserve", 9*block), "@p1 madvise a nohugepage")
 	for i := range uint64(8) {
 		l.do(fmt.Sprintf("@p1 touch a+%d 1p write", i*block))
 	}
@@ -356,7 +362,10 @@ func (l *lab) check() {
 	}
 	for i, f := range root.Forks {
 		u := user.Forks[i]
+		parent, child, known := u.Most()
 		switch {
+		case known && (f.Parent.Copied > parent || f.Child.Copied > child):
+			l.Fatalf("%s: at most %d and %d pages are copied by fault counts\nroot %+v\nuser %+v", f.ChildLabel, parent, child, f.Sums, u.Sums)
 		case u.Shared.Pages != 0:
 			l.Fatalf("without frame numbers %d pages are said to be shared for certain", u.Shared.Pages)
 		case u.Apart.Pages > f.Apart.Pages:
@@ -449,7 +458,7 @@ func rollup(t *testing.T, pid int, field string) (bytes uint64) {
 
 // A child that has ended keeps its last bill, for as long as the picture has the child.
 func TestEnded(t *testing.T) {
-	book := bill.NewBook(func(int) uint64 { return 0 })
+	book := bill.NewBook(bill.Counters{Tables: func(int) uint64 { return 0 }, Faults: func(int) (uint64, uint64) { return 0, 0 }})
 	process := func(label, parent string, pid int, frames ...uint64) *vmspace.Process {
 		m := vmspace.Mapping{Range: vmspace.Range{Start: 0x10000, End: 0x10000 + 8<<12}, Perms: vmspace.Read | vmspace.Write, Smaps: &vmspace.Counters{}}
 		var runs []vmspace.Run

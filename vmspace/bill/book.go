@@ -39,15 +39,19 @@ type Grade struct {
 	Tables   uint64 // bytes of the child's page tables, when it was first seen; 0 if not read
 }
 
-// NewBill is the bill that one picture tells: of what is not shared nobody knows since when. tables are
-// the page tables of a process in bytes (VmPTE); 0 stands for unknown.
-func NewBill(s *vmspace.Snapshot, tables func(pid int) uint64) *Bill {
-	return (&Book{tables: tables}).Bill(s)
+// Counters reads what the kernel counts of a process now; 0 stands for unknown.
+type Counters struct {
+	Tables func(pid int) uint64                // page tables in bytes: VmPTE
+	Faults func(pid int) (minor, major uint64) // may include those of children that it waited for
 }
+
+// NewBill is the bill that one picture tells: of what is not shared nobody knows since when. It is made
+// right after the picture.
+func NewBill(s *vmspace.Snapshot, c Counters) *Bill { return NewBook(c).Bill(s) }
 
 // Book remembers how the forks of a family began. Any number of goroutines may use it.
 type Book struct {
-	tables func(pid int) uint64
+	counters Counters
 
 	mu      sync.Mutex
 	forks   map[identity]*fork
@@ -78,10 +82,8 @@ type sample struct {
 	at   time.Time
 }
 
-// NewBook is an empty Book; tables is as in NewBill.
-func NewBook(tables func(pid int) uint64) *Book {
-	return &Book{tables: tables, forks: map[identity]*fork{}}
-}
+// NewBook is an empty Book.
+func NewBook(c Counters) *Book { return &Book{counters: c, forks: map[identity]*fork{}} }
 
 // Add takes the next picture of the family; before is nil for the first. full says that everything was
 // read, at that time.
@@ -103,8 +105,8 @@ func (b *Book) Add(before, after *vmspace.Snapshot, full bool, at time.Time) {
 		}
 		f.base = NewBase(was, parent, child)
 		if was != nil {
-			f.grade = &Grade{Forecast: Foresee(was, after.PageSize), Shared: f.base.Shared, Tables: b.tables(child.PID)}
-			f.grade.Forecast.TablesMost = b.tables(parent.PID)
+			f.grade = &Grade{Forecast: Foresee(was, after.PageSize), Shared: f.base.Shared, Tables: b.counters.Tables(child.PID)}
+			f.grade.Forecast.TablesMost = b.counters.Tables(parent.PID)
 		}
 		b.forks[identify(child)] = f
 	})
@@ -143,6 +145,7 @@ func (b *Book) Bill(s *vmspace.Snapshot) *Bill {
 		}
 		a.Pair, a.Grade = Of(f.base, parent, child), f.grade
 		a.Rate = b.rate(parent, child)
+		b.count(a.Pair, f.base, parent.PID)
 		out.Forks = append(out.Forks, a)
 	})
 	for _, c := range s.Processes {
@@ -153,11 +156,19 @@ func (b *Book) Bill(s *vmspace.Snapshot) *Bill {
 	for _, p := range s.Processes {
 		if readable(p) {
 			f := Foresee(p, s.PageSize)
-			f.TablesMost = b.tables(p.PID)
+			f.TablesMost = b.counters.Tables(p.PID)
 			out.Forecasts = append(out.Forecasts, f)
 		}
 	}
 	return out
+}
+
+// count counts the faults of both, now: later than all pages of the picture were read.
+func (b *Book) count(p *Pair, base *Base, parent int) {
+	minor, major := b.counters.Faults(parent)
+	childMinor, childMajor := b.counters.Faults(p.PID)
+	p.ParentFaults, p.ChildFaults = minor+major-min(base.faults, minor+major), childMinor+childMajor
+	p.Counted = minor > 0 && childMinor > 0 // nobody lives without
 }
 
 // rate is what the two copied between the last two pictures that were read in full.
