@@ -90,7 +90,7 @@ func NewBook(c Counters) *Book { return &Book{counters: c, forks: map[identity]*
 func (b *Book) Add(before, after *vmspace.Snapshot, full bool, at time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	there := map[identity]bool{}
+	there, born := map[identity]bool{}, false
 	each(after, func(parent, child *vmspace.Process) {
 		there[identify(child)] = true
 		f := b.forks[identify(child)]
@@ -98,6 +98,7 @@ func (b *Book) Add(before, after *vmspace.Snapshot, full bool, at time.Time) {
 			f.parent, f.child = parent, child
 			return
 		}
+		born = true
 		f = &fork{parent: parent, child: child}
 		var was *vmspace.Process
 		if before != nil && before.Process(child.Label) == nil {
@@ -119,7 +120,7 @@ func (b *Book) Add(before, after *vmspace.Snapshot, full bool, at time.Time) {
 	for ; len(b.dead) > mostDead; b.dead = b.dead[1:] {
 		delete(b.forks, b.dead[0])
 	}
-	if full {
+	if full || born { // a family with a new member is read in full
 		b.samples = [2]sample{b.samples[1], {after, at}}
 	}
 }
