@@ -544,6 +544,10 @@ func TestRateAndText(t *testing.T) {
 	if f.Rate == nil || f.Rate.Copied.Pages != 10 || f.Rate.Over <= 0 {
 		t.Errorf("the rate: %+v", f.Rate)
 	}
+	if time.Since(b.Read) > time.Minute || !l.best.book.Bill(l.best.last).Read.Equal(b.Read) {
+		t.Errorf("read at %v", b.Read)
+	}
+	old := l.best.last
 	text := strings.Join(b.Lines(), "\n")
 	for _, want := range []string{"p2, child of p1, pid ", "a fork of p1 now would share ", "forecast ", "costs at once page tables of at least "} {
 		if !strings.Contains(text, want) {
@@ -567,6 +571,10 @@ func TestRateAndText(t *testing.T) {
 	if err := b.WriteJSON(&out); err != nil || json.Unmarshal([]byte(out.String()), &j) != nil || len(j.Forks) != 1 || j.Forks[0].Copied != 10*b.PageSize || !j.Forks[0].History || len(j.Forecasts) != 2 ||
 		j.Forecasts[0].Later_at_most != j.Forecasts[0].Shared {
 		t.Errorf("%v %+v\n%s", err, j, out.String())
+	}
+	l.do("@p2 touch a+20p 1p write")
+	if past := l.best.book.Bill(old); !past.Read.IsZero() || past.Forks[0].Child.Copied > 10 {
+		t.Errorf("a picture of the past: read at %v", past.Read)
 	}
 	l.do("@p2 touch a 10p write")
 	if f := l.best.book.Bill(l.best.last).Forks[0]; f.Rate == nil || f.Rate.Copied.Pages != 0 {

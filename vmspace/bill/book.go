@@ -9,8 +9,9 @@ import (
 
 // Bill is what the forks of a family cost, and what further ones would.
 type Bill struct {
-	PageSize  uint64 // bytes
-	Frames    bool   // frame numbers were visible
+	PageSize  uint64    // bytes
+	Frames    bool      // frame numbers were visible
+	Read      time.Time // when the pages were read; zero for a picture of the past
 	Forks     []*Account
 	Forecasts []*Forecast // of each process
 }
@@ -137,8 +138,11 @@ func sameReadable(p, q *vmspace.Process) *vmspace.Process {
 func (b *Book) Bill(s *vmspace.Snapshot) *Bill {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	out := &Bill{PageSize: s.PageSize, Frames: s.Frames}
+	out := &Bill{PageSize: s.PageSize, Frames: s.Frames, Read: b.samples[1].at}
 	each(s, func(parent, child *vmspace.Process) {
+		if !b.newest(parent) || !b.newest(child) {
+			out.Read = time.Time{}
+		}
 		a := &Account{}
 		f := b.forks[identify(child)]
 		if f == nil {
@@ -162,6 +166,15 @@ func (b *Book) Bill(s *vmspace.Snapshot) *Bill {
 		}
 	}
 	return out
+}
+
+// newest says whether a process has the pages that it had when everything was read last.
+func (b *Book) newest(p *vmspace.Process) bool {
+	if b.samples[1].snap == nil {
+		return false
+	}
+	q := sameReadable(b.samples[1].snap.Process(p.Label), p)
+	return q != nil && q.Pages.Same(p.Pages)
 }
 
 // count counts the faults of both, now: later than all pages of the picture were read.

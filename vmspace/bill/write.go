@@ -26,7 +26,11 @@ func (b *Bill) Lines() (out []string) {
 	if len(b.Forks) == 0 {
 		say("no parent and child of a fork are here")
 	} else {
-		say("%-5s %10s %12s %12s", "", "", "copied since", "the fork by")
+		at := ""
+		if !b.Read.IsZero() {
+			at = "as of " + b.Read.Format(time.TimeOnly)
+		}
+		say("%-16s %12s %12s", at, "copied since", "the fork by")
 		say(table, "child", "shared", "the parent", "the child", "either", "left", "a second")
 	}
 	for _, a := range b.Forks {
