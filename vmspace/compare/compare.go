@@ -192,26 +192,41 @@ func (d *Result) byAddress(p *pair) (all []*change) {
 			all = append(all, c)
 		}
 	}
+	pieces(&a, &b, func(what string, r vmspace.Range, x, y *vmspace.Mapping) {
+		switch what {
+		case changed:
+			note(what, r, *y, x.Perms)
+		case went:
+			note(what, r, *x, x.Perms)
+		default:
+			note(what, r, *y, y.Perms)
+		}
+	})
+	return all
+}
+
+// pieces calls f for each part of the address space that is one mapping on a side and one, or none, on
+// the other: x before, y after, nil where it is not told of. Parts come upwards.
+func pieces(a, b *cursor, f func(what string, r vmspace.Range, x, y *vmspace.Mapping)) {
 	at := uint64(0)
 	for {
 		x, y := a.mapping(at), b.mapping(at)
 		if x == nil && y == nil {
-			return all
+			return
 		}
 		// From at to end both sides stay what they are.
 		at = min(max(at, startOf(x)), max(at, startOf(y)))
 		end := min(edge(x, at), edge(y, at))
 		here := vmspace.Range{Start: at, End: end}
 		inX, inY := x != nil && x.Contains(at), y != nil && y.Contains(at)
-		switch {
-		case inX && inY && same(x, y):
-			note(changed, here, *y, x.Perms)
-		default:
+		if inX && inY && same(x, y) {
+			f(changed, here, x, y)
+		} else {
 			if inX {
-				note(went, here, *x, x.Perms)
+				f(went, here, x, nil)
 			}
 			if inY {
-				note(came, here, *y, y.Perms)
+				f(came, here, nil, y)
 			}
 		}
 		at = end
