@@ -44,6 +44,7 @@ type Lab struct {
 
 	log  *history.Log
 	book *bill.Book
+	mark *mark // nil before there is one
 }
 
 // Open begins to watch a process. It fails where the process is not there or may not be read.

@@ -128,9 +128,10 @@ func (row *Became) count(s *Since, w *witness, r vmspace.Range, from, to *vmspac
 	switch to.State {
 	case vmspace.Anon, vmspace.COW:
 		copied = from.State == vmspace.File || from.State == vmspace.Zero
-		if from.State == vmspace.COW && to.State == vmspace.Anon {
+		if from.State == vmspace.COW {
 			a, b := from.Clip(r).Frame, to.Clip(r).Frame
-			if copied = a != 0 && b != 0 && a != b; !copied {
+			copied = a != 0 && b != 0 && a != b
+			if !copied && to.State == vmspace.Anon {
 				row.Alone += n
 			}
 		}
