@@ -131,6 +131,7 @@ var rooms = []struct{ path, holds string }{
 	{"actions", "the session: its turn, its history, scripts"},
 	{"actions/steady", "stand-ins for numbers that differ from run to run"},
 	{"actions/saved", "a history in a file"},
+	{"actions/borrow", "which pages a living process writes to, by a userfaultfd that it lends"},
 	{"actions/watch", "a family of processes that is watched as it lives"},
 	{"actions/why", "the facts that are judged by, read"},
 	{"actions/lesson", "lessons: parsed, checked, played"},

@@ -26,6 +26,7 @@ var All = []Feature{
 	{"soft-dirty", "pagemap marks the pages that were written to", "3.11", softDirty},
 	{"uffd-wp", "userfaultfd write-protects a page, pagemap shows it", uffdWPSince[runtime.GOARCH], uffdWP},
 	{"uffd-markers", "userfaultfd write-protects absent pages too", uffdMarkersSince[runtime.GOARCH], uffdMarkers},
+	{"uffd-async", "userfaultfd tells writes without a stop, for mark exact", uffdAsyncSince[runtime.GOARCH], uffdAsync},
 	{"guard", "MADV_GUARD_INSTALL: guard pages inside a mapping", "6.13", guard},
 	{"guard-bit", "pagemap shows guard pages", "6.15", guardBit},
 

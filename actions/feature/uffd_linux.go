@@ -20,7 +20,9 @@ const (
 	uffdVersion            = 0xaa
 	uffdFeatureWP          = 1 << 0
 	uffdFeatureSigbus      = 1 << 7
+	uffdFeatureShmem       = 1 << 12
 	uffdFeatureUnpopulated = 1 << 13
+	uffdFeatureAsync       = 1 << 15
 	uffdModeMissing        = 1 << 0
 	uffdModeWP             = 1 << 1
 	uffdProtectWP          = 1 << 0
@@ -34,6 +36,30 @@ var uffdWPSince = map[string]string{"amd64": "5.13", "arm64": "6.10"}
 
 // uffdMarkersSince is the Linux version from which it can write-protect absent pages.
 var uffdMarkersSince = map[string]string{"amd64": "6.4", "arm64": "6.10"}
+
+// uffdAsyncSince is the Linux version from which nobody has to answer the faults of protected pages.
+var uffdAsyncSince = map[string]string{"amd64": "6.7", "arm64": "6.10"}
+
+// uffdAsync write-protects a page of this process, and writes to it: nobody is asked, and the protection
+// is gone.
+func uffdAsync(*machine) string {
+	return borrowPage(func(a area) string {
+		return withUffd(a, uffdFeatureAsync|uffdFeatureUnpopulated|uffdFeatureShmem, uffdModeWP, func(ioctl func(string, uintptr, unsafe.Pointer) string) string {
+			protect := uffdProtect{start: uint64(a.addr()), len: uint64(a.size), mode: uffdProtectWP}
+			if reason := ioctl("UFFDIO_WRITEPROTECT", uffdioWriteProtect, unsafe.Pointer(&protect)); reason != "" {
+				return reason
+			}
+			if reason := a.shows(vmspace.WordUffdWP, "bit 57 stays 0 for a write-protected page"); reason != "" {
+				return reason
+			}
+			a.bytes()[0] = 2
+			if a.shows(vmspace.WordUffdWP, "written") == "" {
+				return "a page stays write-protected when it is written to"
+			}
+			return ""
+		})
+	})
+}
 
 // uffdSigbus registers a page of this process for missing faults, with a descriptor that would
 // answer them with SIGBUS. The page is never touched.

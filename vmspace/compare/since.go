@@ -39,7 +39,7 @@ type Since struct {
 type Became struct {
 	Mapping  vmspace.Mapping // as it is now, or as it was where it is gone; its range is the part that is told of
 	What     string          // came, went, changed
-	Written  uint64          // known to be written to, copies included
+	Written  uint64          // were there, and are known to be written to; copies included
 	Copied   uint64          // were shared or of a file, and were replaced by a copy of one's own
 	Appeared uint64          // were not in memory, and are now
 	Gone     uint64          // were in memory, and are not any more: freed, dropped or swapped out
@@ -69,7 +69,6 @@ func Changed(a, b *vmspace.Process, pageSize uint64, seen Evidence) *Since {
 			row.count(s, &w, vmspace.Range{Start: at, End: end}, from, to, was, is)
 			at = end
 		}
-		row.RSS = int64(row.Appeared*pageSize) - int64(row.Gone*pageSize)
 		row.PSS, row.PSSKnown = shareOf(r, was, is)
 		s.All.add(row)
 		if what != changed || row.differs() || was.Perms != is.Perms {
@@ -111,6 +110,7 @@ func shareOf(r vmspace.Range, was, is *vmspace.Mapping) (more int64, known bool)
 // count adds what became of the pages of r, which were all alike and are all alike.
 func (row *Became) count(s *Since, w *witness, r vmspace.Range, from, to *vmspace.Run, was, is *vmspace.Mapping) {
 	n := r.Pages(s.PageSize)
+	row.RSS += int64(n*s.PageSize) * (counted(to) - counted(from))
 	had, has := from != nil && from.HasFrame(), to != nil && to.HasFrame()
 	switch {
 	case had && !has:
@@ -120,8 +120,8 @@ func (row *Became) count(s *Since, w *witness, r vmspace.Range, from, to *vmspac
 		return
 	case !had:
 		row.Appeared += n
-		written, _ := w.tell(r, s.PageSize)
-		row.Written += written
+		return
+	case to.State == vmspace.Zero: // it was dropped, and only read since
 		return
 	}
 	copied := false
@@ -153,6 +153,15 @@ func (row *Became) count(s *Since, w *witness, r vmspace.Range, from, to *vmspac
 	if (was.Perms|is.Perms)&vmspace.Write != 0 {
 		s.Unknown += silent
 	}
+}
+
+// counted is 1 for pages that are part of the resident size: neither the zero page nor what the
+// kernel lends is (vm_normal_page in mm/memory.c).
+func counted(r *vmspace.Run) int64 {
+	if r == nil || !r.HasFrame() || r.State == vmspace.Zero || r.State == vmspace.Special {
+		return 0
+	}
+	return 1
 }
 
 // witness walks through the evidence, upwards.

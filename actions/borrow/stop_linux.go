@@ -1,0 +1,356 @@
+//go:build amd64 || arm64
+
+package borrow
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Rules of this file: the only stop. All of it runs on an operating system thread that ends with it:
+// whatever fails, the kernel then lets the thread of the process go (exit_ptrace in kernel/ptrace.c).
+// Between the calls the thread has its own registers, and nothing else of it is changed: if cowscope is
+// killed there, it goes on. So calls are stopped at by PTRACE_SYSCALL: a tracer that dies at the stop of
+// a single step leaves a SIGTRAP, which kills. A signal that comes before a call is delivered first, to
+// its own registers.
+
+// patience is how long the thread may take to stop at first. One that waits for a child of vfork(2), or
+// for a device, does not. Once it has stopped it is waited for as long as it takes: it must get its
+// registers back.
+const patience = 2 * time.Second
+
+// stopped is a thread that is stopped.
+type stopped struct {
+	tid     int
+	call    uint64    // address of a system call instruction
+	was     *sleeping // the call before the stop
+	own     registers
+	vectors vectors
+	begun   bool // it has stopped once
+	dead    bool
+}
+
+// onThread runs f on a thread of its own, and ends the thread.
+func onThread(f func() error) error {
+	done := make(chan error, 1)
+	go func() {
+		runtime.LockOSThread() // and never unlocked
+		if unix.Gettid() == os.Getpid() {
+			// The first thread of a program does not end; another one is started meanwhile.
+			done <- onThread(f)
+			runtime.UnlockOSThread()
+			return
+		}
+		done <- f()
+	}()
+	return <-done
+}
+
+// lend has the process make a userfaultfd, and gives a descriptor of it, and for how long the thread was
+// stopped. at tells tests where it is.
+func lend(pid int, call uint64, at func(string)) (fd int, d time.Duration, err error) {
+	fd = -1
+	pidfd, err := unix.PidfdOpen(pid, 0)
+	if err != nil {
+		return fd, 0, refusal(pid, "pidfd_open", err)
+	}
+	defer unix.Close(pidfd)
+	err = onThread(func() error {
+		s := &stopped{tid: pid, call: call, was: sleepingIn(pid)}
+		if e := s.ptrace(unix.PTRACE_SEIZE, 0, unix.PTRACE_O_TRACESYSGOOD); e != 0 {
+			return refusal(pid, "PTRACE_SEIZE", e)
+		}
+		at("seized")
+		begin := time.Now()
+		err := s.stop()
+		if err == nil {
+			at("stopped")
+			fd, err = s.lend(pidfd, at)
+			at("lent")
+			err = errors.Join(err, s.goOn())
+		}
+		d = time.Since(begin)
+		return err
+	})
+	if err != nil && fd >= 0 {
+		unix.Close(fd)
+		fd = -1
+	}
+	return fd, d, err
+}
+
+// lend makes the two calls.
+func (s *stopped) lend(pidfd int, at func(string)) (fd int, err error) {
+	const userModeOnly = 1
+	theirs, err := s.make(unix.SYS_USERFAULTFD, unix.O_CLOEXEC|unix.O_NONBLOCK|userModeOnly)
+	if err != nil {
+		return -1, fmt.Errorf("userfaultfd(2), called by the process, answers %w", err)
+	}
+	at("between")
+	fd, err = unix.PidfdGetfd(pidfd, int(theirs), 0)
+	if err != nil {
+		err = fmt.Errorf("pidfd_getfd(2) answers %w", err)
+	}
+	if _, e := s.make(unix.SYS_CLOSE, theirs); e != nil {
+		err = errors.Join(err, fmt.Errorf("close(2), called by the process, answers %w", e))
+	}
+	return fd, err
+}
+
+func (s *stopped) ptrace(request int, addr, data uintptr) syscall.Errno {
+	_, _, e := unix.RawSyscall6(unix.SYS_PTRACE, uintptr(request), uintptr(s.tid), addr, data, 0, 0)
+	return e
+}
+
+// failed is the error of a call of ptrace.
+func (s *stopped) failed(what string, e syscall.Errno) error {
+	if e == unix.ESRCH {
+		return fmt.Errorf("process %d ended meanwhile", s.tid)
+	}
+	return fmt.Errorf("%s: %w", what, e)
+}
+
+// stop stops the thread, and saves what it goes on with.
+func (s *stopped) stop() error {
+	if e := s.ptrace(unix.PTRACE_INTERRUPT, 0, 0); e != 0 {
+		return s.failed("PTRACE_INTERRUPT", e)
+	}
+	err := s.arrive()
+	s.begun = true
+	if err == nil {
+		err = suits(&s.own)
+	}
+	if err == nil {
+		err = unfiltered(s.tid)
+	}
+	return err // the kernel lets it go when this thread ends
+}
+
+// arrive waits until the thread is at the stop that was asked for. Signals that come first are delivered.
+func (s *stopped) arrive() error {
+	for {
+		ws, err := s.wait()
+		if err != nil {
+			return err
+		}
+		sig := int(ws >> 8 & 0xff)
+		if ws>>16 == unix.PTRACE_EVENT_STOP {
+			if sig != int(unix.SIGTRAP) {
+				return fmt.Errorf("process %d is stopped by a signal: SIGCONT lets it go on", s.tid)
+			}
+			break
+		}
+		if e := s.ptrace(unix.PTRACE_CONT, 0, uintptr(sig)); e != 0 {
+			return s.failed("PTRACE_CONT", e)
+		}
+	}
+	if e := getRegs(s.tid, &s.own); e != 0 {
+		return s.failed("read the registers", e)
+	}
+	s.vectors = getVectors(s.tid)
+	return nil
+}
+
+// mostSignals is how many may come before a call.
+const mostSignals = 100
+
+// make has the thread make one call, and puts its registers back.
+func (s *stopped) make(nr uint64, args ...uint64) (result uint64, err error) {
+	var a [3]uint64
+	copy(a[:], args)
+	for range mostSignals {
+		r := s.own
+		setCall(&r, s.call, nr, a)
+		sig, err := s.through(&r)
+		if e := setRegs(s.tid, &s.own); e != 0 && err == nil {
+			err = s.failed("put the registers back", e)
+		}
+		s.vectors.putBack(s.tid)
+		switch result = callResult(&r); {
+		case err != nil:
+			return 0, err
+		case sig == 0 && result > ^uint64(4095):
+			return 0, syscall.Errno(-result)
+		case sig == 0:
+			return result, nil
+		}
+		// The signal meets what it would have met.
+		if err := s.interrupt(sig); err != nil {
+			return 0, err
+		}
+		s.was = nil
+	}
+	return 0, fmt.Errorf("process %d gets one signal after the other", s.tid)
+}
+
+// through lets the thread go on with r to the end of a call, and reads its registers there. A signal may
+// come first, and then the call is not made.
+func (s *stopped) through(r *registers) (sig int, err error) {
+	const sysStop = int(unix.SIGTRAP) | 0x80
+	if e := setRegs(s.tid, r); e != 0 {
+		return 0, s.failed("set the registers", e)
+	}
+	for range []string{"entry", "exit"} {
+		if e := s.ptrace(unix.PTRACE_SYSCALL, 0, 0); e != 0 {
+			return 0, s.failed("PTRACE_SYSCALL", e)
+		}
+		ws, err := s.wait()
+		if err != nil {
+			return 0, err
+		}
+		switch sig := int(ws >> 8 & 0xff); {
+		case ws>>16 != 0:
+			return 0, fmt.Errorf("process %d is stopped by a signal: SIGCONT lets it go on", s.tid)
+		case sig != sysStop:
+			return sig, nil
+		}
+	}
+	if e := getRegs(s.tid, r); e != 0 {
+		return 0, s.failed("read the registers", e)
+	}
+	return 0, nil
+}
+
+// interrupt lets the thread go on with a signal, or with none, and stops it again before it executes
+// anything.
+func (s *stopped) interrupt(sig int) error {
+	if e := s.ptrace(unix.PTRACE_INTERRUPT, 0, 0); e != 0 {
+		return s.failed("PTRACE_INTERRUPT", e)
+	}
+	if e := s.ptrace(unix.PTRACE_CONT, 0, uintptr(sig)); e != 0 {
+		return s.failed("PTRACE_CONT", e)
+	}
+	return s.arrive()
+}
+
+// goOn lets the thread go on as it was. A call is restarted only from where signals are looked for, and so
+// the last stop is there.
+func (s *stopped) goOn() error {
+	if s.dead {
+		return nil
+	}
+	r := s.own
+	resumable(&r, s.was)
+	var err error
+	if e := setRegs(s.tid, &r); e != 0 {
+		err = s.failed("put the registers back", e)
+	}
+	if e := s.interrupt(0); e != nil {
+		err = errors.Join(err, e)
+	}
+	if s.dead {
+		return err
+	}
+	return errors.Join(err, s.detach())
+}
+
+func (s *stopped) detach() error {
+	if e := s.ptrace(unix.PTRACE_DETACH, 0, 0); e != 0 {
+		return s.failed("PTRACE_DETACH", e)
+	}
+	return nil
+}
+
+// wait waits until the thread stops.
+func (s *stopped) wait() (status uint32, err error) {
+	var deadline time.Time
+	for try := 0; ; try++ {
+		var ws unix.WaitStatus
+		got, err := unix.Wait4(s.tid, &ws, unix.WALL|unix.WNOHANG, nil)
+		switch {
+		case err == unix.EINTR:
+		case err != nil || got != 0 && !ws.Stopped():
+			s.dead = true
+			return 0, fmt.Errorf("process %d ended meanwhile", s.tid)
+		case got != 0:
+			return uint32(ws), nil
+		case s.begun:
+		case deadline.IsZero():
+			deadline = time.Now().Add(patience)
+		case time.Now().After(deadline):
+			return 0, fmt.Errorf("process %d does not stop: it waits for a child of vfork or for a device", s.tid)
+		}
+		if try < 100 {
+			unix.RawSyscall(unix.SYS_SCHED_YIELD, 0, 0, 0)
+		} else {
+			time.Sleep(50 * time.Microsecond)
+		}
+	}
+}
+
+// sleeping is the call in which a thread sleeps, as /proc/PID/syscall tells it (proc_pid_syscall(5)).
+type sleeping struct {
+	nr   uint64
+	args [6]uint64
+	pc   uint64 // after the instruction
+}
+
+// sleepingIn is nil for a thread that runs.
+func sleepingIn(tid int) *sleeping {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/syscall", tid, tid))
+	f := strings.Fields(string(b))
+	if err != nil || len(f) != 9 {
+		return nil
+	}
+	var s sleeping
+	s.nr, _ = strconv.ParseUint(f[0], 10, 64)
+	for i := range s.args {
+		s.args[i], _ = strconv.ParseUint(f[i+1], 0, 64)
+	}
+	s.pc, _ = strconv.ParseUint(f[8], 0, 64)
+	return &s
+}
+
+// unfiltered fails for a thread with a filter of system calls, which might kill it for one that it never
+// makes (seccomp(2)).
+func unfiltered(tid int) error {
+	if n := statusField(tid, "Seccomp:"); n != "0" && n != "" {
+		return fmt.Errorf("process %d has a filter of system calls (seccomp), which might kill it for userfaultfd(2)", tid)
+	}
+	return nil
+}
+
+// statusField is a field of /proc/PID/status, "" where it is not there.
+func statusField(pid int, key string) string {
+	b, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	for line := range bytes.Lines(b) {
+		if rest, ok := bytes.CutPrefix(line, []byte(key)); ok {
+			return strings.TrimSpace(string(rest))
+		}
+	}
+	return ""
+}
+
+// refusal says why a process cannot be attached to, and what would help (ptrace(2), "Ptrace access mode
+// checking").
+func refusal(pid int, call string, err error) error {
+	switch {
+	case err == unix.ESRCH:
+		return fmt.Errorf("there is no process %d any more", pid)
+	case err != unix.EPERM && err != unix.EACCES:
+		return fmt.Errorf("%s of process %d answers %w", call, pid, err)
+	}
+	if by := statusField(pid, "TracerPid:"); by != "0" && by != "" {
+		return fmt.Errorf("process %d is traced already, by process %s: only one can", pid, by)
+	}
+	if scope, err := os.ReadFile("/proc/sys/kernel/yama/ptrace_scope"); err == nil {
+		switch s := strings.TrimSpace(string(scope)); s {
+		case "1", "2":
+			if os.Geteuid() != 0 {
+				return fmt.Errorf("Yama forbids to attach to process %d: kernel.yama.ptrace_scope is %s; as root, cowscope may", pid, s)
+			}
+		case "3":
+			return errors.New("Yama forbids to attach to any process until the next boot: kernel.yama.ptrace_scope is 3")
+		}
+	}
+	return fmt.Errorf("process %d may not be attached to: it is of another user, changed its user, or forbids it (prctl PR_SET_DUMPABLE); root with CAP_SYS_PTRACE may", pid)
+}

@@ -1,0 +1,266 @@
+//go:build amd64 || arm64
+
+package borrow
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"runtime"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// Rules of this file: the process that lends is this test binary in a role. Its first thread does what
+// the role says, by raw system calls, and prints a line when it begins and one when it has ended.
+
+const roleEnv = "BORROW_ROLE"
+
+// length is how long what a role does lasts.
+const length = 400 * time.Millisecond
+
+func init() { runtime.LockOSThread() } // main runs on the first thread
+
+func TestMain(m *testing.M) {
+	if name := os.Getenv(roleEnv); name != "" {
+		roles[name]()
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+var roles = map[string]func(){
+	"nanosleep": func() {
+		timed(func() unix.Errno {
+			t := unix.NsecToTimespec(int64(length))
+			_, _, e := unix.RawSyscall(unix.SYS_NANOSLEEP, uintptr(unsafe.Pointer(&t)), uintptr(unsafe.Pointer(&t)), 0)
+			return e
+		}, unix.Errno(0))
+	},
+	"futex": func() {
+		timed(func() unix.Errno {
+			t := unix.NsecToTimespec(int64(length))
+			var word uint32
+			_, _, e := unix.RawSyscall6(unix.SYS_FUTEX, uintptr(unsafe.Pointer(&word)), 0, 0, uintptr(unsafe.Pointer(&t)), 0, 0)
+			return e
+		}, unix.ETIMEDOUT)
+	},
+	"ppoll": func() {
+		timed(func() unix.Errno {
+			t := unix.NsecToTimespec(int64(length))
+			var none uint64
+			_, _, e := unix.RawSyscall6(unix.SYS_PPOLL, 0, 0, uintptr(unsafe.Pointer(&t)), uintptr(unsafe.Pointer(&none)), 8, 0)
+			return e
+		}, unix.Errno(0))
+	},
+	"read": func() {
+		fmt.Println("begins")
+		var b [16]byte
+		n, _, e := unix.RawSyscall(unix.SYS_READ, 0, uintptr(unsafe.Pointer(&b)), 16)
+		fmt.Println(n, int(e), string(b[:n]))
+	},
+	"epoll_pwait": func() {
+		fd, err := unix.EpollCreate1(0)
+		if err != nil {
+			panic(err)
+		}
+		ev := [2]unix.EpollEvent{{Events: unix.EPOLLIN, Fd: 7}}
+		if err := unix.EpollCtl(fd, unix.EPOLL_CTL_ADD, 0, &ev[0]); err != nil {
+			panic(err)
+		}
+		fmt.Println("begins")
+		n, _, e := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(fd), uintptr(unsafe.Pointer(&ev[1])), 1, ^uintptr(0), 0, 0)
+		fmt.Println(n, int(e), ev[1].Fd)
+	},
+	"spin": func() {
+		fmt.Println("begins")
+		fmt.Println(checksum(), 0, "")
+	},
+	"threads": func() {
+		fmt.Println("begins")
+		results := make(chan uint64)
+		for range 4 {
+			go func() { results <- checksum() }()
+		}
+		sum := checksum()
+		for range 4 {
+			if <-results != sum {
+				sum = 0
+			}
+		}
+		fmt.Println(sum, 0, "")
+	},
+	"obey": obey,
+	// A borrower that is killed on its way.
+	"killed": func() {
+		pid, _ := strconv.Atoi(os.Getenv("BORROW_PID"))
+		_, err := take(pid, func(where string) {
+			if where == os.Getenv("BORROW_AT") {
+				unix.Kill(os.Getpid(), unix.SIGKILL)
+				select {}
+			}
+		})
+		fmt.Println(err)
+	},
+}
+
+// timed prints how far from length f lasted, in milliseconds, and whether it ended as it should.
+func timed(f func() unix.Errno, want unix.Errno) {
+	fmt.Println("begins")
+	begin := time.Now()
+	e := f()
+	over := time.Since(begin) - length
+	if e == want {
+		e = 0
+	}
+	fmt.Println(over.Milliseconds(), int(e), "")
+}
+
+// checksum computes for a while, in registers.
+func checksum() uint64 {
+	var x, y, z uint64 = 1, 2, 3
+	for i := range uint64(150_000_000) {
+		x ^= x<<13 ^ i
+		x ^= x >> 7
+		y += x ^ z
+		z = z<<1 | y>>63
+	}
+	return x ^ y ^ z
+}
+
+// obey does what each line says, and answers with a number.
+func obey() {
+	fmt.Println("begins")
+	in := bufio.NewScanner(os.Stdin)
+	zero, err := unix.Open("/dev/zero", unix.O_RDONLY, 0)
+	if err != nil {
+		panic(err)
+	}
+	for in.Scan() {
+		var verb string
+		var a, b uint64
+		fmt.Sscan(in.Text(), &verb, &a, &b)
+		at := unsafe.Add(unsafe.Pointer(nil), uintptr(a))
+		var answer uint64
+		switch verb {
+		case "map", "mapshared": // a pages
+			flags := unix.MAP_PRIVATE
+			if verb == "mapshared" {
+				flags = unix.MAP_SHARED
+			}
+			m, err := unix.MmapPtr(-1, 0, nil, uintptr(a)*uintptr(os.Getpagesize()), unix.PROT_READ|unix.PROT_WRITE, flags|unix.MAP_ANON)
+			if err != nil {
+				panic(err)
+			}
+			answer = uint64(uintptr(m))
+		case "store":
+			*(*byte)(at) = byte(b)
+		case "load":
+			answer = uint64(*(*byte)(at))
+		case "read": // by the kernel
+			if _, _, e := unix.RawSyscall(unix.SYS_READ, uintptr(zero), uintptr(at), uintptr(b)); e != 0 {
+				panic(e)
+			}
+		}
+		fmt.Println(answer)
+	}
+}
+
+// target is a process in a role.
+type target struct {
+	t   testing.TB
+	cmd *exec.Cmd
+	in  io.WriteCloser
+	out *bufio.Reader
+	pid int
+}
+
+func start(t testing.TB, role string, env ...string) *target {
+	t.Helper()
+	p := &target{t: t, cmd: exec.Command("/proc/self/exe")}
+	// Only what the test does may interrupt a call.
+	p.cmd.Env = append(append(os.Environ(), roleEnv+"="+role, "GODEBUG=asyncpreemptoff=1", "GORACE=atexit_sleep_ms=0"), env...)
+	p.cmd.Stderr = os.Stderr
+	in, err := p.cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := p.cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.in, p.out = in, bufio.NewReader(out)
+	if err := p.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	p.pid = p.cmd.Process.Pid
+	t.Cleanup(func() {
+		in.Close()
+		p.cmd.Process.Kill()
+		p.cmd.Wait()
+	})
+	if role != "killed" {
+		if line := p.line(); line != "begins" {
+			t.Fatalf("the role says %q", line)
+		}
+	}
+	return p
+}
+
+func (p *target) line() string {
+	p.t.Helper()
+	line, err := p.out.ReadString('\n')
+	if err != nil {
+		p.t.Fatalf("the process is gone: %v", err)
+	}
+	return strings.TrimSpace(line)
+}
+
+// ask has an obeying process do something.
+func (p *target) ask(format string, args ...any) uint64 {
+	p.t.Helper()
+	fmt.Fprintf(p.in, format+"\n", args...)
+	n, err := strconv.ParseUint(p.line(), 10, 64)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return n
+}
+
+// asleep waits until the first thread sleeps.
+func (p *target) asleep() {
+	p.t.Helper()
+	p.until("sleeps", func() bool { return strings.HasPrefix(statusField(p.pid, "State:"), "S") })
+}
+
+// until waits for a condition.
+func (p *target) until(what string, is func() bool) {
+	p.t.Helper()
+	for end := time.Now().Add(10 * time.Second); !is(); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			p.t.Fatalf("the process never %s", what)
+		}
+	}
+}
+
+// looks is what must not differ after a loan.
+func (p *target) looks() string {
+	p.t.Helper()
+	fds, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", p.pid))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	var names []string
+	for _, f := range fds {
+		names = append(names, f.Name())
+	}
+	return fmt.Sprint("tracer ", statusField(p.pid, "TracerPid:"), " blocked ", statusField(p.pid, "SigBlk:"), " pending ", statusField(p.pid, "SigPnd:"), statusField(p.pid, "ShdPnd:"),
+		" ignored ", statusField(p.pid, "SigIgn:"), " fds ", names)
+}
