@@ -162,6 +162,12 @@ func (w *Writes) Cover(maps vmspace.List[vmspace.Mapping]) error {
 	return nil
 }
 
+// Restart is Cover as if nothing was covered yet: writes are told from now on.
+func (w *Writes) Restart(maps vmspace.List[vmspace.Mapping]) error {
+	w.covered = nil
+	return w.Cover(maps)
+}
+
 // part is a range that was covered, or was not.
 type part struct {
 	vmspace.Range

@@ -20,6 +20,9 @@ func (w *Writes) Stopped() time.Duration { return 0 }
 // Cover fails with ErrUnsupported.
 func (w *Writes) Cover(vmspace.List[vmspace.Mapping]) error { return ErrUnsupported }
 
+// Restart fails with ErrUnsupported.
+func (w *Writes) Restart(vmspace.List[vmspace.Mapping]) error { return ErrUnsupported }
+
 // Covered is empty.
 func (w *Writes) Covered() []vmspace.Range { return nil }
 

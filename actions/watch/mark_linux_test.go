@@ -1,11 +1,19 @@
 package watch
 
 import (
+	"bufio"
 	"context"
 	"fmt"
+	"os"
+	"os/exec"
+	"strings"
 	"testing"
+	"unsafe"
 
+	"cowscope/actions/feature"
 	"cowscope/vmspace"
+
+	"golang.org/x/sys/unix"
 )
 
 // arena is the mapping that a command of the session made.
@@ -49,7 +57,7 @@ func TestMark(t *testing.T) {
 	w.do("fill a 1")
 	w.do("madvise a+12p 4p dontneed")
 	w.do("fork")
-	mark, err := w.l.Mark(context.Background(), "p1", a)
+	mark, err := w.l.Mark(context.Background(), "p1", a, false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -80,5 +88,112 @@ func TestMark(t *testing.T) {
 	}
 	if st := w.l.History()[mark.N]; st != mark || st.Before == nil {
 		t.Error("the mark is not in the history")
+	}
+}
+
+// writer is the role of a process that maps pages, writes to all of them, and to those that it is told.
+const writer, writerPages = "WATCH_WRITER", 64
+
+func TestMain(m *testing.M) {
+	if os.Getenv(writer) == "" {
+		os.Exit(m.Run())
+	}
+	pg := os.Getpagesize()
+	b, err := unix.Mmap(-1, 0, writerPages*pg, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANON)
+	if err != nil {
+		panic(err)
+	}
+	for i := range writerPages {
+		b[i*pg] = 1
+	}
+	fmt.Println(uint64(uintptr(unsafe.Pointer(&b[0]))))
+	var page int
+	for {
+		if n, _ := fmt.Scan(&page); n == 0 {
+			os.Exit(0)
+		}
+		b[page*pg] = 1 // as it was
+		fmt.Println(page)
+	}
+}
+
+// An exact mark knows each page that was written to, though its bytes are as before; so do later marks,
+// without another stop.
+func TestMarkExact(t *testing.T) {
+	if ok, why, err := feature.Available("uffd-async"); !ok {
+		t.Skip("needs uffd-async:", why, err)
+	}
+	cmd := exec.Command("/proc/self/exe")
+	cmd.Env = append(os.Environ(), writer+"=1")
+	in, err1 := cmd.StdinPipe()
+	pipe, err2 := cmd.StdoutPipe()
+	if err1 != nil || err2 != nil || cmd.Start() != nil {
+		t.Fatal(err1, err2)
+	}
+	t.Cleanup(func() {
+		in.Close()
+		cmd.Wait()
+	})
+	out := bufio.NewScanner(pipe)
+	var at uint64
+	if out.Scan(); true {
+		fmt.Sscan(out.Text(), &at)
+	}
+	write := func(pages ...int) {
+		for _, page := range pages {
+			fmt.Fprintln(in, page)
+			out.Scan()
+		}
+	}
+	l, err := Open(context.Background(), cmd.Process.Pid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	w := watched{T: t, l: l}
+	arena := vmspace.Range{Start: at, End: at + writerPages*uint64(os.Getpagesize())}
+	written := func() (n uint64) {
+		for _, r := range w.since("p1").Rows {
+			if r.Mapping.Overlaps(arena) {
+				n += r.Written
+			}
+		}
+		return n
+	}
+	if _, err := l.Mark(context.Background(), "p1", arena, false); err != nil {
+		t.Fatal(err)
+	}
+	write(1, 2)
+	if n := written(); n != 0 || w.since("p1").Exact != Sampled {
+		t.Errorf("the same bytes: %d written", n)
+	}
+	st, err := l.Mark(context.Background(), "p1", arena, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(st.Why, "it was stopped once") {
+		t.Error(st.Why)
+	}
+	for i, pages := range [][]int{{3, 5, 5, 60}, {7}} {
+		if n := written(); n != 0 {
+			t.Errorf("mark %d, at once: %d written", i, n)
+		}
+		write(pages...)
+		if n, want := written(), uint64(3-2*i); n != want {
+			t.Errorf("mark %d: %d written, want %d", i, n, want)
+		}
+		if s := w.since("p1"); s.Exact != Exact || !strings.Contains(s.How, "userfaultfd") {
+			t.Errorf("mark %d: %s, %s", i, s.Exact, s.How)
+		}
+		if _, err := l.Mark(context.Background(), "p1", arena, false); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if marked, exact := l.Marked("p1"); !marked || !exact {
+		t.Error("the mark is no longer exact")
+	}
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", cmd.Process.Pid))
+	if err != nil || !strings.Contains(string(status), "TracerPid:\t0\n") {
+		t.Errorf("%v: %s", err, status)
 	}
 }

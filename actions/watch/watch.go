@@ -99,6 +99,9 @@ func busiest(p *vmspace.Process) (page vmspace.Range) {
 
 // Close ends the watching. The processes live on as before.
 func (l *Lab) Close() error {
+	if l.mark != nil {
+		l.mark.close(nil)
+	}
 	for _, life := range l.lives {
 		life.Close()
 	}
@@ -149,6 +152,7 @@ func (l *Lab) Poll(ctx context.Context) (*history.Step, error) {
 	}
 	after = keepDead(before, after)
 	l.book.Add(before, after, full, time.Now())
+	l.mark.coverNew(after)
 	changes := vmspace.Diff(before, after)
 	if !slices.ContainsFunc(changes, explain.WorthTelling) {
 		return nil, nil
