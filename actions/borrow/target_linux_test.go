@@ -11,6 +11,8 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 	"unsafe"
@@ -23,8 +25,8 @@ import (
 
 const roleEnv = "BORROW_ROLE"
 
-// length is how long what a role does lasts.
-const length = 400 * time.Millisecond
+// length is how long a role sleeps: long, for machines that are emulated.
+const length = 2 * time.Second
 
 func init() { runtime.LockOSThread() } // main runs on the first thread
 
@@ -79,25 +81,9 @@ var roles = map[string]func(){
 		n, _, e := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(fd), uintptr(unsafe.Pointer(&ev[1])), 1, ^uintptr(0), 0, 0)
 		fmt.Println(n, int(e), ev[1].Fd)
 	},
-	"spin": func() {
-		fmt.Println("begins")
-		fmt.Println(checksum(), 0, "")
-	},
-	"threads": func() {
-		fmt.Println("begins")
-		results := make(chan uint64)
-		for range 4 {
-			go func() { results <- checksum() }()
-		}
-		sum := checksum()
-		for range 4 {
-			if <-results != sum {
-				sum = 0
-			}
-		}
-		fmt.Println(sum, 0, "")
-	},
-	"obey": obey,
+	"spin":    func() { spin(1) },
+	"threads": func() { spin(4) },
+	"obey":    obey,
 	// A borrower that is killed on its way.
 	"killed": func() {
 		pid, _ := strconv.Atoi(os.Getenv("BORROW_PID"))
@@ -123,10 +109,38 @@ func timed(f func() unix.Errno, want unix.Errno) {
 	fmt.Println(over.Milliseconds(), int(e), "")
 }
 
-// checksum computes for a while, in registers.
+// spin computes the same sum again and again on several threads, the first among them, until standard
+// input ends, and prints how often it was another one.
+func spin(threads int) {
+	var over atomic.Bool
+	var wrong atomic.Int64
+	go func() {
+		io.Copy(io.Discard, os.Stdin)
+		over.Store(true)
+	}()
+	fmt.Println("begins")
+	want := checksum()
+	round := func() {
+		for !over.Load() {
+			if checksum() != want {
+				wrong.Add(1)
+			}
+			runtime.Gosched()
+		}
+	}
+	var others sync.WaitGroup
+	for range threads - 1 {
+		others.Go(round)
+	}
+	round()
+	others.Wait()
+	fmt.Println(wrong.Load(), 0, "")
+}
+
+// checksum computes for some milliseconds, in registers.
 func checksum() uint64 {
 	var x, y, z uint64 = 1, 2, 3
-	for i := range uint64(150_000_000) {
+	for i := range uint64(1_000_000) {
 		x ^= x<<13 ^ i
 		x ^= x >> 7
 		y += x ^ z
@@ -201,7 +215,9 @@ func start(t testing.TB, role string, env ...string) *target {
 		t.Fatal(err)
 	}
 	p.pid = p.cmd.Process.Pid
+	late := time.AfterFunc(time.Minute, func() { p.cmd.Process.Kill() })
 	t.Cleanup(func() {
+		late.Stop()
 		in.Close()
 		p.cmd.Process.Kill()
 		p.cmd.Wait()
