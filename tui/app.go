@@ -192,6 +192,8 @@ func (m *App) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		m.say(string(msg), true)
 	case judgedMsg:
 		m.judged(msg)
+	case overlayMsg:
+		return m, msg.take(m)
 	case courseMsg:
 		return m, m.courseDone(msg)
 	case slowMsg:

@@ -22,6 +22,7 @@ type binding struct {
 	do    func(*App) tea.Cmd
 	off   func(*App) string // why it cannot be used now, "" if it can
 	in    func(*App) bool   // whether this lab has the key; nil for all labs
+	watch bool              // of use only where a process is watched
 }
 
 func (b binding) label() string {
@@ -53,6 +54,7 @@ func init() { // the help overlay shows the table, and the table opens it
 		{keys: []string{"{"}, show: "{ }", help: "history: the first step, and back to live", do: walk(-1 << 30)},
 		{keys: []string{"}"}, do: walk(1 << 30)},
 		{keys: []string{"i"}, short: "inspect", help: "inspector: words, raw words, bytes", do: (*App).cycleInspector},
+		{keys: []string{"M"}, short: "mark", help: "watch: mark; what was written, copied, appeared and went since then", do: openMark, off: needMarker, watch: true},
 		{keys: []string{"K"}, short: "kill", help: "exit or kill the current process", do: openKill, off: needProcess},
 		{keys: []string{"W"}, help: "form: write a text or a byte anywhere", do: openForm("write"), off: needProcess},
 		{keys: []string{"R"}, help: "form: read any number of bytes", do: openForm("read"), off: needProcess},
@@ -133,7 +135,7 @@ func (m *App) keyBar() []pane.KeyHelp {
 	var out []pane.KeyHelp
 	for i, b := range m.allBindings() {
 		off := b.off != nil && b.off(m) != ""
-		if b.short == "" || off && m.lab.Info().Refuses != "" { // where it will never be of use
+		if b.short == "" || off && (b.watch || m.lab.Info().Refuses != "") { // where it will never be of use
 			continue
 		}
 		// A key of the lesson is shown only when it can be used.

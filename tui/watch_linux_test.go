@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"cowscope/actions/feature"
 	"cowscope/vmspace/printable"
 	"cowscope/vmspace/procfs"
 )
@@ -60,6 +61,11 @@ func TestWatchOnATerminal(t *testing.T) {
 	c.sees("watch", fmt.Sprint(printable.Name(procfs.Name(first.Process.Pid)), " ", first.Process.Pid), "as it stands when watching begins", "uss")
 	c.keys("V").sees("why: what this memory is", fmt.Sprintf("pid %d: rss ", first.Process.Pid), "counted-twice")
 	c.keys("\x1b").sees("inspect") // the keys of the screen are back
+	c.keys("M").sees("p1 since the mark at", "M again", "is stopped once")
+	if ok, _, _ := feature.Available("uffd-async"); ok {
+		c.keys("M").sees("exact: by userfaultfd")
+	}
+	c.keys("x") // closes it
 	first.Process.Kill()
 	first.Wait()
 	c.sees("p1", " at ") // was killed by SIGKILL at, or only ended at, before Linux 6.15
