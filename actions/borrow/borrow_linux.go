@@ -48,7 +48,7 @@ func take(pid int, at func(string)) (*Writes, error) {
 	}
 	pagemap, err := os.Open(fmt.Sprintf("/proc/%d/pagemap", pid))
 	if err != nil {
-		return nil, err
+		return nil, refusal(pid, "open of pagemap", cause(err))
 	}
 	w := &Writes{pid: pid, uffd: -1, pagemap: pagemap}
 	if w.uffd, w.stopped, err = lend(pid, call, at); err == nil {
@@ -65,7 +65,7 @@ func take(pid int, at func(string)) (*Writes, error) {
 func findCall(pid int) (uint64, error) {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/maps", pid))
 	if err != nil {
-		return 0, err
+		return 0, refusal(pid, "read of maps", cause(err))
 	}
 	maps, err := procfs.ParseMaps(nil, text)
 	if err != nil {
@@ -78,7 +78,7 @@ func findCall(pid int) (uint64, error) {
 	code := make([]byte, maps[i].Len())
 	mem, err := os.Open(fmt.Sprintf("/proc/%d/mem", pid))
 	if err != nil {
-		return 0, refusal(pid, "open of mem", errors.Unwrap(err))
+		return 0, refusal(pid, "open of mem", cause(err))
 	}
 	defer mem.Close()
 	if _, err := mem.ReadAt(code, int64(maps[i].Start)); err != nil {
@@ -90,6 +90,15 @@ func findCall(pid int) (uint64, error) {
 		}
 	}
 	return 0, fmt.Errorf("the vdso of process %d has no system call instruction", pid)
+}
+
+// cause is the errno behind an error of a file.
+func cause(err error) error {
+	var errno unix.Errno
+	if errors.As(err, &errno) {
+		return errno
+	}
+	return err
 }
 
 // Structures and numbers of include/uapi/linux/userfaultfd.h, which golang.org/x/sys does not have.
@@ -138,11 +147,14 @@ func (w *Writes) Cover(maps vmspace.List[vmspace.Mapping]) error {
 	var covered []vmspace.Range
 	w.refused = 0
 	for _, m := range maps.All() {
-		if m.Perms&vmspace.Write == 0 || m.Start >= vmspace.KernelHalf {
+		if m.Start >= vmspace.KernelHalf {
 			continue
 		}
 		for _, part := range w.parts(m.Range) {
 			if !part.old {
+				if m.Perms&vmspace.Write == 0 {
+					continue
+				}
 				err := w.register(&m, part.Range)
 				if err == nil {
 					err = w.protect(part.Range)

@@ -12,9 +12,9 @@ import (
 )
 
 // Rules of this file: PAGEMAP_SCAN and nothing else (do_pagemap_scan in fs/proc/task_mmu.c,
-// Documentation/admin-guide/mm/pagemap.rst). Pages that are not registered count as written: the
-// category WPALLOWED leaves them out. Only pages that are present are protected: a marker for one that
-// is absent would cost the process a page table.
+// Documentation/admin-guide/mm/pagemap.rst). Pages that are not registered count as written, and so
+// those do that came with a new mapping in place of one that was covered. Only pages that are present are
+// protected: a marker for one that is absent would cost the process a page table.
 
 const (
 	pagemapScan = 0xc0606610 // _IOWR('f', 16, struct pm_scan_arg)
@@ -55,7 +55,7 @@ func (w *Writes) Written() (out []vmspace.Range, err error) {
 	for _, r := range w.covered {
 		for at := r.Start; at < r.End; {
 			arg := scanArg{start: at, end: min(at+slice, r.End), vec: uint64(uintptr(unsafe.Pointer(&regions[0]))), vecLen: uint64(len(regions)),
-				categoryMask: wpAllowed | present | written, returnMask: written}
+				categoryMask: present | written, returnMask: written}
 			n, err := w.scan(&arg)
 			runtime.KeepAlive(regions)
 			if err != nil {

@@ -334,7 +334,7 @@ func statusField(pid int, key string) string {
 // checking").
 func refusal(pid int, call string, err error) error {
 	switch {
-	case err == unix.ESRCH:
+	case err == unix.ESRCH, err == unix.ENOENT: // the folder in /proc
 		return fmt.Errorf("there is no process %d any more", pid)
 	case err != unix.EPERM && err != unix.EACCES:
 		return fmt.Errorf("%s of process %d answers %w", call, pid, err)

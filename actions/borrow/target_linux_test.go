@@ -62,12 +62,7 @@ var roles = map[string]func(){
 			return e
 		}, unix.Errno(0))
 	},
-	"read": func() {
-		fmt.Println("begins")
-		var b [16]byte
-		n, _, e := unix.RawSyscall(unix.SYS_READ, 0, uintptr(unsafe.Pointer(&b)), 16)
-		fmt.Println(n, int(e), string(b[:n]))
-	},
+	"read": reads,
 	"epoll_pwait": func() {
 		fd, err := unix.EpollCreate1(0)
 		if err != nil {
@@ -84,6 +79,25 @@ var roles = map[string]func(){
 	"spin":    func() { spin(1) },
 	"threads": func() { spin(4) },
 	"obey":    obey,
+	"filtered": func() {
+		allow := unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K, K: unix.SECCOMP_RET_ALLOW}
+		prog := unix.SockFprog{Len: 1, Filter: &allow}
+		if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
+			panic(err)
+		}
+		if err := unix.Prctl(unix.PR_SET_SECCOMP, unix.SECCOMP_MODE_FILTER, uintptr(unsafe.Pointer(&prog)), 0, 0); err != nil {
+			panic(err)
+		}
+		reads()
+	},
+	"leaderless": func() {
+		fmt.Println("begins")
+		go func() {
+			io.Copy(io.Discard, os.Stdin)
+			os.Exit(0)
+		}()
+		unix.RawSyscall(unix.SYS_EXIT, 0, 0, 0) // of this thread alone
+	},
 	// A borrower that is killed on its way.
 	"killed": func() {
 		pid, _ := strconv.Atoi(os.Getenv("BORROW_PID"))
@@ -95,6 +109,14 @@ var roles = map[string]func(){
 		})
 		fmt.Println(err)
 	},
+}
+
+// reads reads once, and prints what it got.
+func reads() {
+	fmt.Println("begins")
+	var b [16]byte
+	n, _, e := unix.RawSyscall(unix.SYS_READ, 0, uintptr(unsafe.Pointer(&b)), 16)
+	fmt.Println(n, int(e), string(b[:n]))
 }
 
 // timed prints how far from length f lasted, in milliseconds, and whether it ended as it should.
@@ -161,7 +183,7 @@ func obey() {
 		var verb string
 		var a, b uint64
 		fmt.Sscan(in.Text(), &verb, &a, &b)
-		at := unsafe.Add(unsafe.Pointer(nil), uintptr(a))
+		at := *(*unsafe.Pointer)(unsafe.Pointer(&a)) // outside Go's memory
 		var answer uint64
 		switch verb {
 		case "map", "mapshared": // a pages
@@ -174,6 +196,10 @@ func obey() {
 				panic(err)
 			}
 			answer = uint64(uintptr(m))
+		case "remap": // b pages, in place of what is there
+			if _, err := unix.MmapPtr(-1, 0, at, uintptr(b)*uintptr(os.Getpagesize()), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANON|unix.MAP_FIXED); err != nil {
+				panic(err)
+			}
 		case "store":
 			*(*byte)(at) = byte(b)
 		case "load":
