@@ -19,9 +19,9 @@ import (
 	tea "charm.land/bubbletea/v2"
 )
 
-// Rules of this file: the overlay of M shows what became of the current process since the mark, mapping
-// by mapping, and how exact that is. It is asked for again as long as it is shown. Before M stops
-// anybody, the overlay has said so.
+// Rules of this file: the overlay of M shows what became of the current process since the mark,
+// mapping by mapping, and how exact that is. It is asked for again as long as it is shown. Before M
+// stops anybody, the overlay has said so.
 
 // marker is a lab that can be marked.
 type marker interface {

@@ -18,8 +18,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Writes is a borrowed userfaultfd: it knows which pages of the process were written to. It belongs to
-// one goroutine.
+// Writes is a borrowed userfaultfd: it knows which pages of the process were written to. It belongs
+// to one goroutine.
 type Writes struct {
 	pid     int
 	uffd    int
@@ -29,7 +29,8 @@ type Writes struct {
 	refused int             // mappings that may be written to and could not be registered
 }
 
-// Take borrows a userfaultfd from a process, which is stopped for that once. Nothing is covered yet.
+// Take borrows a userfaultfd from a process, which is stopped for that once. Nothing is covered
+// yet.
 func Take(pid int) (*Writes, error) { return take(pid, func(string) {}) }
 
 func take(pid int, at func(string)) (*Writes, error) {
@@ -140,9 +141,9 @@ func (w *Writes) Close() error {
 	return errors.Join(err, w.pagemap.Close())
 }
 
-// Cover registers the mappings of the list that are not yet covered and can be written to, and protects
-// their present pages: writes there are told from now on. Of what was covered and is no longer in the
-// list nothing is told.
+// Cover registers the mappings of the list that are not yet covered and can be written to, and
+// protects their present pages: writes there are told from now on. Of what was covered and is no
+// longer in the list nothing is told.
 func (w *Writes) Cover(maps vmspace.List[vmspace.Mapping]) error {
 	var covered []vmspace.Range
 	w.refused = 0
@@ -209,8 +210,8 @@ func (w *Writes) parts(r vmspace.Range) (out []part) {
 	return out
 }
 
-// register registers a range of m. The kernel takes whatever may be written to; memory of devices is
-// left alone.
+// register registers a range of m. The kernel takes whatever may be written to; memory of devices
+// is left alone.
 func (w *Writes) register(m *vmspace.Mapping, r vmspace.Range) error {
 	device := strings.HasPrefix(m.Path, "/dev/") && !strings.HasPrefix(m.Path, "/dev/shm/") && !strings.HasPrefix(m.Path, "/dev/zero")
 	if device || m.Kind() == vmspace.KindSpecial || m.Smaps.HasFlag("pf") || m.Smaps.HasFlag("io") {

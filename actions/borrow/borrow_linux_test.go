@@ -28,7 +28,7 @@ func needs(t testing.TB) {
 	}
 	if scope, err := os.ReadFile("/proc/sys/kernel/yama/ptrace_scope"); err == nil && scope[0] >= '2' && os.Geteuid() != 0 {
 		_, err := Take(start(t, "read").pid)
-		if err == nil || !strings.Contains(err.Error(), "Yama forbids") {
+		if err == nil || !strings.Contains(err.Error(), "(Yama) is") {
 			t.Errorf("with Yama: %v", err)
 		}
 		t.Skip("needs kernel.yama.ptrace_scope below 2")
@@ -58,8 +58,8 @@ func (p *target) ends(what string, result func(n int64) bool, text string) {
 	}
 }
 
-// Whatever the process does when it lends, it goes on as if nothing had been: calls return what they
-// would have returned, sleeps last as long, and sums are right.
+// Whatever the process does when it lends, it goes on as if nothing had been: calls return what
+// they would have returned, sleeps last as long, and sums are right.
 func TestGoesOn(t *testing.T) {
 	needs(t)
 	// A sleep that began anew would last half its length more.
@@ -173,8 +173,8 @@ func (w *Writes) writtenIn(t *testing.T, at, n uint64) (out []uint64) {
 	return out
 }
 
-// Exactly the pages that were written to are told, by whomever: by the process or by the kernel for it;
-// with the same bytes too.
+// Exactly the pages that were written to are told, by whomever: by the process or by the kernel for
+// it; with the same bytes too.
 func TestWritten(t *testing.T) {
 	needs(t)
 	p := start(t, "obey")
@@ -229,9 +229,9 @@ func TestWritten(t *testing.T) {
 	}
 }
 
-// A borrower that is killed with SIGKILL while the process is stopped, and has its own registers, leaves
-// it running, not traced, and asleep for as long as before. What may be left behind is the descriptor,
-// between the two calls.
+// A borrower that is killed with SIGKILL while the process is stopped, and has its own registers,
+// leaves it running, not traced, and asleep for as long as before. What may be left behind is the
+// descriptor, between the two calls.
 func TestBorrowerKilled(t *testing.T) {
 	needs(t)
 	for _, where := range []string{"seized", "stopped", "between", "lent"} {
@@ -247,7 +247,8 @@ func TestBorrowerKilled(t *testing.T) {
 		if after := p.looks(); where != "between" && after != before {
 			t.Errorf("%s: %s, before %s", where, after, before)
 		}
-		// Time passed while the borrower died, and a sleep that began anew would have lasted longer.
+		// Time passed while the borrower died, and a sleep that began anew would have lasted
+		// longer.
 		p.ends(where, func(ms int64) bool { return ms >= 0 && ms < length.Milliseconds()/4 }, "")
 	}
 }

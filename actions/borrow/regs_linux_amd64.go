@@ -9,10 +9,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Registers of x86-64. A thread that was interrupted in a call has its number in orig_rax, and in rax the
-// code by which the kernel restarts it, when the thread goes on from a stop in get_signal
-// (arch_do_signal_or_restart in arch/x86/kernel/signal.c). So all that a restart needs is to put both
-// back.
+// Registers of x86-64. A thread that was interrupted in a call has its number in orig_rax, and in
+// rax the code by which the kernel restarts it, when the thread goes on from a stop in get_signal
+// (arch_do_signal_or_restart in arch/x86/kernel/signal.c). So all that a restart needs is to put
+// both back.
 
 type registers = unix.PtraceRegs
 
@@ -42,8 +42,8 @@ func suits(r *registers) error {
 	return nil
 }
 
-// setCall has the thread make a call with the instruction at ip. An orig_rax of -1 says that no call is in
-// progress, which the kernel could restart.
+// setCall has the thread make a call with the instruction at ip. An orig_rax of -1 says that no
+// call is in progress, which the kernel could restart.
 func setCall(r *registers, ip, nr uint64, args [3]uint64) {
 	r.Rip, r.Rax, r.Orig_rax = ip, nr, ^uint64(0)
 	r.Rdi, r.Rsi, r.Rdx = args[0], args[1], args[2]
@@ -51,12 +51,12 @@ func setCall(r *registers, ip, nr uint64, args [3]uint64) {
 
 func callResult(r *registers) uint64 { return r.Rax }
 
-// notRestarted are calls that end with EINTR after a stop (signal(7), "Interruption of system calls and
-// library functions by stop signals"), and can be made again.
+// notRestarted are calls that end with EINTR after a stop (signal(7), "Interruption of system calls
+// and library functions by stop signals"), and can be made again.
 var notRestarted = []uint64{unix.SYS_EPOLL_WAIT, unix.SYS_EPOLL_PWAIT, unix.SYS_EPOLL_PWAIT2, unix.SYS_SEMOP, unix.SYS_SEMTIMEDOP, unix.SYS_RT_SIGTIMEDWAIT}
 
-// resumable makes r what the thread goes on with: a call that was interrupted by the stop alone is made
-// again.
+// resumable makes r what the thread goes on with: a call that was interrupted by the stop alone is
+// made again.
 func resumable(r *registers, _ *sleeping) {
 	if int64(r.Rax) == -int64(unix.EINTR) && slices.Contains(notRestarted, r.Orig_rax) {
 		r.Rax, r.Orig_rax, r.Rip = r.Orig_rax, ^uint64(0), r.Rip-uint64(len(instruction))

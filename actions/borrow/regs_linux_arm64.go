@@ -10,10 +10,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Registers of arm64. At a stop in get_signal a call that will be restarted is already wound back: pc is
-// at its svc, and x0 what it was (do_signal in arch/arm64/kernel/signal.c). But only that same do_signal
-// turns a sleep into restart_syscall(2), which knows how much of it is left. The thread goes on from
-// another one, so this is done here.
+// Registers of arm64. At a stop in get_signal a call that will be restarted is already wound back:
+// pc is at its svc, and x0 what it was (do_signal in arch/arm64/kernel/signal.c). But only that
+// same do_signal turns a sleep into restart_syscall(2), which knows how much of it is left. The
+// thread goes on from another one, so this is done here.
 
 type registers = unix.PtraceRegs
 
@@ -64,12 +64,12 @@ func setCall(r *registers, ip, nr uint64, args [3]uint64) {
 
 func callResult(r *registers) uint64 { return r.Regs[0] }
 
-// notRestarted are calls that end with EINTR after a stop (signal(7), "Interruption of system calls and
-// library functions by stop signals"), and can be made again.
+// notRestarted are calls that end with EINTR after a stop (signal(7), "Interruption of system calls
+// and library functions by stop signals"), and can be made again.
 var notRestarted = []uint64{unix.SYS_EPOLL_PWAIT, unix.SYS_EPOLL_PWAIT2, unix.SYS_SEMOP, unix.SYS_SEMTIMEDOP, unix.SYS_RT_SIGTIMEDWAIT}
 
-// resumable makes r what the thread goes on with: a call that was interrupted by the stop alone is made
-// again, and a sleep lasts as long as it would have. was is the call before the stop.
+// resumable makes r what the thread goes on with: a call that was interrupted by the stop alone is
+// made again, and a sleep lasts as long as it would have. was is the call before the stop.
 func resumable(r *registers, was *sleeping) {
 	if was == nil || r.Regs[8] != was.nr {
 		return
@@ -83,8 +83,8 @@ func resumable(r *registers, was *sleeping) {
 	}
 }
 
-// hasRemainder says that the kernel restarts the call with what is left of its time: those that return
-// ERESTART_RESTARTBLOCK.
+// hasRemainder says that the kernel restarts the call with what is left of its time: those that
+// return ERESTART_RESTARTBLOCK.
 func hasRemainder(was *sleeping) bool {
 	const (
 		absolute = 1 // TIMER_ABSTIME

@@ -13,8 +13,8 @@ import (
 
 // Rules of this file: PAGEMAP_SCAN and nothing else (do_pagemap_scan in fs/proc/task_mmu.c,
 // Documentation/admin-guide/mm/pagemap.rst). Pages that are not registered count as written, and so
-// those do that came with a new mapping in place of one that was covered. Only pages that are present are
-// protected: a marker for one that is absent would cost the process a page table.
+// those do that came with a new mapping in place of one that was covered. Only pages that are
+// present are protected: a marker for one that is absent would cost the process a page table.
 
 const (
 	pagemapScan = 0xc0606610 // _IOWR('f', 16, struct pm_scan_arg)

@@ -16,16 +16,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Rules of this file: the only stop. All of it runs on an operating system thread that ends with it:
-// whatever fails, the kernel then lets the thread of the process go (exit_ptrace in kernel/ptrace.c).
-// Between the calls the thread has its own registers, and nothing else of it is changed: if cowscope is
-// killed there, it goes on. So calls are stopped at by PTRACE_SYSCALL: a tracer that dies at the stop of
-// a single step leaves a SIGTRAP, which kills. A signal that comes before a call is delivered first, to
-// its own registers.
+// Rules of this file: the only stop. All of it runs on an operating system thread that ends with
+// it: whatever fails, the kernel then lets the thread of the process go (exit_ptrace in
+// kernel/ptrace.c). Between the calls the thread has its own registers, and nothing else of it is
+// changed: if cowscope is killed there, it goes on. So calls are stopped at by PTRACE_SYSCALL: a
+// tracer that dies at the stop of a single step leaves a SIGTRAP, which kills. A signal that comes
+// before a call is delivered first, to its own registers.
 
-// patience is how long the thread may take to stop at first. One that waits for a child of vfork(2), or
-// for a device, does not. Once it has stopped it is waited for as long as it takes: it must get its
-// registers back.
+// patience is how long the thread may take to stop at first. One that waits for a child of
+// vfork(2), or for a device, does not. Once it has stopped it is waited for as long as it takes: it
+// must get its registers back.
 const patience = 2 * time.Second
 
 // stopped is a thread that is stopped.
@@ -55,8 +55,8 @@ func onThread(f func() error) error {
 	return <-done
 }
 
-// lend has the process make a userfaultfd, and gives a descriptor of it, and for how long the thread was
-// stopped. at tells tests where it is.
+// lend has the process make a userfaultfd, and gives a descriptor of it, and for how long the
+// thread was stopped. at tells tests where it is.
 func lend(pid int, call uint64, at func(string)) (fd int, d time.Duration, err error) {
 	fd = -1
 	pidfd, err := unix.PidfdOpen(pid, 0)
@@ -135,7 +135,8 @@ func (s *stopped) stop() error {
 	return err // the kernel lets it go when this thread ends
 }
 
-// arrive waits until the thread is at the stop that was asked for. Signals that come first are delivered.
+// arrive waits until the thread is at the stop that was asked for. Signals that come first are
+// delivered.
 func (s *stopped) arrive() error {
 	for {
 		ws, err := s.wait()
@@ -192,8 +193,8 @@ func (s *stopped) make(nr uint64, args ...uint64) (result uint64, err error) {
 	return 0, fmt.Errorf("process %d gets one signal after the other", s.tid)
 }
 
-// through lets the thread go on with r to the end of a call, and reads its registers there. A signal may
-// come first, and then the call is not made.
+// through lets the thread go on with r to the end of a call, and reads its registers there. A
+// signal may come first, and then the call is not made.
 func (s *stopped) through(r *registers) (sig int, err error) {
 	const sysStop = int(unix.SIGTRAP) | 0x80
 	if e := setRegs(s.tid, r); e != 0 {
@@ -220,8 +221,8 @@ func (s *stopped) through(r *registers) (sig int, err error) {
 	return 0, nil
 }
 
-// interrupt lets the thread go on with a signal, or with none, and stops it again before it executes
-// anything.
+// interrupt lets the thread go on with a signal, or with none, and stops it again before it
+// executes anything.
 func (s *stopped) interrupt(sig int) error {
 	if e := s.ptrace(unix.PTRACE_INTERRUPT, 0, 0); e != 0 {
 		return s.failed("PTRACE_INTERRUPT", e)
@@ -232,8 +233,8 @@ func (s *stopped) interrupt(sig int) error {
 	return s.arrive()
 }
 
-// goOn lets the thread go on as it was. A call is restarted only from where signals are looked for, and so
-// the last stop is there.
+// goOn lets the thread go on as it was. A call is restarted only from where signals are looked for,
+// and so the last stop is there.
 func (s *stopped) goOn() error {
 	if s.dead {
 		return nil
@@ -287,7 +288,8 @@ func (s *stopped) wait() (status uint32, err error) {
 	}
 }
 
-// sleeping is the call in which a thread sleeps, as /proc/PID/syscall tells it (proc_pid_syscall(5)).
+// sleeping is the call in which a thread sleeps, as /proc/PID/syscall tells it
+// (proc_pid_syscall(5)).
 type sleeping struct {
 	nr   uint64
 	args [6]uint64
@@ -310,8 +312,8 @@ func sleepingIn(tid int) *sleeping {
 	return &s
 }
 
-// unfiltered fails for a thread with a filter of system calls, which might kill it for one that it never
-// makes (seccomp(2)).
+// unfiltered fails for a thread with a filter of system calls, which might kill it for one that it
+// never makes (seccomp(2)).
 func unfiltered(tid int) error {
 	if n := statusField(tid, "Seccomp:"); n != "0" && n != "" {
 		return fmt.Errorf("process %d has a filter of system calls (seccomp), which might kill it for userfaultfd(2)", tid)
@@ -330,8 +332,8 @@ func statusField(pid int, key string) string {
 	return ""
 }
 
-// refusal says why a process cannot be attached to, and what would help (ptrace(2), "Ptrace access mode
-// checking").
+// refusal says why a process cannot be attached to, and what would help (ptrace(2), "Ptrace access
+// mode checking").
 func refusal(pid int, call string, err error) error {
 	switch {
 	case err == unix.ESRCH, err == unix.ENOENT: // the folder in /proc
@@ -346,10 +348,10 @@ func refusal(pid int, call string, err error) error {
 		switch s := strings.TrimSpace(string(scope)); s {
 		case "1", "2":
 			if os.Geteuid() != 0 {
-				return fmt.Errorf("Yama forbids to attach to process %d: kernel.yama.ptrace_scope is %s; as root, cowscope may", pid, s)
+				return fmt.Errorf("process %d may not be attached to: kernel.yama.ptrace_scope (Yama) is %s; root may", pid, s)
 			}
 		case "3":
-			return errors.New("Yama forbids to attach to any process until the next boot: kernel.yama.ptrace_scope is 3")
+			return errors.New("no process may be attached to until the next boot: kernel.yama.ptrace_scope (Yama) is 3")
 		}
 	}
 	return fmt.Errorf("process %d may not be attached to: it is of another user, changed its user, or forbids it (prctl PR_SET_DUMPABLE); root with CAP_SYS_PTRACE may", pid)

@@ -20,8 +20,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Rules of this file: the process that lends is this test binary in a role. Its first thread does what
-// the role says, by raw system calls, and prints a line when it begins and one when it has ended.
+// Rules of this file: the process that lends is this test binary in a role. Its first thread does
+// what the role says, by raw system calls, and prints a line when it begins and one when it has
+// ended.
 
 const roleEnv = "BORROW_ROLE"
 
@@ -131,8 +132,8 @@ func timed(f func() unix.Errno, want unix.Errno) {
 	fmt.Println(over.Milliseconds(), int(e), "")
 }
 
-// spin computes the same sum again and again on several threads, the first among them, until standard
-// input ends, and prints how often it was another one.
+// spin computes the same sum again and again on several threads, the first among them, until
+// standard input ends, and prints how often it was another one.
 func spin(threads int) {
 	var over atomic.Bool
 	var wrong atomic.Int64

@@ -18,12 +18,13 @@ import (
 	"cowscope/vmspace/observe"
 )
 
-// Rules of this file: a mark is a picture of the family that later ones are compared with. It stays in
-// the history. Making it disturbs nobody: bytes are read only of the pages that the caller names, and
-// only where they are present. Only an exact mark stops a thread, once, and only one process has it.
+// Rules of this file: a mark is a picture of the family that later ones are compared with. It stays
+// in the history. Making it disturbs nobody: bytes are read only of the pages that the caller
+// names, and only where they are present. Only an exact mark stops a thread, once, and only one
+// process has it.
 
-// Exactness says how much is known of writes to pages that were there all the time. What appeared, was
-// copied or is gone, the states of pages say.
+// Exactness says how much is known of writes to pages that were there all the time. What appeared,
+// was copied or is gone, the states of pages say.
 type Exactness string
 
 // The degrees of exactness.
@@ -65,10 +66,10 @@ func (l *Lab) Marked(label string) (marked, exact bool) {
 	return l.mark != nil, l.mark != nil && l.mark.writes != nil && l.mark.label == label
 }
 
-// Mark makes the mark, in place of one before. The bytes of the present pages of around, in the process
-// label, will be compared as well: of at most the first 1024. An exact mark knows all writes of this
-// process: its first thread is stopped once to lend a userfaultfd (package borrow). What it has lent
-// once serves for later marks of it, too.
+// Mark makes the mark, in place of one before. The bytes of the present pages of around, in the
+// process label, will be compared as well: of at most the first 1024. An exact mark knows all
+// writes of this process: its first thread is stopped once to lend a userfaultfd (package borrow).
+// What it has lent once serves for later marks of it, too.
 func (l *Lab) Mark(ctx context.Context, label string, around vmspace.Range, exact bool) (*history.Step, error) {
 	l.turn.Lock()
 	defer l.turn.Unlock()

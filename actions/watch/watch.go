@@ -1,6 +1,6 @@
 // Package watch follows a process and those that it has started, as they live: nobody is stopped,
-// nobody is traced, and nothing is written to them. Each picture that differs from the one before
-// becomes a step of a history.
+// nobody is traced, and nothing is written to them. Only an exact mark, which a user asks for, stops a
+// thread once. Each picture that differs from the one before becomes a step of a history.
 package watch
 
 import (

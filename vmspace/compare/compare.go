@@ -205,8 +205,8 @@ func (d *Result) byAddress(p *pair) (all []*change) {
 	return all
 }
 
-// pieces calls f for each part of the address space that is one mapping on a side and one, or none, on
-// the other: x before, y after, nil where it is not told of. Parts come upwards.
+// pieces calls f for each part of the address space that is one mapping on a side and one, or none,
+// on the other: x before, y after, nil where it is not told of. Parts come upwards.
 func pieces(a, b *cursor, f func(what string, r vmspace.Range, x, y *vmspace.Mapping)) {
 	at := uint64(0)
 	for {

@@ -17,11 +17,11 @@ import (
 // Evidence says which pages were written to, beside what their states show. All ranges are sorted,
 // and do not overlap.
 type Evidence struct {
-	// SoftDirty says that the kernel has the soft-dirty bit. It is set at the first write after it was
-	// cleared (Documentation/admin-guide/mm/soft-dirty.rst): a page that did not have it at the mark
-	// was written to if it has it now, and not if it has not. It proves nothing where the mapping
-	// grew, was cut or merged: a new mapping gives the bit to all pages of the one that it merges with
-	// (VM_SOFTDIRTY, pte_to_pagemap_entry in fs/proc/task_mmu.c).
+	// SoftDirty says that the kernel has the soft-dirty bit. It is set at the first write after it
+	// was cleared (Documentation/admin-guide/mm/soft-dirty.rst): a page that did not have it at the
+	// mark was written to if it has it now, and not if it has not. It proves nothing where the
+	// mapping grew, was cut or merged: a new mapping gives the bit to all pages of the one that it
+	// merges with (VM_SOFTDIRTY, pte_to_pagemap_entry in fs/proc/task_mmu.c).
 	SoftDirty bool
 	Written   []vmspace.Range // known to be written to
 	Covered   []vmspace.Range // where pages that are not in Written are known not to be
@@ -193,8 +193,8 @@ type pages struct{ w vmspace.Walker[vmspace.Run] }
 
 func pagesOf(p *vmspace.Process) pages { return pages{p.Pages.Walk(0)} }
 
-// at is the run of the page at addr, nil where there is none, and where another may begin. Where the
-// side is empty nothing is looked up.
+// at is the run of the page at addr, nil where there is none, and where another may begin. Where
+// the side is empty nothing is looked up.
 func (p *pages) at(addr uint64, empty bool) (run *vmspace.Run, until uint64) {
 	if empty {
 		return nil, vmspace.Everything.End
