@@ -235,21 +235,23 @@ func TestWritten(t *testing.T) {
 func TestBorrowerKilled(t *testing.T) {
 	needs(t)
 	for _, where := range []string{"seized", "stopped", "between", "lent"} {
-		p := start(t, "nanosleep")
-		p.asleep()
-		before := p.looks()
-		time.Sleep(length / 3)
-		b := start(t, "killed", fmt.Sprintf("BORROW_PID=%d", p.pid), "BORROW_AT="+where)
-		if err := b.cmd.Wait(); err == nil || !strings.Contains(err.Error(), "killed") {
-			t.Fatalf("%s: the borrower: %v", where, err)
-		}
-		p.until("goes on", func() bool { return statusField(p.pid, "TracerPid:") == "0" })
-		if after := p.looks(); where != "between" && after != before {
-			t.Errorf("%s: %s, before %s", where, after, before)
-		}
-		// Time passed while the borrower died, and a sleep that began anew would have lasted
-		// longer.
-		p.ends(where, func(ms int64) bool { return ms >= 0 && ms < length.Milliseconds()/4 }, "")
+		t.Run(where, func(t *testing.T) {
+			t.Parallel()
+			p := start(t, "nanosleep")
+			p.asleep()
+			before := p.looks()
+			time.Sleep(length / 3)
+			b := start(t, "killed", fmt.Sprintf("BORROW_PID=%d", p.pid), "BORROW_AT="+where)
+			if err := b.cmd.Wait(); err == nil || !strings.Contains(err.Error(), "killed") {
+				t.Fatalf("the borrower: %v", err)
+			}
+			p.until("goes on", func() bool { return statusField(p.pid, "TracerPid:") == "0" })
+			if after := p.looks(); where != "between" && after != before {
+				t.Errorf("%s, before %s", after, before)
+			}
+			// A sleep that began anew would last longer, by more than a third.
+			p.ends(where, func(ms int64) bool { return ms >= 0 && ms < length.Milliseconds()/4 }, "")
+		})
 	}
 }
 

@@ -26,8 +26,8 @@ import (
 
 const roleEnv = "BORROW_ROLE"
 
-// length is how long a role sleeps: long, for machines that are emulated.
-const length = 2 * time.Second
+// length is how long a role sleeps: long, for machines that are emulated or loaded.
+const length = 4 * time.Second
 
 func init() { runtime.LockOSThread() } // main runs on the first thread
 
