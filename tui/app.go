@@ -79,6 +79,8 @@ type App struct {
 	marked *history.Step // the step that marks belong to
 	sizes  map[*vmspace.Process]vmspace.Sizes
 	sized  *history.Step // the step that sizes belong to
+	folds  pane.Folds
+	sought string // what was last gone to
 }
 
 // overlay is what lies over the panes and takes the keys: a form, the command line, help.
@@ -411,6 +413,7 @@ func (m *App) scene() *pane.Scene {
 	}
 	s.Mode, s.Quiet = m.mode(), m.course != nil || m.play != nil
 	s.Sizes = m.sizesOf
+	s.Folds, s.Watched = m.foldsNow(), !m.labelled()
 	return s
 }
 

@@ -21,6 +21,7 @@ type binding struct {
 	help  string   // for the help card and the README
 	do    func(*App) tea.Cmd
 	off   func(*App) string // why it cannot be used now, "" if it can
+	hide  bool              // the key bar leaves it out while it cannot be used
 }
 
 func (b binding) label() string {
@@ -64,6 +65,9 @@ func init() { // the help overlay shows the table, and the table opens it
 		{keys: []string{"down", "j"}, do: moveRow(1)},
 		{keys: []string{"left", "h"}, show: "← → or h", help: "move to another page of the row", do: movePage(-1)},
 		{keys: []string{"right"}, do: movePage(1)},
+		{keys: []string{"enter", "o"}, show: "Enter o", short: "fold", help: "open or close the fold of a program or a library: its segments, a row each", do: (*App).toggleFold, off: needFold, hide: true},
+		{keys: []string{"/"}, help: "go to an address, or to the next mapping whose path has a text", do: openSeek},
+		{keys: []string{"O"}, help: "open or close all folds", do: (*App).toggleFolds, off: needWatched, hide: true},
 		{keys: []string{"g", "home"}, show: "g G", help: "first and last row", do: (*App).firstRow},
 		{keys: []string{"G", "end"}, do: (*App).lastRow},
 		{keys: []string{"shift+left"}, show: "Shift+← →", help: "one line of the page grid back or forward", do: moveLine(-1)},
@@ -129,7 +133,7 @@ func (m *App) keyBar() []pane.KeyHelp {
 	var out []pane.KeyHelp
 	for i, b := range m.allBindings() {
 		off := b.off != nil && b.off(m) != ""
-		if b.short == "" || off && m.lab.Info().Refuses != "" { // where it will never be of use
+		if b.short == "" || off && (b.hide || m.lab.Info().Refuses != "") { // where it will never be of use
 			continue
 		}
 		// A key of the lesson is shown only when it can be used.
@@ -283,14 +287,14 @@ func (m *App) cycleInspector() tea.Cmd {
 
 func moveRow(d int) func(*App) tea.Cmd {
 	return func(m *App) tea.Cmd {
-		snap := m.step().After
-		r := pane.RowAt(snap, m.cursor)
-		step := pane.Below
+		rows := m.rows()
+		r := rows.At(m.cursor)
+		step := rows.Below
 		if d < 0 {
-			step = pane.Above
+			step = rows.Above
 		}
 		for range max(d, -d) {
-			next, ok := step(snap, r)
+			next, ok := step(r)
 			if !ok {
 				break
 			}
@@ -311,7 +315,7 @@ func moveScreen(d int) func(*App) tea.Cmd {
 func movePage(d int64) func(*App) tea.Cmd {
 	return func(m *App) tea.Cmd {
 		snap := m.step().After
-		r := pane.RowAt(snap, m.cursor)
+		r := m.rows().At(m.cursor)
 		if r.Gap {
 			return nil
 		}
@@ -330,14 +334,14 @@ func moveLine(d int64) func(*App) tea.Cmd {
 }
 
 func (m *App) firstRow() tea.Cmd {
-	if r, ok := pane.FirstRow(m.step().After); ok {
+	if r, ok := m.rows().First(); ok {
 		m.cursor = r.Start
 	}
 	return nil
 }
 
 func (m *App) lastRow() tea.Cmd {
-	if r, ok := pane.LastRow(m.step().After); ok {
+	if r, ok := m.rows().Last(); ok {
 		m.cursor = r.Start
 	}
 	return nil

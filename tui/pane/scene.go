@@ -34,7 +34,9 @@ type Scene struct {
 	Note    string // more of the lab, for the header
 	// Sizes is what a process has by itself; nil where it is not shown.
 	Sizes   func(*vmspace.Process) vmspace.Sizes
-	Still   bool // nothing happens any more: it is a recording
+	Folds   *Folds // which files' mappings are one row; nil where none are
+	Watched bool   // it is a process that lives on its own
+	Still   bool   // nothing happens any more: it is a recording
 	Message string
 	Hits    *Hits // told where things are drawn; nil where nobody asks
 	Bad     bool  // the message is an error
@@ -82,6 +84,9 @@ func (s *Scene) marked(label string, r vmspace.Range) bool {
 	}
 	return false
 }
+
+// Rows are the lines of the map.
+func (s *Scene) Rows() Rows { return Rows{s.Snap, s.Folds} }
 
 func (s *Scene) process() *vmspace.Process { return s.Snap.Process(s.Current) }
 

@@ -1,0 +1,98 @@
+package tui
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"cowscope/actions/watch"
+	"cowscope/tui/pane"
+
+	tea "charm.land/bubbletea/v2"
+)
+
+// watching is the screen on this process itself.
+func watching(t *testing.T, w, h int) *driver {
+	t.Helper()
+	l, err := watch.Open(context.Background(), os.Getpid())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	m, err := New(l, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.later = func(time.Duration, tea.Msg) tea.Cmd { return nil }
+	d := &driver{t: t, m: m}
+	d.send(tea.WindowSizeMsg{Width: w, Height: h})
+	return d
+}
+
+// The segments of this program are one row, which opens and closes, and stays so while it goes on.
+func TestFoldOfAProgram(t *testing.T) {
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := watching(t, 120, 36)
+	name := filepath.Base(self)
+	segments := 0
+	for _, m := range d.m.step().After.Processes[0].Mappings.All() {
+		if m.Path == self {
+			segments++
+		}
+	}
+	if segments < 2 {
+		t.Fatalf("%d mappings of %s", segments, self)
+	}
+	fold := func(want pane.Fold) {
+		t.Helper()
+		if r := d.m.rows().At(d.m.cursor); r.Fold != want {
+			t.Fatalf("the row is %+v, want %v", r, want)
+		}
+	}
+	d.press("/", "type:"+name, "enter")
+	fold(pane.Opened)
+	d.press("down")
+	fold(pane.Inside)
+	at := d.m.cursor
+	d.press("enter")
+	fold(pane.Closed)
+	if d.m.cursor != at {
+		t.Error("the cursor left its page")
+	}
+	if text := d.screen(); !strings.Contains(text, "+"+name) && !strings.Contains(text, "+"+name[:5]) {
+		t.Errorf("no fold of %s:\n%s", name, text)
+	}
+	top := d.m.rows().At(at)
+	d.press("down", "up")
+	fold(pane.Closed)
+	if d.m.cursor != top.Start {
+		t.Errorf("up went to %#x, the fold begins at %#x", d.m.cursor, top.Start)
+	}
+	d.press("o")
+	fold(pane.Opened)
+	for steps := len(d.m.steps); len(d.m.steps) == steps; { // this program writes as it runs
+		d.send(pollMsg{})
+	}
+	fold(pane.Opened)
+	d.press("O", "O")
+	fold(pane.Closed)
+}
+
+// In the lab nothing is folded, and the key bar does not speak of it.
+func TestNoFoldInTheLab(t *testing.T) {
+	d := drive(t, 120, 36, Options{})
+	before := d.screen()
+	if strings.Contains(before, "fold") {
+		t.Errorf("the lab speaks of folds:\n%s", before)
+	}
+	d.press("O")
+	if text := d.screen(); !strings.Contains(text, "nothing is folded here") {
+		t.Errorf("no reason:\n%s", text)
+	}
+}
