@@ -7,7 +7,11 @@
 
 package pane
 
-import "cowscope/vmspace"
+import (
+	"slices"
+
+	"cowscope/vmspace"
+)
 
 // Fold says whether a row belongs to a group that can be folded.
 type Fold uint8
@@ -24,6 +28,9 @@ const (
 type Folds struct {
 	open  bool            // all but those of other
 	other map[mapped]bool // those that are not as open says
+
+	of   *vmspace.Snapshot
+	long []vmspace.Range // in that picture: rows that are among too many parts of one file
 }
 
 // mapped is the file of a mapping.
@@ -34,6 +41,7 @@ type mapped struct {
 
 const (
 	maxParts = 16      // rows of a group: of more, each has a row of its own
+	maxLong  = 16      // of the ranges that Folds keeps
 	maxHole  = 4 << 20 // bytes between two segments that are not mapped: less than the greatest alignment
 )
 
@@ -45,7 +53,7 @@ func (f *Folds) ToggleAll() { f.open, f.other = !f.open, nil }
 
 // Toggle opens or closes the group that contains addr; ok is false where none does.
 func (f *Folds) Toggle(s *vmspace.Snapshot, addr uint64) (ok bool) {
-	g, ok := groupAt(s, RowAt(s, addr))
+	g, ok := f.groupAt(s, RowAt(s, addr))
 	if ok {
 		f.set(g.file, !f.isOpen(g.file))
 	}
@@ -54,7 +62,7 @@ func (f *Folds) Toggle(s *vmspace.Snapshot, addr uint64) (ok bool) {
 
 // Open opens the group that contains addr, if one does.
 func (f *Folds) Open(s *vmspace.Snapshot, addr uint64) {
-	if g, ok := groupAt(s, RowAt(s, addr)); ok {
+	if g, ok := f.groupAt(s, RowAt(s, addr)); ok {
 		f.set(g.file, true)
 	}
 }
@@ -70,7 +78,7 @@ func (f *Folds) set(file mapped, open bool) {
 
 // fold is the row that stands for r: the group where r is in a closed one, or else r itself.
 func (f *Folds) fold(s *vmspace.Snapshot, r Row) Row {
-	g, ok := groupAt(s, r)
+	g, ok := f.groupAt(s, r)
 	switch {
 	case !ok:
 	case !f.isOpen(g.file):
@@ -91,7 +99,7 @@ type group struct {
 
 // groupAt finds the group that r is a part of: rows of one file that the same processes map, privately,
 // one of which can be executed. Small holes between segments belong to it.
-func groupAt(s *vmspace.Snapshot, r Row) (g group, ok bool) {
+func (f *Folds) groupAt(s *vmspace.Snapshot, r Row) (g group, ok bool) {
 	if r.Gap {
 		if r.Start == 0 || r.Len() > maxHole {
 			return g, false
@@ -102,26 +110,42 @@ func groupAt(s *vmspace.Snapshot, r Row) (g group, ok bool) {
 		}
 	}
 	file, exec, ok := fileOf(s, r)
-	if !ok {
+	if !ok || f.isLong(s, r) {
 		return g, false
 	}
 	g = group{r.Range, file}
 	parts := 1
-	for up, more := prevPart(s, r); more; up, more = prevPart(s, up) {
-		if parts++; parts > maxParts {
-			return g, false
+	for _, next := range []func(*vmspace.Snapshot, Row) (Row, bool){nextPart, prevPart} {
+		for at, more := next(s, r); more; at, more = next(s, at) {
+			g.Start, g.End = min(g.Start, at.Start), max(g.End, at.End)
+			if parts++; parts > maxParts || f.isLong(s, at) {
+				f.keepLong(s, g.Range)
+				return g, false
+			}
+			_, x, _ := fileOf(s, at)
+			exec = exec || x
 		}
-		_, x, _ := fileOf(s, up)
-		g.Start, exec = up.Start, exec || x
-	}
-	for down, more := nextPart(s, r); more; down, more = nextPart(s, down) {
-		if parts++; parts > maxParts {
-			return g, false
-		}
-		_, x, _ := fileOf(s, down)
-		g.End, exec = down.End, exec || x
 	}
 	return g, parts > 1 && exec
+}
+
+// isLong reports that r is known to be among too many parts; keepLong is told so. A screen asks for rows
+// that are side by side: without it each of them would count.
+func (f *Folds) isLong(s *vmspace.Snapshot, r Row) bool {
+	return f.of == s && slices.ContainsFunc(f.long, func(l vmspace.Range) bool { return l.Covers(r.Range) })
+}
+
+func (f *Folds) keepLong(s *vmspace.Snapshot, r vmspace.Range) {
+	if f.of != s || len(f.long) == maxLong {
+		f.of, f.long = s, nil
+	}
+	for i, l := range f.long {
+		if l.Overlaps(r) {
+			f.long[i] = vmspace.Range{Start: min(r.Start, l.Start), End: max(r.End, l.End)}
+			return
+		}
+	}
+	f.long = append(f.long, r)
 }
 
 // prevPart and nextPart are the neighbours of r of the same file, over a hole if need be.
