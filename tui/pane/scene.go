@@ -30,8 +30,9 @@ type Scene struct {
 	View    View
 	Busy    string // the command that is running, "" for none
 	Kernel  string
-	Rights  string // what this user may see
-	Note    string // more of the lab, for the header
+	Rights  string   // what this user may see
+	Note    string   // more of the lab, for the header
+	Cost    []string // what watching costs
 	// Sizes is what a process has by itself; nil where it is not shown.
 	Sizes   func(*vmspace.Process) vmspace.Sizes
 	Folds   *Folds // which files' mappings are one row; nil where none are
