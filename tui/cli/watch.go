@@ -10,24 +10,35 @@ import (
 
 func watchCommand() *cobra.Command {
 	var o tui.LabOptions
+	var asJSON bool
 	c := &cobra.Command{
 		Use:   "watch [PID|NAME]",
 		Short: "the same screen on a living process and its children, unstopped",
 		Long: "watch opens the screen on a process that lives, and on the processes that it has started: their mappings and the\n" +
 			"states of their pages, read from /proc as they change. Nothing is stopped, traced or written to.\n" +
 			"It needs the right to read the process: one's own, or root. Without PID or NAME it lists the processes to choose from,\n" +
-			"and so it does where several have that name.",
+			"and so it does where several have that name.\n" +
+			"With --json it draws nothing and needs no terminal: it writes a line for the first picture, and one for each that differs from\n" +
+			"the one before, with the changes and the processes that have changed, until the process ends or watch is interrupted. Exit status: 0.",
 		Example: "  cowscope watch\n" +
 			"  cowscope watch redis-server\n" +
-			"  cowscope watch $$",
+			"  cowscope watch $$\n" +
+			"  cowscope watch --json redis-server",
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			o.Program, o.Out = version, stdout
+			if asJSON {
+				return tui.StreamWatch(strings.Join(args, ""), o)
+			}
 			return tui.RunWatch(strings.Join(args, ""), o)
 		},
 	}
 	screenFlags(c.Flags(), &o.ScreenOptions)
 	outputFlags(c.Flags(), &o.Output)
 	c.Flags().StringVar(&o.Save, "save", "", saveHelp)
+	c.Flags().BoolVar(&asJSON, "json", false, "write each picture that differs as a line of JSON")
+	for _, screen := range []string{"save", "record", "still", "theme"} {
+		c.MarkFlagsMutuallyExclusive("json", screen)
+	}
 	return c
 }
