@@ -65,7 +65,7 @@ func init() { // the help overlay shows the table, and the table opens it
 		{keys: []string{"down", "j"}, do: moveRow(1)},
 		{keys: []string{"left", "h"}, show: "← → or h", help: "move to another page of the row", do: movePage(-1)},
 		{keys: []string{"right"}, do: movePage(1)},
-		{keys: []string{"enter", "o"}, show: "Enter o", short: "fold", help: "open or close the fold of a program or a library: its segments, a row each", do: (*App).toggleFold, off: needFold, hide: true},
+		{keys: []string{"enter", "o"}, show: "Enter", short: "fold", help: "open or close the fold of a program or a library: its segments, a row each (o does the same)", do: (*App).toggleFold, off: needFold, hide: true},
 		{keys: []string{"/"}, help: "go to an address, or to the next mapping whose path has a text", do: openSeek},
 		{keys: []string{"O"}, help: "open or close all folds", do: (*App).toggleFolds, off: needWatched, hide: true},
 		{keys: []string{"g", "home"}, show: "g G", help: "first and last row", do: (*App).firstRow},

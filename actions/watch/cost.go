@@ -22,7 +22,7 @@ const measureFor = 5 * time.Second
 
 // spending is what watching has cost so far.
 type spending struct {
-	longest time.Duration // for which a lock was held
+	longest time.Duration // for which the mmap_lock of a process was held, at most
 	since   time.Time     // when the share of a CPU began to be taken
 	cpu     time.Duration // that had been used then
 	share   int           // of a CPU in per cent, rounded up; 0 where it is not known yet
@@ -52,7 +52,7 @@ func (s *spending) texts() (out []string) {
 	}
 	if s.longest > 0 {
 		tenths := (s.longest + 100*time.Microsecond - 1) / (100 * time.Microsecond)
-		out = append(out, fmt.Sprintf("mmap_lock ≤%d.%d ms", tenths/10, tenths%10))
+		out = append(out, fmt.Sprintf("lock ≤%d.%d ms", tenths/10, tenths%10))
 	}
 	return out
 }

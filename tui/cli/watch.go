@@ -18,6 +18,8 @@ func watchCommand() *cobra.Command {
 			"states of their pages, read from /proc as they change. Nothing is stopped, traced or written to.\n" +
 			"It needs the right to read the process: one's own, or root. Without PID or NAME it lists the processes to choose from,\n" +
 			"and so it does where several have that name.\n" +
+			"The head of the screen says what watching costs: the share of a CPU that cowscope takes, all its threads together, and for how\n" +
+			"long it held the mmap_lock of a process at most, when the threads of that process can neither map nor unmap.\n" +
 			"With --json it draws nothing and needs no terminal: it writes a line for the first picture, and one for each that differs from\n" +
 			"the one before, with the changes and the processes that have changed, until the process ends or watch is interrupted. Exit status: 0.",
 		Example: "  cowscope watch\n" +

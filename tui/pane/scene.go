@@ -120,6 +120,9 @@ func (s *Scene) nameOf(r Row) string {
 			if e, ok := s.Step.FileOf(m); ok {
 				name = e.Name
 			}
+			if name == "" && s.Watched {
+				name = m.Kind().String()
+			}
 			return offsetName(name, r.Start-m.Start, s.Snap.PageSize)
 		}
 	}
