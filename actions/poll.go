@@ -52,14 +52,14 @@ func (s *Session) look(before *vmspace.Snapshot, died bool) (*vmspace.Snapshot, 
 	if died {
 		return s.f.Observe(observe.Scope{})
 	}
-	what := s.rhythm.Due(true)
-	if what == observe.Nothing {
-		return before, nil
-	}
-	defer s.rhythm.Begin(what)()
-	if what == observe.Signs {
+	if !s.rhythm.Due(observe.Everything, true) {
+		if !s.rhythm.Due(observe.Signs, true) {
+			return before, nil
+		}
+		defer s.rhythm.Begin(observe.Signs)()
 		return s.f.Observe(observe.Within())
 	}
+	defer s.rhythm.Begin(observe.Everything)()
 	ctx, cancel := context.WithCancel(s.f.Life)
 	defer cancel()
 	s.makeWay.Store(&cancel)

@@ -57,7 +57,7 @@ func Open(ctx context.Context, pid int) (*Lab, error) {
 	l := &Lab{grammar: g, reader: r, root: pid, lives: map[string]*observe.Life{}, rhythm: rhythm, log: history.NewLog(history.Ample)}
 	l.gather(nil)
 	l.account()
-	snap, err := l.read(ctx, observe.Everything, signs(l.members))
+	snap, err := l.readAll(ctx, signs(l.members))
 	if err == nil && snap.Processes[0].Err != "" {
 		err = &actions.UnreadableError{PID: pid, Why: snap.Processes[0].Err}
 	}
@@ -146,8 +146,7 @@ func (l *Lab) Poll(ctx context.Context) (*history.Step, error) {
 	defer l.turn.Unlock()
 	defer l.account()
 	before := l.last().After
-	l.gather(before)
-	after, err := l.look(ctx)
+	after, err := l.look(ctx, before)
 	if err != nil {
 		return nil, err
 	}
@@ -167,23 +166,31 @@ func (l *Lab) Poll(ctx context.Context) (*history.Step, error) {
 }
 
 // look reads the family: in full as rarely as its rhythm asks for, and meanwhile what costs little where
-// something has changed.
-func (l *Lab) look(ctx context.Context) (*vmspace.Snapshot, error) {
-	seen := signs(l.members)
-	what := l.rhythm.Due(seen != l.signs)
-	if what == observe.Nothing || what == observe.Signs && seen == l.signs {
-		return l.last().After, nil
+// something has changed. To find that out takes its time too: the threads of a process are asked for its
+// children one by one.
+func (l *Lab) look(ctx context.Context, before *vmspace.Snapshot) (*vmspace.Snapshot, error) {
+	if !l.rhythm.Due(observe.Signs, true) {
+		return before, nil
 	}
-	return l.read(ctx, what, seen)
+	done := l.rhythm.Begin(observe.Signs)
+	l.gather(before)
+	seen := signs(l.members)
+	if l.rhythm.Due(observe.Everything, seen != l.signs) {
+		done()
+		return l.readAll(ctx, seen)
+	}
+	defer done()
+	if seen == l.signs {
+		return before, nil
+	}
+	defer func() { l.cost.add(l.reader.Cost()) }()
+	return l.reader.Observe(ctx, l.members, observe.Within())
 }
 
-// read reads the family, whose signs are those.
-func (l *Lab) read(ctx context.Context, what observe.Reading, seen string) (*vmspace.Snapshot, error) {
+// readAll reads everything of the family, whose signs are those.
+func (l *Lab) readAll(ctx context.Context, seen string) (*vmspace.Snapshot, error) {
 	defer func() { l.cost.add(l.reader.Cost()) }()
-	defer l.rhythm.Begin(what)()
-	if what == observe.Signs {
-		return l.reader.Observe(ctx, l.members, observe.Within())
-	}
+	defer l.rhythm.Begin(observe.Everything)()
 	l.signs = seen
 	return l.reader.Observe(ctx, l.members, observe.Scope{})
 }

@@ -10,8 +10,7 @@ import "time"
 type Reading uint8
 
 const (
-	Nothing Reading = iota
-	Signs           // what costs little: counters, and the ends of processes
+	Signs Reading = iota // what costs little: counters, and the ends of processes
 	Everything
 )
 
@@ -39,19 +38,14 @@ func (s spent) due(now time.Time, share int) bool {
 	return s.took < freely || !now.Before(s.start.Add(time.Duration(share)*s.took))
 }
 
-// Due is what may be read now; changed says that a sign of a change was seen since everything was read.
-func (r *Rhythm) Due(changed bool) Reading {
-	now, share := time.Now(), r.Share
-	if !changed {
+// Due reports whether a reading may begin. Everything may wait longer than its share asks for while no
+// sign of a change was seen since it was read, which changed says.
+func (r *Rhythm) Due(what Reading, changed bool) bool {
+	share := r.Share
+	if what == Everything && !changed {
 		share *= max(r.Rest, 1)
 	}
-	switch {
-	case r.last[Everything].due(now, share):
-		return Everything
-	case r.last[Signs].due(now, r.Share):
-		return Signs
-	}
-	return Nothing
+	return r.last[what].due(time.Now(), share)
 }
 
 // Begin notes that a reading begins; the caller calls done when it is over. A reading takes the time of

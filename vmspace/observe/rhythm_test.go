@@ -8,32 +8,36 @@ import (
 // A reading waits as long as the last one of its kind asks for, and longer where nothing changes.
 func TestRhythm(t *testing.T) {
 	r := Rhythm{Share: 100, Rest: 10}
-	read := func(what Reading, took, ago time.Duration) { r.last[what] = spent{time.Now().Add(-ago), took} }
-	due := func(changed bool, want Reading) {
-		t.Helper()
-		if got := r.Due(changed); got != want {
-			t.Errorf("due is %d, want %d", got, want)
+	for _, c := range []struct {
+		what      Reading
+		took, ago time.Duration
+		changed   bool
+		want      bool
+	}{
+		{Signs, 0, 0, false, true},
+		{Signs, freely - 1, 0, false, true},
+		{Signs, time.Second, 99 * time.Second, true, false},
+		{Signs, time.Second, 100 * time.Second, false, true},
+		{Everything, freely - 1, 0, false, true},
+		{Everything, time.Second, 99 * time.Second, true, false},
+		{Everything, time.Second, 100 * time.Second, true, true},
+		{Everything, time.Second, 100 * time.Second, false, false},
+		{Everything, time.Second, 1000 * time.Second, false, true},
+	} {
+		r.last[c.what] = spent{time.Now().Add(-c.ago), c.took}
+		if got := r.Due(c.what, c.changed); got != c.want {
+			t.Errorf("%+v: due %v", c, got)
 		}
 	}
-	due(false, Everything)
-	read(Everything, freely-1, 0)
-	due(false, Everything)
-	read(Everything, time.Second, 99*time.Second)
-	due(true, Signs)
-	read(Signs, time.Second, 99*time.Second)
-	due(true, Nothing)
-	read(Signs, time.Second, 100*time.Second)
-	due(true, Signs)
-	read(Everything, time.Second, 100*time.Second)
-	due(true, Everything)
-	due(false, Signs)
-	read(Everything, time.Second, 1000*time.Second)
-	due(false, Everything)
-	read(Everything, time.Hour, 0)
+	r.last[Everything] = spent{time.Now(), time.Hour}
 	r.Forget()
-	due(true, Everything)
+	if !r.Due(Everything, false) {
+		t.Error("not due after it was to forget")
+	}
 	done := r.Begin(Everything)
 	time.Sleep(2 * freely) // it is the time that counts
 	done()
-	due(true, Signs)
+	if r.Due(Everything, true) || !r.Due(Signs, true) {
+		t.Error("what took its time may be repeated at once, or something else may not")
+	}
 }
