@@ -41,13 +41,13 @@ func (s *Session) notice() (*history.Step, error) {
 	return step, nil
 }
 
-// lookShare is the time from one look to the next of its kind, as a multiple of what it took: an idle
-// lab uses little of the machine.
+// lookShare is the time from one look to the next of its kind, as a multiple of what it took: an
+// idle lab uses little of the machine.
 const lookShare = 800
 
 // look reads the family when no command tells where something may have changed. A small family is
-// always read in full. Of a large one only what costs little is read between two full looks, and with
-// many processes not even that each time.
+// always read in full. Of a large one only what costs little is read between two full looks, and
+// with many processes not even that each time.
 func (s *Session) look(before *vmspace.Snapshot, died bool) (*vmspace.Snapshot, error) {
 	if died {
 		return s.f.Observe(observe.Scope{})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -82,6 +83,17 @@ func TestFoldOfAProgram(t *testing.T) {
 	fold(pane.Opened)
 	d.press("O", "O")
 	fold(pane.Closed)
+
+	// The mouse opens and closes it too.
+	for _, want := range []pane.Fold{pane.Opened, pane.Closed} {
+		d.screen()
+		i := slices.IndexFunc(d.m.hits, func(h pane.Target) bool { return h.Kind == pane.HitFold && h.Addr == top.Start })
+		if i < 0 {
+			t.Fatal("nothing to click at")
+		}
+		d.send(tea.MouseClickMsg{X: d.m.hits[i].X, Y: d.m.hits[i].Y, Button: tea.MouseLeft})
+		fold(want)
+	}
 }
 
 // In the lab nothing is folded, and the key bar does not speak of it.

@@ -18,8 +18,8 @@ import (
 	"cowscope/vmspace/procfs"
 )
 
-// RunWatch shows a living process and those that it has started until the user quits. The process is
-// given by its number or its name; without either, or where several have that name, the user
+// RunWatch shows a living process and those that it has started until the user quits. The process
+// is given by its number or its name; without either, or where several have that name, the user
 // chooses.
 func RunWatch(target string, o LabOptions) error {
 	if err := needLinux("watch"); err != nil {
@@ -35,8 +35,9 @@ func RunWatch(target string, o LabOptions) error {
 	return o.open("watch", func() (lab, error) { return watch.Open(context.Background(), pid) })
 }
 
-// StreamWatch writes to o.Out a line of JSON for every picture of a living family that differs, until
-// the process ends, or this one is told to (SIGINT, SIGTERM), or nobody reads any more (SIGPIPE).
+// StreamWatch writes to o.Out a line of JSON for every picture of a living family that differs,
+// until the process ends, or this one is told to (SIGINT, SIGTERM), or nobody reads any more
+// (SIGPIPE).
 func StreamWatch(target string, o LabOptions) error {
 	if err := needLinux("watch"); err != nil {
 		return err
@@ -60,8 +61,8 @@ func StreamWatch(target string, o LabOptions) error {
 	return err
 }
 
-// processOf is the number of a process that is given by it, or by a name; 0 where there is none. choose
-// lets the user choose among several of that name.
+// processOf is the number of a process that is given by it, or by a name; 0 where there is none.
+// choose lets the user choose among several of that name.
 func processOf(target string, choose func(name string) (int, error)) (int, error) {
 	pid, err := strconv.Atoi(target)
 	switch {
@@ -73,8 +74,8 @@ func processOf(target string, choose func(name string) (int, error)) (int, error
 	return pid, nil
 }
 
-// find finds the one process, or the one family, of that name; the user chooses among several. It is
-// 0 where there is none, or none was chosen.
+// find finds the one process, or the one family, of that name; the user chooses among several. It
+// is 0 where there is none, or none was chosen.
 func find(name string, choose func(string) (int, error)) (pid int, err error) {
 	if name == "" {
 		return choose("")

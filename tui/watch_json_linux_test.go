@@ -17,7 +17,8 @@ import (
 )
 
 func init() {
-	// A process that maps four pages, says where, and writes to the next one for each line that it reads.
+	// A process that maps four pages, says where, and writes to the next one for each line that it
+	// reads.
 	roles["toucher"] = func() error {
 		page := os.Getpagesize()
 		b, err := unix.Mmap(-1, 0, 4*page, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANON)
@@ -169,8 +170,8 @@ func parseHex(text string) uint64 {
 	return n
 }
 
-// Each write to a fresh page is a change in the line that tells it, and the page is there as the kernel
-// has it; the last line tells the end.
+// Each write to a fresh page is a change in the line that tells it, and the page is there as the
+// kernel has it; the last line tells the end.
 func TestWatchJSON(t *testing.T) {
 	u := startToucher(t)
 	s := watchJSON(t, strconv.Itoa(u.cmd.Process.Pid))

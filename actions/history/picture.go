@@ -15,8 +15,8 @@ type pictureJSON struct {
 	Lost    int          `json:"lost"`   // faults that were not seen
 }
 
-// WritePicture writes the step as one line: when it was, what has changed, and the processes that have,
-// as in the JSON of a snapshot; all of them where it is the first.
+// WritePicture writes the step as one line: when it was, what has changed, and the processes that
+// have, as in the JSON of a snapshot; all of them where it is the first.
 func (st *Step) WritePicture(w io.Writer, at time.Time) error {
 	b, err := EncodeJSON(pictureJSON{Time: at.Format(time.RFC3339Nano), Changes: jsonChanges(st.Changes), Faults: []any{}})
 	if err != nil {

@@ -40,9 +40,10 @@ var victims = map[string]struct{ pages, mappings int }{
 	"sparse": {pages: 1 << 40 / os.Getpagesize(), mappings: 10_000}, // 1 TiB, a page in each of them
 }
 
-// victimMain makes the memory, and says so. For each line that it reads it maps and unmaps a page for so
-// many milliseconds, back to back, and answers with the 99th percentile of the pairs in nanoseconds. Now
-// and then it also writes to a fresh page, which shows whoever watches that there is something to read.
+// victimMain makes the memory, and says so. For each line that it reads it maps and unmaps a page
+// for so many milliseconds, back to back, and answers with the 99th percentile of the pairs in
+// nanoseconds. Now and then it also writes to a fresh page, which shows whoever watches that there
+// is something to read.
 func victimMain(kind string) error {
 	v, page := victims[kind], os.Getpagesize()
 	size := v.pages * page
@@ -170,8 +171,8 @@ func polling(t testing.TB, l *Lab) (stop func() float64) {
 	}
 }
 
-// BenchmarkWatch: what watching takes of a CPU while the process rests, and while it maps and unmaps a
-// page back to back; and how much longer it takes for that, by the 99th percentile.
+// BenchmarkWatch: what watching takes of a CPU while the process rests, and while it maps and
+// unmaps a page back to back; and how much longer it takes for that, by the 99th percentile.
 func BenchmarkWatch(b *testing.B) {
 	for _, kind := range []string{"small", "dense", "vmas", "sparse"} {
 		b.Run(kind, func(b *testing.B) {

@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// What changes the memory of a process changes its signs, as far as the kernel counts it; a process that
-// rests shows none, and is read as seldom.
+// What changes the memory of a process changes its signs, as far as the kernel counts it; a process
+// that rests shows none, and is read as seldom.
 func TestSigns(t *testing.T) {
 	w := open(t)
 	w.do("a = mmap 4p rw private anon")

@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// Stream writes every picture of the family that differs from the one before as a line of JSON, and the
-// one that it begins with, and looks at it so often. It ends when the first process has ended, or when ctx
-// is done, which is no error.
+// Stream writes every picture of the family that differs from the one before as a line of JSON, and
+// the one that it begins with, and looks at it so often. It ends when the first process has ended,
+// or when ctx is done, which is no error.
 func (l *Lab) Stream(ctx context.Context, w io.Writer, every time.Duration) error {
 	clock := time.NewTicker(every)
 	defer clock.Stop()

@@ -165,9 +165,9 @@ func (l *Lab) Poll(ctx context.Context) (*history.Step, error) {
 	return st, nil
 }
 
-// look reads the family: in full as rarely as its rhythm asks for, and meanwhile what costs little where
-// something has changed. To find that out takes its time too: the threads of a process are asked for its
-// children one by one.
+// look reads the family: in full as rarely as its rhythm asks for, and meanwhile what costs little
+// where something has changed. To find that out takes its time too: the threads of a process are
+// asked for its children one by one.
 func (l *Lab) look(ctx context.Context, before *vmspace.Snapshot) (*vmspace.Snapshot, error) {
 	if !l.rhythm.Due(observe.Signs, true) {
 		return before, nil

@@ -1,9 +1,9 @@
 // Folds: the mappings of one ELF file as one row.
 //
 // The dynamic linker and the kernel map each segment of a library or a program on its own: r--p,
-// r-xp, r--p, rw-p of one file, one after the other (elf(5), PT_LOAD). Such a group is one row until
-// it is opened. It is found from any of its addresses, and is bounded, so that a row costs the same
-// among many mappings.
+// r-xp, r--p, rw-p of one file, one after the other (elf(5), PT_LOAD). Such a group is one row
+// until it is opened. It is found from any of its addresses, and is bounded, so that a row costs
+// the same among many mappings.
 
 package pane
 
@@ -23,8 +23,8 @@ const (
 	Inside      // another row of an open group
 )
 
-// Folds says which groups are open: none at first. A group is known by its file, so that it stays as it
-// is while its process goes on, and is the same in every process.
+// Folds says which groups are open: none at first. A group is known by its file, so that it stays
+// as it is while its process goes on, and is the same in every process.
 type Folds struct {
 	open  bool            // all but those of other
 	other map[mapped]bool // those that are not as open says
@@ -97,8 +97,8 @@ type group struct {
 	file mapped
 }
 
-// groupAt finds the group that r is a part of: rows of one file that the same processes map, privately,
-// one of which can be executed. Small holes between segments belong to it.
+// groupAt finds the group that r is a part of: rows of one file that the same processes map,
+// privately, one of which can be executed. Small holes between segments belong to it.
 func (f *Folds) groupAt(s *vmspace.Snapshot, r Row) (g group, ok bool) {
 	if r.Gap {
 		if r.Start == 0 || r.Len() > maxHole {
@@ -129,8 +129,8 @@ func (f *Folds) groupAt(s *vmspace.Snapshot, r Row) (g group, ok bool) {
 	return g, parts > 1 && exec
 }
 
-// isLong reports that r is known to be among too many parts; keepLong is told so. A screen asks for rows
-// that are side by side: without it each of them would count.
+// isLong reports that r is known to be among too many parts; keepLong is told so. A screen asks for
+// rows that are side by side: without it each of them would count.
 func (f *Folds) isLong(s *vmspace.Snapshot, r Row) bool {
 	return f.of == s && slices.ContainsFunc(f.long, func(l vmspace.Range) bool { return l.Covers(r.Range) })
 }
@@ -183,8 +183,8 @@ func together(s *vmspace.Snapshot, a, b Row) bool {
 	return true
 }
 
-// fileOf is the file of a row, where all processes that map it map the same one, privately; exec says
-// that it can be executed in one of them.
+// fileOf is the file of a row, where all processes that map it map the same one, privately; exec
+// says that it can be executed in one of them.
 func fileOf(s *vmspace.Snapshot, r Row) (file mapped, exec, ok bool) {
 	if r.Gap {
 		return file, false, false

@@ -29,7 +29,8 @@ func segments(t *rapid.T) *vmspace.Snapshot {
 }
 
 // Rows follow one another without hole or overlap also where some are folds, and a fold is the same
-// from each of its addresses; it begins and ends with a mapping of its file, and holds nothing else.
+// from each of its addresses; it begins and ends with a mapping of its file, and holds nothing
+// else.
 func TestFolds(t *testing.T) {
 	seen := map[Fold]int{}
 	rapid.Check(t, func(t *rapid.T) {

@@ -187,6 +187,8 @@ func drawRow(line cell.Pen, s *Scene, a axis, r Row, selected bool) {
 	}
 	if mark := foldMarks[r.Fold]; mark != "" {
 		line.Put(gutter-1, 0, cell.Accent, mark)
+	}
+	if r.Fold == Closed || r.Fold == Opened {
 		s.Hits.add(cell.At(line.R.X, line.R.Y, gutter+a.name, 1), Hit{Kind: HitFold, Addr: r.Start})
 	}
 	line.Cut(x, 0, a.name, name, s.nameOf(r))

@@ -2,15 +2,15 @@
 //
 // A row is the longest range of addresses in which no process of the family has a boundary of a
 // mapping, so that a row is the same addresses in every column; or a fold of several such. Rows are
-// found from an address, outwards, and are never counted: the cost of a screen does not depend on the
-// number of mappings.
+// found from an address, outwards, and are never counted: the cost of a screen does not depend on
+// the number of mappings.
 
 package pane
 
 import "cowscope/vmspace"
 
-// Row is one line of the map: a range that each process maps as a whole or not at all, a gap in all of
-// them, or a fold.
+// Row is one line of the map: a range that each process maps as a whole or not at all, a gap in all
+// of them, or a fold.
 type Row struct {
 	vmspace.Range
 	Gap  bool

@@ -16,9 +16,11 @@ const (
 
 // Rhythm spaces readings out. It is for one goroutine.
 type Rhythm struct {
-	// Share is the time from one reading to the next of its kind, as a multiple of what the reading took.
+	// Share is the time from one reading to the next of its kind, as a multiple of what the reading
+	// took.
 	Share int
-	// Rest is how many times as long everything may wait while no sign of a change is seen; 0 is once.
+	// Rest is how many times as long everything may wait while no sign of a change is seen; 0 is
+	// once.
 	Rest int
 
 	last [Everything + 1]spent
@@ -33,13 +35,14 @@ type spent struct {
 // freely is what a reading may take that can always be repeated.
 const freely = time.Millisecond
 
-// due reports whether a reading may begin now, if it waits share times as long as the last one took.
+// due reports whether a reading may begin now, if it waits share times as long as the last one
+// took.
 func (s spent) due(now time.Time, share int) bool {
 	return s.took < freely || !now.Before(s.start.Add(time.Duration(share)*s.took))
 }
 
-// Due reports whether a reading may begin. Everything may wait longer than its share asks for while no
-// sign of a change was seen since it was read, which changed says.
+// Due reports whether a reading may begin. Everything may wait longer than its share asks for while
+// no sign of a change was seen since it was read, which changed says.
 func (r *Rhythm) Due(what Reading, changed bool) bool {
 	share := r.Share
 	if what == Everything && !changed {
@@ -48,8 +51,8 @@ func (r *Rhythm) Due(what Reading, changed bool) bool {
 	return r.last[what].due(time.Now(), share)
 }
 
-// Begin notes that a reading begins; the caller calls done when it is over. A reading takes the time of
-// the clock, or that of all CPUs, whichever is more.
+// Begin notes that a reading begins; the caller calls done when it is over. A reading takes the
+// time of the clock, or that of all CPUs, whichever is more.
 func (r *Rhythm) Begin(what Reading) (done func()) {
 	start, cpu := time.Now(), CPUTime()
 	return func() { r.last[what] = spent{start, max(time.Since(start), CPUTime()-cpu)} }
