@@ -21,7 +21,7 @@ type binding struct {
 	help  string   // for the help card and the README
 	do    func(*App) tea.Cmd
 	off   func(*App) string // why it cannot be used now, "" if it can
-	hide  bool              // the key bar leaves it out while it cannot be used
+	watch bool              // of use only where a process is watched
 }
 
 func (b binding) label() string {
@@ -65,9 +65,9 @@ func init() { // the help overlay shows the table, and the table opens it
 		{keys: []string{"down", "j"}, do: moveRow(1)},
 		{keys: []string{"left", "h"}, show: "← → or h", help: "move to another page of the row", do: movePage(-1)},
 		{keys: []string{"right"}, do: movePage(1)},
-		{keys: []string{"enter", "o"}, show: "Enter", short: "fold", help: "open or close a fold: the segments of one ELF file", do: (*App).toggleFold, off: needFold, hide: true},
+		{keys: []string{"enter", "o"}, show: "Enter", short: "fold", help: "open or close a fold: the segments of one ELF file", do: (*App).toggleFold, off: needFold, watch: true},
 		{keys: []string{"/"}, help: "go to an address, a name, or a part of a path", do: openSeek},
-		{keys: []string{"O"}, help: "open or close all folds", do: (*App).toggleFolds, off: needWatched, hide: true},
+		{keys: []string{"O"}, help: "open or close all folds", do: (*App).toggleFolds, off: needWatched, watch: true},
 		{keys: []string{"g", "home"}, show: "g G", help: "first and last row", do: (*App).firstRow},
 		{keys: []string{"G", "end"}, do: (*App).lastRow},
 		{keys: []string{"shift+left"}, show: "Shift+← →", help: "one line of the page grid back or forward", do: moveLine(-1)},
@@ -133,7 +133,7 @@ func (m *App) keyBar() []pane.KeyHelp {
 	var out []pane.KeyHelp
 	for i, b := range m.allBindings() {
 		off := b.off != nil && b.off(m) != ""
-		if b.short == "" || off && (b.hide || m.lab.Info().Refuses != "") { // where it will never be of use
+		if b.short == "" || off && (b.watch || m.lab.Info().Refuses != "") { // where it will never be of use
 			continue
 		}
 		// A key of the lesson is shown only when it can be used.

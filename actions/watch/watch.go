@@ -145,8 +145,13 @@ func (l *Lab) Poll(ctx context.Context) (*history.Step, error) {
 	l.turn.Lock()
 	defer l.turn.Unlock()
 	defer l.account()
+	if !l.rhythm.Due(observe.Signs, true) {
+		return nil, nil
+	}
+	done := l.rhythm.Begin(observe.Signs)
 	before := l.last().After
-	after, err := l.look(ctx, before)
+	l.gather(before)
+	after, err := l.look(ctx, done)
 	if err != nil {
 		return nil, err
 	}
@@ -166,14 +171,9 @@ func (l *Lab) Poll(ctx context.Context) (*history.Step, error) {
 }
 
 // look reads the family: in full as rarely as its rhythm asks for, and meanwhile what costs little
-// where something has changed. To find that out takes its time too: the threads of a process are
-// asked for its children one by one.
-func (l *Lab) look(ctx context.Context, before *vmspace.Snapshot) (*vmspace.Snapshot, error) {
-	if !l.rhythm.Due(observe.Signs, true) {
-		return before, nil
-	}
-	done := l.rhythm.Begin(observe.Signs)
-	l.gather(before)
+// where something has changed. done tells that the look for signs is over, to which belongs that
+// the threads of a process were asked for its children one by one.
+func (l *Lab) look(ctx context.Context, done func()) (*vmspace.Snapshot, error) {
 	seen := signs(l.members)
 	if l.rhythm.Due(observe.Everything, seen != l.signs) {
 		done()
@@ -181,7 +181,7 @@ func (l *Lab) look(ctx context.Context, before *vmspace.Snapshot) (*vmspace.Snap
 	}
 	defer done()
 	if seen == l.signs {
-		return before, nil
+		return l.last().After, nil
 	}
 	defer func() { l.cost.add(l.reader.Cost()) }()
 	return l.reader.Observe(ctx, l.members, observe.Within())
