@@ -24,17 +24,10 @@ func (m *App) foldsNow() *pane.Folds {
 // rows are the lines of the map of the picture that is shown.
 func (m *App) rows() pane.Rows { return pane.Rows{Snap: m.step().After, Folds: m.foldsNow()} }
 
-func needWatched(m *App) string {
-	if m.labelled() {
-		return "nothing is folded here: every mapping has a row"
-	}
-	return ""
-}
+// folds reports whether anything can be folded here.
+func folds(m *App) bool { return !m.labelled() }
 
 func needFold(m *App) string {
-	if why := needWatched(m); why != "" {
-		return why
-	}
 	if m.rows().At(m.cursor).Fold == pane.NoFold {
 		return "nothing is folded in this row; O opens all folds"
 	}

@@ -96,15 +96,8 @@ func TestFoldOfAProgram(t *testing.T) {
 	}
 }
 
-// In the lab nothing is folded, and the key bar does not speak of it.
+// In the lab nothing is folded, and neither the key bar nor the card speaks of it.
 func TestNoFoldInTheLab(t *testing.T) {
 	d := drive(t, 120, 36, Options{})
-	before := d.screen()
-	if strings.Contains(before, "fold") {
-		t.Errorf("the lab speaks of folds:\n%s", before)
-	}
-	d.press("O")
-	if text := d.screen(); !strings.Contains(text, "nothing is folded here") {
-		t.Errorf("no reason:\n%s", text)
-	}
+	d.seesNot("fold").press("O", "enter", "o").seesNot("fold").press("?", "j", "j", "j", "j", "j", "j").sees("go to an address").seesNot("fold")
 }

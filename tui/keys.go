@@ -21,7 +21,7 @@ type binding struct {
 	help  string   // for the help card and the README
 	do    func(*App) tea.Cmd
 	off   func(*App) string // why it cannot be used now, "" if it can
-	watch bool              // of use only where a process is watched
+	in    func(*App) bool   // whether this lab has the key; nil for all labs
 }
 
 func (b binding) label() string {
@@ -65,9 +65,9 @@ func init() { // the help overlay shows the table, and the table opens it
 		{keys: []string{"down", "j"}, do: moveRow(1)},
 		{keys: []string{"left", "h"}, show: "← → or h", help: "move to another page of the row", do: movePage(-1)},
 		{keys: []string{"right"}, do: movePage(1)},
-		{keys: []string{"enter", "o"}, show: "Enter", short: "fold", help: "open or close a fold: the segments of one ELF file", do: (*App).toggleFold, off: needFold, watch: true},
+		{keys: []string{"enter", "o"}, show: "Enter", short: "fold", help: "open or close a fold: the segments of one ELF file", do: (*App).toggleFold, off: needFold, in: folds},
 		{keys: []string{"/"}, help: "go to an address, a name, or a part of a path", do: openSeek},
-		{keys: []string{"O"}, help: "open or close all folds", do: (*App).toggleFolds, off: needWatched, watch: true},
+		{keys: []string{"O"}, help: "open or close all folds", do: (*App).toggleFolds, in: folds},
 		{keys: []string{"g", "home"}, show: "g G", help: "first and last row", do: (*App).firstRow},
 		{keys: []string{"G", "end"}, do: (*App).lastRow},
 		{keys: []string{"shift+left"}, show: "Shift+← →", help: "one line of the page grid back or forward", do: moveLine(-1)},
@@ -93,7 +93,7 @@ func (m *App) act(k tea.KeyPressMsg) tea.Cmd {
 	}
 	name := k.String()
 	for _, b := range bindings {
-		if !slices.Contains(b.keys, name) {
+		if !slices.Contains(b.keys, name) || b.in != nil && !b.in(m) {
 			continue
 		}
 		if b.off != nil {
@@ -109,6 +109,7 @@ func (m *App) act(k tea.KeyPressMsg) tea.Cmd {
 
 // allBindings are the keys of a lesson, where one is shown, and those of the lab.
 func (m *App) allBindings() []binding {
+	bindings := slices.DeleteFunc(slices.Clone(bindings), func(b binding) bool { return b.in != nil && !b.in(m) })
 	if m.course == nil {
 		return bindings
 	}
@@ -133,7 +134,7 @@ func (m *App) keyBar() []pane.KeyHelp {
 	var out []pane.KeyHelp
 	for i, b := range m.allBindings() {
 		off := b.off != nil && b.off(m) != ""
-		if b.short == "" || off && (b.watch || m.lab.Info().Refuses != "") { // where it will never be of use
+		if b.short == "" || off && m.lab.Info().Refuses != "" { // where it will never be of use
 			continue
 		}
 		// A key of the lesson is shown only when it can be used.
