@@ -13,6 +13,7 @@ import (
 	"cowscope/tui/pane"
 
 	tea "charm.land/bubbletea/v2"
+	"golang.org/x/sys/unix"
 )
 
 // watching is the screen on this process itself.
@@ -77,8 +78,15 @@ func TestFoldOfAProgram(t *testing.T) {
 	}
 	d.press("o")
 	fold(pane.Opened)
-	for steps := len(d.m.steps); len(d.m.steps) == steps; { // this program writes as it runs
-		d.send(pollMsg{})
+	late := time.Now().Add(20 * time.Second)
+	for steps := len(d.m.steps); len(d.m.steps) == steps; d.send(pollMsg{}) {
+		if time.Now().After(late) {
+			t.Fatal("no step tells of a new mapping")
+		}
+		if _, err := unix.MmapPtr(-1, 0, nil, 1<<20, unix.PROT_READ, unix.MAP_PRIVATE|unix.MAP_ANON); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Millisecond) // polls have their rhythm
 	}
 	fold(pane.Opened)
 	d.press("O", "O")
