@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"cowscope/actions/kernel"
 	"cowscope/vmspace/observe"
 
 	"golang.org/x/sys/unix"
@@ -171,6 +172,16 @@ func polling(t testing.TB, l *Lab) (stop func() float64) {
 	}
 }
 
+// peak is the most memory that this process has had so far, in MiB.
+func peak(t testing.TB) float64 {
+	text, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, _ := kernel.ParseField(string(text), "VmHWM")
+	return float64(n) / (1 << 20)
+}
+
 // BenchmarkWatch: what watching takes of a CPU while the process rests, and while it maps and
 // unmaps a page back to back; and how much longer it takes for that, by the 99th percentile.
 func BenchmarkWatch(b *testing.B) {
@@ -195,6 +206,7 @@ func BenchmarkWatch(b *testing.B) {
 				b.ReportMetric(float64(alone.Nanoseconds())/1e3, "µs-p99/alone")
 				b.ReportMetric(float64(beside)/float64(alone), "p99/alone")
 				b.ReportMetric(float64(l.cost.longest.Microseconds()), "µs-longest")
+				b.ReportMetric(peak(b), "MiB-peak")
 			}
 		})
 	}
