@@ -6,7 +6,6 @@ import (
 	"os"
 	"strings"
 	"testing"
-	"time"
 
 	"cowscope/vmspace"
 
@@ -48,7 +47,7 @@ func TestPollNoticesWhatComesFromOutside(t *testing.T) {
 			t.Fatal(err)
 		}
 		f.Close()
-		l.s.allLook = time.Time{}
+		l.s.rhythm.Forget()
 		st, err = l.s.Poll(context.Background())
 		if err != nil || st == nil || !strings.Contains(st.Why, "from none to anon") {
 			t.Fatalf("%d pages: %+v, %v", pages, st, err)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"time"
 
 	"cowscope/actions/explain"
 	"cowscope/actions/history"
@@ -42,35 +41,25 @@ func (s *Session) notice() (*history.Step, error) {
 	return step, nil
 }
 
-// lookShare is the time until the next look, as a multiple of what a look took: an idle lab uses
-// little of the machine.
-const lookShare = 400
-
-// afterLook is when the next look may begin after one that began at start. One that takes less than a
-// millisecond may always be repeated.
-func afterLook(start time.Time) time.Time {
-	took := time.Since(start)
-	if took < time.Millisecond {
-		return start
-	}
-	return start.Add(lookShare * took)
-}
+// lookShare is the time from one look to the next of its kind, as a multiple of what it took: an
+// idle lab uses little of the machine.
+const lookShare = 800
 
 // look reads the family when no command tells where something may have changed. A small family is
-// always read in full. Of a large one only what costs little is read between two full looks, and with
-// many processes not even that each time.
+// always read in full. Of a large one only what costs little is read between two full looks, and
+// with many processes not even that each time.
 func (s *Session) look(before *vmspace.Snapshot, died bool) (*vmspace.Snapshot, error) {
 	if died {
 		return s.f.Observe(observe.Scope{})
 	}
-	start := time.Now()
-	if start.Before(s.allLook) {
-		if start.Before(s.aLook) {
+	if !s.rhythm.Due(observe.Everything, true) {
+		if !s.rhythm.Due(observe.Signs, true) {
 			return before, nil
 		}
-		defer func() { s.aLook = afterLook(start) }()
+		defer s.rhythm.Begin(observe.Signs)()
 		return s.f.Observe(observe.Within())
 	}
+	defer s.rhythm.Begin(observe.Everything)()
 	ctx, cancel := context.WithCancel(s.f.Life)
 	defer cancel()
 	s.makeWay.Store(&cancel)
@@ -78,7 +67,6 @@ func (s *Session) look(before *vmspace.Snapshot, died bool) (*vmspace.Snapshot, 
 		cancel()
 	}
 	after, err := s.f.Reader.Observe(ctx, s.f.Shown(), observe.Scope{})
-	s.allLook = afterLook(start)
 	if err != nil && s.f.Life.Err() == nil && ctx.Err() != nil {
 		return before, nil // the goroutine that waits reads what it can have changed
 	}

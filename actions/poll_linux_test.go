@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"testing"
-	"time"
 )
 
 // In a large space a look reads everything now and then only, also after one that saw what is not
@@ -25,7 +24,7 @@ func TestPollOfALargeSpaceIsCheap(t *testing.T) {
 	if err := os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", l.s.last().PID), []byte("1"), 0); err != nil {
 		t.Fatal(err)
 	}
-	l.s.allLook = time.Time{}
+	l.s.rhythm.Forget()
 	look()
 	for range 5 {
 		if calls := look(); calls*3 > whole {

@@ -6,7 +6,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"cowscope/actions/explain"
 	"cowscope/actions/feature/machinetest"
@@ -224,7 +223,7 @@ func (l *lab) ordinary() {
 // look makes a step of what happened without a command.
 func (l *lab) look() {
 	l.Helper()
-	l.s.allLook = time.Time{}
+	l.s.rhythm.Forget()
 	if _, err := l.s.Poll(l.Context()); err != nil {
 		l.Fatal(err)
 	}

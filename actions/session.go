@@ -33,10 +33,11 @@ type Options struct {
 
 // Info describes a lab for a screen.
 type Info struct {
-	Mode   string // "replay", "watch"; "" for a session
-	Kernel string // "Linux 6.18"
-	Rights string // what this user may see
-	Note   string // what else there is to say, such as when a recording was made
+	Mode   string   // "replay", "watch"; "" for a session
+	Kernel string   // "Linux 6.18"
+	Rights string   // what this user may see
+	Note   string   // what else there is to say, such as when a recording was made
+	Cost   []string // what watching costs, so far as it is known, for the head of the screen
 	// Refuses says why no command runs here; "" where they do.
 	Refuses string
 	// Still says that nothing happens here any more.
@@ -50,9 +51,8 @@ type Session struct {
 	opts    Options
 	info    Info
 	grammar *lang.Grammar
-	allLook time.Time // when the next poll may read everything
-	aLook   time.Time // and when anything
-	glanced bool      // the last snapshot lacks what a glance leaves out
+	rhythm  observe.Rhythm // of polls
+	glanced bool           // the last snapshot lacks what a glance leaves out
 	log     *history.Log
 
 	closing sync.Once
@@ -82,7 +82,7 @@ func openWith(opts Options, calls []uintptr, first map[uintptr][]uint32) (*Sessi
 	if opts.Brief {
 		room = history.Brief
 	}
-	s := &Session{opts: opts, grammar: g, f: f, log: history.NewLog(room)}
+	s := &Session{opts: opts, grammar: g, f: f, rhythm: observe.Rhythm{Share: lookShare}, log: history.NewLog(room)}
 	if err := s.begin(); err != nil {
 		s.Close()
 		return nil, &family.StartError{Err: err}

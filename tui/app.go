@@ -10,6 +10,7 @@ package tui
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"cowscope/actions"
@@ -79,6 +80,9 @@ type App struct {
 	marked *history.Step // the step that marks belong to
 	sizes  map[*vmspace.Process]vmspace.Sizes
 	sized  *history.Step // the step that sizes belong to
+	folds  pane.Folds
+	cost   []string // as the head shows it
+	sought string   // what was last gone to
 }
 
 // overlay is what lies over the panes and takes the keys: a form, the command line, help.
@@ -345,6 +349,9 @@ func (m *App) polled(p polledMsg) tea.Cmd {
 		m.say(p.err.Error(), true)
 		m.fresh = false
 	}
+	if cost := m.lab.Info().Cost; !slices.Equal(cost, m.cost) {
+		m.cost, m.fresh = cost, false
+	}
 	if p.step == nil {
 		return m.askBill()
 	}
@@ -411,12 +418,13 @@ func (m *App) scene() *pane.Scene {
 	}
 	info := m.lab.Info()
 	s := &pane.Scene{Hits: &m.hits, Step: st, Snap: st.After, Steps: m.steps, Pos: m.pos, Live: m.live(), Cursor: m.cursor, Current: m.current(),
-		Marks: m.marks, Bytes: m.bytes, View: m.view, Kernel: info.Kernel, Rights: info.Rights, Note: info.Note, Still: info.Still, Message: m.message, Bad: m.bad}
+		Marks: m.marks, Bytes: m.bytes, View: m.view, Kernel: info.Kernel, Rights: info.Rights, Note: info.Note, Cost: info.Cost, Still: info.Still, Message: m.message, Bad: m.bad}
 	if m.slow {
 		s.Busy = m.busy
 	}
 	s.Mode, s.Quiet = m.mode(), m.course != nil || m.play != nil
 	s.Sizes = m.sizesOf
+	s.Folds, s.Watched = m.foldsNow(), !m.labelled()
 	return s
 }
 

@@ -69,6 +69,9 @@ func init() { // the help overlay shows the table, and the table opens it
 		{keys: []string{"down", "j"}, do: moveRow(1)},
 		{keys: []string{"left", "h"}, show: "← → or h", help: "move to another page of the row", do: movePage(-1)},
 		{keys: []string{"right"}, do: movePage(1)},
+		{keys: []string{"enter", "o"}, show: "Enter", short: "fold", help: "open or close a fold: the segments of one ELF file", do: (*App).toggleFold, off: needFold, in: folds},
+		{keys: []string{"/"}, help: "go to an address, a name, or a part of a path", do: openSeek},
+		{keys: []string{"O"}, help: "open or close all folds", do: (*App).toggleFolds, in: folds},
 		{keys: []string{"g", "home"}, show: "g G", help: "first and last row", do: (*App).firstRow},
 		{keys: []string{"G", "end"}, do: (*App).lastRow},
 		{keys: []string{"shift+left"}, show: "Shift+← →", help: "one line of the page grid back or forward", do: moveLine(-1)},
@@ -289,14 +292,14 @@ func (m *App) cycleInspector() tea.Cmd {
 
 func moveRow(d int) func(*App) tea.Cmd {
 	return func(m *App) tea.Cmd {
-		snap := m.step().After
-		r := pane.RowAt(snap, m.cursor)
-		step := pane.Below
+		rows := m.rows()
+		r := rows.At(m.cursor)
+		step := rows.Below
 		if d < 0 {
-			step = pane.Above
+			step = rows.Above
 		}
 		for range max(d, -d) {
-			next, ok := step(snap, r)
+			next, ok := step(r)
 			if !ok {
 				break
 			}
@@ -317,7 +320,7 @@ func moveScreen(d int) func(*App) tea.Cmd {
 func movePage(d int64) func(*App) tea.Cmd {
 	return func(m *App) tea.Cmd {
 		snap := m.step().After
-		r := pane.RowAt(snap, m.cursor)
+		r := m.rows().At(m.cursor)
 		if r.Gap {
 			return nil
 		}
@@ -336,14 +339,14 @@ func moveLine(d int64) func(*App) tea.Cmd {
 }
 
 func (m *App) firstRow() tea.Cmd {
-	if r, ok := pane.FirstRow(m.step().After); ok {
+	if r, ok := m.rows().First(); ok {
 		m.cursor = r.Start
 	}
 	return nil
 }
 
 func (m *App) lastRow() tea.Cmd {
-	if r, ok := pane.LastRow(m.step().After); ok {
+	if r, ok := m.rows().Last(); ok {
 		m.cursor = r.Start
 	}
 	return nil

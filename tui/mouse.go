@@ -19,6 +19,9 @@ func (m *App) click(c tea.MouseClickMsg) tea.Cmd {
 		m.show(h.N)
 	case pane.HitRow:
 		m.cursor = h.Addr
+	case pane.HitFold:
+		m.cursor = h.Addr
+		m.toggleFold()
 	case pane.HitPage:
 		m.cursor = h.Addr
 		if h.Label != m.current() && needRelative(m) == "" {

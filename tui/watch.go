@@ -2,12 +2,15 @@ package tui
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"cowscope/actions/lang"
 	"cowscope/actions/watch"
@@ -15,8 +18,8 @@ import (
 	"cowscope/vmspace/procfs"
 )
 
-// RunWatch shows a living process and those that it has started until the user quits. The process is
-// given by its number or its name; without either, or where several have that name, the user
+// RunWatch shows a living process and those that it has started until the user quits. The process
+// is given by its number or its name; without either, or where several have that name, the user
 // chooses.
 func RunWatch(target string, o LabOptions) error {
 	if err := needLinux("watch"); err != nil {
@@ -25,27 +28,61 @@ func RunWatch(target string, o LabOptions) error {
 	if err := needScreen("watch", o.ScreenOptions); err != nil {
 		return err
 	}
-	pid, err := strconv.Atoi(target)
-	switch {
-	case err == nil && pid <= 0:
-		return fmt.Errorf("%q is no process id: a whole number above 0 is", target)
-	case err != nil:
-		if pid, err = o.find(target); pid == 0 {
-			return err
-		}
+	pid, err := processOf(target, o.pick)
+	if pid == 0 {
+		return err
 	}
 	return o.open("watch", func() (lab, error) { return watch.Open(context.Background(), pid) })
 }
 
-// find finds the one process, or the one family, of that name; the user chooses among several. It is
-// 0 where there is none, or none was chosen.
-func (o LabOptions) find(name string) (pid int, err error) {
+// StreamWatch writes to o.Out a line of JSON for every picture of a living family that differs,
+// until the process ends, or this one is told to (SIGINT, SIGTERM), or nobody reads any more
+// (SIGPIPE).
+func StreamWatch(target string, o LabOptions) error {
+	if err := needLinux("watch"); err != nil {
+		return err
+	}
+	pid, err := processOf(target, func(string) (int, error) {
+		return 0, fmt.Errorf("which process? with --json it is given by its number, or by a name that one family has")
+	})
+	if pid == 0 {
+		return err
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGPIPE)
+	defer stop()
+	l, err := watch.Open(ctx, pid)
+	if err != nil {
+		return err
+	}
+	defer l.Close()
+	if err = l.Stream(ctx, o.Out, pollEvery); errors.Is(err, syscall.EPIPE) {
+		return nil
+	}
+	return err
+}
+
+// processOf is the number of a process that is given by it, or by a name; 0 where there is none.
+// choose lets the user choose among several of that name.
+func processOf(target string, choose func(name string) (int, error)) (int, error) {
+	pid, err := strconv.Atoi(target)
+	switch {
+	case err != nil:
+		return find(target, choose)
+	case pid <= 0:
+		return 0, fmt.Errorf("%q is no process id: a whole number above 0 is", target)
+	}
+	return pid, nil
+}
+
+// find finds the one process, or the one family, of that name; the user chooses among several. It
+// is 0 where there is none, or none was chosen.
+func find(name string, choose func(string) (int, error)) (pid int, err error) {
 	if name == "" {
-		return o.pick("")
+		return choose("")
 	}
 	found, err := Named(name)
 	if len(found) > 1 {
-		return o.pick(name)
+		return choose(name)
 	}
 	return append(found, 0)[0], err
 }

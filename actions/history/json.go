@@ -66,7 +66,7 @@ func (st *Step) WriteJSON(w io.Writer, line int) error {
 		return err
 	}
 	if st.prints() {
-		return st.withSnapshot(w, b)
+		return withSnapshot(w, b, st.After, st.NameMapping)
 	}
 	_, err = w.Write(b)
 	return err
@@ -107,15 +107,15 @@ func EncodeJSON(v any) ([]byte, error) {
 	return b.Bytes(), err
 }
 
-// withSnapshot writes the object of a step and that of the snapshot after it as one object.
-func (st *Step) withSnapshot(w io.Writer, step []byte) error {
-	if _, err := w.Write(bytes.TrimSuffix(step, []byte("}\n"))); err != nil {
+// withSnapshot writes an object and that of a snapshot as one object.
+func withSnapshot(w io.Writer, object []byte, s *vmspace.Snapshot, name func(string, vmspace.Mapping) string) error {
+	if _, err := w.Write(bytes.TrimSuffix(object, []byte("}\n"))); err != nil {
 		return err
 	}
 	if _, err := io.WriteString(w, ","); err != nil {
 		return err
 	}
-	return st.After.WriteJSON(&skipper{w: w, n: len("{")}, st.NameMapping)
+	return s.WriteJSON(&skipper{w: w, n: len("{")}, name)
 }
 
 // skipper drops the first n bytes.

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"cowscope/actions"
@@ -25,10 +26,6 @@ import (
 // ErrWatched is what a watched family answers to every command.
 var ErrWatched = errors.New("this process is watched: nothing runs in it; cowscope alone starts a lab")
 
-// share is how much of the time is spent on looking: a full look waits until those before have
-// become less than that.
-const share = 100 // one hundredth
-
 // Lab is a family that is watched, as the screen drives it.
 type Lab struct {
 	grammar *lang.Grammar
@@ -40,7 +37,10 @@ type Lab struct {
 	members []vmspace.Member
 	lives   map[string]*observe.Life // by label; none of a process that could not be held
 	born    int                      // processes that got a label so far
-	full    time.Time                // when everything may be read again
+	rhythm  observe.Rhythm
+	signs   string // of the members, when everything was read last
+	cost    spending
+	told    atomic.Pointer[[]string] // what cost says
 
 	log  *history.Log
 	book *bill.Book
@@ -57,9 +57,10 @@ func Open(ctx context.Context, pid int) (*Lab, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &Lab{grammar: g, reader: r, root: pid, lives: map[string]*observe.Life{}, log: history.NewLog(history.Ample), book: bill.NewBook(bill.Counters{Tables: procfs.PageTables, Faults: procfs.Faults})}
+	l := &Lab{grammar: g, reader: r, root: pid, lives: map[string]*observe.Life{}, rhythm: rhythm, log: history.NewLog(history.Ample), book: bill.NewBook(bill.Counters{Tables: procfs.PageTables, Faults: procfs.Faults})}
 	l.gather(nil)
-	snap, err := r.Observe(ctx, l.members, observe.Scope{})
+	l.account()
+	snap, err := l.readAll(ctx, signs(l.members))
 	if err == nil && snap.Processes[0].Err != "" {
 		err = &actions.UnreadableError{PID: pid, Why: snap.Processes[0].Err}
 	}
@@ -135,8 +136,14 @@ func (l *Lab) Follow(from int, f func(*history.Step)) { l.log.Follow(from, f) }
 // Grammar is the language of the lab.
 func (l *Lab) Grammar() *lang.Grammar { return l.grammar }
 
-// Info says what is watched, and on which machine.
-func (l *Lab) Info() actions.Info { return l.info }
+// Info says what is watched, on which machine, and what that costs.
+func (l *Lab) Info() actions.Info {
+	info := l.info
+	if told := l.told.Load(); told != nil {
+		info.Cost = *told
+	}
+	return info
+}
 
 func (l *Lab) last() *history.Step { return l.log.Last() }
 
@@ -144,9 +151,14 @@ func (l *Lab) last() *history.Step { return l.log.Last() }
 func (l *Lab) Poll(ctx context.Context) (*history.Step, error) {
 	l.turn.Lock()
 	defer l.turn.Unlock()
+	defer l.account()
+	if !l.rhythm.Due(observe.Signs, true) {
+		return nil, nil
+	}
+	done := l.rhythm.Begin(observe.Signs)
 	before := l.last().After
 	l.gather(before)
-	after, full, err := l.look(ctx)
+	after, full, err := l.look(ctx, done)
 	if err != nil {
 		return nil, err
 	}
@@ -167,17 +179,38 @@ func (l *Lab) Poll(ctx context.Context) (*history.Step, error) {
 	return st, nil
 }
 
-// look reads the family: in full as rarely as its share of the time asks for, and meanwhile only
-// what costs little.
-func (l *Lab) look(ctx context.Context) (snap *vmspace.Snapshot, full bool, err error) {
-	start := time.Now()
-	if start.Before(l.full) {
-		snap, err = l.reader.Observe(ctx, l.members, observe.Within())
-		return snap, false, err
+// look reads the family: in full as rarely as its rhythm asks for, and meanwhile what costs little
+// where something has changed. done tells that the look for signs is over, to which belongs that
+// the threads of a process were asked for its children one by one.
+func (l *Lab) look(ctx context.Context, done func()) (snap *vmspace.Snapshot, full bool, err error) {
+	seen := signs(l.members)
+	if l.rhythm.Due(observe.Everything, seen != l.signs) {
+		done()
+		snap, err = l.readAll(ctx, seen)
+		return snap, true, err
 	}
-	snap, err = l.reader.Observe(ctx, l.members, observe.Scope{})
-	l.full = time.Now().Add((share - 1) * time.Since(start))
-	return snap, true, err
+	defer done()
+	if seen == l.signs {
+		return l.last().After, false, nil
+	}
+	defer func() { l.cost.add(l.reader.Cost()) }()
+	snap, err = l.reader.Observe(ctx, l.members, observe.Within())
+	return snap, false, err
+}
+
+// readAll reads everything of the family, whose signs are those.
+func (l *Lab) readAll(ctx context.Context, seen string) (*vmspace.Snapshot, error) {
+	defer func() { l.cost.add(l.reader.Cost()) }()
+	defer l.rhythm.Begin(observe.Everything)()
+	l.signs = seen
+	return l.reader.Observe(ctx, l.members, observe.Scope{})
+}
+
+// account tells what watching costs.
+func (l *Lab) account() {
+	l.cost.measure(time.Now(), observe.CPUTime())
+	texts := l.cost.texts()
+	l.told.Store(&texts)
 }
 
 // Bill is what the forks of the family cost, and what further ones would, as a picture of it has

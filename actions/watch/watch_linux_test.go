@@ -42,6 +42,7 @@ func (w watched) do(line string) *history.Step {
 	if _, err := w.s.Do(context.Background(), line); err != nil {
 		w.Fatalf("%s: %v", line, err)
 	}
+	w.l.rhythm.Forget()
 	st, err := w.l.Poll(context.Background())
 	if err != nil {
 		w.Fatalf("%s: %v", line, err)

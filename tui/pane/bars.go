@@ -4,6 +4,7 @@ package pane
 
 import (
 	"fmt"
+	"slices"
 
 	"cowscope/tui/cell"
 )
@@ -33,7 +34,11 @@ func DrawHeader(p cell.Pen, s *Scene) {
 		p.Right(end, 0, cell.Plain, right)
 		end -= cell.Width(right) + 2
 	}
-	for _, part := range []string{s.Mode, s.Kernel, s.Rights, s.Note} {
+	parts := []string{s.Mode, s.Kernel, s.Rights, s.Note}
+	if s.Watched {
+		parts = slices.Concat([]string{s.Mode, s.Note}, s.Cost, []string{s.Kernel, s.Rights})
+	}
+	for _, part := range parts {
 		if part != "" && x+3+cell.Width(part) < end {
 			x = p.Put(x, 0, cell.Faint, " · ")
 			x = p.Put(x, 0, cell.Dim, part)

@@ -14,6 +14,7 @@ const (
 	HitRow             // a row of the map: addr is where it starts
 	HitPage            // a page: addr and the process's label
 	HitStep            // a line of the log: n is the index in the history
+	HitFold            // the name of a row that can be folded: addr is where the row starts
 )
 
 // Hit is the meaning of a click on a rectangle.

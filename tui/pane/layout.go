@@ -41,7 +41,7 @@ func Layout(s *Scene, w, h int) Screen { return layout(w, h, measure(s, w, h)) }
 
 // measure returns how much room the content needs.
 func measure(s *Scene, w, h int) demand {
-	d := demand{mapRows: max(countRows(s.Snap, h), 1), inspector: 10}
+	d := demand{mapRows: max(s.Rows().count(h), 1), inspector: 10}
 	g := newPageGrid(s, w/2, h)
 	d.pageCols = gridLabel + g.perLine*cellCols
 	d.pageRows = 1 + g.group*g.groups

@@ -64,7 +64,7 @@ func DrawMap(p cell.Pen, s *Scene) {
 	}
 	a := newAxis(inner.R.W, len(s.Snap.Processes), current)
 	drawAxisHeads(p, s, a)
-	rows, selected := window(s.Snap, s.Cursor, inner.R.H, inner.R.H/2)
+	rows, selected := s.Rows().window(s.Cursor, inner.R.H, inner.R.H/2)
 	for y, r := range rows {
 		line := inner.Sub(cell.At(0, y, inner.R.W, 1))
 		drawRow(line, s, a, r, y == selected)
@@ -129,10 +129,15 @@ func processHead(s *Scene, p *vmspace.Process, w int) string {
 			sizes = fmt.Sprintf("pss %s · uss %s", bytesText(n.PSS), bytesText(n.USS))
 		}
 	}
-	extras := []string{faults, family, "rss " + bytesText(p.RSS), fmt.Sprintf("pid %d", p.PID), sizes}
+	rss := "rss " + bytesText(p.RSS)
+	extras := []string{faults, family, rss, fmt.Sprintf("pid %d", p.PID), sizes}
+	order := []int{0, 1, 2, 3, 4}
+	if s.Watched { // what people ask of a living process is what it takes
+		order = []int{2, 4, 0, 1, 3}
+	}
 	used, keep := cell.Width(strings.Join(parts, " · ")), map[int]bool{}
-	for i, e := range extras {
-		if e != "" && used+3+cell.Width(e) <= w {
+	for _, i := range order {
+		if e := extras[i]; e != "" && used+3+cell.Width(e) <= w {
 			keep[i], used = true, used+3+cell.Width(e)
 		}
 	}
@@ -156,6 +161,9 @@ func (s *Scene) newFaults(p *vmspace.Process) uint64 {
 	return p.MinorFlt + p.MajorFlt - b.MinorFlt - b.MajorFlt
 }
 
+// foldMarks stand before the name of a row that is folded, or that can be.
+var foldMarks = [...]string{Closed: "+", Opened: "-", Inside: "┆"}
+
 func drawRow(line cell.Pen, s *Scene, a axis, r Row, selected bool) {
 	w := line.R.W
 	s.Hits.add(line.R, Hit{Kind: HitRow, Addr: r.Start})
@@ -177,13 +185,19 @@ func drawRow(line cell.Pen, s *Scene, a axis, r Row, selected bool) {
 		line.Put(0, 0, cell.Accent|cell.Bold, "▸")
 		name = cell.Title
 	}
+	if mark := foldMarks[r.Fold]; mark != "" {
+		line.Put(gutter-1, 0, cell.Accent, mark)
+	}
+	if r.Fold == Closed || r.Fold == Opened {
+		s.Hits.add(cell.At(line.R.X, line.R.Y, gutter+a.name, 1), Hit{Kind: HitFold, Addr: r.Start})
+	}
 	line.Cut(x, 0, a.name, name, s.nameOf(r))
 	x += a.name + 1
 	if a.addr > 0 {
 		line.Put(x, 0, cell.Dim, addrText(r.Start))
 		x += a.addr + 1
 	}
-	line.Right(x+a.size, 0, cell.Plain, pagesText(r.Pages(s.Snap.PageSize)))
+	line.Right(x+a.size, 0, cell.Plain, pagesText(s.Rows().pages(r)))
 	if selected {
 		line.Restyle(0, 0, a.left-1, cell.InRow)
 	}
@@ -223,7 +237,12 @@ func drawColumn(p cell.Pen, s *Scene, pr *vmspace.Process, r Row, selected bool)
 	if m.Start != r.Start {
 		perms = cell.Dim // it continues from the row above
 	}
-	x := p.Put(1, 0, perms, m.Perms.String())
+	letters := m.Perms.String()
+	if r.Fold == Closed {
+		lo, hi := pr.Mappings.Overlap(r.Range)
+		letters, perms = fmt.Sprintf("%-4s", fmt.Sprintf("%d×", hi-lo)), cell.Dim
+	}
+	x := p.Put(1, 0, perms, letters)
 	if mappingChanged(s, pr.Label, r) {
 		p.Restyle(1, 0, 4, cell.Marked)
 	}
@@ -276,7 +295,10 @@ func drawStrip(p cell.Pen, s *Scene, pr *vmspace.Process, r Row, selected bool) 
 	for i := range min(cells, room) {
 		from := r.Start + uint64(i)*scale*ps
 		part := vmspace.Range{Start: from, End: min(from+scale*ps, r.End)}
-		state := summary(pr, part)
+		state, maps := summary(pr, part)
+		if !maps {
+			continue // a hole between segments
+		}
 		st := cell.StateRole(state)
 		if selected {
 			st |= cell.InRow
@@ -315,8 +337,8 @@ func scaleText(scale uint64) string {
 const summaryRuns = 32
 
 // summary is the most frequent state of the pages of r, not counting untouched pages if there are
-// others.
-func summary(p *vmspace.Process, r vmspace.Range) vmspace.State {
+// others; ok is false where nothing is mapped.
+func summary(p *vmspace.Process, r vmspace.Range) (best vmspace.State, ok bool) {
 	var count [len(vmspace.States)]uint64
 	n := 0
 	for run := range p.PagesIn(r) {
@@ -325,13 +347,13 @@ func summary(p *vmspace.Process, r vmspace.Range) vmspace.State {
 			break
 		}
 	}
-	best := vmspace.None
+	best = vmspace.None
 	for st, c := range count {
 		if vmspace.State(st) != vmspace.None && c > 0 && (best == vmspace.None || c > count[best]) {
 			best = vmspace.State(st)
 		}
 	}
-	return best
+	return best, n > 0
 }
 
 // drawScroll writes into the lower border how much of the address space is above and below.
@@ -344,11 +366,11 @@ func drawScroll(p cell.Pen, s *Scene, rows []Row) {
 	if pr == nil {
 		return
 	}
-	if _, ok := Above(s.Snap, rows[0]); ok {
+	if _, ok := s.Rows().Above(rows[0]); ok {
 		i, _ := pr.Mappings.Find(rows[0].Start)
 		text = fmt.Sprintf(" ↑ %d ", i)
 	}
-	if _, ok := Below(s.Snap, rows[len(rows)-1]); ok {
+	if _, ok := s.Rows().Below(rows[len(rows)-1]); ok {
 		i, _ := pr.Mappings.Find(rows[len(rows)-1].End)
 		top, _ := pr.Mappings.Find(topOfMemory)
 		text += fmt.Sprintf(" ↓ %d ", top-i)

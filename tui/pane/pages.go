@@ -53,7 +53,7 @@ func relatives(s *Scene, r Row, n int) (shown []*vmspace.Process, hidden int) {
 }
 
 func newPageGrid(s *Scene, w, h int) pageGrid {
-	r := RowAt(s.Snap, s.Cursor)
+	r := s.Rows().At(s.Cursor)
 	g := pageGrid{row: r, pages: r.Pages(s.Snap.PageSize)}
 	if r.Gap {
 		return pageGrid{row: r}
@@ -87,11 +87,11 @@ func DrawPages(p cell.Pen, s *Scene) {
 	g := newPageGrid(s, p.R.W-4, p.R.H-2)
 	title := "pages"
 	if !g.row.Gap {
-		n := "page"
-		if g.pages != 1 {
+		n, pages := "page", s.Rows().pages(g.row)
+		if pages != 1 {
 			n = "pages"
 		}
-		title = fmt.Sprintf("%s · %d %s", s.nameOf(g.row), g.pages, n)
+		title = fmt.Sprintf("%s · %d %s", s.nameOf(g.row), pages, n)
 	}
 	inner := cell.Box(p, title, cell.Faint)
 	if g.row.Gap || len(g.shown) == 0 {
@@ -140,6 +140,9 @@ func drawGroup(p cell.Pen, s *Scene, g pageGrid, line uint64) {
 		}
 		for i := range n {
 			addr := g.row.Start + (first+i)*ps
+			if _, maps := pr.MappingAt(addr); g.row.Fold == Closed && !maps {
+				continue // a hole between segments
+			}
 			run := pr.PageAt(addr, ps)
 			x := gridLabel + int(i)*cellCols
 			drawPage(p, s, pr, run, addr, x, 2*j)

@@ -1,18 +1,26 @@
 // Rows: the address axis that all processes share on the screen.
 //
 // A row is the longest range of addresses in which no process of the family has a boundary of a
-// mapping, so that a row is the same addresses in every column. Rows are found from an address,
-// outwards, and are never counted: the cost of a screen does not depend on the number of mappings.
+// mapping, so that a row is the same addresses in every column; or a fold of several such. Rows are
+// found from an address, outwards, and are never counted: the cost of a screen does not depend on
+// the number of mappings.
 
 package pane
 
 import "cowscope/vmspace"
 
-// Row is one line of the map: a range that each process maps as a whole or not at all, or a gap in
-// all of them.
+// Row is one line of the map: a range that each process maps as a whole or not at all, a gap in all
+// of them, or a fold.
 type Row struct {
 	vmspace.Range
-	Gap bool
+	Gap  bool
+	Fold Fold
+}
+
+// Rows are the lines of the map of one picture. Without Folds no row is folded.
+type Rows struct {
+	Snap  *vmspace.Snapshot
+	Folds *Folds
 }
 
 // topOfMemory is where rows end: the upper half of the address space is the kernel's. The one line
@@ -20,10 +28,10 @@ type Row struct {
 // gate_vma).
 const topOfMemory = uint64(1) << 63
 
-// RowAt is the row that contains addr.
+// RowAt is the row that contains addr, where nothing is folded.
 func RowAt(s *vmspace.Snapshot, addr uint64) Row {
 	addr = min(addr, topOfMemory-1)
-	r := Row{vmspace.Range{Start: 0, End: topOfMemory}, true}
+	r := Row{Range: vmspace.Range{Start: 0, End: topOfMemory}, Gap: true}
 	for _, p := range s.Processes {
 		i, ok := p.Mappings.Find(addr)
 		if ok {
@@ -42,31 +50,39 @@ func RowAt(s *vmspace.Snapshot, addr uint64) Row {
 	return r
 }
 
+// At is the row that contains addr.
+func (l Rows) At(addr uint64) Row {
+	r := RowAt(l.Snap, addr)
+	if l.Folds == nil {
+		return r
+	}
+	return l.Folds.fold(l.Snap, r)
+}
+
 // Above is the row before r; ok is false at the first mapping.
-func Above(s *vmspace.Snapshot, r Row) (Row, bool) {
+func (l Rows) Above(r Row) (Row, bool) {
 	if r.Start == 0 {
 		return r, false
 	}
-	up := RowAt(s, r.Start-1)
+	up := l.At(r.Start - 1)
 	return up, !up.Gap || up.Start != 0
 }
 
 // Below is the row after r; ok is false at the last mapping.
-func Below(s *vmspace.Snapshot, r Row) (Row, bool) {
+func (l Rows) Below(r Row) (Row, bool) {
 	if r.End == topOfMemory {
 		return r, false
 	}
-	down := RowAt(s, r.End)
+	down := l.At(r.End)
 	return down, !down.Gap || down.End != topOfMemory
 }
 
 // window lists at most n rows around the one that contains addr, which is at index `at` if there
 // are enough rows above it, and returns its index.
-func window(s *vmspace.Snapshot, addr uint64, n, at int) (rows []Row, selected int) {
-	here := RowAt(s, addr)
-	rows = []Row{here}
+func (l Rows) window(addr uint64, n, at int) (rows []Row, selected int) {
+	rows = []Row{l.At(addr)}
 	for len(rows) <= at {
-		up, ok := Above(s, rows[0])
+		up, ok := l.Above(rows[0])
 		if !ok {
 			break
 		}
@@ -74,14 +90,14 @@ func window(s *vmspace.Snapshot, addr uint64, n, at int) (rows []Row, selected i
 	}
 	selected = len(rows) - 1
 	for len(rows) < n {
-		down, ok := Below(s, rows[len(rows)-1])
+		down, ok := l.Below(rows[len(rows)-1])
 		if !ok {
 			break
 		}
 		rows = append(rows, down)
 	}
 	for len(rows) < n {
-		up, ok := Above(s, rows[0])
+		up, ok := l.Above(rows[0])
 		if !ok {
 			break
 		}
@@ -91,29 +107,46 @@ func window(s *vmspace.Snapshot, addr uint64, n, at int) (rows []Row, selected i
 	return rows[:min(n, len(rows))], selected
 }
 
-// countRows counts the rows of the family, up to limit.
-func countRows(s *vmspace.Snapshot, limit int) int {
-	r, ok := FirstRow(s)
+// count counts the rows of the family, up to limit.
+func (l Rows) count(limit int) int {
+	r, ok := l.First()
 	n := 0
 	for ; ok && n < limit; n++ {
-		r, ok = Below(s, r)
+		r, ok = l.Below(r)
 	}
 	return n
 }
 
-// FirstRow and lastRow are the first and the last mapped row.
-func FirstRow(s *vmspace.Snapshot) (Row, bool) {
-	r := RowAt(s, 0)
+// First is the first mapped row.
+func (l Rows) First() (Row, bool) {
+	r := l.At(0)
 	if r.Gap {
-		return Below(s, r)
+		return l.Below(r)
 	}
 	return r, true
 }
 
-func LastRow(s *vmspace.Snapshot) (Row, bool) {
-	r := RowAt(s, topOfMemory-1)
+// Last is the last mapped row.
+func (l Rows) Last() (Row, bool) {
+	r := l.At(topOfMemory - 1)
 	if r.Gap {
-		return Above(s, r)
+		return l.Above(r)
 	}
 	return r, true
+}
+
+// pages is how many pages a row has: those that are mapped, of a fold.
+func (l Rows) pages(r Row) (n uint64) {
+	if r.Fold != Closed {
+		return r.Pages(l.Snap.PageSize)
+	}
+	for _, p := range l.Snap.Processes {
+		for _, m := range p.Mappings.View(p.Mappings.Overlap(r.Range)) {
+			n += m.Intersect(r.Range).Len() / l.Snap.PageSize
+		}
+		if n > 0 {
+			break // whoever maps a part of it maps the same
+		}
+	}
+	return n
 }

@@ -31,24 +31,25 @@ func family(t *rapid.T) *vmspace.Snapshot {
 func TestRows(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s := family(t)
-		r, ok := FirstRow(s)
+		l := Rows{Snap: s}
+		r, ok := l.First()
 		var all []Row
-		for ; ok; r, ok = Below(s, r) {
+		for ; ok; r, ok = l.Below(r) {
 			if len(all) > 0 && all[len(all)-1].End != r.Start {
 				t.Fatalf("%v after %v", r, all[len(all)-1])
 			}
 			all = append(all, r)
 		}
-		if n := countRows(s, 1000); n != len(all) {
+		if n := l.count(1000); n != len(all) {
 			t.Fatalf("counted %d of %d", n, len(all))
 		}
 		for i, r := range all {
 			checkRow(t, s, r)
-			if up, ok := Above(s, r); ok != (i > 0) || ok && up != all[i-1] {
+			if up, ok := l.Above(r); ok != (i > 0) || ok && up != all[i-1] {
 				t.Fatalf("above %v is %v, %v", r, up, ok)
 			}
 		}
-		if last, ok := LastRow(s); ok && (len(all) == 0 || last != all[len(all)-1]) {
+		if last, ok := l.Last(); ok && (len(all) == 0 || last != all[len(all)-1]) {
 			t.Fatalf("the last row is %v", last)
 		}
 		checkWindow(t, s, all)
@@ -76,7 +77,7 @@ func checkWindow(t *rapid.T, s *vmspace.Snapshot, all []Row) {
 	}
 	here := rapid.SampledFrom(all).Draw(t, "row")
 	n := rapid.IntRange(1, 12).Draw(t, "n")
-	rows, selected := window(s, here.Start, n, n/2)
+	rows, selected := Rows{Snap: s}.window(here.Start, n, n/2)
 	if len(rows) != min(n, len(all)) {
 		t.Fatalf("%d rows of %d for a window of %d", len(rows), len(all), n)
 	}

@@ -30,11 +30,14 @@ type Scene struct {
 	View    View
 	Busy    string // the command that is running, "" for none
 	Kernel  string
-	Rights  string // what this user may see
-	Note    string // more of the lab, for the header
+	Rights  string   // what this user may see
+	Note    string   // more of the lab, for the header
+	Cost    []string // what watching costs
 	// Sizes is what a process has by itself; nil where it is not shown.
 	Sizes   func(*vmspace.Process) vmspace.Sizes
-	Still   bool // nothing happens any more: it is a recording
+	Folds   *Folds // which files' mappings are one row; nil where none are
+	Watched bool   // it is a process that lives on its own
+	Still   bool   // nothing happens any more: it is a recording
 	Message string
 	Hits    *Hits // told where things are drawn; nil where nobody asks
 	Bad     bool  // the message is an error
@@ -83,6 +86,9 @@ func (s *Scene) marked(label string, r vmspace.Range) bool {
 	return false
 }
 
+// Rows are the lines of the map.
+func (s *Scene) Rows() Rows { return Rows{s.Snap, s.Folds} }
+
 func (s *Scene) process() *vmspace.Process { return s.Snap.Process(s.Current) }
 
 // page is the run that holds the page under the cursor in the current process.
@@ -113,6 +119,9 @@ func (s *Scene) nameOf(r Row) string {
 			name := pathName(m.Path)
 			if e, ok := s.Step.FileOf(m); ok {
 				name = e.Name
+			}
+			if name == "" && s.Watched {
+				name = m.Kind().String()
 			}
 			return offsetName(name, r.Start-m.Start, s.Snap.PageSize)
 		}

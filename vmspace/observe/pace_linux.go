@@ -51,3 +51,12 @@ func rest(d time.Duration) {
 	t := unix.NsecToTimespec(int64(d))
 	unix.Nanosleep(&t, nil) // a signal may interrupt it, which does no harm
 }
+
+// CPUTime is the time of the CPUs that this process has used, its system calls included (getrusage(2)).
+func CPUTime() time.Duration {
+	var u unix.Rusage
+	if unix.Getrusage(unix.RUSAGE_SELF, &u) != nil {
+		return 0
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}

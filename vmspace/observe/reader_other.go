@@ -5,6 +5,7 @@ package observe
 import (
 	"context"
 	"errors"
+	"time"
 
 	"cowscope/vmspace"
 )
@@ -49,3 +50,6 @@ func (*Life) Close() error { return nil }
 
 // Ending is not known.
 func (*Life) Ending() (e Ending, known bool) { return e, false }
+
+// CPUTime is not known.
+func CPUTime() time.Duration { return 0 }
