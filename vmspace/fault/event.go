@@ -17,8 +17,11 @@ import (
 	"time"
 )
 
-// ErrNotLinux is the error of Open on a system without perf events.
-var ErrNotLinux = errors.New("perf events need Linux")
+// The errors of Open: on a system without perf events, and where none of the processes is there.
+var (
+	ErrNotLinux  = errors.New("perf events need Linux")
+	ErrNoProcess = errors.New("no such process")
+)
 
 // Kind is what an event tells.
 type Kind uint8

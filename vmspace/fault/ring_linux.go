@@ -19,37 +19,30 @@ type ring struct {
 	buf  []byte // a record that wraps around the end
 }
 
-// newRing maps the ring of an event: of that many bytes, a power of two of pages, or of less where
-// the user may not lock so much (perf_event_mlock_kb in /proc/sys/kernel, and RLIMIT_MEMLOCK).
+// newRing maps the ring of an event, of that many bytes of records: a power of two of pages.
 func newRing(fd, size int) (*ring, error) {
 	page := unix.Getpagesize()
-	for {
-		mem, err := unix.Mmap(fd, 0, page+size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
-		if err == nil {
-			head := (*unix.PerfEventMmapPage)(unsafe.Pointer(&mem[0]))
-			return &ring{fd: fd, mem: mem, head: head, data: mem[page:]}, nil
-		}
-		if err != unix.EPERM || size <= page {
-			return nil, err
-		}
-		size /= 2
+	mem, err := unix.Mmap(fd, 0, page+size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+	if err != nil {
+		return nil, err
 	}
+	return &ring{fd: fd, mem: mem, head: (*unix.PerfEventMmapPage)(unsafe.Pointer(&mem[0])), data: mem[page:]}, nil
 }
 
 func (r *ring) close() error { return unix.Munmap(r.mem) }
 
-// records visits what the kernel has written since the last time. The bytes of a record are good
-// until visit returns.
+// records visits the records that the kernel has written since the last time, and frees their room.
+// The bytes of a record may be used until visit returns.
 func (r *ring) records(visit func(kind uint32, misc uint16, body []byte)) {
 	head, tail := atomic.LoadUint64(&r.head.Data_head), r.head.Data_tail
 	size := uint64(len(r.data))
 	for tail < head {
-		at := tail % size // a header of 8 bytes never wraps: records are of whole 8 bytes
+		at := tail % size // a header never wraps: it has 8 bytes, and every record a multiple of 8
 		kind := binary.NativeEndian.Uint32(r.data[at:])
 		misc := binary.NativeEndian.Uint16(r.data[at+4:])
 		n := uint64(binary.NativeEndian.Uint16(r.data[at+6:]))
-		if n < 8 || n > head-tail {
-			tail = head // nothing sensible: begin anew
+		if n < 8 || n%8 != 0 || n > min(head-tail, size) {
+			tail = head // no record: what follows it cannot be found
 			break
 		}
 		record := r.data[at:min(at+n, size)]

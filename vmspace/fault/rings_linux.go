@@ -1,6 +1,9 @@
 package fault
 
 import (
+	"cmp"
+	"encoding/binary"
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -31,26 +34,51 @@ type origin struct {
 	major bool
 }
 
-// Open begins to collect the faults of the processes. It fails where the kernel refuses perf events
-// to this user (perf_event_paranoid above 2, a container), and where a process is not there or may
-// not be read.
-func Open(pids []int) (*Rings, error) {
+// Open begins to collect the faults of a family of processes. The family is asked for again until it
+// names no process that is new: who is made later has a parent whose events it inherits. The error
+// is *Refused where the kernel refuses perf events to this user, ErrNoProcess where none is there.
+func Open(family func() []int) (*Rings, error) {
 	cpus, err := online()
 	if err != nil {
 		return nil, err
 	}
-	r := &Rings{cpus: cpus, rings: make([]*ring, len(cpus)), size: ringSize(len(cpus)), kernel: true, origin: map[uint64]origin{}, by: map[int]int{}}
-	for _, pid := range pids {
-		if err := r.join(pid); err != nil {
-			r.Close()
+	for size := ringSize(len(cpus)); ; size /= 2 {
+		r := &Rings{cpus: cpus, rings: make([]*ring, len(cpus)), size: size, kernel: true, origin: map[uint64]origin{}, by: map[int]int{}}
+		err := r.joinAll(family)
+		if err == nil {
+			return r, nil
+		}
+		r.Close()
+		var no *Refused
+		if !errors.As(err, &no) || no.Call != "mmap" || no.Errno != unix.EPERM || size <= unix.Getpagesize() {
 			return nil, err
 		}
 	}
-	return r, nil
 }
 
 // Kernel says whether faults taken inside the kernel are told too.
 func (r *Rings) Kernel() bool { return r.kernel }
+
+// joinAll opens events for a family.
+func (r *Rings) joinAll(family func() []int) error {
+	joined := map[int]bool{}
+	for more := true; more; {
+		more = false
+		for _, pid := range family() {
+			if joined[pid] {
+				continue
+			}
+			joined[pid], more = true, true
+			if err := r.join(pid); err != nil && err != ErrNoProcess { // a process may end at any moment
+				return err
+			}
+		}
+	}
+	if len(r.fds) == 0 {
+		return ErrNoProcess
+	}
+	return nil
+}
 
 // join opens events for all threads of a process. Of one that is made meanwhile it is not known
 // whether it has inherited them; if it has them twice, Drain takes those of one origin.
@@ -59,8 +87,8 @@ func (r *Rings) join(pid int) error {
 	for more := true; more; {
 		more = false
 		tasks, err := os.ReadDir("/proc/" + strconv.Itoa(pid) + "/task")
-		if err != nil {
-			return fmt.Errorf("process %d: %w", pid, unix.ESRCH)
+		if err != nil && len(joined) == 0 {
+			return ErrNoProcess
 		}
 		for _, t := range tasks {
 			tid, err := strconv.Atoi(t.Name())
@@ -68,7 +96,7 @@ func (r *Rings) join(pid int) error {
 				continue
 			}
 			joined[tid], more = true, true
-			if err := r.open(tid); err != nil && (err != unix.ESRCH || tid == pid) { // a thread may end at any moment
+			if err := r.open(tid); err != nil && err != ErrNoProcess { // nor need a thread live on
 				return err
 			}
 		}
@@ -79,32 +107,34 @@ func (r *Rings) join(pid int) error {
 // open opens the events of a thread, one for each CPU and sort of fault, and has them write into the
 // rings.
 func (r *Rings) open(tid int) error {
-	var opened []int
+	first := len(r.fds)
 	for i, cpu := range r.cpus {
 		for _, major := range []bool{false, true} {
 			fd, err := r.event(tid, cpu, major)
+			if err == unix.ESRCH {
+				return ErrNoProcess
+			}
 			if err != nil {
-				return err
+				return refused("perf_event_open", err)
 			}
 			r.fds = append(r.fds, fd)
-			opened = append(opened, fd)
 			if r.rings[i] == nil {
 				if r.rings[i], err = newRing(fd, r.size); err != nil {
-					return err
+					return refused("mmap", err)
 				}
 			} else if err := unix.IoctlSetInt(fd, unix.PERF_EVENT_IOC_SET_OUTPUT, r.rings[i].fd); err != nil {
-				return err
+				return refused("PERF_EVENT_IOC_SET_OUTPUT", err)
 			}
 			var id uint64
 			if _, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(fd), unix.PERF_EVENT_IOC_ID, uintptr(unsafe.Pointer(&id))); errno != 0 {
-				return errno
+				return refused("PERF_EVENT_IOC_ID", errno)
 			}
 			r.origin[id] = origin{tid, major}
 		}
 	}
-	for _, fd := range opened {
+	for _, fd := range r.fds[first:] {
 		if err := unix.IoctlSetInt(fd, unix.PERF_EVENT_IOC_ENABLE, 0); err != nil {
-			return err
+			return refused("PERF_EVENT_IOC_ENABLE", err)
 		}
 	}
 	return nil
@@ -130,7 +160,7 @@ func (r *Rings) event(tid, cpu int, major bool) (fd int, err error) {
 			a.Bits |= unix.PerfBitExcludeKernel
 		}
 		fd, err = unix.PerfEventOpen(&a, tid, cpu, -1, unix.PERF_FLAG_FD_CLOEXEC)
-		if refused := err == unix.EACCES || err == unix.EPERM; !refused || !r.kernel || len(r.fds) > 0 {
+		if no := err == unix.EACCES || err == unix.EPERM; !no || !r.kernel || len(r.fds) > 0 {
 			return fd, err
 		}
 		r.kernel = false
@@ -157,14 +187,14 @@ func (r *Rings) Wait(d time.Duration) error {
 	return err
 }
 
-// Drain appends what has happened since the last time to events, in the order of time, and counts
-// what the kernel had no room for.
+// Drain appends what has happened since the last time to events, in the order of time. Lost is how
+// many the kernel had no room for; it tells of them with the next event of the same CPU.
 func (r *Rings) Drain(events []Event) (all []Event, lost uint64) {
 	from := len(events)
 	for _, ring := range r.rings {
 		ring.records(func(kind uint32, misc uint16, body []byte) {
 			if kind == unix.PERF_RECORD_LOST && len(body) >= 16 {
-				lost += *(*uint64)(unsafe.Pointer(&body[8]))
+				lost += binary.NativeEndian.Uint64(body[8:])
 				return
 			}
 			e, id, ok := decode(kind, misc, body)
@@ -184,7 +214,10 @@ func (r *Rings) Drain(events []Event) (all []Event, lost uint64) {
 			events = append(events, e)
 		})
 	}
-	slices.SortStableFunc(events[from:], func(a, b Event) int { return int(a.Time - b.Time) })
+	slices.SortFunc(events[from:], func(a, b Event) int { return cmp.Compare(a.Time, b.Time) })
+	if lost > 0 {
+		clear(r.by) // the end of a thread may be among what was lost, and its number is used again
+	}
 	for _, e := range events[from:] {
 		if e.Kind == Exit {
 			delete(r.by, e.TID)

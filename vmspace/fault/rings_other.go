@@ -8,7 +8,7 @@ import "time"
 type Rings struct{}
 
 // Open fails with ErrNotLinux.
-func Open([]int) (*Rings, error) { return nil, ErrNotLinux }
+func Open(func() []int) (*Rings, error) { return nil, ErrNotLinux }
 
 // Kernel is false.
 func (*Rings) Kernel() bool { return false }
