@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -41,6 +42,11 @@ type Lab struct {
 	born    int                      // processes that got a label so far
 	full    time.Time                // when everything may be read again
 
+	rings  *collector // nil where page faults are not told
+	untold string     // why they are not
+	locate Locate
+	spots  history.Spots // of all faults so far
+
 	log *history.Log
 }
 
@@ -54,7 +60,7 @@ func Open(ctx context.Context, pid int) (*Lab, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &Lab{grammar: g, reader: r, root: pid, lives: map[string]*observe.Life{}, log: history.NewLog(history.Ample)}
+	l := &Lab{grammar: g, reader: r, root: pid, locate: inObject, lives: map[string]*observe.Life{}, log: history.NewLog(history.Ample)}
 	l.gather(nil)
 	snap, err := r.Observe(ctx, l.members, observe.Scope{})
 	if err == nil && snap.Processes[0].Err != "" {
@@ -63,6 +69,9 @@ func Open(ctx context.Context, pid int) (*Lab, error) {
 	if err != nil {
 		l.Close()
 		return nil, err
+	}
+	if l.rings, err = collect(pid, snap.PageSize); err != nil {
+		l.untold = err.Error()
 	}
 	l.info = actions.Machine(snap)
 	l.info.Mode, l.info.Refuses = "watch", ErrWatched.Error()
@@ -98,7 +107,7 @@ func (l *Lab) Close() error {
 	for _, life := range l.lives {
 		life.Close()
 	}
-	return l.reader.Close()
+	return errors.Join(l.rings.close(), l.reader.Close())
 }
 
 // Do fails with ErrWatched.
@@ -139,18 +148,22 @@ func (l *Lab) Poll(ctx context.Context) (*history.Step, error) {
 	defer l.turn.Unlock()
 	before := l.last().After
 	l.gather(before)
-	after, err := l.look(ctx)
+	told := l.rings.take()
+	after, err := l.look(ctx, told)
 	if err != nil {
 		return nil, err
 	}
 	after = keepDead(before, after)
+	told.add(l.early(l.rings.take(), after))
+	faults := l.tell(told, before, after)
+	l.spots.Add(faults)
 	changes := vmspace.Diff(before, after)
-	if !slices.ContainsFunc(changes, explain.WorthTelling) {
+	if !slices.ContainsFunc(changes, explain.WorthTelling) && len(faults) == 0 && told.lost == 0 {
 		return nil, nil
 	}
-	label, event := l.headline(changes, after)
+	label, event := l.headline(changes, faults, after)
 	st := &history.Step{Process: label, Outcome: history.Outcome{Result: history.OK}, Before: before, After: after, Current: l.current(after),
-		Event: event, Why: explain.Summary(changes), Changes: changes}
+		Event: event, Why: strings.TrimSpace(explain.Summary(changes) + " " + faultsText(faults, told.lost)), Changes: changes, Faults: faults, Lost: told.lost}
 	if p := after.Process(label); p != nil {
 		st.PID = p.PID
 	}
@@ -159,11 +172,11 @@ func (l *Lab) Poll(ctx context.Context) (*history.Step, error) {
 }
 
 // look reads the family: in full as rarely as its share of the time asks for, and meanwhile only
-// what costs little.
-func (l *Lab) look(ctx context.Context) (*vmspace.Snapshot, error) {
+// what costs little, and the pages on which faults were taken.
+func (l *Lab) look(ctx context.Context, told taken) (*vmspace.Snapshot, error) {
 	start := time.Now()
 	if start.Before(l.full) {
-		return l.reader.Observe(ctx, l.members, observe.Within())
+		return l.reader.Observe(ctx, l.members, observe.Within(l.windows(told)...))
 	}
 	snap, err := l.reader.Observe(ctx, l.members, observe.Scope{})
 	l.full = time.Now().Add((share - 1) * time.Since(start))
@@ -246,7 +259,7 @@ func keepDead(before, after *vmspace.Snapshot) *vmspace.Snapshot {
 }
 
 // headline is the change that a step is called after, and whose it is.
-func (l *Lab) headline(changes []vmspace.Change, after *vmspace.Snapshot) (label, event string) {
+func (l *Lab) headline(changes []vmspace.Change, faults []history.Fault, after *vmspace.Snapshot) (label, event string) {
 	now := time.Now().Format(time.TimeOnly)
 	for _, c := range changes {
 		switch p := after.Process(c.Process); c.Kind {
@@ -259,7 +272,13 @@ func (l *Lab) headline(changes []vmspace.Change, after *vmspace.Snapshot) (label
 			return c.Process, c.Process + " " + l.ending(c.Process) + " at " + now
 		}
 	}
-	return changes[0].Process, now
+	switch {
+	case len(changes) > 0:
+		return changes[0].Process, now
+	case len(faults) > 0 && faults[0].Process != "":
+		return faults[0].Process, now
+	}
+	return "p1", now
 }
 
 // ending says how a process ended, as far as the kernel tells.
