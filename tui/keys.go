@@ -55,6 +55,7 @@ func init() { // the help overlay shows the table, and the table opens it
 		{keys: []string{"K"}, short: "kill", help: "exit or kill the current process", do: openKill, off: needProcess},
 		{keys: []string{"W"}, help: "form: write a text or a byte anywhere", do: openForm("write"), off: needProcess},
 		{keys: []string{"R"}, help: "form: read any number of bytes", do: openForm("read"), off: needProcess},
+		{keys: []string{"T"}, help: "watch: the places in the code that take page faults, and what those do", do: openTouches},
 		{keys: []string{"B"}, help: "the presenter's bar: the last key, and the command that it made", do: (*App).togglePresenter},
 		{keys: []string{"P"}, help: "a picture of the screen: cowscope-1.svg, cowscope-2.svg… in the current directory", do: (*App).takeStill},
 		{keys: []string{"ctrl+z"}, show: "Ctrl-Z", help: "suspend, as a job of the shell; fg continues", do: (*App).suspend},

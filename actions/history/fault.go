@@ -75,15 +75,23 @@ type Spot struct {
 
 // Spots adds up faults by place and by what they did.
 type Spots struct {
-	spots map[Spot]*Spot // by At, Did and Object
-	rest  uint64
+	spots      map[Spot]*Spot // by At, Did and Object
+	rest, lost uint64
+}
+
+// Tally is what Spots has added up.
+type Tally struct {
+	Spots     []Spot // that with the most faults first
+	Elsewhere uint64 // faults at other places
+	Lost      uint64 // faults of which nothing is known
 }
 
 // mostSpots is how many places are told apart.
 const mostSpots = 4096
 
-// Add counts faults.
-func (s *Spots) Add(faults []Fault) {
+// Add counts faults, and those of which nothing is known.
+func (s *Spots) Add(faults []Fault, lost uint64) {
+	s.lost += lost
 	if s.spots == nil {
 		s.spots = map[Spot]*Spot{}
 	}
@@ -104,15 +112,16 @@ func (s *Spots) Add(faults []Fault) {
 	}
 }
 
-// List gives the places, that with the most faults first, and how many faults were at others.
-func (s *Spots) List() (spots []Spot, rest uint64) {
+// Tally is what was added up so far.
+func (s *Spots) Tally() Tally {
+	t := Tally{Elsewhere: s.rest, Lost: s.lost}
 	for _, spot := range s.spots {
-		spots = append(spots, *spot)
+		t.Spots = append(t.Spots, *spot)
 	}
-	slices.SortFunc(spots, func(a, b Spot) int {
+	slices.SortFunc(t.Spots, func(a, b Spot) int {
 		return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.At, b.At), cmp.Compare(a.Did, b.Did), cmp.Compare(a.Object, b.Object))
 	})
-	return spots, s.rest
+	return t
 }
 
 // Touched is who faulted on a page: nil where it is not known.

@@ -80,17 +80,16 @@ func TestPlace(t *testing.T) {
 func TestSpots(t *testing.T) {
 	var s Spots
 	a, b := Place{Object: "/bin/a", At: 1}, Place{Object: "/bin/a", At: 2}
-	s.Add([]Fault{{Process: "p1", Count: 2, At: a, Did: vmspace.ZeroFill}, {Process: "p2", TID: 3, Count: 3, Major: 1, At: a, Did: vmspace.ZeroFill}, {Count: 1, At: a, Did: vmspace.Copy}, {Count: 4, At: b}})
-	list, rest := s.List()
-	if g := fmt.Sprint(list, rest); g != "[{a+0x1 zero-fill 5 1 /bin/a} {a+0x2  4 0 /bin/a} {a+0x1 copy 1 0 /bin/a}] 0" {
+	s.Add([]Fault{{Process: "p1", Count: 2, At: a, Did: vmspace.ZeroFill}, {Process: "p2", TID: 3, Count: 3, Major: 1, At: a, Did: vmspace.ZeroFill}, {Count: 1, At: a, Did: vmspace.Copy}, {Count: 4, At: b}}, 7)
+	got := s.Tally()
+	if g := fmt.Sprint(got); g != "{[{a+0x1 zero-fill 5 1 /bin/a} {a+0x2  4 0 /bin/a} {a+0x1 copy 1 0 /bin/a}] 0 7}" {
 		t.Error(g)
 	}
 	for i := range uint64(2 * mostSpots) {
-		s.Add([]Fault{{Count: 1, At: Place{At: i}}})
+		s.Add([]Fault{{Count: 1, At: Place{At: i}}}, 1)
 	}
-	list, rest = s.List()
-	if len(list) != mostSpots || rest != mostSpots+3 {
-		t.Errorf("%d places, %d elsewhere", len(list), rest)
+	if got = s.Tally(); len(got.Spots) != mostSpots || got.Elsewhere != mostSpots+3 || got.Lost != 7+2*mostSpots {
+		t.Errorf("%d places, %d elsewhere, %d lost", len(got.Spots), got.Elsewhere, got.Lost)
 	}
 }
 

@@ -34,12 +34,18 @@ func inObject(_ int, m vmspace.Mapping, addr uint64) history.Place {
 	return history.Place{At: addr}
 }
 
-// Touches gives the places in the code at which faults were taken so far, that with the most first,
-// and how many faults were at others.
-func (l *Lab) Touches() (spots []history.Spot, rest uint64) {
-	l.turn.Lock()
-	defer l.turn.Unlock()
-	return l.spots.List()
+// Touches adds up the faults that were told so far, by place in the code. It does not wait for a
+// reading of the family.
+func (l *Lab) Touches() history.Tally {
+	l.spots.Lock()
+	defer l.spots.Unlock()
+	return l.spots.Tally()
+}
+
+func (l *Lab) count(faults []history.Fault, lost uint64) {
+	l.spots.Lock()
+	defer l.spots.Unlock()
+	l.spots.Add(faults, lost)
 }
 
 // Untold is why page faults are not told, and what would help; "" if they are.
@@ -236,9 +242,9 @@ func faultsText(faults []history.Fault, lost uint64) string {
 		all += f.Count
 	}
 	var spots history.Spots
-	spots.Add(faults)
+	spots.Add(faults, lost)
 	text := ""
-	switch list, _ := spots.List(); {
+	switch list := spots.Tally().Spots; {
 	case all == 1:
 		text = fmt.Sprintf("1 page fault, at %s.", list[0].At)
 	case len(list) == 1:

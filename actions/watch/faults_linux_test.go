@@ -127,8 +127,8 @@ func TestWatchFaults(t *testing.T) {
 	if got := who("p1", "a", 2); got.First == nil || got.First != got.Last || got.Copied != nil {
 		t.Errorf("a page that came again: %+v", got)
 	}
-	if spots, rest := w.l.Touches(); len(spots) == 0 || rest > 0 || spots[0].Count < spots[len(spots)-1].Count {
-		t.Errorf("%+v", spots)
+	if got := w.l.Touches(); len(got.Spots) == 0 || got.Elsewhere+got.Lost > 0 || got.Spots[0].Count < got.Spots[len(got.Spots)-1].Count {
+		t.Errorf("%+v", got)
 	}
 }
 

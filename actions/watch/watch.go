@@ -45,7 +45,10 @@ type Lab struct {
 	rings  *collector // nil where page faults are not told
 	untold string     // why they are not
 	locate Locate
-	spots  history.Spots // of all faults so far
+	spots  struct { // of all faults so far
+		sync.Mutex
+		history.Spots
+	}
 
 	log *history.Log
 }
@@ -156,7 +159,7 @@ func (l *Lab) Poll(ctx context.Context) (*history.Step, error) {
 	after = keepDead(before, after)
 	told.add(l.early(l.rings.take(), after))
 	faults := l.tell(told, before, after)
-	l.spots.Add(faults)
+	l.count(faults, told.lost)
 	changes := vmspace.Diff(before, after)
 	if !slices.ContainsFunc(changes, explain.WorthTelling) && len(faults) == 0 && told.lost == 0 {
 		return nil, nil

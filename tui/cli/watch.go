@@ -15,6 +15,8 @@ func watchCommand() *cobra.Command {
 		Short: "the same screen on a living process and its children, unstopped",
 		Long: "watch opens the screen on a process that lives, and on the processes that it has started: their mappings and the\n" +
 			"states of their pages, read from /proc as they change. Nothing is stopped, traced or written to.\n" +
+			"Page faults are told as they happen, each with the place in the code that took it, where the kernel allows it\n" +
+			"(perf-faults in cowscope doctor): T lists those places, and the inspector says who touched a page first.\n" +
 			"It needs the right to read the process: one's own, or root. Without PID or NAME it lists the processes to choose from,\n" +
 			"and so it does where several have that name.",
 		Example: "  cowscope watch\n" +
