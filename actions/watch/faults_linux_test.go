@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"cowscope/actions/feature"
 	"cowscope/actions/history"
 	"cowscope/vmspace"
 	"cowscope/vmspace/fault"
@@ -34,10 +35,41 @@ func (w watched) place(label, name string, page uint64) uint64 {
 	return b.Start + page*st.After.PageSize
 }
 
+// A large space is not read anew all the time, but where faults were taken it is.
+func TestWatchReadsWhereFaultsWere(t *testing.T) {
+	w := told(t)
+	w.do("a = mmap 60000p rw private anon")
+	w.do("touch a 20000p write")
+	const elsewhere = 50000
+	for _, rings := range []*collector{w.l.rings, nil} {
+		w.l.full = time.Now().Add(time.Hour)
+		kept := w.l.rings
+		w.l.rings = rings
+		page := uint64(elsewhere)
+		if rings == nil {
+			page += 5000
+		}
+		st := w.do(fmt.Sprintf("write a+%dp 1", page))
+		w.l.rings = kept
+		addr := w.place("p1", "a", page)
+		is := w.l.last().After.Process("p1").PageAt(addr, w.l.last().After.PageSize).State
+		if rings == nil {
+			if is != vmspace.None {
+				t.Errorf("without rings the page is %v: the space is small, and the test shows nothing", is)
+			}
+			continue
+		}
+		if is != vmspace.Anon || st == nil || len(st.Faults) == 0 || st.Faults[0].Did != vmspace.ZeroFill && st.Faults[len(st.Faults)-1].Did != vmspace.ZeroFill {
+			t.Errorf("the page is %v, the step %+v", is, st)
+		}
+	}
+}
+
 // What every fault did is told with the step in which the page changed, of the process that took it.
 func TestWatchFaults(t *testing.T) {
 	w := told(t)
 	w.do("file f 40p")
+	zeros, _, _ := feature.Available("zero-page")
 	for _, c := range []struct {
 		line, label, name string
 		page, pages       uint64
@@ -85,6 +117,9 @@ func TestWatchFaults(t *testing.T) {
 			found = true
 			if f.At.Object == "" || f.At.At == 0 || !strings.Contains(f.Where(), "+0x") {
 				t.Errorf("%s: at %q", c.line, f.Where())
+			}
+			if !zeros && (c.did == vmspace.ZeroMap || c.did == vmspace.ZeroFill) {
+				f.Did = c.did // which of the two it was does not show
 			}
 			if f.At = (history.Place{}); c.did == vmspace.MapPage || c.did == vmspace.Copy {
 				want.Major = f.Major // a page of a file may have to be read

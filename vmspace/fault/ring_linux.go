@@ -17,6 +17,25 @@ type ring struct {
 	head *unix.PerfEventMmapPage
 	data []byte
 	buf  []byte // a record that wraps around the end
+	last struct {
+		Event
+		tid int // for which its perf event was opened
+	}
+}
+
+// again reports whether a fault was told by the record before, through another event of the thread.
+//
+// Such records follow one another. They have different identities and almost the same time, or from
+// Linux 6.2 on those of the first one: the kernel fills in a sample once for all events of a fault
+// (perf_prepare_sample in kernel/events/core.c).
+func (r *ring) again(e Event, tid int) bool {
+	l := &r.last
+	same := e.TID == l.TID && e.Addr == l.Addr && e.IP == l.IP && e.Kernel == l.Kernel
+	if same && (e.Time == l.Time || tid != l.tid && e.Time-l.Time < 50*time.Microsecond) {
+		return true
+	}
+	l.Event, l.tid = e, tid
+	return false
 }
 
 // newRing maps the ring of an event, of that many bytes of records: a power of two of pages.

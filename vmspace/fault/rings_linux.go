@@ -24,7 +24,6 @@ type Rings struct {
 	kernel bool
 	size   int
 	origin map[uint64]origin // by the identity of a perf event
-	by     map[int]int       // the thread that a thread's events come from: itself, or one that it inherited from
 	lapsed []unix.PollFd
 }
 
@@ -43,7 +42,7 @@ func Open(family func() []int) (*Rings, error) {
 		return nil, err
 	}
 	for size := ringSize(len(cpus)); ; size /= 2 {
-		r := &Rings{cpus: cpus, rings: make([]*ring, len(cpus)), size: size, kernel: true, origin: map[uint64]origin{}, by: map[int]int{}}
+		r := &Rings{cpus: cpus, rings: make([]*ring, len(cpus)), size: size, kernel: true, origin: map[uint64]origin{}}
 		err := r.joinAll(family)
 		if err == nil {
 			return r, nil
@@ -81,7 +80,7 @@ func (r *Rings) joinAll(family func() []int) error {
 }
 
 // join opens events for all threads of a process. Of one that is made meanwhile it is not known
-// whether it has inherited them; if it has them twice, Drain takes those of one origin.
+// whether it has inherited them; if it has them twice, Drain takes one of the two.
 func (r *Rings) join(pid int) error {
 	joined := map[int]bool{}
 	for more := true; more; {
@@ -202,27 +201,14 @@ func (r *Rings) Drain(events []Event) (all []Event, lost uint64) {
 				return
 			}
 			o, known := r.origin[id]
-			if !known {
+			if !known || e.Kind == Fault && ring.again(e, o.tid) {
 				return
-			}
-			if first, seen := r.by[e.TID]; !seen {
-				r.by[e.TID] = o.tid
-			} else if first != o.tid {
-				return // it was opened and inherited: this is the other one
 			}
 			e.Major = o.major
 			events = append(events, e)
 		})
 	}
 	slices.SortFunc(events[from:], func(a, b Event) int { return cmp.Compare(a.Time, b.Time) })
-	if lost > 0 {
-		clear(r.by) // the end of a thread may be among what was lost, and its number is used again
-	}
-	for _, e := range events[from:] {
-		if e.Kind == Exit {
-			delete(r.by, e.TID)
-		}
-	}
 	return events, lost
 }
 

@@ -64,9 +64,11 @@ func holds(t *testing.T, events []Event, d touched) {
 // came later, of a child that copies; a second access is one where it copies.
 func TestRings(t *testing.T) {
 	p := start(t)
-	old := p.ask("thread 1 w")
+	if old := p.ask("thread 1"); old.TID == old.PID {
+		t.Fatalf("%+v: not a thread of its own", old)
+	}
 	r := open(t, p.family)
-	for _, order := range []string{"touch 300 w", "touch 300 r", "thread 200 w", "again 100", "fork 100"} {
+	for _, order := range []string{"touch 300 w", "touch 300 r", "newest 200", "thread 200", "again 100", "fork 100"} {
 		d := p.ask(order)
 		events, lost := r.Drain(nil)
 		if lost > 0 {
@@ -79,8 +81,24 @@ func TestRings(t *testing.T) {
 		}
 		holds(t, events, d)
 	}
-	if d := p.ask("thread 100 r"); d.TID == old.TID {
-		t.Errorf("%+v: not a thread of its own", d)
+}
+
+// A thread that has the events twice, since it was made while they were opened, is told of once.
+func TestRingsTwice(t *testing.T) {
+	p := start(t)
+	r := open(t, p.family)
+	old := p.ask("thread 1") // has inherited them, too
+	if err := r.open(old.TID); err != nil {
+		t.Fatal(err)
+	}
+	r.Drain(nil)
+	for _, order := range []string{"newest 100", "again 100", "thread 100", "touch 100 w", "newest 100"} {
+		d := p.ask(order)
+		events, lost := r.Drain(nil)
+		if lost > 0 {
+			t.Fatalf("%s: %d events were lost", order, lost)
+		}
+		holds(t, events, d)
 	}
 }
 

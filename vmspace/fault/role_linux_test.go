@@ -37,9 +37,9 @@ type touched struct {
 	From, To moment
 }
 
-// moment is how many faults the thread had taken, by getrusage(2), at some time of CLOCK_MONOTONIC
-// between these; in nanoseconds.
-type moment struct{ Faults, Before, After int64 }
+// moment is how many faults the thread had taken, and how much time of a CPU, by getrusage(2), at
+// some time of CLOCK_MONOTONIC between these; in nanoseconds.
+type moment struct{ Faults, CPU, Before, After int64 }
 
 // Faults is how many faults the thread took.
 func (t touched) Faults() uint64 { return uint64(t.To.Faults - t.From.Faults) }
@@ -104,6 +104,18 @@ func play() {
 	runtime.LockOSThread()
 	in := bufio.NewReader(os.Stdin)
 	orders := make(chan touched)
+	var last touched
+	var newest chan uint64
+	thread := func() { // each lives on, so that its number is nobody else's
+		mine := make(chan uint64)
+		newest = mine
+		go func() {
+			runtime.LockOSThread()
+			for n := range mine {
+				orders <- touch(n, true)
+			}
+		}()
+	}
 	for {
 		line, err := in.ReadString('\n')
 		if err != nil {
@@ -126,19 +138,22 @@ func play() {
 			unix.SchedSetaffinity(0, &set)
 			say(touched{})
 		case "touch":
-			say(touch(n, how == "w"))
+			last = touch(n, how == "w")
+			say(last)
+		case "free": // what the last order touched
+			unix.Syscall(unix.SYS_MUNMAP, uintptr(last.Start), uintptr(last.Pages)*uintptr(unix.Getpagesize()), 0)
+			say(touched{})
 		case "again": // a second access to the pages that are there
 			t := touch(n, false)
 			t.From = mark()
 			access(t.Start, n, true)
 			t.To = mark()
 			say(t)
-		case "thread": // it lives on, so that the number is nobody else's
-			go func() {
-				runtime.LockOSThread()
-				orders <- touch(n, how == "w")
-				select {}
-			}()
+		case "thread":
+			thread()
+			fallthrough
+		case "newest": // of the threads
+			newest <- n
 			say(<-orders)
 		case "fork": // a child that copies n pages, and ends
 			t := touch(n, true)
@@ -206,7 +221,7 @@ func mark() (m moment) {
 	var u unix.Rusage
 	m.Before = clock()
 	unix.Getrusage(unix.RUSAGE_THREAD, &u)
-	m.After, m.Faults = clock(), u.Minflt+u.Majflt
+	m.After, m.Faults, m.CPU = clock(), u.Minflt+u.Majflt, u.Utime.Nano()+u.Stime.Nano()
 	return m
 }
 
