@@ -95,9 +95,7 @@ func (l *Lab) early(late taken, after *vmspace.Snapshot) taken {
 		}
 		return absent
 	})
-	if len(wait) > 0 {
-		l.rings.keep(wait)
-	}
+	l.rings.keep(wait)
 	return late
 }
 
@@ -116,22 +114,22 @@ type tellingFaults struct {
 	l             *Lab
 	before, after *vmspace.Snapshot
 	places        map[act]history.Place // by process and instruction
-	onPage        map[act]uint64        // how many faults, by process and page
+	mapping       vmspace.Mapping       // the last one that was looked up, of that process
+	of            *vmspace.Process
 	faults        []history.Fault
 	rest          map[history.Fault]*history.Fault // those on pages that are not listed
 }
 
 // tell makes the faults of a step, by process and address; of one page in the order of time.
 func (l *Lab) tell(t taken, before, after *vmspace.Snapshot) []history.Fault {
-	s := &tellingFaults{l: l, before: before, after: after, places: map[act]history.Place{}, onPage: map[act]uint64{}, rest: map[history.Fault]*history.Fault{}}
-	for _, a := range t.pages {
-		s.onPage[act{pid: a.pid, page: a.at}] += a.count
-	}
+	s := &tellingFaults{l: l, before: before, after: after, places: map[act]history.Place{}, rest: map[history.Fault]*history.Fault{}}
 	slices.SortFunc(t.pages, func(a, b *acts) int {
 		return cmp.Or(cmp.Compare(a.pid, b.pid), cmp.Compare(a.at, b.at), cmp.Compare(a.first, b.first), cmp.Compare(a.ip, b.ip))
 	})
-	for _, a := range t.pages {
-		s.page(a)
+	for i, a := range t.pages {
+		near := func(o *acts) bool { return o.pid == a.pid && o.at == a.at }
+		alone := a.count == 1 && (i == 0 || !near(t.pages[i-1])) && (i+1 == len(t.pages) || !near(t.pages[i+1]))
+		s.page(a, alone)
 	}
 	for _, a := range t.others {
 		f, _ := s.fault(a)
@@ -170,8 +168,9 @@ func (s *tellingFaults) fault(a *acts) (f history.Fault, p *vmspace.Process) {
 	return f, p
 }
 
-// page tells faults on one page: with those on the page before it, where all else is the same.
-func (s *tellingFaults) page(a *acts) {
+// page tells faults on one page: with those on the page before it, where all else is the same. It
+// says what a fault did only where it was alone on the page: else nothing shows which did what.
+func (s *tellingFaults) page(a *acts, alone bool) {
 	f, p := s.fault(a)
 	size := s.after.PageSize
 	f.Pages = 1
@@ -179,7 +178,7 @@ func (s *tellingFaults) page(a *acts) {
 		s.elsewhere(f)
 		return
 	}
-	if s.onPage[act{pid: a.pid, page: a.at}] == 1 { // else nothing shows which of them did what
+	if alone {
 		f.Did, f.Start, f.Pages = s.did(p, a.at)
 	}
 	for i := len(s.faults) - 1; i >= max(len(s.faults)-4, 0); i-- {
@@ -206,8 +205,11 @@ func (s *tellingFaults) did(p *vmspace.Process, addr uint64) (did vmspace.Happen
 	if before := s.before.Process(p.Label); before != nil && before.PID == p.PID {
 		was = before.PageAt(addr, size)
 	}
-	m, _ := p.MappingAt(addr)
-	is := p.PageAt(addr, size)
+	if s.of != p || !s.mapping.Contains(addr) {
+		s.mapping, _ = p.MappingAt(addr)
+		s.of = p
+	}
+	m, is := s.mapping, p.PageAt(addr, size)
 	did = vmspace.FaultDid(m, was, is, addr, size, s.after.Frames)
 	if block := vmspace.HugeBlock(size); was.State == vmspace.None && is.HasFrame() && is.Attrs&vmspace.Huge != 0 && m.Kind() == vmspace.KindAnon {
 		return did, addr &^ (block - 1), block / size

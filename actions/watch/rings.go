@@ -191,6 +191,9 @@ func (c *collector) take() (t taken) {
 
 // keep has faults taken again the next time.
 func (c *collector) keep(late []*acts) {
+	if c == nil {
+		return
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, a := range late {

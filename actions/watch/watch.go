@@ -154,6 +154,7 @@ func (l *Lab) Poll(ctx context.Context) (*history.Step, error) {
 	told := l.rings.take()
 	after, err := l.look(ctx, told)
 	if err != nil {
+		l.rings.keep(told.pages)
 		return nil, err
 	}
 	after = keepDead(before, after)
