@@ -19,22 +19,22 @@ type ring struct {
 	buf  []byte // a record that wraps around the end
 	last struct {
 		Event
-		tid int // for which its perf event was opened
+		id uint64 // of the perf event
 	}
 }
 
 // again reports whether a fault was told by the record before, through another event of the thread.
 //
-// Such records follow one another. They have different identities and almost the same time, or from
-// Linux 6.2 on those of the first one: the kernel fills in a sample once for all events of a fault
-// (perf_prepare_sample in kernel/events/core.c).
-func (r *ring) again(e Event, tid int) bool {
+// Such records follow one another. They have different identities and times, or those of the first
+// one: newer kernels fill in a sample once for all events of a fault (perf_prepare_sample in
+// kernel/events/core.c). Linux 6.1 does the one, 6.12 and 6.18 the other.
+func (r *ring) again(e Event, id uint64) bool {
 	l := &r.last
-	same := e.TID == l.TID && e.Addr == l.Addr && e.IP == l.IP && e.Kernel == l.Kernel
-	if same && (e.Time == l.Time || tid != l.tid && e.Time-l.Time < 50*time.Microsecond) {
+	same := e.TID == l.TID && e.Addr == l.Addr && e.IP == l.IP && e.Kernel == l.Kernel && e.Major == l.Major
+	if same && (e.Time == l.Time || id != l.id) {
 		return true
 	}
-	l.Event, l.tid = e, tid
+	l.Event, l.id = e, id
 	return false
 }
 

@@ -104,22 +104,21 @@ func TestDecode(t *testing.T) {
 func TestAgain(t *testing.T) {
 	type told struct {
 		e     Event
-		tid   int
+		id    uint64
 		again bool
 	}
 	fault := func(tid int, at time.Duration, addr uint64) Event {
 		return Event{TID: tid, Time: at, IP: 7, Addr: addr}
 	}
 	for name, records := range map[string][]told{
-		"other identities, as before Linux 6.2": {{fault(1, 1000, 5), 1, false}, {fault(1, 1300, 5), 2, true}, {fault(1, 1500, 5), 3, true}, {fault(1, 2000, 6), 1, false}},
+		"other identities, as on Linux 6.1":     {{fault(1, 1000, 5), 1, false}, {fault(1, 1300, 5), 2, true}, {fault(1, 100_500, 5), 3, true}, {fault(1, 2000, 6), 1, false}},
 		"the same identity and time":            {{fault(1, 1000, 5), 1, false}, {fault(1, 1000, 5), 1, true}, {fault(1, 2000, 6), 2, false}, {fault(1, 2000, 6), 2, true}},
-		"the page was dropped, and comes again": {{fault(1, 1000, 5), 1, false}, {fault(1, 1800, 5), 1, false}},
-		"the same much later":                   {{fault(1, 1000, 5), 1, false}, {fault(1, 100_000, 5), 2, false}},
+		"the page was dropped, and comes again": {{fault(1, 1000, 5), 1, false}, {fault(1, 1100, 5), 2, true}, {fault(1, 1800, 5), 1, false}, {fault(1, 1900, 5), 2, true}},
 		"another thread":                        {{fault(1, 1000, 5), 1, false}, {fault(2, 1000, 5), 1, false}},
 	} {
 		r := &ring{}
 		for i, x := range records {
-			if got := r.again(x.e, x.tid); got != x.again {
+			if got := r.again(x.e, x.id); got != x.again {
 				t.Errorf("%s, record %d: %v", name, i, got)
 			}
 		}

@@ -23,14 +23,8 @@ type Rings struct {
 	fds    []int
 	kernel bool
 	size   int
-	origin map[uint64]origin // by the identity of a perf event
+	major  map[uint64]bool // by the identity of a perf event
 	lapsed []unix.PollFd
-}
-
-// origin is for whom a perf event was opened.
-type origin struct {
-	tid   int
-	major bool
 }
 
 // Open begins to collect the faults of a family of processes. The family is asked for again until it
@@ -42,7 +36,7 @@ func Open(family func() []int) (*Rings, error) {
 		return nil, err
 	}
 	for size := ringSize(len(cpus)); ; size /= 2 {
-		r := &Rings{cpus: cpus, rings: make([]*ring, len(cpus)), size: size, kernel: true, origin: map[uint64]origin{}}
+		r := &Rings{cpus: cpus, rings: make([]*ring, len(cpus)), size: size, kernel: true, major: map[uint64]bool{}}
 		err := r.joinAll(family)
 		if err == nil {
 			return r, nil
@@ -128,7 +122,7 @@ func (r *Rings) open(tid int) error {
 			if _, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(fd), unix.PERF_EVENT_IOC_ID, uintptr(unsafe.Pointer(&id))); errno != 0 {
 				return refused("PERF_EVENT_IOC_ID", errno)
 			}
-			r.origin[id] = origin{tid, major}
+			r.major[id] = major
 		}
 	}
 	for _, fd := range r.fds[first:] {
@@ -200,12 +194,10 @@ func (r *Rings) Drain(events []Event) (all []Event, lost uint64) {
 			if !ok {
 				return
 			}
-			o, known := r.origin[id]
-			if !known || e.Kind == Fault && ring.again(e, o.tid) {
-				return
+			var known bool
+			if e.Major, known = r.major[id]; known && (e.Kind != Fault || !ring.again(e, id)) {
+				events = append(events, e)
 			}
-			e.Major = o.major
-			events = append(events, e)
 		})
 	}
 	slices.SortFunc(events[from:], func(a, b Event) int { return cmp.Compare(a.Time, b.Time) })
