@@ -167,6 +167,24 @@ func TestWatchFaults(t *testing.T) {
 	}
 }
 
+// One fault brings a whole huge page, and all of it is told to be touched by it.
+func TestWatchFaultsHuge(t *testing.T) {
+	w := told(t)
+	block := vmspace.HugeBlock(w.l.last().After.PageSize)
+	w.do(fmt.Sprintf("a = mmap %d rw private anon", 3*block))
+	w.do("madvise a hugepage")
+	start := w.place("p1", "a", 0)
+	st := w.do(fmt.Sprintf("write 0x%x 1", (start+2*block)&^(block-1)))
+	addr := (start+2*block)&^(block-1) + block/2
+	if run := st.After.Process("p1").PageAt(addr, st.After.PageSize); run.Attrs&vmspace.Huge == 0 {
+		t.Skip("needs thp: the kernel had no huge page to give, or does not say so")
+	}
+	got := history.TouchedBy(w.l.History(), "p1", addr)
+	if got.First == nil || got.First.Count != 1 || got.First.Pages != block/st.After.PageSize || got.First.Did != vmspace.ZeroFill {
+		t.Errorf("%+v", got.First)
+	}
+}
+
 // Watching ends with nothing left: no descriptor, no thread of its own that goes on.
 func TestWatchFaultsClose(t *testing.T) {
 	before := events(t)
@@ -227,7 +245,7 @@ func TestFaultsAreBounded(t *testing.T) {
 	const page = 4096
 	c := &collector{page: page}
 	c.forget()
-	const all = 3 * mostPages
+	const all = mostPages + 3*mostCode
 	for i := range uint64(all) {
 		c.add(fault.Event{PID: 10, TID: 11, IP: 0x1000 + i%5000, Addr: 0x10_0000_0000 + 3*i*page, Time: time.Duration(i)})
 	}
