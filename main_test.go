@@ -115,6 +115,7 @@ var rooms = []struct{ path, holds string }{
 	{"vmspace/procfs", "the texts of /proc, parsed"},
 	{"vmspace/observe", "address spaces, read from /proc"},
 	{"vmspace/symbol", "where in a program an address is"},
+	{"vmspace/fault", "page faults of living processes, as perf events tell them"},
 	{"assets", "lessons and demos, as files"},
 	{"actions/output", "the one door through which files are written"},
 	{"actions/lang", "the language: from a line to a command"},

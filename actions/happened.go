@@ -3,7 +3,6 @@ package actions
 import (
 	"runtime"
 	"slices"
-	"strings"
 
 	"cowscope/actions/history"
 	"cowscope/actions/kernel"
@@ -71,7 +70,7 @@ func happened(st *history.Step, c *verb.Call) vmspace.Happening {
 	case was.Word&vmspace.WordPresent != 0 && stubsAway(p, ps):
 		return "" // one of the faults was that of the instruction fetch
 	case was.Word&vmspace.WordPresent == 0:
-		return broughtIn(m, is)
+		return vmspace.BroughtIn(m, is)
 	case access == vmspace.Load:
 		return vmspace.NoFault
 	case was.State == vmspace.Zero:
@@ -116,23 +115,7 @@ func fetched(st *history.Step, c *verb.Call) vmspace.Happening {
 	case m.Perms&vmspace.Write != 0 && is.State == vmspace.Anon:
 		return "" // brought in by the fetch, or by a store of the code
 	}
-	return broughtIn(m, is)
-}
-
-// broughtIn is for a page that was absent: it determines where the content came from.
-func broughtIn(m vmspace.Mapping, is vmspace.Run) vmspace.Happening {
-	switch is.State {
-	case vmspace.Zero:
-		return vmspace.ZeroMap
-	case vmspace.Anon, vmspace.COW:
-		if m.Inode != 0 && !strings.HasPrefix(m.Path, "/dev/zero") {
-			return vmspace.Copy
-		}
-		return vmspace.ZeroFill
-	case vmspace.Unknown:
-		return ""
-	}
-	return vmspace.MapPage
+	return vmspace.BroughtIn(m, is)
 }
 
 // parted is for a write to an anonymous page that took a fault: the frame shows whether the page

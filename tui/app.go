@@ -111,6 +111,7 @@ func New(lab actions.Lab, opts Options) (*App, error) {
 		m.pos = 0 // a recording is walked through
 	}
 	m.cursor = startingCursor(m.step())
+	m.sayUntold()
 	return m, nil
 }
 
@@ -357,6 +358,7 @@ func (m *App) polled(p polledMsg) tea.Cmd {
 	}
 	wasLive := m.live()
 	m.fresh = false
+	m.sayLost(p.step)
 	m.refresh()
 	if wasLive {
 		cursor := m.cursor
@@ -414,7 +416,7 @@ func (m *App) acted() *history.Step {
 func (m *App) scene() *pane.Scene {
 	st := m.step()
 	if acted := m.acted(); m.marked != acted {
-		m.marks, m.marked = pane.NewMarks(acted.Changes), acted
+		m.marks, m.marked = pane.NewMarks(acted), acted
 	}
 	info := m.lab.Info()
 	s := &pane.Scene{Hits: &m.hits, Step: st, Snap: st.After, Steps: m.steps, Pos: m.pos, Live: m.live(), Cursor: m.cursor, Current: m.current(),

@@ -61,6 +61,7 @@ func init() { // the help overlay shows the table, and the table opens it
 		{keys: []string{"B"}, short: "bill", help: "in watch: the bill of the forks: what is shared, who copied what, what another fork would cost", do: openBill, in: hasBill},
 		{keys: []string{"B"}, help: "the presenter's bar: the last key, and the command that it made", do: (*App).togglePresenter, in: func(m *App) bool { return !hasBill(m) }},
 		{keys: []string{"V"}, help: "verdicts: what the memory of these processes is, and why there is so much", do: openWhy, off: needHere},
+		{keys: []string{"T"}, help: "watch: the places in the code that take page faults, and what those do", do: openTouches},
 		{keys: []string{"P"}, help: "a picture of the screen: cowscope-1.svg, cowscope-2.svg… in the current directory", do: (*App).takeStill},
 		{keys: []string{"ctrl+z"}, show: "Ctrl-Z", help: "suspend, as a job of the shell; fg continues", do: (*App).suspend},
 		{keys: []string{"n"}, help: "start a fresh subject: every process ends, and p1 starts again", do: runLine("restart"), off: needLive},

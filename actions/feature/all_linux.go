@@ -22,6 +22,7 @@ var All = []Feature{
 	{"scan", "PAGEMAP_SCAN: identifies zero and huge pages", "6.7", (*machine).scan},
 	{"zero-page", "the zero page and a shared page look different", "2.6.18", (*machine).zeroPage},
 	{"true-words", "the kernel's words about pages mean what they should", "", (*machine).trueWords},
+	{"perf-faults", "page faults are told as they happen (watch)", "4.1", perfFaults},
 	{"query", "PROCMAP_QUERY: finds one mapping among many", "6.11", (*machine).query},
 	{"soft-dirty", "pagemap marks the pages that were written to", "3.11", softDirty},
 	{"uffd-wp", "userfaultfd write-protects a page, pagemap shows it", uffdWPSince[runtime.GOARCH], uffdWP},

@@ -44,6 +44,18 @@ func TestThisMachine(t *testing.T) {
 	}
 }
 
+// Where page faults are not told, the reason says what would help.
+func TestPerfFaults(t *testing.T) {
+	f := find(t, Probe(), "perf-faults")
+	text, err := os.ReadFile("/proc/sys/kernel/perf_event_paranoid")
+	if err != nil && f.Available {
+		t.Error("there is no perf_event_paranoid, and yet perf events")
+	}
+	if err == nil && !f.Available && !strings.Contains(f.Reason, "would help") {
+		t.Errorf("perf_event_paranoid is %s: %s", text, f.Reason)
+	}
+}
+
 // TestNewKernels accuses: what a kernel of this version has, nobody may miss. What must exist is a
 // file that tells how the kernel was built, "" where the version alone decides.
 func TestNewKernels(t *testing.T) {

@@ -187,7 +187,7 @@ func (l *Log) stays(n, recent int) bool {
 // beside is about how many bytes of memory the step takes beside what it shares with one that was
 // before it.
 func (st *Step) beside(o *Step) int {
-	bytes := int(unsafe.Sizeof(*st)) + len(st.Bytes) + len(st.Changes)*int(unsafe.Sizeof(vmspace.Change{})) + len(st.Claims)*int(unsafe.Sizeof(Claim{}))
+	bytes := int(unsafe.Sizeof(*st)) + len(st.Bytes) + len(st.Changes)*int(unsafe.Sizeof(vmspace.Change{})) + len(st.Claims)*int(unsafe.Sizeof(Claim{})) + weigh(st.Faults)
 	for _, text := range []string{st.Command, st.Event, st.Call, st.Want, st.Got, st.Evidence, st.Why} {
 		bytes += len(text)
 	}

@@ -30,6 +30,10 @@ type Step struct {
 	// Limits are those of the processes that have others than the first one began with, after the step.
 	Limits []Trait[vmspace.Limits]
 	Claims []Claim // the claims of Why, for tests; not saved
+	// Faults are page faults that were told as they happened, by process and address; of one page in
+	// the order of time. Lost is how many more there were, of which nothing is known.
+	Faults []Fault
+	Lost   uint64
 	// Reason is the row of the tables of reasons that Why is from, as VERB RESULT NAME; "" if it is
 	// from none.
 	Reason string

@@ -26,6 +26,8 @@ type stepJSON struct {
 	Facts     *factsJSON       `json:"facts,omitempty"`
 	Keys      list[keysJSON]   `json:"keys,omitzero"`
 	Limits    list[limitsJSON] `json:"limits,omitzero"`
+	Touched   list[faultJSON]  `json:"page_faults,omitempty"`
+	Lost      uint64           `json:"lost,omitempty"`
 	Snapshot  *snapshotJSON    `json:"snapshot,omitempty"`
 }
 
@@ -106,7 +108,8 @@ type factsJSON struct {
 
 // lineOf is st as a line; before is the step of the previous line, nil at the first one.
 func lineOf(st, before *history.Step, line int) stepJSON {
-	out := stepJSON{StepJSON: st.JSON(line), Predicted: wordsOf(st.Predicted), Done: st.Done, Check: st.Check, Reason: st.Reason, Current: labelJSON(st.Current)}
+	out := stepJSON{StepJSON: st.JSON(line), Predicted: wordsOf(st.Predicted), Done: st.Done, Check: st.Check, Reason: st.Reason, Current: labelJSON(st.Current),
+		Touched: faultsOf(st.Faults), Lost: st.Lost}
 	if before == nil {
 		before = &history.Step{}
 	}
@@ -154,7 +157,7 @@ func (r *reader) step(j *stepJSON, before *history.Step) (*history.Step, error) 
 	if st.N != before.N+1 {
 		return nil, fmt.Errorf("step %d where step %d belongs", st.N, before.N+1)
 	}
-	for _, err := range []error{r.outcome(st, j), r.names(st, before, j), r.files(st, before, j)} {
+	for _, err := range []error{r.outcome(st, j), r.names(st, before, j), r.files(st, before, j), r.faults(st, j)} {
 		if err != nil {
 			return nil, err
 		}

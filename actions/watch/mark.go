@@ -165,7 +165,7 @@ func (l *Lab) Since(ctx context.Context, label string) (*Since, error) {
 		return nil, errors.New("there is no mark")
 	}
 	s := &Since{Step: m.step.N, At: m.at, Exact: Unknown}
-	now, _, err := l.look(ctx, func() {})
+	now, _, err := l.look(ctx, taken{}, func() {})
 	if err != nil {
 		return nil, err
 	}

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -42,6 +43,14 @@ type Lab struct {
 	cost    spending
 	told    atomic.Pointer[[]string] // what cost says
 
+	rings  *collector // nil where page faults are not told
+	untold string     // why they are not
+	locate Locate
+	spots  struct { // of all faults so far
+		sync.Mutex
+		history.Spots
+	}
+
 	log  *history.Log
 	book *bill.Book
 	mark *mark // nil before there is one
@@ -57,7 +66,7 @@ func Open(ctx context.Context, pid int) (*Lab, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &Lab{grammar: g, reader: r, root: pid, lives: map[string]*observe.Life{}, rhythm: rhythm, log: history.NewLog(history.Ample), book: bill.NewBook(bill.Counters{Tables: procfs.PageTables, Faults: procfs.Faults})}
+	l := &Lab{grammar: g, reader: r, root: pid, locate: locator(r), lives: map[string]*observe.Life{}, rhythm: rhythm, log: history.NewLog(history.Ample), book: bill.NewBook(bill.Counters{Tables: procfs.PageTables, Faults: procfs.Faults})}
 	l.gather(nil)
 	l.account()
 	snap, err := l.readAll(ctx, signs(l.members))
@@ -69,6 +78,9 @@ func Open(ctx context.Context, pid int) (*Lab, error) {
 		return nil, err
 	}
 	l.book.Add(nil, snap, true, time.Now())
+	if l.rings, err = collect(pid, snap.PageSize); err != nil {
+		l.untold = err.Error()
+	}
 	l.info = actions.Machine(snap)
 	l.info.Mode, l.info.Refuses = "watch", ErrWatched.Error()
 	l.info.Note = fmt.Sprintf("%s %d", printable.Name(procfs.Name(pid)), pid)
@@ -106,7 +118,7 @@ func (l *Lab) Close() error {
 	for _, life := range l.lives {
 		life.Close()
 	}
-	return l.reader.Close()
+	return errors.Join(l.rings.close(), l.reader.Close())
 }
 
 // Do fails with ErrWatched.
@@ -158,20 +170,25 @@ func (l *Lab) Poll(ctx context.Context) (*history.Step, error) {
 	done := l.rhythm.Begin(observe.Signs)
 	before := l.last().After
 	l.gather(before)
-	after, full, err := l.look(ctx, done)
+	told := l.rings.take()
+	after, full, err := l.look(ctx, told, done)
 	if err != nil {
+		l.rings.keep(told.pages)
 		return nil, err
 	}
 	after = keepDead(before, after)
 	l.book.Add(before, after, full, time.Now())
 	l.mark.coverNew(after)
+	told.add(l.early(l.rings.take(), after))
+	faults := l.tell(told, before, after)
+	l.count(faults, told.lost)
 	changes := vmspace.Diff(before, after)
-	if !slices.ContainsFunc(changes, explain.WorthTelling) {
+	if !slices.ContainsFunc(changes, explain.WorthTelling) && len(faults) == 0 && told.lost == 0 {
 		return nil, nil
 	}
-	label, event := l.headline(changes, after)
+	label, event := l.headline(changes, faults, after)
 	st := &history.Step{Process: label, Outcome: history.Outcome{Result: history.OK}, Before: before, After: after, Current: l.current(after),
-		Event: event, Why: explain.Summary(changes), Changes: changes}
+		Event: event, Why: strings.TrimSpace(explain.Summary(changes) + " " + faultsText(faults, told.lost)), Changes: changes, Faults: faults, Lost: told.lost}
 	if p := after.Process(label); p != nil {
 		st.PID = p.PID
 	}
@@ -180,9 +197,9 @@ func (l *Lab) Poll(ctx context.Context) (*history.Step, error) {
 }
 
 // look reads the family: in full as rarely as its rhythm asks for, and meanwhile what costs little
-// where something has changed. done tells that the look for signs is over, to which belongs that
+// where something has changed, and the pages on which faults were taken. done tells that the look for signs is over, to which belongs that
 // the threads of a process were asked for its children one by one.
-func (l *Lab) look(ctx context.Context, done func()) (snap *vmspace.Snapshot, full bool, err error) {
+func (l *Lab) look(ctx context.Context, told taken, done func()) (snap *vmspace.Snapshot, full bool, err error) {
 	seen := signs(l.members)
 	if l.rhythm.Due(observe.Everything, seen != l.signs) {
 		done()
@@ -190,11 +207,12 @@ func (l *Lab) look(ctx context.Context, done func()) (snap *vmspace.Snapshot, fu
 		return snap, true, err
 	}
 	defer done()
-	if seen == l.signs {
+	windows := l.windows(told)
+	if seen == l.signs && len(windows) == 0 {
 		return l.last().After, false, nil
 	}
 	defer func() { l.cost.add(l.reader.Cost()) }()
-	snap, err = l.reader.Observe(ctx, l.members, observe.Within())
+	snap, err = l.reader.Observe(ctx, l.members, observe.Within(windows...))
 	return snap, false, err
 }
 
@@ -293,7 +311,7 @@ func keepDead(before, after *vmspace.Snapshot) *vmspace.Snapshot {
 }
 
 // headline is the change that a step is called after, and whose it is.
-func (l *Lab) headline(changes []vmspace.Change, after *vmspace.Snapshot) (label, event string) {
+func (l *Lab) headline(changes []vmspace.Change, faults []history.Fault, after *vmspace.Snapshot) (label, event string) {
 	now := time.Now().Format(time.TimeOnly)
 	for _, c := range changes {
 		switch p := after.Process(c.Process); c.Kind {
@@ -306,7 +324,13 @@ func (l *Lab) headline(changes []vmspace.Change, after *vmspace.Snapshot) (label
 			return c.Process, c.Process + " " + l.ending(c.Process) + " at " + now
 		}
 	}
-	return changes[0].Process, now
+	switch {
+	case len(changes) > 0:
+		return changes[0].Process, now
+	case len(faults) > 0 && faults[0].Process != "":
+		return faults[0].Process, now
+	}
+	return "p1", now
 }
 
 // ending says how a process ended, as far as the kernel tells.

@@ -39,10 +39,16 @@ func open(t *testing.T) watched {
 // do runs a command in the session, and gives the step that the watcher makes of it, or nil.
 func (w watched) do(line string) *history.Step {
 	w.Helper()
+	w.l.rhythm.Forget()
+	return w.polled(line)
+}
+
+// polled does the same in the rhythm that there is.
+func (w watched) polled(line string) *history.Step {
+	w.Helper()
 	if _, err := w.s.Do(context.Background(), line); err != nil {
 		w.Fatalf("%s: %v", line, err)
 	}
-	w.l.rhythm.Forget()
 	st, err := w.l.Poll(context.Background())
 	if err != nil {
 		w.Fatalf("%s: %v", line, err)

@@ -16,6 +16,8 @@ func watchCommand() *cobra.Command {
 		Short: "the same screen on a living process and its children, unstopped",
 		Long: "watch opens the screen on a process that lives, and on the processes that it has started: their mappings and the\n" +
 			"states of their pages, read from /proc as they change. Nothing is stopped, traced or written to.\n" +
+			"Page faults are told as they happen, each with the place in the code that took it, where the kernel allows it\n" +
+			"(perf-faults in cowscope doctor): T lists those places, and the inspector says who touched a page first.\n" +
 			"M marks the moment and shows what was written, copied, appeared and went since then. Only M again stops anything: the\n" +
 			"first thread, once, for less than 1 ms, to lend a userfaultfd, by which every write is known. Until cowscope ends,\n" +
 			"first writes to pages take a fault, mappings do not merge with new ones, and huge pages are split at a write.\n" +

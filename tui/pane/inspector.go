@@ -100,6 +100,7 @@ func inspectorFacts(s *Scene) []fact {
 	for _, why := range g.Inferred {
 		facts = append(facts, fact{"inferred", cell.Warn, why, ""})
 	}
+	facts = append(facts, touchFacts(s)...)
 	frame, rest := frameFact(s, run), predictionFacts(s, pr)
 	if run.Frame != 0 || run.Mapcount >= 0 || run.Attrs != 0 {
 		facts = append(facts, frame...)

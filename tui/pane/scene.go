@@ -52,10 +52,15 @@ type Peeked struct {
 	Err   string
 }
 
-// NewMarks lists, by process and in order of address, what a step changed.
-func NewMarks(changes []vmspace.Change) map[string][]vmspace.Range {
+// NewMarks lists, by process and in order of address, what a step changed, and what was touched.
+func NewMarks(st *history.Step) map[string][]vmspace.Range {
 	out := map[string][]vmspace.Range{}
-	for _, c := range changes {
+	for _, f := range st.Faults {
+		if f.Pages > 0 {
+			out[f.Process] = append(out[f.Process], vmspace.Range{Start: f.Start, End: f.Start + f.Pages*st.After.PageSize})
+		}
+	}
+	for _, c := range st.Changes {
 		switch c.Kind {
 		case vmspace.ChangePage, vmspace.ChangeFrame, vmspace.ChangeMapped, vmspace.ChangeGrown, vmspace.ChangeUnmapped, vmspace.ChangeShrunk:
 			out[c.Process] = append(out[c.Process], c.Range)
