@@ -40,6 +40,9 @@ func markerOf(l actions.Lab) marker {
 }
 
 func needMarker(m *App) string {
+	if m.still() {
+		return m.lab.Info().Refuses
+	}
 	if markerOf(m.lab) == nil {
 		return "a mark is for a process that is watched: cowscope watch PID"
 	}

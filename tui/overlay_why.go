@@ -25,7 +25,7 @@ type judgedMsg struct {
 func needHere(m *App) string {
 	switch {
 	case m.still():
-		return "this is a recording: its processes cannot be asked any more"
+		return m.lab.Info().Refuses
 	case !m.live():
 		return "this is a step in the past: } goes back to live"
 	case len(m.living()) == 0:

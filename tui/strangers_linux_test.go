@@ -457,8 +457,13 @@ func sessions(t *testing.T) (out []spoiltSession) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	// Page faults are told of what is watched alone.
+	const faults = `,"page_faults":[{"process":"p1","thread":7,"address":"0x400000","pages":1,"count":2,"major":1,"kernel":true,"happened":"map",` +
+		`"at":{"function":"main","file":"/a.c","line":1,"object":"/a","offset":"0x1","address":"0x401000"}}],"lost":1}`
+	lines := strings.SplitAfterN(string(b), "}\n", 3)
+	lines[1] = strings.TrimSuffix(lines[1], "}\n") + faults + "\n"
 	seen := map[string]bool{}
-	out = spoiltSessions(t, string(b), seen)
+	out = spoiltSessions(t, strings.Join(lines, ""), seen)
 	path := filepath.Join(t.TempDir(), "s.jsonl")
 	script := "file \"\\xff\" 1p\nmmap 1p rw shared file=\"\\xff\"\nfile data 1p\nmmap 1p rw private file=data\nwrite b 1\nread b 4\nexpect page b none\npkey_alloc\npkey_mprotect b rw 1\nmemfd m 1p sealing\nseal m grow\nmemfd h 2m hugetlb\nsetrlimit as 64g\nsetrlimit memlock 4p\nuffd_register b missing\nrestart\nkill SIGSTOP\nread 0x0\nmmap 0 rw anon\nsnapshot\n"
 	if _, complaint, status := ran(t, script, "exec", "--save", path); status != 1 {

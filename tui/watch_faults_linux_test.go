@@ -13,7 +13,7 @@ import (
 )
 
 func init() {
-	roles["toucher"] = func() error { // touches ten pages for each byte that it reads
+	roles["faulter"] = func() error { // touches ten pages for each byte that it reads
 		fmt.Println("here")
 		for one := make([]byte, 1); ; {
 			if _, err := os.Stdin.Read(one); err != nil {
@@ -39,7 +39,7 @@ func TestWatchShowsFaults(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := &exec.Cmd{Path: self, Args: []string{"toucher"}, Env: append(os.Environ(), "COWSCOPE_ROLE=toucher")}
+	cmd := &exec.Cmd{Path: self, Args: []string{"faulter"}, Env: append(os.Environ(), "COWSCOPE_ROLE=faulter")}
 	in, err1 := cmd.StdinPipe()
 	out, err2 := cmd.StdoutPipe()
 	if err1 != nil || err2 != nil {

@@ -60,7 +60,7 @@ func TestWatchOnATerminal(t *testing.T) {
 	c := start(t, 140, 30, nil, "watch", name)
 	c.sees("watch", fmt.Sprint(printable.Name(procfs.Name(first.Process.Pid)), " ", first.Process.Pid), "as it stands when watching begins", "uss")
 	c.keys("V").sees("why: what this memory is", fmt.Sprintf("pid %d: rss ", first.Process.Pid), "counted-twice")
-	c.keys("\x1b").sees("inspect") // the keys of the screen are back
+	c.keys("x") // closes it
 	c.keys("M").sees("p1 since the mark at", "M again", "is stopped once")
 	if ok, _, _ := feature.Available("uffd-async"); ok {
 		c.keys("M").sees("exact: by userfaultfd")
