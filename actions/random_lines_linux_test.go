@@ -147,7 +147,7 @@ func (d drawer) command() string {
 func (d drawer) mmap() string {
 	size := pick(d.T, "size", "1p", "2p", "3p", "4p", "8p", "20p", "1p+900", "2m", "4m", "1g noreserve", "0")
 	size, extra, _ := strings.Cut(size, " ")
-	flags := pick(d.T, "kind", "private anon", "private anon", "private anon", "droppable anon", "shared anon", "private file=x", "shared file=x", "private file=y", "shared file=y rdonly", "shared file=m", "shared file=m", "private file=m", "shared file=z", "private file=/dev/zero", "shared file=/dev/zero", "anon", "private shared anon")
+	flags := pick(d.T, "kind", "private anon", "private anon", "private anon", "private anon growsdown", "droppable anon", "shared anon", "private file=x", "shared file=x", "private file=y", "shared file=y rdonly", "shared file=m", "shared file=m", "private file=m", "shared file=z", "private file=/dev/zero", "shared file=/dev/zero", "anon", "private shared anon")
 	offset := ""
 	if strings.Contains(flags, "file=") {
 		offset = pick(d.T, "offset", "", "", " offset=1p", " offset=2p", " offset=100")
@@ -219,8 +219,8 @@ func (d drawer) place() string {
 		names = append(names, "heap")
 	}
 	name := rapid.SampledFrom(names).Draw(d.T, "name")
-	off := pick(d.T, "at", "", "", "", "+1p", "+1p", "+2p", "+3p", "+100", "+4090", "-1", "-1p", "+300p")
-	if name == "stack" && (off == "" || off == "-1" || off == "-1p") {
+	off := pick(d.T, "at", "", "", "", "+1p", "+1p", "+2p", "+3p", "+100", "+4090", "-1", "-1p", "-3p", "+300p")
+	if name == "stack" && (off == "" || strings.HasPrefix(off, "-")) {
 		off = "+30p"
 	}
 	return name + off

@@ -53,7 +53,7 @@ func TestRandomCommands(t *testing.T) {
 				t.Fatalf("%s\n\n%v", strings.Join(script, "\n"), err)
 			}
 			ran++
-			for _, wrong := range []string{checkPrediction(st), checkStep(before, st, brief), checkChanges(st), checkClaims(st), unlessDisturbed(s, checkSnapshot)} {
+			for _, wrong := range []string{checkPrediction(st), checkStep(before, st, brief), checkChanges(st), checkClaims(st), checkGrower(st), unlessDisturbed(s, checkSnapshot)} {
 				if wrong != "" {
 					t.Fatalf("%s\n\n# %s: %s %s\n# %s", strings.Join(script, "\n"), st.Command, st.Call, st.Answer(), wrong)
 				}

@@ -56,7 +56,7 @@ var Happenings = [...]struct {
 	{AccErr, "SIGSEGV: the mapping does not allow it"},
 	{PkuErr, "SIGSEGV: the mapping's protection key forbids it"},
 	{BusErr, "SIGBUS: the file ends before this page, or userfaultfd is told of the fault"},
-	{Grow, "the stack grows down to the address"},
+	{Grow, "the stack, or a mapping that grows as it does, reaches down to the address"},
 }
 
 // Facts are what a prediction uses beside the snapshot. The zero value states a FileSize of 0:

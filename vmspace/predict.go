@@ -139,7 +139,8 @@ func doubted(m Mapping, access Access, f Facts) []Happening {
 	return []Happening{PkuErr}
 }
 
-// predictHole is for an address outside all mappings: a signal, or the stack above it grows.
+// predictHole is for an address outside all mappings: a signal, or the mapping above it, the stack or
+// one made with MAP_GROWSDOWN, grows.
 func predictHole(p *Process, addr uint64, access Access, f Facts) Prediction {
 	nothing := Prediction{[]Happening{MapErr}, "nothing is mapped there"}
 	i, _ := p.Mappings.Find(addr)
@@ -160,7 +161,7 @@ func predictHole(p *Process, addr uint64, access Access, f Facts) Prediction {
 		// itself (expand_downwards in mm/vma.c).
 		below := p.Mappings.At(i - 1)
 		if page-below.End < guardGap*size && below.Perms&(Read|Write|Exec) != 0 && !below.Smaps.HasFlag("gd") {
-			return Prediction{[]Happening{MapErr}, "too near the mapping below for the stack to grow"}
+			return Prediction{[]Happening{MapErr}, "too near the mapping below for " + m.grower() + " to grow"}
 		}
 	}
 	why, possible := f.stopped(p, m, page)
@@ -189,9 +190,17 @@ func predictHole(p *Process, addr uint64, access Access, f Facts) Prediction {
 	case !sure:
 		return Prediction{append([]Happening{MapErr}, grow...), "nothing is mapped there, unless the mapping above grows downwards"}
 	case possible:
-		return Prediction{append(grow, MapErr), "the stack grows down to it, if its limit allows"}
+		return Prediction{append(grow, MapErr), m.grower() + " grows down to it, if its limit allows"}
 	}
-	return Prediction{grow, "the stack grows down to it"}
+	return Prediction{grow, m.grower() + " grows down to it"}
+}
+
+// grower says what grows down: the stack, or a mapping made with MAP_GROWSDOWN.
+func (m Mapping) grower() string {
+	if m.Kind() == KindStack {
+		return "the stack"
+	}
+	return "the mapping above"
 }
 
 // stopped returns the limit that prevents m, which grows downwards, from reaching page; possible
@@ -206,9 +215,9 @@ func (f Facts) stopped(p *Process, m Mapping, page uint64) (why string, possible
 	case past(p.covered(""), f.Limits.Space):
 		return "beyond the limit of the process's addresses", true
 	case m.End-page > f.Limits.Stack:
-		return "beyond the limit of the stack's size", true
+		return "beyond the limit of a stack's size", true
 	case m.Smaps.HasFlag("lo") && locked():
-		return "the stack is locked, and more would be than the limit of locked memory allows", true
+		return m.grower() + " is locked, and more would be than the limit of locked memory allows", true
 	}
 	return "", m.Smaps == nil && locked()
 }

@@ -133,7 +133,7 @@ func (e *evidence) pageStatus(status int32, addr uint64) string {
 	case state == vmspace.Zero:
 		what = "the zero page, which is everybody's"
 	case state == vmspace.None:
-		what = "the page table has none"
+		what = "not in the page table"
 	case state == vmspace.Swapped || state == vmspace.Guard:
 		what = state.String()
 	}

@@ -89,7 +89,7 @@ func (e *evidence) hasOf() (n uint64, known bool, of, beyond string) {
 		return n, known, "addresses", "What would need more answers ENOMEM, and a stack that would is not grown: SIGSEGV."
 	case "RLIMIT_DATA":
 		n, known = e.Status("VmData")
-		return n, known, "private memory that may be written", "What would need more answers ENOMEM; the stack does not count."
+		return n, known, "private memory that may be written", "What would need more answers ENOMEM; the stack, and what grows as it does, is not counted."
 	case "RLIMIT_STACK":
 		m, found := e.some(vmspace.Everything, func(m vmspace.Mapping) bool { return m.Kind() == vmspace.KindStack })
 		return m.Len(), found, "stack", "An access that would need more is SIGSEGV."

@@ -46,30 +46,30 @@ var signalReasons = []reason{
 		return ok && e.st.Fault&^(e.pageSize()-1)-m.End < stackGap*e.pageSize() && m.Perms&allLetters != 0
 	}, func(e *evidence) string {
 		m, _ := e.belowStack()
-		return fmt.Sprintf("the stack would have to grow to 0x%x, but it keeps %d pages from %s, which ends at 0x%x.",
-			e.st.Fault, stackGap, e.called(m, m.End-1), m.End)
+		return fmt.Sprintf("to reach 0x%x %s would have to grow, but it keeps %d pages from %s, which ends at 0x%x.",
+			e.st.Fault, e.growerAbove(), stackGap, e.called(m, m.End-1), m.End)
 	}},
 	{"SIGSEGV/MAPERR", "RLIMIT_AS", "getrlimit(2)", func(e *evidence) bool {
 		m, ok := e.stackAbove()
 		return ok && e.over(kernel.LimitAS, "VmSize", m.Start-e.faultAt())
 	}, func(e *evidence) string {
 		m, _ := e.stackAbove()
-		return fmt.Sprintf("the stack would have to grow to 0x%x: %s", e.st.Fault, e.overText(kernel.LimitAS, "VmSize", m.Start-e.faultAt()))
+		return fmt.Sprintf("to reach 0x%x %s would have to grow: %s", e.st.Fault, e.growerAbove(), e.overText(kernel.LimitAS, "VmSize", m.Start-e.faultAt()))
 	}},
 	{"SIGSEGV/MAPERR", "RLIMIT_STACK", "getrlimit(2)", func(e *evidence) bool {
 		m, ok := e.stackAbove()
 		return ok && e.stackSize(m) > e.Limit(kernel.LimitStack)
 	}, func(e *evidence) string {
 		m, _ := e.stackAbove()
-		return fmt.Sprintf("the stack would have to grow to %s to reach 0x%x, and RLIMIT_STACK allows %s.",
-			amount.Size(e.stackSize(m)), e.st.Fault, amount.Size(e.Limit(kernel.LimitStack)))
+		return fmt.Sprintf("to reach 0x%x %s would have to grow to %s, and RLIMIT_STACK allows %s.",
+			e.st.Fault, e.growerAbove(), amount.Size(e.stackSize(m)), amount.Size(e.Limit(kernel.LimitStack)))
 	}},
 	{"SIGSEGV/MAPERR", "RLIMIT_MEMLOCK", "getrlimit(2)", func(e *evidence) bool {
 		m, ok := e.stackAbove()
 		return ok && m.Smaps.HasFlag("lo") && e.overMemlock(m.Start-e.faultAt())
 	}, func(e *evidence) string {
 		m, _ := e.stackAbove()
-		return fmt.Sprintf("the stack would have to grow to 0x%x, and it is locked: %s", e.st.Fault, e.memlockText(m.Start-e.faultAt()))
+		return fmt.Sprintf("to reach 0x%x %s would have to grow, and it is locked: %s", e.st.Fault, e.growerAbove(), e.memlockText(m.Start-e.faultAt()))
 	}},
 	{"SIGSEGV/MAPERR", "near a mapping", "proc_pid_maps(5)", func(e *evidence) bool {
 		_, ok := e.faulty()
@@ -81,7 +81,7 @@ var signalReasons = []reason{
 
 	{"SIGSEGV/ACCERR", "stack grew", "mm/vma.c, expand_downwards", func(e *evidence) bool { return e.grown() },
 		func(e *evidence) string {
-			return fmt.Sprintf("the stack grew to 0x%x, and then its letters did not allow %s.", e.st.Fault, e.deed())
+			return fmt.Sprintf("to reach 0x%x %s grew, and then its letters did not allow %s.", e.st.Fault, e.growerAbove(), e.deed())
 		}},
 	{"SIGSEGV/ACCERR", "no letters", "mmap(2), PROT_NONE", func(e *evidence) bool { return e.lacks(allLetters) },
 		func(e *evidence) string { return e.denied() + ", nor anything else." }},
@@ -348,6 +348,24 @@ func (e *evidence) unmappedIn() *history.Step {
 		}
 	}
 	return nil
+}
+
+// grower calls m, which grows down, the stack, or what it is.
+func (e *evidence) grower(m vmspace.Mapping) string {
+	if m.Kind() == vmspace.KindStack {
+		return "the stack"
+	}
+	at := m.Start
+	if _, _, bound := e.st.Names.Of(e.owner, at); !bound { // a name that did not grow with it
+		at = m.End - 1
+	}
+	return e.called(m, at) + ", which grows downwards (VmFlags gd),"
+}
+
+// growerAbove is grower of the mapping that grows down towards the fault.
+func (e *evidence) growerAbove() string {
+	m, _ := e.stackAbove()
+	return e.grower(m)
 }
 
 // stackAbove is the mapping that grows down towards the fault.
