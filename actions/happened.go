@@ -38,7 +38,7 @@ func (s *Session) facts() vmspace.Facts {
 	f := vmspace.NoFacts
 	f.Arch, f.NeverForked, f.Limits, f.ExecOnly = runtime.GOARCH, !s.f.Copied, s.f.BornWith, kernel.ExecOnly()
 	f.Reprotected = s.f.Reprotected && kernel.LeavesProtected()
-	f.Userfaultfd = s.f.Userfaultfd
+	f.Userfaultfd, f.WriteTracked, f.ProtectedMoved = s.f.Userfaultfd, s.f.WriteTracked, s.f.ProtectedMoved
 	f.OnlyStack = f.OnlyStack || s.glanced // plain memory does not grow downwards
 	return f
 }

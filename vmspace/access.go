@@ -82,6 +82,12 @@ type Facts struct {
 	// answer faults with SIGBUS (UFFD_FEATURE_SIGBUS). Without that feature the holder of the
 	// descriptor decides how a fault ends.
 	Userfaultfd bool
+	// WriteTracked says that a process of the family has registered memory for write protection with
+	// userfaultfd: shared memory that was mapped there is write-protected until it is written to.
+	WriteTracked bool
+	// ProtectedMoved says that mremap was called for such memory: a page that was write-protected
+	// and moved has lost the mark, and not the protection (move_ptes in mm/mremap.c).
+	ProtectedMoved bool
 }
 
 // Keys are the rights of a process's own instructions to memory with a protection key (pkeys(7)).

@@ -345,7 +345,7 @@ func predictStore(m Mapping, page Run, f Facts) Prediction {
 	case Shared:
 		// A file system that must be notified of the first write maps clean pages read-only
 		// (vma_wants_writenotify); shared memory does not, unless userfaultfd may write-protect it.
-		if m.Kind() == KindShmem && page.Attrs&UffdWP == 0 && !f.Userfaultfd {
+		if m.Kind() == KindShmem && page.Attrs&UffdWP == 0 && !f.WriteTracked {
 			return Prediction{[]Happening{NoFault}, "a page that all share, and that may be written"}
 		}
 		return Prediction{[]Happening{NoFault, Reuse}, "a page that all share; the first write to a clean one takes a fault"}
@@ -355,7 +355,7 @@ func predictStore(m Mapping, page Run, f Facts) Prediction {
 			return Prediction{[]Happening{Reuse, NoFault, Copy}, "was write-protected with userfaultfd, and may be write-protected still"}
 		case f.Reprotected && (f.alone(m) || read && page.KFlags&KAnonExclusive != 0):
 			return Prediction{[]Happening{NoFault, Reuse}, "the frame is this process's alone; mprotect may have left it write-protected, as kernels before Linux 6.2 do"}
-		case f.Userfaultfd && (f.alone(m) || read && page.wholeFolio() && page.KFlags&KAnonExclusive != 0):
+		case f.ProtectedMoved && (f.alone(m) || read && page.wholeFolio() && page.KFlags&KAnonExclusive != 0):
 			return Prediction{[]Happening{NoFault, Reuse}, "the frame is this process's alone; what userfaultfd protected and mremap moved is write-protected still"}
 		case f.alone(m):
 			return Prediction{[]Happening{NoFault}, "the frame is this process's alone and was never shared"}

@@ -134,7 +134,9 @@ var uffdRegisterAction = Action{
 	Calls: []uintptr{sysUserfaultfd, sysIoctl},
 	Flags: uffdModes,
 	Run: func(c *Call) error {
-		return c.uffdRange(uffdioRegister, "UFFDIO_REGISTER", ", mode="+c.Args.Names, c.Args.Flags, 0)
+		err := c.uffdRange(uffdioRegister, "UFFDIO_REGISTER", ", mode="+c.Args.Names, c.Args.Flags, 0)
+		c.F.WriteTracked = c.F.WriteTracked || c.Cmd.Has("wp")
+		return err
 	},
 }
 
