@@ -152,7 +152,7 @@ func until(major, minor int) func() error {
 
 // ofLine is why the feature is missing that some word of the lines needs.
 func (c reasonCase) ofLine() error {
-	for word, name := range map[string]string{"mseal": "mseal", "guard_install": "guard", "prctl mdwe": "mdwe", "no_inherit": "mdwe-no-inherit", "prctl ksm": "ksm-process", "uffd_": "uffd"} {
+	for word, name := range map[string]string{"mseal": "mseal", "guard_install": "guard", "prctl mdwe": "mdwe", "no_inherit": "mdwe-no-inherit", "prctl ksm": "ksm-process", "uffd_": "uffd", "uffd_move": "uffd-move", "uffd_continue": "uffd-minor", " minor": "uffd-minor"} {
 		if strings.Contains(c.setup+" "+c.line, word) {
 			if err := hasFeature(name)(); err != nil {
 				return err

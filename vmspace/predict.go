@@ -274,12 +274,18 @@ func predictAbsent(m Mapping, page Run, access Access, f Facts) Prediction {
 		return swapped
 	}
 	out := predictMissing(m, page, access, f)
-	switch told, mayBeTold := f.told(m, "um"); {
-	case told && m.Kind().anonymous():
+	told, mayBeTold := f.told(m, "um")
+	minor, mayBeMinor := f.told(m, "ui")
+	switch anonymous := m.Kind().anonymous(); {
+	case told && minor:
+		out = Prediction{[]Happening{BusErr}, "whether the shared memory has it or not, userfaultfd is told, which answers with SIGBUS"}
+	case told && anonymous:
 		out = Prediction{[]Happening{BusErr}, "a missing page, of which userfaultfd is told, which answers with SIGBUS"}
 	case told:
 		out = out.or(BusErr, "or the shared memory does not have it: of that userfaultfd is told, which answers with SIGBUS")
-	case mayBeTold:
+	case minor && !anonymous:
+		out = out.or(BusErr, "or the shared memory has it: of that userfaultfd is told, which answers with SIGBUS")
+	case mayBeTold || mayBeMinor && !anonymous:
 		out = out.or(BusErr, "or userfaultfd is told of missing pages here, and its descriptor decides what comes of that")
 	}
 	if page.State == Swapped { // a marker of userfaultfd has this state too

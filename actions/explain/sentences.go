@@ -66,6 +66,8 @@ var verbs = map[string]*sentences{
 	"uffd_unregister":  &uffdUnregisterSentences,
 	"uffd_copy":        &uffdCopySentences,
 	"uffd_zeropage":    &uffdZeropageSentences,
+	"uffd_continue":    &uffdContinueSentences,
+	"uffd_move":        &uffdMoveSentences,
 	"uffd_wp":          &uffdWPSentences,
 	"uffd_unwp":        &uffdUnwpSentences,
 }

@@ -164,10 +164,16 @@ var signalReasons = []reason{
 	{"SIGBUS/ADRERR", "missing", "fs/userfaultfd.c, handle_userfault", func(e *evidence) bool {
 		m := e.keyed()
 		_, sized := e.fileSize(m)
-		return m.Smaps.HasFlag("um") && (anonymous(m) || sized) && !present(e.faultPage().State) && !present(e.pageNow().State)
+		return (m.Smaps.HasFlag("um") || m.Smaps.HasFlag("ui")) && (anonymous(m) || sized) && !present(e.faultPage().State) && !present(e.pageNow().State)
 	}, func(e *evidence) string {
-		return fmt.Sprintf("%s is missing, and userfaultfd is told of that (VmFlags um): its descriptor answers with SIGBUS. `uffd_copy` or "+
-			"`uffd_zeropage` brings the page in.", e.at(e.st.Fault))
+		m, how := e.keyed(), "`uffd_copy` or `uffd_zeropage` brings the page in."
+		switch missing, minor := m.Smaps.HasFlag("um"), m.Smaps.HasFlag("ui"); {
+		case minor && missing:
+			how = "`uffd_continue` maps it, or, where there is none, `uffd_copy` brings one in."
+		case minor:
+			how = "`uffd_continue` maps it."
+		}
+		return fmt.Sprintf("%s is %s: its descriptor answers with SIGBUS. %s", e.at(e.st.Fault), toldOf(m), how)
 	}},
 	{"SIGBUS/ADRERR", "write-protected", "fs/userfaultfd.c, handle_userfault", func(e *evidence) bool {
 		m, _ := e.faulty()
@@ -189,8 +195,8 @@ var signalReasons = []reason{
 	}},
 	{"SIGBUS/ADRERR", "past some end", "mmap(2)", nil, func(e *evidence) string {
 		text := ""
-		if e.keyed().Smaps.HasFlag("um") {
-			text = ", or it is missing and userfaultfd is told of that"
+		if m := e.keyed(); m.Smaps.HasFlag("um") || m.Smaps.HasFlag("ui") {
+			text = ", or it is " + toldOf(m)
 		}
 		return fmt.Sprintf("%s is mapped, but there is no page behind it: its file or shared memory ends before it, or could not be read%s.",
 			e.at(e.st.Fault), text)

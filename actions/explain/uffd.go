@@ -108,12 +108,19 @@ var uffdRegisterSentences = sentences{
 	why: explainUffdRegister,
 	reasons: slices.Concat(uffdOpen, []reason{
 		{"EINVAL", "no mode", uffdSource, func(e *evidence) bool { return e.Flags == 0 },
-			func(*evidence) string { return "it must be told of which faults: missing, wp or both." }},
+			func(*evidence) string { return "it must be told of which faults: missing, wp, minor." }},
 	}, uffdRange, []reason{
 		nothingMapped("EINVAL"),
 		nothingMapped("ENOMEM"),
 		unwatched,
 		unwatchedDroppable,
+		{"EINVAL", "minor of anonymous memory", "mm/userfaultfd.c, vma_can_userfault", func(e *evidence) bool {
+			_, ok := e.some(e.whole, anonymous)
+			return ok && e.has("minor")
+		}, func(e *evidence) string {
+			m, _ := e.some(e.whole, anonymous)
+			return fmt.Sprintf("%s is anonymous: minor is for pages that shared memory has and the page table has not.", e.inside(m, e.whole))
+		}},
 		splitsHuge((*evidence).pages),
 		{"EINVAL", "no write protection", "arch Kconfig, HAVE_ARCH_USERFAULTFD_WP", func(e *evidence) bool {
 			_, doubt := e.some(e.whole, func(m vmspace.Mapping) bool { return m.Kind() == vmspace.KindFile || lent(m) })
@@ -154,6 +161,9 @@ func explainUffdRegister(e *evidence) string {
 			text = append(text, "A touch of a page that is not there is SIGBUS, until uffd_copy or uffd_zeropage brings it in (VmFlags um).")
 		}
 	}
+	if e.has("minor") {
+		text = append(text, "A touch of a page that the shared memory has and the page table has not is SIGBUS, until uffd_continue maps it (VmFlags ui).")
+	}
 	if e.has("wp") {
 		text = append(text, "uffd_wp can write-protect its pages, one by one (VmFlags uw).")
 	}
@@ -184,6 +194,13 @@ var uffdUnregisterSentences = sentences{
 	}),
 }
 
+// uffdNotForWP is for pages that would be write-protected from the start.
+var uffdNotForWP = reason{"EINVAL", "not registered for wp", uffdSource, func(e *evidence) bool {
+	return e.has("wp") && e.first().Smaps != nil && !e.first().Smaps.HasFlag("uw")
+}, func(e *evidence) string {
+	return fmt.Sprintf("%s is not registered for wp (VmFlags has no uw), so its pages cannot be write-protected.", e.inside(e.first(), e.whole))
+}}
+
 // uffdFill are the reasons of uffd_copy and uffd_zeropage (mm/userfaultfd.c, mfill_atomic).
 var uffdFill = slices.Concat(uffdOpen, uffdRange, []reason{
 	{"ENOENT", "not registered", uffdSource, func(e *evidence) bool {
@@ -202,11 +219,7 @@ var uffdFill = slices.Concat(uffdOpen, uffdRange, []reason{
 			return fmt.Sprintf("the mapping ends at 0x%x, and pages are brought into one mapping at a time.", e.first().End)
 		}},
 	otherwise("ENOENT", uffdSource, "the range is not in one mapping that is registered with userfaultfd."),
-	{"EINVAL", "not registered for wp", uffdSource, func(e *evidence) bool {
-		return e.has("wp") && e.first().Smaps != nil && !e.first().Smaps.HasFlag("uw")
-	}, func(e *evidence) string {
-		return fmt.Sprintf("%s is not registered for wp (VmFlags has no uw), so its pages cannot be write-protected.", e.inside(e.first(), e.whole))
-	}},
+	uffdNotForWP,
 	splitsHuge((*evidence).pages),
 	{"EINVAL", "huge pages of the pool", uffdSource, func(e *evidence) bool { return e.first().Smaps.HasFlag("ht") },
 		func(e *evidence) string {
@@ -347,7 +360,7 @@ func (e *evidence) reported(r vmspace.Range, access func(vmspace.Mapping) vmspac
 	for run := range e.before.PagesIn(r) {
 		m, _ := e.before.MappingAt(run.Start)
 		protected = m.Smaps.HasFlag("uw") && run.Attrs&vmspace.UffdWP != 0 && access(m) == vmspace.Store
-		if protected || m.Smaps.HasFlag("um") && run.State == vmspace.None {
+		if protected || run.State == vmspace.None && (m.Smaps.HasFlag("um") || m.Smaps.HasFlag("ui")) {
 			e.where = run.Start
 			return run.Start, protected, true
 		}
@@ -366,7 +379,8 @@ func notBroughtIn(result, source string, does func(*evidence) bool, where func(*
 			if protected {
 				return fmt.Sprintf("%s is write-protected with userfaultfd, and would have to be brought in as for a write: a fault there is SIGBUS.", e.at(addr))
 			}
-			return fmt.Sprintf("%s is missing, and userfaultfd is told of that: a fault there is SIGBUS.", e.at(addr))
+			m, _ := e.before.MappingAt(addr)
+			return fmt.Sprintf("%s is %s: a fault there is SIGBUS.", e.at(addr), toldOf(m))
 		}}
 }
 

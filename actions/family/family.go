@@ -48,7 +48,7 @@ type Family struct {
 	// WriteTracked says that one has registered memory for write protection, and ProtectedMoved that
 	// mremap was called for such memory.
 	WriteTracked, ProtectedMoved bool
-	Copied      bool // a process has forked: pages were write-protected
+	Copied                       bool // a process has forked: pages were write-protected
 	// keyless: rights to protection keys cannot be read on this processor.
 	keyless bool
 }

@@ -46,6 +46,8 @@ var All = []Feature{
 	{"memfd", "memfd_create: files in memory, which can be sealed", "3.17", memfd},
 	{"seal-exec", "F_SEAL_EXEC: an executable file cannot change", "6.3", sealExec},
 	{"uffd", "userfaultfd: can answer a fault with SIGBUS", "4.14", uffdSigbus},
+	{"uffd-minor", "userfaultfd: faults on pages of shared memory", "5.14", uffdMinor},
+	{"uffd-move", "UFFDIO_MOVE: pages move to where they are missing", "6.8", uffdMoves},
 	{"pkeys", "protection keys: pkey_alloc, execute-only memory", "4.9", protectionKeys},
 	{"mdwe", "PR_SET_MDWE: memory never becomes executable", "6.3", (*machine).mdwe},
 	{"mdwe-no-inherit", "PR_MDWE_NO_INHERIT: children start without it", "6.6", (*machine).mdweNoInherit},

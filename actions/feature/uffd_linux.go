@@ -13,6 +13,7 @@ type (
 	uffdAPI      struct{ api, features, ioctls uint64 }
 	uffdRegister struct{ start, len, mode, ioctls uint64 }
 	uffdProtect  struct{ start, len, mode uint64 }
+	uffdMove     struct{ dst, src, len, mode, moved uint64 }
 )
 
 const (
@@ -23,10 +24,12 @@ const (
 	uffdFeatureUnpopulated = 1 << 13
 	uffdModeMissing        = 1 << 0
 	uffdModeWP             = 1 << 1
+	uffdModeMinor          = 1 << 2
 	uffdProtectWP          = 1 << 0
 	uffdioAPI              = 0xc018aa3f
 	uffdioRegister         = 0xc020aa00
 	uffdioWriteProtect     = 0xc018aa06
+	uffdioMove             = 0xc028aa05
 )
 
 // uffdWPSince is the Linux version from which userfaultfd can write-protect, by architecture.
@@ -40,6 +43,24 @@ var uffdMarkersSince = map[string]string{"amd64": "6.4", "arm64": "6.10"}
 func uffdSigbus(*machine) string {
 	return borrowPage(func(a area) string {
 		return withUffd(a, uffdFeatureSigbus, uffdModeMissing, func(func(string, uintptr, unsafe.Pointer) string) string { return "" })
+	})
+}
+
+// uffdMinor registers shared memory for faults on pages that it has and the page table has not.
+func uffdMinor(*machine) string {
+	return borrow(pageSize, rw, unix.MAP_SHARED|unix.MAP_ANON, func(a area) string {
+		return withUffd(a, uffdFeatureSigbus, uffdModeMinor, func(func(string, uintptr, unsafe.Pointer) string) string { return "" })
+	})
+}
+
+// uffdMoves moves a page of this process to the one behind it, which is missing.
+func uffdMoves(*machine) string {
+	return borrow(2*pageSize, rw, anon, func(a area) string {
+		a.bytes()[0] = 1
+		return withUffd(a, uffdFeatureSigbus, uffdModeMissing, func(ioctl func(string, uintptr, unsafe.Pointer) string) string {
+			move := uffdMove{dst: uint64(a.addr() + pageSize), src: uint64(a.addr()), len: uint64(pageSize)}
+			return ioctl("UFFDIO_MOVE", uffdioMove, unsafe.Pointer(&move))
+		})
 	})
 }
 

@@ -113,6 +113,13 @@ func KnowsPolicy(mode uint64) bool {
 // permissions allow writes. Linux 6.2 is the first version that does not.
 var LeavesProtected = sync.OnceValue(func() bool { return olderThan(6, 2) })
 
+// MovesPages reports whether userfaultfd knows UFFDIO_MOVE, and ContinuesProtected whether its
+// UFFDIO_CONTINUE knows UFFDIO_CONTINUE_MODE_WP. Linux 6.8 and 6.4 brought them.
+var (
+	MovesPages         = sync.OnceValue(func() bool { return !olderThan(6, 8) })
+	ContinuesProtected = sync.OnceValue(func() bool { return !olderThan(6, 4) })
+)
+
 // CollapsesWritable reports whether MADV_COLLAPSE wants a writable page in each block of private
 // anonymous memory. Linux 6.18 is the first version that does not.
 var CollapsesWritable = sync.OnceValue(func() bool { return olderThan(6, 18) })

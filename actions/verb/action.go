@@ -73,6 +73,8 @@ var All = []*Action{
 	&uffdUnregisterAction,
 	&uffdCopyAction,
 	&uffdZeropageAction,
+	&uffdContinueAction,
+	&uffdMoveAction,
 	&uffdWPAction,
 	&uffdUnwpAction,
 	&brkAction,

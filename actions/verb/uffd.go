@@ -30,7 +30,9 @@ const (
 	uffdioUnregister   = 0x8010aa01
 	uffdioCopy         = 0xc028aa03
 	uffdioZeropage     = 0xc020aa04
+	uffdioMove         = 0xc028aa05 // since 6.8
 	uffdioWriteProtect = 0xc018aa06
+	uffdioContinue     = 0xc020aa07 // since 5.13, of shared memory since 5.14
 
 	uffdAPIVersion         = 0xaa
 	uffdFeatureSigbus      = 1 << 7  // since 4.14
@@ -126,6 +128,7 @@ func (u *uffd) ask(fd, request uint64, name, shown string, words []uint64) (ok b
 var uffdModes = []Constant{
 	{"missing", "UFFDIO_REGISTER_MODE_MISSING", 1, "faults on pages that are not there"},
 	{"wp", "UFFDIO_REGISTER_MODE_WP", 2, "writes to pages that uffd_wp protects"},
+	{"minor", "UFFDIO_REGISTER_MODE_MINOR", 4, "faults on pages that shared memory has and the page table has not"},
 }
 
 var uffdRegisterAction = Action{
