@@ -81,7 +81,10 @@ func TestRandomUserfaultfd(t *testing.T) {
 	}
 	machinetest.Hold(t)
 	ran, well := 0, map[string]int{}
-	defer func() { t.Log(ran, "commands; went well:", well) }()
+	defer func() {
+		t.Log("went well:", well)
+		t.Log(ran, "commands")
+	}()
 	rapid.Check(t, func(t *rapid.T) {
 		s, err := Open(Options{Limits: family.Limits{Memory: 256 << 20}})
 		if err != nil {
