@@ -53,7 +53,7 @@ func (d drawer) command() string {
 	name := pick(d.T, "verb", "mmap", "mmap", "mmap", "write", "write", "write", "read", "read", "touch", "touch", "fill", "exec", "munmap", "mprotect", "mprotect",
 		"mremap", "madvise", "madvise", "madvise", "process_madvise", "remap_file_pages", "mbind", "move_pages", "mlock", "munlock", "mincore", "msync", "brk", "fork", "fork", "vfork", "vfork", "exit", "kill", "wait", "use", "file", "fwrite", "truncate", "rm", "mlockall", "munlockall", "mseal", "snapshot",
 		"pkey_mprotect", "pkey_mprotect", "pkey_set", "pkey_set", "pkey_alloc", "pkey_free", "memfd", "memfd", "seal", "link", "rename", "fallocate", "fallocate", "setrlimit", "setrlimit", "prctl", "prctl",
-		"uffd_register", "uffd_register", "uffd_register", "uffd_unregister", "uffd_copy", "uffd_copy", "uffd_zeropage", "uffd_wp", "uffd_wp", "uffd_unwp", "uffd_continue", "uffd_continue", "uffd_move", "uffd_move")
+		"uffd_register", "uffd_register", "uffd_register", "uffd_unregister", "uffd_copy", "uffd_copy", "uffd_zeropage", "uffd_wp", "uffd_wp", "uffd_unwp", "uffd_continue", "uffd_continue", "uffd_move", "uffd_move", "uffd_poison")
 	switch name {
 	case "mmap":
 		return d.mmap()
@@ -122,7 +122,7 @@ func (d drawer) command() string {
 		return "fallocate " + d.file() + " " + pick(d.T, "offset", "0", "1p", "100", "3p") + " " + pick(d.T, "size", "1p", "2p+100", "50", "0") + pick(d.T, "mode", "", " punch", " punch", " punch", " zero", " keep")
 	case "uffd_register":
 		return "uffd_register " + d.pages() + pick(d.T, "modes", " missing", " wp", " missing wp", " missing wp", "", " minor", " minor", " missing minor", " minor wp")
-	case "uffd_unregister", "uffd_zeropage", "uffd_wp", "uffd_unwp":
+	case "uffd_unregister", "uffd_zeropage", "uffd_poison", "uffd_wp", "uffd_unwp":
 		return name + " " + d.pages()
 	case "uffd_continue":
 		return "uffd_continue " + d.pages() + pick(d.T, "modes", "", "", " wp")

@@ -49,7 +49,7 @@ func drawUffdLine(t *rapid.T, s *Session) string {
 	case 6:
 		line = "uffd_wp " + pick(t, "protected", "a", "a", r())
 	case 7:
-		line = "uffd_unwp " + r()
+		line = pick(t, "mark", "uffd_unwp ", "uffd_poison ") + r()
 	case 2, 8:
 		line = "uffd_continue " + pick(t, "shared", "c", "d", "e") + pick(t, "range", "", " 1p", " 2p", "+1p 1p", "+2p 1p") + pick(t, "modes", "", " wp")
 	case 9, 10:

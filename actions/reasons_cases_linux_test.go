@@ -152,7 +152,7 @@ func until(major, minor int) func() error {
 
 // ofLine is why the feature is missing that some word of the lines needs.
 func (c reasonCase) ofLine() error {
-	for word, name := range map[string]string{"mseal": "mseal", "guard_install": "guard", "prctl mdwe": "mdwe", "no_inherit": "mdwe-no-inherit", "prctl ksm": "ksm-process", "uffd_": "uffd", "uffd_move": "uffd-move", "uffd_continue": "uffd-minor", " minor": "uffd-minor"} {
+	for word, name := range map[string]string{"mseal": "mseal", "guard_install": "guard", "prctl mdwe": "mdwe", "no_inherit": "mdwe-no-inherit", "prctl ksm": "ksm-process", "uffd_": "uffd", "uffd_move": "uffd-move", "uffd_poison": "uffd-poison", "uffd_continue": "uffd-minor", " minor": "uffd-minor"} {
 		if strings.Contains(c.setup+" "+c.line, word) {
 			if err := hasFeature(name)(); err != nil {
 				return err
@@ -343,6 +343,7 @@ var rangeCases = []reasonCase{
 	{row: "mseal EINVAL splits a huge page", setup: "a = mmap 4m rw private anon hugetlb_2m noreserve", line: "mseal a+1p 2m", says: "between two of them"},
 	{row: "mseal ENOMEM hole", setup: "a = mmap 4p rw private anon; munmap a+2p 1p", line: "mseal a", says: "nothing is mapped at a+2p. Nothing has changed."},
 	{row: "brk ENOMEM below the heap", setup: "brk +1p", line: "brk 0x1000", says: "0x1000 lies below 0x"},
+	{row: "mmap ENOMEM RLIMIT_DATA", setup: "a = mmap 2p r private anon; mmap 4p rw private anon; setrlimit data 5000", line: "mmap 2p rw private anon fixed addr=a", says: "RLIMIT_DATA allows"},
 	{row: "brk ENOMEM RLIMIT_DATA", setup: "brk +1p", limit: func(l *lab) { l.limits(unix.RLIMIT_DATA, 64<<10) }, line: "brk +1m", says: "RLIMIT_DATA allows 64 KiB. The end of the heap stays where it is."},
 	{row: "brk ENOMEM sealed", setup: "brk +4p; mseal heap", line: "brk -1p", says: "the heap is sealed"},
 	{row: "brk ENOMEM past the end", line: "brk 0x100000000000000", says: "lies past 0x"},

@@ -14,7 +14,7 @@ import (
 )
 
 // uffdLines are the requests to userfaultfd, with % for a range.
-var uffdLines = []string{"uffd_register % missing", "uffd_unregister %", "uffd_copy % 7", "uffd_zeropage %", "uffd_wp %", "uffd_unwp %", "uffd_continue %", "uffd_move % 0x50000000"}
+var uffdLines = []string{"uffd_register % missing", "uffd_unregister %", "uffd_copy % 7", "uffd_zeropage %", "uffd_wp %", "uffd_unwp %", "uffd_continue %", "uffd_poison %", "uffd_move % 0x50000000"}
 
 func uffdVerb(line string) string { return strings.Fields(line)[0] }
 
@@ -79,7 +79,7 @@ func uffdCases() []reasonCase {
 				reasonCase{row: verb + " EFAULT otherwise", needs: asUser, setup: "a = mmap 1p rw shared anon; mremap a 4p maymove; uffd_register a missing", line: uffdOf(line, "a+1p"), says: "ends before"},
 				reasonCase{row: verb + " EINVAL splits a huge page", setup: pool + "; uffd_register a missing", line: uffdOf(line, "a+1p 1p"), says: "between two of them only"},
 				reasonCase{row: verb + " EINVAL huge pages of the pool", setup: pool + "; uffd_register a missing", line: uffdOf(line, "a"), says: "brought in whole"})
-		case "uffd_continue", "uffd_move":
+		case "uffd_continue", "uffd_move", "uffd_poison":
 		default:
 			out = append(out,
 				reasonCase{row: verb + " ENOENT nothing mapped", line: uffdOf(line, "0x10000000 1p"), says: "nothing is mapped from 0x10000000"},
@@ -112,6 +112,10 @@ func uffdUnreachable() map[string]string {
 			out[verb+" ENOENT otherwise"] = "a snapshot without smaps"
 			out[verb+" EAGAIN otherwise"] = "another thread that changes the mappings"
 			out[verb+" EINVAL wp unknown"] = "a kernel before Linux 6.4"
+		case "uffd_poison":
+			out[verb+" ENOENT otherwise"] = "a snapshot without smaps"
+			out[verb+" EAGAIN otherwise"] = "another thread that changes the mappings"
+			out[verb+" EINVAL unknown"] = "a kernel before Linux 6.6; see TestUffdMoveUnknown"
 		case "uffd_move":
 			out[verb+" EAGAIN otherwise"] = "another thread that changes the mappings"
 			out[verb+" EINVAL unknown"] = "a kernel before Linux 6.8; see TestUffdMoveUnknown"

@@ -1,6 +1,7 @@
 package actions
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
@@ -38,6 +39,20 @@ func uffdMoveCases() []reasonCase {
 		{row: "uffd_continue EAGAIN stopped", setup: minor, line: "uffd_continue a", says: "2 pages were mapped, and then the shared memory has no page at a+2p"},
 		{row: "uffd_continue EAGAIN stopped", setup: minor + "; uffd_continue a+1p 1p", line: "uffd_continue a", says: "1 page was mapped, and then a+1p is in the page table already"},
 
+		{row: "uffd_poison ENOENT not registered", setup: "a = mmap 4p rw private anon", line: "uffd_poison a", says: "a is not registered with userfaultfd"},
+		{row: "uffd_poison ENOENT past the mapping", setup: "a = mmap 4p rw private anon; uffd_register a 2p missing", line: "uffd_poison a", says: "one mapping at a time"},
+		{row: "uffd_poison EINVAL splits a huge page", setup: "a = mmap 4m rw private anon hugetlb_2m noreserve; uffd_register a missing", line: "uffd_poison a+1p 1p", says: "between two of them only"},
+		{row: "uffd_poison EEXIST page there", setup: ready + "; uffd_register a missing", line: "uffd_poison a", says: "a is not missing in the page table: it is anon"},
+		{row: "uffd_poison EEXIST page there", needs: hasFeature("guard-bit"), setup: ready + "; uffd_poison b", line: "uffd_poison b", says: "b is not missing in the page table: it is poisoned"},
+		{row: "uffd_poison EAGAIN page there", setup: ready + "; uffd_zeropage b+1p 1p", line: "uffd_poison b", says: "1 page was poisoned, and then b+1p is not missing in the page table: it is zero"},
+		{row: "uffd_poison EAGAIN page there", setup: "memfd m 2p; a = mmap 4p rw shared file=m; uffd_register a missing", line: "uffd_poison a", says: "2 pages were poisoned, and then the file ends before a+2p"},
+		{row: "uffd_poison EFAULT past the file", setup: "memfd m 2p; a = mmap 4p rw shared file=m; uffd_register a missing", line: "uffd_poison a+2p", says: "the file ends before a+2p"},
+		{row: "uffd_poison EFAULT otherwise", needs: asUser, setup: "a = mmap 4p rw shared anon; mremap a 8p maymove; uffd_register a missing", line: "uffd_poison a+4p", says: "ends before the page"},
+		{row: "madvise EHWPOISON otherwise", setup: ready + "; uffd_poison b", line: "madvise b populate_read", says: "is poisoned"},
+		{row: "mlock ENOMEM userfaultfd", needs: hasFeature("guard-bit"), setup: ready + "; uffd_poison b", line: "mlock b", says: "b is poisoned"},
+		{row: "signal SIGBUS/ADRERR poisoned", needs: both(hasFeature("uffd-poison"), poisonIs("SIGBUS/ADRERR")), setup: ready + "; uffd_poison b", line: "read b", says: "b is poisoned"},
+		{row: "signal SIGBUS/MCEERR_AR poisoned", needs: both(hasFeature("uffd-poison"), poisonIs("SIGBUS/MCEERR_AR")), setup: ready + "; uffd_poison b", line: "read b", says: "b is poisoned"},
+
 		move("EINVAL misaligned target", ready, "a b+1", "which is not a multiple of the page size"),
 		move("EINVAL target past the end", ready, "a 0xfffffffffff00000", "the pages would go past"),
 		move("ENOENT nothing mapped", ready, "a 0x50000000", "nothing is mapped at 0x50000000"),
@@ -63,17 +78,29 @@ func uffdMoveCases() []reasonCase {
 	}
 }
 
+// poisonIs is why this kernel does not end an access to a poisoned page so: which signal it is depends
+// on CONFIG_MEMORY_FAILURE.
+func poisonIs(result string) func() error {
+	return func() error {
+		if string(kernel.Poison()) != result {
+			return errors.New("needs a kernel with, or without, CONFIG_MEMORY_FAILURE: it calls that " + result)
+		}
+		return nil
+	}
+}
+
 // An older kernel is told to be one, whatever else is wrong.
 func TestUffdMoveUnknown(t *testing.T) {
 	if err := hasFeature("uffd")(); err != nil {
 		t.Skip(err)
 	}
-	if kernel.MovesPages() {
-		t.Skip("needs a kernel older than Linux 6.8")
+	if kernel.MovesPages() || kernel.PoisonsPages() {
+		t.Skip("needs a kernel older than Linux 6.6")
 	}
 	l := open(t)
 	l.all("a = mmap 4p rw private anon", "b = mmap 4p rw private anon fixed addr=0x40000000", "fill a 1", "uffd_register b missing")
 	l.reaches("uffd_move EINVAL unknown", "uffd_move a b", "it came with Linux 6.8")
+	l.reaches("uffd_poison EINVAL unknown", "uffd_poison b", "it came with Linux 6.6")
 }
 
 // What moves keeps its frames and loses every write protection, so that a write goes straight

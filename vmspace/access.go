@@ -34,11 +34,16 @@ const (
 	// PkuErr: a protection key forbids the access (pkeys(7)). Execute-only memory has such a key.
 	PkuErr Happening = "SIGSEGV/PKUERR"
 	BusErr Happening = "SIGBUS/ADRERR"
+	// MceErr: the page is broken, or was made so by UFFDIO_POISON. Without CONFIG_MEMORY_FAILURE the
+	// kernel calls that BusErr (do_sigbus in arch/x86/mm/fault.c).
+	MceErr Happening = "SIGBUS/MCEERR_AR"
 	Grow   Happening = "grow"
 )
 
 // Refused reports whether the access ends with a signal and reaches no memory.
-func (h Happening) Refused() bool { return h == MapErr || h == AccErr || h == PkuErr || h == BusErr }
+func (h Happening) Refused() bool {
+	return h == MapErr || h == AccErr || h == PkuErr || h == BusErr || h == MceErr
+}
 
 // Happenings lists all outcomes, each with a sentence.
 var Happenings = [...]struct {
@@ -56,6 +61,7 @@ var Happenings = [...]struct {
 	{AccErr, "SIGSEGV: the mapping does not allow it"},
 	{PkuErr, "SIGSEGV: the mapping's protection key forbids it"},
 	{BusErr, "SIGBUS: the file ends before this page, or userfaultfd is told of the fault"},
+	{MceErr, "SIGBUS: the page is broken, or userfaultfd made it so"},
 	{Grow, "the stack, or a mapping that grows as it does, reaches down to the address"},
 }
 
@@ -77,7 +83,10 @@ type Facts struct {
 	// if nothing forbids it; PkuErr with protection keys (x86, pkeys(7)), which forbid stores too,
 	// before the permissions do; AccErr if page tables can express it (arm64); "" if unknown.
 	ExecOnly Happening
-	Keys     Keys
+	// Poison is the outcome of an access to a poisoned page: MceErr, or BusErr without
+	// CONFIG_MEMORY_FAILURE; "" if unknown.
+	Poison Happening
+	Keys   Keys
 	// Userfaultfd says that a process of the family has created a userfaultfd, and that all of them
 	// answer faults with SIGBUS (UFFD_FEATURE_SIGBUS). Without that feature the holder of the
 	// descriptor decides how a fault ends.

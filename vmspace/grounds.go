@@ -68,6 +68,8 @@ var doubts = []doubt{
 	}},
 	{COW, always,
 		say("bit 56 is clear: the frame is mapped elsewhere too, perhaps, since a fork or merged (KSM)")},
+	{None, func(v *view) bool { return v.r.Attrs&Poisoned != 0 }, say("bit 62 is set, smaps counts nothing swapped, and it is no guard page: " +
+		"that is a page that is broken, or was made so by UFFDIO_POISON, unless it was on the move while it was read")},
 	{Swapped, func(v *view) bool { return v.word(WordUffdWP) }, say("a marker of userfaultfd, with no page behind it, has these bits too")},
 	{Swapped, func(v *view) bool { return v.c.noSwap }, say("smaps counts nothing swapped here: a marker or a page on the move has bit 62 too; " +
 		"before Linux 6.15 a guard page has no other")},

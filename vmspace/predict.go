@@ -36,6 +36,8 @@ func Predict(p *Process, addr uint64, access Access, f Facts) Prediction {
 	switch {
 	case page.State == Guard:
 		return Prediction{[]Happening{MapErr}, "a guard marker: the kernel refuses every access as if nothing were mapped"}
+	case page.Attrs&Poisoned != 0:
+		return f.poisoned()
 	case protected && told:
 		out = Prediction{[]Happening{BusErr}, "write-protected with userfaultfd, which answers with SIGBUS"}
 	case page.Word&WordPresent == 0:
@@ -61,20 +63,6 @@ func (p Prediction) or(h Happening, why string) Prediction {
 		return p
 	}
 	return Prediction{append(p.Can, h), p.Why + "; " + why}
-}
-
-// told reports whether userfaultfd handles faults in m that a VmFlag stands for (um: missing pages,
-// uw: write-protected ones) and answers them with SIGBUS; maybe says that it can, if that is not
-// known for certain.
-func (f Facts) told(m Mapping, flag string) (certain, maybe bool) {
-	switch {
-	case m.Kind() == KindSpecial:
-		return false, false
-	case m.Smaps == nil:
-		return false, f.Userfaultfd
-	}
-	has := m.Smaps.HasFlag(flag)
-	return has && f.Userfaultfd, has
 }
 
 // refused is the prediction for an access, other than a fetch, that the protection key or the
@@ -242,11 +230,16 @@ func predictForbiddenFetch(m Mapping, page Run, f Facts) Prediction {
 	if page.Word&WordPresent != 0 || !f.bringsInFirst() {
 		return denied
 	}
-	if page.State == Guard {
+	switch {
+	case page.State == Guard:
 		return Prediction{[]Happening{MapErr}, "a guard marker: the kernel meets it before the missing permission"}
+	case page.Attrs&Poisoned != 0:
+		return f.poisoned()
 	}
 	in := predictAbsent(m, page, Load, f)
 	switch {
+	case in.Allows(MceErr): // in swap, or a marker
+		return Prediction{append([]Happening{AccErr}, in.Can[1:]...), in.Why}
 	case in.Allows(BusErr) && len(in.Can) == 1:
 		return Prediction{in.Can, in.Why + ", and the kernel meets that first"}
 	case in.Allows(BusErr):
@@ -270,6 +263,9 @@ func pastEnd(m Mapping, page Run, f Facts) (beyond, known bool) {
 // predictAbsent is for a page without a page table entry, in a mapping that permits the access.
 func predictAbsent(m Mapping, page Run, access Access, f Facts) Prediction {
 	swapped := Prediction{[]Happening{SwapIn}, "the page is in swap"}
+	if m.Smaps != nil && m.Smaps.Swap == 0 && page.Attrs&UffdWP == 0 {
+		swapped = Prediction{[]Happening{SwapIn, BusErr, MceErr, MapErr}, "the page is in swap, or it is a marker: smaps counts nothing in swap"}
+	}
 	if page.State == Swapped && page.Attrs&UffdWP == 0 {
 		return swapped
 	}

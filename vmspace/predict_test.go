@@ -108,6 +108,8 @@ func TestPredictUserfaultfd(t *testing.T) {
 	arm, moved := ours, ours
 	moved.WriteTracked, moved.ProtectedMoved = true, true
 	arm.Arch = "arm64"
+	named := arm
+	named.Poison = MceErr
 	for _, c := range []struct {
 		what  string
 		page  uint64
@@ -132,6 +134,9 @@ func TestPredictUserfaultfd(t *testing.T) {
 		{"write-protected zero page", 17, "uw", true, ours, "none/SIGBUS/ADRERR/SIGSEGV/ACCERR"},
 		{"in swap", 24, "um", false, ours, "swap-in/swap-in/SIGSEGV/ACCERR"},
 		{"in swap or a marker", 24, "uw", true, ours, "swap-in zero-map/SIGBUS/ADRERR/SIGSEGV/ACCERR"},
+		{"poisoned", 24, "poisoned", false, ours, "SIGBUS/MCEERR_AR SIGBUS/ADRERR/SIGBUS/MCEERR_AR SIGBUS/ADRERR/SIGBUS/MCEERR_AR SIGBUS/ADRERR"},
+		{"poisoned, arm64", 24, "poisoned", false, named, "SIGBUS/MCEERR_AR/SIGBUS/MCEERR_AR/SIGSEGV/ACCERR"},
+		{"in swap, or a marker", 24, "none swapped", false, ours, "swap-in SIGBUS/ADRERR SIGBUS/MCEERR_AR SIGSEGV/MAPERR/swap-in SIGBUS/ADRERR SIGBUS/MCEERR_AR SIGSEGV/MAPERR/SIGSEGV/ACCERR SIGBUS/ADRERR SIGBUS/MCEERR_AR SIGSEGV/MAPERR"},
 		{"guard", 25, "um uw", false, ours, "SIGSEGV/MAPERR/SIGSEGV/MAPERR/SIGSEGV/MAPERR"},
 		{"shared memory, absent", 41, "um", false, theirs, "SIGBUS/ADRERR/SIGBUS/ADRERR/SIGBUS/ADRERR"}, // and past its end
 		{"shared memory", 40, "um", false, ours, "none/none/SIGSEGV/ACCERR"},
@@ -149,9 +154,15 @@ func TestPredictUserfaultfd(t *testing.T) {
 		if m, _ := p.MappingAt(page * pg4k); m.Smaps != nil {
 			m.Smaps.VMFlags = strings.Fields(c.flags)
 		}
-		if c.wp {
+		if m, _ := p.MappingAt(page * pg4k); c.flags == "none swapped" {
+			m.Smaps.Swap = 0
+		}
+		if c.wp || c.flags == "poisoned" {
 			marked := p.PageAt(page*pg4k, pg4k)
 			marked.Attrs |= UffdWP
+			if !c.wp {
+				marked.State, marked.Attrs = None, Poisoned
+			}
 			var runs []Run
 			for _, r := range p.Pages.All() {
 				if r.Start > marked.Start && !slices.Contains(runs, marked) {
@@ -179,6 +190,9 @@ func predictSpace() *Process {
 		x := Mapping{Range: Range{page * pg4k, (page + n) * pg4k}, Perms: p, Path: path, Smaps: &Counters{}}
 		if strings.HasPrefix(path, "/") {
 			x.Inode = 5
+		}
+		if page == 16 {
+			x.Smaps.Swap = pg4k
 		}
 		if path == "[stack]" {
 			x.Smaps = nil // as in a space that was not read in full

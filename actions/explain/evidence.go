@@ -159,19 +159,24 @@ func (e *evidence) lockNothing() bool {
 // is 0).
 func (e *evidence) over(limit, field string, more uint64) bool {
 	now, known := e.Status(field)
+	most := e.most(limit)
+	return known && more > most-min(most, now)
+}
+
+// most is what a limit allows, in whole pages.
+func (e *evidence) most(limit string) uint64 {
 	most := e.Limit(limit)
 	if limit == kernel.LimitData && most == 0 {
 		most = e.HardLimit(limit)
 	}
-	most &^= e.pageSize() - 1
-	return known && more > most-min(most, now)
+	return most &^ (e.pageSize() - 1)
 }
 
 // full says whether the process has more than the limit already, as when it was lowered: the kernel
 // then makes no mapping, though it takes the place of another (may_expand_vm in mm/vma.c).
 func (e *evidence) full(limit, field string) bool {
 	now, known := e.Status(field)
-	return known && now > e.Limit(limit)
+	return known && now > e.most(limit)
 }
 
 func (e *evidence) overText(limit, field string, more uint64) string {

@@ -99,6 +99,7 @@ var madviseReasons = []reason{
 			addr, size, _ := e.pastFile(e.whole)
 			return fmt.Sprintf("the file has %s and ends before %s: a fault there is SIGBUS.", amount.Size(size), e.at(addr))
 		}},
+	otherwise("EHWPOISON", "madvise(2)", "a page of the range is poisoned: it is broken, or uffd_poison has said so."),
 	notBroughtIn("EFAULT", "madvise(2)", (*evidence).populates, (*evidence).pages, (*evidence).populated),
 	unfitFor("EFAULT", "pool empty", "mmap(2), MAP_HUGETLB", "populate_read populate_write", flagged("ht"),
 		"needs a huge page, and the pool gave none"),
@@ -395,9 +396,9 @@ func (e *evidence) advised(advice string) string {
 		return "No page was guarded."
 	case "dontneed", "dontneed_locked", "remove":
 		if b.dropped > 0 {
-			return fmt.Sprintf("%s dropped: the next touch starts anew, with zeros or with what the file holds.", pagesWere(b.dropped)) + e.toldText()
+			return fmt.Sprintf("%s dropped: the next touch starts anew, with zeros or with what the file holds.", pagesWere(b.dropped)) + e.healed() + e.toldText()
 		}
-		return "There was no page to drop."
+		return "There was no page to drop." + e.healed()
 	case "pageout":
 		var parts []string
 		if swapped > 0 {

@@ -213,7 +213,8 @@ var mmapReasons = []reason{
 	},
 		func(e *evidence) string { return e.overText(kernel.LimitAS, "VmSize", e.added()) }},
 	{"ENOMEM", "RLIMIT_DATA", "getrlimit(2)", func(e *evidence) bool {
-		return (e.sharing() == 2 || e.sharing() == droppable) && e.writes() && !e.has("growsdown") && e.over(kernel.LimitData, "VmData", e.added())
+		return (e.sharing() == 2 || e.sharing() == droppable) && e.writes() && !e.has("growsdown") &&
+			(e.over(kernel.LimitData, "VmData", e.added()) || e.full(kernel.LimitData, "VmData"))
 	}, func(e *evidence) string { return e.overText(kernel.LimitData, "VmData", e.added()) }},
 	splitsLent((*evidence).replaced).answered("ENOMEM", "mm/mmap.c, mmap_region before Linux 6.12"),
 	splitsHuge((*evidence).replaced).answered("ENOMEM", "mm/mmap.c, mmap_region before Linux 6.12"),

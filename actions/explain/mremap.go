@@ -266,7 +266,13 @@ func explainMremap(e *evidence) string {
 	st := e.st
 	kept := vmspace.Range{Start: e.whole.Start, End: min(e.whole.End, e.whole.Start+st.Focus.Len())}
 	// Otherwise older kernels do not check that all of it was mapped.
-	if st.Value != e.Given.Start || st.Focus.End > e.whole.End {
+	if _, gap := e.hole(kept); gap && st.Value != e.Given.Start { // Linux 6.17 moves several mappings, with what is between them
+		e.some(kept, func(m vmspace.Mapping) bool {
+			part := m.Intersect(kept)
+			e.claim(history.ClaimMapped, vmspace.Range{Start: part.Start - kept.Start + st.Value, End: part.End - kept.Start + st.Value}, 0)
+			return false
+		})
+	} else if st.Value != e.Given.Start || st.Focus.End > e.whole.End {
 		e.claim(history.ClaimMapped, st.Focus, 0)
 	}
 	switch {

@@ -68,6 +68,7 @@ var verbs = map[string]*sentences{
 	"uffd_zeropage":    &uffdZeropageSentences,
 	"uffd_continue":    &uffdContinueSentences,
 	"uffd_move":        &uffdMoveSentences,
+	"uffd_poison":      &uffdPoisonSentences,
 	"uffd_wp":          &uffdWPSentences,
 	"uffd_unwp":        &uffdUnwpSentences,
 }

@@ -161,6 +161,7 @@ var signalReasons = []reason{
 			m, _ := e.faulty()
 			return fmt.Sprintf("%s is mapped, but the kernel has no page for this place of %s.", e.at(e.st.Fault), printable.Name(m.Path))
 		}},
+	poisonedPage("SIGBUS/ADRERR"),
 	{"SIGBUS/ADRERR", "missing", "fs/userfaultfd.c, handle_userfault", func(e *evidence) bool {
 		m := e.keyed()
 		_, sized := e.fileSize(m)
@@ -208,6 +209,7 @@ var signalReasons = []reason{
 		return fmt.Sprintf("the instruction at %s went to the stack, and the stack pointer is no address (not canonical).", e.at(e.StoppedAt))
 	}},
 	otherwise("SIGBUS/OBJERR", "sigaction(2)", "the device behind the mapping failed."),
+	poisonedPage("SIGBUS/MCEERR_AR"),
 	otherwise("SIGBUS/MCEERR_AR", "sigaction(2)", "the memory itself is broken: the CPU read what cannot be corrected."),
 
 	{"SIGILL/ILLOPN", "no protection keys", "pkeys(7)", func(e *evidence) bool { return e.Verb == "pkey_set" },

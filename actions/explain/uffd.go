@@ -314,7 +314,7 @@ var uffdWPSentences = sentences{
 				there += run.Pages
 			case wp:
 				marked += run.Pages
-			case run.State == vmspace.None:
+			case run.State == vmspace.None && run.Attrs&vmspace.Poisoned == 0:
 				open += run.Pages
 			}
 		}
@@ -352,36 +352,6 @@ func (e *evidence) protected(p *vmspace.Process) (n uint64) {
 		}
 	}
 	return n
-}
-
-// reported finds the first page of r that cannot be brought in because userfaultfd is told of it:
-// one that is missing, or one that is write-protected where it would be written.
-func (e *evidence) reported(r vmspace.Range, access func(vmspace.Mapping) vmspace.Access) (addr uint64, protected, ok bool) {
-	for run := range e.before.PagesIn(r) {
-		m, _ := e.before.MappingAt(run.Start)
-		protected = m.Smaps.HasFlag("uw") && run.Attrs&vmspace.UffdWP != 0 && access(m) == vmspace.Store
-		if protected || run.State == vmspace.None && (m.Smaps.HasFlag("um") || m.Smaps.HasFlag("ui")) {
-			e.where = run.Start
-			return run.Start, protected, true
-		}
-	}
-	return 0, false, false
-}
-
-// notBroughtIn is for a call that brings pages in.
-func notBroughtIn(result, source string, does func(*evidence) bool, where func(*evidence) vmspace.Range, access func(*evidence, vmspace.Mapping) vmspace.Access) reason {
-	find := func(e *evidence) (uint64, bool, bool) {
-		return e.reported(where(e), func(m vmspace.Mapping) vmspace.Access { return access(e, m) })
-	}
-	return reason{result, "userfaultfd", source, func(e *evidence) bool { _, _, ok := find(e); return ok && does(e) },
-		func(e *evidence) string {
-			addr, protected, _ := find(e)
-			if protected {
-				return fmt.Sprintf("%s is write-protected with userfaultfd, and would have to be brought in as for a write: a fault there is SIGBUS.", e.at(addr))
-			}
-			m, _ := e.before.MappingAt(addr)
-			return fmt.Sprintf("%s is %s: a fault there is SIGBUS.", e.at(addr), toldOf(m))
-		}}
 }
 
 // toldText is for pages that were dropped where userfaultfd is told of missing ones.

@@ -77,11 +77,16 @@ func (e *evidence) continueStop(n uint64) string {
 
 // stateText is the state of the page at addr before the step.
 func (e *evidence) stateText(addr uint64) string {
+	m, _ := e.before.MappingAt(addr)
 	switch run := e.before.PageAt(addr, e.pageSize()); {
+	case run.State == vmspace.Swapped && m.Smaps != nil && m.Smaps.Swap == 0:
+		return "a marker"
 	case run.State != vmspace.None:
 		return run.State.String()
 	case run.Attrs&vmspace.UffdWP != 0:
 		return "a marker of userfaultfd"
+	case run.Attrs&vmspace.Poisoned != 0:
+		return "poisoned"
 	}
 	return "there since"
 }
@@ -202,15 +207,18 @@ func (e *evidence) unmappedEnd() uint64 {
 	return 0
 }
 
+// marks are the attributes of a page that is not there, and for which a marker stands.
+const marks = vmspace.UffdWP | vmspace.Poisoned
+
 // moveStop says why uffd_move did not get past its page number n.
 func (e *evidence) moveStop(n uint64) string {
 	from, to := e.Given.Start+n*e.pageSize(), e.number("to")+n*e.pageSize()
 	there := e.before.PageAt(to, e.pageSize())
 	here := e.before.PageAt(from, e.pageSize())
 	switch {
-	case there.State != vmspace.None || there.Attrs&vmspace.UffdWP != 0:
+	case there.State != vmspace.None || there.Attrs&marks != 0:
 		return fmt.Sprintf("%s is not missing: it is %s", e.at(to), e.stateText(to))
-	case here.State == vmspace.None && here.Attrs&vmspace.UffdWP == 0:
+	case here.State == vmspace.None && here.Attrs&marks == 0:
 		return e.at(from) + " is missing, and allow_src_holes was not given"
 	case here.State == vmspace.None || here.State == vmspace.Guard:
 		return "a marker stands for " + e.at(from) + " in the page table"

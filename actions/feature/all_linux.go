@@ -47,6 +47,7 @@ var All = []Feature{
 	{"seal-exec", "F_SEAL_EXEC: an executable file cannot change", "6.3", sealExec},
 	{"uffd", "userfaultfd: can answer a fault with SIGBUS", "4.14", uffdSigbus},
 	{"uffd-minor", "userfaultfd: faults on pages of shared memory", "5.14", uffdMinor},
+	{"uffd-poison", "UFFDIO_POISON: missing pages are made broken ones", "6.6", uffdPoisons},
 	{"uffd-move", "UFFDIO_MOVE: pages move to where they are missing", "6.8", uffdMoves},
 	{"pkeys", "protection keys: pkey_alloc, execute-only memory", "4.9", protectionKeys},
 	{"mdwe", "PR_SET_MDWE: memory never becomes executable", "6.3", (*machine).mdwe},

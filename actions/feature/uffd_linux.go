@@ -13,6 +13,7 @@ type (
 	uffdAPI      struct{ api, features, ioctls uint64 }
 	uffdRegister struct{ start, len, mode, ioctls uint64 }
 	uffdProtect  struct{ start, len, mode uint64 }
+	uffdPoison   struct{ start, len, mode, updated uint64 }
 	uffdMove     struct{ dst, src, len, mode, moved uint64 }
 )
 
@@ -30,6 +31,7 @@ const (
 	uffdioRegister         = 0xc020aa00
 	uffdioWriteProtect     = 0xc018aa06
 	uffdioMove             = 0xc028aa05
+	uffdioPoison           = 0xc020aa08
 )
 
 // uffdWPSince is the Linux version from which userfaultfd can write-protect, by architecture.
@@ -60,6 +62,16 @@ func uffdMoves(*machine) string {
 		return withUffd(a, uffdFeatureSigbus, uffdModeMissing, func(ioctl func(string, uintptr, unsafe.Pointer) string) string {
 			move := uffdMove{dst: uint64(a.addr() + pageSize), src: uint64(a.addr()), len: uint64(pageSize)}
 			return ioctl("UFFDIO_MOVE", uffdioMove, unsafe.Pointer(&move))
+		})
+	})
+}
+
+// uffdPoisons poisons a page of this process, which is never touched.
+func uffdPoisons(*machine) string {
+	return borrow(pageSize, rw, anon, func(a area) string {
+		return withUffd(a, uffdFeatureSigbus, uffdModeMissing, func(ioctl func(string, uintptr, unsafe.Pointer) string) string {
+			poison := uffdPoison{start: uint64(a.addr()), len: uint64(pageSize)}
+			return ioctl("UFFDIO_POISON", uffdioPoison, unsafe.Pointer(&poison))
 		})
 	})
 }

@@ -24,6 +24,10 @@ func LeavesProtected() bool { return false }
 
 func MovesPages() bool { return true }
 
+func Poison() vmspace.Happening { return "" }
+
+func PoisonsPages() bool { return true }
+
 func ContinuesProtected() bool { return true }
 
 func CollapsesWritable() bool { return false }

@@ -330,7 +330,7 @@ func TestNothingIsForgotten(t *testing.T) {
 		{vmspace.Mapping{}, "Range Perms Offset Major Minor Inode Path Smaps"},
 		{vmspace.Counters{}, "Rss Pss Swap Locked LazyFree AnonHuge KSM Private VMFlags ProtectionKey"},
 		{vmspace.Run{}, "Start Pages Word Frame KFlags Scan Attrs Mapcount State Shift"},
-		{vmspace.Facts{}, "FileSize Limits OnlyStack NeverForked Reprotected Arch ExecOnly Keys Userfaultfd WriteTracked ProtectedMoved"}, // the keys of a step's processes
+		{vmspace.Facts{}, "FileSize Limits OnlyStack NeverForked Reprotected Arch ExecOnly Poison Keys Userfaultfd WriteTracked ProtectedMoved"}, // the keys of a step's processes
 		{history.Trait[vmspace.Keys]{}, "Process Value"},
 		{vmspace.Keys{}, "PKRU Known Used"},
 		{vmspace.Limits{}, "Known Stack Space Locked"},

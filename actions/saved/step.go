@@ -106,6 +106,7 @@ type factsJSON struct {
 	Userfaultfd  bool   `json:"userfaultfd,omitempty"`
 	WriteTracked bool   `json:"write_tracked,omitempty"`
 	Moved        bool   `json:"protected_moved,omitempty"`
+	Poison       string `json:"poison,omitempty"`
 }
 
 // lineOf is st as a line; before is the step of the previous line, nil at the first one.
@@ -129,7 +130,7 @@ func lineOf(st, before *history.Step, line int) stepJSON {
 	}
 	if f := st.Facts; f != before.Facts {
 		out.Facts = &factsJSON{OnlyStack: f.OnlyStack, NeverForked: f.NeverForked, Reprotected: f.Reprotected, ExecOnly: string(f.ExecOnly), Userfaultfd: f.Userfaultfd,
-			WriteTracked: f.WriteTracked, Moved: f.ProtectedMoved}
+			WriteTracked: f.WriteTracked, Moved: f.ProtectedMoved, Poison: string(f.Poison)}
 		if l := f.Limits; l.Known {
 			stack := hex(l.Stack)
 			out.Facts.StackLimit, out.Facts.ASLimit, out.Facts.MemlockLimit = &stack, limitOf(l.Space), limitOf(l.Locked)
@@ -173,6 +174,7 @@ func (r *reader) step(j *stepJSON, before *history.Step) (*history.Step, error) 
 		}
 		st.Facts.Reprotected, st.Facts.Userfaultfd = f.Reprotected, f.Userfaultfd
 		st.Facts.WriteTracked, st.Facts.ProtectedMoved = f.WriteTracked, f.Moved
+		st.Facts.Poison = vmspace.Happening(r.intern(f.Poison))
 		st.Facts.ExecOnly = vmspace.Happening(r.intern(f.ExecOnly))
 	}
 	var err error

@@ -75,6 +75,7 @@ var All = []*Action{
 	&uffdZeropageAction,
 	&uffdContinueAction,
 	&uffdMoveAction,
+	&uffdPoisonAction,
 	&uffdWPAction,
 	&uffdUnwpAction,
 	&brkAction,

@@ -78,5 +78,7 @@ func (c *Call) tracked(r vmspace.Range) bool {
 		return true
 	}
 	lo, hi := p.Mappings.Overlap(r)
-	return slices.ContainsFunc(p.Mappings.Slice(lo, hi), func(m vmspace.Mapping) bool { return m.Smaps == nil || m.Smaps.HasFlag("um") || m.Smaps.HasFlag("uw") || m.Smaps.HasFlag("ui") })
+	return slices.ContainsFunc(p.Mappings.Slice(lo, hi), func(m vmspace.Mapping) bool {
+		return m.Smaps == nil || m.Smaps.HasFlag("um") || m.Smaps.HasFlag("uw") || m.Smaps.HasFlag("ui")
+	})
 }

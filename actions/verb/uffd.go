@@ -32,6 +32,7 @@ const (
 	uffdioZeropage     = 0xc020aa04
 	uffdioMove         = 0xc028aa05 // since 6.8
 	uffdioWriteProtect = 0xc018aa06
+	uffdioPoison       = 0xc020aa08 // since 6.6
 	uffdioContinue     = 0xc020aa07 // since 5.13, of shared memory since 5.14
 
 	uffdAPIVersion         = 0xaa

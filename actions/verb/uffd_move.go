@@ -62,3 +62,20 @@ var uffdMoveAction = Action{
 		})
 	},
 }
+
+var uffdPoisonAction = Action{
+	Verb:  lang.Verb{Name: "uffd_poison", Summary: "make missing pages pages that are broken: a touch is SIGBUS", Params: []lang.Param{ParamRange}},
+	Calls: []uintptr{sysUserfaultfd, sysIoctl},
+	Run: func(c *Call) error {
+		r, err := c.RangeOf("range")
+		if err != nil || !c.mayBringIn(r, "the page tables") {
+			return err
+		}
+		c.focus(r)
+		return c.userfaultfd(r, 0, func(u *uffd) error {
+			after, _, err := u.ioctl(uffdioPoison, "UFFDIO_POISON", rangeText(r)+", mode=0", r.Start, r.Len(), 0, 0)
+			c.Done = c.pagesOf(after[3])
+			return err
+		})
+	},
+}
