@@ -43,8 +43,8 @@ func TestRandomCommands(t *testing.T) {
 	})
 }
 
-// randomLines runs that many commands of a session, those of setup first, and holds each against the
-// kernel; it returns how many ran.
+// randomLines runs that many commands of a session, those of setup first, and holds each against
+// the kernel; it returns how many ran.
 func randomLines(t *rapid.T, s *Session, commands int, brief bool, draw func(*rapid.T, *Session) string, setup ...string) (ran int) {
 	var script []string
 	for i := range commands + len(setup) {

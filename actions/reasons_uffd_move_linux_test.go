@@ -9,7 +9,7 @@ import (
 	"cowscope/vmspace"
 )
 
-// uffdMoveCases are those of uffd_continue and uffd_move, and of memory registered for minor faults.
+// uffdMoveCases are those of uffd_continue, uffd_move and uffd_poison, and of minor faults.
 func uffdMoveCases() []reasonCase {
 	const shared, minor = "a = mmap 4p rw shared anon; fill a 2p 1; madvise a dontneed", "a = mmap 4p rw shared anon; fill a 2p 1; madvise a dontneed; uffd_register a minor"
 	const two = "a = mmap 4p rw private anon; b = mmap 4p rw private anon fixed addr=0x40000000"
@@ -78,8 +78,8 @@ func uffdMoveCases() []reasonCase {
 	}
 }
 
-// poisonIs is why this kernel does not end an access to a poisoned page so: which signal it is depends
-// on CONFIG_MEMORY_FAILURE.
+// poisonIs is why this kernel does not end an access to a poisoned page so: which signal it is
+// depends on CONFIG_MEMORY_FAILURE.
 func poisonIs(result string) func() error {
 	return func() error {
 		if string(kernel.Poison()) != result {

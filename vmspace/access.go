@@ -34,8 +34,8 @@ const (
 	// PkuErr: a protection key forbids the access (pkeys(7)). Execute-only memory has such a key.
 	PkuErr Happening = "SIGSEGV/PKUERR"
 	BusErr Happening = "SIGBUS/ADRERR"
-	// MceErr: the page is broken, or was made so by UFFDIO_POISON. Without CONFIG_MEMORY_FAILURE the
-	// kernel calls that BusErr (do_sigbus in arch/x86/mm/fault.c).
+	// MceErr: the page is broken, or was made so by UFFDIO_POISON. Without CONFIG_MEMORY_FAILURE
+	// the kernel calls that BusErr (do_sigbus in arch/x86/mm/fault.c).
 	MceErr Happening = "SIGBUS/MCEERR_AR"
 	Grow   Happening = "grow"
 )
@@ -91,8 +91,8 @@ type Facts struct {
 	// answer faults with SIGBUS (UFFD_FEATURE_SIGBUS). Without that feature the holder of the
 	// descriptor decides how a fault ends.
 	Userfaultfd bool
-	// WriteTracked says that a process of the family has registered memory for write protection with
-	// userfaultfd: shared memory that was mapped there is write-protected until it is written to.
+	// WriteTracked says that a process of the family has registered memory for write protection
+	// with userfaultfd: shared memory mapped there is write-protected until it is written to.
 	WriteTracked bool
 	// ProtectedMoved says that mremap was called for such memory: a page that was write-protected
 	// and moved has lost the mark, and not the protection (move_ptes in mm/mremap.c).

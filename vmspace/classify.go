@@ -139,7 +139,7 @@ func (c Class) Classify(e Evidence) (State, Attrs) {
 		// include/linux/swapops.h).
 		return None, UffdWP
 	case e.Word&WordPresent == 0 && e.Word&WordSwapped != 0 && e.HaveGuard && !c.special && (c.noSwap || c.shared):
-		// A marker for a page that is broken (PTE_MARKER_POISONED), or its swap entry (SWP_HWPOISON).
+		// A marker for a broken page (PTE_MARKER_POISONED), or its swap entry (SWP_HWPOISON).
 		return None, Poisoned
 	case e.Word&WordPresent == 0 && e.Word&WordSwapped != 0:
 		return Swapped, a &^ Locked

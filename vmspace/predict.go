@@ -127,8 +127,8 @@ func doubted(m Mapping, access Access, f Facts) []Happening {
 	return []Happening{PkuErr}
 }
 
-// predictHole is for an address outside all mappings: a signal, or the mapping above it, the stack or
-// one made with MAP_GROWSDOWN, grows.
+// predictHole is for an address outside all mappings: a signal, or the mapping above it grows, which
+// is the stack, or was made with MAP_GROWSDOWN.
 func predictHole(p *Process, addr uint64, access Access, f Facts) Prediction {
 	nothing := Prediction{[]Happening{MapErr}, "nothing is mapped there"}
 	i, _ := p.Mappings.Find(addr)

@@ -201,8 +201,9 @@ var uffdNotForWP = reason{"EINVAL", "not registered for wp", uffdSource, func(e 
 	return fmt.Sprintf("%s is not registered for wp (VmFlags has no uw), so its pages cannot be write-protected.", e.inside(e.first(), e.whole))
 }}
 
-// uffdFill are the reasons of uffd_copy and uffd_zeropage (mm/userfaultfd.c, mfill_atomic).
-var uffdFill = slices.Concat(uffdOpen, uffdRange, []reason{
+// uffdTarget are the reasons of every request that fills the page table of one mapping
+// (mm/userfaultfd.c, mfill_atomic).
+var uffdTarget = slices.Concat(uffdOpen, uffdRange, []reason{
 	{"ENOENT", "not registered", uffdSource, func(e *evidence) bool {
 		m, ok := e.before.MappingAt(e.Given.Start)
 		return !ok || m.Smaps != nil && !armed(m)
@@ -212,13 +213,17 @@ var uffdFill = slices.Concat(uffdOpen, uffdRange, []reason{
 			if !ok {
 				return fmt.Sprintf("nothing is mapped at %s.", e.at(e.Given.Start))
 			}
-			return fmt.Sprintf("%s is not registered with userfaultfd (VmFlags has neither um nor uw).", e.inside(m, e.whole))
+			return fmt.Sprintf("%s is not registered with userfaultfd (VmFlags has none of um, uw, ui).", e.inside(m, e.whole))
 		}},
 	{"ENOENT", "past the mapping", "mm/userfaultfd.c, mfill_atomic", func(e *evidence) bool { return e.first().End < e.whole.End },
 		func(e *evidence) string {
 			return fmt.Sprintf("the mapping ends at 0x%x, and pages are brought into one mapping at a time.", e.first().End)
 		}},
 	otherwise("ENOENT", uffdSource, "the range is not in one mapping that is registered with userfaultfd."),
+})
+
+// uffdFill are the reasons of uffd_copy and uffd_zeropage.
+var uffdFill = slices.Concat(uffdTarget, []reason{
 	uffdNotForWP,
 	splitsHuge((*evidence).pages),
 	{"EINVAL", "huge pages of the pool", uffdSource, func(e *evidence) bool { return e.first().Smaps.HasFlag("ht") },

@@ -13,9 +13,6 @@ import (
 // What came of uffd_continue and uffd_move, and what they refuse: each in the order of
 // mfill_atomic and move_pages in mm/userfaultfd.c.
 
-// uffdTarget are the rows of uffdFill that every request has which brings pages into one mapping.
-var uffdTarget = slices.Concat(uffdOpen, uffdRange, uffdFill[len(uffdOpen)+len(uffdRange):][:3])
-
 var uffdContinueSentences = sentences{
 	why: explainUffdContinue,
 	reasons: slices.Concat(uffdTarget, []reason{
@@ -46,7 +43,7 @@ var uffdContinueSentences = sentences{
 	}),
 }
 
-// toldOf says what a page in m is that is not in the page table, and that userfaultfd is told of it.
+// toldOf says what a page in m is that is not in the page table and of which userfaultfd is told.
 func toldOf(m vmspace.Mapping) string {
 	switch missing, minor := m.Smaps.HasFlag("um"), m.Smaps.HasFlag("ui"); {
 	case minor && missing:
@@ -175,7 +172,7 @@ var uffdMoveSentences = sentences{
 			}),
 		moveRefused("target not registered", validateMove, func(_, to vmspace.Mapping) bool { return !armed(to) },
 			func(_ *evidence, _, to string) string {
-				return fmt.Sprintf("%s is not registered with userfaultfd (VmFlags has neither um nor uw).", to)
+				return fmt.Sprintf("%s is not registered with userfaultfd (VmFlags has none of um, uw, ui).", to)
 			}),
 		otherwise("EINVAL", uffdSource, "pages do not move between these two mappings."),
 		{"EEXIST", "page there", uffdSource, nil, func(e *evidence) string {

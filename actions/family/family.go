@@ -45,8 +45,8 @@ type Family struct {
 	// used, after which pages can stay write-protected.
 	Reprotected bool
 	Userfaultfd bool // a process has made a descriptor of userfaultfd
-	// WriteTracked says that one has registered memory for write protection, and ProtectedMoved that
-	// mremap was called for such memory.
+	// WriteTracked says that one has registered memory for write protection, and ProtectedMoved
+	// that mremap was called for such memory.
 	WriteTracked, ProtectedMoved bool
 	Copied                       bool // a process has forked: pages were write-protected
 	// keyless: rights to protection keys cannot be read on this processor.

@@ -122,8 +122,8 @@ var (
 	ContinuesProtected = sync.OnceValue(func() bool { return !olderThan(6, 4) })
 )
 
-// Poison is the outcome of an access to a poisoned page. Only a kernel with CONFIG_MEMORY_FAILURE has
-// the setting, and a signal of its own.
+// Poison is the outcome of an access to a poisoned page. Only a kernel with CONFIG_MEMORY_FAILURE
+// has the setting, and a signal of its own.
 func Poison() vmspace.Happening {
 	if _, err := os.Stat("/proc/sys/vm/memory_failure_recovery"); err == nil {
 		return vmspace.MceErr

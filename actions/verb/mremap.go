@@ -69,9 +69,9 @@ func runMremap(c *Call) error {
 	return nil
 }
 
-// tracked reports whether some of the range is registered with userfaultfd, or may be where smaps was
-// not read. Memory that was registered for write protection, and then for missing pages alone, keeps
-// the protection.
+// tracked reports whether some of the range is registered with userfaultfd, or may be where smaps
+// was not read. Memory that was registered for write protection, and then for missing pages alone,
+// keeps the protection.
 func (c *Call) tracked(r vmspace.Range) bool {
 	p := c.Space()
 	if p == nil {
