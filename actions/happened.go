@@ -37,7 +37,8 @@ func (s *Session) facts() vmspace.Facts {
 	f := vmspace.NoFacts
 	f.Arch, f.NeverForked, f.Limits, f.ExecOnly = runtime.GOARCH, !s.f.Copied, s.f.BornWith, kernel.ExecOnly()
 	f.Reprotected = s.f.Reprotected && kernel.LeavesProtected()
-	f.Userfaultfd = s.f.Userfaultfd
+	f.Userfaultfd, f.WriteTracked, f.ProtectedMoved = s.f.Userfaultfd, s.f.WriteTracked, s.f.ProtectedMoved
+	f.Poison = kernel.Poison()
 	f.OnlyStack = f.OnlyStack || s.glanced // plain memory does not grow downwards
 	return f
 }
@@ -99,7 +100,7 @@ func fetched(st *history.Step, c *verb.Call) vmspace.Happening {
 	// memory is executable, it was not the fetch that failed.
 	may := m.Perms&vmspace.Exec != 0
 	refused := vmspace.Happening(st.Result.String())
-	if st.Fault == c.Ending.IP && st.Fault == addr && (refused == vmspace.MapErr || refused == vmspace.BusErr || refused == vmspace.AccErr && !may) {
+	if st.Fault == c.Ending.IP && st.Fault == addr && (refused == vmspace.MapErr || refused == vmspace.BusErr || refused == vmspace.MceErr || refused == vmspace.AccErr && !may) {
 		return refused
 	}
 	was, is := p.PageAt(addr, ps), q.PageAt(addr, ps)

@@ -53,7 +53,7 @@ func (d drawer) command() string {
 	name := pick(d.T, "verb", "mmap", "mmap", "mmap", "write", "write", "write", "read", "read", "touch", "touch", "fill", "exec", "munmap", "mprotect", "mprotect",
 		"mremap", "madvise", "madvise", "madvise", "process_madvise", "remap_file_pages", "mbind", "move_pages", "mlock", "munlock", "mincore", "msync", "brk", "fork", "fork", "vfork", "vfork", "exit", "kill", "wait", "use", "file", "fwrite", "truncate", "rm", "mlockall", "munlockall", "mseal", "snapshot",
 		"pkey_mprotect", "pkey_mprotect", "pkey_set", "pkey_set", "pkey_alloc", "pkey_free", "memfd", "memfd", "seal", "link", "rename", "fallocate", "fallocate", "setrlimit", "setrlimit", "prctl", "prctl",
-		"uffd_register", "uffd_register", "uffd_register", "uffd_unregister", "uffd_copy", "uffd_copy", "uffd_zeropage", "uffd_wp", "uffd_wp", "uffd_unwp")
+		"uffd_register", "uffd_register", "uffd_register", "uffd_unregister", "uffd_copy", "uffd_copy", "uffd_zeropage", "uffd_wp", "uffd_wp", "uffd_unwp", "uffd_continue", "uffd_continue", "uffd_move", "uffd_move", "uffd_poison")
 	switch name {
 	case "mmap":
 		return d.mmap()
@@ -121,9 +121,13 @@ func (d drawer) command() string {
 	case "fallocate":
 		return "fallocate " + d.file() + " " + pick(d.T, "offset", "0", "1p", "100", "3p") + " " + pick(d.T, "size", "1p", "2p+100", "50", "0") + pick(d.T, "mode", "", " punch", " punch", " punch", " zero", " keep")
 	case "uffd_register":
-		return "uffd_register " + d.pages() + pick(d.T, "modes", " missing", " wp", " missing wp", " missing wp", "")
-	case "uffd_unregister", "uffd_zeropage", "uffd_wp", "uffd_unwp":
+		return "uffd_register " + d.pages() + pick(d.T, "modes", " missing", " wp", " missing wp", " missing wp", "", " minor", " minor", " missing minor", " minor wp")
+	case "uffd_unregister", "uffd_zeropage", "uffd_poison", "uffd_wp", "uffd_unwp":
 		return name + " " + d.pages()
+	case "uffd_continue":
+		return "uffd_continue " + d.pages() + pick(d.T, "modes", "", "", " wp")
+	case "uffd_move":
+		return "uffd_move " + d.pages() + " " + strings.Fields(d.pages())[0] + pick(d.T, "modes", "", "", " allow_src_holes")
 	case "uffd_copy":
 		return "uffd_copy " + d.pages() + pick(d.T, "source", ` "copied"`, " 0x43", " 0x43 wp")
 	case "pkey_alloc":
@@ -147,7 +151,7 @@ func (d drawer) command() string {
 func (d drawer) mmap() string {
 	size := pick(d.T, "size", "1p", "2p", "3p", "4p", "8p", "20p", "1p+900", "2m", "4m", "1g noreserve", "0")
 	size, extra, _ := strings.Cut(size, " ")
-	flags := pick(d.T, "kind", "private anon", "private anon", "private anon", "droppable anon", "shared anon", "private file=x", "shared file=x", "private file=y", "shared file=y rdonly", "shared file=m", "shared file=m", "private file=m", "shared file=z", "private file=/dev/zero", "shared file=/dev/zero", "anon", "private shared anon")
+	flags := pick(d.T, "kind", "private anon", "private anon", "private anon", "private anon growsdown", "droppable anon", "shared anon", "private file=x", "shared file=x", "private file=y", "shared file=y rdonly", "shared file=m", "shared file=m", "private file=m", "shared file=z", "private file=/dev/zero", "shared file=/dev/zero", "anon", "private shared anon")
 	offset := ""
 	if strings.Contains(flags, "file=") {
 		offset = pick(d.T, "offset", "", "", " offset=1p", " offset=2p", " offset=100")
@@ -219,8 +223,8 @@ func (d drawer) place() string {
 		names = append(names, "heap")
 	}
 	name := rapid.SampledFrom(names).Draw(d.T, "name")
-	off := pick(d.T, "at", "", "", "", "+1p", "+1p", "+2p", "+3p", "+100", "+4090", "-1", "-1p", "+300p")
-	if name == "stack" && (off == "" || off == "-1" || off == "-1p") {
+	off := pick(d.T, "at", "", "", "", "+1p", "+1p", "+2p", "+3p", "+100", "+4090", "-1", "-1p", "-3p", "+300p")
+	if name == "stack" && (off == "" || strings.HasPrefix(off, "-")) {
 		off = "+30p"
 	}
 	return name + off

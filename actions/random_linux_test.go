@@ -39,27 +39,39 @@ func TestRandomCommands(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer s.Close()
-		var script []string
-		for range rapid.IntRange(20, 60).Draw(t, "commands") {
-			line := draw(t, s)
-			script = append(script, line)
-			before := s.last()
-			st, err := s.Do(context.Background(), line)
-			var mistake *lang.SyntaxError
-			if errors.As(err, &mistake) { // such as a name that is not there: nothing ran
-				continue
-			}
-			if err != nil {
-				t.Fatalf("%s\n\n%v", strings.Join(script, "\n"), err)
-			}
-			ran++
-			for _, wrong := range []string{checkPrediction(st), checkStep(before, st, brief), checkChanges(st), checkClaims(st), unlessDisturbed(s, checkSnapshot)} {
-				if wrong != "" {
-					t.Fatalf("%s\n\n# %s: %s %s\n# %s", strings.Join(script, "\n"), st.Command, st.Call, st.Answer(), wrong)
-				}
+		ran += randomLines(t, s, rapid.IntRange(20, 60).Draw(t, "commands"), brief, draw)
+	})
+}
+
+// randomLines runs that many commands of a session, those of setup first, and holds each against
+// the kernel; it returns how many ran.
+func randomLines(t *rapid.T, s *Session, commands int, brief bool, draw func(*rapid.T, *Session) string, setup ...string) (ran int) {
+	var script []string
+	for i := range commands + len(setup) {
+		line := ""
+		if i < len(setup) {
+			line = setup[i]
+		} else {
+			line = draw(t, s)
+		}
+		script = append(script, line)
+		before := s.last()
+		st, err := s.Do(context.Background(), line)
+		var mistake *lang.SyntaxError
+		if errors.As(err, &mistake) { // such as a name that is not there: nothing ran
+			continue
+		}
+		if err != nil {
+			t.Fatalf("%s\n\n%v", strings.Join(script, "\n"), err)
+		}
+		ran++
+		for _, wrong := range []string{checkPrediction(st), checkStep(before, st, brief), checkChanges(st), checkClaims(st), checkGrower(st), unlessDisturbed(s, checkSnapshot)} {
+			if wrong != "" {
+				t.Fatalf("%s\n\n# %s: %s %s\n# %s", strings.Join(script, "\n"), st.Command, st.Call, st.Answer(), wrong)
 			}
 		}
-	})
+	}
+	return ran
 }
 
 // unlessDisturbed is what is wrong with the last snapshot, unless somebody else changed the family

@@ -152,7 +152,7 @@ func until(major, minor int) func() error {
 
 // ofLine is why the feature is missing that some word of the lines needs.
 func (c reasonCase) ofLine() error {
-	for word, name := range map[string]string{"mseal": "mseal", "guard_install": "guard", "prctl mdwe": "mdwe", "no_inherit": "mdwe-no-inherit", "prctl ksm": "ksm-process", "uffd_": "uffd"} {
+	for word, name := range map[string]string{"mseal": "mseal", "guard_install": "guard", "prctl mdwe": "mdwe", "no_inherit": "mdwe-no-inherit", "prctl ksm": "ksm-process", "uffd_": "uffd", "uffd_move": "uffd-move", "uffd_poison": "uffd-poison", "uffd_continue": "uffd-minor", " minor": "uffd-minor"} {
 		if strings.Contains(c.setup+" "+c.line, word) {
 			if err := hasFeature(name)(); err != nil {
 				return err
@@ -343,6 +343,7 @@ var rangeCases = []reasonCase{
 	{row: "mseal EINVAL splits a huge page", setup: "a = mmap 4m rw private anon hugetlb_2m noreserve", line: "mseal a+1p 2m", says: "between two of them"},
 	{row: "mseal ENOMEM hole", setup: "a = mmap 4p rw private anon; munmap a+2p 1p", line: "mseal a", says: "nothing is mapped at a+2p. Nothing has changed."},
 	{row: "brk ENOMEM below the heap", setup: "brk +1p", line: "brk 0x1000", says: "0x1000 lies below 0x"},
+	{row: "mmap ENOMEM RLIMIT_DATA", setup: "a = mmap 2p r private anon; mmap 4p rw private anon; setrlimit data 5000", line: "mmap 2p rw private anon fixed addr=a", says: "RLIMIT_DATA allows"},
 	{row: "brk ENOMEM RLIMIT_DATA", setup: "brk +1p", limit: func(l *lab) { l.limits(unix.RLIMIT_DATA, 64<<10) }, line: "brk +1m", says: "RLIMIT_DATA allows 64 KiB. The end of the heap stays where it is."},
 	{row: "brk ENOMEM sealed", setup: "brk +4p; mseal heap", line: "brk -1p", says: "the heap is sealed"},
 	{row: "brk ENOMEM past the end", line: "brk 0x100000000000000", says: "lies past 0x"},
@@ -512,6 +513,9 @@ var processCases = []reasonCase{
 	{row: "wait ECHILD no child", line: "wait", says: "p1 has no child to wait for"},
 }
 
+// growsDown makes a mapping that grows as a stack does.
+const growsDown = "a = mmap 4p rw private anon growsdown fixed addr=0x40000000"
+
 var signalCases = []reasonCase{
 	{row: "signal SIGSEGV/MAPERR guard", setup: "a = mmap 2p rw private anon; madvise a+1p 1p guard_install", line: "read a+1p", says: "a+1p is a guard page"},
 	{row: "signal SIGSEGV/MAPERR NULL", line: "read 0x8", says: "0x8 is a NULL pointer"},
@@ -521,7 +525,12 @@ var signalCases = []reasonCase{
 	{row: "signal SIGSEGV/MAPERR RLIMIT_STACK", limit: func(l *lab) { l.limits(unix.RLIMIT_STACK, 1<<20) }, line: "write stack-2m 1", says: "RLIMIT_STACK allows 1 MiB"},
 	{row: "signal SIGSEGV/MAPERR near a mapping", line: "read 0x10000", says: "text, begins 4032 KiB after it"},
 	{row: "signal SIGSEGV/MAPERR near a mapping", setup: "a = mmap 4p rw private anon fixed addr=0x10000000", line: "write a+4p 1", says: "a, ends just there"},
-	{row: "signal SIGSEGV/ACCERR stack grew", line: "exec stack-2p", says: "The stack grew to 0x"},
+	{row: "signal SIGSEGV/ACCERR stack grew", line: "exec stack-2p", says: "the stack grew, and then"},
+	{row: "signal SIGSEGV/ACCERR stack grew", setup: growsDown, line: "exec a-2p", says: "a, which grows downwards (VmFlags gd), grew, and"},
+	{row: "signal SIGSEGV/MAPERR stack near a mapping", setup: growsDown + "; b = mmap 1p rw private anon fixed addr=a-20p", line: "write a-10p 1", says: "a, which grows downwards (VmFlags gd), would have to grow, but it keeps 256 pages from b"},
+	{row: "signal SIGSEGV/MAPERR RLIMIT_STACK", setup: growsDown + "; setrlimit stack 8p", line: "read a-20p", says: "a, which grows downwards (VmFlags gd), would have to grow to " + pages(24)},
+	{row: "signal SIGSEGV/MAPERR RLIMIT_AS", setup: growsDown + "; setrlimit as 1m", line: "write a-2m 1", says: "a, which grows downwards (VmFlags gd), would have to grow: with 2 MiB more"},
+	{row: "signal SIGSEGV/MAPERR RLIMIT_MEMLOCK", setup: growsDown + "; setrlimit memlock 4p; mlock a", limit: (*lab).ordinary, line: "write a-1p 1", says: "a, which grows downwards (VmFlags gd), would have to grow, and it is locked"},
 	{row: "signal SIGSEGV/ACCERR no letters", setup: "a = mmap 1p none private anon", line: "read a", says: "a is mapped ---p, which does not allow reading, nor"},
 	{row: "signal SIGSEGV/ACCERR not executable", setup: "a = mmap 1p rw private anon", line: "exec a", says: "a is mapped rw-p, which does not allow executing"},
 	{row: "signal SIGSEGV/ACCERR not writable", setup: "a = mmap 1p r private anon", line: "fill a 1", says: "a is mapped r--p, which does not allow writing."},

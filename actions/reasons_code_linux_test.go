@@ -249,7 +249,7 @@ func TestReasonsOfACrowd(t *testing.T) {
 		l.look()
 		for row, c := range crowdedCases {
 			if c.below != below || strings.HasPrefix(c.line, "process_madvise ") && advisesItself() != nil ||
-				strings.HasPrefix(c.line, "uffd_") && hasFeature("uffd")() != nil {
+				strings.HasPrefix(c.line, "mseal ") && hasFeature("mseal")() != nil || strings.HasPrefix(c.line, "uffd_") && hasFeature("uffd")() != nil {
 				continue
 			}
 			l.reaches(row, c.line, c.says)

@@ -164,7 +164,7 @@ func TestMovePages(t *testing.T) {
 	node := strings.TrimSuffix(strings.TrimPrefix(nodesOf(l), "N"), "=2") // both lie in one, or the test says so
 	for _, c := range []struct{ line, statuses, says string }{
 		{"move_pages a", node + "," + node + ",EFAULT,ENOENT|EFAULT,ENOENT|EFAULT,EFAULT",
-			"2 pages: in node " + node + "; 1 page: the zero page, which everybody shares (EFAULT); 2 pages: no page in the page table ("},
+			"2 pages: in node " + node + "; 1 page: the zero page, which everybody shares (EFAULT); 2 pages: not in the page table ("},
 		{"move_pages a+5p 1p", "EFAULT", "1 page: nothing is mapped there (EFAULT)."},
 		{"move_pages a+1p+5 1", node, "1 page: in node " + node + "."},
 		{"move_pages a+1p-1 2", node + "," + node, "2 pages: in node"},

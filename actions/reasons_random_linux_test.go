@@ -160,7 +160,8 @@ func (r life) line() string {
 			"move_pages "+r.rng()+r.of("", " node=0", " node=1", " node=-1", " node=0 all", " all", " flags=1", " node=0 flags=2"),
 			"pkey_mprotect "+r.rng()+" "+r.prot()+" "+r.key(), "mseal "+r.of("e", "e+1p", "e 1p"))
 	case 11:
-		return r.of("uffd_register "+r.rng()+r.of(" missing", " wp", " missing wp", ""), "uffd_register "+r.rng()+r.of(" missing", " missing wp"), "uffd_unregister "+r.rng(),
+		return r.of("uffd_register "+r.rng()+r.of(" missing", " wp", " missing wp", ""), "uffd_register "+r.rng()+r.of(" missing", " missing wp", " minor", " missing minor wp"), "uffd_unregister "+r.rng(),
+			"uffd_poison "+r.rng(), "uffd_continue "+r.rng()+r.of("", " wp"), "uffd_move "+r.rng()+" "+r.place()+r.of("", " allow_src_holes"),
 			"uffd_copy "+r.rng()+r.of(" 7", " 7 wp"), "uffd_zeropage "+r.rng(), "uffd_wp "+r.rng(), "uffd_unwp "+r.rng())
 	case 7:
 		return "brk " + r.of("+1p", "-1p", "+100", "+64k", "0x1000", "heap+1p")

@@ -14,7 +14,7 @@ import (
 )
 
 // uffdLines are the requests to userfaultfd, with % for a range.
-var uffdLines = []string{"uffd_register % missing", "uffd_unregister %", "uffd_copy % 7", "uffd_zeropage %", "uffd_wp %", "uffd_unwp %"}
+var uffdLines = []string{"uffd_register % missing", "uffd_unregister %", "uffd_copy % 7", "uffd_zeropage %", "uffd_wp %", "uffd_unwp %", "uffd_continue %", "uffd_poison %", "uffd_move % 0x50000000"}
 
 func uffdVerb(line string) string { return strings.Fields(line)[0] }
 
@@ -26,7 +26,7 @@ func uffdCases() []reasonCase {
 	const pool = "a = mmap 4m rw private anon hugetlb_2m noreserve"
 	wp := hasFeature("uffd-wp")
 	out := []reasonCase{
-		{row: "uffd_register EINVAL no mode", setup: four, line: "uffd_register a", says: "missing, wp or both"},
+		{row: "uffd_register EINVAL no mode", setup: four, line: "uffd_register a", says: "missing, wp, minor"},
 		{row: "uffd_register EINVAL neither anonymous nor shared memory", line: "uffd_register vdso missing", says: "vdso is neither anonymous nor shared memory"},
 		{row: "uffd_register EINVAL neither anonymous nor shared memory", needs: hasFeature("disk"), setup: "file f 2p; a = mmap 2p rw private file=f",
 			line: "uffd_register a missing", says: "a is neither"},
@@ -49,6 +49,7 @@ func uffdCases() []reasonCase {
 		{row: "signal SIGBUS/ADRERR write-protected", needs: hasFeature("uffd-markers"), setup: four + "; uffd_register a wp; uffd_wp a", line: "write a+1p 1",
 			says: "a+1p is write-protected with userfaultfd (uffd-wp), whose descriptor answers with SIGBUS, whatever the letters allow. Before that the page came in"},
 	}
+	out = append(out, uffdMoveCases()...)
 	for _, line := range uffdLines {
 		verb := uffdVerb(line)
 		out = append(out,
@@ -78,6 +79,7 @@ func uffdCases() []reasonCase {
 				reasonCase{row: verb + " EFAULT otherwise", needs: asUser, setup: "a = mmap 1p rw shared anon; mremap a 4p maymove; uffd_register a missing", line: uffdOf(line, "a+1p"), says: "ends before"},
 				reasonCase{row: verb + " EINVAL splits a huge page", setup: pool + "; uffd_register a missing", line: uffdOf(line, "a+1p 1p"), says: "only between two of them"},
 				reasonCase{row: verb + " EINVAL huge pages of the pool", setup: pool + "; uffd_register a missing", line: uffdOf(line, "a"), says: "brought in whole"})
+		case "uffd_continue", "uffd_move", "uffd_poison":
 		default:
 			out = append(out,
 				reasonCase{row: verb + " ENOENT nothing mapped", line: uffdOf(line, "0x10000000 1p"), says: "nothing is mapped from 0x10000000"},
@@ -106,6 +108,17 @@ func uffdUnreachable() map[string]string {
 		case "uffd_copy", "uffd_zeropage":
 			out[verb+" ENOENT otherwise"] = "a snapshot without smaps"
 			out[verb+" EAGAIN otherwise"] = "another thread that changes the mappings"
+		case "uffd_continue":
+			out[verb+" ENOENT otherwise"] = "a snapshot without smaps"
+			out[verb+" EAGAIN otherwise"] = "another thread that changes the mappings"
+			out[verb+" EINVAL wp unknown"] = "a kernel before Linux 6.4"
+		case "uffd_poison":
+			out[verb+" ENOENT otherwise"] = "a snapshot without smaps"
+			out[verb+" EAGAIN otherwise"] = "another thread that changes the mappings"
+			out[verb+" EINVAL unknown"] = "a kernel before Linux 6.6; see TestUffdMoveUnknown"
+		case "uffd_move":
+			out[verb+" EAGAIN otherwise"] = "another thread that changes the mappings"
+			out[verb+" EINVAL unknown"] = "a kernel before Linux 6.8; see TestUffdMoveUnknown"
 		default:
 			out[verb+" ENOENT past the mapping"] = "a kernel that write-protects one mapping at a time"
 			out[verb+" EAGAIN otherwise"] = "another thread that changes the mappings"

@@ -94,6 +94,9 @@ func checkMapping(p *vmspace.Process, m vmspace.Mapping, line string, words *os.
 		perhaps := want == "anon" && run.State == vmspace.Unknown && !s.Frames && len(s.Processes) > 1
 		// A marker of userfaultfd has the bits of a page in swap, and smaps tells that none is.
 		marker := want == "swapped" && w>>57&1 == 1 && run.State == vmspace.None && run.Attrs&vmspace.UffdWP != 0
+		if want == "swapped" && run.State == vmspace.None && run.Attrs&vmspace.Poisoned != 0 { // so has one that is broken
+			marker = true
+		}
 		if ok && run.State.String() != want && !zero && !split && !blind && !perhaps && !marker {
 			return fmt.Sprintf("0x%x is %s by its word 0x%016x, the snapshot says %s (word 0x%016x)", at, want, w, run.State, run.Word)
 		}

@@ -34,11 +34,16 @@ const (
 	// PkuErr: a protection key forbids the access (pkeys(7)). Execute-only memory has such a key.
 	PkuErr Happening = "SIGSEGV/PKUERR"
 	BusErr Happening = "SIGBUS/ADRERR"
+	// MceErr: the page is broken, or was made so by UFFDIO_POISON. Without CONFIG_MEMORY_FAILURE
+	// the kernel calls that BusErr (do_sigbus in arch/x86/mm/fault.c).
+	MceErr Happening = "SIGBUS/MCEERR_AR"
 	Grow   Happening = "grow"
 )
 
 // Refused reports whether the access ends with a signal and reaches no memory.
-func (h Happening) Refused() bool { return h == MapErr || h == AccErr || h == PkuErr || h == BusErr }
+func (h Happening) Refused() bool {
+	return h == MapErr || h == AccErr || h == PkuErr || h == BusErr || h == MceErr
+}
 
 // Happenings lists all outcomes, each with a sentence.
 var Happenings = [...]struct {
@@ -55,8 +60,9 @@ var Happenings = [...]struct {
 	{MapErr, "SIGSEGV: there is nothing mapped that the access could reach"},
 	{AccErr, "SIGSEGV: the mapping does not allow it"},
 	{PkuErr, "SIGSEGV: the mapping's protection key forbids it"},
-	{BusErr, "SIGBUS: the file ends before this page, or userfaultfd is told of the fault"},
-	{Grow, "the stack grows down to the address"},
+	{BusErr, "SIGBUS: the file ends before this page, or userfaultfd handles the fault"},
+	{MceErr, "SIGBUS: the page is broken, or userfaultfd made it so"},
+	{Grow, "the stack, or a mapping made with MAP_GROWSDOWN, grows down to the address"},
 }
 
 // Facts are what a prediction uses beside the snapshot. The zero value states a FileSize of 0:
@@ -77,11 +83,20 @@ type Facts struct {
 	// if nothing forbids it; PkuErr with protection keys (x86, pkeys(7)), which forbid stores too,
 	// before the permissions do; AccErr if page tables can express it (arm64); "" if unknown.
 	ExecOnly Happening
-	Keys     Keys
+	// Poison is the outcome of an access to a poisoned page: MceErr, or BusErr without
+	// CONFIG_MEMORY_FAILURE; "" if unknown.
+	Poison Happening
+	Keys   Keys
 	// Userfaultfd says that a process of the family has created a userfaultfd, and that all of them
 	// answer faults with SIGBUS (UFFD_FEATURE_SIGBUS). Without that feature the holder of the
 	// descriptor decides how a fault ends.
 	Userfaultfd bool
+	// WriteTracked says that a process of the family has registered memory for write protection
+	// with userfaultfd: shared memory mapped there is write-protected until it is written to.
+	WriteTracked bool
+	// ProtectedMoved says that mremap was called for such memory: a page that was write-protected
+	// and moved has lost the mark, and not the protection (move_ptes in mm/mremap.c).
+	ProtectedMoved bool
 }
 
 // Keys are the rights of a process's own instructions to memory with a protection key (pkeys(7)).

@@ -64,7 +64,9 @@ type Evidence struct {
 	// HaveScan: Scan was read, with all categories that this package uses except guard and
 	// soft-dirty.
 	HaveScan   bool
-	HaveKFlags bool  // KFlags was read
+	HaveKFlags bool // KFlags was read
+	// HaveGuard: a guard page has a bit of its own in Word and in Scan, since Linux 6.15.
+	HaveGuard  bool
 	Mapcount   int32 // kpagecount; 0 or less where not read
 	ZeroFrame  bool  // the frame is known to be the zero page's ...
 	OtherFrame bool  // ... or known not to be
@@ -136,6 +138,9 @@ func (c Class) Classify(e Evidence) (State, Attrs) {
 		// A marker of userfaultfd, with no page behind it (PTE_MARKER_UFFD_WP in
 		// include/linux/swapops.h).
 		return None, UffdWP
+	case e.Word&WordPresent == 0 && e.Word&WordSwapped != 0 && e.HaveGuard && !c.special && (c.noSwap || c.shared):
+		// A marker for a broken page (PTE_MARKER_POISONED), or its swap entry (SWP_HWPOISON).
+		return None, Poisoned
 	case e.Word&WordPresent == 0 && e.Word&WordSwapped != 0:
 		return Swapped, a &^ Locked
 	case e.Word&WordPresent == 0:

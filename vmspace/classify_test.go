@@ -31,6 +31,9 @@ func TestClassify(t *testing.T) {
 	}
 	scan := func(word uint64, cats uint16) Evidence { return Evidence{Word: word, Scan: cats, HaveScan: true} }
 	kpage := func(word, flags uint64) Evidence { return Evidence{Word: word, KFlags: flags, HaveKFlags: true} }
+	guarded := func(word uint64) Evidence {
+		return Evidence{Word: word, Scan: ScanSwapped, HaveScan: true, HaveGuard: true}
+	}
 	for _, c := range []struct {
 		name  string
 		m     Mapping
@@ -66,6 +69,9 @@ func TestClassify(t *testing.T) {
 		{"marker of userfaultfd", flags(), scan(WordSwapped|WordUffdWP, ScanSwapped), None, UffdWP},
 		{"marker of userfaultfd in shared memory", shared, scan(WordSwapped|WordUffdWP, ScanSwapped), None, UffdWP},
 		{"marker or swapped", anon, scan(WordSwapped|WordUffdWP, ScanSwapped), Swapped, UffdWP},
+		{"poisoned", flags(), guarded(WordSwapped), None, Poisoned},
+		{"poisoned, in shared memory", shared, guarded(WordSwapped), None, Poisoned},
+		{"poisoned or swapped", anon, guarded(WordSwapped), Swapped, 0},
 		{"vdso", vdso, scan(wordFile, ScanPresent), Special, 0},
 		{"vdso untouched", vdso, scan(0, 0), None, 0},
 		{"device", flags("rd", "pf"), scan(wordCOW&^WordSoftDirty, ScanPresent), Special, 0},
@@ -99,7 +105,7 @@ func TestTables(t *testing.T) {
 			t.Errorf("state %d is %+v", i, s)
 		}
 	}
-	if got := Attrs(1<<len(AttrNames) - 1).Names(); len(got) != len(AttrNames) || Referenced != 1<<(len(AttrNames)-1) {
+	if got := Attrs(1<<len(AttrNames) - 1).Names(); len(got) != len(AttrNames) || Poisoned != 1<<(len(AttrNames)-1) {
 		t.Errorf("attributes are %q", got)
 	}
 	for _, h := range Happenings {

@@ -37,6 +37,7 @@
 // here, and on a test that has seen it on a live process:
 //
 //	none        smaps         Swap 0; pagemap 62 swapped, 57 uffd-wp        6.4     TestAttrUffdWP
+//	none        smaps         Swap 0; pagemap 62 swapped, 58 guard clear    6.15    TestAttrPoisoned
 //	none        pagemap       63 and 62 clear                               2.6.25  TestStateNone
 //	zero        PAGEMAP_SCAN  PFNZERO                                       6.7     TestStateZero
 //	zero        kpageflags    24 ZERO_PAGE                                  4.0     TestStateZero
@@ -70,6 +71,7 @@
 //	soft-dirty  PAGEMAP_SCAN  SOFT_DIRTY                                    6.8     TestAttrSoftDirty
 //	dirty       kpageflags    4 DIRTY                                       2.6.25  TestAttrDirty
 //	referenced  kpageflags    2 REFERENCED, which looking sets: not shown   2.6.25  TestAttrReferenced
+//	poisoned    smaps         Swap 0; pagemap 62 swapped, 58 guard clear    6.15    TestAttrPoisoned
 //	mapcount    kpagecount    the word                                      2.6.25  TestStateCOW
 //	frame       pagemap       0-54, for CAP_SYS_ADMIN                       2.6.25  TestStateCOW
 //

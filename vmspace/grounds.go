@@ -68,6 +68,8 @@ var doubts = []doubt{
 	}},
 	{COW, always,
 		say("bit 56 is clear: the frame may be mapped elsewhere too, since a fork or because it was merged (KSM)")},
+	{None, func(v *view) bool { return v.r.Attrs&Poisoned != 0 }, say("bit 62 is set, smaps counts nothing swapped, and it is not a guard page: " +
+		"so the page is broken, or UFFDIO_POISON made it so, unless it was being moved while it was read")},
 	{Swapped, func(v *view) bool { return v.word(WordUffdWP) }, say("a marker of userfaultfd, with no page behind it, has these bits too")},
 	{Swapped, func(v *view) bool { return v.c.noSwap }, say("smaps counts nothing swapped here: a marker or a page that is being moved has bit 62 too; " +
 		"before Linux 6.15 a guard page has no other bit")},

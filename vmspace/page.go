@@ -55,10 +55,11 @@ const (
 	SoftDirty
 	Dirty
 	Referenced
+	Poisoned
 )
 
 // AttrNames are the words for the attributes, by bit.
-var AttrNames = [...]string{"huge", "ksm", "locked", "lazyfree", "uffd-wp", "soft-dirty", "dirty", "referenced"}
+var AttrNames = [...]string{"huge", "ksm", "locked", "lazyfree", "uffd-wp", "soft-dirty", "dirty", "referenced", "poisoned"}
 
 // AttrSentences say what the attributes mean, by bit.
 var AttrSentences = [...]string{
@@ -70,6 +71,7 @@ var AttrSentences = [...]string{
 	"written to since the marks were cleared (clear_refs)",
 	"changed, and not yet written to its file or to swap",
 	"used of late, as the kernel sees it",
+	"a marker stands for a page that is broken, or that UFFDIO_POISON made so: any touch is SIGBUS",
 }
 
 // Names lists the words for the bits set in a.

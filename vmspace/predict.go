@@ -36,6 +36,8 @@ func Predict(p *Process, addr uint64, access Access, f Facts) Prediction {
 	switch {
 	case page.State == Guard:
 		return Prediction{[]Happening{MapErr}, "a guard marker: the kernel refuses every access as if nothing were mapped"}
+	case page.Attrs&Poisoned != 0:
+		return f.poisoned()
 	case protected && told:
 		out = Prediction{[]Happening{BusErr}, "write-protected with userfaultfd, which answers with SIGBUS"}
 	case page.Word&WordPresent == 0:
@@ -61,20 +63,6 @@ func (p Prediction) or(h Happening, why string) Prediction {
 		return p
 	}
 	return Prediction{append(p.Can, h), p.Why + "; " + why}
-}
-
-// told reports whether userfaultfd handles faults in m that a VmFlag stands for (um: missing pages,
-// uw: write-protected ones) and answers them with SIGBUS; maybe says that it can, if that is not
-// known for certain.
-func (f Facts) told(m Mapping, flag string) (certain, maybe bool) {
-	switch {
-	case m.Kind() == KindSpecial:
-		return false, false
-	case m.Smaps == nil:
-		return false, f.Userfaultfd
-	}
-	has := m.Smaps.HasFlag(flag)
-	return has && f.Userfaultfd, has
 }
 
 // refused is the prediction for an access, other than a fetch, that the protection key or the
@@ -139,7 +127,8 @@ func otherOutcomes(m Mapping, access Access, f Facts) []Happening {
 	return []Happening{PkuErr}
 }
 
-// predictHole is for an address outside all mappings: a signal, or the stack above it grows.
+// predictHole is for an address outside all mappings: a signal, or the mapping above it grows, which
+// is the stack, or was made with MAP_GROWSDOWN.
 func predictHole(p *Process, addr uint64, access Access, f Facts) Prediction {
 	nothing := Prediction{[]Happening{MapErr}, "nothing is mapped there"}
 	i, _ := p.Mappings.Find(addr)
@@ -160,7 +149,7 @@ func predictHole(p *Process, addr uint64, access Access, f Facts) Prediction {
 		// itself (expand_downwards in mm/vma.c).
 		below := p.Mappings.At(i - 1)
 		if page-below.End < guardGap*size && below.Perms&(Read|Write|Exec) != 0 && !below.Smaps.HasFlag("gd") {
-			return Prediction{[]Happening{MapErr}, "too near the mapping below for the stack to grow"}
+			return Prediction{[]Happening{MapErr}, "too near the mapping below for " + m.grower() + " to grow"}
 		}
 	}
 	why, possible := f.stopped(p, m, page)
@@ -189,9 +178,17 @@ func predictHole(p *Process, addr uint64, access Access, f Facts) Prediction {
 	case !sure:
 		return Prediction{append([]Happening{MapErr}, grow...), "nothing is mapped there, unless the mapping above grows downwards"}
 	case possible:
-		return Prediction{append(grow, MapErr), "the stack grows down to it, if its limit allows that"}
+		return Prediction{append(grow, MapErr), m.grower() + " grows down to it, if its limit allows that"}
 	}
-	return Prediction{grow, "the stack grows down to it"}
+	return Prediction{grow, m.grower() + " grows down to it"}
+}
+
+// grower says what grows down: the stack, or a mapping made with MAP_GROWSDOWN.
+func (m Mapping) grower() string {
+	if m.Kind() == KindStack {
+		return "the stack"
+	}
+	return "the mapping above"
 }
 
 // stopped returns the limit that prevents m, which grows downwards, from reaching page; possible
@@ -206,9 +203,9 @@ func (f Facts) stopped(p *Process, m Mapping, page uint64) (why string, possible
 	case past(p.covered(""), f.Limits.Space):
 		return "beyond the limit of the address space", true
 	case m.End-page > f.Limits.Stack:
-		return "beyond the limit of the stack's size", true
+		return "beyond the limit of a stack's size", true
 	case m.Smaps.HasFlag("lo") && locked():
-		return "the stack is locked, and would exceed the limit of locked memory", true
+		return m.grower() + " is locked, and would exceed the limit of locked memory", true
 	}
 	return "", m.Smaps == nil && locked()
 }
@@ -233,11 +230,16 @@ func predictForbiddenFetch(m Mapping, page Run, f Facts) Prediction {
 	if page.Word&WordPresent != 0 || !f.bringsInFirst() {
 		return denied
 	}
-	if page.State == Guard {
+	switch {
+	case page.State == Guard:
 		return Prediction{[]Happening{MapErr}, "a guard marker: the kernel checks it before the permission"}
+	case page.Attrs&Poisoned != 0:
+		return f.poisoned()
 	}
 	in := predictAbsent(m, page, Load, f)
 	switch {
+	case in.Allows(MceErr): // in swap, or a marker
+		return Prediction{append([]Happening{AccErr}, in.Can[1:]...), in.Why}
 	case in.Allows(BusErr) && len(in.Can) == 1:
 		return Prediction{in.Can, in.Why + ", and the kernel finds that first"}
 	case in.Allows(BusErr):
@@ -261,16 +263,25 @@ func pastEnd(m Mapping, page Run, f Facts) (beyond, known bool) {
 // predictAbsent is for a page without a page table entry, in a mapping that permits the access.
 func predictAbsent(m Mapping, page Run, access Access, f Facts) Prediction {
 	swapped := Prediction{[]Happening{SwapIn}, "the page is in swap"}
+	if m.Smaps != nil && m.Smaps.Swap == 0 && page.Attrs&UffdWP == 0 {
+		swapped = Prediction{[]Happening{SwapIn, BusErr, MceErr, MapErr}, "the page is in swap, or it is a marker: smaps counts nothing in swap"}
+	}
 	if page.State == Swapped && page.Attrs&UffdWP == 0 {
 		return swapped
 	}
 	out := predictMissing(m, page, access, f)
-	switch told, mayBeTold := f.told(m, "um"); {
-	case told && m.Kind().anonymous():
+	told, mayBeTold := f.told(m, "um")
+	minor, mayBeMinor := f.told(m, "ui")
+	switch anonymous := m.Kind().anonymous(); {
+	case told && minor:
+		out = Prediction{[]Happening{BusErr}, "whether the shared memory has it or not, userfaultfd handles that, and answers with SIGBUS"}
+	case told && anonymous:
 		out = Prediction{[]Happening{BusErr}, "a missing page: userfaultfd handles it, and answers with SIGBUS"}
 	case told:
 		out = out.or(BusErr, "or the shared memory does not have it: userfaultfd handles that, and answers with SIGBUS")
-	case mayBeTold:
+	case minor && !anonymous:
+		out = out.or(BusErr, "or the shared memory has it: userfaultfd handles that, and answers with SIGBUS")
+	case mayBeTold || mayBeMinor && !anonymous:
 		out = out.or(BusErr, "or userfaultfd handles missing pages here, and its descriptor decides what happens then")
 	}
 	if page.State == Swapped { // a marker of userfaultfd has this state too
@@ -336,7 +347,7 @@ func predictStore(m Mapping, page Run, f Facts) Prediction {
 	case Shared:
 		// A file system that must be notified of the first write maps clean pages read-only
 		// (vma_wants_writenotify); shared memory does not, unless userfaultfd may write-protect it.
-		if m.Kind() == KindShmem && page.Attrs&UffdWP == 0 && !f.Userfaultfd {
+		if m.Kind() == KindShmem && page.Attrs&UffdWP == 0 && !f.WriteTracked {
 			return Prediction{[]Happening{NoFault}, "a page that everyone shares, and that may be written"}
 		}
 		return Prediction{[]Happening{NoFault, Reuse}, "a page that everyone shares; the first write to a clean one takes a fault"}
@@ -346,7 +357,7 @@ func predictStore(m Mapping, page Run, f Facts) Prediction {
 			return Prediction{[]Happening{Reuse, NoFault, Copy}, "was write-protected with userfaultfd, and may be write-protected still"}
 		case f.Reprotected && (f.alone(m) || read && page.KFlags&KAnonExclusive != 0):
 			return Prediction{[]Happening{NoFault, Reuse}, "the frame is this process's alone; mprotect may have left it write-protected, as kernels before Linux 6.2 do"}
-		case f.Userfaultfd && (f.alone(m) || read && page.wholeFolio() && page.KFlags&KAnonExclusive != 0):
+		case f.ProtectedMoved && (f.alone(m) || read && page.wholeFolio() && page.KFlags&KAnonExclusive != 0):
 			return Prediction{[]Happening{NoFault, Reuse}, "the frame is this process's alone; what userfaultfd protected and mremap moved is write-protected still"}
 		case f.alone(m):
 			return Prediction{[]Happening{NoFault}, "the frame is this process's alone and was never shared"}

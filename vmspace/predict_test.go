@@ -105,8 +105,11 @@ func TestPredictUserfaultfd(t *testing.T) {
 	ours, theirs, stack := NoFacts, NoFacts, NoFacts
 	ours.Userfaultfd, ours.FileSize, theirs.FileSize = true, pg4k, pg4k
 	stack.Userfaultfd, stack.Limits = true, Limits{true, 80 * pg4k, Unlimited, Unlimited}
-	arm := ours
+	arm, moved := ours, ours
+	moved.WriteTracked, moved.ProtectedMoved = true, true
 	arm.Arch = "arm64"
+	named := arm
+	named.Poison = MceErr
 	for _, c := range []struct {
 		what  string
 		page  uint64
@@ -123,16 +126,21 @@ func TestPredictUserfaultfd(t *testing.T) {
 		{"marker", 16, "uw", true, ours, "zero-map/SIGBUS/ADRERR/SIGSEGV/ACCERR"},
 		{"marker, missing too", 16, "um uw", true, ours, "SIGBUS/ADRERR/SIGBUS/ADRERR/SIGBUS/ADRERR"},
 		{"marker left behind", 16, "", true, ours, "zero-map/zero-fill/SIGSEGV/ACCERR"},
-		{"there", 19, "um uw", false, ours, "none/none reuse/SIGSEGV/ACCERR"},
+		{"there", 19, "um uw", false, ours, "none/none/SIGSEGV/ACCERR"},
+		{"there, write-protected pages have moved", 19, "um uw", false, moved, "none/none reuse/SIGSEGV/ACCERR"},
 		{"write-protected", 19, "um uw", true, ours, "none/SIGBUS/ADRERR/SIGSEGV/ACCERR"},
 		{"write-protected, somebody else's descriptor", 19, "uw", true, theirs, "none/reuse none copy SIGBUS/ADRERR/SIGSEGV/ACCERR"},
 		{"write-protected, not registered any more", 19, "", true, ours, "none/reuse none copy/SIGSEGV/ACCERR"},
 		{"write-protected zero page", 17, "uw", true, ours, "none/SIGBUS/ADRERR/SIGSEGV/ACCERR"},
 		{"in swap", 24, "um", false, ours, "swap-in/swap-in/SIGSEGV/ACCERR"},
 		{"in swap or a marker", 24, "uw", true, ours, "swap-in zero-map/SIGBUS/ADRERR/SIGSEGV/ACCERR"},
+		{"poisoned", 24, "poisoned", false, ours, "SIGBUS/MCEERR_AR SIGBUS/ADRERR/SIGBUS/MCEERR_AR SIGBUS/ADRERR/SIGBUS/MCEERR_AR SIGBUS/ADRERR"},
+		{"poisoned, arm64", 24, "poisoned", false, named, "SIGBUS/MCEERR_AR/SIGBUS/MCEERR_AR/SIGSEGV/ACCERR"},
+		{"in swap, or a marker", 24, "none swapped", false, ours, "swap-in SIGBUS/ADRERR SIGBUS/MCEERR_AR SIGSEGV/MAPERR/swap-in SIGBUS/ADRERR SIGBUS/MCEERR_AR SIGSEGV/MAPERR/SIGSEGV/ACCERR SIGBUS/ADRERR SIGBUS/MCEERR_AR SIGSEGV/MAPERR"},
 		{"guard", 25, "um uw", false, ours, "SIGSEGV/MAPERR/SIGSEGV/MAPERR/SIGSEGV/MAPERR"},
 		{"shared memory, absent", 41, "um", false, theirs, "SIGBUS/ADRERR/SIGBUS/ADRERR/SIGBUS/ADRERR"}, // and past its end
-		{"shared memory", 40, "uw", false, ours, "none/none reuse/SIGSEGV/ACCERR"},
+		{"shared memory", 40, "um", false, ours, "none/none/SIGSEGV/ACCERR"},
+		{"shared memory, write-protected somewhere", 40, "uw", false, moved, "none/none reuse/SIGSEGV/ACCERR"},
 		{"file, absent", 32, "um", false, ours, "map SIGBUS/ADRERR/copy SIGBUS/ADRERR/SIGSEGV/ACCERR SIGBUS/ADRERR"},
 		{"read-only", 42, "um", true, ours, "SIGBUS/ADRERR/SIGSEGV/ACCERR/SIGBUS/ADRERR"},
 		{"no letters", 44, "um", false, ours, "SIGSEGV/ACCERR/SIGSEGV/ACCERR/SIGSEGV/ACCERR"},
@@ -146,9 +154,15 @@ func TestPredictUserfaultfd(t *testing.T) {
 		if m, _ := p.MappingAt(page * pg4k); m.Smaps != nil {
 			m.Smaps.VMFlags = strings.Fields(c.flags)
 		}
-		if c.wp {
+		if m, _ := p.MappingAt(page * pg4k); c.flags == "none swapped" {
+			m.Smaps.Swap = 0
+		}
+		if c.wp || c.flags == "poisoned" {
 			marked := p.PageAt(page*pg4k, pg4k)
 			marked.Attrs |= UffdWP
+			if !c.wp {
+				marked.State, marked.Attrs = None, Poisoned
+			}
 			var runs []Run
 			for _, r := range p.Pages.All() {
 				if r.Start > marked.Start && !slices.Contains(runs, marked) {
@@ -176,6 +190,9 @@ func predictSpace() *Process {
 		x := Mapping{Range: Range{page * pg4k, (page + n) * pg4k}, Perms: p, Path: path, Smaps: &Counters{}}
 		if strings.HasPrefix(path, "/") {
 			x.Inode = 5
+		}
+		if page == 16 {
+			x.Smaps.Swap = pg4k
 		}
 		if path == "[stack]" {
 			x.Smaps = nil // as in a space that was not read in full
@@ -244,7 +261,9 @@ func testPredict(t *testing.T, size uint64) {
 	p := withPages(predictSpace(), size)
 	sized, stack, calm, old := NoFacts, NoFacts, NoFacts, NoFacts
 	watched := NoFacts
-	watched.NeverForked, watched.Userfaultfd = true, true
+	watched.NeverForked, watched.Userfaultfd, watched.WriteTracked = true, true, true
+	moved := watched
+	moved.ProtectedMoved = true
 	old.NeverForked, old.Reprotected = true, true
 	sized.FileSize, stack.OnlyStack, calm.NeverForked = int64(size)+1, true, true
 	stack.Limits = Limits{true, 80 * size, Unlimited, Unlimited}
@@ -268,7 +287,8 @@ func testPredict(t *testing.T, size uint64) {
 		{"zero page", 17, Store, NoFacts, "zero-fill"},
 		{"anon, nothing known", 18, Store, NoFacts, "none reuse copy"},
 		{"anon, never forked", 18, Store, calm, "none"},
-		{"anon, never forked, with userfaultfd", 18, Store, watched, "none reuse"},
+		{"anon, never forked, with userfaultfd", 18, Store, watched, "none"},
+		{"anon, never forked, write-protected pages have moved", 18, Store, moved, "none reuse"},
 		{"anon, never forked, its letters changed before Linux 6.2", 18, Store, old, "none reuse"},
 		{"anon, certainly exclusive", 19, Store, NoFacts, "none"},
 		{"anon after a fork", 20, Store, NoFacts, "reuse copy"},

@@ -51,6 +51,7 @@ func (v *view) relative(such func(Run) bool) (label string, ok bool) {
 // proc_pid_smaps(5) and proc_kpageflags(5), and in the kernel's Documentation.
 var Proofs = [...]Proof{
 	{"none", "smaps", "Swap 0; pagemap 62 swapped, 57 uffd-wp", "6.4", "TestAttrUffdWP", func(v *view) bool { return v.word(WordUffdWP) }},
+	{"none", "smaps", "Swap 0; pagemap 62 swapped, 58 guard clear", "6.15", "TestAttrPoisoned", func(v *view) bool { return v.word(WordSwapped) }},
 	{"none", "pagemap", "63 and 62 clear", "2.6.25", "TestStateNone", always},
 	{"zero", "PAGEMAP_SCAN", "PFNZERO", "6.7", "TestStateZero", func(v *view) bool { return v.scan(ScanPFNZero) }},
 	{"zero", "kpageflags", "24 ZERO_PAGE", "4.0", "TestStateZero", kflags(KZeroPage)},
@@ -87,6 +88,7 @@ var Proofs = [...]Proof{
 	{"soft-dirty", "PAGEMAP_SCAN", "SOFT_DIRTY", "6.8", "TestAttrSoftDirty", always},
 	{"dirty", "kpageflags", "4 DIRTY", "2.6.25", "TestAttrDirty", always},
 	{"referenced", "kpageflags", "2 REFERENCED, which looking sets: not shown", "2.6.25", "TestAttrReferenced", always},
+	{"poisoned", "smaps", "Swap 0; pagemap 62 swapped, 58 guard clear", "6.15", "TestAttrPoisoned", always},
 	{"mapcount", "kpagecount", "the word", "2.6.25", "TestStateCOW", func(v *view) bool { return v.counted() }},
 	{"frame", "pagemap", "0-54, for CAP_SYS_ADMIN", "2.6.25", "TestStateCOW", func(v *view) bool { return v.r.Frame != 0 }},
 }

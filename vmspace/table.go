@@ -20,7 +20,7 @@ import (
 // to. Only the counts of one mapping are held.
 
 // shownAttrs are the attributes that pages are counted apart by.
-const shownAttrs = Huge | KSM | Locked | LazyFree | UffdWP
+const shownAttrs = Huge | KSM | Locked | LazyFree | UffdWP | Poisoned
 
 // countWidth is the room for what the pages of a mapping are.
 const countWidth = 16

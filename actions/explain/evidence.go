@@ -161,19 +161,24 @@ func (e *evidence) mayLockNothing() bool {
 // mm/vma.c).
 func (e *evidence) exceedsLimit(limit, field string, more uint64) bool {
 	now, known := e.Status(field)
+	most := e.most(limit)
+	return known && more > most-min(most, now)
+}
+
+// most is what a limit allows, in whole pages.
+func (e *evidence) most(limit string) uint64 {
 	most := e.Limit(limit)
 	if limit == kernel.LimitData && most == 0 {
 		most = e.HardLimit(limit)
 	}
-	most &^= e.pageSize() - 1
-	return known && more > most-min(most, now)
+	return most &^ (e.pageSize() - 1)
 }
 
 // aboveLimit says whether the process uses more than the limit already, because that was lowered:
 // then the kernel makes no mapping, even in place of another (may_expand_vm in mm/vma.c).
 func (e *evidence) aboveLimit(limit, field string) bool {
 	now, known := e.Status(field)
-	return known && now > e.Limit(limit)
+	return known && now > e.most(limit)
 }
 
 func (e *evidence) limitText(limit, field string, more uint64) string {

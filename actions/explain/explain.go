@@ -162,7 +162,7 @@ func (e *evidence) accessText() string {
 	}
 	for _, ch := range changesOf(st.Changes, st.Process, vmspace.ChangeGrown) {
 		if m, ok := st.After.Process(st.Process).MappingAt(st.Focus.Start); ok && m.Covers(ch.Range) {
-			text += fmt.Sprintf(" It was below the mapping, which grows downwards by itself and has %s more now.", amount.Of(ch.Pages, "page"))
+			text += fmt.Sprintf(" It lies below what was mapped: %s grew down to it, by %s.", e.grower(m), amount.Of(ch.Pages, "page"))
 		}
 	}
 	if alike > 0 {

@@ -99,43 +99,6 @@ func (e *evidence) unmappedIn() *history.Step {
 	return nil
 }
 
-// stackAbove is the mapping that grows down towards the fault.
-func (e *evidence) stackAbove() (vmspace.Mapping, bool) {
-	i, mapped := e.before.Mappings.Find(e.st.Fault)
-	if mapped || i == e.before.Mappings.Len() {
-		return vmspace.Mapping{}, false
-	}
-	m := e.before.Mappings.At(i)
-	return m, m.Kind() == vmspace.KindStack || m.Smaps.HasFlag("gd")
-}
-
-// belowStack is the mapping below a fault that a stack would have to grow to.
-func (e *evidence) belowStack() (vmspace.Mapping, bool) {
-	i, _ := e.before.Mappings.Find(e.st.Fault)
-	if _, ok := e.stackAbove(); !ok || i == 0 {
-		return vmspace.Mapping{}, false
-	}
-	m := e.before.Mappings.At(i - 1)
-	return m, !m.Smaps.HasFlag("gd")
-}
-
-// stackGrew says whether the fault was in no mapping before, and is in one now.
-func (e *evidence) stackGrew() bool {
-	_, was := e.faultMapping()
-	now := e.st.After.Process(e.st.Process)
-	if was || now == nil {
-		return false
-	}
-	_, is := now.MappingAt(e.st.Fault)
-	return is
-}
-
-// stackSize is the size that a stack would have, grown to the fault.
-func (e *evidence) stackSize(m vmspace.Mapping) uint64 { return m.End - e.faultPageStart() }
-
-// faultPageStart is where the page of the fault begins.
-func (e *evidence) faultPageStart() uint64 { return e.st.Fault &^ (e.pageSize() - 1) }
-
 // nearestText names the mapping next to the fault.
 func (e *evidence) nearestText() string {
 	i, _ := e.before.Mappings.Find(e.st.Fault)

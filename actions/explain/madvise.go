@@ -79,6 +79,7 @@ var madviseReasons = []reason{
 			addr, size, _ := e.pastFile(e.rounded)
 			return fmt.Sprintf("the file has %s and ends before %s: a fault there is SIGBUS.", amount.Size(size), e.placeText(addr))
 		}},
+	fallback("EHWPOISON", "madvise(2)", "a page of the range is poisoned: it is broken, or uffd_poison marked it so."),
 	notBroughtIn("EFAULT", "madvise(2)", (*evidence).populates, (*evidence).pages, (*evidence).populateAccess),
 	unfitFor("EFAULT", "pool empty", "mmap(2), MAP_HUGETLB", "populate_read populate_write", flagged("ht"),
 		"needs a huge page, and the pool gave none"),
@@ -267,9 +268,9 @@ func (e *evidence) adviceText(advice string) string {
 		return "No page was guarded."
 	case "dontneed", "dontneed_locked", "remove":
 		if b.dropped > 0 {
-			return fmt.Sprintf("%s dropped: the next touch brings in zeros, or what the file holds.", pagesWere(b.dropped)) + e.uffdMissingText()
+			return fmt.Sprintf("%s dropped: the next touch brings in zeros, or what the file holds.", pagesWere(b.dropped)) + e.unpoisonedText() + e.uffdMissingText()
 		}
-		return "There was no page to drop."
+		return "There was no page to drop." + e.unpoisonedText()
 	case "pageout":
 		var parts []string
 		if swapped > 0 {

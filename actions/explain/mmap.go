@@ -207,7 +207,8 @@ var mmapReasons = []reason{
 	},
 		func(e *evidence) string { return e.limitText(kernel.LimitAS, "VmSize", e.addedBytes()) }},
 	{"ENOMEM", "RLIMIT_DATA", "getrlimit(2)", func(e *evidence) bool {
-		return (e.sharing() == 2 || e.sharing() == droppable) && e.writes() && !e.has("growsdown") && e.exceedsLimit(kernel.LimitData, "VmData", e.addedBytes())
+		return (e.sharing() == 2 || e.sharing() == droppable) && e.writes() && !e.has("growsdown") &&
+			(e.exceedsLimit(kernel.LimitData, "VmData", e.addedBytes()) || e.aboveLimit(kernel.LimitData, "VmData"))
 	}, func(e *evidence) string { return e.limitText(kernel.LimitData, "VmData", e.addedBytes()) }},
 	splitsLent((*evidence).replacedRange).withResult("ENOMEM", "mm/mmap.c, mmap_region before Linux 6.12"),
 	splitsHuge((*evidence).replacedRange).withResult("ENOMEM", "mm/mmap.c, mmap_region before Linux 6.12"),

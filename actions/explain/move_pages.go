@@ -121,7 +121,7 @@ func (e *evidence) pageStatus(status int32, addr uint64) string {
 	case state == vmspace.Zero:
 		what = "the zero page, which everybody shares"
 	case state == vmspace.None:
-		what = "no page in the page table"
+		what = "not in the page table"
 	case state == vmspace.Swapped || state == vmspace.Guard:
 		what = state.String()
 	}

@@ -262,7 +262,13 @@ func explainMremap(e *evidence) string {
 	st := e.st
 	kept := vmspace.Range{Start: e.rounded.Start, End: min(e.rounded.End, e.rounded.Start+st.Focus.Len())}
 	// Otherwise older kernels do not check that all of it was mapped.
-	if st.Value != e.Given.Start || st.Focus.End > e.rounded.End {
+	if _, gap := e.hole(kept); gap && st.Value != e.Given.Start { // Linux 6.17 moves several mappings, with what is between them
+		e.firstMapping(kept, func(m vmspace.Mapping) bool {
+			part := m.Intersect(kept)
+			e.claim(history.ClaimMapped, vmspace.Range{Start: part.Start - kept.Start + st.Value, End: part.End - kept.Start + st.Value}, 0)
+			return false
+		})
+	} else if st.Value != e.Given.Start || st.Focus.End > e.rounded.End {
 		e.claim(history.ClaimMapped, st.Focus, 0)
 	}
 	switch {

@@ -324,7 +324,9 @@ func explainMunmap(e *evidence) string {
 	}
 	next, kind := ": the next touch is SIGSEGV/MAPERR.", history.ClaimRefused
 	if slices.Contains(st.Predict(st.Process, gone[0].Start, vmspace.Load).Can, vmspace.Grow) {
-		next, kind = ", but the stack grows down to it again when it is touched.", history.ClaimGrows
+		after := st.After.Process(st.Process).Mappings
+		i, _ := after.Find(gone[0].Start)
+		next, kind = ", but "+e.grower(after.At(i))+" grows down to it again when it is touched.", history.ClaimGrows
 	}
 	e.claim(kind, gone[0], 0)
 	text := amount.Of(n, "page") + " no longer mapped" + next

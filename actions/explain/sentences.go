@@ -66,6 +66,9 @@ var verbs = map[string]*sentences{
 	"uffd_unregister":  &uffdUnregisterSentences,
 	"uffd_copy":        {why: explainUffdFill, reasons: uffdFill},
 	"uffd_zeropage":    {why: explainUffdFill, reasons: uffdFill},
+	"uffd_continue":    &uffdContinueSentences,
+	"uffd_move":        &uffdMoveSentences,
+	"uffd_poison":      &uffdPoisonSentences,
 	"uffd_wp":          &uffdWPSentences,
 	"uffd_unwp":        &uffdUnwpSentences,
 }

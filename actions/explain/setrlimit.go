@@ -87,7 +87,7 @@ func (e *evidence) resourceUse() (n uint64, known bool, of, beyond string) {
 		return n, known, "addresses", "A call that needs more answers ENOMEM, and a stack that needs more does not grow: SIGSEGV."
 	case "RLIMIT_DATA":
 		n, known = e.Status("VmData")
-		return n, known, "private memory that may be written", "A call that needs more answers ENOMEM; the stack does not count."
+		return n, known, "private memory that may be written", "A call that needs more answers ENOMEM; the stack and other mappings that grow downwards do not count."
 	case "RLIMIT_STACK":
 		m, found := e.firstMapping(vmspace.Everything, func(m vmspace.Mapping) bool { return m.Kind() == vmspace.KindStack })
 		return m.Len(), found, "stack", "An access that needs more is SIGSEGV."

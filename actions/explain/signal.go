@@ -46,30 +46,30 @@ var signalReasons = []reason{
 		return ok && e.st.Fault&^(e.pageSize()-1)-m.End < stackGap*e.pageSize() && m.Perms&allLetters != 0
 	}, func(e *evidence) string {
 		m, _ := e.belowStack()
-		return fmt.Sprintf("the stack would have to grow to 0x%x, but it keeps %d pages from %s, which ends at 0x%x.",
-			e.st.Fault, stackGap, e.mappingName(m, m.End-1), m.End)
+		return fmt.Sprintf("to reach 0x%x %s would have to grow, but it keeps %d pages from %s, which ends at 0x%x.",
+			e.st.Fault, e.growerAbove(), stackGap, e.mappingName(m, m.End-1), m.End)
 	}},
 	{"SIGSEGV/MAPERR", "RLIMIT_AS", "getrlimit(2)", func(e *evidence) bool {
 		m, ok := e.stackAbove()
 		return ok && e.exceedsLimit(kernel.LimitAS, "VmSize", m.Start-e.faultPageStart())
 	}, func(e *evidence) string {
 		m, _ := e.stackAbove()
-		return fmt.Sprintf("the stack would have to grow to 0x%x: %s", e.st.Fault, e.limitText(kernel.LimitAS, "VmSize", m.Start-e.faultPageStart()))
+		return fmt.Sprintf("to reach 0x%x %s would have to grow: %s", e.st.Fault, e.growerAbove(), e.limitText(kernel.LimitAS, "VmSize", m.Start-e.faultPageStart()))
 	}},
 	{"SIGSEGV/MAPERR", "RLIMIT_STACK", "getrlimit(2)", func(e *evidence) bool {
 		m, ok := e.stackAbove()
 		return ok && e.stackSize(m) > e.Limit(kernel.LimitStack)
 	}, func(e *evidence) string {
 		m, _ := e.stackAbove()
-		return fmt.Sprintf("the stack would have to grow to %s to reach 0x%x, and RLIMIT_STACK allows %s.",
-			amount.Size(e.stackSize(m)), e.st.Fault, amount.Size(e.Limit(kernel.LimitStack)))
+		return fmt.Sprintf("to reach 0x%x %s would have to grow to %s, and RLIMIT_STACK allows %s.",
+			e.st.Fault, e.growerAbove(), amount.Size(e.stackSize(m)), amount.Size(e.Limit(kernel.LimitStack)))
 	}},
 	{"SIGSEGV/MAPERR", "RLIMIT_MEMLOCK", "getrlimit(2)", func(e *evidence) bool {
 		m, ok := e.stackAbove()
 		return ok && m.Smaps.HasFlag("lo") && e.overMemlock(m.Start-e.faultPageStart())
 	}, func(e *evidence) string {
 		m, _ := e.stackAbove()
-		return fmt.Sprintf("the stack would have to grow to 0x%x, and it is locked: %s", e.st.Fault, e.memlockText(m.Start-e.faultPageStart()))
+		return fmt.Sprintf("to reach 0x%x %s would have to grow, and it is locked: %s", e.st.Fault, e.growerAbove(), e.memlockText(m.Start-e.faultPageStart()))
 	}},
 	{"SIGSEGV/MAPERR", "near a mapping", "proc_pid_maps(5)", func(e *evidence) bool {
 		_, ok := e.faultMapping()
@@ -81,7 +81,7 @@ var signalReasons = []reason{
 
 	{"SIGSEGV/ACCERR", "stack grew", "mm/vma.c, expand_downwards", func(e *evidence) bool { return e.stackGrew() },
 		func(e *evidence) string {
-			return fmt.Sprintf("the stack grew to 0x%x, and then its letters did not allow %s.", e.st.Fault, e.accessWord())
+			return fmt.Sprintf("to reach 0x%x %s grew, and then its letters did not allow %s.", e.st.Fault, e.growerAbove(), e.accessWord())
 		}},
 	{"SIGSEGV/ACCERR", "no letters", "mmap(2), PROT_NONE", func(e *evidence) bool { return e.lacks(allLetters) },
 		func(e *evidence) string { return e.denied() + ", nor anything else." }},
@@ -161,13 +161,20 @@ var signalReasons = []reason{
 			m, _ := e.faultMapping()
 			return fmt.Sprintf("%s is mapped, but the kernel has no page for this place of %s.", e.placeText(e.st.Fault), printable.Name(m.Path))
 		}},
+	poisonedPage("SIGBUS/ADRERR"),
 	{"SIGBUS/ADRERR", "missing", "fs/userfaultfd.c, handle_userfault", func(e *evidence) bool {
 		m := e.faultMappingNow()
 		_, sized := e.fileSize(m)
-		return m.Smaps.HasFlag("um") && (anonymous(m) || sized) && !present(e.faultPage().State) && !present(e.faultPageNow().State)
+		return (m.Smaps.HasFlag("um") || m.Smaps.HasFlag("ui")) && (anonymous(m) || sized) && !present(e.faultPage().State) && !present(e.faultPageNow().State)
 	}, func(e *evidence) string {
-		return fmt.Sprintf("%s is missing, and userfaultfd handles that (VmFlags um): its descriptor answers with SIGBUS. `uffd_copy` or "+
-			"`uffd_zeropage` brings the page in.", e.placeText(e.st.Fault))
+		m, how := e.faultMappingNow(), "`uffd_copy` or `uffd_zeropage` brings the page in."
+		switch missing, minor := m.Smaps.HasFlag("um"), m.Smaps.HasFlag("ui"); {
+		case minor && missing:
+			how = "`uffd_continue` maps it, or, where there is none, `uffd_copy` brings one in."
+		case minor:
+			how = "`uffd_continue` maps it."
+		}
+		return fmt.Sprintf("%s is %s: its descriptor answers with SIGBUS. %s", e.placeText(e.st.Fault), handledText(m), how)
 	}},
 	{"SIGBUS/ADRERR", "write-protected", "fs/userfaultfd.c, handle_userfault", func(e *evidence) bool {
 		m, _ := e.faultMapping()
@@ -189,8 +196,8 @@ var signalReasons = []reason{
 	}},
 	{"SIGBUS/ADRERR", "past some end", "mmap(2)", nil, func(e *evidence) string {
 		text := ""
-		if e.faultMappingNow().Smaps.HasFlag("um") {
-			text = ", or it is missing and userfaultfd handles that"
+		if m := e.faultMappingNow(); m.Smaps.HasFlag("um") || m.Smaps.HasFlag("ui") {
+			text = ", or it is " + handledText(m)
 		}
 		return fmt.Sprintf("%s is mapped, but there is no page behind it: its file or shared memory ends before it, or could not be read%s.",
 			e.placeText(e.st.Fault), text)
@@ -202,6 +209,7 @@ var signalReasons = []reason{
 		return fmt.Sprintf("the instruction at %s went to the stack, and the stack pointer is not a canonical address.", e.placeText(e.StoppedAt))
 	}},
 	fallback("SIGBUS/OBJERR", "sigaction(2)", "the device behind the mapping failed."),
+	poisonedPage("SIGBUS/MCEERR_AR"),
 	fallback("SIGBUS/MCEERR_AR", "sigaction(2)", "the memory hardware failed: the CPU read data that cannot be corrected."),
 
 	{"SIGILL/ILLOPN", "no protection keys", "pkeys(7)", func(e *evidence) bool { return e.Verb == "pkey_set" },

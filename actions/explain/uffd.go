@@ -99,8 +99,10 @@ var uffdRegisterSentences = sentences{
 	why: explainUffdRegister,
 	reasons: slices.Concat(uffdOpen, []reason{
 		{"EINVAL", "no mode", uffdSource, func(e *evidence) bool { return e.Flags == 0 },
-			func(*evidence) string { return "it must be told which faults to handle: missing, wp or both." }},
+			func(*evidence) string { return "it must be told which faults to handle: missing, wp, minor." }},
 	}, uffdRange, uffdMappings, []reason{
+		unfitFor("EINVAL", "minor of anonymous memory", "mm/userfaultfd.c, vma_can_userfault", "minor", anonymous,
+			"is anonymous: minor is for pages that shared memory has and the page table does not"),
 		{"EINVAL", "no write protection", "arch Kconfig, HAVE_ARCH_USERFAULTFD_WP", func(e *evidence) bool {
 			_, doubt := e.firstMapping(e.rounded, func(m vmspace.Mapping) bool { return m.Kind() == vmspace.KindFile || lent(m) })
 			return e.has("wp") && !doubt
@@ -136,6 +138,9 @@ func explainUffdRegister(e *evidence) string {
 			text = append(text, "A touch of a page that is not there is SIGBUS, until uffd_copy or uffd_zeropage brings it in (VmFlags um).")
 		}
 	}
+	if e.has("minor") {
+		text = append(text, "A touch of a page that the shared memory has and the page table does not is SIGBUS, until uffd_continue maps it (VmFlags ui).")
+	}
 	if e.has("wp") {
 		text = append(text, "uffd_wp can write-protect its pages, one by one (VmFlags uw).")
 	}
@@ -161,8 +166,16 @@ var uffdUnregisterSentences = sentences{
 	}),
 }
 
-// uffdFill are the reasons of uffd_copy and uffd_zeropage (mm/userfaultfd.c, mfill_atomic).
-var uffdFill = slices.Concat(uffdOpen, uffdRange, []reason{
+// uffdNotForWP is for pages that would be write-protected from the start.
+var uffdNotForWP = reason{"EINVAL", "not registered for wp", uffdSource, func(e *evidence) bool {
+	return e.has("wp") && e.firstMremapped().Smaps != nil && !e.firstMremapped().Smaps.HasFlag("uw")
+}, func(e *evidence) string {
+	return fmt.Sprintf("%s is not registered for wp (VmFlags has no uw), so its pages cannot be write-protected.", e.mappingNameIn(e.firstMremapped(), e.rounded))
+}}
+
+// uffdTarget are the reasons of every request that fills the page table of one mapping
+// (mm/userfaultfd.c, mfill_atomic).
+var uffdTarget = slices.Concat(uffdOpen, uffdRange, []reason{
 	{"ENOENT", "not registered", uffdSource, func(e *evidence) bool {
 		m, ok := e.before.MappingAt(e.Given.Start)
 		return !ok || m.Smaps != nil && !uffdRegistered(m)
@@ -172,18 +185,18 @@ var uffdFill = slices.Concat(uffdOpen, uffdRange, []reason{
 			if !ok {
 				return fmt.Sprintf("nothing is mapped at %s.", e.placeText(e.Given.Start))
 			}
-			return fmt.Sprintf("%s is not registered with userfaultfd (VmFlags has neither um nor uw).", e.mappingNameIn(m, e.rounded))
+			return fmt.Sprintf("%s is not registered with userfaultfd (VmFlags has none of um, uw, ui).", e.mappingNameIn(m, e.rounded))
 		}},
 	{"ENOENT", "past the mapping", "mm/userfaultfd.c, mfill_atomic", func(e *evidence) bool { return e.firstMremapped().End < e.rounded.End },
 		func(e *evidence) string {
 			return fmt.Sprintf("the mapping ends at 0x%x, and pages are brought into one mapping at a time.", e.firstMremapped().End)
 		}},
 	fallback("ENOENT", uffdSource, "the range is not in one mapping that is registered with userfaultfd."),
-	{"EINVAL", "not registered for wp", uffdSource, func(e *evidence) bool {
-		return e.has("wp") && e.firstMremapped().Smaps != nil && !e.firstMremapped().Smaps.HasFlag("uw")
-	}, func(e *evidence) string {
-		return fmt.Sprintf("%s is not registered for wp (VmFlags has no uw), so its pages cannot be write-protected.", e.mappingNameIn(e.firstMremapped(), e.rounded))
-	}},
+})
+
+// uffdFill are the reasons of uffd_copy and uffd_zeropage.
+var uffdFill = slices.Concat(uffdTarget, []reason{
+	uffdNotForWP,
 	splitsHuge((*evidence).pages),
 	{"EINVAL", "huge pages of the pool", uffdSource, func(e *evidence) bool { return e.firstMremapped().Smaps.HasFlag("ht") },
 		func(e *evidence) string {
@@ -260,7 +273,7 @@ var uffdWPSentences = sentences{
 				there += run.Pages
 			case wp:
 				marked += run.Pages
-			case run.State == vmspace.None:
+			case run.State == vmspace.None && run.Attrs&vmspace.Poisoned == 0:
 				open += run.Pages
 			}
 		}
@@ -298,35 +311,6 @@ func (e *evidence) protectedPages(p *vmspace.Process) (n uint64) {
 		}
 	}
 	return n
-}
-
-// handledByUffd finds the first page of r that cannot be brought in because userfaultfd handles it:
-// one that is missing, or one that is write-protected and would be written.
-func (e *evidence) handledByUffd(r vmspace.Range, access func(vmspace.Mapping) vmspace.Access) (addr uint64, protected, ok bool) {
-	for run := range e.before.PagesIn(r) {
-		m, _ := e.before.MappingAt(run.Start)
-		protected = m.Smaps.HasFlag("uw") && run.Attrs&vmspace.UffdWP != 0 && access(m) == vmspace.Store
-		if protected || m.Smaps.HasFlag("um") && run.State == vmspace.None {
-			e.foundAt = run.Start
-			return run.Start, protected, true
-		}
-	}
-	return 0, false, false
-}
-
-// notBroughtIn is for a call that brings pages in.
-func notBroughtIn(result, source string, does func(*evidence) bool, where func(*evidence) vmspace.Range, access func(*evidence, vmspace.Mapping) vmspace.Access) reason {
-	find := func(e *evidence) (uint64, bool, bool) {
-		return e.handledByUffd(where(e), func(m vmspace.Mapping) vmspace.Access { return access(e, m) })
-	}
-	return reason{result, "userfaultfd", source, func(e *evidence) bool { _, _, ok := find(e); return ok && does(e) },
-		func(e *evidence) string {
-			addr, protected, _ := find(e)
-			if protected {
-				return fmt.Sprintf("%s is write-protected with userfaultfd, and would have to be brought in as for a write: a fault there is SIGBUS.", e.placeText(addr))
-			}
-			return fmt.Sprintf("%s is missing, and userfaultfd handles that: a fault there is SIGBUS.", e.placeText(addr))
-		}}
 }
 
 // uffdMissingText is for pages that were dropped where userfaultfd handles missing ones.

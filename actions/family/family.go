@@ -45,7 +45,10 @@ type Family struct {
 	// used, after which pages can stay write-protected.
 	Reprotected bool
 	Userfaultfd bool // a process has made a descriptor of userfaultfd
-	Copied      bool // a process has forked: pages were write-protected
+	// WriteTracked says that one has registered memory for write protection, and ProtectedMoved
+	// that mremap was called for such memory.
+	WriteTracked, ProtectedMoved bool
+	Copied                       bool // a process has forked: pages were write-protected
 	// keyless: rights to protection keys cannot be read on this processor.
 	keyless bool
 }
@@ -147,6 +150,7 @@ func (f *Family) Fresh() error {
 	if err != nil {
 		return err
 	}
+	f.WriteTracked, f.ProtectedMoved = false, false
 	f.Members, f.Born, f.Names, f.Bound, f.Shared, f.Reprotected, f.Userfaultfd, f.Copied = nil, 0, history.Names{}, 0, SharedPages{}, false, false, false
 	f.Files.Release(func(history.File) bool { return false })
 	f.Entries, f.BornWith = f.Files.Entries(), kernel.LimitsOf(proc.PID())

@@ -67,6 +67,7 @@ func TestNewKernels(t *testing.T) {
 		"mdwe": "", "mdwe-no-inherit": "", "ksm-process": "/sys/kernel/mm/ksm/run",
 		"uffd": "/proc/sys/vm/unprivileged_userfaultfd", "uffd-markers": "/proc/sys/vm/unprivileged_userfaultfd",
 		"uffd-async": "/proc/sys/vm/unprivileged_userfaultfd",
+		"uffd-minor": "/proc/sys/vm/unprivileged_userfaultfd", "uffd-poison": "/proc/sys/vm/unprivileged_userfaultfd", "uffd-move": "/proc/sys/vm/unprivileged_userfaultfd",
 	} {
 		f := find(t, r, name)
 		if _, err := os.Stat(built); (built == "" || err == nil) && !older(r.Kernel, f.Since) && !f.Available {

@@ -13,6 +13,8 @@ type (
 	uffdAPI      struct{ api, features, ioctls uint64 }
 	uffdRegister struct{ start, len, mode, ioctls uint64 }
 	uffdProtect  struct{ start, len, mode uint64 }
+	uffdPoison   struct{ start, len, mode, updated uint64 }
+	uffdMove     struct{ dst, src, len, mode, moved uint64 }
 )
 
 const (
@@ -25,10 +27,13 @@ const (
 	uffdFeatureAsync       = 1 << 15
 	uffdModeMissing        = 1 << 0
 	uffdModeWP             = 1 << 1
+	uffdModeMinor          = 1 << 2
 	uffdProtectWP          = 1 << 0
 	uffdioAPI              = 0xc018aa3f
 	uffdioRegister         = 0xc020aa00
 	uffdioWriteProtect     = 0xc018aa06
+	uffdioMove             = 0xc028aa05
+	uffdioPoison           = 0xc020aa08
 )
 
 // uffdWPSince is the Linux version from which userfaultfd can write-protect, by architecture.
@@ -66,6 +71,34 @@ func uffdAsync(*machine) string {
 func uffdSigbus(*machine) string {
 	return borrowPage(func(a area) string {
 		return withUffd(a, uffdFeatureSigbus, uffdModeMissing, func(func(string, uintptr, unsafe.Pointer) string) string { return "" })
+	})
+}
+
+// uffdMinor registers shared memory for faults on pages that it has and the page table does not.
+func uffdMinor(*machine) string {
+	return borrow(pageSize, rw, unix.MAP_SHARED|unix.MAP_ANON, func(a area) string {
+		return withUffd(a, uffdFeatureSigbus, uffdModeMinor, func(func(string, uintptr, unsafe.Pointer) string) string { return "" })
+	})
+}
+
+// uffdMoves moves a page of this process to the one behind it, which is missing.
+func uffdMoves(*machine) string {
+	return borrow(2*pageSize, rw, anon, func(a area) string {
+		a.bytes()[0] = 1
+		return withUffd(a, uffdFeatureSigbus, uffdModeMissing, func(ioctl func(string, uintptr, unsafe.Pointer) string) string {
+			move := uffdMove{dst: uint64(a.addr() + pageSize), src: uint64(a.addr()), len: uint64(pageSize)}
+			return ioctl("UFFDIO_MOVE", uffdioMove, unsafe.Pointer(&move))
+		})
+	})
+}
+
+// uffdPoisons poisons a page of this process, which is never touched.
+func uffdPoisons(*machine) string {
+	return borrow(pageSize, rw, anon, func(a area) string {
+		return withUffd(a, uffdFeatureSigbus, uffdModeMissing, func(ioctl func(string, uintptr, unsafe.Pointer) string) string {
+			poison := uffdPoison{start: uint64(a.addr()), len: uint64(pageSize)}
+			return ioctl("UFFDIO_POISON", uffdioPoison, unsafe.Pointer(&poison))
+		})
 	})
 }
 

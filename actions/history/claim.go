@@ -39,7 +39,7 @@ const (
 	ClaimMapped    ClaimKind = "mapped"    // every page is in a mapping
 	ClaimUnmapped  ClaimKind = "unmapped"  // no page is in a mapping
 	ClaimRefused   ClaimKind = "refused"   // a load and a store of the first byte are refused
-	ClaimGrows     ClaimKind = "grows"     // an access to the first byte makes the stack grow
+	ClaimGrows     ClaimKind = "grows"     // an access to the first byte makes the mapping above grow
 	ClaimUntouched ClaimKind = "untouched" // mappings and pages are unchanged
 	ClaimOneSpace  ClaimKind = "one space" // its mappings and pages are those of the process that acted
 	ClaimWaits     ClaimKind = "waits"     // the process is alive and not stopped: its call has not returned

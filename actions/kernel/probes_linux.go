@@ -113,6 +113,24 @@ func KnowsPolicy(mode uint64) bool {
 // permissions allow writes. Linux 6.2 is the first version that does not.
 var LeavesProtected = sync.OnceValue(func() bool { return olderThan(6, 2) })
 
+// MovesPages reports whether userfaultfd knows UFFDIO_MOVE, and ContinuesProtected whether its
+// UFFDIO_CONTINUE knows UFFDIO_CONTINUE_MODE_WP. Linux 6.8 and 6.4 brought them, and 6.6
+// UFFDIO_POISON.
+var (
+	PoisonsPages       = sync.OnceValue(func() bool { return !olderThan(6, 6) })
+	MovesPages         = sync.OnceValue(func() bool { return !olderThan(6, 8) })
+	ContinuesProtected = sync.OnceValue(func() bool { return !olderThan(6, 4) })
+)
+
+// Poison is the outcome of an access to a poisoned page. Only a kernel with CONFIG_MEMORY_FAILURE
+// has the setting, and a signal of its own.
+func Poison() vmspace.Happening {
+	if _, err := os.Stat("/proc/sys/vm/memory_failure_recovery"); err == nil {
+		return vmspace.MceErr
+	}
+	return vmspace.BusErr
+}
+
 // CollapsesWritable reports whether MADV_COLLAPSE wants a writable page in each block of private
 // anonymous memory. Linux 6.18 is the first version that does not.
 var CollapsesWritable = sync.OnceValue(func() bool { return olderThan(6, 18) })

@@ -22,6 +22,14 @@ func AdvisesProcesses(uint64) bool { return true }
 
 func LeavesProtected() bool { return false }
 
+func MovesPages() bool { return true }
+
+func Poison() vmspace.Happening { return "" }
+
+func PoisonsPages() bool { return true }
+
+func ContinuesProtected() bool { return true }
+
 func CollapsesWritable() bool { return false }
 
 func KnowsPolicy(uint64) bool { return true }

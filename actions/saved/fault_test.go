@@ -49,7 +49,7 @@ func TestFaultsAreSaved(t *testing.T) {
 // A fault that cannot be is refused.
 func TestFaultsRefused(t *testing.T) {
 	for _, c := range []struct{ text, want string }{
-		{`[{"process":"init"}]`, "no label"},
+		{`[{"process":"init"}]`, "is not the label"},
 		{`[{"process":"p1","pages":281474976710657}]`, "281474976710657 pages"},
 		{`[{"process":"p1","at":{"line":-1}}]`, "line -1"},
 		{`[{"process":"p1","at":{"object":"` + strings.Repeat("x", maxPath+1) + `"}}]`, "a name of more than"},

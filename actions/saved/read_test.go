@@ -324,7 +324,7 @@ func TestNothingIsForgotten(t *testing.T) {
 		{history.Binding{}, "Range Step"},
 		{history.Fault{}, "Process TID Start Pages Count Major Kernel Did At"},
 		{history.Place{}, "Function Offset File Line Object At"},
-		{actions.Info{}, "Mode Kernel Rights Note Refuses Still"}, // of which the machine alone is saved
+		{actions.Info{}, "Mode Kernel Rights Note Cost Refuses Still"}, // of which the machine alone is saved
 		{history.File{}, "Name Removed Major Minor Inode Size Seals HugePage"},
 		{vmspace.Snapshot{}, "PageSize Frames Processes"},
 		{vmspace.Process{}, "Member State MinorFlt MajorFlt RSS Started Mappings Pages Changed Shift Err"},
@@ -332,7 +332,7 @@ func TestNothingIsForgotten(t *testing.T) {
 		{vmspace.Mapping{}, "Range Perms Offset Major Minor Inode Path Smaps"},
 		{vmspace.Counters{}, "Rss Pss Swap Locked LazyFree AnonHuge KSM Private Clean Anonymous VMFlags ProtectionKey"},
 		{vmspace.Run{}, "Start Pages Word Frame KFlags Scan Attrs Mapcount State Shift"},
-		{vmspace.Facts{}, "FileSize Limits OnlyStack NeverForked Reprotected Arch ExecOnly Keys Userfaultfd"}, // the keys of a step's processes
+		{vmspace.Facts{}, "FileSize Limits OnlyStack NeverForked Reprotected Arch ExecOnly Poison Keys Userfaultfd WriteTracked ProtectedMoved"}, // the keys of a step's processes
 		{history.Trait[vmspace.Keys]{}, "Process Value"},
 		{vmspace.Keys{}, "PKRU Known Used"},
 		{vmspace.Limits{}, "Known Stack Space Locked"},

@@ -104,6 +104,9 @@ type factsJSON struct {
 	Reprotected  bool   `json:"reprotected,omitempty"`
 	ExecOnly     string `json:"exec_only,omitempty"`
 	Userfaultfd  bool   `json:"userfaultfd,omitempty"`
+	WriteTracked bool   `json:"write_tracked,omitempty"`
+	Moved        bool   `json:"protected_moved,omitempty"`
+	Poison       string `json:"poison,omitempty"`
 }
 
 // lineOf is st as a line; before is the step of the previous line, nil at the first one.
@@ -127,7 +130,8 @@ func lineOf(st, before *history.Step, line int) stepJSON {
 		}
 	}
 	if f := st.Facts; f != before.Facts {
-		out.Facts = &factsJSON{OnlyStack: f.OnlyStack, NeverForked: f.NeverForked, Reprotected: f.Reprotected, ExecOnly: string(f.ExecOnly), Userfaultfd: f.Userfaultfd}
+		out.Facts = &factsJSON{OnlyStack: f.OnlyStack, NeverForked: f.NeverForked, Reprotected: f.Reprotected, ExecOnly: string(f.ExecOnly), Userfaultfd: f.Userfaultfd,
+			WriteTracked: f.WriteTracked, Moved: f.ProtectedMoved, Poison: string(f.Poison)}
 		if l := f.Limits; l.Known {
 			stack := hex(l.Stack)
 			out.Facts.StackLimit, out.Facts.ASLimit, out.Facts.MemlockLimit = &stack, limitOf(l.Space), limitOf(l.Locked)
@@ -170,6 +174,8 @@ func (r *reader) step(j *stepJSON, before *history.Step) (*history.Step, error) 
 			st.Facts.Limits = vmspace.Limits{Known: true, Stack: limit(f.StackLimit), Space: limit(f.ASLimit), Locked: limit(f.MemlockLimit)}
 		}
 		st.Facts.Reprotected, st.Facts.Userfaultfd = f.Reprotected, f.Userfaultfd
+		st.Facts.WriteTracked, st.Facts.ProtectedMoved = f.WriteTracked, f.Moved
+		st.Facts.Poison = vmspace.Happening(r.intern(f.Poison))
 		st.Facts.ExecOnly = vmspace.Happening(r.intern(f.ExecOnly))
 	}
 	var err error

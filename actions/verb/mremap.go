@@ -52,6 +52,7 @@ func runMremap(c *Call) error {
 		return nil
 	}
 	c.focus(r)
+	c.F.ProtectedMoved = c.F.ProtectedMoved || c.F.WriteTracked && c.tracked(r)
 	ret, ok, err := c.syscall(sysMremap, r.Start, r.Len(), size, c.Args.Flags, to)
 	if err != nil || !ok {
 		return err
@@ -66,4 +67,18 @@ func runMremap(c *Call) error {
 		c.bind(name, now, c.Names.Given(c.P.Label, name))
 	}
 	return nil
+}
+
+// tracked reports whether some of the range is registered with userfaultfd, or may be where smaps
+// was not read. Memory that was registered for write protection, and then for missing pages alone,
+// keeps the protection.
+func (c *Call) tracked(r vmspace.Range) bool {
+	p := c.Space()
+	if p == nil {
+		return true
+	}
+	lo, hi := p.Mappings.Overlap(r)
+	return slices.ContainsFunc(p.Mappings.Slice(lo, hi), func(m vmspace.Mapping) bool {
+		return m.Smaps == nil || m.Smaps.HasFlag("um") || m.Smaps.HasFlag("uw") || m.Smaps.HasFlag("ui")
+	})
 }

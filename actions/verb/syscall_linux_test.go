@@ -17,7 +17,7 @@ func TestNumbers(t *testing.T) {
 		"pkey_alloc": {unix.SYS_PKEY_ALLOC}, "pkey_free": {unix.SYS_PKEY_FREE}, "pkey_mprotect": {unix.SYS_PKEY_MPROTECT},
 		"setrlimit": {unix.SYS_SETRLIMIT}, "prctl ksm": {unix.SYS_PRCTL}, "prctl thp": {unix.SYS_PRCTL}, "prctl mdwe": {unix.SYS_PRCTL},
 		"brk": {unix.SYS_BRK}, "wait": {unix.SYS_WAIT4},
-		"uffd_register": uffd, "uffd_unregister": uffd, "uffd_copy": uffd, "uffd_zeropage": uffd, "uffd_wp": uffd, "uffd_unwp": uffd,
+		"uffd_register": uffd, "uffd_unregister": uffd, "uffd_copy": uffd, "uffd_zeropage": uffd, "uffd_continue": uffd, "uffd_move": uffd, "uffd_poison": uffd, "uffd_wp": uffd, "uffd_unwp": uffd,
 	}
 	only := map[string][]uint32{
 		"setrlimit": {unix.RLIMIT_AS, unix.RLIMIT_DATA, unix.RLIMIT_STACK, unix.RLIMIT_MEMLOCK},

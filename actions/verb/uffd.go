@@ -30,7 +30,10 @@ const (
 	uffdioUnregister   = 0x8010aa01
 	uffdioCopy         = 0xc028aa03
 	uffdioZeropage     = 0xc020aa04
+	uffdioMove         = 0xc028aa05 // since 6.8
 	uffdioWriteProtect = 0xc018aa06
+	uffdioPoison       = 0xc020aa08 // since 6.6
+	uffdioContinue     = 0xc020aa07 // since 5.13, of shared memory since 5.14
 
 	uffdAPIVersion         = 0xaa
 	uffdFeatureSigbus      = 1 << 7  // since 4.14
@@ -126,6 +129,7 @@ func (u *uffd) ask(fd, request uint64, name, shown string, words []uint64) (ok b
 var uffdModes = []Constant{
 	{"missing", "UFFDIO_REGISTER_MODE_MISSING", 1, "faults on pages that are not there"},
 	{"wp", "UFFDIO_REGISTER_MODE_WP", 2, "writes to pages that uffd_wp protects"},
+	{"minor", "UFFDIO_REGISTER_MODE_MINOR", 4, "faults on pages that shared memory has and the page table does not"},
 }
 
 var uffdRegisterAction = Action{
@@ -134,7 +138,9 @@ var uffdRegisterAction = Action{
 	Calls: []uintptr{sysUserfaultfd, sysIoctl},
 	Flags: uffdModes,
 	Run: func(c *Call) error {
-		return c.uffdRange(uffdioRegister, "UFFDIO_REGISTER", ", mode="+c.Args.Names, c.Args.Flags, 0)
+		err := c.uffdRange(uffdioRegister, "UFFDIO_REGISTER", ", mode="+c.Args.Names, c.Args.Flags, 0)
+		c.F.WriteTracked = c.F.WriteTracked || c.Cmd.Has("wp")
+		return err
 	},
 }
 

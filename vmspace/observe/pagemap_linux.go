@@ -287,7 +287,7 @@ func (p *pageReader) classOf(m *vmspace.Mapping) vmspace.Class {
 func (b *runBuilder) decide(word uint64, categories uint16, zero bool) seen {
 	r := vmspace.Run{Pages: 1, Word: word &^ vmspace.WordFrame, Scan: b.scanKept(word, categories), Mapcount: -1, Shift: b.shift}
 	r.State, r.Attrs = b.class.Classify(vmspace.Evidence{Word: r.Word, Scan: r.Scan, HaveScan: b.scanned, ZeroFrame: zero,
-		OtherFrame: !zero && b.zeroFrame != 0})
+		OtherFrame: !zero && b.zeroFrame != 0, HaveGuard: b.mask&vmspace.ScanGuard != 0})
 	return seen{r, categories}
 }
 

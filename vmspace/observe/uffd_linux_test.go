@@ -73,3 +73,52 @@ func TestAttrUffdWP(t *testing.T) {
 		}
 	}
 }
+
+// A page that userfaultfd poisons has the bits of a page in swap, and smaps counts none there: where
+// guard pages have a bit of their own, it is known to be poisoned.
+func TestAttrPoisoned(t *testing.T) {
+	fd, _, errno := unix.Syscall(unix.SYS_USERFAULTFD, unix.O_CLOEXEC|uffdUserModeOnly, 0, 0)
+	if errno != 0 {
+		t.Skipf("needs uffd-poison: userfaultfd answers %v", errno)
+	}
+	t.Cleanup(func() { _ = unix.Close(int(fd)) })
+	b, err := unix.Mmap(-1, 0, 2*int(pg), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANON)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = unix.Munmap(b) })
+	if err := unix.Madvise(b, unix.MADV_DONTFORK); err != nil { // no neighbour merges with it
+		t.Fatal(err)
+	}
+	addr := uint64(uintptr(unsafe.Pointer(&b[0])))
+	api, register, poison := [3]uint64{0xaa}, [4]uint64{addr, 2 * pg, 1}, [4]uint64{addr, pg}
+	for _, ask := range []struct {
+		request uintptr
+		words   unsafe.Pointer
+	}{{uffdioAPI, unsafe.Pointer(&api)}, {uffdioRegister, unsafe.Pointer(&register)}, {0xc020aa08, unsafe.Pointer(&poison)}} { // UFFDIO_POISON
+		if _, _, errno := unix.Syscall(unix.SYS_IOCTL, fd, ask.request, uintptr(ask.words)); errno != 0 {
+			t.Skipf("needs uffd-poison: ioctl %#x answers %v", ask.request, errno)
+		}
+	}
+	reader := newReader(t, Options{})
+	s := read(t, reader, []vmspace.Member{{Label: "p1", PID: os.Getpid()}})
+	p := s.Processes[0]
+	m, _ := p.MappingAt(addr)
+	r, next := p.PageAt(addr, pg), p.PageAt(addr+pg, pg)
+	g := s.Grounds(p, m, r)
+	if next.State != vmspace.None || next.Attrs != 0 {
+		t.Errorf("the next page is %s %q", next.State, next.Attrs.Names())
+	}
+	if len(g.Inferred) == 0 {
+		t.Errorf("it rests on %q for certain", g)
+	}
+	if !reader.Features().Guard {
+		if r.State != vmspace.Swapped {
+			t.Errorf("the page is %s %q", r.State, r.Attrs.Names())
+		}
+		t.Skip("needs guard-bit: a guard page looks like it")
+	}
+	if r.State != vmspace.None || r.Attrs != vmspace.Poisoned {
+		t.Errorf("the page is %s %q, %q", r.State, r.Attrs.Names(), g)
+	}
+}
