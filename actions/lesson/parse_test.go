@@ -77,7 +77,7 @@ func TestMistakes(t *testing.T) {
 				"f:20:1: why: is there twice; write more lines under the first"},
 		"predict accesses": {head + "## A\n```predict\nQ\naccess: fork\nhappens: magic\nhappens:\nrun: # x\naccess: read a\n```\n",
 			"f:11:9: fork does not access memory; use read, write, touch, fill or exec; other commands stand behind run:\n" +
-				"f:12:10: nothing that happens is called \"magic\"; there are none, zero-map, zero-fill, map, copy, reuse, swap-in, SIGSEGV/MAPERR, SIGSEGV/ACCERR, SIGSEGV/PKUERR, SIGBUS/ADRERR, grow\n" +
+				"f:12:10: nothing that happens is called \"magic\"; there are none, zero-map, zero-fill, map, copy, reuse, swap-in, SIGSEGV/MAPERR, SIGSEGV/ACCERR, SIGSEGV/PKUERR, SIGBUS/ADRERR, SIGBUS/MCEERR_AR, grow\n" +
 				"f:13:9: happens: says nothing; write happens: copy, or leave it out\n" +
 				"f:14:6: run: has no command; write run: write a 1\n" +
 				"f:15:1: the block asks about two accesses; make two blocks"},
