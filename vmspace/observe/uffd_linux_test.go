@@ -100,7 +100,7 @@ func TestAttrPoisoned(t *testing.T) {
 			t.Skipf("needs uffd-poison: ioctl %#x answers %v", ask.request, errno)
 		}
 	}
-	reader := newReader(t, Options{})
+	reader := newReader(t, Options{SmallMappings: 1 << 20, SmallPages: 1 << 20}) // with smaps, however large the tests have grown
 	s := read(t, reader, []vmspace.Member{{Label: "p1", PID: os.Getpid()}})
 	p := s.Processes[0]
 	m, _ := p.MappingAt(addr)
