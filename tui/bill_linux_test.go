@@ -39,9 +39,16 @@ func TestBillOfWatch(t *testing.T) {
 			if st, err := s.Do(context.Background(), line); err != nil || !st.OK() {
 				t.Fatalf("%s: %v", line, err)
 			}
-			// A picture is read in full only when it is time.
-			if st, err := l.Poll(context.Background()); err == nil && st != nil {
-				d.send(polledMsg{st, nil})
+			// A picture is read only when it is time.
+			for began := time.Now(); ; {
+				st, err := l.Poll(context.Background())
+				if err != nil || time.Since(began) > 20*time.Second {
+					t.Fatalf("%s: it is not seen: %v", line, err)
+				}
+				if st != nil {
+					d.send(polledMsg{st, nil})
+					break
+				}
 			}
 		}
 	}

@@ -11,14 +11,14 @@ import (
 type pictureJSON struct {
 	Time    string       `json:"time"`
 	Changes []jsonChange `json:"changes"`
-	Faults  []any        `json:"faults"` // where memory was first touched, as far as it is known
-	Lost    int          `json:"lost"`   // faults that were not seen
+	Faults  []FaultJSON  `json:"faults"` // that perf events told of
+	Lost    uint64       `json:"lost"`   // of those, how many there was no room for
 }
 
 // WritePicture writes the step as one line: when it was, what has changed, and the processes that
 // have, as in the JSON of a snapshot; all of them where it is the first.
 func (st *Step) WritePicture(w io.Writer, at time.Time) error {
-	b, err := EncodeJSON(pictureJSON{Time: at.Format(time.RFC3339Nano), Changes: jsonChanges(st.Changes), Faults: []any{}})
+	b, err := EncodeJSON(pictureJSON{Time: at.Format(time.RFC3339Nano), Changes: jsonChanges(st.Changes), Faults: FaultList(st.Faults), Lost: st.Lost})
 	if err != nil {
 		return err
 	}

@@ -32,8 +32,9 @@ func segments(t *rapid.T) *vmspace.Snapshot {
 // from each of its addresses; it begins and ends with a mapping of its file, and holds nothing
 // else.
 func TestFolds(t *testing.T) {
-	seen := map[Fold]int{}
+	seen, pictures := map[Fold]int{}, 0
 	rapid.Check(t, func(t *rapid.T) {
+		pictures++
 		s := segments(t)
 		l := Rows{Snap: s, Folds: &Folds{}}
 		for range rapid.IntRange(0, 3).Draw(t, "keys") {
@@ -53,7 +54,7 @@ func TestFolds(t *testing.T) {
 		}
 	})
 	for f, name := range []string{"not folded", "closed", "opened", "inside"} {
-		if seen[Fold(f)] == 0 {
+		if seen[Fold(f)] == 0 && pictures >= 100 { // of fewer it is for chance to say
 			t.Errorf("no row was %s", name)
 		}
 	}

@@ -304,7 +304,8 @@ func TestHugePages(t *testing.T) {
 	if got := row(user, l.at("a")); got.Shared.Pages != 0 || got.Apart.Pages > 5 || got.Likely.Pages < 2*pages-16 {
 		t.Errorf("without frame numbers: %+v", got)
 	}
-	if _, _, known := root.Forks[0].Most(); known {
+	// Without frame numbers and without PAGEMAP_SCAN nobody knows which pages of a mapping are huge.
+	if _, _, known := root.Forks[0].Most(); known && row(root, l.at("a")).Left.Huge > 0 {
 		t.Error("bounds by faults where huge pages are apart")
 	}
 }
