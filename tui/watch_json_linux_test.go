@@ -117,7 +117,8 @@ func watchJSON(t *testing.T, args ...string) *stream {
 	s.cmd.Stderr = os.Stderr
 	must(t, s.cmd.Start())
 	s.lines = bufio.NewReader(s.out)
-	late := time.AfterFunc(patience, func() { s.cmd.Process.Kill() })
+	// Watching takes a hundredth of a CPU: where a look is slow, the next one waits for long.
+	late := time.AfterFunc(9*patience, func() { s.cmd.Process.Kill() })
 	t.Cleanup(func() {
 		late.Stop()
 		s.cmd.Process.Kill()
