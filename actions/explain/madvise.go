@@ -22,9 +22,8 @@ var madviseReasons = []reason{
 	unfitFor("EINVAL", "locked", "madvise(2)", "dontneed free cold pageout remove guard_install", flagged("lo"), "is locked (VmFlags lo); munlock it first"),
 	unfitFor("EINVAL", "huge pages of the pool", "madvise(2)", "free cold pageout collapse guard_install guard_remove", flagged("ht"),
 		"is made of huge pages of the pool (hugetlb), which do not take this advice"),
-	unfitFor("EINVAL", "lent by the kernel", "madvise(2)",
-		"dontneed dontneed_locked free cold pageout guard_install guard_remove dofork dodump populate_read populate_write",
-		flagged("io", "pf"), "is lent by the kernel (VmFlags io or pf), and its pages are not ordinary ones"),
+	unfit("EINVAL", "lent by the kernel", "madvise(2)", (*evidence).pages, lentAgainst,
+		"is lent by the kernel (VmFlags io or pf), and its pages are not ordinary ones"),
 	unfitFor("EINVAL", "special", "mm/madvise.c, madvise_vma_behavior", "guard_install guard_remove dodump", specialFlags, "is lent by the kernel (VmFlags de or mm)"),
 	unfitFor("EINVAL", "droppable", "mm/madvise.c, madvise_vma_behavior", "keeponfork dodump", flagged("dp"), "is droppable (VmFlags dp), which neither a child nor a core dump gets"),
 	unfitFor("EINVAL", "not anonymous", "madvise(2)", "free", notAnonymous, "is not private anonymous memory, and only that can be given back lazily"),
@@ -177,6 +176,13 @@ func notAnonymous(m vmspace.Mapping) bool { return !anonymous(m) }
 
 // specialFlags says whether m has the VmFlags of mappings that the kernel lends. Huge pages of the
 // pool, which have one of them, do not count.
+// lentAgainst says whether the advice is not for memory that the kernel lends; dofork looks at io
+// alone, which x86 gives its vvar and arm64 does not (madvise_vma_behavior in mm/madvise.c).
+func lentAgainst(e *evidence, m vmspace.Mapping) bool {
+	const advices = "dontneed dontneed_locked free cold pageout guard_install guard_remove dodump populate_read populate_write"
+	return flagged("io", "pf")(m) && e.hasOneOf(advices) || flagged("io")(m) && e.has("dofork")
+}
+
 func specialFlags(m vmspace.Mapping) bool { return flagged("de", "mm")(m) && !m.Smaps.HasFlag("ht") }
 
 // discards are the advices that drop what a mapping holds, here or in a child (is_discard).
