@@ -135,7 +135,7 @@ func (b *Bill) notes(a *Account) (out []string) {
 	default:
 		tables := ""
 		if g.Tables > 0 {
-			tables = fmt.Sprintf("; page tables from %s, were %s", amount.Size(g.Forecast.Tables), amount.Size(g.Tables))
+			tables = fmt.Sprintf("; tables from %s, were %s", amount.Size(g.Forecast.Tables), amount.Size(g.Tables))
 		}
 		say("forecast %s shared, were %s%s", b.size(g.Forecast.Shared.Pages), b.size(g.Shared), tables)
 	}
