@@ -89,7 +89,7 @@ func TestWatchFaults(t *testing.T) {
 		{"write a 2", "", "", 0, 0, ""},
 		{"read a+1p 1", "p1", "a", 1, 1, vmspace.ZeroMap},
 		{"write a+1p 1", "p1", "a", 1, 1, vmspace.ZeroFill},
-		{"touch a+2p 3p write", "p1", "a", 2, 3, vmspace.ZeroFill},
+		{"fill a+2p 3p 1", "p1", "a", 2, 3, vmspace.ZeroFill},
 		{"b = mmap 2p rw private file=f", "", "", 0, 0, ""},
 		{"read b 1", "p1", "b", 0, 1, vmspace.MapPage},
 		{"write b 1", "p1", "b", 0, 1, vmspace.Copy},
