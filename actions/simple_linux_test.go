@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 
+	"cowscope/actions/feature"
 	"cowscope/vmspace"
 )
 
@@ -90,8 +91,8 @@ func checkMapping(p *vmspace.Process, m vmspace.Mapping, line string, words *os.
 		split := want == "anon" && run.State == vmspace.COW && run.Attrs&(vmspace.Huge|vmspace.KSM) != 0
 		blind := want == "cow" && run.State == vmspace.Unknown && f[1][:3] == "---" && !s.Frames && blindToNone()
 		// Without root it may be a huge page that calls itself exclusive, and somebody shares a part
-		// of it; smaps does not say which.
-		perhaps := want == "anon" && run.State == vmspace.Unknown && !s.Frames && len(s.Processes) > 1
+		// of it; smaps does not say which, and without PAGEMAP_SCAN nothing says where one is.
+		perhaps := want == "anon" && !s.Frames && len(s.Processes) > 1 && (run.State == vmspace.Unknown || run.State == vmspace.COW && noScan())
 		// A marker of userfaultfd has the bits of a page in swap, and smaps tells that none is.
 		marker := want == "swapped" && w>>57&1 == 1 && run.State == vmspace.None && run.Attrs&vmspace.UffdWP != 0
 		if want == "swapped" && run.State == vmspace.None && run.Attrs&vmspace.Poisoned != 0 { // so has one that is broken
@@ -135,3 +136,9 @@ func simpleState(w uint64, perms, path string) (string, bool) {
 	}
 	return "none", true
 }
+
+// noScan says whether huge pages are not told from small ones, page by page.
+var noScan = sync.OnceValue(func() bool {
+	ok, _, _ := feature.Available("scan")
+	return !ok
+})
