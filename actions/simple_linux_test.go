@@ -92,7 +92,7 @@ func checkMapping(p *vmspace.Process, m vmspace.Mapping, line string, words *os.
 		blind := want == "cow" && run.State == vmspace.Unknown && f[1][:3] == "---" && !s.Frames && blindToNone()
 		// Without root it may be a huge page that calls itself exclusive, and somebody shares a part
 		// of it; smaps does not say which, and without PAGEMAP_SCAN nothing says where one is.
-		perhaps := want == "anon" && !s.Frames && len(s.Processes) > 1 && (run.State == vmspace.Unknown || run.State == vmspace.COW && noScan())
+		perhaps := want == "anon" && !s.Frames && len(s.Processes) > 1 && (run.State == vmspace.Unknown || run.State == vmspace.COW && noScan() && sharer(s, p, at))
 		// A marker of userfaultfd has the bits of a page in swap, and smaps tells that none is.
 		marker := want == "swapped" && w>>57&1 == 1 && run.State == vmspace.None && run.Attrs&vmspace.UffdWP != 0
 		if want == "swapped" && run.State == vmspace.None && run.Attrs&vmspace.Poisoned != 0 { // so has one that is broken
@@ -142,3 +142,13 @@ var noScan = sync.OnceValue(func() bool {
 	ok, _, _ := feature.Available("scan")
 	return !ok
 })
+
+// sharer says whether a relative of p has a page at addr that its word does not call exclusive.
+func sharer(s *vmspace.Snapshot, p *vmspace.Process, addr uint64) bool {
+	for _, o := range s.Processes {
+		if w := o.PageAt(addr, s.PageSize).Word; o != p && w&(vmspace.WordPresent|vmspace.WordExclusive) == vmspace.WordPresent {
+			return true
+		}
+	}
+	return false
+}

@@ -10,7 +10,6 @@ package tui
 import (
 	"context"
 	"fmt"
-	"slices"
 	"time"
 
 	"cowscope/actions"
@@ -158,13 +157,6 @@ type (
 // Init asks for the background colour and starts the gentle poll.
 func (m *App) Init() tea.Cmd {
 	return tea.Batch(tea.RequestBackgroundColor, m.pollLater(), m.peek(), m.play.begin(m))
-}
-
-func (m *App) pollLater() tea.Cmd {
-	if m.still() {
-		return nil // nothing happens there any more
-	}
-	return m.later(pollEvery, pollMsg{})
 }
 
 // Update takes one message.
@@ -333,41 +325,6 @@ func (m *App) done(d doneMsg) tea.Cmd {
 	return tea.Batch(m.replay(), m.peek())
 }
 
-// poll checks for changes without a command, unless a command is running, whose step will include
-// them.
-func (m *App) poll() tea.Cmd {
-	if m.busy != "" {
-		return m.pollLater()
-	}
-	return func() tea.Msg {
-		step, err := m.lab.Poll(m.ctx)
-		return polledMsg{step, err}
-	}
-}
-
-func (m *App) polled(p polledMsg) tea.Cmd {
-	if p.err != nil && m.ctx.Err() == nil {
-		m.say(p.err.Error(), true)
-		m.fresh = false
-	}
-	if cost := m.lab.Info().Cost; !slices.Equal(cost, m.cost) {
-		m.cost, m.fresh = cost, false
-	}
-	if p.step == nil {
-		return m.askBill()
-	}
-	wasLive := m.live()
-	m.fresh = false
-	m.sayLost(p.step)
-	m.refresh()
-	if wasLive {
-		cursor := m.cursor
-		m.show(len(m.steps) - 1)
-		m.cursor = cursor
-	}
-	return tea.Batch(m.peek(), m.askBill())
-}
-
 // show moves to a position of the history and puts the cursor on what that step was about.
 func (m *App) show(pos int) {
 	m.pos = min(max(pos, 0), len(m.steps)-1)
@@ -379,28 +336,6 @@ func (m *App) show(pos int) {
 }
 
 func (m *App) say(text string, bad bool) { m.message, m.bad, m.fresh = text, bad, false }
-
-// peek asks for the bytes of the page under the cursor where they are shown and not yet there.
-func (m *App) peek() tea.Cmd {
-	want := pane.Peeked{Label: m.current(), Addr: m.cursor, N: m.step().N}
-	same := m.asked.Label == want.Label && m.asked.Addr == want.Addr && m.asked.N == want.N
-	if same || !m.live() || m.still() || m.busy != "" || m.view == pane.ViewRaw {
-		return nil
-	}
-	p := m.step().After.Process(want.Label)
-	if p == nil || !p.PageAt(want.Addr, m.step().After.PageSize).HasFrame() {
-		return nil
-	}
-	m.asked = want
-	return func() tea.Msg {
-		b, err := m.lab.Peek(m.ctx, want.Label, want.Addr)
-		want.Bytes = b
-		if err != nil {
-			want.Err = err.Error()
-		}
-		return peekedMsg(want)
-	}
-}
 
 // acted is the last step, up to the one that is shown, that did more than look: an expectation
 // leaves the marks of what it is about. It is an expectation where no step is kept before that.

@@ -30,11 +30,11 @@ func touchedStory(t *testing.T) (rec *saved.Recording, came int, addr uint64) {
 	if came == 0 {
 		t.Fatal("no page comes in the story")
 	}
-	at := history.Place{Function: "fill", Offset: 0x1c, File: "/src/fill.c", Line: 20, Object: "/bin/fill"}
+	at := vmspace.Place{Function: "fill", Offset: 0x1c, File: "/src/fill.c", Line: 20, Object: "/bin/fill"}
 	rec.Steps[came].Faults = []history.Fault{{Process: "p1", TID: 77, Start: addr, Pages: 1, Count: 1, Did: vmspace.ZeroFill, At: at}}
 	for i := range uint64(40) {
 		rec.Steps[came].Faults = append(rec.Steps[came].Faults,
-			history.Fault{Process: "p1", TID: 77, Count: 100 + i, Did: vmspace.Copy, At: history.Place{Object: "/lib/libc.so.6", At: 0x1000 + i}})
+			history.Fault{Process: "p1", TID: 77, Count: 100 + i, Did: vmspace.Copy, At: vmspace.Place{Object: "/lib/libc.so.6", At: 0x1000 + i}})
 	}
 	rec.Steps[came].Lost = 5
 	return rec, came, addr

@@ -2,14 +2,10 @@ package history
 
 import (
 	"cmp"
-	"fmt"
-	"path"
 	"slices"
-	"strings"
 	"unsafe"
 
 	"cowscope/vmspace"
-	"cowscope/vmspace/printable"
 )
 
 // Fault is page faults that a thread took at one place in the code.
@@ -25,30 +21,7 @@ type Fault struct {
 	Kernel bool   // they were taken inside the kernel, on behalf of the thread
 	// Did is what they did, as far as the pages before and after show it; "" if they do not.
 	Did vmspace.Happening
-	At  Place
-}
-
-// Place is where in a program an instruction is. What is not known is empty.
-type Place struct {
-	Function string
-	Offset   uint64 // from the start of the function, in bytes
-	File     string
-	Line     int
-	Object   string // the path of the mapped file as the kernel gives it
-	At       uint64 // the address as the object counts it; the address itself without an object
-}
-
-// String is the place in few characters: "main.c:20 main", "memcpy+0x1c", "libc.so.6+0x9f3a0".
-func (p Place) String() string {
-	switch {
-	case p.Line > 0:
-		return printable.Line(strings.TrimSpace(fmt.Sprintf("%s:%d %s", path.Base(p.File), p.Line, p.Function)))
-	case p.Function != "":
-		return printable.Line(fmt.Sprintf("%s+%#x", p.Function, p.Offset))
-	case p.Object != "":
-		return printable.Line(fmt.Sprintf("%s+%#x", path.Base(p.Object), p.At))
-	}
-	return fmt.Sprintf("%#x", p.At)
+	At  vmspace.Place
 }
 
 // Where is the place of a fault, or that it was taken inside the kernel.

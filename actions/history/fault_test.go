@@ -59,7 +59,7 @@ func TestTouchedBy(t *testing.T) {
 }
 
 func TestPlace(t *testing.T) {
-	for want, p := range map[string]Place{
+	for want, p := range map[string]vmspace.Place{
 		"a.c:20 main":       {Function: "main", File: "/src/a.c", Line: 20, Object: "/bin/a"},
 		"a.c:20":            {File: "a.c", Line: 20},
 		"memcpy+0x1c":       {Function: "memcpy", Offset: 0x1c, Object: "/lib/libc.so.6"},
@@ -71,7 +71,7 @@ func TestPlace(t *testing.T) {
 			t.Errorf("%q, want %q", got, want)
 		}
 	}
-	if got := (Fault{Kernel: true, At: Place{At: 1}}).Where(); got != "in the kernel" {
+	if got := (Fault{Kernel: true, At: vmspace.Place{At: 1}}).Where(); got != "in the kernel" {
 		t.Error(got)
 	}
 }
@@ -79,14 +79,14 @@ func TestPlace(t *testing.T) {
 // Faults are added up by place and by what they did; however many places there are, all are counted.
 func TestSpots(t *testing.T) {
 	var s Spots
-	a, b := Place{Object: "/bin/a", At: 1}, Place{Object: "/bin/a", At: 2}
+	a, b := vmspace.Place{Object: "/bin/a", At: 1}, vmspace.Place{Object: "/bin/a", At: 2}
 	s.Add([]Fault{{Process: "p1", Count: 2, At: a, Did: vmspace.ZeroFill}, {Process: "p2", TID: 3, Count: 3, Major: 1, At: a, Did: vmspace.ZeroFill}, {Count: 1, At: a, Did: vmspace.Copy}, {Count: 4, At: b}}, 7)
 	got := s.Tally()
 	if g := fmt.Sprint(got); g != "{[{a+0x1 zero-fill 5 1 /bin/a} {a+0x2  4 0 /bin/a} {a+0x1 copy 1 0 /bin/a}] 0 7}" {
 		t.Error(g)
 	}
 	for i := range uint64(2 * mostSpots) {
-		s.Add([]Fault{{Count: 1, At: Place{At: i}}}, 1)
+		s.Add([]Fault{{Count: 1, At: vmspace.Place{At: i}}}, 1)
 	}
 	if got = s.Tally(); len(got.Spots) != mostSpots || got.Elsewhere != mostSpots+3 || got.Lost != 7+2*mostSpots {
 		t.Errorf("%d places, %d elsewhere, %d lost", len(got.Spots), got.Elsewhere, got.Lost)
@@ -95,7 +95,7 @@ func TestSpots(t *testing.T) {
 
 // Each fault is an object with the fields that watch --json promises.
 func TestFaultList(t *testing.T) {
-	b, err := EncodeJSON(FaultList([]Fault{{Process: "p1", TID: 9, Start: 0x2000, Pages: 1, Count: 1, Did: vmspace.Copy, At: Place{Function: "main", File: "/a.c", Line: 20}}, {Count: 2, Kernel: true}}))
+	b, err := EncodeJSON(FaultList([]Fault{{Process: "p1", TID: 9, Start: 0x2000, Pages: 1, Count: 1, Did: vmspace.Copy, At: vmspace.Place{Function: "main", File: "/a.c", Line: 20}}, {Count: 2, Kernel: true}}))
 	want := `[{"process":"p1","thread":9,"address":"0x2000","pages":1,"count":1,"happened":"copy","at":{"function":"main","file":"/a.c","line":20}},` +
 		`{"process":"","thread":0,"address":"0x0","count":2,"kernel":true,"at":{}}]` + "\n"
 	if err != nil || string(b) != want {

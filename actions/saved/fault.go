@@ -46,7 +46,7 @@ func (r *reader) faults(st *history.Step, j *stepJSON) error {
 	cost := 0
 	for _, f := range j.Touched {
 		g := history.Fault{Process: r.intern(f.Process), TID: f.Thread, Pages: f.Pages, Count: f.Count, Major: f.Major, Kernel: f.Kernel, Did: vmspace.Happening(r.intern(f.Happened)),
-			At: history.Place{Function: r.intern(f.At.Function), File: r.intern(f.At.File), Line: f.At.Line, Object: r.intern(f.At.Object)}}
+			At: vmspace.Place{Function: r.intern(f.At.Function), File: r.intern(f.At.File), Line: f.At.Line, Object: r.intern(f.At.Object)}}
 		for _, n := range []struct {
 			text string
 			to   *uint64

@@ -20,7 +20,7 @@ func TestFaultsAreSaved(t *testing.T) {
 	first, st := *file.Steps[0], *file.Steps[1]
 	st.Faults = []history.Fault{
 		{Process: "p1", TID: 7, Start: 0x7fff_f7fb_4000, Pages: 3, Count: 4, Major: 1, Did: vmspace.ZeroFill,
-			At: history.Place{Function: "main", Offset: 0x1c, File: "/src/a.c", Line: 20, Object: "/bin/a", At: 0x11c}},
+			At: vmspace.Place{Function: "main", Offset: 0x1c, File: "/src/a.c", Line: 20, Object: "/bin/a", At: 0x11c}},
 		{TID: 8, Count: 1 << 40, Kernel: true},
 	}
 	st.Lost = 12

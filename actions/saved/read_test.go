@@ -323,7 +323,7 @@ func TestNothingIsForgotten(t *testing.T) {
 		{history.Outcome{}, "Call Result Value Want Got Evidence HasValue Fault Minor Major Done Bytes Focus Predicted Happened"},
 		{history.Binding{}, "Range Step"},
 		{history.Fault{}, "Process TID Start Pages Count Major Kernel Did At"},
-		{history.Place{}, "Function Offset File Line Object At"},
+		{vmspace.Place{}, "Function Offset File Line Object At"},
 		{actions.Info{}, "Mode Kernel Rights Note Cost Refuses Still"}, // of which the machine alone is saved
 		{history.File{}, "Name Removed Major Minor Inode Size Seals HugePage"},
 		{vmspace.Snapshot{}, "PageSize Frames Processes"},

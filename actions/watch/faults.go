@@ -22,13 +22,13 @@ const (
 )
 
 // Locate says where in a program an address is: of a process, in one of its mappings.
-type Locate func(pid int, m vmspace.Mapping, addr uint64) history.Place
+type Locate func(pid int, m vmspace.Mapping, addr uint64) vmspace.Place
 
 // locator finds places by the symbols and the line tables of the mapped files.
 func locator(r *observe.Reader) Locate {
 	table := symbol.New(symbol.Options{Peek: r.Peek})
-	return func(pid int, m vmspace.Mapping, addr uint64) history.Place {
-		return history.Place(table.Place(pid, m, addr))
+	return func(pid int, m vmspace.Mapping, addr uint64) vmspace.Place {
+		return table.Place(pid, m, addr)
 	}
 }
 
@@ -111,7 +111,7 @@ func processOf(s *vmspace.Snapshot, pid int) *vmspace.Process {
 type tellingFaults struct {
 	l             *Lab
 	before, after *vmspace.Snapshot
-	places        map[act]history.Place // by process and instruction
+	places        map[act]vmspace.Place // by process and instruction
 	mapping       vmspace.Mapping       // the last one that was looked up, of that process
 	of            *vmspace.Process
 	faults        []history.Fault
@@ -120,7 +120,7 @@ type tellingFaults struct {
 
 // tell makes the faults of a step, by process and address; of one page in the order of time.
 func (l *Lab) tell(t taken, before, after *vmspace.Snapshot) []history.Fault {
-	s := &tellingFaults{l: l, before: before, after: after, places: map[act]history.Place{}, rest: map[history.Fault]*history.Fault{}}
+	s := &tellingFaults{l: l, before: before, after: after, places: map[act]vmspace.Place{}, rest: map[history.Fault]*history.Fault{}}
 	slices.SortFunc(t.pages, func(a, b *acts) int {
 		return cmp.Or(cmp.Compare(a.pid, b.pid), cmp.Compare(a.at, b.at), cmp.Compare(a.first, b.first), cmp.Compare(a.ip, b.ip))
 	})
@@ -154,7 +154,7 @@ func (s *tellingFaults) fault(a *acts) (f history.Fault, p *vmspace.Process) {
 	key := act{pid: a.pid, ip: a.ip}
 	at, known := s.places[key]
 	if !known {
-		at = history.Place{At: a.ip}
+		at = vmspace.Place{At: a.ip}
 		if p != nil {
 			if m, ok := p.MappingAt(a.ip); ok {
 				at = s.l.locate(a.pid, m, a.ip)

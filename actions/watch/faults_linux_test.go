@@ -130,7 +130,7 @@ func TestWatchFaults(t *testing.T) {
 			if !zeros && (c.did == vmspace.ZeroMap || c.did == vmspace.ZeroFill) {
 				f.Did = c.did // which of the two it was does not show
 			}
-			if f.At = (history.Place{}); c.did == vmspace.MapPage || c.did == vmspace.Copy {
+			if f.At = (vmspace.Place{}); c.did == vmspace.MapPage || c.did == vmspace.Copy {
 				want.Major = f.Major // a page of a file may have to be read
 			}
 			if f != want {
@@ -333,12 +333,12 @@ func TestFaultsMerge(t *testing.T) {
 }
 
 // inObject is the place in the mapped file, without names.
-func inObject(_ int, m vmspace.Mapping, addr uint64) history.Place {
+func inObject(_ int, m vmspace.Mapping, addr uint64) vmspace.Place {
 	switch {
 	case m.Inode != 0:
-		return history.Place{Object: m.Path, At: addr - m.Start + m.Offset}
+		return vmspace.Place{Object: m.Path, At: addr - m.Start + m.Offset}
 	case m.Kind() == vmspace.KindSpecial:
-		return history.Place{Object: m.Path, At: addr - m.Start}
+		return vmspace.Place{Object: m.Path, At: addr - m.Start}
 	}
-	return history.Place{At: addr}
+	return vmspace.Place{At: addr}
 }

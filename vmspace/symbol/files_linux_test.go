@@ -114,7 +114,7 @@ __attribute__((noinline)) void use(int n) { all[std::to_string(n)].push_back(n);
 			table := New(Options{})
 			var ask bytes.Buffer
 			var got [][]frame
-			var places []Place
+			var places []vmspace.Place
 			for addr := m.Start; addr < m.End; addr += 16 {
 				frames, p := table.frames(r.pid, m, addr)
 				if len(frames) > 0 && frames[0].line > 0 {

@@ -15,6 +15,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"cowscope/vmspace"
 )
 
 // A malformed file gives names or none, within its limits, and no panic.
@@ -157,7 +159,7 @@ func TestSymbols(t *testing.T) {
 		0x107f: "sizeless+0x3f", 0x1080: "ab1+0x0", 0x1087: "ab1+0x7", 0x1088: "", 0x1094: ""} {
 		got := ""
 		if frames, start := o.frames(addr, time.Now().Add(time.Second)); len(frames) > 0 {
-			got = Place{Function: frames[0].function, Offset: addr - start}.String()
+			got = vmspace.Place{Function: frames[0].function, Offset: addr - start}.String()
 		}
 		if got != want {
 			t.Errorf("%#x: %q, want %q", addr, got, want)
@@ -292,7 +294,7 @@ func (c *counted) ReadAt(b []byte, off int64) (int, error) {
 
 // A place fits into a line, whatever the file calls its functions.
 func TestString(t *testing.T) {
-	for want, p := range map[string]Place{
+	for want, p := range map[string]vmspace.Place{
 		"main.c:20 main":    {Function: "main", File: "/src/main.c", Line: 20, Object: "/bin/x", At: 5, Offset: 1},
 		"main.c:20":         {File: "/src/main.c", Line: 20},
 		"memcpy+0x1c":       {Function: "memcpy", Offset: 0x1c, Object: "/lib/libc.so.6"},

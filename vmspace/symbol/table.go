@@ -61,7 +61,7 @@ func New(o Options) *Table {
 
 // Place says where in process pid an address of mapping m is. The first lookup in an object reads
 // its tables, within Options.Patience.
-func (t *Table) Place(pid int, m vmspace.Mapping, addr uint64) Place {
+func (t *Table) Place(pid int, m vmspace.Mapping, addr uint64) vmspace.Place {
 	frames, p := t.frames(pid, m, addr)
 	for i, f := range frames {
 		if i == 0 {
@@ -75,12 +75,12 @@ func (t *Table) Place(pid int, m vmspace.Mapping, addr uint64) Place {
 }
 
 // frames gives the functions at an address, the innermost first, and the rest of the Place.
-func (t *Table) frames(pid int, m vmspace.Mapping, addr uint64) ([]frame, Place) {
+func (t *Table) frames(pid int, m vmspace.Mapping, addr uint64) ([]frame, vmspace.Place) {
 	vdso := m.Path == "[vdso]"
 	if !m.Contains(addr) || m.Inode == 0 && !vdso {
-		return nil, Place{At: addr}
+		return nil, vmspace.Place{At: addr}
 	}
-	p := Place{Object: m.Path, At: addr - m.Start + m.Offset}
+	p := vmspace.Place{Object: m.Path, At: addr - m.Start + m.Offset}
 	o := t.object(pid, m, vdso)
 	if o == nil {
 		return nil, p
