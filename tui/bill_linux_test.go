@@ -53,7 +53,7 @@ func TestBillOfWatch(t *testing.T) {
 		}
 	}
 	do("a = mmap 64p rw private anon", "fill a 1")
-	d.press("B").sees("the bill of the forks", "no parent and child", "a fork of p1 now would share")
+	d.press("B").sees("the bill of the forks", "no process here is the child of another", "a fork of p1 now would share")
 	do("fork", "@p2 touch a 16p write")
 	page := int(m.step().After.PageSize)
 	d.sees("p2, child of p1", "copied since", fmt.Sprintf("%d KiB", 16*page>>10))

@@ -53,7 +53,7 @@ func openTouches(m *App) tea.Cmd {
 	case l.Untold() != "":
 		m.say("page faults are not told: "+l.Untold(), true)
 	default:
-		m.say("no page fault was taken so far", false)
+		m.say("no page fault has been taken so far", false)
 	}
 	return nil
 }

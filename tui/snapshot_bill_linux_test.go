@@ -27,7 +27,7 @@ func TestSnapshotBill(t *testing.T) {
 		if strings.Contains(out, "VmFlags") {
 			t.Errorf("uid %d: VmFlags were not read:\n%s", u.uid, out)
 		}
-		if out, _, status = u.asks(t, "", "snapshot", "--bill", pid); status != 0 || !strings.Contains(out, "no parent and child") || strings.Contains(out, "a fork of p2") {
+		if out, _, status = u.asks(t, "", "snapshot", "--bill", pid); status != 0 || !strings.Contains(out, "no process here is the child of another") || strings.Contains(out, "a fork of p2") {
 			t.Errorf("uid %d: one process: status %d\n%s", u.uid, status, out)
 		}
 		for _, with := range []string{"--pages", "--diff"} {

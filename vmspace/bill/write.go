@@ -24,7 +24,7 @@ const table = "%-5s %10s %12s %12s %10s %10s %10s"
 func (b *Bill) Lines() (out []string) {
 	say := func(format string, args ...any) { out = append(out, fmt.Sprintf(format, args...)) }
 	if len(b.Forks) == 0 {
-		say("no parent and child of a fork are here")
+		say("no process here is the child of another")
 	} else {
 		at := ""
 		if !b.Read.IsZero() {
