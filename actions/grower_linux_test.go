@@ -81,6 +81,27 @@ func TestGrower(t *testing.T) {
 	}
 }
 
+// What is mapped where the stack began is called [stack], and does not grow.
+func TestCalledStack(t *testing.T) {
+	l := open(t)
+	var begin uint64
+	for _, m := range l.s.last().After.Processes[0].Mappings.All() {
+		if m.Kind() == vmspace.KindStack {
+			begin = m.End - 2*ps // the stack pointer began in the last page
+		}
+	}
+	l.want("ok", fmt.Sprintf("mmap 3p rw private anon fixed addr=0x%x", begin-ps))
+	l.want("ok", fmt.Sprintf("munmap 0x%x 1p", begin))
+	m, ok := l.s.last().After.Processes[0].MappingAt(begin + ps)
+	if !ok || m.Kind() != vmspace.KindStack || m.Smaps.HasFlag("gd") {
+		t.Fatalf("%+v", m)
+	}
+	l.want("ok", "fork") // the child has never had it
+	if st := l.want("SIGSEGV/MAPERR", fmt.Sprintf("@p2 read 0x%x", begin)); strings.Contains(st.Why, "grow") || checkGrower(st) != "" {
+		t.Errorf("%s %s", st.Why, checkGrower(st))
+	}
+}
+
 // The check finds a stack that is none.
 func TestGrowerIsChecked(t *testing.T) {
 	l := open(t)

@@ -22,14 +22,16 @@ func (e *evidence) growerAbove() string {
 	return e.grower(m)
 }
 
-// stackAbove is the mapping that grows down towards the fault.
+// stackAbove is the mapping that grows down towards the fault. The kernel calls [stack] whatever is
+// mapped where the stack began (vma_is_initial_stack in include/linux/mm.h), and so smaps decides
+// where it was read.
 func (e *evidence) stackAbove() (vmspace.Mapping, bool) {
 	i, mapped := e.before.Mappings.Find(e.st.Fault)
 	if mapped || i == e.before.Mappings.Len() {
 		return vmspace.Mapping{}, false
 	}
 	m := e.before.Mappings.At(i)
-	return m, m.Kind() == vmspace.KindStack || m.Smaps.HasFlag("gd")
+	return m, m.Smaps.HasFlag("gd") || m.Smaps == nil && m.Kind() == vmspace.KindStack
 }
 
 // belowStack is the mapping below a fault that a stack would have to grow to.
