@@ -28,7 +28,6 @@ type Config struct {
 	Files []*os.File
 	// Terminal makes Files[0] the controlling terminal of a session that begins with the program.
 	Terminal bool
-	ASLR     bool
 }
 
 // Program is a program that is run, with every thread and process that came of it. Its methods are
