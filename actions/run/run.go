@@ -3,9 +3,12 @@
 package run
 
 import (
+	"cmp"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 
@@ -30,6 +33,7 @@ type Run struct {
 	last    *vmspace.Snapshot
 	steps   int
 	status  int
+	begun   map[string]bool // by label: its program, and not the loader, has caused an event
 }
 
 // Open starts a program. Its first step is that it was executed.
@@ -42,7 +46,7 @@ func Open(cfg trace.Config) (*Run, error) {
 	if err != nil {
 		return nil, errors.Join(err, r.Close())
 	}
-	run := &Run{program: p, reader: r, table: symbol.New(symbol.Options{Peek: r.Peek}), last: &vmspace.Snapshot{}}
+	run := &Run{program: p, reader: r, table: symbol.New(symbol.Options{Peek: r.Peek, Callers: true}), last: &vmspace.Snapshot{}, begun: map[string]bool{}}
 	run.member(p.PID(), "")
 	return run, nil
 }
@@ -141,11 +145,13 @@ func (r *Run) describe(st *history.Step, e trace.Event) (touched []vmspace.Range
 			return nil
 		}
 		r.member(e.Child, st.Process)
+		r.begun[r.label(e.Child)] = r.begun[st.Process]
 		if e.Shared {
 			r.members[len(r.members)-1].Shares = r.space(st.Process)
 		}
 	case trace.Exec:
 		st.Verb, st.Call = "execve", "execve()"
+		delete(r.begun, st.Process)
 		for i := range r.members {
 			if r.members[i].Label == st.Process {
 				r.members[i].Shares = ""
@@ -214,27 +220,57 @@ func (r *Run) did(st *history.Step, e trace.Event) vmspace.Happening {
 		return ""
 	}
 	size := st.After.PageSize
-	return vmspace.FaultDid(m, was.PageAt(e.Addr, size), is.PageAt(e.Addr, size), e.Addr, size, st.After.Frames)
+	before, after := was.PageAt(e.Addr, size), is.PageAt(e.Addr, size)
+	did := vmspace.FaultDid(m, before, after, e.Addr, size, st.After.Frames)
+	same := before.Frame != 0 && before.FrameOf((e.Addr-before.Start)/size) == after.FrameOf((e.Addr-after.Start)/size)
+	if did == "" && same && m.Private() && after.State == vmspace.Anon {
+		return vmspace.Reuse // there was nothing to wait for but the right to write
+	}
+	return did
 }
 
-// site is where the thread was.
+// site is where the thread was: the innermost frame of the user's own source, where there is one,
+// and otherwise the innermost of the program itself.
 func (r *Run) site(st *history.Step, e trace.Event) *history.Site {
 	p := st.After.Process(st.Process)
-	if e.IP == 0 || p == nil {
+	if p == nil || !p.Alive() {
+		p = st.Before.Process(st.Process)
+	}
+	if e.IP() == 0 || p == nil || e.Kind == trace.Exec {
 		return nil
 	}
-	ip := e.IP
+	regs := e.Regs
 	if e.Kind == trace.Call || e.Kind == trace.Fork {
-		ip-- // it is behind the instruction
+		regs[symbol.Counter]-- // it is behind the instruction
 	}
-	m, ok := p.MappingAt(ip)
-	if !ok {
-		return &history.Site{Place: vmspace.Place{At: ip}}
+	buf := make([]byte, 8)
+	places := r.table.Callers(e.PID, p.MappingAt, regs, func(addr uint64) (uint64, bool) {
+		present, err := r.reader.Peek(e.PID, addr, buf)
+		return binary.LittleEndian.Uint64(buf), err == nil && !slices.Contains(present, false)
+	})
+	if len(places) == 0 {
+		return &history.Site{Place: vmspace.Place{At: e.IP()}}
 	}
-	s := &history.Site{Place: r.table.Place(e.PID, m, ip)}
-	s.Text = r.sources.line(s.File, s.Line)
+	exe, _ := os.Readlink(fmt.Sprintf("/proc/%d/exe", e.PID))
+	own := slices.IndexFunc(places, func(at vmspace.Place) bool { return r.sources.line(at.File, at.Line) != "" })
+	if own < 0 {
+		own = max(slices.IndexFunc(places, func(at vmspace.Place) bool { return at.Object == exe }), 0)
+	}
+	r.begun[st.Process] = r.begun[st.Process] || slices.ContainsFunc(places, func(at vmspace.Place) bool {
+		return at.Object == exe && !slices.Contains(beforeMain, at.Function)
+	})
+	s := &history.Site{Place: places[own], Text: r.sources.line(places[own].File, places[own].Line)}
+	for _, at := range places[own+1:] {
+		s.Callers = append(s.Callers, cmp.Or(at.Function, at.String()))
+	}
 	return s
 }
+
+// beforeMain is the functions of a program that run before its main.
+var beforeMain = []string{"_start", "__libc_start_main", "__libc_start_main_impl", "__libc_start_call_main", "_dl_relocate_static_pie", "_dl_start"}
+
+// Begun reports whether the program of a process has caused an event: until then the loader did.
+func (r *Run) Begun(label string) bool { return r.begun[label] }
 
 // bury forgets who is gone.
 func (r *Run) bury() {

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"syscall"
+
+	"cowscope/vmspace/symbol"
 )
 
 // Kind says what an event is.
@@ -49,8 +51,11 @@ type Event struct {
 	Thread bool // Fork made a thread of the same process
 	Shared bool // Fork made a process that runs in the memory of its parent, which may wait for it
 
-	IP, SP uint64 // of the thread; 0 for Exit
+	Regs symbol.Registers // of the thread; zeros for Exit
 }
+
+// IP is the instruction pointer of the thread: for Call and Fork it is behind the instruction.
+func (e *Event) IP() uint64 { return e.Regs[symbol.Counter] }
 
 var (
 	// ErrEnded is the answer to Next when no thread is left.

@@ -4,6 +4,8 @@ import (
 	"syscall"
 	"unsafe"
 
+	"cowscope/vmspace/symbol"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -69,7 +71,10 @@ func setRegs(tid int, r *registers) syscall.Errno {
 	return e
 }
 
-func pointers(r *registers) (ip, sp uint64) { return r.Rip, r.Rsp }
+// numbered is the registers by the numbers of DWARF.
+func numbered(r *registers) symbol.Registers {
+	return symbol.Registers{r.Rax, r.Rdx, r.Rcx, r.Rbx, r.Rsi, r.Rdi, r.Rbp, r.Rsp, r.R8, r.R9, r.R10, r.R11, r.R12, r.R13, r.R14, r.R15, r.Rip}
+}
 
 // unmake makes the call that is about to be made one that answers ENOSYS.
 func unmake(tid int) syscall.Errno {

@@ -5,6 +5,8 @@ import (
 	"syscall"
 	"unsafe"
 
+	"cowscope/vmspace/symbol"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -63,7 +65,12 @@ func getRegs(tid int, r *registers) syscall.Errno {
 	return e
 }
 
-func pointers(r *registers) (ip, sp uint64) { return r.Pc, r.Sp }
+// numbered is the registers by the numbers of DWARF.
+func numbered(r *registers) (out symbol.Registers) {
+	copy(out[:], r.Regs[:])
+	out[31], out[symbol.Counter] = r.Sp, r.Pc
+	return out
+}
 
 // unmake makes the call that is about to be made one that answers ENOSYS.
 func unmake(tid int) syscall.Errno {

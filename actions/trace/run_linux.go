@@ -448,7 +448,7 @@ func (p *Program) heed(tid int, st status) {
 		e.PID, e.TID = t.pid, t.tid
 		var r registers
 		if getRegs(t.tid, &r) == 0 {
-			e.IP, e.SP = pointers(&r)
+			e.Regs = numbered(&r)
 		}
 		p.queue = append(p.queue, *e)
 	}
@@ -528,7 +528,7 @@ func (p *Program) executed(t *task) *Event {
 	e.PID, e.TID = t.pid, t.tid
 	var r registers
 	if getRegs(t.tid, &r) == 0 {
-		e.IP, e.SP = pointers(&r)
+		e.Regs = numbered(&r)
 	}
 	return e
 }

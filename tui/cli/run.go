@@ -11,6 +11,7 @@ import (
 
 	"cowscope/actions/run"
 	"cowscope/actions/trace"
+	"cowscope/vmspace/amount"
 
 	"github.com/spf13/cobra"
 )
@@ -25,8 +26,8 @@ func runCommand() *cobra.Command {
 			"page was and became. The program has the terminal, and is told of nothing. It cannot be let go: it dies with cowscope.\n" +
 			"Page faults are told where the kernel allows it (perf-faults in cowscope doctor).\n" +
 			"Exit status: that of the program, 128 and the number of the signal that killed it; 3 when it cannot be started.",
-		Example: "  cowscope run ./a.out\n" +
-			"  cowscope run --json ls -l",
+		Example: "  cowscope run ls -l\n" +
+			"  cowscope run --json true",
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error { return runProgram(args, asJSON) },
 	}
@@ -53,6 +54,7 @@ func runProgram(args []string, asJSON bool) error {
 		return statusError{exitStart, err}
 	}
 	defer r.Close()
+	loaders := map[string]int{} // by process: events of the loader, which are told as one line
 	for {
 		st, err := r.Next(ctx)
 		if errors.Is(err, trace.ErrEnded) {
@@ -61,9 +63,16 @@ func runProgram(args []string, asJSON bool) error {
 		if err != nil {
 			return statusError{exitFailed, err}
 		}
-		if asJSON {
+		switch {
+		case asJSON:
 			err = st.WriteJSON(stdout, 0)
-		} else {
+		case !r.Begun(st.Process) && (st.Event == trace.Call.String() || st.Event == trace.Fault.String()):
+			loaders[st.Process]++
+		default:
+			if n := loaders[st.Process]; n > 0 {
+				fmt.Fprintf(stderr, "     %-3s        %s of the loader, before main\n", st.Process, amount.Of(uint64(n), "event"))
+				delete(loaders, st.Process)
+			}
 			_, err = fmt.Fprintln(stderr, run.Text(st))
 		}
 		if err = errors.Join(err, stdout.Flush(), stderr.Flush()); err != nil {

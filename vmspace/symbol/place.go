@@ -24,6 +24,8 @@ type Options struct {
 	// SystemDebug loads debug files of system libraries (below /lib and /usr/lib), too. That of the
 	// C library takes a tenth of a second.
 	SystemDebug bool
+	// Callers reads what Table.Callers needs: for the C library, 100 KiB.
+	Callers bool
 	// DebugRoot is where debug files are installed, /usr/lib/debug by default.
 	DebugRoot string
 	// Peek reads bytes of a process without faulting pages in, as observe.Reader.Peek does. Without
