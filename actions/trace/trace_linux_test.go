@@ -144,12 +144,13 @@ func processes([]string) {
 	}
 }
 
-const threadPages = 37 // no other mapping has so many
+// oddPages is a size that no other mapping has.
+const oddPages = 37
 
 // threads has each of several threads write to a page of its own.
 func threads([]string) {
 	page := os.Getpagesize()
-	b, err := unix.Mmap(-1, 0, threadPages*page, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS)
+	b, err := unix.Mmap(-1, 0, oddPages*page, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS)
 	if err != nil {
 		panic(err)
 	}
@@ -172,7 +173,7 @@ func threads([]string) {
 func fault([]string) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() { _ = recover() }()
-	b, err := unix.Mmap(-1, 0, 4096, unix.PROT_READ, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS)
+	b, err := unix.Mmap(-1, 0, oddPages*os.Getpagesize(), unix.PROT_READ, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS)
 	if err != nil {
 		panic(err)
 	}
@@ -222,11 +223,15 @@ func TestProcesses(t *testing.T) {
 }
 
 func TestThreads(t *testing.T) {
-	for range 5 {
+	rounds := 5
+	if testing.Short() {
+		rounds = 1
+	}
+	for range rounds {
 		p := run(t, "threads")
 		events := all(t, p)
 		page := uint64(os.Getpagesize())
-		i := slices.IndexFunc(events, func(e Event) bool { return e.Kind == Call && e.Nr == unix.SYS_MMAP && e.Args[1] == threadPages*page })
+		i := slices.IndexFunc(events, func(e Event) bool { return e.Kind == Call && e.Nr == unix.SYS_MMAP && e.Args[1] == oddPages*page })
 		if i < 0 {
 			t.Fatal("no mmap")
 		}
@@ -255,7 +260,9 @@ func TestThreads(t *testing.T) {
 func TestFaultIsTold(t *testing.T) {
 	events := all(t, run(t, "fault"))
 	i := slices.IndexFunc(events, func(e Event) bool { return e.Kind == Signal })
-	unmapped := slices.IndexFunc(events, func(e Event) bool { return e.Kind == Call && e.Nr == unix.SYS_MUNMAP && e.Args[1] == 4096 })
+	unmapped := slices.IndexFunc(events, func(e Event) bool {
+		return e.Kind == Call && e.Nr == unix.SYS_MUNMAP && e.Args[1] == uint64(oddPages*os.Getpagesize())
+	})
 	if i < 0 || unmapped < 0 {
 		t.Fatal("no signal")
 	}

@@ -12,6 +12,7 @@ import (
 	"cowscope/actions/run"
 	"cowscope/actions/trace"
 	"cowscope/vmspace/amount"
+	"cowscope/vmspace/printable"
 
 	"github.com/spf13/cobra"
 )
@@ -38,20 +39,21 @@ func runCommand() *cobra.Command {
 
 func runProgram(args []string, asJSON bool) error {
 	path, err := exec.LookPath(args[0])
-	if err != nil && !errors.Is(err, exec.ErrDot) {
-		return statusError{exitStart, err}
+	if err != nil {
+		return cannotRun(err)
 	}
 	files := []*os.File{os.Stdin, os.Stdout, os.Stderr}
 	if asJSON {
-		files[1] = os.Stderr
+		files[1] = files[2]
 	}
 	// A signal of the terminal is for the program, which has the same terminal; it ends with cowscope.
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
 	signal.Ignore(syscall.SIGINT, syscall.SIGQUIT)
+	defer signal.Reset(syscall.SIGINT, syscall.SIGQUIT)
 	r, err := run.Open(trace.Config{Path: path, Args: args, Env: os.Environ(), Files: files})
 	if err != nil {
-		return statusError{exitStart, err}
+		return cannotRun(err)
 	}
 	defer r.Close()
 	loaders := map[string]int{} // by process: events of the loader, which are told as one line
@@ -86,6 +88,11 @@ func runProgram(args []string, asJSON bool) error {
 		return programEnded(status)
 	}
 	return nil
+}
+
+// cannotRun is the error of a program that does not start, in one line whatever its name is.
+func cannotRun(err error) error {
+	return statusError{exitStart, errors.New(printable.Line(err.Error()))}
 }
 
 // programEnded is the exit status of a program that was run, which is cowscope's then.

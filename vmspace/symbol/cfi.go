@@ -26,7 +26,6 @@ type fde struct {
 	start, end uint64
 	cie        *cie
 	program    []byte
-	args       []byte // of the augmentation
 }
 
 // cie is what several functions have in common.
