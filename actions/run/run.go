@@ -252,7 +252,9 @@ func (r *Run) site(st *history.Step, e trace.Event) *history.Site {
 		return &history.Site{Place: vmspace.Place{At: e.IP()}}
 	}
 	exe, _ := os.Readlink(fmt.Sprintf("/proc/%d/exe", e.PID))
-	own := slices.IndexFunc(places, func(at vmspace.Place) bool { return r.sources.line(at.File, at.Line) != "" })
+	own := slices.IndexFunc(places, func(at vmspace.Place) bool {
+		return !symbol.Foreign(at.File) && r.sources.line(at.File, at.Line) != ""
+	})
 	if own < 0 {
 		own = max(slices.IndexFunc(places, func(at vmspace.Place) bool { return at.Object == exe }), 0)
 	}

@@ -5,6 +5,7 @@ package run
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,7 +16,75 @@ import (
 
 	"cowscope/actions/history"
 	"cowscope/actions/trace"
+	"cowscope/vmspace"
+
+	"golang.org/x/sys/unix"
 )
+
+func TestMain(m *testing.M) {
+	if os.Getenv("COWSCOPE_ROLE") == "touch" {
+		touchPages()
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+// oddPages is a size that no other mapping has.
+const oddPages = 41
+
+//go:noinline
+func touchPages() {
+	b, err := unix.Mmap(-1, 0, oddPages*os.Getpagesize(), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS)
+	if err != nil {
+		panic(err)
+	}
+	_ = unix.Madvise(b, unix.MADV_NOHUGEPAGE)
+	storeAt(b, 5)
+}
+
+//go:noinline
+func storeAt(b []byte, i int) { b[i*os.Getpagesize()] = 1 }
+
+// The functions of Go code are told, on every processor.
+func TestGoFunctions(t *testing.T) {
+	t.Setenv("COWSCOPE_ROLE", "touch")
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	steps, r := all(t, self)
+	size := uint64(oddPages * os.Getpagesize())
+	i := slices.IndexFunc(steps, func(st *history.Step) bool {
+		return st.Verb == "mmap" && strings.Contains(st.Call, fmt.Sprintf("mmap(NULL, %d, PROT_READ|PROT_WRITE, MAP_PRIVATE|MAP_ANONYMOUS, -1, 0)", size))
+	})
+	if i < 0 {
+		t.Fatal("no mmap")
+	}
+	in := func(names []string, name string) bool {
+		return slices.ContainsFunc(names, func(s string) bool { return strings.HasSuffix(s, name) })
+	}
+	if st := steps[i]; st.At == nil || !in(append(st.At.Callers, st.At.Function), "run.touchPages") {
+		t.Errorf("%+v, called by %q", st.At, st.At.Callers)
+	}
+	if !slices.ContainsFunc(steps[i].Changes, func(c vmspace.Change) bool {
+		return (c.Kind == vmspace.ChangeMapped || c.Kind == vmspace.ChangeGrown) && c.Range.Start == steps[i].Value
+	}) {
+		t.Errorf("%+v", steps[i].Changes)
+	}
+	if r.Untold() != nil {
+		t.Skip("needs perf-faults: ", r.Untold())
+	}
+	at := steps[i].Value + 5*uint64(os.Getpagesize())
+	for _, st := range steps[i:] {
+		if st.Event == "fault" && st.Fault == at {
+			if st.Happened != vmspace.ZeroFill || st.At == nil || !strings.HasSuffix(st.At.Function, "run.storeAt") || !in(st.At.Callers, "run.touchPages") {
+				t.Errorf("%s %+v, called by %q", st.Happened, st.At, st.At.Callers)
+			}
+			return
+		}
+	}
+	t.Error("the store is not told")
+}
 
 // all are the steps of a program to its end.
 func all(t *testing.T, args ...string) (steps []*history.Step, r *Run) {

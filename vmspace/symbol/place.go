@@ -63,8 +63,8 @@ func hasPrefix(s string, prefixes ...string) bool {
 	return false
 }
 
-// foreign reports whether a source file is part of the system or of a language, and so is not what
+// Foreign reports whether a source file is part of the system or of a language, and so is not what
 // the user wrote.
-func foreign(file string) bool {
+func Foreign(file string) bool {
 	return hasPrefix(file, "/usr/include/", "/usr/lib/", "/usr/local/go/", "/rustc/") || strings.Contains(file, "/rustlib/src/")
 }
