@@ -324,3 +324,44 @@ func TestRunEndsWithCowscope(t *testing.T) {
 		in.Close()
 	}
 }
+
+// Programs do the same as they do alone: they write the same, and end the same way.
+func TestRunChangesNothing(t *testing.T) {
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	scripts := []string{
+		"exit 7", "kill -9 $$", "kill -TERM $$", "echo a | tr a b | cat", "trap 'echo got' USR1; kill -USR1 $$; echo after",
+		"sleep 0.05 & wait; echo done", "(exit 3); echo $?", "ls /nonexistent",
+		"cat </dev/null; echo $?", "x=$(echo inner; exit 4); echo $x $?", "exec echo replaced", "trap '' TERM; kill -TERM $$; echo ignored",
+		"(trap 'exit 5' TERM; kill -TERM $(sh -c 'echo $PPID'); sleep 1); echo $?", "ulimit -c 0; kill -SEGV $$", "yes | head -n 3",
+	}
+	if testing.Short() {
+		scripts = scripts[:8]
+	}
+	for _, script := range scripts {
+		var said [2]string
+		var status [2]int
+		for i, args := range [][]string{{"sh", "-c", script}, {self, "run", "--json", "sh", "-c", script}} {
+			cmd := exec.Command(args[0], args[1:]...)
+			cmd.Env = append(os.Environ(), "COWSCOPE_ROLE=cowscope")
+			var b bytes.Buffer
+			cmd.Stderr = &b
+			if i == 0 {
+				cmd.Stdout = &b
+			}
+			var no *exec.ExitError
+			if err := cmd.Run(); err != nil && !errors.As(err, &no) {
+				t.Fatal(err)
+			}
+			said[i], status[i] = b.String(), cmd.ProcessState.ExitCode()
+			if ws := cmd.ProcessState.Sys().(syscall.WaitStatus); ws.Signaled() {
+				status[i] = 128 + int(ws.Signal())
+			}
+		}
+		if said[0] != said[1] || status[0] != status[1] {
+			t.Errorf("%s: %q, status %d; alone %q, status %d", script, said[1], status[1], said[0], status[0])
+		}
+	}
+}

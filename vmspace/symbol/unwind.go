@@ -57,7 +57,7 @@ func (t *Table) caller(pid int, m vmspace.Mapping, now [registers]uint64, pc uin
 		}
 	}
 	frame := now[framePointer]
-	if frame < now[stackPointer] || frame&7 != 0 {
+	if frame+8 < now[stackPointer] || frame&7 != 0 { // on arm64 Go keeps it in the 8 bytes below the stack pointer
 		return next, false, false
 	}
 	next = now
