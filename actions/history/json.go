@@ -19,6 +19,7 @@ type StepJSON struct {
 	Line         int        `json:"line"`
 	Process      string     `json:"process"`
 	PID          int        `json:"pid"`
+	TID          int        `json:"tid,omitempty"`
 	Command      string     `json:"command"`
 	Event        string     `json:"event,omitempty"`
 	Call         string     `json:"call"`
@@ -36,6 +37,7 @@ type StepJSON struct {
 	Predicted    []string   `json:"predicted"`
 	Happened     string     `json:"happened"`
 	Explanation  string     `json:"explanation"`
+	At           *SiteJSON  `json:"at,omitempty"`
 }
 
 // FaultsJSON counts faults.
@@ -75,7 +77,7 @@ func (st *Step) WriteJSON(w io.Writer, line int) error {
 // JSON converts the step to its JSON form.
 func (st *Step) JSON(line int) StepJSON {
 	o := StepJSON{
-		Step: st.N, Line: line, Process: st.Process, PID: st.PID, Command: st.Command, Event: st.Event, Call: st.Call, Result: st.Result.String(),
+		Step: st.N, Line: line, Process: st.Process, PID: st.PID, TID: st.TID, At: st.At.JSON(), Command: st.Command, Event: st.Event, Call: st.Call, Result: st.Result.String(),
 		Want: st.Want, Got: st.Got, Evidence: st.Evidence, Faults: FaultsJSON{st.Minor, st.Major},
 		Predicted: []string{}, Happened: string(st.Happened), Explanation: st.Why,
 	}

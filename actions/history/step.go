@@ -30,6 +30,10 @@ type Step struct {
 	// Limits are those of the processes that have others than the first one began with, after the step.
 	Limits []Trait[vmspace.Limits]
 	Claims []Claim // the claims of Why, for tests; not saved
+	// TID and At are the thread that acted, and where in the program it was; for a program that is
+	// run.
+	TID int
+	At  *Site
 	// Faults are page faults that were told as they happened, by process and address; of one page in
 	// the order of time. Lost is how many more there were, of which nothing is known.
 	Faults []Fault

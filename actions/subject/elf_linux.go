@@ -4,68 +4,19 @@ package subject
 
 import (
 	"bytes"
-	"encoding/binary"
 	"os"
+
+	"cowscope/actions/image"
 )
 
-// The program, byte by byte: an ELF header, two program headers, and one page of stubs. It needs no
-// heap, no data and no interpreter, so that its address space contains nothing that needs an
-// explanation.
-//
-// Headers and text are different pages of the file: the text page then begins with an instruction
-// instead of "\x7fELF", and jumping to its start is harmless.
+// The program is one page of stubs. It needs no heap, no data and no interpreter, so that its
+// address space contains nothing that needs an explanation.
 
-const (
-	ehSize = 64
-	phSize = 56
+const textSize = 4096 // what stubs and data may take: the smallest page size
 
-	etExec     = 2
-	ptLoad     = 1
-	ptGNUStack = 0x6474e551
-	pfX        = 1
-	pfW        = 2
-	pfR        = 4
-
-	textSize = 4096 // what stubs and data may take: the smallest page size
-)
-
-type elfHeader struct {
-	Ident                                      [16]byte
-	Type, Machine                              uint16
-	Version                                    uint32
-	Entry, Phoff, Shoff                        uint64
-	Flags                                      uint32
-	Ehsize, Phentsize, Phnum, Shentsize, Shnum uint16
-	Shstrndx                                   uint16
-}
-
-type progHeader struct {
-	Type, Flags                                uint32
-	Offset, Vaddr, Paddr, Filesz, Memsz, Align uint64
-}
-
-// program is the whole ELF file. PT_GNU_STACK without PF_X keeps the stack from being executable
-// (fs/binfmt_elf.c); without it older x86 kernels made every readable mapping executable.
+// program is the whole ELF file.
 func program(gate string, filter []byte) []byte {
-	var b bytes.Buffer
-	put := func(v any) {
-		if err := binary.Write(&b, binary.LittleEndian, v); err != nil {
-			panic(err) // fixed-size values into memory: cannot fail
-		}
-	}
-	put(elfHeader{
-		Ident: [16]byte{0x7f, 'E', 'L', 'F', 2 /* 64 bit */, 1 /* little endian */, 1 /* version */},
-		Type:  etExec, Machine: elfMachine, Version: 1,
-		Entry: textBase + stubEntry, Phoff: ehSize,
-		Ehsize: ehSize, Phentsize: phSize, Phnum: 2,
-	})
-	page := text(gate, filter)
-	put(progHeader{
-		Type: ptLoad, Flags: pfR | pfX, Offset: textOffset, Vaddr: textBase, Paddr: textBase,
-		Filesz: uint64(len(page)), Memsz: uint64(len(page)), Align: textOffset,
-	})
-	put(progHeader{Type: ptGNUStack, Flags: pfR | pfW, Align: 16})
-	return append(append(b.Bytes(), make([]byte, textOffset-b.Len())...), page...)
+	return image.ELF(text(gate, filter), textBase, textBase+stubEntry)
 }
 
 // text is the page of stubs. The rest of it is filled with traps, so that a jump to any instruction

@@ -15,87 +15,15 @@ import (
 	"time"
 	"unsafe"
 
+	"cowscope/actions/image"
+
 	"golang.org/x/sys/unix"
 )
 
-// The start. The program is written to a nameless file and executed through /proc/self/fd. If files
-// in memory may not be executed, a temporary file is used, whose name is removed before anything is
-// written to it.
-
-// A source creates the executable file. Several are tried, because each can be forbidden: memfds by
-// vm.memfd_noexec, directories by a noexec mount.
-type source struct {
-	name string
-	open func(image []byte) (*os.File, error)
-}
-
-func sources() []source {
-	all := []source{{"memfd", openMemfd}}
-	dirs := []string{os.TempDir(), os.Getenv("XDG_RUNTIME_DIR")}
-	if cache, err := os.UserCacheDir(); err == nil {
-		dirs = append(dirs, cache)
-	}
-	dirs = append(dirs, "/dev/shm")
-	for _, dir := range dirs {
-		if dir != "" {
-			all = append(all, inDir(dir))
-		}
-	}
-	return all
-}
-
-// openMemfd creates the file in memory. MFD_EXEC exists since 6.3 and is needed if vm.memfd_noexec
-// is 1. The file is sealed, so that no process can change the stubs in it.
-func openMemfd(image []byte) (*os.File, error) {
-	const flags = unix.MFD_CLOEXEC | unix.MFD_ALLOW_SEALING
-	fd, err := unix.MemfdCreate("cowscope-subject", flags|unix.MFD_EXEC)
-	if err == unix.EINVAL {
-		fd, err = unix.MemfdCreate("cowscope-subject", flags)
-	}
-	if err != nil {
-		return nil, os.NewSyscallError("memfd_create", err)
-	}
-	f := os.NewFile(uintptr(fd), "memfd")
-	if _, err := f.Write(image); err != nil {
-		f.Close()
-		return nil, err
-	}
-	const seals = unix.F_SEAL_WRITE | unix.F_SEAL_GROW | unix.F_SEAL_SHRINK | unix.F_SEAL_SEAL
-	if _, err := unix.FcntlInt(f.Fd(), unix.F_ADD_SEALS, seals); err != nil {
-		f.Close()
-		return nil, os.NewSyscallError("F_ADD_SEALS", err)
-	}
-	return f, nil
-}
-
-// inDir creates the file in a directory and removes its name at once. It is reopened for reading,
-// because a file that is open for writing cannot be executed.
-func inDir(dir string) source {
-	return source{dir, func(image []byte) (*os.File, error) {
-		w, err := os.CreateTemp(dir, "cowscope-subject-*")
-		if err != nil {
-			return nil, err
-		}
-		defer w.Close()
-		if err := os.Remove(w.Name()); err != nil {
-			return nil, err
-		}
-		if _, err := w.Write(image); err != nil {
-			return nil, err
-		}
-		if err := w.Chmod(0o500); err != nil {
-			return nil, err
-		}
-		return os.Open(fdPath(w))
-	}}
-}
-
-func fdPath(f *os.File) string { return fmt.Sprintf("/proc/self/fd/%d", f.Fd()) }
-
 // Start starts a subject. Call it inside Do.
-func (t *Tracer) Start(cfg Config) (*Process, error) { return t.start(cfg, sources()) }
+func (t *Tracer) Start(cfg Config) (*Process, error) { return t.start(cfg, image.Sources()) }
 
-func (t *Tracer) start(cfg Config, from []source) (*Process, error) {
+func (t *Tracer) start(cfg Config, from []image.Source) (*Process, error) {
 	if !t.inside.Load() {
 		return nil, ErrOutside
 	}
@@ -125,26 +53,26 @@ func (t *Tracer) start(cfg Config, from []source) (*Process, error) {
 }
 
 // spawn tries one source after the other. Only a refusal to execute leads to the next one.
-func (t *Tracer) spawn(cfg Config, from []source) (*Process, error) {
+func (t *Tracer) spawn(cfg Config, from []image.Source) (*Process, error) {
 	restore, randomized := setPersonality(cfg.ASLR)
 	defer restore()
 	allowed, err := filter(cfg.Calls, cfg.First)
 	if err != nil {
 		return nil, err
 	}
-	image := program(t.gate.path, allowed)
+	elf := program(t.gate.path, allowed)
 	var tried []error
 	for _, s := range from {
-		pid, err := s.exec(image, t.gate, t.cgroup)
+		pid, err := execute(s, elf, t.gate, t.cgroup)
 		if err != nil && t.cgroup != nil { // clone3 or this cgroup may be forbidden
 			t.unbounded = err
 			_ = t.leaveCgroup()
-			pid, err = s.exec(image, t.gate, nil)
+			pid, err = execute(s, elf, t.gate, nil)
 		}
 		if err == nil {
 			return &Process{pid: pid, randomized: randomized, refused: errors.Join(tried...)}, nil
 		}
-		tried = append(tried, fmt.Errorf("%s: %w", s.name, err))
+		tried = append(tried, fmt.Errorf("%s: %w", s.Name, err))
 		if errors.Is(err, syscall.EAGAIN) || errors.Is(err, syscall.ENOMEM) {
 			break
 		}
@@ -152,15 +80,11 @@ func (t *Tracer) spawn(cfg Config, from []source) (*Process, error) {
 	return nil, explainRefusal(errors.Join(tried...), lookAround())
 }
 
-// exec starts the program of this source, stopped at its first instruction. It has its own session,
-// so that Ctrl+C in the terminal does not reach it; no environment, no open files except /dev/null
-// as the three that every program expects, and no working directory that it would keep busy.
-func (s source) exec(image []byte, g *gate, in *cgroup) (int, error) {
-	f, err := s.open(image)
-	if err != nil {
-		return 0, err
-	}
-	defer f.Close()
+// execute starts the program of this source, stopped at its first instruction. It has its own
+// session, so that Ctrl+C in the terminal does not reach it; no environment, no open files except
+// /dev/null as the three that every program expects, and no working directory that it would keep
+// busy.
+func execute(s image.Source, elf []byte, g *gate, in *cgroup) (int, error) {
 	attr := &syscall.ProcAttr{
 		Dir: "/", Files: []uintptr{g.Fd(), g.Fd(), g.Fd()},
 		// The signal covers the moment in which PTRACE_O_EXITKILL is not set yet.
@@ -170,15 +94,7 @@ func (s source) exec(image []byte, g *gate, in *cgroup) (int, error) {
 		attr.Sys.UseCgroupFD, attr.Sys.CgroupFD = true, int(in.dir.Fd())
 	}
 	defer dumpNothing()()
-	for try := 0; ; try++ {
-		pid, err := syscall.ForkExec(fdPath(f), []string{"cowscope-subject"}, attr)
-		// Another goroutine may have forked while the file was open for writing, and its child
-		// holds it until it has executed.
-		if err != syscall.ETXTBSY || try == 20 {
-			return pid, err
-		}
-		time.Sleep(time.Millisecond)
-	}
+	return s.Exec("cowscope-subject", elf, []string{"cowscope-subject"}, attr)
 }
 
 // setPersonality switches randomisation off, or on, for what this thread executes next. Other flags

@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 
+	"cowscope/actions/image"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -124,9 +126,9 @@ func TestAppearance(t *testing.T) {
 
 // Where memory may not be executed a file is used, which has no name any more.
 func TestTemporaryFile(t *testing.T) {
-	refuse := source{"memfd", func([]byte) (*os.File, error) { return nil, syscall.EACCES }}
-	noexec := source{"not executable", func(image []byte) (*os.File, error) {
-		f, err := openMemfd(image)
+	refuse := image.Source{Name: "memfd", Open: func(string, []byte) (*os.File, error) { return nil, syscall.EACCES }}
+	noexec := image.Source{Name: "not executable", Open: func(name string, elf []byte) (*os.File, error) {
+		f, err := image.OpenMemfd(name, elf)
 		if err == nil {
 			err = f.Chmod(0o400)
 		}
@@ -134,7 +136,7 @@ func TestTemporaryFile(t *testing.T) {
 	}}
 	dir := t.TempDir()
 	inTracer(t, func(tr *Tracer) {
-		p, err := tr.start(Config{Calls: testCalls}, []source{refuse, noexec, inDir("/nonexistent"), inDir(dir)})
+		p, err := tr.start(Config{Calls: testCalls}, []image.Source{refuse, noexec, image.InDir("/nonexistent"), image.InDir(dir)})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -153,7 +155,7 @@ func TestTemporaryFile(t *testing.T) {
 		alive(t, p)
 		fork(t, p)
 
-		_, err = tr.start(Config{Calls: testCalls}, []source{refuse, noexec})
+		_, err = tr.start(Config{Calls: testCalls}, []image.Source{refuse, noexec})
 		if !errors.Is(err, syscall.EACCES) || strings.Contains(err.Error(), "\n") {
 			t.Errorf("everything refused: %v", err)
 		}
@@ -168,12 +170,12 @@ func TestTemporaryFile(t *testing.T) {
 func TestEverySource(t *testing.T) {
 	inTracer(t, func(tr *Tracer) {
 		started := 0
-		for _, s := range sources() {
-			if p, err := tr.start(Config{Calls: testCalls}, []source{s}); err == nil {
+		for _, s := range image.Sources() {
+			if p, err := tr.start(Config{Calls: testCalls}, []image.Source{s}); err == nil {
 				alive(t, p)
 				started++
 			} else {
-				t.Logf("%s: %v", s.name, err)
+				t.Logf("%s: %v", s.Name, err)
 			}
 		}
 		if started < 2 {

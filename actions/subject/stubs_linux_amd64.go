@@ -4,11 +4,7 @@ package subject
 // sets the operands: rdi and rsi are the address, rcx the count, rax and rdx the value or the
 // stride, r11 the target of a jump.
 
-const (
-	elfMachine = 62 // EM_X86_64
-	textOffset = 0x1000
-	trapSize   = 1
-)
+const trapSize = 1
 
 const (
 	stubReturn     = 0x000

@@ -11,13 +11,6 @@ import "encoding/binary"
 // if a read would fault).
 
 const (
-	elfMachine = 183 // EM_AARCH64
-	// 64 KiB is the largest page size of an arm64 kernel; offset and address must agree modulo the
-	// page size.
-	textOffset = 0x10000
-)
-
-const (
 	stubReturn     = 0x000
 	stubEntry      = 0x010
 	stubBack       = 0x014

@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"cowscope/actions/image"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -75,7 +77,7 @@ func infant() {
 	}
 	_ = t.Do(func() {
 		allowed, _ := filter(nil, nil)
-		pid, err := sources()[0].exec(program(t.gate.path, allowed), t.gate, nil)
+		pid, err := execute(image.Sources()[0], program(t.gate.path, allowed), t.gate, nil)
 		if err != nil {
 			fmt.Println(err)
 			return

@@ -43,7 +43,8 @@ func Run(args []string) int {
 	} else {
 		err = c.Execute()
 	}
-	if err != nil && err != errDiffers {
+	var ended programEnded
+	if err != nil && err != errDiffers && !errors.As(err, &ended) {
 		fmt.Fprintln(stderr, "cowscope:", err)
 	}
 	if err = errors.Join(err, stdout.Flush(), stderr.Flush()); err != nil {
@@ -69,7 +70,10 @@ func status(err error) int {
 	var start *family.StartError
 	var own statusError
 	var ended terminal.SignalError
+	var program programEnded
 	switch {
+	case errors.As(err, &program):
+		return int(program)
 	case errors.As(err, &start):
 		return exitStart
 	case errors.As(err, &own):
@@ -88,6 +92,7 @@ var subcommands = []func() *cobra.Command{
 	execCommand,
 	snapshotCommand,
 	watchCommand,
+	runCommand,
 	checkCommand,
 	whyCommand,
 	doctorCommand,

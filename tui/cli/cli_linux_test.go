@@ -3,6 +3,7 @@ package cli
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -11,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 	"unicode"
@@ -235,5 +237,131 @@ func TestWriters(t *testing.T) {
 	root.SetArgs([]string{"exec", "--" + hostile})
 	if err := root.Execute(); err == nil || harmless(err.Error()) != "" || strings.Contains(err.Error(), "\n") || status(err) != exitUsage {
 		t.Errorf("%q", err)
+	}
+}
+
+// A program that is run is told event by event, and its status is cowscope's.
+func TestRun(t *testing.T) {
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	run := func(args ...string) (out, errs string, status int) {
+		cmd := exec.Command(self, append([]string{"run"}, args...)...)
+		cmd.Env = append(os.Environ(), "COWSCOPE_ROLE=cowscope")
+		var o, e bytes.Buffer
+		cmd.Stdout, cmd.Stderr = &o, &e
+		err := cmd.Run()
+		var no *exec.ExitError
+		if err != nil && !errors.As(err, &no) {
+			t.Fatal(err)
+		}
+		return o.String(), e.String(), cmd.ProcessState.ExitCode()
+	}
+	out, errs, status := run("--json", "echo", "words")
+	if status != 0 || !strings.Contains(errs, "words") {
+		t.Errorf("status %d, %q", status, errs)
+	}
+	var events []string
+	mapped := false
+	for line := range strings.Lines(out) {
+		var st struct {
+			Event, Call, Result, Value string
+			TID                        int
+			At                         *struct{ Function string }
+		}
+		if err := json.Unmarshal([]byte(line), &st); err != nil {
+			t.Fatalf("%q: %v", line, err)
+		}
+		events = append(events, st.Event)
+		mapped = mapped || st.Event == "call" && strings.HasPrefix(st.Call, "brk(") && st.Result == "ok" && st.Value != "" && st.TID > 0 && st.At != nil
+	}
+	if len(events) < 4 || events[0] != "exec" || events[len(events)-1] != "exit" || !mapped {
+		t.Errorf("%d events, brk told %v: %q", len(events), mapped, events)
+	}
+	if _, errs, status = run("sh", "-c", "exit 2"); status != 2 || !strings.Contains(errs, "exited 2") {
+		t.Errorf("status %d, %s", status, errs)
+	}
+	if _, errs, status = run("/nonexistent"); status != 3 || !strings.Contains(errs, "/nonexistent") {
+		t.Errorf("status %d, %q", status, errs)
+	}
+	if _, errs, status = run(t.TempDir()); status != 3 {
+		t.Errorf("status %d, %q", status, errs)
+	}
+}
+
+// A program that is run ends with cowscope, however that ends.
+func TestRunEndsWithCowscope(t *testing.T) {
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, how := range []os.Signal{os.Kill, syscall.SIGTERM, syscall.SIGHUP} {
+		cmd := exec.Command(self, "run", "--json", "cat")
+		cmd.Env = append(os.Environ(), "COWSCOPE_ROLE=cowscope")
+		in, err1 := cmd.StdinPipe()
+		out, err2 := cmd.StdoutPipe()
+		if err := errors.Join(err1, err2, cmd.Start()); err != nil {
+			t.Fatal(err)
+		}
+		var first struct{ PID int }
+		if err := json.NewDecoder(out).Decode(&first); err != nil || first.PID == 0 {
+			t.Fatal(err)
+		}
+		cat, err := os.FindProcess(first.PID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Process.Signal(how); err != nil {
+			t.Fatal(err)
+		}
+		_ = cmd.Wait()
+		for deadline := time.Now().Add(10 * time.Second); cat.Signal(syscall.Signal(0)) == nil; time.Sleep(time.Millisecond) {
+			if time.Now().After(deadline) {
+				t.Fatalf("%s: the program is there", how)
+			}
+		}
+		in.Close()
+	}
+}
+
+// Programs do the same as they do alone: they write the same, and end the same way.
+func TestRunChangesNothing(t *testing.T) {
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	scripts := []string{
+		"exit 7", "kill -9 $$", "kill -TERM $$", "echo a | tr a b | cat", "trap 'echo got' USR1; kill -USR1 $$; echo after",
+		"sleep 0.05 & wait; echo done", "(exit 3); echo $?", "ls /nonexistent",
+		"cat </dev/null; echo $?", "x=$(echo inner; exit 4); echo $x $?", "exec echo replaced", "trap '' TERM; kill -TERM $$; echo ignored",
+		"(trap 'exit 5' TERM; kill -TERM $(sh -c 'echo $PPID'); sleep 1); echo $?", "ulimit -c 0; kill -SEGV $$", "yes | head -n 3",
+	}
+	if testing.Short() {
+		scripts = scripts[:8]
+	}
+	for _, script := range scripts {
+		var said [2]string
+		var status [2]int
+		for i, args := range [][]string{{"sh", "-c", script}, {self, "run", "--json", "sh", "-c", script}} {
+			cmd := exec.Command(args[0], args[1:]...)
+			cmd.Env = append(os.Environ(), "COWSCOPE_ROLE=cowscope")
+			var b bytes.Buffer
+			cmd.Stderr = &b
+			if i == 0 {
+				cmd.Stdout = &b
+			}
+			var no *exec.ExitError
+			if err := cmd.Run(); err != nil && !errors.As(err, &no) {
+				t.Fatal(err)
+			}
+			said[i], status[i] = b.String(), cmd.ProcessState.ExitCode()
+			if ws := cmd.ProcessState.Sys().(syscall.WaitStatus); ws.Signaled() {
+				status[i] = 128 + int(ws.Signal())
+			}
+		}
+		if said[0] != said[1] || status[0] != status[1] {
+			t.Errorf("%s: %q, status %d; alone %q, status %d", script, said[1], status[1], said[0], status[0])
+		}
 	}
 }

@@ -44,6 +44,7 @@ type object struct {
 	names    []byte // of symbols
 	golang   *pclntab
 	dwarf    *dwarfTable
+	calls    *cfi
 }
 
 // symbol is a function, or a label in code.
@@ -118,6 +119,9 @@ func (o *object) load(r io.ReaderAt, path string, opt Options) {
 				o.segments = append(o.segments, p.ProgHeader)
 			}
 		}
+		if opt.Callers {
+			guard(func() (err error) { o.calls, err = readCFI(f, o.most/4); return err })
+		}
 		full := guard(func() error { return o.readSymbols(f, elf.SHT_SYMTAB) }) == nil
 		guard(func() (err error) { o.dwarf, err = openDWARF(f, o.most/2, deadline); return err })
 		if o.dwarf == nil && (opt.SystemDebug || !hasPrefix(path, "/lib", "/usr/lib")) {
@@ -129,7 +133,7 @@ func (o *object) load(r io.ReaderAt, path string, opt Options) {
 		}
 		return nil
 	})
-	o.cost.Store(1024 + int64(len(o.image)+len(o.names)) + int64(len(o.symbols))*int64(unsafe.Sizeof(symbol{})) + o.golang.size() + o.dwarf.size())
+	o.cost.Store(1024 + int64(len(o.image)+len(o.names)) + int64(len(o.symbols))*int64(unsafe.Sizeof(symbol{})) + o.golang.size() + o.dwarf.size() + o.calls.size())
 }
 
 // readDebugFile takes lines from the separate debug file, and symbols if the object has none.

@@ -152,7 +152,7 @@ __attribute__((noinline)) void use(int n) { all[std::to_string(n)].push_back(n);
 				checked++
 				// The line of the place is the user's, if one of the functions is the user's.
 				line := frame{file: want[0].file, line: want[0].line}
-				if j := slices.IndexFunc(want, func(f frame) bool { return !foreign(f.file) }); j >= 0 {
+				if j := slices.IndexFunc(want, func(f frame) bool { return !Foreign(f.file) }); j >= 0 {
 					line = frame{file: want[j].file, line: want[j].line}
 				}
 				if p := places[i]; p.File != line.file || p.Line != line.line || p.Function != want[0].function {

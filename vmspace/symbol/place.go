@@ -24,6 +24,8 @@ type Options struct {
 	// SystemDebug loads debug files of system libraries (below /lib and /usr/lib), too. That of the
 	// C library takes a tenth of a second.
 	SystemDebug bool
+	// Callers reads what Table.Callers needs: for the C library, 100 KiB.
+	Callers bool
 	// DebugRoot is where debug files are installed, /usr/lib/debug by default.
 	DebugRoot string
 	// Peek reads bytes of a process without faulting pages in, as observe.Reader.Peek does. Without
@@ -61,8 +63,8 @@ func hasPrefix(s string, prefixes ...string) bool {
 	return false
 }
 
-// foreign reports whether a source file is part of the system or of a language, and so is not what
+// Foreign reports whether a source file is part of the system or of a language, and so is not what
 // the user wrote.
-func foreign(file string) bool {
+func Foreign(file string) bool {
 	return hasPrefix(file, "/usr/include/", "/usr/lib/", "/usr/local/go/", "/rustc/") || strings.Contains(file, "/rustlib/src/")
 }

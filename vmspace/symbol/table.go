@@ -67,7 +67,7 @@ func (t *Table) Place(pid int, m vmspace.Mapping, addr uint64) vmspace.Place {
 		if i == 0 {
 			p.Function = f.function
 		}
-		if f.line > 0 && (p.Line == 0 || foreign(p.File)) && (p.Line == 0 || !foreign(f.file)) {
+		if f.line > 0 && (p.Line == 0 || Foreign(p.File)) && (p.Line == 0 || !Foreign(f.file)) {
 			p.File, p.Line = f.file, f.line
 		}
 	}

@@ -1,0 +1,307 @@
+// Package run steps a program from one memory event to the next: each becomes a step of a history,
+// with the picture of the family before and after it, and the place in the program that caused it.
+package run
+
+import (
+	"cmp"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+
+	"cowscope/actions/explain"
+	"cowscope/actions/history"
+	"cowscope/actions/subject"
+	"cowscope/actions/trace"
+	"cowscope/actions/verb"
+	"cowscope/vmspace"
+	"cowscope/vmspace/observe"
+	"cowscope/vmspace/symbol"
+)
+
+// Run is a program that is run.
+type Run struct {
+	program *trace.Program
+	reader  *observe.Reader
+	table   *symbol.Table
+	sources sources
+	members []vmspace.Member
+	born    int // processes that got a label so far
+	last    *vmspace.Snapshot
+	steps   int
+	status  int
+	begun   map[string]bool // by label: its program, and not the loader, has caused an event
+}
+
+// Open starts a program. Its first step is that it was executed.
+func Open(cfg trace.Config) (*Run, error) {
+	r, err := observe.NewReader(observe.Options{})
+	if err != nil {
+		return nil, err
+	}
+	p, err := trace.Start(cfg)
+	if err != nil {
+		return nil, errors.Join(err, r.Close())
+	}
+	run := &Run{program: p, reader: r, table: symbol.New(symbol.Options{Peek: r.Peek, Callers: true}), last: &vmspace.Snapshot{}, begun: map[string]bool{}}
+	run.member(p.PID(), "")
+	return run, nil
+}
+
+// Close ends the program.
+func (r *Run) Close() error {
+	r.program.Close()
+	return r.reader.Close()
+}
+
+// Untold is why page faults are not told; nil if they are.
+func (r *Run) Untold() error { return r.program.Faultless() }
+
+// Status is the exit status of the first process as a shell has it: 128 and its number for a signal.
+func (r *Run) Status() int { return r.status }
+
+// member gives a process a label.
+func (r *Run) member(pid int, parent string) {
+	r.born++
+	r.members = append(r.members, vmspace.Member{Label: fmt.Sprintf("p%d", r.born), PID: pid, Parent: parent})
+}
+
+// label is the newest process of that number.
+func (r *Run) label(pid int) string {
+	for _, m := range slices.Backward(r.members) {
+		if m.PID == pid {
+			return m.Label
+		}
+	}
+	return ""
+}
+
+// Next lets the program run to its next event. The answer is trace.ErrEnded when nothing is left.
+func (r *Run) Next(ctx context.Context) (*history.Step, error) {
+	e, err := r.program.Next(ctx)
+	if err != nil {
+		return nil, err
+	}
+	st := &history.Step{N: r.steps, Process: r.label(e.PID), PID: e.PID, TID: e.TID, Event: e.Kind.String(), Before: r.last, Current: r.label(e.PID)}
+	r.steps++
+	touched := r.describe(st, e)
+	if st.After, err = r.look(ctx, st, e, touched); err != nil {
+		return nil, err
+	}
+	st.At = r.site(st, e)
+	st.Changes = vmspace.Diff(st.Before, st.After)
+	if e.Kind == trace.Fault {
+		st.Happened = r.did(st, e)
+	}
+	st.Why = explain.Summary(st.Changes)
+	r.last = st.After
+	r.bury()
+	return st, nil
+}
+
+// describe says what the event was, and where it may have changed something.
+func (r *Run) describe(st *history.Step, e trace.Event) (touched []vmspace.Range) {
+	st.Result = history.OK
+	everything := []vmspace.Range{vmspace.Everything}
+	switch e.Kind {
+	case trace.Call:
+		c := verb.ForeignCall(e.Nr, e.Args, e.Value)
+		if e.Compat {
+			c = verb.Foreign{Text: fmt.Sprintf("32-bit call %d()", e.Nr), Touches: everything}
+		}
+		st.Verb, st.Call, st.Value, st.HasValue = c.Name, c.Text, e.Value, c.Gives
+		if e.Errno != 0 {
+			st.Result = history.Errno(verb.SameErrno(subject.ErrnoName(e.Errno)))
+		}
+		if len(c.Touches) > 0 {
+			st.Focus = c.Touches[0]
+		}
+		return c.Touches
+	case trace.Fault:
+		size := max(r.last.PageSize, 1)
+		st.Call = fmt.Sprintf("page fault at 0x%x", e.Addr)
+		st.Fault = e.Addr
+		st.Focus = vmspace.Range{Start: e.Addr &^ (size - 1), End: e.Addr&^(size-1) + size}
+		if e.Major {
+			st.Major = 1
+		} else {
+			st.Minor = 1
+		}
+		// A huge page comes whole, and so do pages of a file that lie around (fault_around_bytes).
+		block := vmspace.HugeBlock(size)
+		return []vmspace.Range{{Start: e.Addr &^ (block - 1), End: e.Addr&^(block-1) + block}}
+	case trace.Signal:
+		sig := subject.Signal{Signo: e.Signal, Code: e.Code}
+		st.Result, st.Fault = history.Signal(sig.Name(), sig.CodeName()), e.Addr
+		st.Call = "signal"
+		return nil
+	case trace.Fork:
+		c := verb.ForeignCall(e.Nr, e.Args, e.Value)
+		st.Verb, st.Call, st.Value, st.HasValue = c.Name, c.Text, uint64(e.Child), true
+		if e.Thread {
+			return nil
+		}
+		r.member(e.Child, st.Process)
+		r.begun[r.label(e.Child)] = r.begun[st.Process]
+		if e.Shared {
+			r.members[len(r.members)-1].Shares = r.space(st.Process)
+		}
+	case trace.Exec:
+		st.Verb, st.Call = "execve", "execve()"
+		delete(r.begun, st.Process)
+		for i := range r.members {
+			if r.members[i].Label == st.Process {
+				r.members[i].Shares = ""
+			}
+		}
+	case trace.Exit:
+		st.Call = fmt.Sprintf("exited %d", e.Status)
+		if e.Signal != 0 {
+			sig := subject.Signal{Signo: e.Signal}
+			st.Call = "killed by " + sig.Name()
+		}
+		if st.Process == "p1" {
+			r.status = 128 + int(e.Signal)
+			if e.Signal == 0 {
+				r.status = e.Status
+			}
+		}
+	}
+	return everything
+}
+
+// space is the label of the address space that a process runs in.
+func (r *Run) space(label string) string {
+	for _, m := range r.members {
+		if m.Label == label {
+			return m.Space()
+		}
+	}
+	return label
+}
+
+// look reads the family. Where the kernel took faults that nobody told of, everything is read.
+func (r *Run) look(ctx context.Context, st *history.Step, e trace.Event, touched []vmspace.Range) (*vmspace.Snapshot, error) {
+	if len(r.last.Processes) == 0 || slices.Contains(touched, vmspace.Everything) {
+		return r.reader.Observe(ctx, r.members, observe.Scope{})
+	}
+	var parts []observe.Touched
+	for _, t := range touched {
+		parts = append(parts, observe.Touched{Label: st.Process, Range: t})
+	}
+	after, err := r.reader.Observe(ctx, r.members, observe.Within(parts...))
+	if err != nil {
+		return nil, err
+	}
+	if told := st.Minor + st.Major; faultsOf(after, st.Process) > faultsOf(r.last, st.Process)+told {
+		return r.reader.Observe(ctx, r.members, observe.Scope{})
+	}
+	return after, nil
+}
+
+func faultsOf(s *vmspace.Snapshot, label string) uint64 {
+	if p := s.Process(label); p != nil {
+		return p.MinorFlt + p.MajorFlt
+	}
+	return 0
+}
+
+// did is what a page fault did, by the page before and after it.
+func (r *Run) did(st *history.Step, e trace.Event) vmspace.Happening {
+	was, is := st.Before.Process(st.Process), st.After.Process(st.Process)
+	if was == nil || is == nil {
+		return ""
+	}
+	m, ok := is.MappingAt(e.Addr)
+	if !ok {
+		return ""
+	}
+	size := st.After.PageSize
+	before, after := was.PageAt(e.Addr, size), is.PageAt(e.Addr, size)
+	did := vmspace.FaultDid(m, before, after, e.Addr, size, st.After.Frames)
+	same := before.Frame != 0 && before.FrameOf((e.Addr-before.Start)/size) == after.FrameOf((e.Addr-after.Start)/size)
+	if did == "" && same && m.Private() && after.State == vmspace.Anon {
+		return vmspace.Reuse // there was nothing to wait for but the right to write
+	}
+	return did
+}
+
+// site is where the thread was: the innermost frame of the user's own source, where there is one,
+// and otherwise the innermost of the program itself.
+func (r *Run) site(st *history.Step, e trace.Event) *history.Site {
+	p := st.After.Process(st.Process)
+	if p == nil || !p.Alive() {
+		p = st.Before.Process(st.Process)
+	}
+	if e.IP() == 0 || p == nil || e.Kind == trace.Exec {
+		return nil
+	}
+	regs := e.Regs
+	if e.Kind == trace.Call || e.Kind == trace.Fork {
+		regs[symbol.Counter]-- // it is behind the instruction
+	}
+	buf := make([]byte, 8)
+	places := r.table.Callers(e.PID, p.MappingAt, regs, func(addr uint64) (uint64, bool) {
+		present, err := r.reader.Peek(e.PID, addr, buf)
+		return binary.LittleEndian.Uint64(buf), err == nil && !slices.Contains(present, false)
+	})
+	if len(places) == 0 {
+		return &history.Site{Place: vmspace.Place{At: e.IP()}}
+	}
+	exe, _ := os.Readlink(fmt.Sprintf("/proc/%d/exe", e.PID))
+	own := slices.IndexFunc(places, func(at vmspace.Place) bool {
+		return !symbol.Foreign(at.File) && r.sources.line(at.File, at.Line) != ""
+	})
+	if own < 0 {
+		own = max(slices.IndexFunc(places, func(at vmspace.Place) bool { return at.Object == exe }), 0)
+	}
+	r.begun[st.Process] = r.begun[st.Process] || slices.ContainsFunc(places, func(at vmspace.Place) bool {
+		return at.Object == exe && !slices.Contains(beforeMain, at.Function)
+	})
+	s := &history.Site{Place: places[own], Text: r.sources.line(places[own].File, places[own].Line)}
+	for _, at := range places[own+1:] {
+		s.Callers = append(s.Callers, cmp.Or(at.Function, at.String()))
+	}
+	return s
+}
+
+// beforeMain is the functions of a program that run before its main.
+var beforeMain = []string{"_start", "__libc_start_main", "__libc_start_main_impl", "__libc_start_call_main", "_dl_relocate_static_pie", "_dl_start"}
+
+// Begun reports whether the program of a process has caused an event: until then the loader did.
+func (r *Run) Begun(label string) bool { return r.begun[label] }
+
+// bury forgets who is gone.
+func (r *Run) bury() {
+	r.members = slices.DeleteFunc(r.members, func(m vmspace.Member) bool {
+		p := r.last.Process(m.Label)
+		return p != nil && p.State == vmspace.Gone
+	})
+}
+
+// Text is a step as one line.
+func Text(st *history.Step) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%4d %-3s %-6s ", st.N, st.Process, st.Event)
+	switch {
+	case st.Event == "signal":
+		fmt.Fprintf(&b, "%s at 0x%x", st.Result, st.Fault)
+	case st.Answer() != "" && strings.HasSuffix(st.Call, ")"):
+		fmt.Fprintf(&b, "%s %s", st.Call, st.Answer())
+	default:
+		b.WriteString(st.Call)
+	}
+	if st.Happened != "" {
+		fmt.Fprintf(&b, ": %s", st.Happened)
+	}
+	if st.At != nil {
+		fmt.Fprintf(&b, "  @ %s", st.At)
+		if st.At.Text != "" {
+			fmt.Fprintf(&b, "  %s", st.At.Text)
+		}
+	}
+	return b.String()
+}

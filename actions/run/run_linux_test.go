@@ -1,0 +1,224 @@
+//go:build amd64 || arm64
+
+package run
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"cowscope/actions/history"
+	"cowscope/actions/trace"
+	"cowscope/vmspace"
+
+	"golang.org/x/sys/unix"
+)
+
+func TestMain(m *testing.M) {
+	if os.Getenv("COWSCOPE_ROLE") == "touch" {
+		touchPages()
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+// oddPages is a size that no other mapping has.
+const oddPages = 41
+
+//go:noinline
+func touchPages() {
+	b, err := unix.Mmap(-1, 0, oddPages*os.Getpagesize(), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS)
+	if err != nil {
+		panic(err)
+	}
+	_ = unix.Madvise(b, unix.MADV_NOHUGEPAGE)
+	storeAt(b, 5)
+}
+
+//go:noinline
+func storeAt(b []byte, i int) { b[i*os.Getpagesize()] = 1 }
+
+// The functions of Go code are told, on every processor.
+func TestGoFunctions(t *testing.T) {
+	t.Setenv("COWSCOPE_ROLE", "touch")
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	steps, r := all(t, self)
+	size := uint64(oddPages * os.Getpagesize())
+	i := slices.IndexFunc(steps, func(st *history.Step) bool {
+		return st.Verb == "mmap" && strings.Contains(st.Call, fmt.Sprintf("mmap(NULL, %d, PROT_READ|PROT_WRITE, MAP_PRIVATE|MAP_ANONYMOUS, -1, 0)", size))
+	})
+	if i < 0 {
+		t.Fatal("no mmap")
+	}
+	in := func(names []string, name string) bool {
+		return slices.ContainsFunc(names, func(s string) bool { return strings.HasSuffix(s, name) })
+	}
+	if st := steps[i]; st.At == nil || !in(append(st.At.Callers, st.At.Function), "run.touchPages") {
+		t.Errorf("%+v, called by %q", st.At, st.At.Callers)
+	}
+	if !slices.ContainsFunc(steps[i].Changes, func(c vmspace.Change) bool {
+		return (c.Kind == vmspace.ChangeMapped || c.Kind == vmspace.ChangeGrown) && c.Range.Start == steps[i].Value
+	}) {
+		t.Errorf("%+v", steps[i].Changes)
+	}
+	if r.Untold() != nil {
+		t.Skip("needs perf-faults: ", r.Untold())
+	}
+	at := steps[i].Value + 5*uint64(os.Getpagesize())
+	for _, st := range steps[i:] {
+		if st.Event == "fault" && st.Fault == at {
+			if st.Happened != vmspace.ZeroFill || st.At == nil || !strings.HasSuffix(st.At.Function, "run.storeAt") || !in(st.At.Callers, "run.touchPages") {
+				t.Errorf("%s %+v, called by %q", st.Happened, st.At, st.At.Callers)
+			}
+			return
+		}
+	}
+	t.Error("the store is not told")
+}
+
+// all are the steps of a program to its end.
+func all(t *testing.T, args ...string) (steps []*history.Step, r *Run) {
+	t.Helper()
+	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer null.Close()
+	r, err = Open(trace.Config{Path: args[0], Args: args, Env: os.Environ(), Files: []*os.File{null, null, null}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { r.Close() })
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	for {
+		st, err := r.Next(ctx)
+		if errors.Is(err, trace.ErrEnded) {
+			return steps, r
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		steps = append(steps, st)
+	}
+}
+
+// compile makes a program of a C file, by a compiler that need not be there.
+func compile(t *testing.T, source string, flags ...string) string {
+	t.Helper()
+	cc, err := exec.LookPath("cc")
+	if err != nil {
+		t.Skip("needs cc: ", err)
+	}
+	out := filepath.Join(t.TempDir(), "program")
+	if text, err := exec.Command(cc, append(flags, "-o", out, source)...).CombinedOutput(); err != nil {
+		t.Skipf("needs cc that takes %s: %v: %s", flags, err, text)
+	}
+	return out
+}
+
+// The comments of a program say which of its lines does what, and that is told of these lines.
+func TestLines(t *testing.T) {
+	source, err := filepath.Abs("testdata/lines.c")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(source)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, flags := range [][]string{{"-g", "-O0"}, {"-g", "-O2"}, {"-g", "-O0", "-no-pie"}, {"-g", "-O1", "-static"}, {"-g", "-O2", "-fomit-frame-pointer", "-flto"}, {"-gdwarf-4", "-gz"}} {
+		t.Run(strings.Join(flags, " "), func(t *testing.T) {
+			steps, r := all(t, compile(t, source, flags...))
+			if r.Untold() != nil {
+				t.Skip("needs perf-faults: ", r.Untold())
+			}
+			got := map[int][]string{}
+			for _, st := range steps {
+				if st.At == nil || st.At.File != source {
+					continue
+				}
+				what := st.Verb
+				switch st.Event {
+				case "fault":
+					what = string(st.Happened)
+				case "signal":
+					what = st.Result.String()
+				}
+				got[st.At.Line] = append(got[st.At.Line], what)
+			}
+			for i, line := range strings.Split(string(text), "\n")[1:] {
+				_, want, ok := strings.Cut(line, "// ")
+				if ok && !slices.Contains(got[i+2], want) {
+					t.Errorf("line %d: %q: %q", i+2, line, got[i+2])
+				}
+			}
+			if last := steps[len(steps)-1]; last.Event != "exit" || r.Status() != 128+11 {
+				t.Errorf("%+v, status %d", last.Call, r.Status())
+			}
+		})
+	}
+}
+
+// Callers are told through a library that calls back.
+func TestCallers(t *testing.T) {
+	source, _ := filepath.Abs("testdata/lines.c")
+	steps, r := all(t, compile(t, source, "-g", "-O1"))
+	if r.Untold() != nil {
+		t.Skip("needs perf-faults: ", r.Untold())
+	}
+	for _, st := range steps {
+		if st.At != nil && st.At.Function == "compare" && st.Event == "fault" {
+			if !slices.Contains(st.At.Callers, "main") || st.At.Text != "whole[2 * page] = 3; // zero-fill" {
+				t.Errorf("%+v", st.At)
+			}
+			return
+		}
+	}
+	t.Error("the fault of compare is not told")
+}
+
+// Of a program nothing is lost: its page faults are those that the kernel counts.
+func TestEveryFaultIsCounted(t *testing.T) {
+	source, _ := filepath.Abs("testdata/lines.c")
+	steps, r := all(t, compile(t, source, "-g", "-O1"))
+	if r.Untold() != nil {
+		t.Skip("needs perf-faults: ", r.Untold())
+	}
+	var told, counted uint64
+	for i, st := range steps {
+		if st.Process != "p1" {
+			continue
+		}
+		told += st.Minor + st.Major
+		if p := st.After.Process("p1"); p != nil && p.Alive() {
+			counted = p.MinorFlt + p.MajorFlt
+		}
+		if i == 0 { // the kernel's own, while it made the program
+			told = counted
+		}
+	}
+	kernel := uint64(0)
+	for _, st := range steps[1:] {
+		was, is := st.Before.Process("p1"), st.After.Process("p1")
+		if st.Process == "p1" && was != nil && is != nil && is.Alive() {
+			kernel += is.MinorFlt + is.MajorFlt - was.MinorFlt - was.MajorFlt - st.Minor - st.Major
+		}
+	}
+	if told+kernel != counted {
+		t.Errorf("%d told, %d taken by the kernel, %d counted", told, kernel, counted)
+	}
+	if kernel*2 > told {
+		t.Errorf("%d of %d are the kernel's", kernel, counted)
+	}
+}

@@ -1,0 +1,87 @@
+package trace
+
+import (
+	"syscall"
+	"unsafe"
+
+	"cowscope/vmspace/symbol"
+
+	"golang.org/x/sys/unix"
+)
+
+// starterCode is the starter (see starter_linux.go).
+var starterCode = []byte{
+	0xb8, 39, 0, 0, 0, 0x0f, 0x05, // getpid
+	0x89, 0xc7, // mov edi, eax
+	0xbe, 19, 0, 0, 0, 0xb8, 62, 0, 0, 0, 0x0f, 0x05, // kill(pid, SIGSTOP)
+	0xbf, 1, 0, 0, 0, 0x31, 0xf6, 0xb8, 157, 0, 0, 0, 0x0f, 0x05, // prctl(PR_SET_PDEATHSIG, 0)
+	0xb8, 0x3d, 0x01, 0, 0, 0xbf, 1, 0, 0, 0, 0xbe, 4, 0, 0, 0, 0xba, 0x00, 0x04, 0x40, 0, 0x0f, 0x05, // seccomp(SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_SPEC_ALLOW, fprog)
+	0x85, 0xc0, 0x74, 51, // done: jz
+	0xbf, 38, 0, 0, 0, 0xbe, 1, 0, 0, 0, 0x31, 0xd2, 0x45, 0x31, 0xd2, 0x45, 0x31, 0xc0, 0xb8, 157, 0, 0, 0, 0x0f, 0x05, // prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+	0xb8, 0x3d, 0x01, 0, 0, 0xbf, 1, 0, 0, 0, 0xbe, 4, 0, 0, 0, 0xba, 0x00, 0x04, 0x40, 0, 0x0f, 0x05, // seccomp again
+	0x85, 0xc0, 0x75, 25, // failed: jnz to the end
+	0x48, 0x8b, 0x7c, 0x24, 0x08, // mov rdi, [rsp+8]
+	0x48, 0x8d, 0x74, 0x24, 0x10, // lea rsi, [rsp+16]
+	0x48, 0x8b, 0x04, 0x24, // mov rax, [rsp]
+	0x48, 0x8d, 0x14, 0xc6, // lea rdx, [rsi+rax*8]
+	0xb8, 59, 0, 0, 0, 0x0f, 0x05, // execve
+	0x89, 0xc7, 0xf7, 0xdf, 0xb8, 231, 0, 0, 0, 0x0f, 0x05, // exit_group(errno)
+}
+
+// table is the numbers of calls in one table of the kernel, whose filter is told by arch
+// (AUDIT_ARCH_…, include/uapi/linux/audit.h).
+type table struct {
+	arch  uint32
+	calls []uint32
+}
+
+const native = unix.AUDIT_ARCH_X86_64
+
+var tables = []table{
+	{native, []uint32{
+		unix.SYS_MMAP, unix.SYS_MUNMAP, unix.SYS_MPROTECT, unix.SYS_MREMAP, unix.SYS_MADVISE, unix.SYS_BRK, unix.SYS_MSYNC,
+		unix.SYS_MLOCK, unix.SYS_MLOCK2, unix.SYS_MUNLOCK, unix.SYS_MLOCKALL, unix.SYS_MUNLOCKALL, unix.SYS_MINCORE,
+		unix.SYS_MBIND, unix.SYS_MOVE_PAGES, unix.SYS_REMAP_FILE_PAGES, unix.SYS_SHMAT, unix.SYS_SHMDT, unix.SYS_MEMFD_CREATE, unix.SYS_MEMFD_SECRET,
+		unix.SYS_USERFAULTFD, unix.SYS_PROCESS_MADVISE, unix.SYS_PKEY_ALLOC, unix.SYS_PKEY_FREE, unix.SYS_PKEY_MPROTECT, unix.SYS_MSEAL,
+		unix.SYS_CLONE, unix.SYS_CLONE3, unix.SYS_FORK, unix.SYS_VFORK, unix.SYS_EXECVE, unix.SYS_EXECVEAT, unix.SYS_EXIT_GROUP,
+	}},
+	{unix.AUDIT_ARCH_I386, []uint32{
+		// arch/x86/entry/syscalls/syscall_32.tbl: mmap, mmap2, munmap, mprotect, mremap, madvise, brk, msync,
+		90, 192, 91, 125, 163, 219, 45, 144,
+		// mlock, mlock2, munlock, mlockall, munlockall, mincore,
+		150, 376, 151, 152, 153, 218,
+		// mbind, move_pages, remap_file_pages, ipc (shmat and shmdt), shmat, shmdt, memfd_create, memfd_secret,
+		274, 317, 257, 117, 397, 398, 356, 447,
+		// userfaultfd, process_madvise, pkey_alloc, pkey_free, pkey_mprotect, mseal,
+		374, 440, 381, 382, 380, 462,
+		// clone, clone3, fork, vfork, execve, execveat, exit_group
+		120, 435, 2, 190, 11, 358, 252,
+	}},
+}
+
+type registers = unix.PtraceRegs
+
+func getRegs(tid int, r *registers) syscall.Errno {
+	_, _, e := unix.RawSyscall6(unix.SYS_PTRACE, unix.PTRACE_GETREGS, uintptr(tid), 0, uintptr(unsafe.Pointer(r)), 0, 0)
+	return e
+}
+
+func setRegs(tid int, r *registers) syscall.Errno {
+	_, _, e := unix.RawSyscall6(unix.SYS_PTRACE, unix.PTRACE_SETREGS, uintptr(tid), 0, uintptr(unsafe.Pointer(r)), 0, 0)
+	return e
+}
+
+// numbered is the registers by the numbers of DWARF.
+func numbered(r *registers) symbol.Registers {
+	return symbol.Registers{r.Rax, r.Rdx, r.Rcx, r.Rbx, r.Rsi, r.Rdi, r.Rbp, r.Rsp, r.R8, r.R9, r.R10, r.R11, r.R12, r.R13, r.R14, r.R15, r.Rip}
+}
+
+// unmake makes the call that is about to be made one that answers ENOSYS.
+func unmake(tid int) syscall.Errno {
+	var r registers
+	if e := getRegs(tid, &r); e != 0 {
+		return e
+	}
+	r.Orig_rax = ^uint64(0)
+	return setRegs(tid, &r)
+}

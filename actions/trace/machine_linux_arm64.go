@@ -1,0 +1,82 @@
+package trace
+
+import (
+	"encoding/binary"
+	"syscall"
+	"unsafe"
+
+	"cowscope/vmspace/symbol"
+
+	"golang.org/x/sys/unix"
+)
+
+// starterCode is the starter (see starter_linux.go).
+var starterCode = words(
+	0xd2801588, 0xd4000001, // getpid
+	0xd2800261, 0xd2801028, 0xd4000001, // kill(pid, SIGSTOP)
+	0xd2800020, 0xd2800001, 0xd28014e8, 0xd4000001, // prctl(PR_SET_PDEATHSIG, 0)
+	0xd2800020, 0xd2800081, 0xd2808002, 0xf2a00802, 0xd28022a8, 0xd4000001, // seccomp(SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_SPEC_ALLOW, fprog)
+	0xb40001e0,                                                                         // done: cbz
+	0xd28004c0, 0xd2800021, 0xd2800002, 0xd2800003, 0xd2800004, 0xd28014e8, 0xd4000001, // prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+	0xd2800020, 0xd2800081, 0xd2808002, 0xf2a00802, 0xd28022a8, 0xd4000001, // seccomp again
+	0xb50000e0,             // failed: cbnz to the end
+	0xf94007e0,             // ldr x0, [sp, #8]
+	0x910043e1,             // add x1, sp, #16
+	0xf94003e9,             // ldr x9, [sp]
+	0x8b090c22,             // add x2, x1, x9, lsl #3
+	0xd2801ba8, 0xd4000001, // execve
+	0xcb0003e0, 0xd2800bc8, 0xd4000001, // exit_group(errno)
+)
+
+func words(w ...uint32) []byte {
+	var b []byte
+	for _, x := range w {
+		b = binary.LittleEndian.AppendUint32(b, x)
+	}
+	return b
+}
+
+// table is the numbers of calls in one table of the kernel, whose filter is told by arch
+// (AUDIT_ARCH_…, include/uapi/linux/audit.h).
+type table struct {
+	arch  uint32
+	calls []uint32
+}
+
+const native = unix.AUDIT_ARCH_AARCH64
+
+var tables = []table{
+	{native, []uint32{
+		unix.SYS_MMAP, unix.SYS_MUNMAP, unix.SYS_MPROTECT, unix.SYS_MREMAP, unix.SYS_MADVISE, unix.SYS_BRK, unix.SYS_MSYNC,
+		unix.SYS_MLOCK, unix.SYS_MLOCK2, unix.SYS_MUNLOCK, unix.SYS_MLOCKALL, unix.SYS_MUNLOCKALL, unix.SYS_MINCORE,
+		unix.SYS_MBIND, unix.SYS_MOVE_PAGES, unix.SYS_REMAP_FILE_PAGES, unix.SYS_SHMAT, unix.SYS_SHMDT, unix.SYS_MEMFD_CREATE, unix.SYS_MEMFD_SECRET,
+		unix.SYS_USERFAULTFD, unix.SYS_PROCESS_MADVISE, unix.SYS_PKEY_ALLOC, unix.SYS_PKEY_FREE, unix.SYS_PKEY_MPROTECT, unix.SYS_MSEAL,
+		unix.SYS_CLONE, unix.SYS_CLONE3, unix.SYS_EXECVE, unix.SYS_EXECVEAT, unix.SYS_EXIT_GROUP,
+	}},
+}
+
+type registers = unix.PtraceRegs
+
+const ntPrStatus = 1 // NT_PRSTATUS
+
+func getRegs(tid int, r *registers) syscall.Errno {
+	iov := unix.Iovec{Base: (*byte)(unsafe.Pointer(r)), Len: uint64(unsafe.Sizeof(*r))}
+	_, _, e := unix.RawSyscall6(unix.SYS_PTRACE, unix.PTRACE_GETREGSET, uintptr(tid), ntPrStatus, uintptr(unsafe.Pointer(&iov)), 0, 0)
+	return e
+}
+
+// numbered is the registers by the numbers of DWARF.
+func numbered(r *registers) (out symbol.Registers) {
+	copy(out[:], r.Regs[:])
+	out[31], out[symbol.Counter] = r.Sp, r.Pc
+	return out
+}
+
+// unmake makes the call that is about to be made one that answers ENOSYS.
+func unmake(tid int) syscall.Errno {
+	const ntARMSystemCall = 0x404 // NT_ARM_SYSTEM_CALL
+	none := int32(-1)
+	iov := unix.Iovec{Base: (*byte)(unsafe.Pointer(&none)), Len: 4}
+	_, _, e := unix.RawSyscall6(unix.SYS_PTRACE, unix.PTRACE_SETREGSET, uintptr(tid), ntARMSystemCall, uintptr(unsafe.Pointer(&iov)), 0, 0)
+	return e
+}

@@ -1,0 +1,36 @@
+//go:build !linux || !(amd64 || arm64)
+
+package trace
+
+import (
+	"context"
+	"os"
+)
+
+// Config says what is run, and how.
+type Config struct {
+	Path     string
+	Args     []string
+	Env      []string
+	Dir      string
+	Files    []*os.File
+	Terminal bool
+}
+
+// Program is a program that is run: here there is none.
+type Program struct{}
+
+// Start fails with ErrNotLinux.
+func Start(Config) (*Program, error) { return nil, ErrNotLinux }
+
+// PID is 0.
+func (p *Program) PID() int { return 0 }
+
+// Faultless is ErrNotLinux.
+func (p *Program) Faultless() error { return ErrNotLinux }
+
+// Next fails with ErrNotLinux.
+func (p *Program) Next(context.Context) (Event, error) { return Event{}, ErrNotLinux }
+
+// Close does nothing.
+func (p *Program) Close() {}

@@ -1,0 +1,101 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"syscall"
+
+	"cowscope/actions/run"
+	"cowscope/actions/trace"
+	"cowscope/vmspace/amount"
+	"cowscope/vmspace/printable"
+
+	"github.com/spf13/cobra"
+)
+
+func runCommand() *cobra.Command {
+	var asJSON bool
+	c := &cobra.Command{
+		Use:   "run PROG [ARG…]",
+		Short: "a real program, told memory event by memory event, each with its line of source",
+		Long: "run starts a program and stops it at each of its memory events: a system call about memory or processes, a page fault, a deadly\n" +
+			"signal. Each is written as a line on standard error, with the function, the file and the line that caused it, and with what the\n" +
+			"page was and became. The program has the terminal, and is told of nothing. It cannot be let go: it dies with cowscope.\n" +
+			"Page faults are told where the kernel allows it (perf-faults in cowscope doctor).\n" +
+			"Exit status: that of the program, 128 and the number of the signal that killed it; 3 when it cannot be started.",
+		Example: "  cowscope run ls -l\n" +
+			"  cowscope run --json true",
+		Args: cobra.MinimumNArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error { return runProgram(args, asJSON) },
+	}
+	c.Flags().SetInterspersed(false) // what follows PROG is the program's
+	c.Flags().BoolVar(&asJSON, "json", false, "write each event as a line of JSON on standard output; the program's own output goes to standard error")
+	return c
+}
+
+func runProgram(args []string, asJSON bool) error {
+	path, err := exec.LookPath(args[0])
+	if err != nil {
+		return cannotRun(err)
+	}
+	files := []*os.File{os.Stdin, os.Stdout, os.Stderr}
+	if asJSON {
+		files[1] = files[2]
+	}
+	// A signal of the terminal is for the program, which has the same terminal; it ends with cowscope.
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGHUP)
+	defer stop()
+	signal.Ignore(syscall.SIGINT, syscall.SIGQUIT)
+	defer signal.Reset(syscall.SIGINT, syscall.SIGQUIT)
+	r, err := run.Open(trace.Config{Path: path, Args: args, Env: os.Environ(), Files: files})
+	if err != nil {
+		return cannotRun(err)
+	}
+	defer r.Close()
+	loaders := map[string]int{} // by process: events of the loader, which are told as one line
+	for {
+		st, err := r.Next(ctx)
+		if errors.Is(err, trace.ErrEnded) {
+			break
+		}
+		if err != nil {
+			return statusError{exitFailed, err}
+		}
+		switch {
+		case asJSON:
+			err = st.WriteJSON(stdout, 0)
+		case !r.Begun(st.Process) && (st.Event == trace.Call.String() || st.Event == trace.Fault.String()):
+			loaders[st.Process]++
+		default:
+			if n := loaders[st.Process]; n > 0 {
+				fmt.Fprintf(stderr, "     %-3s        %s of the loader, before main\n", st.Process, amount.Of(uint64(n), "event"))
+				delete(loaders, st.Process)
+			}
+			_, err = fmt.Fprintln(stderr, run.Text(st))
+		}
+		if err = errors.Join(err, stdout.Flush(), stderr.Flush()); err != nil {
+			return err
+		}
+	}
+	if no := r.Untold(); no != nil && !asJSON {
+		fmt.Fprintf(stderr, "page faults were not told: %v\n", no)
+	}
+	if status := r.Status(); status != 0 {
+		return programEnded(status)
+	}
+	return nil
+}
+
+// cannotRun is the error of a program that does not start, in one line whatever its name is.
+func cannotRun(err error) error {
+	return statusError{exitStart, errors.New(printable.Line(err.Error()))}
+}
+
+// programEnded is the exit status of a program that was run, which is cowscope's then.
+type programEnded int
+
+func (e programEnded) Error() string { return fmt.Sprintf("the program exited %d", int(e)) }

@@ -1,0 +1,13 @@
+package symbol
+
+// The numbers that DWARF gives to registers (DWARF for the Arm 64-bit Architecture), and one more
+// for the program counter.
+const (
+	framePointer = 29
+	stackPointer = 31
+	counter      = 32
+)
+
+// unsigned takes the signature of pointer authentication, which is in the upper bits, out of a
+// return address.
+func unsigned(addr uint64) uint64 { return addr & (1<<48 - 1) }

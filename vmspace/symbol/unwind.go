@@ -1,0 +1,68 @@
+package symbol
+
+import "cowscope/vmspace"
+
+// Registers are those of a thread by the numbers that DWARF gives them; the program counter is
+// Counter.
+type Registers [registers]uint64
+
+// Counter is the index of the program counter.
+const Counter = counter
+
+// mostCallers limits a walk.
+const mostCallers = 64
+
+// Callers walks up the stack of a stopped thread: the places of its instruction, and of the calls
+// that led to it, the nearest first. read reads 8 bytes of the process without faulting anything
+// in. The walk ends where nothing says how to go on.
+func (t *Table) Callers(pid int, mapping func(addr uint64) (vmspace.Mapping, bool), regs Registers, read func(addr uint64) (uint64, bool)) (places []vmspace.Place) {
+	now := [registers]uint64(regs)
+	called := false // now is in a call: its address is behind the instruction
+	for len(places) < mostCallers {
+		pc := now[counter]
+		if called {
+			pc--
+		}
+		m, ok := mapping(pc)
+		if !ok || m.Perms&vmspace.Exec == 0 {
+			return places
+		}
+		places = append(places, t.Place(pid, m, pc))
+		next, signal, ok := t.caller(pid, m, now, pc, read)
+		if !ok || next[counter] == 0 || next[stackPointer] <= now[stackPointer] && len(places) > 1 {
+			return places
+		}
+		next[counter] = unsigned(next[counter])
+		now, called = next, !signal
+	}
+	return places
+}
+
+// caller gives the registers of the frame above: by call frame information, and where there is none
+// by the frame pointer, as Go code has it. signal says that the frame was interrupted there.
+func (t *Table) caller(pid int, m vmspace.Mapping, now [registers]uint64, pc uint64, read func(addr uint64) (uint64, bool)) (next [registers]uint64, signal, ok bool) {
+	o := t.object(pid, m, m.Path == "[vdso]")
+	if o != nil {
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		at, known := o.address(pc-m.Start+m.Offset, true)
+		if c := o.calls; known && c != nil && c.wide {
+			if f := c.find(at); f != nil {
+				w, err := c.rules(f, at)
+				if err == nil {
+					next, err = w.caller(&now, f.cie.returns, read)
+				}
+				return next, f.cie.signal, err == nil
+			}
+		}
+	}
+	frame := now[framePointer]
+	if frame+8 < now[stackPointer] || frame&7 != 0 { // on arm64 Go keeps it in the 8 bytes below the stack pointer
+		return next, false, false
+	}
+	next = now
+	above, ok1 := read(frame)
+	back, ok2 := read(frame + 8)
+	next[framePointer], next[counter], next[stackPointer] = above, back, frame+16
+	return next, false, ok1 && ok2
+}
