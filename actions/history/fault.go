@@ -178,14 +178,19 @@ func FaultList(faults []Fault) []FaultJSON {
 	out := make([]FaultJSON, 0, len(faults))
 	for _, f := range faults {
 		j := FaultJSON{Process: f.Process, Thread: f.TID, Address: hex(f.Start), Pages: f.Pages, Count: f.Count, Major: f.Major, Kernel: f.Kernel, Happened: string(f.Did),
-			At: PlaceJSON{Function: f.At.Function, File: f.At.File, Line: f.At.Line, Object: f.At.Object}}
-		if f.At.Offset != 0 {
-			j.At.Offset = hex(f.At.Offset)
-		}
-		if f.At.At != 0 {
-			j.At.Address = hex(f.At.At)
-		}
+			At: placeJSON(f.At)}
 		out = append(out, j)
 	}
 	return out
+}
+
+func placeJSON(p vmspace.Place) PlaceJSON {
+	j := PlaceJSON{Function: p.Function, File: p.File, Line: p.Line, Object: p.Object}
+	if p.Offset != 0 {
+		j.Offset = hex(p.Offset)
+	}
+	if p.At != 0 {
+		j.Address = hex(p.At)
+	}
+	return j
 }

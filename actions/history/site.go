@@ -1,6 +1,11 @@
 package history
 
-import "cowscope/vmspace"
+import (
+	"fmt"
+	"strings"
+
+	"cowscope/vmspace"
+)
 
 // Site is where in a program a thread was when something happened.
 type Site struct {
@@ -9,20 +14,41 @@ type Site struct {
 	Callers       []string // the functions that called it, the nearest first
 }
 
-// JSON is the site as a member of a step's JSON.
+// SiteJSON is where a thread was, as JSON.
+type SiteJSON struct {
+	PlaceJSON
+	Text    string   `json:"text,omitempty"`
+	Callers []string `json:"callers,omitempty"`
+}
+
+// JSON converts the site to its JSON form; nil stays nil.
 func (s *Site) JSON() *SiteJSON {
 	if s == nil {
 		return nil
 	}
-	return &SiteJSON{Function: s.Function, File: s.File, Line: s.Line, Text: s.Text, Callers: s.Callers, Where: s.String()}
+	return &SiteJSON{placeJSON(s.Place), s.Text, s.Callers}
 }
 
-// SiteJSON is where a thread was. File, line and text are left out where they are not known.
-type SiteJSON struct {
-	Function string   `json:"function"`
-	File     string   `json:"file,omitempty"`
-	Line     int      `json:"line,omitempty"`
-	Text     string   `json:"text,omitempty"`
-	Callers  []string `json:"callers,omitempty"`
-	Where    string   `json:"where"`
+// Told is what a program did, in one line: a call with its answer, a page fault with what it did, a
+// signal.
+func (st *Step) Told() string {
+	text := st.Call
+	switch {
+	case st.Result.Ending == EndedSignal:
+		return fmt.Sprintf("%s at 0x%x", st.Result, st.Fault)
+	case strings.HasSuffix(st.Call, ")"):
+		text += " " + st.Answer()
+	}
+	if st.Happened != "" {
+		text += ": " + string(st.Happened)
+	}
+	return text
+}
+
+// Whence is the place that it was done at, with its line of source; "" if that is not known.
+func (st *Step) Whence() string {
+	if st.At == nil {
+		return ""
+	}
+	return strings.TrimSpace(st.At.String() + "  " + st.At.Text)
 }

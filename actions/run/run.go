@@ -9,9 +9,10 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
-	"strings"
 
+	"cowscope/actions"
 	"cowscope/actions/explain"
 	"cowscope/actions/history"
 	"cowscope/actions/subject"
@@ -19,6 +20,7 @@ import (
 	"cowscope/actions/verb"
 	"cowscope/vmspace"
 	"cowscope/vmspace/observe"
+	"cowscope/vmspace/printable"
 	"cowscope/vmspace/symbol"
 )
 
@@ -33,6 +35,7 @@ type Run struct {
 	last    *vmspace.Snapshot
 	steps   int
 	status  int
+	name    string          // of the program
 	begun   map[string]bool // by label: its program, and not the loader, has caused an event
 }
 
@@ -46,7 +49,7 @@ func Open(cfg trace.Config) (*Run, error) {
 	if err != nil {
 		return nil, errors.Join(err, r.Close())
 	}
-	run := &Run{program: p, reader: r, table: symbol.New(symbol.Options{Peek: r.Peek, Callers: true}), last: &vmspace.Snapshot{}, begun: map[string]bool{}}
+	run := &Run{program: p, reader: r, table: symbol.New(symbol.Options{Peek: r.Peek, Callers: true}), begun: map[string]bool{}, name: printable.Name(filepath.Base(cfg.Path))}
 	run.member(p.PID(), "")
 	return run, nil
 }
@@ -55,6 +58,13 @@ func Open(cfg trace.Config) (*Run, error) {
 func (r *Run) Close() error {
 	r.program.Close()
 	return r.reader.Close()
+}
+
+// Info says what is run, and on which machine.
+func (r *Run) Info() actions.Info {
+	info := actions.Machine(r.last)
+	info.Mode, info.Note = "run", r.name
+	return info
 }
 
 // Untold is why page faults are not told; nil if they are.
@@ -92,11 +102,21 @@ func (r *Run) Next(ctx context.Context) (*history.Step, error) {
 		return nil, err
 	}
 	st.At = r.site(st, e)
-	st.Changes = vmspace.Diff(st.Before, st.After)
+	if st.Before != nil {
+		st.Changes = vmspace.Diff(st.Before, st.After)
+	}
 	if e.Kind == trace.Fault {
 		st.Happened = r.did(st, e)
+		f := history.Fault{Process: st.Process, TID: st.TID, Start: st.Focus.Start, Pages: 1, Count: 1, Major: st.Major, Did: st.Happened}
+		if st.At != nil {
+			f.At = st.At.Place
+		}
+		st.Faults = []history.Fault{f}
 	}
 	st.Why = explain.Summary(st.Changes)
+	if st.Before == nil {
+		st.Why = "The kernel has made the program's address space; the program has executed nothing."
+	}
 	r.last = st.After
 	r.bury()
 	return st, nil
@@ -121,7 +141,7 @@ func (r *Run) describe(st *history.Step, e trace.Event) (touched []vmspace.Range
 		}
 		return c.Touches
 	case trace.Fault:
-		size := max(r.last.PageSize, 1)
+		size := r.last.PageSize
 		st.Call = fmt.Sprintf("page fault at 0x%x", e.Addr)
 		st.Fault = e.Addr
 		st.Focus = vmspace.Range{Start: e.Addr &^ (size - 1), End: e.Addr&^(size-1) + size}
@@ -136,7 +156,7 @@ func (r *Run) describe(st *history.Step, e trace.Event) (touched []vmspace.Range
 	case trace.Signal:
 		sig := subject.Signal{Signo: e.Signal, Code: e.Code}
 		st.Result, st.Fault = history.Signal(sig.Name(), sig.CodeName()), e.Addr
-		st.Call = "signal"
+		st.Call = sig.Name()
 		return nil
 	case trace.Fork:
 		c := verb.ForeignCall(e.Nr, e.Args, e.Value)
@@ -185,7 +205,7 @@ func (r *Run) space(label string) string {
 
 // look reads the family. Where the kernel took faults that nobody told of, everything is read.
 func (r *Run) look(ctx context.Context, st *history.Step, e trace.Event, touched []vmspace.Range) (*vmspace.Snapshot, error) {
-	if len(r.last.Processes) == 0 || slices.Contains(touched, vmspace.Everything) {
+	if r.last == nil || slices.Contains(touched, vmspace.Everything) {
 		return r.reader.Observe(ctx, r.members, observe.Scope{})
 	}
 	var parts []observe.Touched
@@ -233,7 +253,7 @@ func (r *Run) did(st *history.Step, e trace.Event) vmspace.Happening {
 // and otherwise the innermost of the program itself.
 func (r *Run) site(st *history.Step, e trace.Event) *history.Site {
 	p := st.After.Process(st.Process)
-	if p == nil || !p.Alive() {
+	if st.Before != nil && (p == nil || !p.Alive()) {
 		p = st.Before.Process(st.Process)
 	}
 	if e.IP() == 0 || p == nil || e.Kind == trace.Exec {
@@ -284,24 +304,9 @@ func (r *Run) bury() {
 
 // Text is a step as one line.
 func Text(st *history.Step) string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "%4d %-3s %-6s ", st.N, st.Process, st.Event)
-	switch {
-	case st.Event == "signal":
-		fmt.Fprintf(&b, "%s at 0x%x", st.Result, st.Fault)
-	case st.Answer() != "" && strings.HasSuffix(st.Call, ")"):
-		fmt.Fprintf(&b, "%s %s", st.Call, st.Answer())
-	default:
-		b.WriteString(st.Call)
+	text := fmt.Sprintf("%4d %-3s %-6s %s", st.N, st.Process, st.Event, st.Told())
+	if at := st.Whence(); at != "" {
+		text += "  @ " + at
 	}
-	if st.Happened != "" {
-		fmt.Fprintf(&b, ": %s", st.Happened)
-	}
-	if st.At != nil {
-		fmt.Fprintf(&b, "  @ %s", st.At)
-		if st.At.Text != "" {
-			fmt.Fprintf(&b, "  %s", st.At.Text)
-		}
-	}
-	return b.String()
+	return text
 }

@@ -18,13 +18,11 @@ type faultJSON history.FaultJSON
 func (faultJSON) most() int { return mostFaults }
 
 func (f faultJSON) check() error {
-	if f.Pages > 1<<48 || f.At.Line < 0 {
-		return fmt.Errorf("faults on %d pages, by line %d", f.Pages, f.At.Line)
+	if f.Pages > 1<<48 {
+		return fmt.Errorf("faults on %d pages", f.Pages)
 	}
-	for _, text := range []string{f.At.Function, f.At.File, f.At.Object} {
-		if len(text) > maxPath {
-			return fmt.Errorf("a place with a name of more than %d bytes", maxPath)
-		}
+	if err := checkPlace(f.At); err != nil {
+		return err
 	}
 	if f.Process == "" { // of one that is in no snapshot
 		return nil
@@ -45,22 +43,79 @@ func (r *reader) faults(st *history.Step, j *stepJSON) error {
 	st.Lost = j.Lost
 	cost := 0
 	for _, f := range j.Touched {
-		g := history.Fault{Process: r.intern(f.Process), TID: f.Thread, Pages: f.Pages, Count: f.Count, Major: f.Major, Kernel: f.Kernel, Did: vmspace.Happening(r.intern(f.Happened)),
-			At: vmspace.Place{Function: r.intern(f.At.Function), File: r.intern(f.At.File), Line: f.At.Line, Object: r.intern(f.At.Object)}}
-		for _, n := range []struct {
-			text string
-			to   *uint64
-		}{{f.Address, &g.Start}, {f.At.Offset, &g.At.Offset}, {f.At.Address, &g.At.At}} {
-			if n.text == "" {
-				continue
-			}
-			var err error
-			if *n.to, err = number(n.text); err != nil {
+		g := history.Fault{Process: r.intern(f.Process), TID: f.Thread, Pages: f.Pages, Count: f.Count, Major: f.Major, Kernel: f.Kernel, Did: vmspace.Happening(r.intern(f.Happened))}
+		var err error
+		if f.Address != "" {
+			if g.Start, err = number(f.Address); err != nil {
 				return err
 			}
 		}
+		if g.At, err = r.place(f.At); err != nil {
+			return err
+		}
 		st.Faults = append(st.Faults, g)
-		cost += int(unsafe.Sizeof(g)) + len(f.Happened) + len(f.At.Function) + len(f.At.File) + len(f.At.Object)
+		cost += int(unsafe.Sizeof(g)) + len(f.Happened) + placeCost(f.At)
+	}
+	return r.spend(cost)
+}
+
+func checkPlace(p history.PlaceJSON) error {
+	if p.Line < 0 {
+		return fmt.Errorf("a place in line %d", p.Line)
+	}
+	for _, text := range []string{p.Function, p.File, p.Object} {
+		if len(text) > maxPath {
+			return fmt.Errorf("a place with a name of more than %d bytes", maxPath)
+		}
+	}
+	return nil
+}
+
+func placeCost(p history.PlaceJSON) int { return len(p.Function) + len(p.File) + len(p.Object) }
+
+// place reads a place.
+func (r *reader) place(p history.PlaceJSON) (out vmspace.Place, err error) {
+	out = vmspace.Place{Function: r.intern(p.Function), File: r.intern(p.File), Line: p.Line, Object: r.intern(p.Object)}
+	for _, n := range []struct {
+		text string
+		to   *uint64
+	}{{p.Offset, &out.Offset}, {p.Address, &out.At}} {
+		if n.text == "" {
+			continue
+		}
+		if *n.to, err = number(n.text); err != nil {
+			return out, err
+		}
+	}
+	return out, nil
+}
+
+const mostCallers = 256 // of a step
+
+// site reads where the thread of a step was.
+func (r *reader) site(st *history.Step, j *stepJSON) error {
+	st.TID = j.TID
+	if j.At == nil {
+		return nil
+	}
+	if err := checkPlace(j.At.PlaceJSON); err != nil {
+		return err
+	}
+	if len(j.At.Callers) > mostCallers || len(j.At.Text) > maxPath {
+		return fmt.Errorf("a place with %d callers and %d bytes of source", len(j.At.Callers), len(j.At.Text))
+	}
+	p, err := r.place(j.At.PlaceJSON)
+	if err != nil {
+		return err
+	}
+	st.At = &history.Site{Place: p, Text: j.At.Text}
+	cost := int(unsafe.Sizeof(*st.At)) + placeCost(j.At.PlaceJSON) + len(j.At.Text)
+	for _, name := range j.At.Callers {
+		if len(name) > maxPath {
+			return fmt.Errorf("a caller with a name of more than %d bytes", maxPath)
+		}
+		st.At.Callers = append(st.At.Callers, r.intern(name))
+		cost += len(name) + int(unsafe.Sizeof(name))
 	}
 	return r.spend(cost)
 }

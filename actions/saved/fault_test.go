@@ -24,6 +24,8 @@ func TestFaultsAreSaved(t *testing.T) {
 		{TID: 8, Count: 1 << 40, Kernel: true},
 	}
 	st.Lost = 12
+	st.TID = 9
+	st.At = &history.Site{Place: vmspace.Place{Function: "make", Offset: 4, File: "/src/a.c", Line: 11, Object: "/bin/a", At: 0x104}, Text: "return mmap(0, n);", Callers: []string{"main", "_start"}}
 	var b bytes.Buffer
 	w, err := NewWriter(&b, file.Header)
 	if err != nil {
@@ -40,8 +42,10 @@ func TestFaultsAreSaved(t *testing.T) {
 	}
 	if got := got.Steps[1]; !reflect.DeepEqual(got.Faults, st.Faults) || got.Lost != st.Lost {
 		t.Errorf("%+v and %d lost, want %+v", got.Faults, got.Lost, st.Faults)
+	} else if !reflect.DeepEqual(got.At, st.At) || got.TID != st.TID {
+		t.Errorf("thread %d at %+v %q, want %+v", got.TID, got.At, got.At.Callers, st.At)
 	}
-	if got := got.Steps[0]; got.Faults != nil || got.Lost != 0 {
+	if got := got.Steps[0]; got.Faults != nil || got.Lost != 0 || got.At != nil || got.TID != 0 {
 		t.Errorf("a step without: %+v", got.Faults)
 	}
 }
@@ -65,5 +69,16 @@ func TestFaultsRefused(t *testing.T) {
 	}
 	if err := r.faults(&history.Step{}, &stepJSON{Touched: make(list[faultJSON], 1<<14)}); err == nil {
 		t.Error("a million bytes are not counted")
+	}
+	for name, at := range map[string]*history.SiteJSON{
+		"a line":      {PlaceJSON: history.PlaceJSON{Line: -1}},
+		"an address":  {PlaceJSON: history.PlaceJSON{Address: "12"}},
+		"the callers": {Callers: make([]string, mostCallers+1)},
+		"the source":  {Text: strings.Repeat("x", maxPath+1)},
+		"a caller":    {Callers: []string{strings.Repeat("x", maxPath+1)}},
+	} {
+		if err := r.site(&history.Step{}, &stepJSON{StepJSON: history.StepJSON{At: at}}); err == nil {
+			t.Errorf("%s that cannot be is read", name)
+		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"strings"
 
 	"cowscope/actions/history"
 	"cowscope/vmspace/printable"
@@ -25,7 +26,10 @@ func (rec *Recording) WriteList(w io.Writer) error {
 }
 
 func listed(st *history.Step) string {
-	if st.Command == "" {
+	switch {
+	case st.Command == "" && st.Call != "":
+		return strings.TrimSpace(st.Told() + "  " + st.Whence())
+	case st.Command == "":
 		return "(" + st.Event + ")"
 	}
 	ended := st.Answer()

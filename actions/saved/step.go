@@ -161,7 +161,7 @@ func (r *reader) step(j *stepJSON, before *history.Step) (*history.Step, error) 
 	if st.N != before.N+1 {
 		return nil, fmt.Errorf("step %d where step %d belongs", st.N, before.N+1)
 	}
-	for _, err := range []error{r.outcome(st, j), r.names(st, before, j), r.files(st, before, j), r.faults(st, j)} {
+	for _, err := range []error{r.outcome(st, j), r.names(st, before, j), r.files(st, before, j), r.faults(st, j), r.site(st, j)} {
 		if err != nil {
 			return nil, err
 		}

@@ -290,6 +290,35 @@ func TestRun(t *testing.T) {
 	}
 }
 
+// What was run can be saved, and replayed.
+func TestRunSaves(t *testing.T) {
+	dir := t.TempDir()
+	var ran, again bytes.Buffer
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, x := range []struct {
+		out  *bytes.Buffer
+		args []string
+	}{{&ran, []string{"run", "--json", "--save", "walk.jsonl", "sh", "-c", "(exit 3); exit 0"}}, {&again, []string{"replay", "--json", "walk.jsonl"}}} {
+		cmd := exec.Command(self, x.args...)
+		cmd.Dir, cmd.Env, cmd.Stdout = dir, append(os.Environ(), "COWSCOPE_ROLE=cowscope"), x.out
+		if err := cmd.Run(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if ran.Len() == 0 || ran.String() != again.String() {
+		a, b := strings.Split(ran.String(), "\n"), strings.Split(again.String(), "\n")
+		for i := range min(len(a), len(b)) {
+			if a[i] != b[i] {
+				t.Fatalf("step %d was\n%s\nand is\n%s", i, a[i], b[i])
+			}
+		}
+		t.Errorf("%d steps were saved, and %d are replayed", len(a), len(b))
+	}
+}
+
 // A program that is run ends with cowscope, however that ends.
 func TestRunEndsWithCowscope(t *testing.T) {
 	self, err := os.Executable()

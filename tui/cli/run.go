@@ -10,6 +10,7 @@ import (
 	"syscall"
 
 	"cowscope/actions/run"
+	"cowscope/actions/saved"
 	"cowscope/actions/trace"
 	"cowscope/vmspace/amount"
 	"cowscope/vmspace/printable"
@@ -19,29 +20,37 @@ import (
 
 func runCommand() *cobra.Command {
 	var asJSON bool
+	var save string
 	c := &cobra.Command{
 		Use:   "run PROG [ARG…]",
 		Short: "a real program, told memory event by memory event, each with its line of source",
 		Long: "run starts a program and stops it at each of its memory events: a system call about memory or processes, a page fault, a deadly\n" +
 			"signal. Each is written as a line on standard error, with the function, the file and the line that caused it, and with what the\n" +
 			"page was and became. The program has the terminal, and is told of nothing. It cannot be let go: it dies with cowscope.\n" +
+			"--save keeps all of it for cowscope replay, which shows the maps and the pages at each event.\n" +
 			"Page faults are told where the kernel allows it (perf-faults in cowscope doctor).\n" +
 			"Exit status: that of the program, 128 and the number of the signal that killed it; 3 when it cannot be started.",
 		Example: "  cowscope run ls -l\n" +
 			"  cowscope run --json true",
 		Args: cobra.MinimumNArgs(1),
-		RunE: func(_ *cobra.Command, args []string) error { return runProgram(args, asJSON) },
+		RunE: func(_ *cobra.Command, args []string) error { return runProgram(args, asJSON, save) },
 	}
 	c.Flags().SetInterspersed(false) // what follows PROG is the program's
 	c.Flags().BoolVar(&asJSON, "json", false, "write each event as a line of JSON on standard output; the program's own output goes to standard error")
+	c.Flags().StringVar(&save, "save", "", saveHelp)
 	return c
 }
 
-func runProgram(args []string, asJSON bool) error {
+func runProgram(args []string, asJSON bool, save string) error {
 	path, err := exec.LookPath(args[0])
 	if err != nil {
 		return cannotRun(err)
 	}
+	file, err := saved.Create(save)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
 	files := []*os.File{os.Stdin, os.Stdout, os.Stderr}
 	if asJSON {
 		files[1] = files[2]
@@ -56,6 +65,7 @@ func runProgram(args []string, asJSON bool) error {
 		return cannotRun(err)
 	}
 	defer r.Close()
+	var keep *saved.Writer
 	loaders := map[string]int{} // by process: events of the loader, which are told as one line
 	for {
 		st, err := r.Next(ctx)
@@ -64,6 +74,14 @@ func runProgram(args []string, asJSON bool) error {
 		}
 		if err != nil {
 			return statusError{exitFailed, err}
+		}
+		if keep == nil {
+			keep, err = file.Begin(r.Info(), st, true, version)
+		} else {
+			err = keep.Write(st, 0)
+		}
+		if err != nil {
+			return err
 		}
 		switch {
 		case asJSON:

@@ -26,7 +26,11 @@ func DrawLog(p cell.Pen, s *Scene) {
 // drawLogTail draws the steps that end with the one shown, newest below.
 func drawLogTail(p cell.Pen, s *Scene) {
 	shown := s.logged()
-	why := cell.Wrap(s.Steps[shown[len(shown)-1]].Why, p.R.W-logIndent(p.R.W))
+	newest := s.Steps[shown[len(shown)-1]]
+	why := cell.Wrap(newest.Why, p.R.W-logIndent(p.R.W))
+	if at := newest.Whence(); at != "" {
+		why = append([]string{cell.Clip(at, p.R.W-logIndent(p.R.W))}, why...)
+	}
 	if len(why) > max(p.R.H-1, 1) {
 		why = why[:max(p.R.H-1, 1)]
 		last := &why[len(why)-1]
@@ -92,6 +96,13 @@ func drawLogStep(p cell.Pen, y int, s *Scene, i int, last bool) {
 		x = p.Put(0, y, cell.Accent, st.Process)
 	}
 	x++
+	if st.Command == "" && st.Call != "" { // of a program that is run
+		x = p.Cut(max(8, x), y, p.R.W-max(8, x), cmd, st.Told())
+		if at := st.Whence(); !last && p.R.W-x > 12 {
+			p.Cut(x+2, y, p.R.W-x-2, cell.Faint, at)
+		}
+		return
+	}
 	if st.Command == "" {
 		role := cell.Warn // it came by itself
 		if st.N == 0 {
