@@ -21,8 +21,8 @@ var (
 // elsewhere is what may write beside this package, and why.
 var elsewhere = map[string]string{
 	"actions/subject/gate_linux.go OpenFile":    "/dev/null, to probe with",
-	"actions/image/image.go CreateTemp": "the subject's executable, removed before it runs",
-	"actions/image/image.go WriteFile":  "/proc",
+	"actions/image/image.go CreateTemp":         "the subject's executable, removed before it runs",
+	"actions/subject/start_linux.go WriteFile":  "/proc",
 	"actions/scratch/calls_linux.go Open":       "scratch files, which have no name",
 	"actions/lesson/progress.go MkdirAll":       "a folder of cowscope's own",
 	"actions/lesson/progress.go Rename":         "puts a damaged file aside",
