@@ -63,8 +63,9 @@ type App struct {
 	pressed    pressed
 	over       overlay
 	busy       string
-	slow       bool // the running command has lasted long enough to be told
-	runs       int  // commands so far, so that an old tick is known
+	slow       bool               // the running command has lasted long enough to be told
+	halt       context.CancelFunc // ends the running command
+	runs       int                // commands so far, so that an old tick is known
 	waiting    []tea.KeyPressMsg
 	typed      []string // command lines, oldest first
 	message    string
@@ -239,6 +240,10 @@ func (m *App) press(k tea.KeyPressMsg) tea.Cmd {
 	case "ctrl+z":
 		return m.suspend()
 	}
+	if m.busy != "" && runs(m) && k.String() == "esc" {
+		m.halt()
+		return nil
+	}
 	if m.busy != "" {
 		if len(m.waiting) < maxWaiting {
 			m.waiting = append(m.waiting, k)
@@ -293,8 +298,11 @@ func (m *App) run(line string) tea.Cmd {
 	m.pressed.became = line
 	m.runs++
 	n := m.runs
+	ctx, halt := context.WithCancel(m.ctx)
+	m.halt = halt
 	do := func() tea.Msg {
-		step, err := m.lab.Do(m.ctx, line)
+		defer halt()
+		step, err := m.lab.Do(ctx, line)
 		if m.course != nil {
 			m.course.saver.save()
 		}

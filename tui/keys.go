@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"cowscope/actions/history"
+	"cowscope/actions/run"
 	"cowscope/tui/pane"
 
 	tea "charm.land/bubbletea/v2"
@@ -38,6 +39,9 @@ var bindings []binding
 
 func init() { // the help overlay shows the table, and the table opens it
 	bindings = []binding{
+		{keys: []string{"space"}, show: "Space", short: "step", help: "run: let the program run to its next event; Esc stops one that has none", do: runLine(run.Step), off: needNewest, in: runs},
+		{keys: []string{"n"}, short: "line", help: "run: to the next line of source that has an event", do: runLine(run.Line), off: needNewest, in: runs},
+		{keys: []string{"c"}, short: "continue", help: "run: to the end, or to a signal", do: runLine(run.Continue), off: needNewest, in: runs},
 		{keys: []string{"m"}, short: "mmap", help: "form: map (Enter maps 4 pages, rw, private, anonymous)", do: openForm("mmap"), off: needProcess},
 		{keys: []string{"w"}, short: "write", help: "store the next byte value at the cursor", do: (*App).storeNext, off: needProcess},
 		{keys: []string{"f"}, short: "fork", help: "fork the current process", do: runLine("fork"), off: needProcess},
@@ -64,7 +68,7 @@ func init() { // the help overlay shows the table, and the table opens it
 		{keys: []string{"T"}, help: "watch: the places in the code that take page faults, and what those do", do: openTouches},
 		{keys: []string{"P"}, help: "a picture of the screen: cowscope-1.svg, cowscope-2.svg… in the current directory", do: (*App).takeStill},
 		{keys: []string{"ctrl+z"}, show: "Ctrl-Z", help: "suspend, as a job of the shell; fg continues", do: (*App).suspend},
-		{keys: []string{"n"}, help: "start a fresh subject: every process ends, and p1 starts again", do: runLine("restart"), off: needLive},
+		{keys: []string{"n"}, help: "start a fresh subject: every process ends, and p1 starts again", do: runLine("restart"), off: needLive, in: func(m *App) bool { return !runs(m) }},
 		{keys: []string{"shift+tab"}, show: "Shift+Tab", help: "go to the previous process", do: useProcess(-1), off: needRelative},
 		{keys: []string{"up", "k"}, show: "↑ ↓ or k j", help: "select a row of the map", do: moveRow(-1)},
 		{keys: []string{"down", "j"}, do: moveRow(1)},
@@ -152,6 +156,16 @@ func (m *App) keyBar() []pane.KeyHelp {
 }
 
 // The reasons why a key cannot be used.
+
+// runs reports whether the lab is a program that is run.
+func runs(m *App) bool { return m.lab.Info().Mode == "run" }
+
+func needNewest(m *App) string {
+	if !m.live() {
+		return fmt.Sprintf("this is step %d, in the past: } goes back to where the program is", m.step().N)
+	}
+	return ""
+}
 
 func needLive(m *App) string {
 	if why := m.lab.Info().Refuses; why != "" {

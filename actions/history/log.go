@@ -191,6 +191,12 @@ func (st *Step) beside(o *Step) int {
 	for _, text := range []string{st.Command, st.Event, st.Call, st.Want, st.Got, st.Evidence, st.Why} {
 		bytes += len(text)
 	}
+	if st.At != nil {
+		bytes += int(unsafe.Sizeof(*st.At)) + len(st.At.Text)
+		for _, name := range st.At.Callers {
+			bytes += int(unsafe.Sizeof(name)) + len(name)
+		}
+	}
 	if len(st.Files) > 0 && (len(o.Files) == 0 || &st.Files[0] != &o.Files[0]) {
 		bytes += len(st.Files) * int(unsafe.Sizeof(File{}))
 	}

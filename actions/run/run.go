@@ -113,13 +113,18 @@ func (r *Run) Next(ctx context.Context) (*history.Step, error) {
 		}
 		st.Faults = []history.Fault{f}
 	}
-	st.Why = explain.Summary(st.Changes)
-	if st.Before == nil {
-		st.Why = "The kernel has made the program's address space; the program has executed nothing."
-	}
+	st.Why = summary(st)
 	r.last = st.After
 	r.bury()
 	return st, nil
+}
+
+// summary says what changed in a step.
+func summary(st *history.Step) string {
+	if st.Before == nil {
+		return "The kernel has made the program's address space; the program has executed nothing."
+	}
+	return explain.Summary(st.Changes)
 }
 
 // describe says what the event was, and where it may have changed something.

@@ -12,55 +12,76 @@ import (
 	"cowscope/actions/run"
 	"cowscope/actions/saved"
 	"cowscope/actions/trace"
+	"cowscope/tui"
 	"cowscope/vmspace/amount"
 	"cowscope/vmspace/printable"
 
+	"github.com/charmbracelet/x/term"
 	"github.com/spf13/cobra"
 )
 
 func runCommand() *cobra.Command {
-	var asJSON bool
-	var save string
+	var o tui.LabOptions
+	var asJSON, asText bool
 	c := &cobra.Command{
 		Use:   "run PROG [ARG…]",
-		Short: "a real program, told memory event by memory event, each with its line of source",
+		Short: "a real program, stepped from memory event to memory event, each with its line of source",
 		Long: "run starts a program and stops it at each of its memory events: a system call about memory or processes, a page fault, a deadly\n" +
-			"signal. Each is written as a line on standard error, with the function, the file and the line that caused it, and with what the\n" +
-			"page was and became. The program has the terminal, and is told of nothing. It cannot be let go: it dies with cowscope.\n" +
-			"--save keeps all of it for cowscope replay, which shows the maps and the pages at each event.\n" +
-			"Page faults are told where the kernel allows it (perf-faults in cowscope doctor).\n" +
-			"Exit status: that of the program, 128 and the number of the signal that killed it; 3 when it cannot be started.",
-		Example: "  cowscope run ls -l\n" +
+			"signal. Each is shown with the function, the file and the line that caused it, and with what the page was and became. Space lets\n" +
+			"the program run to its next event, n to the next line that has one, c to the end; [ and ] walk through what has happened. The\n" +
+			"program has a terminal of its own on the screen; what it writes is told.\n" +
+			"With --text, or where standard input or output is no terminal, each event is a line on standard error, and the program has the\n" +
+			"files of cowscope. Either way the program is told of nothing. It cannot be let go: it dies with cowscope.\n" +
+			"--save keeps all of it for cowscope replay. Page faults are told where the kernel allows it (perf-faults in cowscope doctor).\n" +
+			"Exit status of --text and --json: that of the program, 128 and the number of the signal that killed it; 3 when it cannot be\n" +
+			"started.",
+		Example: "  cowscope run --text ls -l\n" +
 			"  cowscope run --json true",
 		Args: cobra.MinimumNArgs(1),
-		RunE: func(_ *cobra.Command, args []string) error { return runProgram(args, asJSON, save) },
+		RunE: func(_ *cobra.Command, args []string) error {
+			path, err := exec.LookPath(args[0])
+			if err != nil {
+				return cannotRun(err)
+			}
+			cfg := trace.Config{Path: path, Args: args, Env: os.Environ()}
+			if asText || asJSON || terminalWidth() == 0 || !term.IsTerminal(os.Stdin.Fd()) {
+				return tellProgram(cfg, asJSON, o.Save)
+			}
+			o.Program, o.Out, o.ASLR = version, stdout, true
+			return tui.RunProgram(cfg, o)
+		},
 	}
 	c.Flags().SetInterspersed(false) // what follows PROG is the program's
+	screenFlags(c.Flags(), &o.ScreenOptions)
+	outputFlags(c.Flags(), &o.Output)
+	c.Flags().BoolVar(&asText, "text", false, "write each event as a line on standard error")
 	c.Flags().BoolVar(&asJSON, "json", false, "write each event as a line of JSON on standard output; the program's own output goes to standard error")
-	c.Flags().StringVar(&save, "save", "", saveHelp)
+	c.Flags().StringVar(&o.Save, "save", "", saveHelp)
+	for _, screen := range []string{"record", "still", "theme"} {
+		c.MarkFlagsMutuallyExclusive("json", screen)
+		c.MarkFlagsMutuallyExclusive("text", screen)
+	}
+	c.MarkFlagsMutuallyExclusive("json", "text")
 	return c
 }
 
-func runProgram(args []string, asJSON bool, save string) error {
-	path, err := exec.LookPath(args[0])
-	if err != nil {
-		return cannotRun(err)
-	}
+// tellProgram writes the events of a program.
+func tellProgram(cfg trace.Config, asJSON bool, save string) error {
 	file, err := saved.Create(save)
 	if err != nil {
 		return err
 	}
 	defer file.Close()
-	files := []*os.File{os.Stdin, os.Stdout, os.Stderr}
+	cfg.Files = []*os.File{os.Stdin, os.Stdout, os.Stderr}
 	if asJSON {
-		files[1] = files[2]
+		cfg.Files[1] = cfg.Files[2]
 	}
 	// A signal of the terminal is for the program, which has the same terminal; it ends with cowscope.
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
 	signal.Ignore(syscall.SIGINT, syscall.SIGQUIT)
 	defer signal.Reset(syscall.SIGINT, syscall.SIGQUIT)
-	r, err := run.Open(trace.Config{Path: path, Args: args, Env: os.Environ(), Files: files})
+	r, err := run.Open(cfg)
 	if err != nil {
 		return cannotRun(err)
 	}

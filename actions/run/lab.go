@@ -1,0 +1,264 @@
+package run
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"sync"
+
+	"cowscope/actions"
+	"cowscope/actions/history"
+	"cowscope/actions/lang"
+	"cowscope/actions/trace"
+	"cowscope/vmspace"
+	"cowscope/vmspace/amount"
+
+	"github.com/creack/pty"
+)
+
+// Lab is a program that is run, as the screen drives it: each of the words of Do lets it run on.
+// What the program writes goes to a terminal of its own, and is told with the step.
+type Lab struct {
+	run     *Run
+	grammar *lang.Grammar
+	info    actions.Info
+	log     *history.Log
+	turn    sync.Mutex // held while the program runs
+	term    *terminal
+	ended   error
+}
+
+// The words of Do.
+const (
+	Step     = "step"     // to the next event
+	Line     = "line"     // to the next line of the user's own source that has an event
+	Continue = "continue" // to the end, to a signal, or for so many events
+)
+
+// mostEvents is how many events Continue lets pass.
+const mostEvents = 10_000
+
+// errNoCommands is what a program that is run answers to the commands of the lab.
+const errNoCommands = "a program runs here: Space goes to its next event"
+
+// OpenLab starts a program, and lets it run to the first event that is its own, and not the
+// loader's.
+func OpenLab(ctx context.Context, cfg trace.Config) (*Lab, error) {
+	g, err := actions.Grammar()
+	if err != nil {
+		return nil, err
+	}
+	t, err := openTerminal()
+	if err != nil {
+		return nil, err
+	}
+	cfg.Files, cfg.Terminal = []*os.File{t.slave, t.slave, t.slave}, true
+	r, err := Open(cfg)
+	if err != nil {
+		t.close()
+		return nil, err
+	}
+	l := &Lab{run: r, grammar: g, log: history.NewLog(history.Ample), term: t}
+	first, err := r.Next(ctx)
+	if err != nil {
+		l.Close()
+		return nil, err
+	}
+	l.info = r.Info()
+	l.info.Refuses = errNoCommands
+	l.log.Add(first)
+	if err := l.load(ctx, first); err != nil {
+		l.Close()
+		return nil, err
+	}
+	return l, nil
+}
+
+// load lets the loader run. All that it did is one step.
+func (l *Lab) load(ctx context.Context, first *history.Step) error {
+	var before *history.Step
+	n := 0
+	for {
+		st, err := l.run.Next(ctx)
+		if err != nil && !errors.Is(err, trace.ErrEnded) {
+			return err
+		}
+		own := err != nil || l.run.Begun(st.Process) || st.Event == trace.Signal.String() || st.Event == trace.Exit.String()
+		if own && before != nil {
+			before.Before = first.After
+			before.Event, before.Call, before.Verb, before.Happened, before.At = amount.Of(uint64(n), "event")+" of the loader, before main", "", "", "", nil
+			before.Result, before.Faults, before.Focus = history.OK, nil, vmspace.Range{}
+			before.Changes = vmspace.Diff(first.After, before.After)
+			before.Why = summary(before)
+			l.log.Add(before)
+		}
+		if err != nil {
+			l.ended = err
+			return nil
+		}
+		if own {
+			l.add(st)
+			return nil
+		}
+		before = st
+		n++
+	}
+}
+
+func (l *Lab) add(st *history.Step) {
+	if said := l.term.take(); said != "" {
+		st.Why = strings.TrimSpace(st.Why + fmt.Sprintf(" It has written %q.", strings.ReplaceAll(said, "\r\n", "\n")))
+	}
+	l.log.Add(st)
+}
+
+// Close ends the program.
+func (l *Lab) Close() error {
+	err := l.run.Close()
+	l.term.close()
+	return err
+}
+
+// Do lets the program run on: line is one of the words above.
+func (l *Lab) Do(ctx context.Context, line string) (*history.Step, error) {
+	l.turn.Lock()
+	defer l.turn.Unlock()
+	from := place(l.log.Last())
+	for n := 1; ; n++ {
+		st, err := l.next(ctx)
+		if err != nil {
+			return nil, err
+		}
+		stop := st.Event == trace.Signal.String() || n == mostEvents
+		switch line {
+		case Step:
+			stop = true
+		case Line:
+			at := place(st)
+			stop = stop || at != "" && at != from
+		case Continue:
+		default:
+			return nil, fmt.Errorf("%q is none of the words for a program that is run: %s, %s, %s", line, Step, Line, Continue)
+		}
+		if stop {
+			return st, nil
+		}
+	}
+}
+
+// place is the line of the user's own source where a step was.
+func place(st *history.Step) string {
+	if st.At == nil || st.At.Text == "" {
+		return ""
+	}
+	return fmt.Sprintf("%s:%d", st.At.File, st.At.Line)
+}
+
+func (l *Lab) next(ctx context.Context) (*history.Step, error) {
+	if l.ended != nil {
+		return nil, fmt.Errorf("nothing is left of the program: %s", l.log.Last().Call)
+	}
+	st, err := l.run.Next(ctx)
+	switch {
+	case errors.Is(err, trace.ErrEnded):
+		l.ended = err
+		return l.next(ctx)
+	case err != nil && ctx.Err() != nil:
+		return nil, errors.New("it was running, and no event has come: it is stopped where it is, and Space lets it run on")
+	case err != nil:
+		return nil, err
+	}
+	l.add(st)
+	return st, nil
+}
+
+// Poll gives nothing: a program that is stopped changes nothing.
+func (l *Lab) Poll(context.Context) (*history.Step, error) { return nil, nil }
+
+// Peek reads the bytes of the page at addr if it is present, and never otherwise.
+func (l *Lab) Peek(_ context.Context, label string, addr uint64) ([]byte, error) {
+	p := l.log.Last().After.Process(label)
+	if p == nil || !p.Alive() {
+		return nil, nil
+	}
+	size := l.log.Last().After.PageSize
+	buf := make([]byte, size)
+	present, err := l.run.reader.Peek(p.PID, addr&^(size-1), buf)
+	if err != nil || !present[0] {
+		return nil, err
+	}
+	return buf, nil
+}
+
+// History returns the steps that are kept, oldest first.
+func (l *Lab) History() []*history.Step { return l.log.Steps() }
+
+// Follow calls f with every step from number from on, as it happens.
+func (l *Lab) Follow(from int, f func(*history.Step)) { l.log.Follow(from, f) }
+
+// Grammar is the language of the lab.
+func (l *Lab) Grammar() *lang.Grammar { return l.grammar }
+
+// Info says what is run, and on which machine.
+func (l *Lab) Info() actions.Info { return l.info }
+
+// Untold is why page faults are not told, and what would help; "" if they are.
+func (l *Lab) Untold() string {
+	if err := l.run.Untold(); err != nil {
+		return fmt.Sprintf("page faults are not told: perf_event_open answers %v; cowscope doctor says what would help", err)
+	}
+	return ""
+}
+
+// terminal is the terminal of a program, and what was written to it.
+type terminal struct {
+	master, slave *os.File
+	mu            sync.Mutex
+	said          []byte
+}
+
+// mostSaid is how many bytes are kept of what a program writes between two steps.
+const mostSaid = 256
+
+func openTerminal() (*terminal, error) {
+	master, slave, err := pty.Open()
+	if err != nil {
+		return nil, fmt.Errorf("a terminal for the program: %w", err)
+	}
+	t := &terminal{master: master, slave: slave}
+	go t.listen()
+	return t, nil
+}
+
+// listen reads what the program writes until its terminal is closed.
+func (t *terminal) listen() {
+	buf := make([]byte, 4096)
+	for {
+		n, err := t.master.Read(buf)
+		if err != nil {
+			return
+		}
+		t.mu.Lock()
+		t.said = append(t.said, buf[:n]...)
+		if more := len(t.said) - mostSaid; more > 0 {
+			t.said = append([]byte("…"), t.said[more:]...)
+		}
+		t.mu.Unlock()
+	}
+}
+
+// take gives what was written since it was asked for last.
+func (t *terminal) take() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	said := string(t.said)
+	t.said = nil
+	return said
+}
+
+func (t *terminal) close() {
+	t.slave.Close()
+	t.master.Close()
+}

@@ -1,0 +1,13 @@
+package tui
+
+import (
+	"context"
+
+	"cowscope/actions/run"
+	"cowscope/actions/trace"
+)
+
+// RunProgram shows a program that is run until the user quits, which ends it.
+func RunProgram(cfg trace.Config, o LabOptions) error {
+	return o.open("run", func() (lab, error) { return run.OpenLab(context.Background(), cfg) })
+}
