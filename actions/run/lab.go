@@ -99,7 +99,7 @@ func (l *Lab) load(ctx context.Context, first *history.Step) error {
 			return nil
 		}
 		if own {
-			l.add(st)
+			l.tell(st)
 			return nil
 		}
 		before = st
@@ -107,7 +107,8 @@ func (l *Lab) load(ctx context.Context, first *history.Step) error {
 	}
 }
 
-func (l *Lab) add(st *history.Step) {
+// tell adds a step, and what the program has written since the last one that it was told with.
+func (l *Lab) tell(st *history.Step) {
 	if said := l.term.take(); said != "" {
 		st.Why = strings.TrimSpace(st.Why + fmt.Sprintf(" It has written %q.", strings.ReplaceAll(said, "\r\n", "\n")))
 	}
@@ -126,12 +127,22 @@ func (l *Lab) Do(ctx context.Context, line string) (*history.Step, error) {
 	l.turn.Lock()
 	defer l.turn.Unlock()
 	from := place(l.log.Last())
+	var last *history.Step
 	for n := 1; ; n++ {
 		st, err := l.next(ctx)
-		if err != nil {
+		switch {
+		case err == nil && last != nil:
+			l.log.Add(last)
+		case last != nil:
+			l.tell(last)
+		}
+		switch {
+		case err != nil && l.ended != nil && last != nil:
+			return last, nil
+		case err != nil:
 			return nil, err
 		}
-		stop := st.Event == trace.Signal.String() || n == mostEvents
+		stop := st.Event == trace.Signal.String() || n == mostEvents || ctx.Err() != nil
 		switch line {
 		case Step:
 			stop = true
@@ -143,8 +154,10 @@ func (l *Lab) Do(ctx context.Context, line string) (*history.Step, error) {
 			return nil, fmt.Errorf("%q is none of the words for a program that is run: %s, %s, %s", line, Step, Line, Continue)
 		}
 		if stop {
+			l.tell(st)
 			return st, nil
 		}
+		last = st
 	}
 }
 
@@ -166,11 +179,10 @@ func (l *Lab) next(ctx context.Context) (*history.Step, error) {
 		l.ended = err
 		return l.next(ctx)
 	case err != nil && ctx.Err() != nil:
-		return nil, errors.New("it was running, and no event has come: it is stopped where it is, and Space lets it run on")
+		return l.run.Stopped(context.WithoutCancel(ctx))
 	case err != nil:
 		return nil, err
 	}
-	l.add(st)
 	return st, nil
 }
 

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"cowscope/actions"
 	"cowscope/actions/explain"
@@ -116,6 +117,27 @@ func (r *Run) Next(ctx context.Context) (*history.Step, error) {
 	st.Why = summary(st)
 	r.last = st.After
 	r.bury()
+	return st, nil
+}
+
+// Stopped is a step that says where the program is, after Next was told to return: nothing but that
+// has happened.
+func (r *Run) Stopped(ctx context.Context) (*history.Step, error) {
+	e, ok := r.program.Where()
+	if !ok {
+		return nil, errors.New("no thread of the program could be stopped: all wait for a child or for a device")
+	}
+	st := &history.Step{Process: r.label(e.PID), PID: e.PID, TID: e.TID, Event: "stopped", Before: r.last, Current: r.label(e.PID),
+		Outcome: history.Outcome{Result: history.OK, Call: "stopped where it is"}}
+	after, err := r.reader.Observe(ctx, r.members, observe.Scope{})
+	if err != nil {
+		return nil, err
+	}
+	st.N, st.After, r.last = r.steps, after, after
+	r.steps++
+	e.Kind = trace.Signal // its instruction is the next one, not one that was executed
+	st.At, st.Changes = r.site(st, e), vmspace.Diff(st.Before, after)
+	st.Why = strings.TrimSpace(summary(st) + " No event has come: the program is stopped, and Space lets it run on.")
 	return st, nil
 }
 

@@ -244,6 +244,23 @@ func (p *Program) next(ctx context.Context) (Event, error) {
 	return e, nil
 }
 
+// Where gives a thread of the program that is stopped, after Next was told to return: the first of
+// the process that was started, if it lives. e has its ids and its registers.
+func (p *Program) Where() (e Event, ok bool) {
+	p.do(func() {
+		for tid, t := range p.tasks {
+			if t.state == running || ok && tid != p.pid {
+				continue
+			}
+			var r registers
+			if getRegs(tid, &r) == 0 {
+				e, ok = Event{PID: t.pid, TID: tid, Regs: numbered(&r)}, true
+			}
+		}
+	})
+	return e, ok
+}
+
 // Close kills what is left of the program, and reaps it. Closing again does nothing.
 func (p *Program) Close() {
 	select {

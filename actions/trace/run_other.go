@@ -32,5 +32,8 @@ func (p *Program) Faultless() error { return ErrNotLinux }
 // Next fails with ErrNotLinux.
 func (p *Program) Next(context.Context) (Event, error) { return Event{}, ErrNotLinux }
 
+// Where has nothing to give.
+func (p *Program) Where() (Event, bool) { return Event{}, false }
+
 // Close does nothing.
 func (p *Program) Close() {}
