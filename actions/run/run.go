@@ -269,11 +269,14 @@ func (r *Run) did(st *history.Step, e trace.Event) vmspace.Happening {
 	size := st.After.PageSize
 	before, after := was.PageAt(e.Addr, size), is.PageAt(e.Addr, size)
 	did := vmspace.FaultDid(m, before, after, e.Addr, size, st.After.Frames)
-	same := before.Frame != 0 && before.FrameOf((e.Addr-before.Start)/size) == after.FrameOf((e.Addr-after.Start)/size)
-	if did == "" && same && m.Private() && after.State == vmspace.Anon {
-		return vmspace.Reuse // there was nothing to wait for but the right to write
+	if did != "" || !m.Private() || after.State != vmspace.Anon || before.Frame == 0 || after.Frame == 0 {
+		return did
 	}
-	return did
+	// It was there, and between the two pictures there was no other fault: it was written to.
+	if before.FrameOf((e.Addr-before.Start)/size) == after.FrameOf((e.Addr-after.Start)/size) {
+		return vmspace.Reuse
+	}
+	return vmspace.Copy
 }
 
 // site is where the thread was: the innermost frame of the user's own source, where there is one,

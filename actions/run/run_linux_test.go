@@ -159,7 +159,8 @@ func TestLines(t *testing.T) {
 			}
 			for i, line := range strings.Split(string(text), "\n")[1:] {
 				_, want, ok := strings.Cut(line, "// ")
-				if ok && !slices.Contains(got[i+2], want) {
+				// The kernel copies also a page that has one owner, where something else refers to it for the moment.
+				if ok && !slices.ContainsFunc(strings.Split(want, ", or "), func(w string) bool { return slices.Contains(got[i+2], w) }) {
 					t.Errorf("line %d: %q: %q", i+2, line, got[i+2])
 				}
 			}

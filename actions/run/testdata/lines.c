@@ -35,7 +35,7 @@ int main(void) {
 		_exit(c);
 	}
 	wait(NULL);
-	a[0] = 10; // reuse
+	a[0] = 10; // reuse, or copy
 	mprotect(a, page, PROT_READ); // mprotect
 	munmap(a + page, page); // munmap
 	a[page] = 4; // SIGSEGV/MAPERR
