@@ -1,10 +1,14 @@
 package tui_test
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // A program is stepped on the screen, to its end, and back.
@@ -29,10 +33,32 @@ func TestRunOnATerminal(t *testing.T) {
 // One that waits is stopped where it is, goes on, and ends with the screen.
 func TestRunStopsWhatWaits(t *testing.T) {
 	c := start(t, 80, 24, nil, "run", "cat")
-	c.sees("● live").keys("c").sees("⟳ continue").keys("\x1b").sees("stopped where it is", "No event has come").keys(" ").sees("⟳ step").keys("\x1b").sees("● live").keys("q")
+	c.sees("● live").keys("c").sees("⟳ continue")
+	readsInput(t, c.cmd.Process.Pid)
+	c.keys("\x1b").sees("stopped where it is", "No event has come").keys(" ").sees("⟳ step").keys("\x1b").sees("● live").keys("q")
 	if status := c.ends(); status != 0 {
 		t.Errorf("status %d", status)
 	}
+}
+
+// readsInput waits until cat, a child of a process, sleeps in read(2) of its standard input.
+func readsInput(t *testing.T, parent int) {
+	t.Helper()
+	want := fmt.Sprintf("%d 0x0 ", unix.SYS_READ)
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+		lists, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", parent))
+		for _, list := range lists {
+			children, _ := os.ReadFile(list)
+			for _, child := range strings.Fields(string(children)) {
+				name, _ := os.ReadFile("/proc/" + child + "/comm") // cowscope has another child, which guards the terminal
+				call, _ := os.ReadFile("/proc/" + child + "/syscall")
+				if string(name) == "cat\n" && strings.HasPrefix(string(call), want) {
+					return
+				}
+			}
+		}
+	}
+	t.Fatal("the program does not read")
 }
 
 // A program that cannot be started is an error before there is a screen.

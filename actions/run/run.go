@@ -163,7 +163,7 @@ func (r *Run) describe(st *history.Step, e trace.Event) (touched []vmspace.Range
 		if e.Errno != 0 {
 			st.Result = history.Errno(verb.SameErrno(subject.ErrnoName(e.Errno)))
 		}
-		if len(c.Touches) > 0 {
+		if len(c.Touches) > 0 && c.Touches[0] != vmspace.Everything {
 			st.Focus = c.Touches[0]
 		}
 		return c.Touches
