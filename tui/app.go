@@ -111,6 +111,9 @@ func New(lab actions.Lab, opts Options) (*App, error) {
 		m.pos = 0 // a recording is walked through
 	}
 	m.cursor = startingCursor(m.step())
+	if m.hasSource() {
+		m.view = pane.ViewSource
+	}
 	m.sayUntold()
 	return m, nil
 }

@@ -57,7 +57,7 @@ func init() { // the help overlay shows the table, and the table opens it
 		{keys: []string{"]"}, do: walk(1)},
 		{keys: []string{"{"}, show: "{ }", help: "history: the first step, and back to live", do: walk(-1 << 30)},
 		{keys: []string{"}"}, do: walk(1 << 30)},
-		{keys: []string{"i"}, short: "inspect", help: "inspector: words, raw words, bytes", do: (*App).cycleInspector},
+		{keys: []string{"i"}, short: "inspect", help: "inspector: words, raw words, bytes; the source of a program that is run", do: (*App).cycleInspector},
 		{keys: []string{"M"}, short: "mark", help: "watch: mark; what was written, copied, appeared and went since then", do: openMark, off: needMarker, watch: true},
 		{keys: []string{"K"}, short: "kill", help: "exit or kill the current process", do: openKill, off: needProcess},
 		{keys: []string{"W"}, help: "form: write a text or a byte anywhere", do: openForm("write"), off: needProcess},
@@ -300,8 +300,16 @@ func (m *App) crossed(i int) {
 	}
 }
 
+// hasSource reports whether a program was run here, whose lines are known.
+func (m *App) hasSource() bool {
+	return slices.ContainsFunc(m.steps, func(st *history.Step) bool { return st.At != nil })
+}
+
 func (m *App) cycleInspector() tea.Cmd {
 	m.view = (m.view + 1) % pane.ViewCount
+	if m.view == pane.ViewSource && !m.hasSource() {
+		m.view = pane.ViewWords
+	}
 	return nil
 }
 

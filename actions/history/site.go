@@ -11,6 +11,8 @@ import (
 type Site struct {
 	vmspace.Place          // of the innermost frame that is of the user's own source, where there is one
 	Text          string   // of its line; "" where the source cannot be read
+	Source        []string // the lines around it, the first of them line From
+	From          int
 	Callers       []string // the functions that called it, the nearest first
 }
 
@@ -18,6 +20,8 @@ type Site struct {
 type SiteJSON struct {
 	PlaceJSON
 	Text    string   `json:"text,omitempty"`
+	Source  []string `json:"source,omitempty"` // the lines around it
+	From    int      `json:"from,omitempty"`   // the number of the first of them
 	Callers []string `json:"callers,omitempty"`
 }
 
@@ -26,7 +30,7 @@ func (s *Site) JSON() *SiteJSON {
 	if s == nil {
 		return nil
 	}
-	return &SiteJSON{placeJSON(s.Place), s.Text, s.Callers}
+	return &SiteJSON{placeJSON(s.Place), s.Text, s.Source, s.From, s.Callers}
 }
 
 // Told is what a program did, in one line: a call with its answer, a page fault with what it did, a

@@ -279,6 +279,8 @@ func (r *Run) did(st *history.Step, e trace.Event) vmspace.Happening {
 	return vmspace.Copy
 }
 
+const linesBeside = 8 // of source, before and after that of a step
+
 // site is where the thread was: the innermost frame of the user's own source, where there is one,
 // and otherwise the innermost of the program itself.
 func (r *Run) site(st *history.Step, e trace.Event) *history.Site {
@@ -312,6 +314,7 @@ func (r *Run) site(st *history.Step, e trace.Event) *history.Site {
 		return at.Object == exe && !slices.Contains(beforeMain, at.Function)
 	})
 	s := &history.Site{Place: places[own], Text: r.sources.line(places[own].File, places[own].Line)}
+	s.Source, s.From = r.sources.around(s.File, s.Line, linesBeside)
 	for _, at := range places[own+1:] {
 		s.Callers = append(s.Callers, cmp.Or(at.Function, at.String()))
 	}

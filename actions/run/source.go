@@ -20,21 +20,32 @@ const (
 
 // line is line n of a file, without the blanks around it; "" where it cannot be read.
 func (s *sources) line(path string, n int) string {
-	if path == "" || n <= 0 {
+	lines, _ := s.around(path, n, 0)
+	if len(lines) == 0 {
 		return ""
+	}
+	return strings.TrimSpace(lines[0])
+}
+
+// around is line n of a file and up to so many before and after it, and the number of the first of
+// them; none where it cannot be read.
+func (s *sources) around(path string, n, beside int) (lines []string, from int) {
+	if path == "" || n <= 0 {
+		return nil, 0
 	}
 	if *s == nil || len(*s) >= mostFiles {
 		*s = sources{}
 	}
-	lines, known := (*s)[path]
+	all, known := (*s)[path]
 	if !known {
-		lines = read(path)
-		(*s)[path] = lines
+		all = read(path)
+		(*s)[path] = all
 	}
-	if n > len(lines) {
-		return ""
+	if n > len(all) {
+		return nil, 0
 	}
-	return printable.Line(strings.TrimSpace(lines[n-1]))
+	from = max(n-beside, 1)
+	return all[from-1 : min(n+beside, len(all))], from
 }
 
 func read(path string) (lines []string) {
@@ -48,7 +59,7 @@ func read(path string) (lines []string) {
 	defer f.Close()
 	in := bufio.NewScanner(io.LimitReader(f, mostSource))
 	for in.Scan() {
-		lines = append(lines, in.Text())
+		lines = append(lines, printable.Line(strings.ReplaceAll(strings.TrimRight(in.Text(), " \t\r"), "\t", "    ")))
 	}
 	return lines
 }

@@ -90,7 +90,11 @@ func (r *reader) place(p history.PlaceJSON) (out vmspace.Place, err error) {
 	return out, nil
 }
 
-const mostCallers = 256 // of a step
+// Of a step.
+const (
+	mostCallers = 256
+	mostLines   = 256
+)
 
 // site reads where the thread of a step was.
 func (r *reader) site(st *history.Step, j *stepJSON) error {
@@ -108,8 +112,18 @@ func (r *reader) site(st *history.Step, j *stepJSON) error {
 	if err != nil {
 		return err
 	}
-	st.At = &history.Site{Place: p, Text: j.At.Text}
+	if len(j.At.Source) > mostLines || j.At.From < 0 || j.At.From > 1<<40 {
+		return fmt.Errorf("%d lines of source, from line %d on", len(j.At.Source), j.At.From)
+	}
+	st.At = &history.Site{Place: p, Text: j.At.Text, From: j.At.From}
 	cost := int(unsafe.Sizeof(*st.At)) + placeCost(j.At.PlaceJSON) + len(j.At.Text)
+	for _, line := range j.At.Source {
+		if len(line) > maxPath {
+			return fmt.Errorf("a line of source of more than %d bytes", maxPath)
+		}
+		st.At.Source = append(st.At.Source, r.intern(line))
+		cost += len(line) + int(unsafe.Sizeof(line))
+	}
 	for _, name := range j.At.Callers {
 		if len(name) > maxPath {
 			return fmt.Errorf("a caller with a name of more than %d bytes", maxPath)

@@ -25,7 +25,7 @@ func TestFaultsAreSaved(t *testing.T) {
 	}
 	st.Lost = 12
 	st.TID = 9
-	st.At = &history.Site{Place: vmspace.Place{Function: "make", Offset: 4, File: "/src/a.c", Line: 11, Object: "/bin/a", At: 0x104}, Text: "return mmap(0, n);", Callers: []string{"main", "_start"}}
+	st.At = &history.Site{Place: vmspace.Place{Function: "make", Offset: 4, File: "/src/a.c", Line: 11, Object: "/bin/a", At: 0x104}, Text: "return mmap(0, n);", Source: []string{"int f()", "{", "    return mmap(0, n);"}, From: 9, Callers: []string{"main", "_start"}}
 	var b bytes.Buffer
 	w, err := NewWriter(&b, file.Header)
 	if err != nil {
@@ -71,9 +71,12 @@ func TestFaultsRefused(t *testing.T) {
 		t.Error("a million bytes are not counted")
 	}
 	for name, at := range map[string]*history.SiteJSON{
-		"a line":      {PlaceJSON: history.PlaceJSON{Line: -1}},
+		"the number":  {PlaceJSON: history.PlaceJSON{Line: -1}},
 		"an address":  {PlaceJSON: history.PlaceJSON{Address: "12"}},
 		"the callers": {Callers: make([]string, mostCallers+1)},
+		"the lines":   {Source: make([]string, mostLines+1)},
+		"a line":      {Source: []string{strings.Repeat("x", maxPath+1)}},
+		"the first":   {From: -1},
 		"the source":  {Text: strings.Repeat("x", maxPath+1)},
 		"a caller":    {Callers: []string{strings.Repeat("x", maxPath+1)}},
 	} {

@@ -19,6 +19,7 @@ const (
 	ViewWords View = iota
 	ViewRaw
 	ViewBytes
+	ViewSource // of a program that is run
 	ViewCount
 )
 
@@ -35,6 +36,10 @@ const factLabel = 9
 // DrawInspector draws what is known about the page under the cursor.
 func DrawInspector(p cell.Pen, s *Scene) {
 	if p.R.Empty() {
+		return
+	}
+	if s.View == ViewSource {
+		drawSource(p, s)
 		return
 	}
 	title := fmt.Sprintf("%s 0x%x", s.Current, s.Cursor)
