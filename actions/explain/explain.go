@@ -8,6 +8,7 @@ package explain
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"cowscope/actions/history"
@@ -41,6 +42,24 @@ func Step(st *history.Step, a Arguments, around Surroundings) string {
 		return about.why(e) + e.stackText()
 	}
 	return Noticed(e.st.Changes, e.st.After)
+}
+
+// Fault returns the explanation of a page fault of a program that is run: what became of the page,
+// and why; "" if its page did not change.
+func Fault(st *history.Step) string {
+	e := newEvidence(st, Arguments{}, Surroundings{})
+	changed := func(ch vmspace.Change) bool {
+		return ch.Process == st.Process && ch.Range.Overlaps(st.Focus) && (ch.Kind == vmspace.ChangePage || ch.Kind == vmspace.ChangeFrame)
+	}
+	switch {
+	case e.unreadText() != "":
+		return e.unreadText()
+	case slices.ContainsFunc(st.Changes, changed):
+		return e.accessText()
+	case st.Happened == vmspace.Reuse:
+		return "The page was there, and only the right to write was missing: the frame has no other owner, so the kernel gave it, and copied nothing."
+	}
+	return ""
 }
 
 // unreadText says that a process that acted, or was created, is alive but could not be read. Then

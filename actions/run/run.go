@@ -146,6 +146,9 @@ func summary(st *history.Step) string {
 	if st.Before == nil {
 		return "The kernel has made the program's address space; the program has executed nothing."
 	}
+	if why := explain.Fault(st); st.Event == trace.Fault.String() && why != "" {
+		return why
+	}
 	return explain.Summary(st.Changes)
 }
 

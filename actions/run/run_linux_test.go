@@ -152,6 +152,9 @@ func TestLines(t *testing.T) {
 				switch st.Event {
 				case "fault":
 					what = string(st.Happened)
+					if st.Why == "" || !slices.ContainsFunc(st.At.Source, func(l string) bool { return strings.TrimSpace(l) == st.At.Text }) {
+						t.Errorf("line %d: %q, because %q; around it %q", st.At.Line, st.At.Text, st.Why, st.At.Source)
+					}
 				case "signal":
 					what = st.Result.String()
 				}
