@@ -45,7 +45,7 @@ func Step(st *history.Step, a Arguments, around Surroundings) string {
 }
 
 // Fault returns the explanation of a page fault of a program that is run: what became of the page,
-// and why; "" if its page did not change.
+// and why.
 func Fault(st *history.Step) string {
 	e := newEvidence(st, Arguments{}, Surroundings{})
 	changed := func(ch vmspace.Change) bool {
@@ -59,7 +59,7 @@ func Fault(st *history.Step) string {
 	case st.Happened == vmspace.Reuse:
 		return "The page was there, and only the right to write was missing: the frame has no other owner, so the kernel gave it, and copied nothing."
 	}
-	return ""
+	return "The page is as it was in the picture before."
 }
 
 // unreadText says that a process that acted, or was created, is alive but could not be read. Then

@@ -146,8 +146,8 @@ func summary(st *history.Step) string {
 	if st.Before == nil {
 		return "The kernel has made the program's address space; the program has executed nothing."
 	}
-	if why := explain.Fault(st); st.Event == trace.Fault.String() && why != "" {
-		return why
+	if st.Event == trace.Fault.String() {
+		return explain.Fault(st)
 	}
 	return explain.Summary(st.Changes)
 }
