@@ -64,7 +64,7 @@ func TestGoFunctions(t *testing.T) {
 		return slices.ContainsFunc(names, func(s string) bool { return strings.HasSuffix(s, name) })
 	}
 	if st := steps[i]; st.At == nil || !in(append(st.At.Callers, st.At.Function), "run.touchPages") {
-		t.Errorf("%+v, called by %q", st.At, st.At.Callers)
+		t.Errorf("%+v %+v, called by %q", st.At, st.At.Place, st.At.Callers)
 	}
 	if !slices.ContainsFunc(steps[i].Changes, func(c vmspace.Change) bool {
 		return (c.Kind == vmspace.ChangeMapped || c.Kind == vmspace.ChangeGrown) && c.Range.Start == steps[i].Value
@@ -162,6 +162,9 @@ func TestLines(t *testing.T) {
 			}
 			for i, line := range strings.Split(string(text), "\n")[1:] {
 				_, want, ok := strings.Cut(line, "// ")
+				if ok && strings.Contains(want, ", or ") && !steps[0].After.Frames {
+					continue // without frame numbers nothing tells which
+				}
 				// The kernel copies also a page that has one owner, where something else refers to it for the moment.
 				if ok && !slices.ContainsFunc(strings.Split(want, ", or "), func(w string) bool { return slices.Contains(got[i+2], w) }) {
 					t.Errorf("line %d: %q: %q", i+2, line, got[i+2])

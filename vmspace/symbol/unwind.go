@@ -27,13 +27,28 @@ func (t *Table) Callers(pid int, mapping func(addr uint64) (vmspace.Mapping, boo
 		if !ok || m.Perms&vmspace.Exec == 0 {
 			return places
 		}
-		places = append(places, t.Place(pid, m, pc))
+		places = append(places, t.inlined(pid, m, pc)...)
 		next, signal, ok := t.caller(pid, m, now, pc, read)
 		if !ok || next[counter] == 0 || next[stackPointer] <= now[stackPointer] && len(places) > 1 {
 			return places
 		}
 		next[counter] = unsigned(next[counter])
 		now, called = next, !signal
+	}
+	return places
+}
+
+// inlined are the functions at an address, the innermost first: those that were inlined there, and
+// the one that they were inlined into.
+func (t *Table) inlined(pid int, m vmspace.Mapping, addr uint64) (places []vmspace.Place) {
+	frames, p := t.frames(pid, m, addr)
+	for _, f := range frames {
+		at := p
+		at.Function, at.File, at.Line = f.function, f.file, f.line
+		places = append(places, at)
+	}
+	if len(places) == 0 {
+		places = append(places, p)
 	}
 	return places
 }
