@@ -7,6 +7,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"time"
 
 	"cowscope/actions"
 	"cowscope/actions/history"
@@ -109,6 +110,9 @@ func (l *Lab) load(ctx context.Context, first *history.Step) error {
 
 // tell adds a step, and what the program has written since the last one that it was told with.
 func (l *Lab) tell(st *history.Step) {
+	if l.ended != nil {
+		l.term.finish()
+	}
 	if said := l.term.take(); said != "" {
 		st.Why = strings.TrimSpace(st.Why + fmt.Sprintf(" It has written %q.", strings.ReplaceAll(said, "\r\n", "\n")))
 	}
@@ -227,6 +231,7 @@ func (l *Lab) Untold() string {
 // terminal is the terminal of a program, and what was written to it.
 type terminal struct {
 	master, slave *os.File
+	ended         chan struct{} // closed when nothing is read any more
 	mu            sync.Mutex
 	said          []byte
 }
@@ -239,13 +244,14 @@ func openTerminal() (*terminal, error) {
 	if err != nil {
 		return nil, fmt.Errorf("a terminal for the program: %w", err)
 	}
-	t := &terminal{master: master, slave: slave}
+	t := &terminal{master: master, slave: slave, ended: make(chan struct{})}
 	go t.listen()
 	return t, nil
 }
 
 // listen reads what the program writes until its terminal is closed.
 func (t *terminal) listen() {
+	defer close(t.ended)
 	buf := make([]byte, 4096)
 	for {
 		n, err := t.master.Read(buf)
@@ -258,6 +264,16 @@ func (t *terminal) listen() {
 			t.said = append([]byte("…"), t.said[more:]...)
 		}
 		t.mu.Unlock()
+	}
+}
+
+// finish waits until all that the program wrote has been read, after its end: then nobody has the
+// terminal, unless it was given to a stranger.
+func (t *terminal) finish() {
+	t.slave.Close()
+	select {
+	case <-t.ended:
+	case <-time.After(time.Second):
 	}
 }
 
