@@ -37,7 +37,7 @@ func take(pid int, at func(string)) (*Writes, error) {
 	if pid == os.Getpid() {
 		return nil, errors.New("cowscope does not stop itself")
 	}
-	if state := statusField(pid, "State:"); strings.HasPrefix(state, "T") || strings.HasPrefix(state, "Z") {
+	if state := procfs.StatusField(pid, "State:"); strings.HasPrefix(state, "T") || strings.HasPrefix(state, "Z") {
 		return nil, fmt.Errorf("the first thread of process %d is %s: it cannot lend anything", pid, state)
 	}
 	if err := unfiltered(pid); err != nil {

@@ -245,7 +245,7 @@ func TestBorrowerKilled(t *testing.T) {
 			if err := b.cmd.Wait(); err == nil || !strings.Contains(err.Error(), "killed") {
 				t.Fatalf("the borrower: %v", err)
 			}
-			p.until("goes on", func() bool { return statusField(p.pid, "TracerPid:") == "0" })
+			p.until("goes on", func() bool { return procfs.StatusField(p.pid, "TracerPid:") == "0" })
 			if after := p.looks(); where != "between" && after != before {
 				t.Errorf("%s, before %s", after, before)
 			}
@@ -265,9 +265,9 @@ func TestRefused(t *testing.T) {
 	stopped := start(t, "read")
 	stopped.asleep()
 	unix.Kill(stopped.pid, unix.SIGSTOP)
-	stopped.until("stops", func() bool { return strings.HasPrefix(statusField(stopped.pid, "State:"), "T") })
+	stopped.until("stops", func() bool { return strings.HasPrefix(procfs.StatusField(stopped.pid, "State:"), "T") })
 	filtered, leaderless := start(t, "filtered"), start(t, "leaderless")
-	leaderless.until("loses its first thread", func() bool { return strings.HasPrefix(statusField(leaderless.pid, "State:"), "Z") })
+	leaderless.until("loses its first thread", func() bool { return strings.HasPrefix(procfs.StatusField(leaderless.pid, "State:"), "Z") })
 	cases := map[int]string{os.Getpid(): "itself", gone.Process.Pid: "there is no process", stopped.pid: "T (stopped)", filtered.pid: "seccomp", leaderless.pid: "Z (zombie)"}
 	if os.Geteuid() != 0 {
 		cases[1] = "root with CAP_SYS_PTRACE may"
@@ -304,7 +304,7 @@ func TestTraced(t *testing.T) {
 	if err != nil {
 		t.Error(err)
 	}
-	p.until("is let go", func() bool { return statusField(p.pid, "TracerPid:") == "0" })
+	p.until("is let go", func() bool { return procfs.StatusField(p.pid, "TracerPid:") == "0" })
 	fmt.Fprint(p.in, "x")
 	p.ends("read", func(n int64) bool { return n == 1 }, "x")
 }

@@ -3,7 +3,6 @@
 package borrow
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -12,6 +11,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"cowscope/vmspace/procfs"
 
 	"golang.org/x/sys/unix"
 )
@@ -315,21 +316,10 @@ func sleepingIn(tid int) *sleeping {
 // unfiltered fails for a thread with a filter of system calls, which might kill it for one that it
 // never makes (seccomp(2)).
 func unfiltered(tid int) error {
-	if n := statusField(tid, "Seccomp:"); n != "0" && n != "" {
+	if n := procfs.StatusField(tid, "Seccomp:"); n != "0" && n != "" {
 		return fmt.Errorf("process %d has a filter of system calls (seccomp), which might kill it for userfaultfd(2)", tid)
 	}
 	return nil
-}
-
-// statusField is a field of /proc/PID/status, "" where it is not there.
-func statusField(pid int, key string) string {
-	b, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-	for line := range bytes.Lines(b) {
-		if rest, ok := bytes.CutPrefix(line, []byte(key)); ok {
-			return strings.TrimSpace(string(rest))
-		}
-	}
-	return ""
 }
 
 // refusal says why a process cannot be attached to, and what would help (ptrace(2), "Ptrace access
@@ -341,7 +331,7 @@ func refusal(pid int, call string, err error) error {
 	case err != unix.EPERM && err != unix.EACCES:
 		return fmt.Errorf("%s of process %d answers %w", call, pid, err)
 	}
-	if by := statusField(pid, "TracerPid:"); by != "0" && by != "" {
+	if by := procfs.StatusField(pid, "TracerPid:"); by != "0" && by != "" {
 		return fmt.Errorf("process %d is traced already, by process %s: only one can", pid, by)
 	}
 	if scope, err := os.ReadFile("/proc/sys/kernel/yama/ptrace_scope"); err == nil {

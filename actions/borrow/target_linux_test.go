@@ -17,6 +17,8 @@ import (
 	"time"
 	"unsafe"
 
+	"cowscope/vmspace/procfs"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -280,7 +282,7 @@ func (p *target) ask(format string, args ...any) uint64 {
 // asleep waits until the first thread sleeps.
 func (p *target) asleep() {
 	p.t.Helper()
-	p.until("sleeps", func() bool { return strings.HasPrefix(statusField(p.pid, "State:"), "S") })
+	p.until("sleeps", func() bool { return strings.HasPrefix(procfs.StatusField(p.pid, "State:"), "S") })
 }
 
 // until waits for a condition.
@@ -304,6 +306,6 @@ func (p *target) looks() string {
 	for _, f := range fds {
 		names = append(names, f.Name())
 	}
-	return fmt.Sprint("tracer ", statusField(p.pid, "TracerPid:"), " blocked ", statusField(p.pid, "SigBlk:"), " pending ", statusField(p.pid, "SigPnd:"), statusField(p.pid, "ShdPnd:"),
-		" ignored ", statusField(p.pid, "SigIgn:"), " fds ", names)
+	return fmt.Sprint("tracer ", procfs.StatusField(p.pid, "TracerPid:"), " blocked ", procfs.StatusField(p.pid, "SigBlk:"), " pending ", procfs.StatusField(p.pid, "SigPnd:"), procfs.StatusField(p.pid, "ShdPnd:"),
+		" ignored ", procfs.StatusField(p.pid, "SigIgn:"), " fds ", names)
 }

@@ -234,6 +234,7 @@ type terminal struct {
 	ended         chan struct{} // closed when nothing is read any more
 	mu            sync.Mutex
 	said          []byte
+	cut           bool // there was more before it
 }
 
 // mostSaid is how many bytes are kept of what a program writes between two steps.
@@ -261,7 +262,7 @@ func (t *terminal) listen() {
 		t.mu.Lock()
 		t.said = append(t.said, buf[:n]...)
 		if more := len(t.said) - mostSaid; more > 0 {
-			t.said = append([]byte("…"), t.said[more:]...)
+			t.said, t.cut = t.said[more:], true
 		}
 		t.mu.Unlock()
 	}
@@ -282,7 +283,10 @@ func (t *terminal) take() string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	said := string(t.said)
-	t.said = nil
+	if t.cut {
+		said = "…" + strings.ToValidUTF8(said, "")
+	}
+	t.said, t.cut = nil, false
 	return said
 }
 

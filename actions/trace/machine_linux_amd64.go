@@ -28,23 +28,10 @@ var starterCode = []byte{
 	0x89, 0xc7, 0xf7, 0xdf, 0xb8, 231, 0, 0, 0, 0x0f, 0x05, // exit_group(errno)
 }
 
-// table is the numbers of calls in one table of the kernel, whose filter is told by arch
-// (AUDIT_ARCH_…, include/uapi/linux/audit.h).
-type table struct {
-	arch  uint32
-	calls []uint32
-}
-
 const native = unix.AUDIT_ARCH_X86_64
 
 var tables = []table{
-	{native, []uint32{
-		unix.SYS_MMAP, unix.SYS_MUNMAP, unix.SYS_MPROTECT, unix.SYS_MREMAP, unix.SYS_MADVISE, unix.SYS_BRK, unix.SYS_MSYNC,
-		unix.SYS_MLOCK, unix.SYS_MLOCK2, unix.SYS_MUNLOCK, unix.SYS_MLOCKALL, unix.SYS_MUNLOCKALL, unix.SYS_MINCORE,
-		unix.SYS_MBIND, unix.SYS_MOVE_PAGES, unix.SYS_REMAP_FILE_PAGES, unix.SYS_SHMAT, unix.SYS_SHMDT, unix.SYS_MEMFD_CREATE, unix.SYS_MEMFD_SECRET,
-		unix.SYS_USERFAULTFD, unix.SYS_PROCESS_MADVISE, unix.SYS_PKEY_ALLOC, unix.SYS_PKEY_FREE, unix.SYS_PKEY_MPROTECT, unix.SYS_MSEAL,
-		unix.SYS_CLONE, unix.SYS_CLONE3, unix.SYS_FORK, unix.SYS_VFORK, unix.SYS_EXECVE, unix.SYS_EXECVEAT, unix.SYS_EXIT_GROUP,
-	}},
+	{native, append([]uint32{unix.SYS_FORK, unix.SYS_VFORK}, calls...)},
 	{unix.AUDIT_ARCH_I386, []uint32{
 		// arch/x86/entry/syscalls/syscall_32.tbl: mmap, mmap2, munmap, mprotect, mremap, madvise, brk, msync,
 		90, 192, 91, 125, 163, 219, 45, 144,

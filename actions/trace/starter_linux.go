@@ -26,6 +26,22 @@ const (
 // (SECCOMP_RET_DATA, seccomp(2)).
 const ours = 0xc0e0
 
+// table is the numbers of calls in one table of the kernel, whose filter is told by arch
+// (AUDIT_ARCH_…, include/uapi/linux/audit.h).
+type table struct {
+	arch  uint32
+	calls []uint32
+}
+
+// calls are those that every processor has: about memory, and about processes.
+var calls = []uint32{
+	unix.SYS_MMAP, unix.SYS_MUNMAP, unix.SYS_MPROTECT, unix.SYS_MREMAP, unix.SYS_MADVISE, unix.SYS_BRK, unix.SYS_MSYNC,
+	unix.SYS_MLOCK, unix.SYS_MLOCK2, unix.SYS_MUNLOCK, unix.SYS_MLOCKALL, unix.SYS_MUNLOCKALL, unix.SYS_MINCORE,
+	unix.SYS_MBIND, unix.SYS_MOVE_PAGES, unix.SYS_REMAP_FILE_PAGES, unix.SYS_SHMAT, unix.SYS_SHMDT, unix.SYS_MEMFD_CREATE, unix.SYS_MEMFD_SECRET,
+	unix.SYS_USERFAULTFD, unix.SYS_PROCESS_MADVISE, unix.SYS_PKEY_ALLOC, unix.SYS_PKEY_FREE, unix.SYS_PKEY_MPROTECT, unix.SYS_MSEAL,
+	unix.SYS_CLONE, unix.SYS_CLONE3, unix.SYS_EXECVE, unix.SYS_EXECVEAT, unix.SYS_EXIT_GROUP,
+}
+
 // starter is the file of the starter.
 func starter() []byte {
 	program := filter()

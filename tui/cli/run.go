@@ -48,7 +48,11 @@ func runCommand() *cobra.Command {
 				return tellProgram(cfg, asJSON, o.Save)
 			}
 			o.Program, o.Out, o.ASLR = version, stdout, true
-			return tui.RunProgram(cfg, o)
+			err = tui.RunProgram(cfg, o)
+			if no := (*trace.StartError)(nil); errors.As(err, &no) {
+				return cannotRun(err)
+			}
+			return err
 		},
 	}
 	c.Flags().SetInterspersed(false) // what follows PROG is the program's

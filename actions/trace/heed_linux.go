@@ -1,0 +1,212 @@
+//go:build amd64 || arm64
+
+package trace
+
+import (
+	"os"
+	"strconv"
+	"syscall"
+
+	"cowscope/vmspace/procfs"
+
+	"golang.org/x/sys/unix"
+)
+
+// heed takes notice of what happened to a thread. What is an event goes into the queue.
+func (p *Program) heed(tid int, st status) {
+	t := p.tasks[tid]
+	if t == nil && !st.stopped() {
+		return // of a thread that an execve ended
+	}
+	if t == nil {
+		// Born, and faster than its parent's word of it.
+		t = &task{tid: tid, pid: tid, unborn: true, fresh: true}
+		p.tasks[tid] = t
+	}
+	if !st.stopped() {
+		p.ended(t, st)
+		return
+	}
+	t.state, t.listening, t.asked = stopped, false, false // any stop is as good (ptrace_stop in kernel/signal.c)
+	var e *Event
+	switch event := st.event(); event {
+	case unix.PTRACE_EVENT_SECCOMP:
+		p.called(t)
+	case unix.PTRACE_EVENT_EXEC:
+		e = p.executed(t)
+	case unix.PTRACE_EVENT_FORK, unix.PTRACE_EVENT_VFORK, unix.PTRACE_EVENT_CLONE:
+		e = p.forked(t, event)
+	case unix.PTRACE_EVENT_VFORK_DONE:
+		t.vfork = false
+	case unix.PTRACE_EVENT_STOP:
+		if t.fresh {
+			t.fresh = false
+			p.watchFaults(t)
+		}
+		if st.signal() != unix.SIGTRAP {
+			t.state = held
+		}
+	case 0:
+		if st.signal() == callStop {
+			e = p.returned(t)
+		} else {
+			e = p.signaled(t, st.signal())
+		}
+	}
+	if e != nil {
+		e.PID, e.TID = t.pid, t.tid
+		var r registers
+		if getRegs(t.tid, &r) == 0 {
+			e.Regs = numbered(&r)
+		}
+		p.queue = append(p.queue, *e)
+	}
+}
+
+// ended takes notice of the end of a thread.
+func (p *Program) ended(t *task, st status) {
+	t.ignoreFaults()
+	delete(p.tasks, t.tid)
+	for _, other := range p.tasks {
+		if other.pid == t.pid {
+			return
+		}
+	}
+	e := Event{Kind: Exit, PID: t.pid, TID: t.tid}
+	e.Status, e.Signal = st.ending()
+	p.queue = append(p.queue, e)
+}
+
+// called is a stop by the filter, at the entry of a call.
+func (p *Program) called(t *task) {
+	said, _ := message(t.tid)
+	info, e := callAt(t.tid)
+	if e != 0 {
+		return
+	}
+	if said != ours { // a filter of the program's own, which has no tracer
+		_ = unmake(t.tid)
+		return
+	}
+	t.call, t.told = &info, false
+}
+
+// returned is the stop at the end of a call.
+func (p *Program) returned(t *task) *Event {
+	info, e := callAt(t.tid)
+	c, told := t.call, t.told
+	if e != 0 || c == nil || info.op != unix.PTRACE_SYSCALL_INFO_EXIT {
+		return nil
+	}
+	t.call, t.told = nil, false
+	value := int64(info.nr)
+	if told || value <= -512 && value >= -516 { // it is made again: ERESTARTSYS, … (include/linux/errno.h)
+		return nil
+	}
+	event := eventOf(Call, c)
+	event.Value = info.nr
+	if value < 0 && value >= -4095 {
+		event.Value, event.Errno = 0, syscall.Errno(-value)
+	}
+	return event
+}
+
+func eventOf(kind Kind, c *callInfo) *Event {
+	e := &Event{Kind: kind}
+	if c != nil {
+		e.Nr, e.Args, e.Compat = c.nr, c.args, c.arch != native
+	}
+	return e
+}
+
+// executed is the stop at the end of an execve. The other threads of the process are gone, and the
+// one that called has the thread id of the process.
+func (p *Program) executed(t *task) *Event {
+	if former, e := message(t.tid); e == 0 && former != t.tid && p.tasks[former] != nil {
+		t.call = p.tasks[former].call
+	}
+	for tid, other := range p.tasks {
+		if other.pid == t.pid && tid != t.tid {
+			other.ignoreFaults()
+			delete(p.tasks, tid)
+		}
+	}
+	p.watchFaults(t)
+	t.told = true
+	e := eventOf(Exec, t.call)
+	e.PID, e.TID = t.pid, t.tid
+	var r registers
+	if getRegs(t.tid, &r) == 0 {
+		e.Regs = numbered(&r)
+	}
+	return e
+}
+
+// forked is the stop at which a child is there. It has executed nothing.
+func (p *Program) forked(t *task, event int) *Event {
+	tid, errno := message(t.tid)
+	if errno != 0 {
+		return nil
+	}
+	child := p.tasks[tid]
+	if child == nil {
+		child = &task{tid: tid, fresh: true}
+		p.tasks[tid] = child
+	}
+	child.unborn, child.pid = false, tid
+	if tgid, ok := threadGroup(tid); ok {
+		child.pid = tgid
+	}
+	e := eventOf(Fork, t.call)
+	e.Child, e.Thread, e.Shared = tid, child.pid == t.pid, event == unix.PTRACE_EVENT_VFORK
+	e.Value = uint64(tid)
+	t.told = true
+	t.vfork = event == unix.PTRACE_EVENT_VFORK
+	return e
+}
+
+// signaled is the stop before a signal is delivered.
+func (p *Program) signaled(t *task, sig syscall.Signal) *Event {
+	info, errno := signalInfo(t.tid)
+	if errno != 0 {
+		return nil // it was killed
+	}
+	switch {
+	case sig == unix.SIGTRAP && info.code == trapPerf && (info.data == minorFault || info.data == majorFault):
+		return &Event{Kind: Fault, Addr: info.addr, Major: info.data == majorFault, Late: info.flags&trapPerfIsAsync != 0}
+	case sig == unix.SIGSTOP && info.code == siTkill && int(int32(info.addr)) == os.Getpid():
+		return nil // kick
+	}
+	t.signal = sig
+	access := info.code > 0 && (sig == unix.SIGSEGV || sig == unix.SIGBUS)
+	if !access && !deadly(t.tid, sig) {
+		return nil
+	}
+	e := &Event{Kind: Signal, Signal: sig, Code: info.code}
+	if access {
+		e.Addr = info.addr
+	}
+	return e
+}
+
+// deadly reports whether a signal ends a process that has no handler for it, and thread tid has
+// none (signal(7)).
+func deadly(tid int, sig syscall.Signal) bool {
+	switch sig {
+	case unix.SIGCHLD, unix.SIGCONT, unix.SIGURG, unix.SIGWINCH, unix.SIGSTOP, unix.SIGTSTP, unix.SIGTTIN, unix.SIGTTOU:
+		return false
+	}
+	bit := uint64(1) << (sig - 1)
+	for _, field := range []string{"SigCgt:", "SigIgn:"} {
+		if mask, err := strconv.ParseUint(procfs.StatusField(tid, field), 16, 64); err != nil || mask&bit != 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// threadGroup is the process of a thread.
+func threadGroup(tid int) (int, bool) {
+	n, err := strconv.Atoi(procfs.StatusField(tid, "Tgid:"))
+	return n, err == nil
+}
