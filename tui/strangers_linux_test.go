@@ -69,15 +69,15 @@ func harmless(out string) string {
 var sequences = regexp.MustCompile(`\x1b(?:\[[0-?]*[ -/]*[@-~]|\][ -~]*(?:\x07|\x1b\\)|[PX^_][ -~]*\x1b\\|[ -/]*[0-OQ-WYZ\\` + "`" + `-~])`)
 
 // obeyed says what of all that a screen's terminal was given is not the program's own; "" where all
-// is. Only what differs is drawn, and a line feed moves the cursor, so letters from the middle of a
-// text may follow one: these stand before what the program escapes.
+// is. Only what differs is drawn, and a line feed moves the cursor there: letters from the middle of a
+// text may follow one, so where a line begins says nothing.
 func obeyed(raw string) string {
 	for _, s := range sequences.FindAllString(raw, -1) {
 		if strings.Contains(s, "PWN") || strings.Contains(s, "66666") {
 			return fmt.Sprintf("the terminal obeys %q", s)
 		}
 	}
-	return harmless(strings.NewReplacer("\r", "", "\b", "", `FORGED\`, `\`).Replace(sequences.ReplaceAllString(raw, "")))
+	return harmless(strings.NewReplacer("\r", "", "\b", "", "FORGED", "").Replace(sequences.ReplaceAllString(raw, "")))
 }
 
 // harmless says what on the screen is not to be shown; at the end of the program, also what the terminal was given.
