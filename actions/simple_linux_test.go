@@ -89,7 +89,7 @@ func checkMapping(p *vmspace.Process, m vmspace.Mapping, line string, words *os.
 		// relatives against each other. And a page that was merged is copied when it is written to,
 		// also the last one that has the frame.
 		split := want == "anon" && run.State == vmspace.COW && run.Attrs&(vmspace.Huge|vmspace.KSM) != 0
-		blind := want == "cow" && run.State == vmspace.Unknown && f[1][:3] == "---" && !s.Frames && blindToNone()
+		blind := want == "cow" && run.State == vmspace.Unknown && (f[1][:3] == "---" || f[1][:3] == "-w-" && w>>57&1 == 1) && !s.Frames && blindToNone()
 		// Without root it may be a huge page that calls itself exclusive, and somebody shares a part
 		// of it; smaps does not say which, and without PAGEMAP_SCAN nothing says where one is.
 		perhaps := want == "anon" && !s.Frames && len(s.Processes) > 1 && (run.State == vmspace.Unknown || run.State == vmspace.COW && noScan() && sharer(s, p, at))

@@ -116,6 +116,22 @@ func TestStateNone(t *testing.T) {
 	}
 }
 
+// Where a mapping may only be written to and userfaultfd takes that right from a page, nothing is
+// left of its rights.
+func TestStateWithoutRights(t *testing.T) {
+	if err := hasFeature("uffd-wp")(); err != nil {
+		t.Skip(err)
+	}
+	l := open(t)
+	l.sure("a = mmap 2p w private anon", "write a 1", "fork", "uffd_register a wp", "uffd_wp a 1p")
+	if !l.frames() && blindToNone() {
+		l.states("p1", "a", "unknown none")
+		l.doubted("p1", "a", 0, "look alike here")
+	} else {
+		l.states("p1", "a", "cow none")
+	}
+}
+
 func TestStateZero(t *testing.T) {
 	l := open(t)
 	l.sure("a = mmap 2p rw private anon")
