@@ -81,7 +81,11 @@ func TestDoFromMany(t *testing.T) {
 
 // Closing while others work: each of them either works or is told.
 func TestCloseAgainstDo(t *testing.T) {
-	for range 50 {
+	rounds := 50
+	if testing.Short() {
+		rounds = 10
+	}
+	for range rounds {
 		tr, err := NewTracer()
 		if err != nil {
 			t.Fatal(err)
