@@ -48,7 +48,7 @@ type span struct {
 // unit is a compilation unit. Its scopes are functions and inlined functions with code.
 type unit struct {
 	root, end dwarf.Offset
-	read      bool
+	known     bool // it was read, as far as it can be
 	lines     *lineTable
 	scopes    []scope
 	tops      []span // of functions, in the order of addresses
@@ -231,14 +231,7 @@ func (d *dwarfTable) frames(at uint64, deadline time.Time) (out []frame, start u
 		return nil, 0
 	}
 	u := &d.units[in.of]
-	if !u.read {
-		u.read = true
-		guard(func() error { return d.readUnit(u, deadline) })
-		d.growth += int64(len(u.scopes)*88 + (len(u.tops)+len(u.inner))*24)
-		if u.lines != nil {
-			d.growth += int64(len(u.lines.rows)*16 + len(u.lines.files)*32)
-		}
-	}
+	d.read(u, deadline)
 	file, line := u.lines.at(at)
 	top, ok := spanAt(u.tops, at)
 	if !ok {
@@ -262,6 +255,19 @@ func (d *dwarfTable) frames(at uint64, deadline time.Time) (out []frame, start u
 		file, line = u.lines.file(s.callFile), int(s.callLine)
 	}
 	return out, top.lo
+}
+
+// read reads a unit, if that was not done.
+func (d *dwarfTable) read(u *unit, deadline time.Time) {
+	if u.known {
+		return
+	}
+	u.known = true
+	guard(func() error { return d.readUnit(u, deadline) })
+	d.growth += int64(len(u.scopes)*88 + (len(u.tops)+len(u.inner))*24)
+	if u.lines != nil {
+		d.growth += int64(len(u.lines.rows)*16 + len(u.lines.files)*32)
+	}
 }
 
 // readUnit reads the lines and the scopes of a unit. What was read before an error is kept.

@@ -41,13 +41,14 @@ type object struct {
 	image    []byte // of a vdso
 	segments []elf.ProgHeader
 	symbols  []symbol
-	names    []byte // of symbols
+	data     []symbol // variables
+	names    []byte   // of both
 	golang   *pclntab
 	dwarf    *dwarfTable
 	calls    *cfi
 }
 
-// symbol is a function, or a label in code.
+// symbol is a function, a label in code, or a variable.
 type symbol struct {
 	start, end uint64
 	name       uint32 // in names
@@ -133,7 +134,7 @@ func (o *object) load(r io.ReaderAt, path string, opt Options) {
 		}
 		return nil
 	})
-	o.cost.Store(1024 + int64(len(o.image)+len(o.names)) + int64(len(o.symbols))*int64(unsafe.Sizeof(symbol{})) + o.golang.size() + o.dwarf.size() + o.calls.size())
+	o.cost.Store(1024 + int64(len(o.image)+len(o.names)) + int64(len(o.symbols)+len(o.data))*int64(unsafe.Sizeof(symbol{})) + o.golang.size() + o.dwarf.size() + o.calls.size())
 }
 
 // readDebugFile takes lines from the separate debug file, and symbols if the object has none.
@@ -187,7 +188,7 @@ func sectionData(s *elf.Section, most int64) ([]byte, error) {
 	return s.Data()
 }
 
-// readSymbols reads the functions of .symtab or .dynsym.
+// readSymbols reads the functions and the variables of .symtab or .dynsym.
 func (o *object) readSymbols(f *elf.File, table elf.SectionType) error {
 	s := f.SectionByType(table)
 	if s == nil || int(s.Link) >= len(f.Sections) {
@@ -205,7 +206,7 @@ func (o *object) readSymbols(f *elf.File, table elf.SectionType) error {
 	if f.Class == elf.ELFCLASS32 {
 		entry = 16
 	}
-	var found []symbol
+	var found, variables []symbol
 	for ; len(data) >= entry; data = data[entry:] {
 		b, le := data, binary.LittleEndian
 		name, info, section, value, size := le.Uint32(b), b[4], le.Uint16(b[6:]), le.Uint64(b[8:]), uint64(0)
@@ -215,14 +216,18 @@ func (o *object) readSymbols(f *elf.File, table elf.SectionType) error {
 			info, section, value, size = b[12], le.Uint16(b[14:]), uint64(le.Uint32(b[4:])), uint64(le.Uint32(b[8:]))
 		}
 		kind := elf.ST_TYPE(info)
-		if section == 0 || int(section) >= len(f.Sections) || kind != elf.STT_FUNC && kind != elf.STT_GNU_IFUNC && kind != elf.STT_NOTYPE {
-			continue
-		}
-		in := &f.Sections[section].SectionHeader
-		if in.Flags&elf.SHF_EXECINSTR == 0 || int(name) >= len(names) || names[name] == 0 || names[name] == '$' {
+		if section == 0 || int(section) >= len(f.Sections) || int(name) >= len(names) || names[name] == 0 || names[name] == '$' {
 			continue // $x and $d are the mapping symbols of arm64
 		}
+		in := &f.Sections[section].SectionHeader
 		y := symbol{value, value + size, name, size > 0}
+		if kind == elf.STT_OBJECT && in.Flags&(elf.SHF_ALLOC|elf.SHF_EXECINSTR) == elf.SHF_ALLOC && y.start < y.end {
+			variables = append(variables, y)
+			continue
+		}
+		if in.Flags&elf.SHF_EXECINSTR == 0 || kind != elf.STT_FUNC && kind != elf.STT_GNU_IFUNC && kind != elf.STT_NOTYPE {
+			continue
+		}
 		if !y.sized {
 			y.end = in.Addr + in.Size
 		}
@@ -233,7 +238,7 @@ func (o *object) readSymbols(f *elf.File, table elf.SectionType) error {
 	if len(found) == 0 {
 		return errors.New("no functions")
 	}
-	o.names, o.symbols = names, found
+	o.names, o.symbols, o.data = names, found, slices.Clip(variables)
 	slices.SortFunc(found, func(a, b symbol) int {
 		if a.start != b.start {
 			return cmp.Compare(a.start, b.start)

@@ -6,36 +6,49 @@ import "cowscope/vmspace"
 // Counter.
 type Registers [registers]uint64
 
-// Counter is the index of the program counter.
-const Counter = counter
+// Counter is the index of the program counter, Stack that of the stack pointer.
+const (
+	Counter = counter
+	Stack   = stackPointer
+)
 
 // mostCallers limits a walk.
 const mostCallers = 64
 
-// Callers walks up the stack of a stopped thread: the places of its instruction, and of the calls
+// Frame is a function that a thread is in. A function that was inlined has the counter and the stack
+// of the one that it was inlined into.
+type Frame struct {
+	vmspace.Place
+	Counter uint64 // where its thread goes on in it
+	Stack   uint64 // the stack pointer then
+}
+
+// Callers walks up the stack of a stopped thread: the frames of its instruction, and of the calls
 // that led to it, the nearest first. read reads 8 bytes of the process without faulting anything
 // in. The walk ends where nothing says how to go on.
-func (t *Table) Callers(pid int, mapping func(addr uint64) (vmspace.Mapping, bool), regs Registers, read func(addr uint64) (uint64, bool)) (places []vmspace.Place) {
+func (t *Table) Callers(pid int, mapping func(addr uint64) (vmspace.Mapping, bool), regs Registers, read func(addr uint64) (uint64, bool)) (frames []Frame) {
 	now := [registers]uint64(regs)
 	called := false // now is in a call: its address is behind the instruction
-	for len(places) < mostCallers {
+	for len(frames) < mostCallers {
 		pc := now[counter]
 		if called {
 			pc--
 		}
 		m, ok := mapping(pc)
 		if !ok || m.Perms&vmspace.Exec == 0 {
-			return places
+			return frames
 		}
-		places = append(places, t.inlined(pid, m, pc)...)
+		for _, at := range t.inlined(pid, m, pc) {
+			frames = append(frames, Frame{at, now[counter], now[stackPointer]})
+		}
 		next, signal, ok := t.caller(pid, m, now, pc, read)
-		if !ok || next[counter] == 0 || next[stackPointer] <= now[stackPointer] && len(places) > 1 {
-			return places
+		if !ok || next[counter] == 0 || next[stackPointer] <= now[stackPointer] && len(frames) > 1 {
+			return frames
 		}
 		next[counter] = unsigned(next[counter])
 		now, called = next, !signal
 	}
-	return places
+	return frames
 }
 
 // inlined are the functions at an address, the innermost first: those that were inlined there, and
