@@ -74,5 +74,6 @@ func AccessOf(cmd *lang.Command) (a vmspace.Access, ok bool) {
 
 // IsExpectation reports whether a command is an expectation.
 func IsExpectation(cmd *lang.Command) bool {
-	return actionOf(cmd.Verb.Name).Expects
+	a := actionOf(cmd.Verb.Name)
+	return a != nil && a.Expects
 }

@@ -35,7 +35,7 @@ type Checklist struct {
 func ReadChecklist(file string, r io.Reader) (*Checklist, error) {
 	l := new(Checklist)
 	var err error
-	l.Script, err = readScript(file, r, l.check)
+	l.Script, err = readScript(Grammar, file, r, l.check)
 	return l, err
 }
 
@@ -52,7 +52,7 @@ func (l *Checklist) check(cmd *lang.Command) error {
 			return cmd.ErrorAt(arg.Span, "nothing is called "+name+" here", "names are text, "+strings.Join(history.FixedNames, ", ")+"; all else is an address, such as 0x7f0000")
 		}
 	}
-	l.relatives = l.relatives || slices.ContainsFunc(labelsIn(cmd), func(label string) bool { return label != firstLabel })
+	l.relatives = l.relatives || slices.ContainsFunc(labelsIn(cmd, firstLabel), func(label string) bool { return label != firstLabel })
 	return nil
 }
 
@@ -71,9 +71,9 @@ func askable() string {
 	return strings.Join(forms, ", ")
 }
 
-// labelsIn are the processes that an expectation is about.
-func labelsIn(cmd *lang.Command) []string {
-	labels := []string{firstLabel}
+// labelsIn are the processes that an expectation is about: where it names none, the current one.
+func labelsIn(cmd *lang.Command, current string) []string {
+	labels := []string{current}
 	if cmd.Process != "" {
 		labels[0] = cmd.Process
 	}
@@ -126,15 +126,12 @@ func (l *Checklist) Run(ctx context.Context, pid int, out func(st *history.Step,
 			f.Names = f.Names.With(m.Label, "text", history.Binding{Range: text})
 		}
 	}
-	err = l.lines(func(n int, cmd *lang.Command) error {
-		if cmd.Verb.Name == "needs" {
-			return nil
-		}
+	err = l.Each(func(n int, cmd *lang.Command) error {
 		for range cmd.Times {
 			rep.Steps++
-			st, err := judge(ctx, f, cmd, rep.Steps)
+			st, err := Judge(ctx, f, cmd, rep.Steps, nil)
 			if err != nil {
-				return lineError{n, err}
+				return err
 			}
 			if !st.OK() {
 				rep.Failed++
@@ -148,12 +145,14 @@ func (l *Checklist) Run(ctx context.Context, pid int, out func(st *history.Step,
 	return rep, err
 }
 
-// judge holds a family that was read against an expectation.
-func judge(ctx context.Context, f *family.Family, cmd *lang.Command, n int) (*history.Step, error) {
+// Judge holds a family that was read against an expectation, as step n. last is the last step that
+// is none, and nil where there was none.
+func Judge(ctx context.Context, f *family.Family, cmd *lang.Command, n int, last *history.Step) (*history.Step, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	labels := labelsIn(cmd)
+	a := actionOf(cmd.Verb.Name)
+	labels := labelsIn(cmd, f.Current)
 	for i, label := range labels {
 		m := f.Member(label)
 		if m == nil {
@@ -163,11 +162,11 @@ func judge(ctx context.Context, f *family.Family, cmd *lang.Command, n int) (*hi
 			}
 			return nil, cmd.ErrorAt(at, "there is no process "+label, "there are: "+f.Labels())
 		}
-		if why := f.Now.Process(label).Err; why != "" {
-			return nil, &UnreadableError{m.PID, why}
+		if p := f.Now.Process(label); a.Memory && p != nil && p.Err != "" {
+			return nil, &UnreadableError{m.PID, p.Err}
 		}
 	}
-	c := &verb.Call{F: f, Doing: family.Doing{P: f.Member(labels[0])}, Cmd: cmd, Action: actionOf(cmd.Verb.Name), Names: f.Names, Current: f.Current}
+	c := &verb.Call{F: f, Doing: family.Doing{P: f.Member(labels[0])}, Cmd: cmd, Action: a, Last: last, Names: f.Names, Current: f.Current}
 	if err := c.Action.Run(c); err != nil {
 		return nil, err
 	}

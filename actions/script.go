@@ -50,16 +50,21 @@ type Script struct {
 // ReadScript reads and checks a script; file is its name in errors. r must stay open and unchanged
 // until the script has run.
 func ReadScript(file string, r io.Reader) (*Script, error) {
-	return readScript(file, r, (&bindings{}).check)
+	return readScript(Grammar, file, r, (&bindings{}).check)
 }
 
 // ReadFragment is ReadScript for a script whose names may come from elsewhere.
 func ReadFragment(file string, r io.Reader) (*Script, error) {
-	return readScript(file, r, func(*lang.Command) error { return nil })
+	return ReadScriptOf(Grammar, file, r)
 }
 
-func readScript(file string, r io.Reader, rule func(*lang.Command) error) (*Script, error) {
-	g, err := Grammar()
+// ReadScriptOf is ReadFragment for another language, which Each then goes through.
+func ReadScriptOf(grammar func() (*lang.Grammar, error), file string, r io.Reader) (*Script, error) {
+	return readScript(grammar, file, r, func(*lang.Command) error { return nil })
+}
+
+func readScript(grammar func() (*lang.Grammar, error), file string, r io.Reader, rule func(*lang.Command) error) (*Script, error) {
+	g, err := grammar()
 	if err != nil {
 		return nil, err
 	}
@@ -99,6 +104,21 @@ func (sc *Script) lines(yield func(n int, cmd *lang.Command) error) error {
 		return &ScriptError{sc.file, at.n, at.error}
 	}
 	return err
+}
+
+// Each calls do with every command and the number of its line. An error ends it: one about the
+// command is a *ScriptError.
+func (sc *Script) Each(do func(n int, cmd *lang.Command) error) error {
+	return sc.lines(func(n int, cmd *lang.Command) error {
+		if cmd.Verb.Name == "needs" {
+			return nil
+		}
+		err := do(n, cmd)
+		if wrong := (*lang.SyntaxError)(nil); errors.As(err, &wrong) {
+			return lineError{n, wrong}
+		}
+		return err
+	})
 }
 
 // check counts a command; needs lines must precede all commands.

@@ -40,7 +40,7 @@ var bindings []binding
 func init() { // the help overlay shows the table, and the table opens it
 	bindings = []binding{
 		{keys: []string{"space"}, show: "Space", short: "step", help: "run: let the program run to its next event; Esc stops one that has none", do: runLine(run.Step), off: needNewest, in: runs},
-		{keys: []string{"n"}, short: "line", help: "run: to the next line of source that has an event", do: runLine(run.Line), off: needNewest, in: runs},
+		{keys: []string{"n"}, short: "line", help: "run: to the next line of source that has an event", do: runLine(run.Next), off: needNewest, in: runs},
 		{keys: []string{"c"}, short: "continue", help: "run: to the end, or to a signal", do: runLine(run.Continue), off: needNewest, in: runs},
 		{keys: []string{"m"}, short: "mmap", help: "form: map (Enter maps 4 pages, rw, private, anonymous)", do: openForm("mmap"), off: needProcess},
 		{keys: []string{"w"}, short: "write", help: "store the next byte value at the cursor", do: (*App).storeNext, off: needProcess},
@@ -48,7 +48,7 @@ func init() { // the help overlay shows the table, and the table opens it
 		{keys: []string{"tab"}, show: "Tab", short: "process", help: "go to the next process", do: useProcess(1), off: needRelative},
 		{keys: []string{"q"}, short: "quit", help: "quit: end the subject and its children, and restore the terminal", do: (*App).quit},
 		{keys: []string{"?"}, short: "help", help: "this card: keys and states", do: openHelp},
-		{keys: []string{":"}, short: "command", help: "command line, with history and completion", do: openCommand, off: needLive},
+		{keys: []string{":"}, short: "command", help: "command line, with history and completion", do: openCommand, off: needCommands},
 		{keys: []string{"r"}, short: "read", help: "load a byte at the cursor", do: atCursor("read %s"), off: needProcess},
 		{keys: []string{"x"}, short: "exec", help: "jump to the cursor and execute what is there", do: atCursor("exec %s"), off: needProcess},
 		{keys: []string{"p"}, short: "mprotect", help: "form: change the protection of the selected mapping", do: openForm("mprotect"), off: needProcess},
@@ -175,6 +175,14 @@ func needLive(m *App) string {
 		return fmt.Sprintf("this is step %d, in the past: } goes back to live", m.step().N)
 	}
 	return ""
+}
+
+// needCommands is for the command line: a program that is run has words of its own.
+func needCommands(m *App) string {
+	if runs(m) {
+		return needNewest(m)
+	}
+	return needLive(m)
 }
 
 func needProcess(m *App) string {

@@ -30,6 +30,17 @@ func TestRunOnATerminal(t *testing.T) {
 	again.ends()
 }
 
+// The command line has the words of a program that is run.
+func TestRunWordsOnATerminal(t *testing.T) {
+	c := start(t, 120, 36, nil, "run", "sh", "-c", "(exit 4); exit 3")
+	c.sees("● live").keys(":until call getpid\r").sees("getpid is no call that stops the program").keys("\x1b").sees("Space step")
+	c.keys(":step ex\t").sees("step exec").keys("\x7f\x7f\x7f\x7fexit\r").sees("exited 4")
+	c.keys(":expect exited p2 4\r").sees("As expected: p2 exited with 4.").keys(":expect exited p1 4\r").sees("found p1 lives").keys("q")
+	if status := c.ends(); status != 0 {
+		t.Errorf("status %d", status)
+	}
+}
+
 // One that waits is stopped where it is, goes on, and ends with the screen.
 func TestRunStopsWhatWaits(t *testing.T) {
 	c := start(t, 80, 24, nil, "run", "cat")

@@ -9,6 +9,7 @@ import (
 	"cowscope/actions"
 	"cowscope/actions/lang"
 	"cowscope/actions/lesson"
+	"cowscope/actions/run"
 	"cowscope/tui/cell"
 	"cowscope/vmspace"
 )
@@ -112,6 +113,10 @@ func languageSections() ([]Section, error) {
 	for _, v := range g.Verbs() {
 		verbs.Entries = append(verbs.Entries, Entry{v.Usage(), v.Summary})
 	}
+	running := Section{Heading: "Commands of cowscope run, where expect is the other one:"}
+	for _, v := range run.Words() {
+		running.Entries = append(running.Entries, Entry{v.Usage(), strings.TrimPrefix(v.Summary, "run: ")})
+	}
 	before, shapes := Section{Heading: "Before a command:"}, Section{Heading: "Placeholders:"}
 	for _, w := range lang.Prefixes {
 		before.Entries = append(before.Entries, Entry{w.Name, w.Help})
@@ -119,7 +124,7 @@ func languageSections() ([]Section, error) {
 	for _, w := range lang.Kinds() {
 		shapes.Entries = append(shapes.Entries, Entry{w.Name, w.Help})
 	}
-	all := []Section{verbs, before, shapes}
+	all := []Section{verbs, running, before, shapes}
 	for _, a := range actions.AllVerbs {
 		words := Section{Heading: "Words of " + a.Name + ":"}
 		for _, p := range a.Params {

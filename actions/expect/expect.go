@@ -3,6 +3,7 @@
 package expect
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -106,9 +107,9 @@ var (
 		})
 )
 
-// about names the command that a finding is about.
+// about names the command, or the event, that a finding is about.
 func about(st *history.Step) string {
-	return strings.TrimSpace(st.Command + ": " + st.Call + " " + st.Answer())
+	return strings.TrimSpace(cmp.Or(st.Command, st.Event) + ": " + st.Call + " " + st.Answer())
 }
 
 func checkResult(c *verb.Call) (finding, error) {

@@ -129,6 +129,15 @@ func nameLen(s string) int {
 	return i
 }
 
+// ParsePlace parses a place of the process of a command.
+func ParsePlace(text string) (Place, error) {
+	p, f := parsePlace(token{0, len(text), text, -1, ""}, &Param{})
+	if f != nil {
+		return p, f.in(text, nil)
+	}
+	return p, nil
+}
+
 func parsePlace(t token, param *Param) (Place, *fault) {
 	p := Place{Text: t.raw}
 	rest := t

@@ -5,11 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"cowscope/actions"
+	"cowscope/actions/family"
 	"cowscope/actions/history"
 	"cowscope/actions/lang"
 	"cowscope/actions/trace"
@@ -27,27 +30,21 @@ type Lab struct {
 	info    actions.Info
 	log     *history.Log
 	turn    sync.Mutex // held while the program runs
+	halt    atomic.Pointer[context.CancelFunc]
 	term    *terminal
 	ended   error
 }
-
-// The words of Do.
-const (
-	Step     = "step"     // to the next event
-	Line     = "line"     // to the next line of the user's own source that has an event
-	Continue = "continue" // to the end, to a signal, or for so many events
-)
 
 // mostEvents is how many events Continue lets pass.
 const mostEvents = 10_000
 
 // errNoCommands is what a program that is run answers to the commands of the lab.
-const errNoCommands = "a program runs here: Space goes to its next event"
+const errNoCommands = "a program runs here: Space goes to its next event; until, finish and expect are lines for the : prompt"
 
-// OpenLab starts a program, and lets it run to the first event that is its own, and not the
-// loader's.
+// OpenLab starts a program, and lets it run to its function main. Where that has no name, it goes to
+// the first event that is the program's own, and not the loader's.
 func OpenLab(ctx context.Context, cfg trace.Config) (*Lab, error) {
-	g, err := actions.Grammar()
+	g, err := Grammar()
 	if err != nil {
 		return nil, err
 	}
@@ -79,21 +76,31 @@ func OpenLab(ctx context.Context, cfg trace.Config) (*Lab, error) {
 
 // load lets the loader run. All that it did is one step.
 func (l *Lab) load(ctx context.Context, first *history.Step) error {
-	var before *history.Step
-	n := 0
+	var last *history.Step
+	n, toMain, before := 0, false, " of the loader"
+	if p := first.After.Processes[0]; l.run.Untold() == nil {
+		for _, s := range l.run.table.Find(p.PID, p.Mappings, "main") {
+			if s.Code {
+				before = " before main"
+				toMain = l.run.stopAt([]trace.Breakpoint{{Addr: s.Start}}) == nil
+				defer l.run.stopAt(nil)
+				break
+			}
+		}
+	}
 	for {
 		st, err := l.run.Next(ctx)
 		if err != nil && !errors.Is(err, trace.ErrEnded) {
 			return err
 		}
-		own := err != nil || l.run.Begun(st.Process) || st.Event == trace.Signal.String() || st.Event == trace.Exit.String()
-		if own && before != nil {
-			before.Before = first.After
-			before.Event, before.Call, before.Verb, before.Happened, before.At = amount.Of(uint64(n), "event")+" of the loader, before main", "", "", "", nil
-			before.Result, before.Faults, before.Focus = history.OK, nil, vmspace.Range{}
-			before.Changes = vmspace.Diff(first.After, before.After)
-			before.Why = summary(before)
-			l.log.Add(before)
+		own := err != nil || !toMain && l.run.Begun(st.Process) || st.Event == trace.Reached.String() || st.Event == trace.Signal.String() || st.Event == trace.Exit.String()
+		if own && last != nil {
+			last.Before = first.After
+			last.Event, last.Call, last.Verb, last.Happened, last.At = amount.Of(uint64(n), "event")+before, "", "", "", nil
+			last.Result, last.Faults, last.Focus = history.OK, nil, vmspace.Range{}
+			last.Changes = vmspace.Diff(first.After, last.After)
+			last.Why = summary(last)
+			l.log.Add(last)
 		}
 		if err != nil {
 			l.ended = err
@@ -103,7 +110,7 @@ func (l *Lab) load(ctx context.Context, first *history.Step) error {
 			l.tell(st)
 			return nil
 		}
-		before = st
+		last = st
 		n++
 	}
 }
@@ -126,11 +133,51 @@ func (l *Lab) Close() error {
 	return err
 }
 
-// Do lets the program run on: line is one of the words above.
-func (l *Lab) Do(ctx context.Context, line string) (*history.Step, error) {
+// Do runs a line of the language: a word lets the program run on, an expectation is held against
+// where it is.
+func (l *Lab) Do(ctx context.Context, text string) (st *history.Step, err error) {
+	cmd, err := l.grammar.Parse(text)
+	if err != nil || cmd == nil {
+		return nil, err
+	}
+	if cmd.Verb.Name == Stop {
+		if halt := l.halt.Load(); halt != nil {
+			(*halt)()
+		}
+		return nil, nil
+	}
 	l.turn.Lock()
 	defer l.turn.Unlock()
-	from := place(l.log.Last())
+	for range cmd.Times {
+		if w := wordOf(cmd.Verb.Name); w != nil {
+			st, err = l.advance(ctx, w, cmd)
+		} else {
+			st, err = l.judge(ctx, cmd)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	return st, nil
+}
+
+// advance lets the program run as far as a word says.
+func (l *Lab) advance(ctx context.Context, w *word, cmd *lang.Command) (*history.Step, error) {
+	g, err := w.goal(l, cmd)
+	if err != nil {
+		return nil, err
+	}
+	if len(g.breaks) > 0 {
+		if err := l.run.stopAt(g.breaks); err != nil {
+			_ = l.run.stopAt(nil)
+			return nil, cmd.ErrorAt(cmd.VerbSpan, fmt.Sprintf("the kernel gives no breakpoint: perf_event_open answers %v", err), "perf-faults in cowscope doctor says what would help")
+		}
+		defer l.run.stopAt(nil)
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	l.halt.Store(&cancel)
+	defer l.halt.Store(nil)
 	var last *history.Step
 	for n := 1; ; n++ {
 		st, err := l.next(ctx)
@@ -138,6 +185,9 @@ func (l *Lab) Do(ctx context.Context, line string) (*history.Step, error) {
 		case err == nil && last != nil:
 			l.log.Add(last)
 		case last != nil:
+			if g.reached != nil {
+				last.Why = strings.TrimSpace(fmt.Sprintf("%s The program has ended before: %s.", last.Why, cmd))
+			}
 			l.tell(last)
 		}
 		switch {
@@ -146,18 +196,7 @@ func (l *Lab) Do(ctx context.Context, line string) (*history.Step, error) {
 		case err != nil:
 			return nil, err
 		}
-		stop := st.Event == trace.Signal.String() || n == mostEvents || ctx.Err() != nil
-		switch line {
-		case Step:
-			stop = true
-		case Line:
-			at := place(st)
-			stop = stop || at != "" && at != from
-		case Continue:
-		default:
-			return nil, fmt.Errorf("%q is none of the words for a program that is run: %s, %s, %s", line, Step, Line, Continue)
-		}
-		if stop {
+		if st.Event == trace.Signal.String() || ctx.Err() != nil || g.reached != nil && g.reached(st) || g.reached == nil && n == mostEvents {
 			l.tell(st)
 			return st, nil
 		}
@@ -165,12 +204,38 @@ func (l *Lab) Do(ctx context.Context, line string) (*history.Step, error) {
 	}
 }
 
-// place is the line of the user's own source where a step was.
-func place(st *history.Step) string {
-	if st.At == nil || st.At.Text == "" {
-		return ""
+// judge holds an expectation against the program where it is.
+func (l *Lab) judge(ctx context.Context, cmd *lang.Command) (*history.Step, error) {
+	st := l.log.Last()
+	f := &family.Family{Reader: l.run.reader, Life: ctx, Now: st.After, Current: st.Current, Names: st.Names}
+	for _, m := range l.run.members {
+		f.Members = append(f.Members, &family.Member{Member: m})
 	}
-	return fmt.Sprintf("%s:%d", st.At.File, st.At.Line)
+	f.Members = append(f.Members, l.run.gone...)
+	for name := range cmd.Names() {
+		for _, m := range l.run.members {
+			if r, ok := l.run.named(st, m.Label, name); ok {
+				f.Names = f.Names.With(m.Label, name, history.Binding{Range: r})
+			}
+		}
+	}
+	judged, err := actions.Judge(ctx, f, cmd, l.run.steps, l.event())
+	if err != nil {
+		return nil, err
+	}
+	l.run.steps++
+	l.log.Add(judged)
+	return judged, nil
+}
+
+// event is the last step that is an event.
+func (l *Lab) event() *history.Step {
+	for _, st := range slices.Backward(l.log.Steps()) {
+		if !st.Check {
+			return st
+		}
+	}
+	return nil
 }
 
 func (l *Lab) next(ctx context.Context) (*history.Step, error) {

@@ -15,11 +15,13 @@ import (
 
 	"cowscope/actions"
 	"cowscope/actions/explain"
+	"cowscope/actions/family"
 	"cowscope/actions/history"
 	"cowscope/actions/subject"
 	"cowscope/actions/trace"
 	"cowscope/actions/verb"
 	"cowscope/vmspace"
+	"cowscope/vmspace/amount"
 	"cowscope/vmspace/observe"
 	"cowscope/vmspace/printable"
 	"cowscope/vmspace/symbol"
@@ -38,6 +40,11 @@ type Run struct {
 	status  int
 	name    string          // of the program
 	begun   map[string]bool // by label: its program, and not the loader, has caused an event
+	gone    []*family.Member
+	event   trace.Event // the last one
+	breaks  []trace.Breakpoint
+	frames  []symbol.Frame // of its thread, and the one of them that is shown
+	shown   int
 }
 
 // Open starts a program. Its first step is that it was executed.
@@ -96,6 +103,7 @@ func (r *Run) Next(ctx context.Context) (*history.Step, error) {
 	if err != nil {
 		return nil, err
 	}
+	r.event = e
 	st := &history.Step{N: r.steps, Process: r.label(e.PID), PID: e.PID, TID: e.TID, Event: e.Kind.String(), Before: r.last, Current: r.label(e.PID)}
 	r.steps++
 	touched := r.describe(st, e)
@@ -115,6 +123,9 @@ func (r *Run) Next(ctx context.Context) (*history.Step, error) {
 		st.Faults = []history.Fault{f}
 	}
 	st.Why = summary(st)
+	if e.Kind == trace.Written {
+		st.Why = strings.TrimSpace(r.wrote(e) + " " + st.Why)
+	}
 	r.last = st.After
 	r.bury()
 	return st, nil
@@ -136,6 +147,7 @@ func (r *Run) Stopped(ctx context.Context) (*history.Step, error) {
 	st.N, st.After, r.last = r.steps, after, after
 	r.steps++
 	e.Kind = trace.Signal // its instruction is the next one, not one that was executed
+	r.event = e
 	st.At, st.Changes = r.site(st, e), vmspace.Diff(st.Before, after)
 	st.Why = strings.TrimSpace(summary(st) + " No event has come: the program is stopped, and Space lets it run on.")
 	return st, nil
@@ -188,6 +200,14 @@ func (r *Run) describe(st *history.Step, e trace.Event) (touched []vmspace.Range
 		st.Result, st.Fault = history.Signal(sig.Name(), sig.CodeName()), e.Addr
 		st.Call = sig.Name()
 		return nil
+	case trace.Reached:
+		st.Call = fmt.Sprintf("at 0x%x", e.Addr)
+		return nil
+	case trace.Written:
+		st.Call = fmt.Sprintf("a write to 0x%x", e.Addr)
+		size := r.last.PageSize
+		st.Focus = vmspace.Range{Start: e.Addr &^ (size - 1), End: e.Addr&^(size-1) + size}
+		return []vmspace.Range{st.Focus}
 	case trace.Fork:
 		c := verb.ForeignCall(e.Nr, e.Args, e.Value)
 		st.Verb, st.Call, st.Value, st.HasValue = c.Name, c.Text, uint64(e.Child), true
@@ -209,9 +229,15 @@ func (r *Run) describe(st *history.Step, e trace.Event) (touched []vmspace.Range
 		}
 	case trace.Exit:
 		st.Call = fmt.Sprintf("exited %d", e.Status)
+		ended := fmt.Sprintf("exited with %d", e.Status)
 		if e.Signal != 0 {
 			sig := subject.Signal{Signo: e.Signal}
 			st.Call = "killed by " + sig.Name()
+			ended = "was " + st.Call
+		}
+		if i := slices.IndexFunc(r.members, func(m vmspace.Member) bool { return m.Label == st.Process }); i >= 0 {
+			r.gone = append(r.gone, &family.Member{Member: r.members[i], Gone: ended})
+			r.gone = r.gone[max(0, len(r.gone)-mostGone):]
 		}
 		if st.Process == "p1" {
 			r.status = 128 + int(e.Signal)
@@ -222,6 +248,9 @@ func (r *Run) describe(st *history.Step, e trace.Event) (touched []vmspace.Range
 	}
 	return everything
 }
+
+// mostGone is of how many processes that ended it is known how.
+const mostGone = 100
 
 // space is the label of the address space that a process runs in.
 func (r *Run) space(label string) string {
@@ -282,6 +311,32 @@ func (r *Run) did(st *history.Step, e trace.Event) vmspace.Happening {
 	return vmspace.Copy
 }
 
+// wrote says what a thread has written where it was waited for.
+func (r *Run) wrote(e trace.Event) string {
+	i := slices.IndexFunc(r.breaks, func(b trace.Breakpoint) bool { return b.Addr == e.Addr && b.Written > 0 })
+	if i < 0 {
+		return ""
+	}
+	buf := make([]byte, r.breaks[i].Written)
+	present, err := r.reader.Peek(e.PID, e.Addr, buf)
+	if err != nil || slices.Contains(present, false) {
+		return ""
+	}
+	var word [8]byte
+	copy(word[:], buf)
+	now := "is now"
+	if !trace.WrittenBehind {
+		now = "has been"
+	}
+	return fmt.Sprintf("The value there %s %d (%s).", now, binary.LittleEndian.Uint64(word[:]), amount.Of(uint64(len(buf)), "byte"))
+}
+
+// stopAt gives the program these breakpoints, and no others.
+func (r *Run) stopAt(at []trace.Breakpoint) error {
+	r.breaks = at
+	return r.program.Break(at)
+}
+
 const linesBeside = 8 // of source, before and after that of a step
 
 // site is where the thread was: the innermost frame of the user's own source, where there is one,
@@ -291,41 +346,56 @@ func (r *Run) site(st *history.Step, e trace.Event) *history.Site {
 	if st.Before != nil && (p == nil || !p.Alive()) {
 		p = st.Before.Process(st.Process)
 	}
+	r.frames, r.shown = nil, 0
 	if e.IP() == 0 || p == nil || e.Kind == trace.Exec {
 		return nil
 	}
 	regs := e.Regs
-	if e.Kind == trace.Call || e.Kind == trace.Fork {
+	if e.Kind == trace.Call || e.Kind == trace.Fork || e.Kind == trace.Written && trace.WrittenBehind {
 		regs[symbol.Counter]-- // it is behind the instruction
 	}
 	buf := make([]byte, 8)
-	places := r.table.Callers(e.PID, p.MappingAt, regs, func(addr uint64) (uint64, bool) {
+	r.frames = r.table.Callers(e.PID, p.MappingAt, regs, func(addr uint64) (uint64, bool) {
 		present, err := r.reader.Peek(e.PID, addr, buf)
 		return binary.LittleEndian.Uint64(buf), err == nil && !slices.Contains(present, false)
 	})
-	if len(places) == 0 {
+	frames := r.frames
+	if len(frames) == 0 {
 		return &history.Site{Place: vmspace.Place{At: e.IP()}}
 	}
 	exe, _ := os.Readlink(fmt.Sprintf("/proc/%d/exe", e.PID))
-	own := slices.IndexFunc(places, func(at vmspace.Place) bool {
+	own := slices.IndexFunc(frames, func(at symbol.Frame) bool {
 		return !symbol.Foreign(at.File) && r.sources.line(at.File, at.Line) != ""
 	})
 	if own < 0 {
-		own = max(slices.IndexFunc(places, func(at vmspace.Place) bool { return at.Object == exe }), 0)
+		own = max(slices.IndexFunc(frames, func(at symbol.Frame) bool { return at.Object == exe }), 0)
 	}
-	r.begun[st.Process] = r.begun[st.Process] || slices.ContainsFunc(places, func(at vmspace.Place) bool {
-		return at.Object == exe && !slices.Contains(beforeMain, at.Function)
+	r.begun[st.Process] = r.begun[st.Process] || slices.ContainsFunc(frames, func(at symbol.Frame) bool {
+		return at.Object == exe && !beforeMain(at.Function)
 	})
-	s := &history.Site{Place: places[own], Text: r.sources.line(places[own].File, places[own].Line)}
+	r.shown = own
+	s := &history.Site{Place: frames[own].Place, Text: r.sources.line(frames[own].File, frames[own].Line)}
 	s.Source, s.From = r.sources.around(s.File, s.Line, linesBeside)
-	for _, at := range places[own+1:] {
+	for _, at := range frames[own+1:] {
 		s.Callers = append(s.Callers, cmp.Or(at.Function, at.String()))
 	}
 	return s
 }
 
-// beforeMain is the functions of a program that run before its main.
-var beforeMain = []string{"_start", "__libc_start_main", "__libc_start_main_impl", "__libc_start_call_main", "_dl_relocate_static_pie", "_dl_start"}
+// beforeMain reports whether a function of a program runs before its main, as those of the C library
+// and of Go's runtime do.
+func beforeMain(function string) bool {
+	switch function {
+	case "_start", "__libc_start_main", "__libc_start_main_impl", "__libc_start_call_main", "_dl_relocate_static_pie", "_dl_start":
+		return true
+	}
+	for _, start := range []string{"_rt0_", "runtime.", "internal/"} {
+		if strings.HasPrefix(function, start) {
+			return true
+		}
+	}
+	return false
+}
 
 // Begun reports whether the program of a process has caused an event: until then the loader did.
 func (r *Run) Begun(label string) bool { return r.begun[label] }

@@ -43,7 +43,12 @@ func touchPages() {
 }
 
 //go:noinline
-func storeAt(b []byte, i int) { b[i*os.Getpagesize()] = 1 }
+func storeAt(b []byte, i int) {
+	b[i*os.Getpagesize()] = 1
+	watched += int64(i)
+}
+
+var watched int64
 
 // The functions of Go code are told, on every processor.
 func TestGoFunctions(t *testing.T) {

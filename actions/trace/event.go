@@ -12,15 +12,19 @@ import (
 type Kind uint8
 
 const (
-	Call   Kind = iota // a system call has returned
-	Fault              // a page fault: the page is there, and the instruction not yet executed again
-	Signal             // a signal that is deadly, or tells of an access that failed, is about to be delivered
-	Fork               // a thread or a process was born, and has executed nothing
-	Exec               // the process has a new program
-	Exit               // a process has ended
+	Call    Kind = iota // a system call has returned
+	Fault               // a page fault: the page is there, and the instruction not yet executed again
+	Signal              // a signal that is deadly, or tells of an access that failed, is about to be delivered
+	Fork                // a thread or a process was born, and has executed nothing
+	Exec                // the process has a new program
+	Exit                // a process has ended
+	Reached             // a breakpoint: the instruction was not executed yet
+	// Written is a breakpoint at which something is written. On amd64 it has been written, on arm64
+	// it will be with the next instruction.
+	Written
 )
 
-var kinds = [...]string{"call", "fault", "signal", "fork", "exec", "exit"}
+var kinds = [...]string{"call", "fault", "signal", "fork", "exec", "exit", "reached", "write"}
 
 func (k Kind) String() string { return kinds[k] }
 
@@ -38,7 +42,7 @@ type Event struct {
 	Value  uint64
 	Errno  syscall.Errno
 
-	Addr  uint64 // the address of Fault and Signal
+	Addr  uint64 // the address of Fault, Signal, Reached and Written
 	Major bool   // the fault waited for a device
 	// Late says that the program blocked SIGTRAP when the fault happened: it has executed more since.
 	Late bool
@@ -56,6 +60,20 @@ type Event struct {
 
 // IP is the instruction pointer of the thread: for Call and Fork it is behind the instruction.
 func (e *Event) IP() uint64 { return e.Regs[symbol.Counter] }
+
+// Stack is the stack pointer of the thread.
+func (e *Event) Stack() uint64 { return e.Regs[symbol.Stack] }
+
+// MostBreakpoints is how many breakpoints the processors of today have.
+const MostBreakpoints = 4
+
+// Breakpoint is an address at which a thread is stopped.
+type Breakpoint struct {
+	Addr uint64
+	// Written, if not 0, is a number of bytes, 1, 2, 4 or 8, and Addr is a multiple of it: the thread
+	// stops when it writes there. If it is 0, the thread stops before it executes what is at Addr.
+	Written uint64
+}
 
 var (
 	// ErrEnded is the answer to Next when no thread is left.

@@ -42,6 +42,7 @@ func (p *Program) heed(tid int, st status) {
 		if t.fresh {
 			t.fresh = false
 			p.watchFaults(t)
+			_ = p.setBreaks(t) // what its parent could have, it can have
 		}
 		if st.signal() != unix.SIGTRAP {
 			t.state = held
@@ -65,7 +66,7 @@ func (p *Program) heed(tid int, st status) {
 
 // ended takes notice of the end of a thread.
 func (p *Program) ended(t *task, st status) {
-	t.ignoreFaults()
+	t.unwatch()
 	delete(p.tasks, t.tid)
 	for _, other := range p.tasks {
 		if other.pid == t.pid {
@@ -127,10 +128,11 @@ func (p *Program) executed(t *task) *Event {
 	}
 	for tid, other := range p.tasks {
 		if other.pid == t.pid && tid != t.tid {
-			other.ignoreFaults()
+			other.unwatch()
 			delete(p.tasks, tid)
 		}
 	}
+	t.unwatch()
 	p.watchFaults(t)
 	t.told = true
 	e := eventOf(Exec, t.call)
@@ -174,6 +176,12 @@ func (p *Program) signaled(t *task, sig syscall.Signal) *Event {
 	switch {
 	case sig == unix.SIGTRAP && info.code == trapPerf && (info.data == minorFault || info.data == majorFault):
 		return &Event{Kind: Fault, Addr: info.addr, Major: info.data == majorFault, Late: info.flags&trapPerfIsAsync != 0}
+	case sig == unix.SIGTRAP && info.code == trapPerf && (info.data == reached || info.data == written):
+		kind := Reached
+		if info.data == written {
+			kind = Written
+		}
+		return &Event{Kind: kind, Addr: info.addr, Late: info.flags&trapPerfIsAsync != 0}
 	case sig == unix.SIGSTOP && info.code == siTkill && int(int32(info.addr)) == os.Getpid():
 		return nil // kick
 	}

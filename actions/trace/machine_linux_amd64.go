@@ -72,3 +72,6 @@ func unmake(tid int) syscall.Errno {
 	r.Orig_rax = ^uint64(0)
 	return setRegs(tid, &r)
 }
+
+// WrittenBehind says that the instruction that has written is the one before the counter of a Written event: it is a trap, and not a fault.
+const WrittenBehind = true

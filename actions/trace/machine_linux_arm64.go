@@ -65,3 +65,6 @@ func unmake(tid int) syscall.Errno {
 	_, _, e := unix.RawSyscall6(unix.SYS_PTRACE, unix.PTRACE_SETREGSET, uintptr(tid), ntARMSystemCall, uintptr(unsafe.Pointer(&iov)), 0, 0)
 	return e
 }
+
+// WrittenBehind says that the instruction that has written is the one before the counter of a Written event: here it is the one at the counter, which was not executed yet.
+const WrittenBehind = false

@@ -8,46 +8,93 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Rules of this file: the two events of a thread that stop it at its page faults. MIN and MAJ fire
-// only for faults that succeeded; PAGE_FAULTS also for the others, and then stops a second time in
-// the handler of SIGSEGV. Each gives a word of its own (sig_data), which tells them apart. The
-// events end with the address space of the thread (remove_on_exec).
+// Rules of this file: the events of a thread that stop it. Two do at its page faults: MIN and MAJ
+// fire only for faults that succeeded; PAGE_FAULTS also for the others, and then stops a second time
+// in the handler of SIGSEGV. Others are breakpoints, which the processor itself has: nothing is
+// written into the program. Each event gives a word of its own (sig_data), which tells them apart.
+// The events end with the address space of the thread (remove_on_exec).
 
 const (
 	minorFault = 0xc0_01
 	majorFault = 0xc0_02
+	reached    = 0xc0_03
+	written    = 0xc0_04
 
 	// include/uapi/linux/perf_event.h, bits of struct perf_event_attr that x/sys does not name.
 	removeOnExec = 1 << 36
 	sigtrap      = 1 << 37
+
+	// include/uapi/linux/hw_breakpoint.h
+	breakOnWrite   = 2
+	breakOnExecute = 4
 )
+
+// Break gives every thread of the program these breakpoints, and those only; threads that are born
+// have them too. They end with the program of a process.
+func (p *Program) Break(at []Breakpoint) error {
+	var err error
+	p.do(func() {
+		p.breaks = at
+		for _, t := range p.tasks {
+			closeAll(&t.breaks)
+			if e := p.setBreaks(t); e != nil {
+				err = e
+			}
+		}
+	})
+	return err
+}
+
+func (p *Program) setBreaks(t *task) error {
+	for _, b := range p.breaks {
+		a := unix.PerfEventAttr{Type: unix.PERF_TYPE_BREAKPOINT, Bp_type: breakOnExecute, Ext1: b.Addr, Ext2: 8, Sig_data: reached}
+		if b.Written > 0 {
+			a.Bp_type, a.Ext2, a.Sig_data = breakOnWrite, b.Written, written
+		}
+		if err := t.stopAt(&t.breaks, &a); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// stopAt opens an event of a thread that stops it. A thread that is gone is none.
+func (t *task) stopAt(fds *[]int, a *unix.PerfEventAttr) error {
+	a.Sample, a.Bits = 1, unix.PerfBitExcludeKernel|unix.PerfBitExcludeHv|removeOnExec|sigtrap
+	a.Size = uint32(unsafe.Sizeof(*a))
+	fd, err := unix.PerfEventOpen(a, t.tid, -1, -1, unix.PERF_FLAG_FD_CLOEXEC)
+	if err == unix.ESRCH {
+		return nil
+	}
+	if err == nil {
+		*fds = append(*fds, fd)
+	}
+	return err
+}
 
 // watchFaults has thread t stop at its page faults from now on.
 func (p *Program) watchFaults(t *task) {
-	t.ignoreFaults()
-	if p.faultless != nil {
-		return
-	}
+	closeAll(&t.faults)
 	for config, word := range map[uint64]uint64{unix.PERF_COUNT_SW_PAGE_FAULTS_MIN: minorFault, unix.PERF_COUNT_SW_PAGE_FAULTS_MAJ: majorFault} {
-		a := unix.PerfEventAttr{Type: unix.PERF_TYPE_SOFTWARE, Config: config, Sample: 1, Sig_data: word,
-			Bits: unix.PerfBitExcludeKernel | unix.PerfBitExcludeHv | removeOnExec | sigtrap}
-		a.Size = uint32(unsafe.Sizeof(a))
-		fd, err := unix.PerfEventOpen(&a, t.tid, -1, -1, unix.PERF_FLAG_FD_CLOEXEC)
-		if err == unix.ESRCH {
+		if p.faultless != nil {
 			return
 		}
-		if err != nil {
-			t.ignoreFaults()
+		if err := t.stopAt(&t.faults, &unix.PerfEventAttr{Type: unix.PERF_TYPE_SOFTWARE, Config: config, Sig_data: word}); err != nil {
+			closeAll(&t.faults)
 			p.faultless = err
-			return
 		}
-		t.perf = append(t.perf, fd)
 	}
 }
 
-func (t *task) ignoreFaults() {
-	for _, fd := range t.perf {
+// unwatch ends all events of a thread.
+func (t *task) unwatch() {
+	closeAll(&t.faults)
+	closeAll(&t.breaks)
+}
+
+func closeAll(fds *[]int) {
+	for _, fd := range *fds {
 		unix.Close(fd)
 	}
-	t.perf = nil
+	*fds = nil
 }

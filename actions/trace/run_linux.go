@@ -32,7 +32,8 @@ type Program struct {
 	pid    int
 	tasks  map[int]*task // by thread id, those that are not reaped
 	queue  []Event       // what happened while the threads were being stopped
-	target atomic.Int64  // a thread that runs, for kick
+	breaks []Breakpoint
+	target atomic.Int64 // a thread that runs, for kick
 	// faultless is why page faults are not told, nil if they are.
 	faultless error
 }
@@ -51,7 +52,8 @@ type task struct {
 	// listening says that its process is stopped by a signal, and it has been let go on from where it
 	// was told of that.
 	listening bool
-	perf      []int
+	faults    []int // descriptors of its events at page faults
+	breaks    []int // and at breakpoints
 }
 
 type state uint8
@@ -183,7 +185,7 @@ func (p *Program) Close() {
 			p.heed(tid, st)
 		}
 		for _, t := range p.tasks {
-			t.ignoreFaults()
+			t.unwatch()
 		}
 	})
 	close(p.closed)

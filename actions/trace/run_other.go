@@ -35,5 +35,11 @@ func (p *Program) Next(context.Context) (Event, error) { return Event{}, ErrNotL
 // Where has nothing to give.
 func (p *Program) Where() (Event, bool) { return Event{}, false }
 
+// Break fails with ErrNotLinux.
+func (p *Program) Break([]Breakpoint) error { return ErrNotLinux }
+
 // Close does nothing.
 func (p *Program) Close() {}
+
+// WrittenBehind says nothing here.
+const WrittenBehind = false

@@ -123,6 +123,16 @@ var foreign = []shape{
 // none is the number of a call that an architecture has not.
 const none = ^uintptr(0)
 
+// ForeignNames are the calls that ForeignCall knows on this processor.
+func ForeignNames() (names []string) {
+	for _, s := range foreign {
+		if s.nr != none {
+			names = append(names, s.name)
+		}
+	}
+	return names
+}
+
 // ForeignCall describes a call of the native table, by its number, its arguments and what it
 // returned.
 func ForeignCall(nr uint64, args [6]uint64, value uint64) Foreign {

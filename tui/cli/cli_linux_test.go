@@ -290,6 +290,40 @@ func TestRun(t *testing.T) {
 	}
 }
 
+// A script walks through a program, and says what it found.
+func TestRunScript(t *testing.T) {
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, x := range []struct {
+		script, flags string
+		status        int
+		says          []string
+	}{
+		{"# nothing\n", "", 0, []string{"exec   execve() = 0"}},
+		{"step exit\nexpect exited p2 4\ncontinue\nexpect exited p1 3\n", "", 0, []string{"> step exit\n", "exited 4", "p2: ok: expect exited p2 4", "> continue", "exited 3"}},
+		{"continue\nexpect exited p1 4\n", "", 1, []string{"FAILED, line 2: expect exited p1 4", "found: p1 exited with 3"}},
+		{"continue\nstep\n", "", 1, []string{"nothing is left of the program"}},
+		{"step\nuntil call nothing\n", "", 2, []string{"-:2:12: nothing is no call"}},
+		{"mmap 4p rw private anon\n", "", 2, []string{"-:1:1: no verb mmap; the verbs are step, next"}},
+		{"step exit\nexpect exited p2 4\n", "--json", 0, []string{`"event":"exit"`, `"command":"expect exited p2 4"`, `"got":"p2 exited with 4"`}},
+	} {
+		args := append(strings.Fields("run "+x.flags+" --script -"), "sh", "-c", "(exit 4); exit 3")
+		cmd := exec.Command(self, args...)
+		cmd.Env, cmd.Stdin = append(os.Environ(), "COWSCOPE_ROLE=cowscope"), strings.NewReader(x.script)
+		out, _ := cmd.CombinedOutput()
+		if status := cmd.ProcessState.ExitCode(); status != x.status {
+			t.Errorf("%q: status %d, want %d\n%s", x.script, status, x.status, out)
+		}
+		for _, want := range x.says {
+			if !strings.Contains(string(out), want) {
+				t.Errorf("%q: no %q in\n%s", x.script, want, out)
+			}
+		}
+	}
+}
+
 // What was run can be saved, and replayed.
 func TestRunSaves(t *testing.T) {
 	dir := t.TempDir()

@@ -1,18 +1,24 @@
 package cli
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"os/signal"
 	"syscall"
 
+	"cowscope/actions"
+	"cowscope/actions/history"
+	"cowscope/actions/lang"
 	"cowscope/actions/run"
 	"cowscope/actions/saved"
 	"cowscope/actions/trace"
 	"cowscope/tui"
+	"cowscope/tui/terminal"
 	"cowscope/vmspace/amount"
 	"cowscope/vmspace/printable"
 
@@ -23,6 +29,7 @@ import (
 func runCommand() *cobra.Command {
 	var o tui.LabOptions
 	var asJSON, asText bool
+	var script string
 	c := &cobra.Command{
 		Use:   "run PROG [ARG…]",
 		Short: "a real program, stepped from memory event to memory event, each with its line of source",
@@ -32,10 +39,14 @@ func runCommand() *cobra.Command {
 			"program has a terminal of its own on the screen; what it writes is told.\n" +
 			"With --text, or where standard input or output is no terminal, each event is a line on standard error, and the program has the\n" +
 			"files of cowscope. Either way the program is told of nothing. It cannot be let go: it dies with cowscope.\n" +
+			"With --script the lines of a file walk through the program: each is a word that lets it run on (step, next, finish, until, continue) or\n" +
+			"an expectation; what happened is written as cowscope exec does it, and the program has a terminal of its own, which nobody types at.\n" +
+			"Exit status then: 0, 1 if an expect failed, 2 if there is a mistake in the script, 3 when the program cannot be started.\n" +
 			"--save keeps all of it for cowscope replay. Page faults are told where the kernel allows it (perf-faults in cowscope doctor).\n" +
 			"Exit status of --text and --json: that of the program, 128 and the number of the signal that killed it; 3 when it cannot be\n" +
 			"started.",
 		Example: "  cowscope run --text ls -l\n" +
+			"  echo until call mmap | cowscope run --script - true\n" +
 			"  cowscope run --json true",
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
@@ -44,6 +55,9 @@ func runCommand() *cobra.Command {
 				return cannotRun(err)
 			}
 			cfg := trace.Config{Path: path, Args: args, Env: os.Environ()}
+			if script != "" {
+				return runWords(cfg, script, asJSON, o.Save)
+			}
 			if asText || asJSON || terminalWidth() == 0 || !term.IsTerminal(os.Stdin.Fd()) {
 				return tellProgram(cfg, asJSON, o.Save)
 			}
@@ -60,12 +74,15 @@ func runCommand() *cobra.Command {
 	outputFlags(c.Flags(), &o.Output)
 	c.Flags().BoolVar(&asText, "text", false, "write each event as a line on standard error")
 	c.Flags().BoolVar(&asJSON, "json", false, "write each event as a line of JSON on standard output; the program's own output goes to standard error")
+	c.Flags().StringVar(&script, "script", "", "a script of the words of run, such as until main and expect page counter anon; - is standard input")
 	c.Flags().StringVar(&o.Save, "save", "", saveHelp)
 	for _, screen := range []string{"record", "still", "theme"} {
 		c.MarkFlagsMutuallyExclusive("json", screen)
 		c.MarkFlagsMutuallyExclusive("text", screen)
+		c.MarkFlagsMutuallyExclusive("script", screen)
 	}
 	c.MarkFlagsMutuallyExclusive("json", "text")
+	c.MarkFlagsMutuallyExclusive("script", "text")
 	return c
 }
 
@@ -129,6 +146,81 @@ func tellProgram(cfg trace.Config, asJSON bool, save string) error {
 	}
 	if status := r.Status(); status != 0 {
 		return programEnded(status)
+	}
+	return nil
+}
+
+// runWords walks a program through a script.
+func runWords(cfg trace.Config, name string, asJSON bool, save string) error {
+	script, err := openScript(name, func(file string, r io.Reader) (*actions.Script, error) {
+		return actions.ReadScriptOf(run.Grammar, file, r)
+	})
+	if err != nil {
+		return err
+	}
+	defer script.Close()
+	if why, err := script.Missing(); err != nil || why != "" {
+		fmt.Fprintln(stderr, "cowscope:", why)
+		return err
+	}
+	file, err := saved.Create(save)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	ctx, stop := terminal.Interruptible()
+	defer stop()
+	l, err := run.OpenLab(ctx, cfg)
+	if err != nil {
+		return cannotRun(err)
+	}
+	defer l.Close()
+	w, err := file.Begin(l.Info(), l.History()[0], true, version)
+	if err != nil {
+		return err
+	}
+	out := bufio.NewWriterSize(stdout, 64<<10)
+	at, failed := 0, 0
+	tell := func(st *history.Step) {
+		var e error
+		switch {
+		case asJSON:
+			e = st.WriteJSON(out, at)
+		case st.Check:
+			e = st.WriteText(out, at)
+		default:
+			_, e = fmt.Fprintln(out, run.Text(st))
+		}
+		if st.N > 0 {
+			e = errors.Join(e, w.Write(st, at))
+		}
+		if st.Check && !st.OK() {
+			failed++
+		}
+		err = errors.Join(err, e, out.Flush())
+	}
+	l.Follow(0, tell)
+	wrong := script.Each(func(n int, cmd *lang.Command) error {
+		at = n
+		if !asJSON && !actions.IsExpectation(cmd) {
+			fmt.Fprintf(out, "> %s\n", cmd)
+		}
+		st, e := l.Do(ctx, cmd.Line)
+		if e == nil && st != nil && !st.Check && !asJSON && st.Why != "" {
+			fmt.Fprintf(out, "     %s\n", st.Why)
+		}
+		return errors.Join(e, err)
+	})
+	err = errors.Join(wrong, err, out.Flush())
+	switch {
+	case ctx.Err() != nil:
+		return fmt.Errorf("interrupted: %w", context.Cause(ctx))
+	case errors.As(err, new(*actions.ScriptError)):
+		return err
+	case err != nil:
+		return statusError{exitFailed, err}
+	case failed > 0:
+		return statusError{exitFailed, fmt.Errorf("%d expectations failed", failed)}
 	}
 	return nil
 }
