@@ -8,6 +8,7 @@ import (
 	"syscall"
 
 	"cowscope/vmspace/procfs"
+	"cowscope/vmspace/symbol"
 
 	"golang.org/x/sys/unix"
 )
@@ -28,6 +29,7 @@ func (p *Program) heed(tid int, st status) {
 		return
 	}
 	t.state, t.listening, t.asked = stopped, false, false // any stop is as good (ptrace_stop in kernel/signal.c)
+	t.passed()
 	var e *Event
 	switch event := st.event(); event {
 	case unix.PTRACE_EVENT_SECCOMP:
@@ -60,8 +62,34 @@ func (p *Program) heed(tid int, st status) {
 		if getRegs(t.tid, &r) == 0 {
 			e.Regs = numbered(&r)
 		}
+		if e.Kind == Reached || e.Kind == Written {
+			t.atBreak = e.IP()
+		}
 		p.queue = append(p.queue, *e)
 	}
+}
+
+// passed takes notice of whether a thread that stops has passed its breakpoint. In the handler of a
+// signal it has not, and the kernel's step over it will be that of the handler's first instruction.
+func (t *task) passed() {
+	if t.atBreak == 0 {
+		return
+	}
+	if now := t.counter(); now != t.atBreak {
+		t.atBreak = 0
+		if t.sent {
+			t.atBreak = now
+		}
+	}
+}
+
+// counter is where a thread that is stopped goes on.
+func (t *task) counter() uint64 {
+	var r registers
+	if getRegs(t.tid, &r) != 0 {
+		return 0
+	}
+	return numbered(&r)[symbol.Counter]
 }
 
 // ended takes notice of the end of a thread.
@@ -182,6 +210,8 @@ func (p *Program) signaled(t *task, sig syscall.Signal) *Event {
 			kind = Written
 		}
 		return &Event{Kind: kind, Addr: info.addr, Late: info.flags&trapPerfIsAsync != 0}
+	case sig == unix.SIGTRAP && t.sent && info.code == int32(unix.SIGTRAP):
+		return nil // the handler of a signal is about to run: where there is a step, that is told (signal_setup_done in kernel/signal.c)
 	case sig == unix.SIGSTOP && info.code == siTkill && int(int32(info.addr)) == os.Getpid():
 		return nil // kick
 	}

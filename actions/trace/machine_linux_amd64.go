@@ -75,3 +75,6 @@ func unmake(tid int) syscall.Errno {
 
 // WrittenBehind says that the instruction that has written is the one before the counter of a Written event: it is a trap, and not a fault.
 const WrittenBehind = true
+
+// resumeAt lets a thread go on from a breakpoint: the kernel has told the processor to pass it once (RF).
+const resumeAt = unix.PTRACE_CONT

@@ -68,3 +68,9 @@ func unmake(tid int) syscall.Errno {
 
 // WrittenBehind says that the instruction that has written is the one before the counter of a Written event: here it is the one at the counter, which was not executed yet.
 const WrittenBehind = false
+
+// resumeAt lets a thread go on from a breakpoint. The kernel has switched the breakpoints of the thread off, to have it step
+// over this one, and switches them on after that step (breakpoint_handler and reinstall_suspended_bps in
+// arch/arm64/kernel/hw_breakpoint.c). PTRACE_CONT would take the step back, and they would stay off. The step is the kernel's own:
+// it is no stop.
+const resumeAt = unix.PTRACE_SINGLESTEP

@@ -52,8 +52,12 @@ type task struct {
 	// listening says that its process is stopped by a signal, and it has been let go on from where it
 	// was told of that.
 	listening bool
-	faults    []int // descriptors of its events at page faults
-	breaks    []int // and at breakpoints
+	// atBreak is the instruction at a breakpoint that it has to pass; 0 if it is at none. sent says that
+	// a signal went with it when it was let go on there: its handler comes first.
+	atBreak uint64
+	sent    bool
+	faults  []int // descriptors of its events at page faults
+	breaks  []int // and at breakpoints
 }
 
 type state uint8
@@ -202,9 +206,12 @@ func (p *Program) goOn(t *task) {
 		request = unix.PTRACE_LISTEN
 	case t.call != nil:
 		request = unix.PTRACE_SYSCALL
+	case t.atBreak != 0:
+		request = resumeAt
 	}
 	_ = ptrace(request, t.tid, 0, uintptr(t.signal)) // ESRCH: it was killed, and will be reaped
 	t.listening = t.state == held
+	t.sent = t.atBreak != 0 && t.signal != 0
 	t.state, t.signal = running, 0
 	p.target.Store(int64(t.tid))
 }
