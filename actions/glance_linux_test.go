@@ -62,6 +62,39 @@ func TestGlancesMissNothing(t *testing.T) {
 	})
 }
 
+// Whether a huge page is shared in part, only counters say where frames are hidden; a glance has none.
+func TestGlanceAtAHugePage(t *testing.T) {
+	if always, err := os.ReadFile("/sys/kernel/mm/transparent_hugepage/enabled"); err != nil || !strings.Contains(string(always), "[always]") {
+		t.Skip("needs transparent_hugepage/enabled to be always: memory that was advised is not plain")
+	}
+	machinetest.Hold(t)
+	lines := []string{"fork", "a = mmap 4m rw private anon fixed addr=0x40000000", "@p2 b = mmap 4m rw private anon fixed addr=0x40000000", "fill a 1", "@p2 fill b 7", "@p2 fork", "@p2 write b+2p 1", "@p2 write b+4p 1", "@p3 write b+2p 1"}
+	var said [2][]string
+	for i, glance := range []bool{false, true} {
+		s, err := Open(Options{Brief: glance, Glance: glance, Limits: family.Limits{Memory: 256 << 20}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		for _, line := range lines {
+			st, err := s.Do(context.Background(), line)
+			if err != nil || !st.OK() {
+				t.Fatalf("%s: %v %v", line, err, st)
+			}
+			text := ""
+			for _, c := range st.Changes {
+				text += fmt.Sprintf(" %s %s %x %d %s %s", c.Kind, c.Process, c.Range.Start, c.Pages, c.From, c.To)
+			}
+			said[i] = append(said[i], text)
+		}
+	}
+	for i, line := range lines {
+		if said[0][i] != said[1][i] {
+			t.Errorf("%s:\nread in full:%s\nglanced at:  %s", line, said[0][i], said[1][i])
+		}
+	}
+}
+
 // A step on plain memory is glanced at. Which of the random ones are is for chance to say.
 func TestGlance(t *testing.T) {
 	machinetest.Hold(t)

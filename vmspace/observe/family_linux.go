@@ -7,12 +7,7 @@ import "cowscope/vmspace"
 // compareFamily decides the pages of all processes: the runs that were read are compared with those
 // of the relatives, and replace the previous ones.
 func (r *Reader) compareFamily(all []*reading) {
-	shares := perhapsHalfSplit
-	if r.pages.frames {
-		shares = sameFrame
-	} else if r.pages.mask != 0 {
-		shares = halfSplit
-	}
+	shares := r.shares()
 	for _, g := range all {
 		if g.full && g.err == nil {
 			g.pages = vmspace.Keep(g.fresh)
@@ -56,6 +51,40 @@ func (r *Reader) compareFamily(all []*reading) {
 	for _, g := range all {
 		g.pages = g.final
 	}
+}
+
+// shares is how it is told here that a page is shared with a relative.
+func (r *Reader) shares() func(run, mine, other vmspace.Run) (vmspace.State, bool) {
+	switch {
+	case r.pages.frames:
+		return sameFrame
+	case r.pages.mask != 0:
+		return halfSplit
+	}
+	return perhapsHalfSplit
+}
+
+// guesses reports whether a process that was read in part has pages that may be shared with a
+// relative: the counters of their mapping settle that (hidden.go), and a part has none.
+func (r *Reader) guesses(all []*reading) bool {
+	if r.pages.frames {
+		return false
+	}
+	for _, g := range all {
+		for _, o := range all {
+			if g.full || len(g.fresh) == 0 || !o.relativeOf(g) {
+				continue
+			}
+			pages := o.pages
+			if o.full {
+				pages = vmspace.NewList(o.fresh)
+			}
+			if fresh := refine(g.fresh, pages, r.shares(), true); &fresh[0] != &g.fresh[0] {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // relativeOf reports whether the processes can both map one frame in page tables of their own.

@@ -175,13 +175,13 @@ func (r *Reader) read(family []vmspace.Member, may Scope) []*reading {
 	known := may.known && r.last != nil && sameFamily(r.last, family)
 	if known && may.held != nil && r.features.Query {
 		all := r.hold(r.last, may)
-		if all != nil && r.glance(all, spans, may) {
+		if all != nil && r.glance(all, spans, may) && !r.guesses(all) {
 			return all
 		}
 		known = false
 	}
 	all := r.begin(r.last, family)
-	if !known || !r.partial(all, spans) {
+	if !known || !r.partial(all, spans) || r.guesses(all) {
 		r.wholly(all)
 	}
 	return all
