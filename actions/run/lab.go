@@ -107,8 +107,9 @@ func (l *Lab) load(ctx context.Context, first *history.Step) error {
 			return nil
 		}
 		if own {
+			err := l.run.settle(ctx, st)
 			l.tell(st)
-			return nil
+			return err
 		}
 		last = st
 		n++
@@ -197,8 +198,9 @@ func (l *Lab) advance(ctx context.Context, w *word, cmd *lang.Command) (*history
 			return nil, err
 		}
 		if st.Event == trace.Signal.String() || ctx.Err() != nil || g.reached != nil && g.reached(st) || g.reached == nil && n == mostEvents {
+			err := l.run.settle(context.WithoutCancel(ctx), st)
 			l.tell(st)
-			return st, nil
+			return st, err
 		}
 		last = st
 	}

@@ -38,13 +38,17 @@ type Run struct {
 	last    *vmspace.Snapshot
 	steps   int
 	status  int
-	name    string          // of the program
-	begun   map[string]bool // by label: its program, and not the loader, has caused an event
-	gone    []*family.Member
-	event   trace.Event // the last one
-	breaks  []trace.Breakpoint
-	frames  []symbol.Frame // of its thread, and the one of them that is shown
-	shown   int
+	name    string            // of the program
+	begun   map[string]bool   // by label: its program, and not the loader, has caused an event
+	ends    map[string]uint64 // by label: what brk answered before there was a heap
+	told    map[string]int    // by label: page faults that were events
+	// uncounted, by label, is how many faults more the kernel has counted.
+	uncounted map[string]int
+	gone      []*family.Member
+	event     trace.Event // the last one
+	breaks    []trace.Breakpoint
+	frames    []symbol.Frame // of its thread, and the one of them that is shown
+	shown     int
 }
 
 // Open starts a program. Its first step is that it was executed.
@@ -57,7 +61,7 @@ func Open(cfg trace.Config) (*Run, error) {
 	if err != nil {
 		return nil, errors.Join(err, r.Close())
 	}
-	run := &Run{program: p, reader: r, table: symbol.New(symbol.Options{Peek: r.Peek, Callers: true}), begun: map[string]bool{}, name: printable.Name(filepath.Base(cfg.Path))}
+	run := &Run{program: p, reader: r, table: symbol.New(symbol.Options{Peek: r.Peek, Callers: true}), begun: map[string]bool{}, ends: map[string]uint64{}, told: map[string]int{}, uncounted: map[string]int{}, name: printable.Name(filepath.Base(cfg.Path))}
 	run.member(p.PID(), "")
 	return run, nil
 }
@@ -153,6 +157,20 @@ func (r *Run) Stopped(ctx context.Context) (*history.Step, error) {
 	return st, nil
 }
 
+// settle reads everything that a picture of a screen shows: where one event follows another, the
+// counters of mappings are left as they were.
+func (r *Run) settle(ctx context.Context, st *history.Step) error {
+	after, err := r.reader.Observe(ctx, r.members, observe.Scope{})
+	if err != nil {
+		return err
+	}
+	st.After, r.last = after, after
+	if st.Before != nil {
+		st.Changes = vmspace.Diff(st.Before, after)
+	}
+	return nil
+}
+
 // summary says what changed in a step.
 func summary(st *history.Step) string {
 	if st.Before == nil {
@@ -177,6 +195,9 @@ func (r *Run) describe(st *history.Step, e trace.Event) (touched []vmspace.Range
 		st.Verb, st.Call, st.Value, st.HasValue = c.Name, c.Text, e.Value, c.Gives
 		if e.Errno != 0 {
 			st.Result = history.Errno(verb.SameErrno(subject.ErrnoName(e.Errno)))
+		}
+		if c.Name == "brk" {
+			c.Touches = r.heap(st.Process, e.Value)
 		}
 		if len(c.Touches) > 0 && c.Touches[0] != vmspace.Everything {
 			st.Focus = c.Touches[0]
@@ -252,6 +273,25 @@ func (r *Run) describe(st *history.Step, e trace.Event) (touched []vmspace.Range
 // mostGone is of how many processes that ended it is known how.
 const mostGone = 100
 
+// heap is where a brk that answered with an end may have changed the heap.
+func (r *Run) heap(label string, end uint64) []vmspace.Range {
+	p := r.last.Process(label)
+	if p == nil {
+		return []vmspace.Range{vmspace.Everything}
+	}
+	m, ok := history.Fixed(p, "heap")
+	switch {
+	case !ok && end == r.ends[label]:
+		return nil
+	case !ok:
+		r.ends[label] = end
+		return []vmspace.Range{vmspace.Everything}
+	case m.End == end:
+		return nil
+	}
+	return []vmspace.Range{{Start: min(m.Start, end), End: max(m.End, end)}}
+}
+
 // space is the label of the address space that a process runs in.
 func (r *Run) space(label string) string {
 	for _, m := range r.members {
@@ -262,30 +302,55 @@ func (r *Run) space(label string) string {
 	return label
 }
 
-// look reads the family. Where the kernel took faults that nobody told of, everything is read.
+// look reads the family. Where the kernel took faults that nobody tells of, everything is read.
 func (r *Run) look(ctx context.Context, st *history.Step, e trace.Event, touched []vmspace.Range) (*vmspace.Snapshot, error) {
-	if r.last == nil || slices.Contains(touched, vmspace.Everything) {
-		return r.reader.Observe(ctx, r.members, observe.Scope{})
+	scope := observe.Scope{}
+	if r.last != nil && !slices.Contains(touched, vmspace.Everything) {
+		var parts []observe.Touched
+		for _, t := range touched {
+			parts = append(parts, observe.Touched{Label: st.Process, Range: t})
+		}
+		scope = observe.Only(parts...)
 	}
-	var parts []observe.Touched
-	for _, t := range touched {
-		parts = append(parts, observe.Touched{Label: st.Process, Range: t})
-	}
-	after, err := r.reader.Observe(ctx, r.members, observe.Within(parts...))
+	after, err := r.reader.Observe(ctx, r.members, scope)
 	if err != nil {
 		return nil, err
 	}
-	if told := st.Minor + st.Major; faultsOf(after, st.Process) > faultsOf(r.last, st.Process)+told {
+	if e.Kind == trace.Fault && r.fresh(st, e, after) {
+		r.told[st.Process]++
+	}
+	if r.untold(after) {
 		return r.reader.Observe(ctx, r.members, observe.Scope{})
 	}
 	return after, nil
 }
 
-func faultsOf(s *vmspace.Snapshot, label string) uint64 {
-	if p := s.Process(label); p != nil {
-		return p.MinorFlt + p.MajorFlt
+// fresh reports whether a fault has happened since the last picture. One that is told late, or whose
+// thread was stopped before it could tell, was counted earlier.
+func (r *Run) fresh(st *history.Step, e trace.Event, after *vmspace.Snapshot) bool {
+	was, is := r.last.Process(st.Process), after.Process(st.Process)
+	if e.Late || was == nil || is == nil {
+		return false
 	}
-	return 0
+	before, now := was.PageAt(e.Addr, after.PageSize), is.PageAt(e.Addr, after.PageSize)
+	return before.Word != now.Word || before.State != now.State || before.Frame != 0 && before.FrameOf((e.Addr-before.Start)/after.PageSize) != now.FrameOf((e.Addr-now.Start)/after.PageSize)
+}
+
+// untold reports whether the kernel has counted faults since the last picture that are neither told
+// nor will be told next: faults in the kernel, and those of a thread that blocks SIGTRAP.
+func (r *Run) untold(s *vmspace.Snapshot) (more bool) {
+	pending := map[int]int{}
+	for _, e := range r.program.Pending() {
+		if e.Kind == trace.Fault && !e.Late {
+			pending[e.PID]++
+		}
+	}
+	for _, p := range s.Processes {
+		n := int(p.MinorFlt+p.MajorFlt) - r.told[p.Label] - pending[p.PID]
+		more = more || n > r.uncounted[p.Label]
+		r.uncounted[p.Label] = n
+	}
+	return more
 }
 
 // did is what a page fault did, by the page before and after it.
@@ -337,6 +402,42 @@ func (r *Run) stopAt(at []trace.Breakpoint) error {
 	return r.program.Break(at)
 }
 
+// pages reads words of a process, and each of its pages once.
+type pages struct {
+	reader *observe.Reader
+	pid    int
+	size   uint64
+	known  map[uint64][]byte // by address; nil where the page is not present
+}
+
+// word reads 8 bytes, and nothing that would have to be brought in.
+func (p *pages) word(addr uint64) (uint64, bool) {
+	var word [8]byte
+	for n := uint64(0); n < 8; {
+		b := p.page((addr + n) &^ (p.size - 1))
+		if b == nil {
+			return 0, false
+		}
+		n += uint64(copy(word[n:], b[(addr+n)&(p.size-1):]))
+	}
+	return binary.LittleEndian.Uint64(word[:]), true
+}
+
+func (p *pages) page(start uint64) []byte {
+	b, known := p.known[start]
+	if known {
+		return b
+	}
+	if b = make([]byte, p.size); p.known == nil {
+		p.known = map[uint64][]byte{}
+	}
+	if present, err := p.reader.Peek(p.pid, start, b); err != nil || slices.Contains(present, false) {
+		b = nil
+	}
+	p.known[start] = b
+	return b
+}
+
 const linesBeside = 8 // of source, before and after that of a step
 
 // site is where the thread was: the innermost frame of the user's own source, where there is one,
@@ -354,11 +455,8 @@ func (r *Run) site(st *history.Step, e trace.Event) *history.Site {
 	if e.Kind == trace.Call || e.Kind == trace.Fork || e.Kind == trace.Written && trace.WrittenBehind {
 		regs[symbol.Counter]-- // it is behind the instruction
 	}
-	buf := make([]byte, 8)
-	r.frames = r.table.Callers(e.PID, p.MappingAt, regs, func(addr uint64) (uint64, bool) {
-		present, err := r.reader.Peek(e.PID, addr, buf)
-		return binary.LittleEndian.Uint64(buf), err == nil && !slices.Contains(present, false)
-	})
+	stack := &pages{r.reader, e.PID, st.After.PageSize, nil}
+	r.frames = r.table.Callers(e.PID, p.MappingAt, regs, stack.word)
 	frames := r.frames
 	if len(frames) == 0 {
 		return &history.Site{Place: vmspace.Place{At: e.IP()}}

@@ -17,6 +17,7 @@ import (
 	"cowscope/actions/history"
 	"cowscope/actions/trace"
 	"cowscope/vmspace"
+	"cowscope/vmspace/observe"
 
 	"golang.org/x/sys/unix"
 )
@@ -115,6 +116,63 @@ func all(t *testing.T, args ...string) (steps []*history.Step, r *Run) {
 			t.Fatal(err)
 		}
 		steps = append(steps, st)
+	}
+}
+
+// What is read of an event is what it can have changed, and that is all that has changed.
+func TestNothingIsLeftOut(t *testing.T) {
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("COWSCOPE_ROLE", "touch")
+	whole, err := observe.NewReader(observe.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer whole.Close()
+	for _, args := range [][]string{{self}, {"/bin/sh", "-c", "x=$(exec /bin/sh -c 'echo a | (read b; exit 4)'); (exit 3); exit 2"}} {
+		null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer null.Close()
+		r, err := Open(trace.Config{Path: args[0], Args: args, Env: os.Environ(), Files: []*os.File{null, null, null}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer r.Close()
+		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+		defer cancel()
+		n := 0
+		for ; ; n++ {
+			st, err := r.Next(ctx)
+			if errors.Is(err, trace.ErrEnded) {
+				break
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(r.program.Pending()) > 0 { // what these have changed is told with them
+				continue
+			}
+			all, err := whole.Observe(ctx, r.members, observe.Scope{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, c := range vmspace.Diff(st.After, all) {
+				// Counters and VmFlags are those of the last whole reading; how often a frame is mapped, others change.
+				if c.Kind != vmspace.ChangeFlags && c.Kind != vmspace.ChangeCount && c.Kind != vmspace.ChangeWord {
+					t.Errorf("%s: left out: %s %s 0x%x %d pages, %s to %s", Text(st), c.Process, c.Kind, c.Range.Start, c.Pages, c.From, c.To)
+				}
+			}
+			if t.Failed() {
+				return
+			}
+		}
+		if n < 10 {
+			t.Errorf("%d events of %q", n, args)
+		}
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"context"
 	"os"
 	"runtime"
+	"slices"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -151,6 +152,13 @@ func (p *Program) next(ctx context.Context) (Event, error) {
 	e := p.queue[0]
 	p.queue = p.queue[1:]
 	return e, nil
+}
+
+// Pending is what has happened and Next has not told yet: what several threads did before all were
+// stopped.
+func (p *Program) Pending() (events []Event) {
+	p.do(func() { events = slices.Clone(p.queue) })
+	return events
 }
 
 // Where gives a thread of the program that is stopped, after Next was told to return: the first of

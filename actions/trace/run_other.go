@@ -32,6 +32,9 @@ func (p *Program) Faultless() error { return ErrNotLinux }
 // Next fails with ErrNotLinux.
 func (p *Program) Next(context.Context) (Event, error) { return Event{}, ErrNotLinux }
 
+// Pending is nothing.
+func (p *Program) Pending() []Event { return nil }
+
 // Where has nothing to give.
 func (p *Program) Where() (Event, bool) { return Event{}, false }
 

@@ -55,6 +55,7 @@ type Scope struct {
 	known   bool
 	touched []Touched
 	held    *Held
+	part    bool
 }
 
 // Within is the scope of commands that can have changed only what lies in touched, and what depends
@@ -62,6 +63,10 @@ type Scope struct {
 // read in full, as is a process that is not in the last snapshot; if a process appeared, died or
 // was replaced, the entire family is read in full.
 func Within(touched ...Touched) Scope { return Scope{known: true, touched: touched} }
+
+// Only is Within for one of many events in a row: a small space is not read in full either, and what
+// was read keeps its counters and VmFlags; a mapping that changed has none.
+func Only(touched ...Touched) Scope { return Scope{known: true, touched: touched, part: true} }
 
 // AtRest is the scope of one command, if a tracer keeps the whole family stopped: the counters and
 // VmFlags of mappings and the resident size stay as last read, and a mapping that changed has no

@@ -181,7 +181,7 @@ func (r *Reader) read(family []vmspace.Member, may Scope) []*reading {
 		known = false
 	}
 	all := r.begin(r.last, family)
-	if !known || !r.partial(all, spans) || r.guesses(all) {
+	if !known || !r.partial(all, spans, may.part) || r.guesses(all) {
 		r.wholly(all)
 	}
 	return all

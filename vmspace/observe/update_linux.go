@@ -72,9 +72,10 @@ func mergeRanges(in []vmspace.Range) []vmspace.Range {
 	return out
 }
 
-// partial reads what the spans could have changed. It returns false if that is unknown.
-func (r *Reader) partial(all []*reading, spans []vmspace.Range) bool {
-	if !r.patchable(all, spans) {
+// partial reads what the spans could have changed; if part, of small spaces, too. It returns false if
+// that is unknown.
+func (r *Reader) partial(all []*reading, spans []vmspace.Range, part bool) bool {
+	if !r.patchable(all, spans, part) {
 		return false
 	}
 	for _, g := range all {
@@ -84,7 +85,7 @@ func (r *Reader) partial(all []*reading, spans []vmspace.Range) bool {
 		if err := r.patchMaps(g, spans); err != nil {
 			return false
 		}
-		g.full = r.small(g.maps.Len(), g.stat) && !r.sparse(g.stat)
+		g.full = !part && r.small(g.maps.Len(), g.stat) && !r.sparse(g.stat)
 	}
 	for _, g := range all {
 		spans = append(spans, g.changed...)
@@ -130,7 +131,7 @@ func (r *Reader) splice(all []*reading, windows []vmspace.Range) {
 }
 
 // patchable reports whether a partial reading can be right at all, and marks the small spaces.
-func (r *Reader) patchable(all []*reading, spans []vmspace.Range) bool {
+func (r *Reader) patchable(all []*reading, spans []vmspace.Range, part bool) bool {
 	for _, s := range spans {
 		if s.Len() > 1<<46 {
 			return false
@@ -142,7 +143,7 @@ func (r *Reader) patchable(all []*reading, spans []vmspace.Range) bool {
 		}
 		if g.err == nil {
 			n := g.prev.Mappings.Len()
-			g.full = n == 0 || !r.sparse(g.stat) && (r.small(n, g.stat) || g.prev.Mappings.At(0).Smaps != nil)
+			g.full = n == 0 || !part && !r.sparse(g.stat) && (r.small(n, g.stat) || g.prev.Mappings.At(0).Smaps != nil)
 			if g.files.pagemap < 0 || g.files.maps < 0 {
 				return false // reopened since prev
 			}
