@@ -213,9 +213,15 @@ func (r *Run) describe(st *history.Step, e trace.Event) (touched []vmspace.Range
 		} else {
 			st.Minor = 1
 		}
-		// A huge page comes whole, and so do pages of a file that lie around (fault_around_bytes).
+		// A huge page comes whole. Pages around, of a file, belong to every scope.
 		block := vmspace.HugeBlock(size)
-		return []vmspace.Range{{Start: e.Addr &^ (block - 1), End: e.Addr&^(block-1) + block}}
+		whole := vmspace.Range{Start: e.Addr &^ (block - 1), End: e.Addr&^(block-1) + block}
+		if p := r.last.Process(st.Process); p != nil {
+			if m, ok := p.MappingAt(e.Addr); ok && !m.Covers(whole) {
+				return []vmspace.Range{st.Focus}
+			}
+		}
+		return []vmspace.Range{whole}
 	case trace.Signal:
 		sig := subject.Signal{Signo: e.Signal, Code: e.Code}
 		st.Result, st.Fault = history.Signal(sig.Name(), sig.CodeName()), e.Addr
