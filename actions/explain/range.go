@@ -326,9 +326,16 @@ func explainMunmap(e *evidence) string {
 	if slices.Contains(st.Predict(st.Process, gone[0].Start, vmspace.Load).Can, vmspace.Grow) {
 		after := st.After.Process(st.Process).Mappings
 		i, _ := after.Find(gone[0].Start)
-		next, kind = ", but "+e.grower(after.At(i))+" grows down to it again when it is touched.", history.ClaimGrows
+		switch above := after.At(i); {
+		case above.Smaps != nil || above.Kind() == vmspace.KindStack:
+			next, kind = ", but "+e.grower(above)+" grows down to it again when it is touched.", history.ClaimGrows
+		default: // its VmFlags were not read
+			next, kind = ".", ""
+		}
 	}
-	e.claim(kind, gone[0], 0)
+	if kind != "" {
+		e.claim(kind, gone[0], 0)
+	}
 	text := amount.Of(n, "page") + " no longer mapped" + next
 	for _, s := range changesOf(st.Changes, st.Process, vmspace.ChangeSplit) {
 		text += fmt.Sprintf(" What is left of the mapping around the hole is %s mappings now.", s.To)

@@ -17,6 +17,7 @@ import (
 	"cowscope/actions/explain"
 	"cowscope/actions/family"
 	"cowscope/actions/history"
+	"cowscope/actions/lang"
 	"cowscope/actions/subject"
 	"cowscope/actions/trace"
 	"cowscope/actions/verb"
@@ -45,7 +46,9 @@ type Run struct {
 	// uncounted, by label, is how many faults more the kernel has counted.
 	uncounted map[string]int
 	gone      []*family.Member
-	event     trace.Event // the last one
+	grammar   *lang.Grammar // of the lab
+	event     trace.Event   // the last one
+	call      verb.Foreign  // its call
 	breaks    []trace.Breakpoint
 	frames    []symbol.Frame // of its thread, and the one of them that is shown
 	shown     int
@@ -53,6 +56,10 @@ type Run struct {
 
 // Open starts a program. Its first step is that it was executed.
 func Open(cfg trace.Config) (*Run, error) {
+	g, err := actions.Grammar()
+	if err != nil {
+		return nil, err
+	}
 	r, err := observe.NewReader(observe.Options{})
 	if err != nil {
 		return nil, err
@@ -61,7 +68,7 @@ func Open(cfg trace.Config) (*Run, error) {
 	if err != nil {
 		return nil, errors.Join(err, r.Close())
 	}
-	run := &Run{program: p, reader: r, table: symbol.New(symbol.Options{Peek: r.Peek, Callers: true}), begun: map[string]bool{}, ends: map[string]uint64{}, told: map[string]int{}, uncounted: map[string]int{}, name: printable.Name(filepath.Base(cfg.Path))}
+	run := &Run{program: p, reader: r, grammar: g, table: symbol.New(symbol.Options{Peek: r.Peek, Callers: true}), begun: map[string]bool{}, ends: map[string]uint64{}, told: map[string]int{}, uncounted: map[string]int{}, name: printable.Name(filepath.Base(cfg.Path))}
 	run.member(p.PID(), "")
 	return run, nil
 }
@@ -108,6 +115,7 @@ func (r *Run) Next(ctx context.Context) (*history.Step, error) {
 		return nil, err
 	}
 	r.event = e
+	r.call = verb.Foreign{}
 	st := &history.Step{N: r.steps, Process: r.label(e.PID), PID: e.PID, TID: e.TID, Event: e.Kind.String(), Before: r.last, Current: r.label(e.PID)}
 	r.steps++
 	touched := r.describe(st, e)
@@ -127,6 +135,9 @@ func (r *Run) Next(ctx context.Context) (*history.Step, error) {
 		st.Faults = []history.Fault{f}
 	}
 	st.Why = summary(st)
+	if r.call.Line != "" {
+		st.Why = cmp.Or(r.explain(st), st.Why)
+	}
 	if e.Kind == trace.Written {
 		st.Why = strings.TrimSpace(r.wrote(e) + " " + st.Why)
 	}
@@ -171,6 +182,27 @@ func (r *Run) settle(ctx context.Context, st *history.Step) error {
 	return nil
 }
 
+// explain says why a call did what it did. What has changed elsewhere meanwhile, as when the kernel
+// reads a path, is told apart.
+func (r *Run) explain(st *history.Step) string {
+	one, beside := *st, []vmspace.Change(nil)
+	one.Changes = nil
+	for _, c := range st.Changes {
+		own := c.Process == st.Process && slices.ContainsFunc(r.call.Own, func(o vmspace.Range) bool { return o.Widen(0, st.After.PageSize).Overlaps(c.Range) })
+		if own || c.Kind == vmspace.ChangeMerged || c.Kind == vmspace.ChangeSplit {
+			one.Changes = append(one.Changes, c)
+		} else {
+			beside = append(beside, c)
+		}
+	}
+	why := actions.ExplainForeign(r.grammar, r.call.Line, &one)
+	st.Reason = one.Reason
+	if why != "" && len(beside) > 0 {
+		why += " Beside the call: " + explain.Summary(beside)
+	}
+	return why
+}
+
 // summary says what changed in a step.
 func summary(st *history.Step) string {
 	if st.Before == nil {
@@ -193,14 +225,15 @@ func (r *Run) describe(st *history.Step, e trace.Event) (touched []vmspace.Range
 			c = verb.Foreign{Text: fmt.Sprintf("32-bit call %d()", e.Nr), Touches: everything}
 		}
 		st.Verb, st.Call, st.Value, st.HasValue = c.Name, c.Text, e.Value, c.Gives
+		r.call = c
 		if e.Errno != 0 {
 			st.Result = history.Errno(verb.SameErrno(subject.ErrnoName(e.Errno)))
 		}
 		if c.Name == "brk" {
 			c.Touches = r.heap(st.Process, e.Value)
 		}
-		if len(c.Touches) > 0 && c.Touches[0] != vmspace.Everything {
-			st.Focus = c.Touches[0]
+		if n := len(c.Own); n > 0 {
+			st.Focus = c.Own[n-1].Widen(0, r.last.PageSize)
 		}
 		return c.Touches
 	case trace.Fault:
@@ -317,6 +350,9 @@ func (r *Run) look(ctx context.Context, st *history.Step, e trace.Event, touched
 			parts = append(parts, observe.Touched{Label: st.Process, Range: t})
 		}
 		scope = observe.Only(parts...)
+		if e.Kind == trace.Call { // its explanation needs the counters and VmFlags
+			scope = observe.Within(parts...)
+		}
 	}
 	after, err := r.reader.Observe(ctx, r.members, scope)
 	if err != nil {

@@ -23,8 +23,12 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	if os.Getenv("COWSCOPE_ROLE") == "touch" {
+	switch os.Getenv("COWSCOPE_ROLE") {
+	case "touch":
 		touchPages()
+		os.Exit(0)
+	case "calls":
+		makeCalls()
 		os.Exit(0)
 	}
 	os.Exit(m.Run())
@@ -172,6 +176,64 @@ func TestNothingIsLeftOut(t *testing.T) {
 		}
 		if n < 10 {
 			t.Errorf("%d events of %q", n, args)
+		}
+	}
+}
+
+// foreignCalls is calls that a program makes at the pages from at on, and what is said of each.
+var foreignCalls = []struct {
+	nr   uintptr
+	args func(at, page uintptr) [6]uintptr
+	says string
+}{
+	{unix.SYS_MPROTECT, func(at, page uintptr) [6]uintptr { return [6]uintptr{at, page, 0} }, "rw-p → ---p. The frames stay where they are; only what is allowed has changed."},
+	{unix.SYS_MMAP, func(at, page uintptr) [6]uintptr { return [6]uintptr{0, 0, 3, 0x22, ^uintptr(0), 0} }, "EINVAL: the length is 0. Nothing was mapped."},
+	{unix.SYS_MMAP, func(at, page uintptr) [6]uintptr { return [6]uintptr{at, page, 3, 0x100022, ^uintptr(0), 0} }, "and fixed_noreplace replaces nothing. Nothing was mapped."},
+	{unix.SYS_MMAP, func(at, page uintptr) [6]uintptr { return [6]uintptr{0, page, 1, 2, 77, 0} }, "EBADF: file descriptor 77 is not open in p1. Nothing was mapped."},
+	{unix.SYS_MUNMAP, func(at, page uintptr) [6]uintptr { return [6]uintptr{at + 1, page} }, "is not a multiple of the page size"},
+	{unix.SYS_MUNMAP, func(at, page uintptr) [6]uintptr { return [6]uintptr{at + 5*page, page} }, "1 page no longer mapped: the next touch is SIGSEGV/MAPERR."},
+	{unix.SYS_MPROTECT, func(at, page uintptr) [6]uintptr { return [6]uintptr{at + 4*page, 3 * page, 1} }, "ENOMEM: the range has a hole: nothing is mapped at "},
+	{unix.SYS_MADVISE, func(at, page uintptr) [6]uintptr { return [6]uintptr{at, page, 999} }, "EINVAL: this kernel does not know advice 0x3e7. Nothing has changed."},
+	{unix.SYS_MADVISE, func(at, page uintptr) [6]uintptr { return [6]uintptr{at + 9*page, page, 4} }, "There was no page to drop."},
+	{unix.SYS_MREMAP, func(at, page uintptr) [6]uintptr { return [6]uintptr{at + 9*page, page, 3 * page, 0} }, "ENOMEM: "},
+	{unix.SYS_MSYNC, func(at, page uintptr) [6]uintptr { return [6]uintptr{at, page, 7} }, "EINVAL: sync waits and async does not; only one of them can be asked for."},
+	{unix.SYS_MUNMAP, func(at, page uintptr) [6]uintptr { return [6]uintptr{at, oddPages * page} }, "no longer mapped: the next touch is SIGSEGV/MAPERR."},
+}
+
+//go:noinline
+func makeCalls() {
+	page := uintptr(os.Getpagesize())
+	at, _, _ := unix.RawSyscall6(unix.SYS_MMAP, 0, oddPages*page, 3, 0x22, ^uintptr(0), 0)
+	for _, c := range foreignCalls {
+		a := c.args(at, page)
+		_, _, _ = unix.RawSyscall6(c.nr, a[0], a[1], a[2], a[3], a[4], a[5])
+	}
+}
+
+// A call that a program makes is explained as the lab explains its own.
+func TestForeignCalls(t *testing.T) {
+	t.Setenv("COWSCOPE_ROLE", "calls")
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	steps, _ := all(t, self)
+	steps = slices.DeleteFunc(steps, func(st *history.Step) bool { return st.Event != "call" })
+	size := uint64(oddPages * os.Getpagesize())
+	i := slices.IndexFunc(steps, func(st *history.Step) bool {
+		return strings.HasPrefix(st.Call, fmt.Sprintf("mmap(NULL, %d, PROT_READ|PROT_WRITE, ", size))
+	})
+	if i < 0 || !strings.Contains(steps[i].Why, fmt.Sprintf("%d pages reserved, no memory yet", oddPages)) {
+		t.Fatalf("call %d of %d", i, len(steps))
+	}
+	tid := steps[i].TID
+	steps = slices.DeleteFunc(steps[i+1:], func(st *history.Step) bool { return st.TID != tid })
+	if len(steps) < len(foreignCalls) {
+		t.Fatalf("%d calls", len(steps))
+	}
+	for i, c := range foreignCalls {
+		if st := steps[i]; !strings.Contains(st.Why, c.says) || strings.Contains(st.Why, "EINVAL") != strings.HasPrefix(st.Reason, st.Verb+" EINVAL") {
+			t.Errorf("%s %s: %q, by the reason %q", st.Call, st.Answer(), st.Why, st.Reason)
 		}
 	}
 }

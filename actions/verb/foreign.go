@@ -13,11 +13,15 @@ import (
 type Foreign struct {
 	Name string // as in the man pages
 	Text string // as strace writes it, without the result
+	// Own is what it is about, in the bytes that it was given; of mremap, the range before and after.
+	Own []vmspace.Range
 	// Touches is where it may have changed mappings or pages of the process; vmspace.Everything if
 	// that is not known.
 	Touches []vmspace.Range
 	// Gives says that what it returns is an address.
 	Gives bool
+	// Line is the command of the lab that makes the same call; "" where there is none.
+	Line string
 }
 
 // A shape is how the arguments of one call are written.
@@ -26,8 +30,46 @@ type shape struct {
 	name  string
 	args  []argument
 	gives bool
-	spans func(args [6]uint64, value uint64) []vmspace.Range // nil: everything
+	own   func(args [6]uint64, value uint64) []vmspace.Range // nil: not known
+	line  func(args [6]uint64) string                        // nil: the lab has no such command
 }
+
+// lineOf is the line of a command whose first arguments are a start and a length: more is how the
+// other arguments are written, in turn.
+func lineOf(verb string, more ...string) func([6]uint64) string {
+	return func(a [6]uint64) string {
+		line := fmt.Sprintf("%s %#x %d", verb, a[0], a[1])
+		for i, format := range more {
+			line += " " + fmt.Sprintf(format, a[2+i])
+		}
+		return line
+	}
+}
+
+// mmapLine leaves out what is not given, as a person does.
+func mmapLine(a [6]uint64) string {
+	line := fmt.Sprintf("mmap %d %#x flags=%#x", a[1], a[2], a[3])
+	if a[0] != 0 {
+		line += fmt.Sprintf(" addr=%#x", a[0])
+	}
+	if int32(a[4]) >= 0 && a[3]&mapAnonymous == 0 {
+		line += fmt.Sprintf(" fd=%d", int32(a[4]))
+	}
+	if a[5] != 0 {
+		line += fmt.Sprintf(" offset=%d", a[5])
+	}
+	return line
+}
+
+func mremapLine(a [6]uint64) string {
+	line := fmt.Sprintf("mremap %#x %d %d flags=%#x", a[0], a[1], a[2], a[3])
+	if a[3]&mremapFixed.Value != 0 {
+		line += fmt.Sprintf(" fixed=%#x", a[4])
+	}
+	return line
+}
+
+const mapAnonymous = 0x20 // MAP_ANONYMOUS (mmap(2))
 
 // argument writes one argument.
 type argument func(n uint64) string
@@ -62,62 +104,67 @@ func asFlags(table []Constant, fields ...uint64) argument {
 	}
 }
 
-// theRange is where a call with a start and a length as its first arguments does something.
-func theRange(a [6]uint64, _ uint64) []vmspace.Range { return spans(a[0], a[1]) }
+// theRange is what a call with a start and a length as its first arguments is about.
+func theRange(a [6]uint64, _ uint64) []vmspace.Range { return bytesAt(a[0], a[1]) }
 
 func nowhere([6]uint64, uint64) []vmspace.Range { return []vmspace.Range{} }
 
-// spans is the range of whole pages; the pages beside it are those of mappings that are split or
-// merged there.
-func spans(start, length uint64) []vmspace.Range {
-	const most = 1 << 16 // the largest page size
-	start &^= most - 1
-	end := (start + length + 2*most - 1) &^ (most - 1)
-	if end <= start {
-		return []vmspace.Range{vmspace.Everything}
+func bytesAt(start, length uint64) []vmspace.Range {
+	if start == 0 || start+length < start {
+		return []vmspace.Range{}
 	}
-	return []vmspace.Range{{Start: start, End: end}}
+	return []vmspace.Range{{Start: start, End: start + length}}
+}
+
+// around is whole pages, and the pages beside them: those of mappings that are split or merged there.
+func around(r vmspace.Range) vmspace.Range {
+	const most = 1 << 16 // the largest page size
+	start, end := r.Start&^(most-1), (r.End+2*most-1)&^(most-1)
+	if end <= start {
+		return vmspace.Everything
+	}
+	return vmspace.Range{Start: start, End: end}
 }
 
 // foreign is the calls about memory and processes, as programs make them.
 var foreign = []shape{
 	{sysMmap, "mmap", []argument{asAddress, asNumber, asProt, asFlags(mmapFlags, mmapAction.Fields...), asInt, asNumber}, true,
-		func(a [6]uint64, value uint64) []vmspace.Range { return spans(value, a[1]) }},
-	{sysMunmap, "munmap", []argument{asAddress, asNumber}, false, theRange},
-	{sysMprotect, "mprotect", []argument{asAddress, asNumber, asProt}, false, theRange},
+		func(a [6]uint64, value uint64) []vmspace.Range { return bytesAt(value, a[1]) }, mmapLine},
+	{sysMunmap, "munmap", []argument{asAddress, asNumber}, false, theRange, lineOf("munmap")},
+	{sysMprotect, "mprotect", []argument{asAddress, asNumber, asProt}, false, theRange, lineOf("mprotect", "%#x")},
 	{sysMremap, "mremap", []argument{asAddress, asNumber, asNumber, asFlags(mremapAction.Flags), asAddress}, true,
 		func(a [6]uint64, value uint64) []vmspace.Range {
-			return append(spans(a[0], max(a[1], a[2])), spans(value, a[2])...)
-		}},
-	{sysMadvise, "madvise", []argument{asAddress, asNumber, asFlags(Advices, madviseAction.Fields...)}, false, theRange},
-	{sysBrk, "brk", []argument{asAddress}, true, nil},
-	{sysMsync, "msync", []argument{asAddress, asNumber, asFlags(msyncFlags)}, false, theRange},
-	{sysMlock, "mlock", []argument{asAddress, asNumber}, false, theRange},
-	{sysMlock2, "mlock2", []argument{asAddress, asNumber, asFlags(mlockFlags)}, false, theRange},
-	{sysMunlock, "munlock", []argument{asAddress, asNumber}, false, theRange},
-	{sysMlockall, "mlockall", []argument{asFlags(mlockallFlags)}, false, nil},
-	{sysMunlockall, "munlockall", nil, false, nil},
-	{sysMincore, "mincore", []argument{asAddress, asNumber, asAddress}, false, nowhere},
-	{sysMseal, "mseal", []argument{asAddress, asNumber, asBits}, false, theRange},
-	{number(237, 235), "mbind", []argument{asAddress, asNumber, asInt, asAddress, asNumber, asBits}, false, theRange},
-	{number(279, 239), "move_pages", []argument{asInt, asNumber, asAddress, asAddress, asAddress, asBits}, false, nil},
-	{number(216, 234), "remap_file_pages", []argument{asAddress, asNumber, asProt, asNumber, asBits}, false, theRange},
-	{number(30, 196), "shmat", []argument{asInt, asAddress, asBits}, true, nil},
-	{number(67, 197), "shmdt", []argument{asAddress}, false, nil},
-	{number(319, 279), "memfd_create", []argument{asAddress, asFlags(append([]Constant{{"", "MFD_CLOEXEC", 1, ""}}, memfdFlags...))}, false, nowhere},
-	{number(447, 447), "memfd_secret", []argument{asBits}, false, nowhere},
-	{number(323, 282), "userfaultfd", []argument{asBits}, false, nowhere},
-	{number(440, 440), "process_madvise", []argument{asInt, asAddress, asNumber, asFlags(Advices, madviseAction.Fields...), asBits}, false, nil},
-	{number(330, 289), "pkey_alloc", []argument{asBits, asFlags(keyRights)}, false, nowhere},
-	{number(331, 290), "pkey_free", []argument{asInt}, false, nowhere},
-	{number(329, 288), "pkey_mprotect", []argument{asAddress, asNumber, asProt, asInt}, false, theRange},
-	{number(56, 220), "clone", []argument{asBits}, false, nil},
-	{number(435, 435), "clone3", []argument{asAddress, asNumber}, false, nil},
-	{number(57, none), "fork", nil, false, nil},
-	{number(58, none), "vfork", nil, false, nil},
-	{number(59, 221), "execve", []argument{asAddress, asAddress, asAddress}, false, nil},
-	{number(322, 281), "execveat", []argument{asInt, asAddress, asAddress, asAddress, asBits}, false, nil},
-	{number(231, 94), "exit_group", []argument{asInt}, false, nil},
+			return append(bytesAt(a[0], max(a[1], a[2])), bytesAt(value, a[2])...)
+		}, mremapLine},
+	{sysMadvise, "madvise", []argument{asAddress, asNumber, asFlags(Advices, madviseAction.Fields...)}, false, theRange, lineOf("madvise", "%d")},
+	{sysBrk, "brk", []argument{asAddress}, true, nil, nil},
+	{sysMsync, "msync", []argument{asAddress, asNumber, asFlags(msyncFlags)}, false, theRange, lineOf("msync", "flags=%d")},
+	{sysMlock, "mlock", []argument{asAddress, asNumber}, false, theRange, lineOf("mlock")},
+	{sysMlock2, "mlock2", []argument{asAddress, asNumber, asFlags(mlockFlags)}, false, theRange, lineOf("mlock", "flags=%d")},
+	{sysMunlock, "munlock", []argument{asAddress, asNumber}, false, theRange, lineOf("munlock")},
+	{sysMlockall, "mlockall", []argument{asFlags(mlockallFlags)}, false, nil, nil},
+	{sysMunlockall, "munlockall", nil, false, nil, nil},
+	{sysMincore, "mincore", []argument{asAddress, asNumber, asAddress}, false, nowhere, nil},
+	{sysMseal, "mseal", []argument{asAddress, asNumber, asBits}, false, theRange, nil},
+	{number(237, 235), "mbind", []argument{asAddress, asNumber, asInt, asAddress, asNumber, asBits}, false, theRange, nil},
+	{number(279, 239), "move_pages", []argument{asInt, asNumber, asAddress, asAddress, asAddress, asBits}, false, nil, nil},
+	{number(216, 234), "remap_file_pages", []argument{asAddress, asNumber, asProt, asNumber, asBits}, false, theRange, nil},
+	{number(30, 196), "shmat", []argument{asInt, asAddress, asBits}, true, nil, nil},
+	{number(67, 197), "shmdt", []argument{asAddress}, false, nil, nil},
+	{number(319, 279), "memfd_create", []argument{asAddress, asFlags(append([]Constant{{"", "MFD_CLOEXEC", 1, ""}}, memfdFlags...))}, false, nowhere, nil},
+	{number(447, 447), "memfd_secret", []argument{asBits}, false, nowhere, nil},
+	{number(323, 282), "userfaultfd", []argument{asBits}, false, nowhere, nil},
+	{number(440, 440), "process_madvise", []argument{asInt, asAddress, asNumber, asFlags(Advices, madviseAction.Fields...), asBits}, false, nil, nil},
+	{number(330, 289), "pkey_alloc", []argument{asBits, asFlags(keyRights)}, false, nowhere, nil},
+	{number(331, 290), "pkey_free", []argument{asInt}, false, nowhere, nil},
+	{number(329, 288), "pkey_mprotect", []argument{asAddress, asNumber, asProt, asInt}, false, theRange, nil},
+	{number(56, 220), "clone", []argument{asBits}, false, nil, nil},
+	{number(435, 435), "clone3", []argument{asAddress, asNumber}, false, nil, nil},
+	{number(57, none), "fork", nil, false, nil, nil},
+	{number(58, none), "vfork", nil, false, nil, nil},
+	{number(59, 221), "execve", []argument{asAddress, asAddress, asAddress}, false, nil, nil},
+	{number(322, 281), "execveat", []argument{asInt, asAddress, asAddress, asAddress, asBits}, false, nil, nil},
+	{number(231, 94), "exit_group", []argument{asInt}, false, nil, nil},
 }
 
 // none is the number of a call that an architecture has not.
@@ -147,8 +194,14 @@ func ForeignCall(nr uint64, args [6]uint64, value uint64) Foreign {
 		parts = append(parts, write(args[k]))
 	}
 	f.Text = s.name + "(" + strings.Join(parts, ", ") + ")"
-	if s.spans != nil {
-		f.Touches = s.spans(args, value)
+	if s.own != nil {
+		f.Own, f.Touches = s.own(args, value), nil
+		for _, r := range f.Own {
+			f.Touches = append(f.Touches, around(r))
+		}
+	}
+	if s.line != nil {
+		f.Line = s.line(args)
 	}
 	return f
 }
