@@ -42,6 +42,7 @@ func init() { // the help overlay shows the table, and the table opens it
 		{keys: []string{"space"}, show: "Space", short: "step", help: "run: let the program run to its next event; Esc stops one that has none", do: runLine(run.Step), off: needNewest, in: runs},
 		{keys: []string{"n"}, short: "line", help: "run: to the next line of source that has an event", do: runLine(run.Next), off: needNewest, in: runs},
 		{keys: []string{"c"}, short: "continue", help: "run: to the end, or to a signal", do: runLine(run.Continue), off: needNewest, in: runs},
+		{keys: []string{"t"}, short: "type", help: "run: type at the program's terminal, which reads it when it runs on", do: openType, off: needNewest, in: runs},
 		{keys: []string{"m"}, short: "mmap", help: "form: map (Enter maps 4 pages, rw, private, anonymous)", do: openForm("mmap"), off: needProcess},
 		{keys: []string{"w"}, short: "write", help: "store the next byte value at the cursor", do: (*App).storeNext, off: needProcess},
 		{keys: []string{"f"}, short: "fork", help: "fork the current process", do: runLine("fork"), off: needProcess},
@@ -57,7 +58,7 @@ func init() { // the help overlay shows the table, and the table opens it
 		{keys: []string{"]"}, do: walk(1)},
 		{keys: []string{"{"}, show: "{ }", help: "history: the first step, and back to live", do: walk(-1 << 30)},
 		{keys: []string{"}"}, do: walk(1 << 30)},
-		{keys: []string{"i"}, short: "inspect", help: "inspector: words, raw words, bytes; the source of a program that is run", do: (*App).cycleInspector},
+		{keys: []string{"i"}, short: "inspect", help: "inspector: words, raw words, bytes; of a program that is run its source, and what it has written", do: (*App).cycleInspector},
 		{keys: []string{"M"}, short: "mark", help: "watch: mark; what was written, copied, appeared and went since then", do: openMark, off: needMarker, watch: true},
 		{keys: []string{"K"}, short: "kill", help: "exit or kill the current process", do: openKill, off: needProcess},
 		{keys: []string{"W"}, help: "form: write a text or a byte anywhere", do: openForm("write"), off: needProcess},
@@ -313,12 +314,18 @@ func (m *App) hasSource() bool {
 	return slices.ContainsFunc(m.steps, func(st *history.Step) bool { return st.At != nil })
 }
 
+// hasOutput reports whether a program was run here that has written something.
+func (m *App) hasOutput() bool {
+	return slices.ContainsFunc(m.steps, func(st *history.Step) bool { return st.Wrote != "" })
+}
+
 func (m *App) cycleInspector() tea.Cmd {
-	m.view = (m.view + 1) % pane.ViewCount
-	if m.view == pane.ViewSource && !m.hasSource() {
-		m.view = pane.ViewWords
+	for {
+		m.view = (m.view + 1) % pane.ViewCount
+		if (m.view != pane.ViewSource || m.hasSource()) && (m.view != pane.ViewOutput || m.hasOutput()) {
+			return nil
+		}
 	}
-	return nil
 }
 
 func moveRow(d int) func(*App) tea.Cmd {

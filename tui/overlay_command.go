@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"cowscope/actions/lang"
+	"cowscope/actions/run"
 	"cowscope/tui/cell"
 
 	tea "charm.land/bubbletea/v2"
@@ -27,6 +28,12 @@ type prompt struct {
 
 func openCommand(m *App) tea.Cmd {
 	m.over = &prompt{editor: newEditor(""), past: len(m.typed)}
+	return nil
+}
+
+// openType opens it for what is typed at a program that is run.
+func openType(m *App) tea.Cmd {
+	m.over = &prompt{editor: newEditor(run.Type + ` "`), past: len(m.typed)}
 	return nil
 }
 

@@ -41,6 +41,21 @@ func TestRunWordsOnATerminal(t *testing.T) {
 	}
 }
 
+// What is typed is read by the program when it runs on, and what it writes has a pane.
+func TestRunTypesAtTheProgram(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "walk.jsonl")
+	c := start(t, 120, 36, nil, "run", "--save", path, "sh", "-c", `read a; printf '\033[31mgot %s\033[m\n' "$a"; exec cat`)
+	c.sees("● live", "t type").keys("t").sees(`: type "`).keys("yes\\n\"\r").sees("Space step").keys("c").sees("⟳ continue")
+	readsInput(t, c.cmd.Process.Pid)
+	c.keys("\x1b").sees("stopped where it is").keys("i").sees("what the program has written", "got yes").keys(":type \"\\x03\"\r").sees("Space step").keys("c").sees("SIGINT").keys("c").sees("killed by SIGINT").keys("q")
+	if status := c.ends(); status != 0 {
+		t.Errorf("status %d", status)
+	}
+	again := start(t, 120, 36, nil, "replay", path)
+	again.sees("replay").keys("}i").sees("what the program has written", "got yes").keys("q")
+	again.ends()
+}
+
 // One that waits is stopped where it is, goes on, and ends with the screen.
 func TestRunStopsWhatWaits(t *testing.T) {
 	c := start(t, 80, 24, nil, "run", "cat")

@@ -38,6 +38,7 @@ type StepJSON struct {
 	Happened     string     `json:"happened"`
 	Explanation  string     `json:"explanation"`
 	At           *SiteJSON  `json:"at,omitempty"`
+	Wrote        string     `json:"wrote,omitempty"`
 }
 
 // FaultsJSON counts faults.
@@ -77,7 +78,7 @@ func (st *Step) WriteJSON(w io.Writer, line int) error {
 // JSON converts the step to its JSON form.
 func (st *Step) JSON(line int) StepJSON {
 	o := StepJSON{
-		Step: st.N, Line: line, Process: st.Process, PID: st.PID, TID: st.TID, At: st.At.JSON(), Command: st.Command, Event: st.Event, Call: st.Call, Result: st.Result.String(),
+		Step: st.N, Line: line, Process: st.Process, PID: st.PID, TID: st.TID, At: st.At.JSON(), Wrote: st.Wrote, Command: st.Command, Event: st.Event, Call: st.Call, Result: st.Result.String(),
 		Want: st.Want, Got: st.Got, Evidence: st.Evidence, Faults: FaultsJSON{st.Minor, st.Major},
 		Predicted: []string{}, Happened: string(st.Happened), Explanation: st.Why,
 	}

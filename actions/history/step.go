@@ -34,6 +34,9 @@ type Step struct {
 	// run.
 	TID int
 	At  *Site
+	// Wrote is what the program has written to its terminal since the step before that says so, in
+	// lines, without what moves the cursor.
+	Wrote string
 	// Faults are page faults that were told as they happened, by process and address; of one page in
 	// the order of time. Lost is how many more there were, of which nothing is known.
 	Faults []Fault

@@ -9,7 +9,6 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"cowscope/actions"
 	"cowscope/actions/family"
@@ -18,8 +17,6 @@ import (
 	"cowscope/actions/trace"
 	"cowscope/vmspace"
 	"cowscope/vmspace/amount"
-
-	"github.com/creack/pty"
 )
 
 // Lab is a program that is run, as the screen drives it: each of the words of Do lets it run on.
@@ -121,8 +118,8 @@ func (l *Lab) tell(st *history.Step) {
 	if l.ended != nil {
 		l.term.finish()
 	}
-	if said := l.term.take(); said != "" {
-		st.Why = strings.TrimSpace(st.Why + fmt.Sprintf(" It has written %q.", strings.ReplaceAll(said, "\r\n", "\n")))
+	if st.Wrote = l.term.take(); st.Wrote != "" {
+		st.Why = strings.TrimSpace(fmt.Sprintf("%s It has written %s.", st.Why, quoted(st.Wrote)))
 	}
 	l.log.Add(st)
 }
@@ -141,11 +138,15 @@ func (l *Lab) Do(ctx context.Context, text string) (st *history.Step, err error)
 	if err != nil || cmd == nil {
 		return nil, err
 	}
-	if cmd.Verb.Name == Stop {
+	switch cmd.Verb.Name {
+	case Stop:
 		if halt := l.halt.Load(); halt != nil {
 			(*halt)()
 		}
 		return nil, nil
+	case Type:
+		text, _ := cmd.Bytes("text")
+		return nil, l.term.keys(text)
 	}
 	l.turn.Lock()
 	defer l.turn.Unlock()
@@ -293,71 +294,4 @@ func (l *Lab) Untold() string {
 		return fmt.Sprintf("page faults are not told: perf_event_open answers %v; cowscope doctor says what would help", err)
 	}
 	return ""
-}
-
-// terminal is the terminal of a program, and what was written to it.
-type terminal struct {
-	master, slave *os.File
-	ended         chan struct{} // closed when nothing is read any more
-	mu            sync.Mutex
-	said          []byte
-	cut           bool // there was more before it
-}
-
-// mostSaid is how many bytes are kept of what a program writes between two steps.
-const mostSaid = 256
-
-func openTerminal() (*terminal, error) {
-	master, slave, err := pty.Open()
-	if err != nil {
-		return nil, fmt.Errorf("a terminal for the program: %w", err)
-	}
-	t := &terminal{master: master, slave: slave, ended: make(chan struct{})}
-	go t.listen()
-	return t, nil
-}
-
-// listen reads what the program writes until its terminal is closed.
-func (t *terminal) listen() {
-	defer close(t.ended)
-	buf := make([]byte, 4096)
-	for {
-		n, err := t.master.Read(buf)
-		if err != nil {
-			return
-		}
-		t.mu.Lock()
-		t.said = append(t.said, buf[:n]...)
-		if more := len(t.said) - mostSaid; more > 0 {
-			t.said, t.cut = t.said[more:], true
-		}
-		t.mu.Unlock()
-	}
-}
-
-// finish waits until all that the program wrote has been read, after its end: then nobody has the
-// terminal, unless it was given to a stranger.
-func (t *terminal) finish() {
-	t.slave.Close()
-	select {
-	case <-t.ended:
-	case <-time.After(time.Second):
-	}
-}
-
-// take gives what was written since it was asked for last.
-func (t *terminal) take() string {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	said := string(t.said)
-	if t.cut {
-		said = "…" + strings.ToValidUTF8(said, "")
-	}
-	t.said, t.cut = nil, false
-	return said
-}
-
-func (t *terminal) close() {
-	t.slave.Close()
-	t.master.Close()
 }

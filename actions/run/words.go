@@ -33,8 +33,12 @@ const (
 	Continue = "continue"
 )
 
-// Stop is the word that stops a program while another one lets it run.
-const Stop = "stop"
+// Words that let nothing run: Stop stops a program while another one lets it run, Type is for what it
+// reads from its terminal.
+const (
+	Stop = "stop"
+	Type = "type"
+)
 
 // words is the table. A new word is a line here.
 var words = []*word{
@@ -50,6 +54,8 @@ var words = []*word{
 		Params: []lang.Param{{Name: "what", Kind: lang.KindWord, Help: "a function, FILE:LINE, an address; or call, fault in, write to"},
 			{Name: "of", Kind: lang.KindWord, Optional: true}, {Name: "place", Kind: lang.KindWord, Optional: true}}}, (*Lab).toPlace},
 	{lang.Verb{Name: Stop, Summary: "run: stops the program where it is, while it runs"}, nil},
+	{lang.Verb{Name: Type, Summary: "run: types a text at the program's terminal, such as \"yes\\n\"; \"\\x03\" is Ctrl-C",
+		Params: []lang.Param{{Name: "text", Kind: lang.KindText}}}, nil},
 }
 
 // expectations reports whether an action of the lab can be asked of a program that is run.

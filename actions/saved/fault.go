@@ -94,11 +94,18 @@ func (r *reader) place(p history.PlaceJSON) (out vmspace.Place, err error) {
 const (
 	mostCallers = 256
 	mostLines   = 256
+	mostWrote   = 1 << 20 // bytes
 )
 
 // site reads where the thread of a step was.
 func (r *reader) site(st *history.Step, j *stepJSON) error {
 	st.TID = j.TID
+	if st.Wrote = j.Wrote; len(j.Wrote) > mostWrote {
+		return fmt.Errorf("%d bytes that a program wrote", len(j.Wrote))
+	}
+	if err := r.spend(len(j.Wrote)); err != nil {
+		return err
+	}
 	if j.At == nil {
 		return nil
 	}

@@ -24,7 +24,7 @@ func TestFaultsAreSaved(t *testing.T) {
 		{TID: 8, Count: 1 << 40, Kernel: true},
 	}
 	st.Lost = 12
-	st.TID = 9
+	st.TID, st.Wrote = 9, "a line\nand half of one"
 	st.At = &history.Site{Place: vmspace.Place{Function: "make", Offset: 4, File: "/src/a.c", Line: 11, Object: "/bin/a", At: 0x104}, Text: "return mmap(0, n);", Source: []string{"int f()", "{", "    return mmap(0, n);"}, From: 9, Callers: []string{"main", "_start"}}
 	var b bytes.Buffer
 	w, err := NewWriter(&b, file.Header)
@@ -42,7 +42,7 @@ func TestFaultsAreSaved(t *testing.T) {
 	}
 	if got := got.Steps[1]; !reflect.DeepEqual(got.Faults, st.Faults) || got.Lost != st.Lost {
 		t.Errorf("%+v and %d lost, want %+v", got.Faults, got.Lost, st.Faults)
-	} else if !reflect.DeepEqual(got.At, st.At) || got.TID != st.TID {
+	} else if !reflect.DeepEqual(got.At, st.At) || got.TID != st.TID || got.Wrote != st.Wrote {
 		t.Errorf("thread %d at %+v %q, want %+v", got.TID, got.At, got.At.Callers, st.At)
 	}
 	if got := got.Steps[0]; got.Faults != nil || got.Lost != 0 || got.At != nil || got.TID != 0 {

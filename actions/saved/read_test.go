@@ -319,7 +319,7 @@ func TestNothingIsForgotten(t *testing.T) {
 		of     any
 		fields string
 	}{
-		{history.Step{}, "N Process PID Command Verb Event Outcome Before After Names Current Files Changes Check Why Facts Keys Limits Claims TID At Faults Lost Reason"}, // but for the claims, which a test holds at once
+		{history.Step{}, "N Process PID Command Verb Event Outcome Before After Names Current Files Changes Check Why Facts Keys Limits Claims TID At Wrote Faults Lost Reason"}, // but for the claims, which a test holds at once
 		{history.Outcome{}, "Call Result Value Want Got Evidence HasValue Fault Minor Major Done Bytes Focus Predicted Happened"},
 		{history.Binding{}, "Range Step"},
 		{history.Fault{}, "Process TID Start Pages Count Major Kernel Did At"},

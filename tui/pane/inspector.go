@@ -20,6 +20,7 @@ const (
 	ViewRaw
 	ViewBytes
 	ViewSource // of a program that is run
+	ViewOutput // what it has written
 	ViewCount
 )
 
@@ -38,8 +39,12 @@ func DrawInspector(p cell.Pen, s *Scene) {
 	if p.R.Empty() {
 		return
 	}
-	if s.View == ViewSource {
+	switch s.View {
+	case ViewSource:
 		drawSource(p, s)
+		return
+	case ViewOutput:
+		drawOutput(p, s)
 		return
 	}
 	title := fmt.Sprintf("%s 0x%x", s.Current, s.Cursor)

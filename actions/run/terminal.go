@@ -1,0 +1,113 @@
+package run
+
+import (
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"cowscope/vmspace/printable"
+
+	"github.com/charmbracelet/x/ansi"
+	"github.com/creack/pty"
+)
+
+// terminal is the terminal of a program, and what was written to it.
+type terminal struct {
+	master, slave *os.File
+	ended         chan struct{} // closed when nothing is read any more
+	mu            sync.Mutex
+	said          []byte
+	cut           bool // there was more before it
+}
+
+// mostSaid is how many bytes are kept of what a program writes between two steps, and mostQuoted how
+// many of them are in a sentence.
+const (
+	mostSaid   = 64 << 10
+	mostQuoted = 256
+)
+
+func openTerminal() (*terminal, error) {
+	master, slave, err := pty.Open()
+	if err != nil {
+		return nil, fmt.Errorf("a terminal for the program: %w", err)
+	}
+	t := &terminal{master: master, slave: slave, ended: make(chan struct{})}
+	go t.listen()
+	return t, nil
+}
+
+// listen reads what the program writes until its terminal is closed.
+func (t *terminal) listen() {
+	defer close(t.ended)
+	buf := make([]byte, 4096)
+	for {
+		n, err := t.master.Read(buf)
+		if err != nil {
+			return
+		}
+		t.mu.Lock()
+		t.said = append(t.said, buf[:n]...)
+		if more := len(t.said) - mostSaid; more > 0 {
+			t.said, t.cut = t.said[more:], true
+		}
+		t.mu.Unlock()
+	}
+}
+
+// finish waits until all that the program wrote has been read, after its end: then nobody has the
+// terminal, unless it was given to a stranger.
+func (t *terminal) finish() {
+	t.slave.Close()
+	select {
+	case <-t.ended:
+	case <-time.After(time.Second):
+	}
+}
+
+// take gives what was written since it was asked for last, as lines that any terminal may be given.
+func (t *terminal) take() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	said := plain(string(t.said))
+	if t.cut {
+		said = "…" + said
+	}
+	t.said, t.cut = nil, false
+	return said
+}
+
+// plain is the text without what moves the cursor or colours: of a line that was written over, what
+// stands there last.
+func plain(said string) string {
+	lines := strings.Split(strings.ReplaceAll(ansi.Strip(said), "\r\n", "\n"), "\n")
+	for i, l := range lines {
+		l = strings.TrimRight(l, "\r")
+		lines[i] = printable.Line(strings.ReplaceAll(l[strings.LastIndexByte(l, '\r')+1:], "\t", "    "))
+	}
+	return strings.Join(lines, "\n")
+}
+
+// quoted is the end of a text, in quotes.
+func quoted(text string) string {
+	if more := len(text) - mostQuoted; more > 0 {
+		text = "…" + strings.ToValidUTF8(text[more:], "")
+	}
+	return strconv.Quote(text)
+}
+
+// keys types for the program.
+func (t *terminal) keys(text []byte) error {
+	if _, err := t.master.Write(text); err != nil {
+		return fmt.Errorf("the program's terminal takes no keys: %w", err)
+	}
+	return nil
+}
+
+func (t *terminal) close() {
+	t.slave.Close()
+	t.master.Close()
+}
