@@ -46,6 +46,7 @@ type Run struct {
 	// uncounted, by label, is how many faults more the kernel has counted.
 	uncounted map[string]int
 	gone      []*family.Member
+	profile   *Profile      // nil: none is asked for
 	grammar   *lang.Grammar // of the lab
 	event     trace.Event   // the last one
 	call      verb.Foreign  // its call
@@ -140,6 +141,9 @@ func (r *Run) Next(ctx context.Context) (*history.Step, error) {
 	}
 	if e.Kind == trace.Written {
 		st.Why = strings.TrimSpace(r.wrote(e) + " " + st.Why)
+	}
+	if r.profile != nil {
+		r.profile.add(st, e, r.frames)
 	}
 	r.last = st.After
 	r.bury()

@@ -21,6 +21,7 @@ import (
 	"cowscope/tui/runtest"
 	"cowscope/vmspace/printable"
 
+	"github.com/google/pprof/profile"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 )
@@ -321,6 +322,48 @@ func TestRunScript(t *testing.T) {
 				t.Errorf("%q: no %q in\n%s", x.script, want, out)
 			}
 		}
+	}
+}
+
+// A profile has a sample for each stack of calls that took page faults, and the program is as ever.
+func TestRunProfile(t *testing.T) {
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "memory.pb.gz")
+	cmd := exec.Command(self, "run", "--pprof", path, "sh", "-c", "echo words; exit 3")
+	cmd.Env = append(os.Environ(), "COWSCOPE_ROLE=cowscope")
+	out, _ := cmd.CombinedOutput()
+	if status := cmd.ProcessState.ExitCode(); status != 3 || !strings.HasPrefix(string(out), "words\n") {
+		t.Errorf("status %d, %q", status, out)
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	p, err := profile.Parse(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if sh, err := exec.LookPath("sh"); err == nil {
+		if sh, err = filepath.EvalSymlinks(sh); err == nil && (len(p.Mapping) == 0 || p.Mapping[0].File != sh) {
+			t.Errorf("the program is %+v, want %s", p.Mapping, sh)
+		}
+	}
+	faults, bytes := int64(0), int64(0)
+	for _, s := range p.Sample {
+		faults, bytes = faults+s.Value[0], bytes+s.Value[1]
+		if len(s.Location) == 0 {
+			t.Errorf("a sample without a place: %d", s.Value)
+		}
+	}
+	if strings.Contains(string(out), "were not told") {
+		t.Skip("needs perf-faults: ", string(out))
+	}
+	if faults < 10 || bytes < 10*int64(os.Getpagesize()) {
+		t.Errorf("%d faults, %d bytes", faults, bytes)
 	}
 }
 

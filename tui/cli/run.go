@@ -29,7 +29,7 @@ import (
 func runCommand() *cobra.Command {
 	var o tui.LabOptions
 	var asJSON, asText bool
-	var script string
+	var script, pprof string
 	c := &cobra.Command{
 		Use:   "run PROG [ARG…]",
 		Short: "a real program, stepped from memory event to memory event, each with its line of source",
@@ -58,6 +58,9 @@ func runCommand() *cobra.Command {
 			if script != "" {
 				return runWords(cfg, script, asJSON, o.Save)
 			}
+			if pprof != "" {
+				return profileProgram(cfg, pprof)
+			}
 			if asText || asJSON || terminalWidth() == 0 || !term.IsTerminal(os.Stdin.Fd()) {
 				return tellProgram(cfg, asJSON, o.Save)
 			}
@@ -75,15 +78,79 @@ func runCommand() *cobra.Command {
 	c.Flags().BoolVar(&asText, "text", false, "write each event as a line on standard error")
 	c.Flags().BoolVar(&asJSON, "json", false, "write each event as a line of JSON on standard output; the program's own output goes to standard error")
 	c.Flags().StringVar(&script, "script", "", "a script of the words of run, such as until main and expect page counter anon; - is standard input")
+	c.Flags().StringVar(&pprof, "pprof", "", "write a profile for pprof to this file: page faults, and the bytes that were brought in, by stack of calls; events are not shown")
 	c.Flags().StringVar(&o.Save, "save", "", saveHelp)
 	for _, screen := range []string{"record", "still", "theme"} {
 		c.MarkFlagsMutuallyExclusive("json", screen)
 		c.MarkFlagsMutuallyExclusive("text", screen)
 		c.MarkFlagsMutuallyExclusive("script", screen)
+		c.MarkFlagsMutuallyExclusive("pprof", screen)
 	}
-	c.MarkFlagsMutuallyExclusive("json", "text")
-	c.MarkFlagsMutuallyExclusive("script", "text")
+	c.MarkFlagsMutuallyExclusive("json", "text", "pprof")
+	c.MarkFlagsMutuallyExclusive("text", "script")
+	c.MarkFlagsMutuallyExclusive("pprof", "script")
+	c.MarkFlagsMutuallyExclusive("pprof", "save")
 	return c
+}
+
+// openProgram starts a program with the files of cowscope; with quiet, its standard output is standard
+// error. A signal of the terminal is for the program, which has the same terminal: it ends with
+// cowscope. done gives everything back.
+func openProgram(cfg trace.Config, quiet bool) (r *run.Run, ctx context.Context, done func(), err error) {
+	cfg.Files = []*os.File{os.Stdin, os.Stdout, os.Stderr}
+	if quiet {
+		cfg.Files[1] = cfg.Files[2]
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGHUP)
+	signal.Ignore(syscall.SIGINT, syscall.SIGQUIT)
+	release := func() {
+		signal.Reset(syscall.SIGINT, syscall.SIGQUIT)
+		stop()
+	}
+	if r, err = run.Open(cfg); err != nil {
+		release()
+		return nil, nil, nil, cannotRun(err)
+	}
+	return r, ctx, func() { r.Close(); release() }, nil
+}
+
+// ended is the exit status of a program that was run.
+func ended(r *run.Run) error {
+	if status := r.Status(); status != 0 {
+		return programEnded(status)
+	}
+	return nil
+}
+
+// profileProgram runs a program to its end, and writes where it takes memory.
+func profileProgram(cfg trace.Config, name string) (err error) {
+	file, err := os.Create(name)
+	if err != nil {
+		return printable.Error(err)
+	}
+	defer file.Close()
+	r, ctx, done, err := openProgram(cfg, false)
+	if err != nil {
+		return err
+	}
+	defer done()
+	p := run.NewProfile()
+	r.Collect(p)
+	for err == nil {
+		_, err = r.Next(ctx)
+	}
+	if !errors.Is(err, trace.ErrEnded) {
+		err = statusError{exitFailed, err}
+	} else {
+		err = ended(r)
+	}
+	if no := r.Untold(); no != nil {
+		fmt.Fprintf(stderr, "page faults were not told: %v\n", no)
+	}
+	if e := errors.Join(p.Write(file), file.Close()); e != nil {
+		return printable.Error(e)
+	}
+	return err
 }
 
 // tellProgram writes the events of a program.
@@ -93,20 +160,11 @@ func tellProgram(cfg trace.Config, asJSON bool, save string) error {
 		return err
 	}
 	defer file.Close()
-	cfg.Files = []*os.File{os.Stdin, os.Stdout, os.Stderr}
-	if asJSON {
-		cfg.Files[1] = cfg.Files[2]
-	}
-	// A signal of the terminal is for the program, which has the same terminal; it ends with cowscope.
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGHUP)
-	defer stop()
-	signal.Ignore(syscall.SIGINT, syscall.SIGQUIT)
-	defer signal.Reset(syscall.SIGINT, syscall.SIGQUIT)
-	r, err := run.Open(cfg)
+	r, ctx, done, err := openProgram(cfg, asJSON)
 	if err != nil {
-		return cannotRun(err)
+		return err
 	}
-	defer r.Close()
+	defer done()
 	var keep *saved.Writer
 	loaders := map[string]int{} // by process: events of the loader, which are told as one line
 	for {
@@ -144,10 +202,7 @@ func tellProgram(cfg trace.Config, asJSON bool, save string) error {
 	if no := r.Untold(); no != nil && !asJSON {
 		fmt.Fprintf(stderr, "page faults were not told: %v\n", no)
 	}
-	if status := r.Status(); status != 0 {
-		return programEnded(status)
-	}
-	return nil
+	return ended(r)
 }
 
 // runWords walks a program through a script.
