@@ -442,32 +442,51 @@ func TestRunChangesNothing(t *testing.T) {
 		"sleep 0.05 & wait; echo done", "(exit 3); echo $?", "ls /nonexistent",
 		"cat </dev/null; echo $?", "x=$(echo inner; exit 4); echo $x $?", "exec echo replaced", "trap '' TERM; kill -TERM $$; echo ignored",
 		"(trap 'exit 5' TERM; kill -TERM $(sh -c 'echo $PPID'); sleep 1); echo $?", "ulimit -c 0; kill -SEGV $$", "yes | head -n 3",
+		"set -e; false; echo not", "f() { echo $1; }; for i in 1 2 3; do f $i; done", "sh -c 'exit 9' || echo $?", "true && false; echo $?",
+		"printf '%s\\n' b a c | sort | tr '\\n' ' '", "seq 1000 | tail -n 1", "seq 200 | xargs -n 50 echo | wc -l", "echo hi >/dev/full; echo $?", "cat /proc/self/nosuch; echo $?",
+		"dd if=/dev/zero bs=65536 count=32 2>/dev/null | wc -c", "head -c 100000 /dev/zero | gzip | gzip -d | wc -c", "umask 27; umask", "cd /; pwd", "env -i /bin/sh -c 'echo ${HOME-none}'",
+		"timeout 0.05 sleep 5; echo $?", "(sleep 0.02; echo late) & echo early; wait", "mkfifo_nosuch x; echo $?", "exec 3>&1; echo through >&3", "tar cf - /etc/hostname 2>/dev/null | wc -c",
+		"awk 'BEGIN { for (i = 0; i < 3; i++) print i; exit 6 }'; echo $?", "grep -c root /etc/passwd", "sed -n 1p /etc/passwd | cut -d: -f1", "nohup true 2>/dev/null; echo $?",
+		"needs perl; perl -e 'print join(q(,), map { $_ * 2 } 1..5), qq(\\n); exit 11'", "needs perl; perl -e 'my $p = fork; if (!$p) { exit 3 } waitpid $p, 0; print $? >> 8, qq(\\n)'",
+		"needs /usr/bin/python3; /usr/bin/python3 -c 'import threading\nt = [threading.Thread(target=print, args=(1,)) for _ in range(3)]\n[(x.start(), x.join()) for x in t]'",
+		"needs /usr/bin/python3; /usr/bin/python3 -c 'import os, sys\np = os.fork()\nif p == 0: os._exit(5)\nprint(os.waitstatus_to_exitcode(os.waitpid(p, 0)[1]))'",
+		"needs /usr/bin/python3; /usr/bin/python3 -c 'import mmap\nm = mmap.mmap(-1, 1 << 20); m[0] = 1; print(m[0], len(m))'",
+		"needs cc; echo 'int main(void) { return 12; }' | cc -x c -o /dev/null -; echo $?", "needs git; git --version >/dev/null; echo $?", "needs openssl; echo a | openssl dgst -sha256",
 	}
 	if testing.Short() {
 		scripts = scripts[:8]
 	}
 	for _, script := range scripts {
-		var said [2]string
-		var status [2]int
-		for i, args := range [][]string{{"sh", "-c", script}, {self, "run", "--json", "sh", "-c", script}} {
-			cmd := exec.Command(args[0], args[1:]...)
-			cmd.Env = append(os.Environ(), "COWSCOPE_ROLE=cowscope")
-			var b bytes.Buffer
-			cmd.Stderr = &b
-			if i == 0 {
-				cmd.Stdout = &b
+		t.Run(strings.Fields(script)[0], func(t *testing.T) {
+			t.Parallel()
+			if need, rest, ok := strings.Cut(script, "; "); ok && strings.HasPrefix(need, "needs ") {
+				if _, err := exec.LookPath(strings.TrimPrefix(need, "needs ")); err != nil {
+					t.Skipf("%s: %v", need, err)
+				}
+				script = rest
 			}
-			var no *exec.ExitError
-			if err := cmd.Run(); err != nil && !errors.As(err, &no) {
-				t.Fatal(err)
+			var said [2]string
+			var status [2]int
+			for i, args := range [][]string{{"sh", "-c", script}, {self, "run", "--json", "sh", "-c", script}} {
+				cmd := exec.Command(args[0], args[1:]...)
+				cmd.Env = append(os.Environ(), "COWSCOPE_ROLE=cowscope")
+				var b bytes.Buffer
+				cmd.Stderr = &b
+				if i == 0 {
+					cmd.Stdout = &b
+				}
+				var no *exec.ExitError
+				if err := cmd.Run(); err != nil && !errors.As(err, &no) {
+					t.Fatal(err)
+				}
+				said[i], status[i] = b.String(), cmd.ProcessState.ExitCode()
+				if ws := cmd.ProcessState.Sys().(syscall.WaitStatus); ws.Signaled() {
+					status[i] = 128 + int(ws.Signal())
+				}
 			}
-			said[i], status[i] = b.String(), cmd.ProcessState.ExitCode()
-			if ws := cmd.ProcessState.Sys().(syscall.WaitStatus); ws.Signaled() {
-				status[i] = 128 + int(ws.Signal())
+			if said[0] != said[1] || status[0] != status[1] {
+				t.Errorf("%s: %q, status %d; alone %q, status %d", script, said[1], status[1], said[0], status[0])
 			}
-		}
-		if said[0] != said[1] || status[0] != status[1] {
-			t.Errorf("%s: %q, status %d; alone %q, status %d", script, said[1], status[1], said[0], status[0])
-		}
+		})
 	}
 }
