@@ -9,9 +9,8 @@ import (
 // Folds: on the screen of a living process the segments of each ELF file are one row that opens. In
 // the lab every mapping is one that the user made, and has a row.
 
-// labelled reports whether names were given to ranges, as in every step of a lab and none of a
-// process that is watched.
-func (m *App) labelled() bool { return m.step().Names.Processes() > 0 }
+// labelled reports whether the processes are those of a lab, where the text of each has a name.
+func (m *App) labelled() bool { return m.step().Names.Has("text") }
 
 // foldsNow are the folds of the picture that is shown; nil where nothing is folded.
 func (m *App) foldsNow() *pane.Folds {

@@ -121,6 +121,11 @@ func (n Names) put(t *table) Names {
 // Processes is the number of processes with names.
 func (n Names) Processes() int { return len(n.of) }
 
+// Has reports whether any process has a name.
+func (n Names) Has(name string) bool {
+	return slices.ContainsFunc(n.of, func(t *table) bool { return t.get(name) != nil })
+}
+
 // Len is the number of names of the process label.
 func (n Names) Len(label string) int { return n.table(label).len() }
 

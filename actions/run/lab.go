@@ -217,6 +217,9 @@ func (l *Lab) judge(ctx context.Context, cmd *lang.Command) (*history.Step, erro
 	f.Members = append(f.Members, l.run.gone...)
 	for name := range cmd.Names() {
 		for _, m := range l.run.members {
+			if _, known := f.Names.Get(m.Label, name); known {
+				continue
+			}
 			if r, ok := l.run.named(st, m.Label, name); ok {
 				f.Names = f.Names.With(m.Label, name, history.Binding{Range: r})
 			}

@@ -46,6 +46,8 @@ type Run struct {
 	// uncounted, by label, is how many faults more the kernel has counted.
 	uncounted map[string]int
 	gone      []*family.Member
+	names     history.Names
+	unnamed   []unnamed
 	profile   *Profile      // nil: none is asked for
 	grammar   *lang.Grammar // of the lab
 	event     trace.Event   // the last one
@@ -123,7 +125,9 @@ func (r *Run) Next(ctx context.Context) (*history.Step, error) {
 	if st.After, err = r.look(ctx, st, e, touched); err != nil {
 		return nil, err
 	}
-	st.At = r.site(st, e)
+	var words *pages
+	st.At, words = r.site(st, e)
+	r.keepNames(st, e, words)
 	if st.Before != nil {
 		st.Changes = vmspace.Diff(st.Before, st.After)
 	}
@@ -167,7 +171,8 @@ func (r *Run) Stopped(ctx context.Context) (*history.Step, error) {
 	r.steps++
 	e.Kind = trace.Signal // its instruction is the next one, not one that was executed
 	r.event = e
-	st.At, st.Changes = r.site(st, e), vmspace.Diff(st.Before, after)
+	st.At, _ = r.site(st, e)
+	st.Names, st.Changes = r.names, vmspace.Diff(st.Before, after)
 	st.Why = strings.TrimSpace(summary(st) + " No event has come: the program is stopped, and Space lets it run on.")
 	return st, nil
 }
@@ -201,8 +206,8 @@ func (r *Run) explain(st *history.Step) string {
 	}
 	why := actions.ExplainForeign(r.grammar, r.call.Line, &one)
 	st.Reason = one.Reason
-	if why != "" && len(beside) > 0 {
-		why += " Beside the call: " + explain.Summary(beside)
+	if more := explain.Summary(beside); why != "" && more != "" {
+		why += " Beside the call: " + more
 	}
 	return why
 }
@@ -486,16 +491,16 @@ func (p *pages) page(start uint64) []byte {
 
 const linesBeside = 8 // of source, before and after that of a step
 
-// site is where the thread was: the innermost frame of the user's own source, where there is one,
+// site is where the thread was, and its memory: the innermost frame of the user's own source, where there is one,
 // and otherwise the innermost of the program itself.
-func (r *Run) site(st *history.Step, e trace.Event) *history.Site {
+func (r *Run) site(st *history.Step, e trace.Event) (*history.Site, *pages) {
 	p := st.After.Process(st.Process)
 	if st.Before != nil && (p == nil || !p.Alive()) {
 		p = st.Before.Process(st.Process)
 	}
 	r.frames, r.shown = nil, 0
 	if e.IP() == 0 || p == nil || e.Kind == trace.Exec {
-		return nil
+		return nil, nil
 	}
 	regs := e.Regs
 	if e.Kind == trace.Call || e.Kind == trace.Fork || e.Kind == trace.Written && trace.WrittenBehind {
@@ -505,7 +510,7 @@ func (r *Run) site(st *history.Step, e trace.Event) *history.Site {
 	r.frames = r.table.Callers(e.PID, p.MappingAt, regs, stack.word)
 	frames := r.frames
 	if len(frames) == 0 {
-		return &history.Site{Place: vmspace.Place{At: e.IP()}}
+		return &history.Site{Place: vmspace.Place{At: e.IP()}}, stack
 	}
 	exe, _ := os.Readlink(fmt.Sprintf("/proc/%d/exe", e.PID))
 	own := slices.IndexFunc(frames, func(at symbol.Frame) bool {
@@ -523,7 +528,7 @@ func (r *Run) site(st *history.Step, e trace.Event) *history.Site {
 	for _, at := range frames[own+1:] {
 		s.Callers = append(s.Callers, cmp.Or(at.Function, at.String()))
 	}
-	return s
+	return s, stack
 }
 
 // beforeMain reports whether a function of a program runs before its main, as those of the C library

@@ -183,7 +183,7 @@ func (l *Lab) untilWrite(c *lang.Command, place string) (goal, error) {
 		addr += n
 	}
 	if len(at) > trace.MostBreakpoints {
-		return goal{}, c.ErrorIn("place", fmt.Sprintf("%d bytes are too many: the processor watches %d words of %d", r.Len(), trace.MostBreakpoints, word), "an offset, such as "+place+"+8, is one word")
+		return goal{}, c.ErrorIn("place", fmt.Sprintf("%d bytes are too many: the processor watches %d words of %d", r.Len(), trace.MostBreakpoints, word), "an offset, such as "+strings.TrimPrefix(place, "&")+"+8, is one word; &NAME is the variable, and not what it points to")
 	}
 	return breaking(trace.Written, at), nil
 }
@@ -247,19 +247,24 @@ func (l *Lab) memory(c *lang.Command, param, text string) (vmspace.Range, error)
 }
 
 // place is the bytes that a place names: a variable, a mapping that has a name, or a word at an
-// address.
+// address. With & it is the variable, also where a mapping is called after it.
 func (l *Lab) place(c *lang.Command, param, text string) (vmspace.Range, error) {
 	st := l.log.Last()
-	pl, err := lang.ParsePlace(strings.TrimPrefix(text, "&"))
+	named := l.run.named
+	text, itself := strings.CutPrefix(text, "&")
+	if itself {
+		named = l.run.variable
+	}
+	pl, err := lang.ParsePlace(text)
 	if err != nil {
 		return vmspace.Range{}, c.ErrorIn(param, text+" is no place", "a place is a variable, heap, stack or an address, such as counter, counter+8, 0x404010")
 	}
 	const word = 8
 	r := vmspace.Range{Start: pl.Addr, End: pl.Addr + word}
 	if pl.IsName() {
-		b, ok := l.run.named(st, st.Current, pl.Name)
+		b, ok := named(st, st.Current, pl.Name)
 		if !ok {
-			return r, c.ErrorIn(param, "nothing is called "+pl.Name+" in "+st.Current, "a variable of the whole program, heap and stack have names; what a function has on its stack has none")
+			return r, c.ErrorIn(param, "nothing is called "+pl.Name+" in "+st.Current, "a variable of the whole program or of the function that is shown, heap and stack have names")
 		}
 		r = b
 	}
@@ -271,19 +276,4 @@ func (l *Lab) place(c *lang.Command, param, text string) (vmspace.Range, error) 
 		r = vmspace.Range{Start: addr, End: addr + word}
 	}
 	return r, nil
-}
-
-// named is the memory of a name in a process: of a mapping, or of a function or a variable.
-func (r *Run) named(st *history.Step, label, name string) (vmspace.Range, bool) {
-	p := st.After.Process(label)
-	if p == nil {
-		return vmspace.Range{}, false
-	}
-	if m, ok := history.Fixed(p, name); ok {
-		return m.Range, true
-	}
-	if found := r.table.Find(p.PID, p.Mappings, name); len(found) > 0 {
-		return found[0].Range, true
-	}
-	return vmspace.Range{}, false
 }

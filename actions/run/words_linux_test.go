@@ -150,7 +150,7 @@ func TestWalkInC(t *testing.T) {
 	}
 	path := compile(t, source, "-g", "-O0")
 	w := walkThrough(t, path)
-	if st := w.log.Last(); st.Event != "reached" || st.At.Function != "main" || st.At.Line != 13 {
+	if st := w.log.Last(); st.Event != "reached" || st.At.Function != "main" || st.At.Line != 15 {
 		t.Fatalf("it begins at %s", Text(st))
 	}
 	line := func(st *history.Step, n int) {
@@ -159,16 +159,28 @@ func TestWalkInC(t *testing.T) {
 			t.Errorf("not line %d: %s", n, Text(st))
 		}
 	}
-	line(w.does("until fault in &table", "fault", "main"), 14)
+	w.does("until call mmap", "call", "")
+	line(w.does("step fault", "fault", "main"), 18)
+	if st := w.log.Last(); !strings.HasPrefix(st.Why, "memory+2p: none → anon.") {
+		t.Errorf("what its address is stored in gives a mapping its name: %q", st.Why)
+	}
+	w.holds("expect page memory+2p 1p anon", fmt.Sprintf("expect vmas memory %dp 1", oddPages))
+	line(w.does("until write to seen", "write", "main"), 20)
+	w.refuses("until write to memory", "are too many: the processor watches 4 words of 8")
+	w.refuses("until write to text", "nothing is called text in p1")
+	line(w.does("until fault in &table", "fault", "main"), 21)
 	w.holds("expect page table+65536 1 anon")
-	line(w.does("until add", "reached", "add"), 8)
+	line(w.does("until add", "reached", "add"), 10)
 	for want := 3; want >= 2; want-- {
-		line(w.does("until write to &counter", "write", "add"), 9)
+		line(w.does("until write to &counter", "write", "add"), 11)
 	}
 	w.does("finish", "reached", "add")
 	w.does("finish", "reached", "main")
-	line(w.does("until walk.c:18", "reached", "main"), 18)
-	w.holds("@p2 expect page table+65536 1 anon", "expect other-frame p1:table+65536 p2:table+65536")
+	line(w.does("until walk.c:26", "reached", "main"), 26)
+	w.holds("@p2 expect page table+65536 1 anon")
+	if w.log.Last().After.Frames {
+		w.holds("expect other-frame p1:table+65536 p2:table+65536")
+	}
 	w.does("step exit", "exit", "")
 	w.does("continue", "exit", "")
 	w.holds("expect exited p2 4", "expect exited p1 3")

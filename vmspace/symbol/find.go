@@ -38,6 +38,21 @@ func (t *Table) Find(pid int, maps vmspace.List[vmspace.Mapping], name string) (
 	return nil
 }
 
+// mostGlobals is how many variables of a program Globals gives.
+const mostGlobals = 4096
+
+// Globals are the variables of the program that a process runs: not those of its libraries, and not
+// those of functions, but for static ones.
+func (t *Table) Globals(pid int, maps vmspace.List[vmspace.Mapping]) (found []Named) {
+	for o, distance := range t.programs(pid, maps) {
+		for _, y := range o.data[:min(len(o.data), mostGlobals)] {
+			found = append(found, Named{Name: string(o.name(y)), Range: vmspace.Range{Start: y.start + distance, End: y.end + distance}})
+		}
+		break
+	}
+	return found
+}
+
 // Lines finds the code of a line of source, in one or several places: that of line n of a file, or
 // of the next line that has code. file is a path, or the end of one from a slash on. line is the
 // line that was found; 0 if there is none.

@@ -4,6 +4,8 @@
 #include <unistd.h>
 int counter;
 static char table[3 * 65536] = {1};
+
+// It calls itself.
 static int add(int n)
 {
 	counter += n;
@@ -11,9 +13,15 @@ static int add(int n)
 }
 int main(void)
 {
-	table[65536] = 7;
+	long page = sysconf(_SC_PAGESIZE), seen = 0;
+	char *memory = mmap(NULL, 41 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	memory[2 * page] = 1;
+
+	seen = memory[2 * page];
+	table[65536] = seen;
 	int sum = add(3);
 	if (fork() == 0) {
+		// The child writes to its own copy.
 		table[65536] = 8;
 		_exit(4);
 	}
