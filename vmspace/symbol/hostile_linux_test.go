@@ -21,15 +21,18 @@ import (
 
 // A malformed file gives names or none, within its limits, and no panic.
 func TestHostile(t *testing.T) {
-	good, err := os.ReadFile(compile(t, "prog.cc", cSource, "-g", "-O2"))
-	if err != nil {
-		t.Fatal(err)
+	var good [2][]byte
+	for i, level := range []string{"-O2", "-O0"} {
+		var err error
+		if good[i], err = os.ReadFile(compile(t, "prog.cc", cSource, "-g", level)); err != nil {
+			t.Fatal(err)
+		}
 	}
 	rng := rand.New(rand.NewPCG(3, 4))
 	named := 0
 	deadline := time.Now().Add(time.Second)
 	for i := 0; time.Now().Before(deadline); i++ {
-		b := slices.Clone(good)
+		b := slices.Clone(good[i/2%2])
 		if i%2 == 0 {
 			b = b[:rng.IntN(len(b))]
 		}
@@ -45,12 +48,18 @@ func TestHostile(t *testing.T) {
 	}
 }
 
-// lookAround looks up addresses in a file, and counts those with a line.
+// lookAround looks up addresses, names and lines in a file, and counts what it finds.
 func lookAround(b []byte) (named int) {
 	o := &object{most: 8 << 20}
 	o.load(bytes.NewReader(b), "/tmp/x", Options{Patience: time.Second, DebugRoot: "/nonexistent"})
 	for off := uint64(0x1000); off < 0x1400; off += 32 {
 		if at, ok := o.address(off, true); ok {
+			guard(func() error {
+				if o.dwarf != nil {
+					named += len(o.dwarf.variables(at, 1<<40, time.Now().Add(time.Second)))
+				}
+				return nil
+			})
 			for _, f := range firstOf(o.frames(at, time.Now().Add(time.Second))) {
 				if f.line > 0 {
 					named++
@@ -58,6 +67,12 @@ func lookAround(b []byte) (named int) {
 			}
 		}
 	}
+	guard(func() error { named += len(o.find("main")) + len(o.find("nothing")); return nil })
+	guard(func() error {
+		addrs, _ := o.dwarf.find("prog.cc", 3, time.Now().Add(time.Second))
+		named += len(addrs)
+		return nil
+	})
 	return named
 }
 
