@@ -43,6 +43,7 @@ func (p *Program) heed(tid int, st status) {
 	case unix.PTRACE_EVENT_STOP:
 		if t.fresh {
 			t.fresh = false
+			t.giveBack()
 			p.watchFaults(t)
 			_ = p.setBreaks(t) // what its parent could have, it can have
 		}
@@ -118,10 +119,40 @@ func (p *Program) called(t *task) {
 		return
 	}
 	t.call, t.told = &info, false
+	t.keepChild()
+}
+
+// cloneUntraced asks that the child of a clone is not traced by who traces its parent (clone(2)).
+const cloneUntraced = 0x00800000 // CLONE_UNTRACED
+
+// keepChild takes CLONE_UNTRACED from a call: a child under the filter that nobody traces would get
+// ENOSYS from each of its calls about memory.
+func (t *task) keepChild() {
+	switch c := t.call; {
+	case c.arch == native && c.nr == unix.SYS_CLONE && c.args[0]&cloneUntraced != 0, c.arch != native && c.nr == compatClone && c.args[0]&cloneUntraced != 0:
+		_ = setFirst(t.tid, c.arch == native, c.args[0]&^cloneUntraced)
+	case c.nr == unix.SYS_CLONE3:
+		var flags uint64
+		if peek(t.tid, c.args[0], &flags) == 0 && flags&cloneUntraced != 0 && poke(t.tid, c.args[0], flags&^cloneUntraced) == 0 {
+			t.restore = &word{c.args[0], flags}
+		}
+	}
+}
+
+// word is 8 bytes of a program.
+type word struct{ addr, value uint64 }
+
+// giveBack writes what was changed for a call.
+func (t *task) giveBack() {
+	if t.restore != nil {
+		_ = poke(t.tid, t.restore.addr, t.restore.value)
+		t.restore = nil
+	}
 }
 
 // returned is the stop at the end of a call.
 func (p *Program) returned(t *task) *Event {
+	t.giveBack()
 	info, e := callAt(t.tid)
 	c, told := t.call, t.told
 	if e != 0 || c == nil || info.op != unix.PTRACE_SYSCALL_INFO_EXIT {
@@ -186,6 +217,9 @@ func (p *Program) forked(t *task, event int) *Event {
 	child.unborn, child.pid = false, tid
 	if tgid, ok := threadGroup(tid); ok {
 		child.pid = tgid
+	}
+	if child.restore = t.restore; !child.fresh {
+		child.giveBack()
 	}
 	e := eventOf(Fork, t.call)
 	e.Child, e.Thread, e.Shared = tid, child.pid == t.pid, event == unix.PTRACE_EVENT_VFORK

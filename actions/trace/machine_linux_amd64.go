@@ -73,6 +73,22 @@ func unmake(tid int) syscall.Errno {
 	return setRegs(tid, &r)
 }
 
+const compatClone = 120 // clone, of i386
+
+// setFirst changes the first argument of the call that is about to be made.
+func setFirst(tid int, native bool, value uint64) syscall.Errno {
+	var r registers
+	if e := getRegs(tid, &r); e != 0 {
+		return e
+	}
+	if native {
+		r.Rdi = value
+	} else {
+		r.Rbx = value
+	}
+	return setRegs(tid, &r)
+}
+
 // WrittenBehind says that the instruction that has written is the one before the counter of a Written event: it is a trap, and not a fault.
 const WrittenBehind = true
 

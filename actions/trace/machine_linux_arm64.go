@@ -66,6 +66,20 @@ func unmake(tid int) syscall.Errno {
 	return e
 }
 
+const compatClone = 120 // clone, of 32-bit programs
+
+// setFirst changes the first argument of the call that is about to be made.
+func setFirst(tid int, _ bool, value uint64) syscall.Errno {
+	var r registers
+	if e := getRegs(tid, &r); e != 0 {
+		return e
+	}
+	r.Regs[0] = value
+	iov := unix.Iovec{Base: (*byte)(unsafe.Pointer(&r)), Len: uint64(unsafe.Sizeof(r))}
+	_, _, e := unix.RawSyscall6(unix.SYS_PTRACE, unix.PTRACE_SETREGSET, uintptr(tid), ntPrStatus, uintptr(unsafe.Pointer(&iov)), 0, 0)
+	return e
+}
+
 // WrittenBehind says that the instruction that has written is the one before the counter of a Written event: here it is the one at the counter, which was not executed yet.
 const WrittenBehind = false
 

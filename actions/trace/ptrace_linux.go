@@ -24,6 +24,16 @@ func ptrace(request, tid int, addr, data uintptr) syscall.Errno {
 	return e
 }
 
+// peek and poke read and write 8 bytes of a stopped thread's memory (PTRACE_PEEKDATA, POKEDATA: the
+// raw call gives the word by a pointer).
+func peek(tid int, addr uint64, word *uint64) syscall.Errno {
+	return ptrace(unix.PTRACE_PEEKDATA, tid, uintptr(addr), uintptr(unsafe.Pointer(word)))
+}
+
+func poke(tid int, addr, word uint64) syscall.Errno {
+	return ptrace(unix.PTRACE_POKEDATA, tid, uintptr(addr), uintptr(word))
+}
+
 // message is what an event stop tells: a thread id, or what the filter said.
 func message(tid int) (int, syscall.Errno) {
 	var msg uint64

@@ -46,6 +46,7 @@ type task struct {
 	signal   syscall.Signal // is delivered when it goes on
 	call     *callInfo      // the call of the filter that it is in
 	told     bool           // that call was told already
+	restore  *word          // what the call was made with, where that was changed
 	unborn   bool           // it has stopped, and its parent has not told of it yet
 	fresh    bool           // its first stop has not come
 	asked    bool           // a stop was asked for, and has not come

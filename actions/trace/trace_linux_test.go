@@ -31,6 +31,7 @@ var roles = map[string]func(args []string){
 	"threads":   threads,
 	"fault":     fault,
 	"waits":     waits,
+	"untraced":  untraced,
 	"nothing":   func([]string) {},
 }
 
@@ -55,6 +56,55 @@ func touch(args []string) {
 		b[i*page] = 1
 	}
 	_ = unix.Munmap(b)
+}
+
+// untraced has two children that ask not to be traced: each maps a page, and its status says whether
+// that went well. Its status is what did not.
+func untraced([]string) {
+	flags := uint64(cloneUntraced)
+	arguments := [11]uint64{flags, 0, 0, 0, uint64(unix.SIGCHLD)} // struct clone_args (clone3(2))
+	for i, pid := range []uintptr{
+		bearOne(unix.SYS_CLONE, uintptr(cloneUntraced|unix.SIGCHLD), 0),
+		bearOne(unix.SYS_CLONE3, uintptr(unsafe.Pointer(&arguments)), unsafe.Sizeof(arguments)),
+	} {
+		var ws unix.WaitStatus
+		if _, err := unix.Wait4(int(pid), &ws, unix.WALL, nil); err != nil || ws.ExitStatus() != 0 {
+			os.Exit(20 + i)
+		}
+	}
+	if arguments[0] != flags {
+		os.Exit(22)
+	}
+}
+
+// bearOne makes a child that maps a page and ends.
+//
+//go:norace
+//go:noinline
+func bearOne(nr, a, b uintptr) uintptr {
+	pid, _, e := unix.RawSyscall6(nr, a, b, 0, 0, 0, 0)
+	if e != 0 {
+		os.Exit(30)
+	}
+	if pid == 0 {
+		_, _, e := unix.RawSyscall6(unix.SYS_MMAP, 0, 65536, unix.PROT_READ, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS, ^uintptr(0), 0)
+		unix.RawSyscall(unix.SYS_EXIT_GROUP, uintptr(e), 0, 0)
+	}
+	return pid
+}
+
+// A child that asks not to be traced is traced all the same, and finds its calls as they are.
+func TestUntraced(t *testing.T) {
+	events := all(t, run(t, "untraced"))
+	forks := 0
+	for _, e := range events {
+		if e.Kind == Fork && !e.Thread {
+			forks++
+		}
+	}
+	if e := events[len(events)-1]; e.Kind != Exit || e.Status != 7 || forks != 2 {
+		t.Errorf("the last is %+v, after %d children", e, forks)
+	}
 }
 
 func run(t *testing.T, role string, args ...string) *Program {
