@@ -200,6 +200,10 @@ func (m *App) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	case slowMsg:
 		if m.busy != "" && int(msg) == m.runs {
 			m.slow, m.fresh = true, false
+			if runs(m) {
+				m.follow()
+				return m, m.later(slowAfter, msg)
+			}
 		}
 	case pollMsg:
 		return m, m.poll()

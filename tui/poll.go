@@ -52,6 +52,15 @@ func (m *App) polled(p polledMsg) tea.Cmd {
 	return tea.Batch(m.peek(), m.askBill())
 }
 
+// follow shows the newest step of a program that runs on, where the newest one was shown.
+func (m *App) follow() {
+	live := m.live()
+	m.refresh()
+	if live {
+		m.show(len(m.steps) - 1)
+	}
+}
+
 // peek asks for the bytes of the page under the cursor where they are shown and not yet there.
 func (m *App) peek() tea.Cmd {
 	want := pane.Peeked{Label: m.current(), Addr: m.cursor, N: m.step().N}

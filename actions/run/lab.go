@@ -198,8 +198,12 @@ func (l *Lab) advance(ctx context.Context, w *word, cmd *lang.Command) (*history
 		case err != nil:
 			return nil, err
 		}
-		if st.Event == trace.Signal.String() || ctx.Err() != nil || g.reached != nil && g.reached(st) || g.reached == nil && n == mostEvents {
+		enough := g.reached == nil && n == mostEvents
+		if st.Event == trace.Signal.String() || ctx.Err() != nil || g.reached != nil && g.reached(st) || enough {
 			err := l.run.settle(context.WithoutCancel(ctx), st)
+			if enough {
+				st.Why = strings.TrimSpace(fmt.Sprintf("%s %s have passed: the program is stopped, and %s lets it run on.", st.Why, amount.Of(uint64(n), "event"), Continue))
+			}
 			l.tell(st)
 			return st, err
 		}
@@ -211,10 +215,12 @@ func (l *Lab) advance(ctx context.Context, w *word, cmd *lang.Command) (*history
 func (l *Lab) judge(ctx context.Context, cmd *lang.Command) (*history.Step, error) {
 	st := l.log.Last()
 	f := &family.Family{Reader: l.run.reader, Life: ctx, Now: st.After, Current: st.Current, Names: st.Names}
-	for _, m := range l.run.members {
-		f.Members = append(f.Members, &family.Member{Member: m})
+	f.Members = slices.Clone(l.run.gone)
+	for _, m := range l.run.members { // one that has ended stays there until its parent knows
+		if f.Member(m.Label) == nil {
+			f.Members = append(f.Members, &family.Member{Member: m})
+		}
 	}
-	f.Members = append(f.Members, l.run.gone...)
 	for name := range cmd.Names() {
 		for _, m := range l.run.members {
 			if _, known := f.Names.Get(m.Label, name); known {
