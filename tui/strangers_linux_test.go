@@ -458,7 +458,7 @@ func sessions(t *testing.T) (out []spoiltSession) {
 		t.Fatal(err)
 	}
 	// Page faults are told of what is watched or run alone, and a place only of what is run.
-	const faults = `,"tid":7,"at":{"function":"main","file":"/a.c","line":1,"text":"x = 1;","source":["x = 1;"],"from":1,"callers":["_start"]},"page_faults":[{"process":"p1","thread":7,"address":"0x400000","pages":1,"count":2,"major":1,"kernel":true,"happened":"map",` +
+	const faults = `,"tid":7,"wrote":"a line\\n","at":{"function":"main","file":"/a.c","line":1,"text":"x = 1;","source":["x = 1;"],"from":1,"callers":["_start"]},"page_faults":[{"process":"p1","thread":7,"address":"0x400000","pages":1,"count":2,"major":1,"kernel":true,"happened":"map",` +
 		`"at":{"function":"main","file":"/a.c","line":1,"object":"/a","offset":"0x1","address":"0x401000"}}],"lost":1}`
 	lines := strings.SplitAfterN(string(b), "}\n", 3)
 	lines[1] = strings.TrimSuffix(lines[1], "}\n") + faults + "\n"

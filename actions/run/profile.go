@@ -1,6 +1,7 @@
 package run
 
 import (
+	"compress/gzip"
 	"encoding/binary"
 	"fmt"
 	"io"
@@ -8,6 +9,7 @@ import (
 	"time"
 
 	"cowscope/actions/history"
+	"cowscope/actions/output"
 	"cowscope/actions/trace"
 	"cowscope/vmspace"
 	"cowscope/vmspace/symbol"
@@ -137,6 +139,23 @@ func (p *Profile) function(f symbol.Frame) *profile.Function {
 		p.p.Function = append(p.p.Function, known)
 	}
 	return known
+}
+
+// CreateProfile opens the file that a profile is written to in the end.
+func CreateProfile(path string) (*output.File, error) {
+	return output.Kind{By: "--pprof", What: "a profile", Mine: isProfile}.Open(path)
+}
+
+// isProfile reports whether a file begins as a profile does: compressed, with the type of its first
+// values, two numbers (profile.proto).
+func isProfile(head io.Reader) bool {
+	z, err := gzip.NewReader(head)
+	if err != nil {
+		return false
+	}
+	var b [6]byte
+	_, err = io.ReadFull(z, b[:])
+	return err == nil && b[0] == 0x0a && b[1] == 4 && b[2] == 0x08 && b[4] == 0x10
 }
 
 // Write writes the profile, compressed, as pprof reads it.

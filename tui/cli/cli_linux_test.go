@@ -338,6 +338,14 @@ func TestRunProfile(t *testing.T) {
 	if status := cmd.ProcessState.ExitCode(); status != 3 || !strings.HasPrefix(string(out), "words\n") {
 		t.Errorf("status %d, %q", status, out)
 	}
+	again := exec.Command(self, "run", "--pprof", path, "true") // it is overwritten, and nothing else is
+	other := exec.Command(self, "run", "--pprof", self, "true")
+	for i, cmd := range []*exec.Cmd{other, again} {
+		cmd.Env = append(os.Environ(), "COWSCOPE_ROLE=cowscope")
+		if out, err := cmd.CombinedOutput(); (err == nil) != (i == 1) || i == 0 && !strings.Contains(string(out), "--pprof") {
+			t.Errorf("%q: %v, %s", cmd.Args, err, out)
+		}
+	}
 	f, err := os.Open(path)
 	if err != nil {
 		t.Fatal(err)
@@ -347,9 +355,9 @@ func TestRunProfile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if sh, err := exec.LookPath("sh"); err == nil {
-		if sh, err = filepath.EvalSymlinks(sh); err == nil && (len(p.Mapping) == 0 || p.Mapping[0].File != sh) {
-			t.Errorf("the program is %+v, want %s", p.Mapping, sh)
+	if path, err := exec.LookPath("true"); err == nil {
+		if path, err = filepath.EvalSymlinks(path); err == nil && (len(p.Mapping) == 0 || p.Mapping[0].File != path) {
+			t.Errorf("the program is %+v, want %s", p.Mapping, path)
 		}
 	}
 	faults, bytes := int64(0), int64(0)

@@ -124,9 +124,9 @@ func ended(r *run.Run) error {
 
 // profileProgram runs a program to its end, and writes where it takes memory.
 func profileProgram(cfg trace.Config, name string) (err error) {
-	file, err := os.Create(name)
+	file, err := run.CreateProfile(name)
 	if err != nil {
-		return printable.Error(err)
+		return err
 	}
 	defer file.Close()
 	r, ctx, done, err := openProgram(cfg, false)
