@@ -34,7 +34,7 @@ func (r *Run) keepNames(st *history.Step, e trace.Event, words *pages) {
 		r.unnamed = slices.DeleteFunc(r.unnamed, func(u unnamed) bool { return u.process == st.Process })
 	case e.Kind == trace.Fork && !e.Thread:
 		r.names = r.names.Inherit(st.Process, r.label(e.Child))
-	case e.Kind == trace.Call && (st.Verb == "mmap" || st.Verb == "mremap" || st.Verb == "shmat") && st.OK():
+	case e.Kind == trace.Call && (st.Verb == "mmap" || st.Verb == "mremap" || st.Verb == "shmat") && st.OK() && slices.ContainsFunc(r.frames, ofSource):
 		at := vmspace.Range{Start: st.Value, End: st.Focus.End}
 		if p := st.After.Process(st.Process); at.Empty() && p != nil {
 			if m, ok := p.MappingAt(st.Value); ok {
@@ -53,6 +53,9 @@ func (r *Run) keepNames(st *history.Step, e trace.Event, words *pages) {
 	st.Names = r.names
 }
 
+// ofSource reports whether a function is the user's own, and its variables may be known.
+func ofSource(f symbol.Frame) bool { return f.Line > 0 && !symbol.Foreign(f.File) }
+
 // pointers are the variables that may hold an address.
 func (r *Run) pointers(st *history.Step, e trace.Event) (found []symbol.Variable) {
 	p := st.After.Process(st.Process)
@@ -60,7 +63,7 @@ func (r *Run) pointers(st *history.Step, e trace.Event) (found []symbol.Variable
 		return nil
 	}
 	for i, n := 0, 0; i < len(r.frames) && n < mostFrames; i++ {
-		if f := r.frames[i]; f.Line == 0 || symbol.Foreign(f.File) {
+		if !ofSource(r.frames[i]) {
 			continue
 		}
 		n++

@@ -231,7 +231,7 @@ func (r *Run) describe(st *history.Step, e trace.Event) (touched []vmspace.Range
 	case trace.Call:
 		c := verb.ForeignCall(e.Nr, e.Args, e.Value)
 		if e.Compat {
-			c = verb.Foreign{Text: fmt.Sprintf("32-bit call %d()", e.Nr), Touches: everything}
+			c = verb.CompatCall(e.Nr, e.Args)
 		}
 		st.Verb, st.Call, st.Value, st.HasValue = c.Name, c.Text, e.Value, c.Gives
 		r.call = c

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -25,9 +26,11 @@ import (
 func TestMain(m *testing.M) {
 	switch os.Getenv("COWSCOPE_ROLE") {
 	case "touch":
+		runtime.LockOSThread() // what it does is told of one thread
 		touchPages()
 		os.Exit(0)
 	case "calls":
+		runtime.LockOSThread()
 		makeCalls()
 		os.Exit(0)
 	}
@@ -135,7 +138,11 @@ func TestNothingIsLeftOut(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer whole.Close()
-	for _, args := range [][]string{{self}, {"/bin/sh", "-c", "x=$(exec /bin/sh -c 'echo a | (read b; exit 4)'); (exit 3); exit 2"}} {
+	programs := [][]string{{self}, {"/bin/sh", "-c", "x=$(exec /bin/sh -c 'echo a | (read b; exit 4)'); (exit 3); exit 2"}}
+	if testing.Short() {
+		programs = programs[1:]
+	}
+	for _, args := range programs {
 		null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
 		if err != nil {
 			t.Fatal(err)
@@ -165,8 +172,9 @@ func TestNothingIsLeftOut(t *testing.T) {
 				t.Fatal(err)
 			}
 			for _, c := range vmspace.Diff(st.After, all) {
-				// Counters and VmFlags are those of the last whole reading; how often a frame is mapped, others change.
-				if c.Kind != vmspace.ChangeFlags && c.Kind != vmspace.ChangeCount && c.Kind != vmspace.ChangeWord {
+				// Counters and VmFlags are those of the last whole reading. How often a frame is mapped, others
+				// change, and the kernel writes dirty pages of files to the disk.
+				if c.Kind != vmspace.ChangeFlags && c.Kind != vmspace.ChangeCount && c.Kind != vmspace.ChangeWord && (c.Kind != vmspace.ChangeAttrs || c.Attrs&^(vmspace.Dirty|vmspace.Referenced) != 0) {
 					t.Errorf("%s: left out: %s %s 0x%x %d pages, %s to %s", Text(st), c.Process, c.Kind, c.Range.Start, c.Pages, c.From, c.To)
 				}
 			}
@@ -250,6 +258,31 @@ func compile(t *testing.T, source string, flags ...string) string {
 		t.Skipf("needs cc that takes %s: %v: %s", flags, err, text)
 	}
 	return out
+}
+
+// Calls of the 32-bit table have names and arguments.
+func TestCompatCalls(t *testing.T) {
+	if runtime.GOARCH != "amd64" {
+		t.Skip("needs amd64: another processor has no such table beside its own")
+	}
+	source, err := filepath.Abs("testdata/compat.c")
+	if err != nil {
+		t.Fatal(err)
+	}
+	steps, r := all(t, compile(t, source, "-g", "-O0"))
+	if r.Status() == 128+int(unix.SIGSEGV) {
+		t.Skip("needs a kernel that knows 32-bit calls (CONFIG_IA32_EMULATION)")
+	}
+	var told []string
+	for _, st := range steps {
+		if strings.HasPrefix(st.Call, "32-bit ") {
+			told = append(told, st.Told())
+		}
+	}
+	want := []string{"32-bit munmap(0x10000, 4096) = 0", "32-bit mprotect(0x10001, 4096, PROT_READ) = -1 EINVAL"}
+	if r.Status() != 3 || !slices.Equal(told, want) {
+		t.Errorf("status %d, %q", r.Status(), told)
+	}
 }
 
 // The comments of a program say which of its lines does what, and that is told of these lines.

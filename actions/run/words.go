@@ -117,8 +117,9 @@ func line(st *history.Step) string {
 	return fmt.Sprintf("%s:%d", st.At.File, st.At.Line)
 }
 
-// toCaller stops the thread of the last event where it comes back from the function that is shown.
-// Another call of that function comes back there, too: the stack tells them apart.
+// toCaller stops where the function that is shown comes back to who called it. Another call of that
+// function comes back there, too: the stack tells them apart. A goroutine may be on another thread by
+// then.
 func (l *Lab) toCaller(c *lang.Command) (goal, error) {
 	frames, shown := l.run.frames, l.run.shown
 	above := shown + 1
@@ -130,7 +131,8 @@ func (l *Lab) toCaller(c *lang.Command) (goal, error) {
 	}
 	to, tid := frames[above], l.run.event.TID
 	return goal{func(st *history.Step) bool {
-		return st.Event == trace.Reached.String() && st.TID == tid && l.run.event.Stack() >= to.Stack
+		now := l.run.event.Stack()
+		return st.Event == trace.Reached.String() && (now == to.Stack || st.TID == tid && now > to.Stack)
 	}, []trace.Breakpoint{{Addr: to.Counter}}}, nil
 }
 

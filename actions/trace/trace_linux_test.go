@@ -88,7 +88,7 @@ func bearOne(nr, a, b uintptr) uintptr {
 	}
 	if pid == 0 {
 		_, _, e := unix.RawSyscall6(unix.SYS_MMAP, 0, 65536, unix.PROT_READ, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS, ^uintptr(0), 0)
-		unix.RawSyscall(unix.SYS_EXIT_GROUP, uintptr(e), 0, 0)
+		unix.RawSyscall(unix.SYS_EXIT, uintptr(e), 0, 0) // which is not in the filter: it ends also where the call above does not work
 	}
 	return pid
 }

@@ -205,3 +205,34 @@ func ForeignCall(nr uint64, args [6]uint64, value uint64) Foreign {
 	}
 	return f
 }
+
+// compat is the calls of the 32-bit table of an amd64 kernel that programs are stopped at
+// (arch/x86/entry/syscalls/syscall_32.tbl), by their numbers.
+var compat = map[uint64]string{
+	90: "mmap", 192: "mmap2", 91: "munmap", 125: "mprotect", 163: "mremap", 219: "madvise", 45: "brk", 144: "msync", 150: "mlock", 376: "mlock2",
+	151: "munlock", 152: "mlockall", 153: "munlockall", 218: "mincore", 274: "mbind", 317: "move_pages", 257: "remap_file_pages", 117: "ipc",
+	397: "shmat", 398: "shmdt", 356: "memfd_create", 447: "memfd_secret", 374: "userfaultfd", 440: "process_madvise", 381: "pkey_alloc",
+	382: "pkey_free", 380: "pkey_mprotect", 462: "mseal", 120: "clone", 435: "clone3", 2: "fork", 190: "vfork", 11: "execve", 358: "execveat", 252: "exit_group",
+}
+
+// CompatCall describes a call of the 32-bit table. The old mmap takes one pointer to all its arguments,
+// mmap2 counts its offset in units of 4096 bytes, and ipc is shmat and shmdt among others: of these
+// three the arguments are numbers.
+func CompatCall(nr uint64, args [6]uint64) Foreign {
+	everything := []vmspace.Range{vmspace.Everything}
+	name, known := compat[nr]
+	if !known {
+		return Foreign{Name: fmt.Sprintf("syscall_%d", nr), Text: fmt.Sprintf("32-bit syscall_%d()", nr), Touches: everything}
+	}
+	shapes := map[string][]argument{"mmap": {asAddress}, "mmap2": {asAddress, asNumber, asProt, asFlags(mmapFlags, mmapAction.Fields...), asInt, asNumber},
+		"ipc": {asNumber, asNumber, asNumber, asNumber, asAddress}}
+	write, own := shapes[name]
+	if i := slices.IndexFunc(foreign, func(s shape) bool { return s.name == name }); !own && i >= 0 {
+		write = foreign[i].args
+	}
+	var parts []string
+	for k, w := range write {
+		parts = append(parts, w(args[k]))
+	}
+	return Foreign{Name: name, Text: "32-bit " + name + "(" + strings.Join(parts, ", ") + ")", Touches: everything}
+}

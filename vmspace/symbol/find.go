@@ -123,7 +123,7 @@ func (o *object) find(name string) (found []Named) {
 // named is the function of a name; the path of its package may be left out up to the last slash.
 func (t *pclntab) named(name string) (int, bool) {
 	for i := range t.funcs {
-		if f, _, ok := t.lookup(t.start(i)); ok && (f.function == name || strings.HasSuffix(f.function, "/"+name)) {
+		if own := t.name(t.record(i)); own != "" && (own == name || strings.HasSuffix(own, "/"+name)) {
 			return i, true
 		}
 	}

@@ -88,6 +88,12 @@ func (t *pclntab) find(at uint64) (i int, ok bool) {
 	return i, i >= 0 && i < t.funcs
 }
 
+// record is what the table says of function i, and name its name.
+func (t *pclntab) record(i int) []byte { return t.tab[binary.LittleEndian.Uint32(t.tab[8*i+4:]):] }
+func (t *pclntab) name(record []byte) string {
+	return shortGo(cString(t.names[binary.LittleEndian.Uint32(record[4:]):]))
+}
+
 // lookup gives the function and the line at an address.
 func (t *pclntab) lookup(at uint64) (f frame, start uint64, ok bool) {
 	if t == nil {
@@ -97,10 +103,10 @@ func (t *pclntab) lookup(at uint64) (f frame, start uint64, ok bool) {
 	if !ok {
 		return f, 0, false
 	}
-	rec := t.tab[binary.LittleEndian.Uint32(t.tab[8*i+4:]):]
+	rec := t.record(i)
 	field := func(n int) uint32 { return binary.LittleEndian.Uint32(rec[4*n:]) }
 	start = t.start(i)
-	f.function = shortGo(cString(t.names[field(1):]))
+	f.function = t.name(rec)
 	if no := t.value(field(5), start, at); no >= 0 {
 		if off := binary.LittleEndian.Uint32(t.cus[4*(uint64(field(8))+uint64(no)):]); off != ^uint32(0) {
 			f.file, f.line = cString(t.files[off:]), max(0, int(t.value(field(6), start, at)))
