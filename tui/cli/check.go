@@ -50,15 +50,11 @@ func parsePID(text string) (int, error) {
 }
 
 func check(pid int, name string, json bool) error {
-	script, err := openScript(name, actions.ReadChecklist)
-	if err != nil {
+	script, err := readyScript(name, actions.ReadChecklist)
+	if script == nil {
 		return err
 	}
 	defer script.Close()
-	if why, err := script.Missing(); err != nil || why != "" {
-		fmt.Fprintln(stderr, "cowscope:", why)
-		return err
-	}
 	out := bufio.NewWriterSize(stdout, 64<<10)
 	rep, err := script.Run(context.Background(), pid, func(st *history.Step, line int) error {
 		if json {

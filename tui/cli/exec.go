@@ -62,15 +62,11 @@ func execCommand() *cobra.Command {
 
 // runScript runs a script; after is called after its last line.
 func runScript(name string, o actions.Options, json bool, save string, after func(*actions.Session) error) error {
-	script, err := openScript(name, actions.ReadScript)
-	if err != nil {
+	script, err := readyScript(name, actions.ReadScript)
+	if script == nil {
 		return err
 	}
 	defer script.Close()
-	if why, err := script.Missing(); err != nil || why != "" {
-		fmt.Fprintln(stderr, "cowscope:", why)
-		return err
-	}
 	file, err := saved.Create(save)
 	if err != nil {
 		return err
@@ -116,6 +112,25 @@ func runScript(name string, o actions.Options, json bool, save string, after fun
 		return statusError{exitFailed, fmt.Errorf("%d expectations failed", rep.Failed)}
 	}
 	return nil
+}
+
+// readyScript opens a script that this machine can run. Where it lacks what the script needs, that is
+// said, and there is none.
+func readyScript[S interface {
+	*actions.Script | *actions.Checklist
+	Missing() (string, error)
+	Close()
+}](name string, read func(file string, r io.Reader) (S, error)) (S, error) {
+	script, err := openScript(name, read)
+	if err != nil {
+		return nil, err
+	}
+	if why, err := script.Missing(); err != nil || why != "" {
+		script.Close()
+		fmt.Fprintln(stderr, "cowscope:", why)
+		return nil, err
+	}
+	return script, nil
 }
 
 // openScript opens a script, which stays open until cowscope ends: a long one is read again while

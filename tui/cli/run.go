@@ -207,17 +207,13 @@ func tellProgram(cfg trace.Config, asJSON bool, save string) error {
 
 // runWords walks a program through a script.
 func runWords(cfg trace.Config, name string, asJSON bool, save string) error {
-	script, err := openScript(name, func(file string, r io.Reader) (*actions.Script, error) {
+	script, err := readyScript(name, func(file string, r io.Reader) (*actions.Script, error) {
 		return actions.ReadScriptOf(run.Grammar, file, r)
 	})
-	if err != nil {
+	if script == nil {
 		return err
 	}
 	defer script.Close()
-	if why, err := script.Missing(); err != nil || why != "" {
-		fmt.Fprintln(stderr, "cowscope:", why)
-		return err
-	}
 	file, err := saved.Create(save)
 	if err != nil {
 		return err
@@ -267,6 +263,9 @@ func runWords(cfg trace.Config, name string, asJSON bool, save string) error {
 		return errors.Join(e, err)
 	})
 	err = errors.Join(wrong, err, out.Flush())
+	if no := l.Untold(); no != "" && !asJSON {
+		fmt.Fprintln(stderr, no)
+	}
 	switch {
 	case ctx.Err() != nil:
 		return fmt.Errorf("interrupted: %w", context.Cause(ctx))
