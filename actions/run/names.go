@@ -74,7 +74,7 @@ func (r *Run) pointers(st *history.Step, e trace.Event) (found []symbol.Variable
 	}
 	const address = 8 // bytes
 	return slices.DeleteFunc(found, func(v symbol.Variable) bool {
-		return v.Len() != address || !lang.IsName(v.Name) || slices.Contains(history.FixedNames, v.Name)
+		return v.Len() != address || !lang.IsName(v.Name) || v.Name == "text" || slices.Contains(history.FixedNames, v.Name) // names that stand for something else
 	})
 }
 

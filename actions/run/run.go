@@ -8,7 +8,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -132,7 +131,10 @@ func (r *Run) Next(ctx context.Context) (*history.Step, error) {
 		st.Changes = vmspace.Diff(st.Before, st.After)
 	}
 	if e.Kind == trace.Fault {
-		st.Happened = r.did(st, e)
+		// What an earlier picture has already, nothing is known of.
+		if r.changed(st, e, st.After) || !e.Late && faultsOf(st.After, st.Process) > faultsOf(st.Before, st.Process) {
+			st.Happened = r.did(st, e)
+		}
 		f := history.Fault{Process: st.Process, TID: st.TID, Start: st.Focus.Start, Pages: 1, Count: 1, Major: st.Major, Did: st.Happened}
 		if st.At != nil {
 			f.At = st.At.Place
@@ -175,20 +177,6 @@ func (r *Run) Stopped(ctx context.Context) (*history.Step, error) {
 	st.Names, st.Changes = r.names, vmspace.Diff(st.Before, after)
 	st.Why = strings.TrimSpace(summary(st) + " No event has come: the program is stopped, and Space lets it run on.")
 	return st, nil
-}
-
-// settle reads everything that a picture of a screen shows: where one event follows another, the
-// counters of mappings are left as they were.
-func (r *Run) settle(ctx context.Context, st *history.Step) error {
-	after, err := r.reader.Observe(ctx, r.members, observe.Scope{})
-	if err != nil {
-		return err
-	}
-	st.After, r.last = after, after
-	if st.Before != nil {
-		st.Changes = vmspace.Diff(st.Before, after)
-	}
-	return nil
 }
 
 // explain says why a call did what it did. What has changed elsewhere meanwhile, as when the kernel
@@ -321,25 +309,6 @@ func (r *Run) describe(st *history.Step, e trace.Event) (touched []vmspace.Range
 // mostGone is of how many processes that ended it is known how.
 const mostGone = 100
 
-// heap is where a brk that answered with an end may have changed the heap.
-func (r *Run) heap(label string, end uint64) []vmspace.Range {
-	p := r.last.Process(label)
-	if p == nil {
-		return []vmspace.Range{vmspace.Everything}
-	}
-	m, ok := history.Fixed(p, "heap")
-	switch {
-	case !ok && end == r.ends[label]:
-		return nil
-	case !ok:
-		r.ends[label] = end
-		return []vmspace.Range{vmspace.Everything}
-	case m.End == end:
-		return nil
-	}
-	return []vmspace.Range{{Start: min(m.Start, end), End: max(m.End, end)}}
-}
-
 // space is the label of the address space that a process runs in.
 func (r *Run) space(label string) string {
 	for _, m := range r.members {
@@ -348,60 +317,6 @@ func (r *Run) space(label string) string {
 		}
 	}
 	return label
-}
-
-// look reads the family. Where the kernel took faults that nobody tells of, everything is read.
-func (r *Run) look(ctx context.Context, st *history.Step, e trace.Event, touched []vmspace.Range) (*vmspace.Snapshot, error) {
-	scope := observe.Scope{}
-	if r.last != nil && !slices.Contains(touched, vmspace.Everything) {
-		var parts []observe.Touched
-		for _, t := range touched {
-			parts = append(parts, observe.Touched{Label: st.Process, Range: t})
-		}
-		scope = observe.Only(parts...)
-		if e.Kind == trace.Call { // its explanation needs the counters and VmFlags
-			scope = observe.Within(parts...)
-		}
-	}
-	after, err := r.reader.Observe(ctx, r.members, scope)
-	if err != nil {
-		return nil, err
-	}
-	if e.Kind == trace.Fault && r.fresh(st, e, after) {
-		r.told[st.Process]++
-	}
-	if r.untold(after) {
-		return r.reader.Observe(ctx, r.members, observe.Scope{})
-	}
-	return after, nil
-}
-
-// fresh reports whether a fault has happened since the last picture. One that is told late, or whose
-// thread was stopped before it could tell, was counted earlier.
-func (r *Run) fresh(st *history.Step, e trace.Event, after *vmspace.Snapshot) bool {
-	was, is := r.last.Process(st.Process), after.Process(st.Process)
-	if e.Late || was == nil || is == nil {
-		return false
-	}
-	before, now := was.PageAt(e.Addr, after.PageSize), is.PageAt(e.Addr, after.PageSize)
-	return before.Word != now.Word || before.State != now.State || before.Frame != 0 && before.FrameOf((e.Addr-before.Start)/after.PageSize) != now.FrameOf((e.Addr-now.Start)/after.PageSize)
-}
-
-// untold reports whether the kernel has counted faults since the last picture that are neither told
-// nor will be told next: faults in the kernel, and those of a thread that blocks SIGTRAP.
-func (r *Run) untold(s *vmspace.Snapshot) (more bool) {
-	pending := map[int]int{}
-	for _, e := range r.program.Pending() {
-		if e.Kind == trace.Fault && !e.Late {
-			pending[e.PID]++
-		}
-	}
-	for _, p := range s.Processes {
-		n := int(p.MinorFlt+p.MajorFlt) - r.told[p.Label] - pending[p.PID]
-		more = more || n > r.uncounted[p.Label]
-		r.uncounted[p.Label] = n
-	}
-	return more
 }
 
 // did is what a page fault did, by the page before and after it.
@@ -451,99 +366,6 @@ func (r *Run) wrote(e trace.Event) string {
 func (r *Run) stopAt(at []trace.Breakpoint) error {
 	r.breaks = at
 	return r.program.Break(at)
-}
-
-// pages reads words of a process, and each of its pages once.
-type pages struct {
-	reader *observe.Reader
-	pid    int
-	size   uint64
-	known  map[uint64][]byte // by address; nil where the page is not present
-}
-
-// word reads 8 bytes, and nothing that would have to be brought in.
-func (p *pages) word(addr uint64) (uint64, bool) {
-	var word [8]byte
-	for n := uint64(0); n < 8; {
-		b := p.page((addr + n) &^ (p.size - 1))
-		if b == nil {
-			return 0, false
-		}
-		n += uint64(copy(word[n:], b[(addr+n)&(p.size-1):]))
-	}
-	return binary.LittleEndian.Uint64(word[:]), true
-}
-
-func (p *pages) page(start uint64) []byte {
-	b, known := p.known[start]
-	if known {
-		return b
-	}
-	if b = make([]byte, p.size); p.known == nil {
-		p.known = map[uint64][]byte{}
-	}
-	if present, err := p.reader.Peek(p.pid, start, b); err != nil || slices.Contains(present, false) {
-		b = nil
-	}
-	p.known[start] = b
-	return b
-}
-
-const linesBeside = 8 // of source, before and after that of a step
-
-// site is where the thread was, and its memory: the innermost frame of the user's own source, where there is one,
-// and otherwise the innermost of the program itself.
-func (r *Run) site(st *history.Step, e trace.Event) (*history.Site, *pages) {
-	p := st.After.Process(st.Process)
-	if st.Before != nil && (p == nil || !p.Alive()) {
-		p = st.Before.Process(st.Process)
-	}
-	r.frames, r.shown = nil, 0
-	if e.IP() == 0 || p == nil || e.Kind == trace.Exec {
-		return nil, nil
-	}
-	regs := e.Regs
-	if e.Kind == trace.Call || e.Kind == trace.Fork || e.Kind == trace.Written && trace.WrittenBehind {
-		regs[symbol.Counter]-- // it is behind the instruction
-	}
-	stack := &pages{r.reader, e.PID, st.After.PageSize, nil}
-	r.frames = r.table.Callers(e.PID, p.MappingAt, regs, stack.word)
-	frames := r.frames
-	if len(frames) == 0 {
-		return &history.Site{Place: vmspace.Place{At: e.IP()}}, stack
-	}
-	exe, _ := os.Readlink(fmt.Sprintf("/proc/%d/exe", e.PID))
-	own := slices.IndexFunc(frames, func(at symbol.Frame) bool {
-		return !symbol.Foreign(at.File) && r.sources.line(at.File, at.Line) != ""
-	})
-	if own < 0 {
-		own = max(slices.IndexFunc(frames, func(at symbol.Frame) bool { return at.Object == exe }), 0)
-	}
-	r.begun[st.Process] = r.begun[st.Process] || slices.ContainsFunc(frames, func(at symbol.Frame) bool {
-		return at.Object == exe && !beforeMain(at.Function)
-	})
-	r.shown = own
-	s := &history.Site{Place: frames[own].Place, Text: r.sources.line(frames[own].File, frames[own].Line)}
-	s.Source, s.From = r.sources.around(s.File, s.Line, linesBeside)
-	for _, at := range frames[own+1:] {
-		s.Callers = append(s.Callers, cmp.Or(at.Function, at.String()))
-	}
-	return s, stack
-}
-
-// beforeMain reports whether a function of a program runs before its main, as those of the C library
-// and of Go's runtime do.
-func beforeMain(function string) bool {
-	switch function {
-	case "_start", "__libc_start_main", "__libc_start_main_impl", "__libc_start_call_main", "_dl_relocate_static_pie", "_dl_start":
-		return true
-	}
-	for _, start := range []string{"_rt0_", "runtime.", "internal/"} {
-		if strings.HasPrefix(function, start) {
-			return true
-		}
-	}
-	return false
 }
 
 // Begun reports whether the program of a process has caused an event: until then the loader did.

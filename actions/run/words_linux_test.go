@@ -167,7 +167,9 @@ func TestWalkInC(t *testing.T) {
 	w.holds("expect page memory+2p 1p anon", fmt.Sprintf("expect vmas memory %dp 1", oddPages))
 	line(w.does("until write to seen", "write", "main"), 20)
 	w.refuses("until write to memory", "are too many: the processor watches 4 words of 8")
-	w.refuses("until write to text", "nothing is called text in p1")
+	if w.log.Last().Names.Has("text") {
+		t.Error("a mapping is called text, which is the name of a program's code")
+	}
 	line(w.does("until fault in &table", "fault", "main"), 21)
 	w.holds("expect page table+65536 1 anon")
 	line(w.does("until add", "reached", "add"), 10)

@@ -157,10 +157,7 @@ func (p *Program) next(ctx context.Context) (Event, error) {
 
 // Pending is what has happened and Next has not told yet: what several threads did before all were
 // stopped.
-func (p *Program) Pending() (events []Event) {
-	p.do(func() { events = slices.Clone(p.queue) })
-	return events
-}
+func (p *Program) Pending() []Event { return slices.Clone(p.queue) }
 
 // Where gives a thread of the program that is stopped, after Next was told to return: the first of
 // the process that was started, if it lives. e has its ids and its registers.

@@ -14,7 +14,7 @@ static int add(int n)
 int main(void)
 {
 	long page = sysconf(_SC_PAGESIZE), seen = 0;
-	char *memory = mmap(NULL, 41 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char *text, *memory = text = mmap(NULL, 41 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	memory[2 * page] = 1;
 
 	seen = memory[2 * page];
@@ -26,5 +26,5 @@ int main(void)
 		_exit(4);
 	}
 	wait(NULL);
-	return sum;
+	return text ? sum : 0;
 }
