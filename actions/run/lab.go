@@ -188,7 +188,7 @@ func (l *Lab) advance(ctx context.Context, w *word, cmd *lang.Command) (*history
 			l.log.Add(last)
 		case last != nil:
 			if g.reached != nil {
-				last.Why = strings.TrimSpace(fmt.Sprintf("%s The program has ended before: %s.", last.Why, cmd))
+				last.Why = strings.TrimSpace(fmt.Sprintf("%s The program ended before %q was reached.", last.Why, cmd.String()))
 			}
 			l.tell(last)
 		}

@@ -136,7 +136,7 @@ func fixedAddresses(t *testing.T, path string) bool {
 func TestWalkToTheEnd(t *testing.T) {
 	w := walkThrough(t, "/bin/sh", "-c", "exit 3")
 	st, err := w.Do(w.ctx, "until call userfaultfd")
-	if err != nil || st.Event != "exit" || !strings.Contains(st.Why, "The program has ended before: until call userfaultfd.") {
+	if err != nil || st.Event != "exit" || !strings.Contains(st.Why, `The program ended before "until call userfaultfd" was reached.`) {
 		t.Errorf("%v %+v", err, st)
 	}
 	w.holds("expect exited p1 3")
