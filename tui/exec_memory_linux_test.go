@@ -82,6 +82,7 @@ func peakOfScript(t *testing.T, script string) uint64 {
 // take: up to so many are remembered. The longer script here leaves 6400 more than the shorter, 1
 // MiB, and garbage is collected when it is four times what lives.
 func TestExecMemory(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("needs more time than -short gives")
 	}

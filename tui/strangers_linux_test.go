@@ -91,11 +91,11 @@ func (c *console) harmless() string {
 	return why
 }
 
-// inTurn runs do for each, two at a time.
+// inTurn runs do for each, eight at a time: a program on a terminal mostly waits for its next frame.
 func inTurn[T any](all []T, do func(T)) {
 	var g sync.WaitGroup
 	next := make(chan T)
-	for range 2 {
+	for range 8 {
 		g.Go(func() {
 			for x := range next {
 				do(x)

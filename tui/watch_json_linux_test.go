@@ -13,68 +13,44 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
+	"cowscope/actions"
+	"cowscope/actions/history"
 )
 
-func init() {
-	// A process that maps four pages, says where, and writes to the next one for each line that it
-	// reads.
-	roles["toucher"] = func() error {
-		page := os.Getpagesize()
-		b, err := unix.Mmap(-1, 0, 4*page, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANON)
-		if err != nil {
-			return err
-		}
-		unix.Madvise(b, unix.MADV_NOHUGEPAGE)
-		fmt.Printf("%p\n", &b[0])
-		in := bufio.NewScanner(os.Stdin)
-		for i := 0; in.Scan(); i++ {
-			b[i*page] = 1
-			fmt.Println("written")
-		}
-		return nil
-	}
-}
-
-// toucher is such a process.
+// toucher is a process with four pages that it writes to when it is told to: a lab's subject, which is as small as a process can
+// be. Where a look at a process is slow, watch waits long for the next one.
 type toucher struct {
-	cmd  *exec.Cmd
-	in   io.WriteCloser
-	out  *bufio.Scanner
-	addr uint64
+	lab   *actions.Session
+	pid   int
+	addr  uint64
+	pages int // that it wrote to
 }
 
 func startToucher(t *testing.T) *toucher {
 	t.Helper()
-	self, err := os.Executable()
+	s, err := actions.Open(actions.Options{})
 	must(t, err)
-	u := &toucher{cmd: exec.Command(self)}
-	u.cmd.Env = append(os.Environ(), "COWSCOPE_ROLE=toucher")
-	u.in, err = u.cmd.StdinPipe()
-	must(t, err)
-	out, err := u.cmd.StdoutPipe()
-	must(t, err)
-	u.out = bufio.NewScanner(out)
-	must(t, u.cmd.Start())
-	t.Cleanup(func() {
-		u.cmd.Process.Kill()
-		u.cmd.Wait()
-	})
-	if u.out.Scan() {
-		u.addr, _ = strconv.ParseUint(strings.TrimPrefix(u.out.Text(), "0x"), 16, 64)
-	}
-	if u.addr == 0 {
-		t.Fatal("it does not say where its pages are")
-	}
+	t.Cleanup(func() { s.Close() })
+	u := &toucher{lab: s}
+	st := u.do(t, "t = mmap 4p rw private anon")
+	u.pid, u.addr = st.After.Processes[0].PID, st.Focus.Start
 	return u
+}
+
+func (u *toucher) do(t *testing.T, line string) *history.Step {
+	t.Helper()
+	st, err := u.lab.Do(t.Context(), line)
+	if err != nil || !st.OK() {
+		t.Fatalf("%s: %v", line, err)
+	}
+	return st
 }
 
 // touch lets it write to the next page.
 func (u *toucher) touch(t *testing.T) {
 	t.Helper()
-	if _, err := io.WriteString(u.in, "\n"); err != nil || !u.out.Scan() {
-		t.Fatal(err, u.out.Err())
-	}
+	u.do(t, fmt.Sprintf("write t+%dp 1", u.pages))
+	u.pages++
 }
 
 // picture is a line of watch --json.
@@ -175,9 +151,9 @@ func parseHex(text string) uint64 {
 // kernel has it; the last line tells the end.
 func TestWatchJSON(t *testing.T) {
 	u := startToucher(t)
-	s := watchJSON(t, strconv.Itoa(u.cmd.Process.Pid))
+	s := watchJSON(t, strconv.Itoa(u.pid))
 	first, ok := s.next()
-	if !ok || len(first.Processes) != 1 || first.Processes[0].PID != u.cmd.Process.Pid || len(first.Changes) > 0 {
+	if !ok || len(first.Processes) != 1 || first.Processes[0].PID != u.pid || len(first.Changes) > 0 {
 		t.Fatalf("the first picture: %+v", first)
 	}
 	if st := first.stateAt(u.addr); st != "" && st != "none" {
@@ -200,7 +176,7 @@ func TestWatchJSON(t *testing.T) {
 			}
 		}
 	}
-	u.in.Close()
+	u.lab.Close()
 	var last picture
 	for p, ok := s.next(); ok; p, ok = s.next() {
 		last = p
@@ -215,7 +191,7 @@ func TestWatchJSON(t *testing.T) {
 func TestWatchJSONEnds(t *testing.T) {
 	u := startToucher(t)
 	for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGPIPE} {
-		s := watchJSON(t, strconv.Itoa(u.cmd.Process.Pid))
+		s := watchJSON(t, strconv.Itoa(u.pid))
 		if _, ok := s.next(); !ok {
 			t.Fatal("no picture")
 		}

@@ -69,7 +69,7 @@ var everything = []string{
 	"write a+1p 1", "mincore a", "mmap 0 rw private anon", "expect result EINVAL", "expect result ok", "use p1",
 	`file data "a file"`, "f = mmap 3p rw shared file=data", "g = mmap 2p rw private file=data", "write f \"A\"", "read g 3", "write g 7",
 	"write f+1p 1", "rm data", `file "b\x1b[31m" 2p`, `file "\xff\xfe" 1p`, `h = mmap 1p rw private file="b\x1b[31m"`, `i = mmap 1p rw shared file="\xff\xfe"`,
-	"big = mmap 32g rw private anon noreserve", "write big+16g 1", "touch big+1g 40p write", "madvise big+1g 20p dontneed",
+	"big = mmap 4g rw private anon noreserve", "write big+2g 1", "touch big+1g 40p write", "madvise big+1g 20p dontneed",
 	"mlock a 1p", "madvise a+2p 1p free", "munmap a+3p", "write a+3p 1", "mremap f 5p maymove", "brk +3p", "write heap 1", "snapshot",
 	"u = mmap 2p rw private anon", "uffd_register u missing wp", "uffd_wp u", "read u", "v = mmap 1p rw private anon", "write v 1", "mremap u 2p maymove fixed=0x30000000", "uffd_move v u",
 	"vfork", "write a 2", "@p3 write a 2", "@p3 exit", "wait", "fork", "@p4 exit 3", "wait", "cat b\x1b 1", "@p2 kill SIGKILL", "write a 9", "expect exited p4 3",
