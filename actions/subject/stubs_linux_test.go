@@ -55,7 +55,7 @@ func TestTextTakenAway(t *testing.T) {
 
 func TestTextOverwritten(t *testing.T) {
 	for _, b := range nonsense {
-		inSubject(t, Config{Deadline: 2 * time.Second}, func(p *Process) {
+		inSubject(t, Config{Deadline: time.Second / 2}, func(p *Process) {
 			poke(t, p, textBase, bytes.Repeat(b, int(pageSize)/len(b)))
 			wantAllGone(t, fmt.Sprintf("filled with %x", b), p)
 		})
