@@ -166,7 +166,7 @@ func TestVforkSignalsWait(t *testing.T) {
 func TestVforkChildHangs(t *testing.T) {
 	inSubject(t, Config{Deadline: 10 * time.Millisecond, Patience: 100 * time.Millisecond}, func(p *Process) {
 		child := vfork(t, p)
-		_, err := child.Syscall(unix.SYS_CLONE, unix.CLONE_VFORK|uint64(unix.SIGCHLD)) // nobody follows that one
+		err := hang(child) // nobody follows that one
 		var gone *ExitedError
 		if !errors.As(err, &gone) || !gone.Hung {
 			t.Fatalf("ended with %v", err)
