@@ -29,7 +29,7 @@ import (
 
 // ownCalls are the system calls that this package itself makes once the filter is installed.
 var ownCalls = []uintptr{
-	unix.SYS_CLONE, unix.SYS_EXIT_GROUP, // Fork, Exit
+	unix.SYS_CLONE, unix.SYS_EXIT_GROUP, unix.SYS_EXIT, // Fork, Thread, Exit, ExitThread
 	unix.SYS_OPENAT, unix.SYS_CLOSE, // Open, and what it opened
 	unix.SYS_MMAP, unix.SYS_MUNMAP, // Lend, Return
 	unix.SYS_RESTART_SYSCALL, // how the kernel restarts a call that a signal interrupted

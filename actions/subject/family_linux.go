@@ -15,14 +15,30 @@ import (
 // living subject is left to that subject; the children of a dead parent belong to cowscope, which
 // is the subreaper.
 
+// making is what a run makes.
+type making uint8
+
+const (
+	free   making = iota // a process
+	waited               // a process whose end it waits for, in vfork
+	inside               // a thread of the same process
+)
+
+// make makes a process or a thread, nil if the kernel refused.
+func (p *Process) make(what making, flags uint64) (*Process, Ending, error) {
+	p.newborn, p.makes = nil, what
+	clear(p.tracer.unborn) // their pids may be used again
+	e, err := p.Syscall(unix.SYS_CLONE, flags)
+	child := p.newborn
+	p.newborn, p.makes = nil, free
+	return child, e, err
+}
+
 // Fork makes the process fork. The child is traced, idle and returned; it is nil if the kernel
 // refused, and the Ending says why. With an error the child may exist all the same: its parent died
 // during the fork.
 func (p *Process) Fork() (*Process, Ending, error) {
-	p.newborn = nil
-	e, err := p.Syscall(unix.SYS_CLONE, uint64(unix.SIGCHLD))
-	child := p.newborn
-	p.newborn = nil
+	child, e, err := p.make(free, uint64(unix.SIGCHLD))
 	if child != nil && child.dead == nil {
 		// The page tables of unmodified file pages are not copied at fork, so the child would fault
 		// in the page of stubs during its first command, and the user would see a fault of
@@ -36,10 +52,7 @@ func (p *Process) Fork() (*Process, Ending, error) {
 // process itself waits in the kernel until the child has ended. Until then it runs nothing else. The
 // child is traced and idle; it is nil in the same cases as that of Fork.
 func (p *Process) Vfork() (*Process, Ending, error) {
-	p.newborn, p.vforks = nil, true
-	e, err := p.Syscall(unix.SYS_CLONE, unix.CLONE_VM|unix.CLONE_VFORK|uint64(unix.SIGCHLD))
-	child := p.newborn
-	p.newborn, p.vforks = nil, false
+	child, e, err := p.make(waited, unix.CLONE_VM|unix.CLONE_VFORK|uint64(unix.SIGCHLD))
 	if child != nil && child.dead == nil {
 		_ = child.breathe(child.cfg.Deadline) // what goes wrong, its next call will say
 	}
@@ -49,7 +62,7 @@ func (p *Process) Vfork() (*Process, Ending, error) {
 // release continues the parent that waited in vfork for the end of this process. The kernel has
 // woken it already; it is followed to the end of its call, unless a signal ends it before.
 func (p *Process) release() {
-	parent := p.parent
+	parent := p.caller
 	if p.dead == nil || parent == nil || parent.awaits != p || parent.dead != nil {
 		return
 	}
@@ -67,6 +80,9 @@ func (p *Process) release() {
 // ended reports whether a process that waits in vfork has died. Other events are left for whoever
 // follows it: the kernel may have woken it by now.
 func (p *Process) ended() bool {
+	if p.news != nil {
+		return false
+	}
 	var news unix.Siginfo
 	err := unix.Waitid(unix.P_PID, p.pid, &news, unix.WEXITED|unix.WALL|unix.WNOHANG|unix.WNOWAIT, nil)
 	const trapped = 4 // CLD_TRAPPED (include/uapi/asm-generic/siginfo.h)
@@ -96,12 +112,21 @@ func (p *Process) event(kind int) error {
 func (p *Process) adopt(pid int) error {
 	t := p.tracer
 	child := &Process{
-		tracer: t, pid: pid, family: p.family, parent: p,
+		tracer: t, pid: pid, family: p.family, caller: p,
 		cfg: p.cfg, randomized: p.randomized, idle: p.idle,
 	}
 	t.procs[pid] = child
-	p.children = append(p.children, child)
+	if leader := p.group.leader; p.makes == inside {
+		child.group = p.group
+		p.group.others = append(p.group.others, child)
+	} else {
+		child.group, child.parent = &group{leader: child}, leader
+		leader.children = append(leader.children, child)
+	}
 	p.newborn = child
+	if st, ok := t.unborn[pid]; ok {
+		child.news = &st
+	}
 	for {
 		st, err := child.wait()
 		if child.dead != nil {
@@ -123,8 +148,12 @@ func (p *Process) adopt(pid int) error {
 
 // died records the end of a process and reaps the children that it left.
 func (p *Process) died(how *ExitedError) *ExitedError {
-	p.dead, p.awaits = how, nil
+	p.dead, p.awaits, p.news = how, nil, nil
 	how.Full = how.Signal == unix.SIGKILL && p.tracer.cgroup.killed()
+	if p.group.leader != p {
+		p.group.left(p)
+		return how
+	}
 	for _, c := range p.children {
 		c.parent = nil
 		if c.dead != nil {
@@ -158,7 +187,8 @@ func (t *Tracer) bury(p *Process) bool {
 
 // waitedFor forgets a child that its parent has waited for: nothing of it is left.
 func (p *Process) waitedFor(pid int) {
-	p.children = slices.DeleteFunc(p.children, func(c *Process) bool {
+	leader := p.group.leader
+	leader.children = slices.DeleteFunc(leader.children, func(c *Process) bool {
 		if c.pid != pid || c.dead == nil {
 			return false
 		}

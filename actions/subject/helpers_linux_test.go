@@ -84,7 +84,7 @@ func start(t testing.TB, tr *Tracer, cfg Config) *Process {
 
 // testCalls are the system calls that the tests ask for, beside those of the package itself.
 var testCalls = []uintptr{
-	unix.SYS_GETPID, unix.SYS_MADVISE, unix.SYS_MPROTECT, unix.SYS_MLOCK2, unix.SYS_MSEAL, unix.SYS_NANOSLEEP,
+	unix.SYS_GETPID, unix.SYS_GETTID, unix.SYS_MADVISE, unix.SYS_MPROTECT, unix.SYS_MLOCK2, unix.SYS_MSEAL, unix.SYS_NANOSLEEP,
 	unix.SYS_PPOLL, unix.SYS_PIPE2, unix.SYS_READ, unix.SYS_WAIT4, unix.SYS_MEMFD_CREATE, unix.SYS_FTRUNCATE, unix.SYS_EPOLL_CREATE1,
 	unix.SYS_EPOLL_PWAIT, unix.SYS_IOCTL, unix.SYS_USERFAULTFD,
 	unix.SYS_PKEY_ALLOC, unix.SYS_PKEY_MPROTECT, 9999, // no call
@@ -226,7 +226,7 @@ func wantExit(t testing.TB, err error, want ExitedError) {
 // alive proves that the process still does as it is told.
 func alive(t testing.TB, p *Process) {
 	t.Helper()
-	if e := ok(t)(p.Syscall(unix.SYS_GETPID)); e.Value != uint64(p.PID()) {
+	if e := ok(t)(p.Syscall(unix.SYS_GETPID)); e.Value != uint64(p.group.leader.pid) {
 		t.Fatalf("getpid in process %d says %d", p.PID(), e.Value)
 	}
 }

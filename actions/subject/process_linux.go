@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math/bits"
+	"slices"
 	"syscall"
 	"time"
 
@@ -15,36 +16,40 @@ import (
 // The operations on a process. Each method sets the registers, runs one stub and reads the outcome.
 // All are called inside Tracer.Do, and all return the three kinds of results described in doc.go.
 
-// Process is one traced process: the subject, or a descendant.
+// Process is one traced thread: the first of the subject or of a descendant, which stands for the
+// process, or another one of it (see threads_linux.go).
 type Process struct {
 	tracer *Tracer
-	pid    int
-	family int // pid of the first process, which is the session ID of all
+	pid    int // of a thread that is not the first one, its thread ID
+	family int // pid of the first process, which is the session and process group ID of all
+	group  *group
 	// parent is the traced process that must wait for this one; nil if cowscope must.
 	parent   *Process
-	children []*Process // made by fork and not yet reaped
+	children []*Process // made by fork, of any thread, and not yet reaped
 	newborn  *Process   // announced by the current run
-	vforks   bool       // the current run is of vfork
+	makes    making     // what the current run is to make
+	caller   *Process   // the thread that made it
 	awaits   *Process   // the child whose end it waits for in the kernel, in vfork; nil as a rule
+	news     *status    // a stop that was reported while another thread was waited for
+	leaves   bool       // it ends alone, not with its process
 	dead     *ExitedError
 
 	cfg        Config
 	randomized bool
 	refused    error
-	minor      uint64 // see Faults
-	major      uint64
 	idle       registers // every run starts from these
 	fired      bool      // the last run met its deadline
 	tried      *Attempt  // the system call that ended the last run, if one did
 }
 
-// PID is the process ID.
+// PID is the process ID, or the thread ID of a thread that is not the first one.
 func (p *Process) PID() int { return p.pid }
 
-// Faults are the faults that the process and the children that it waited for had taken at its last
-// stop: the kernel reports them with the stop (kernel/exit.c, wait_task_stopped), which is cheaper
-// than reading /proc/PID/stat. Use them for differences.
-func (p *Process) Faults() (minor, major uint64) { return p.minor, p.major }
+// Faults are the faults that all threads of the process and the children that it waited for had
+// taken when one of its threads stopped last: the kernel reports them with the stop
+// (kernel/exit.c, wait_task_stopped), which is cheaper than reading /proc/PID/stat. Use them for
+// differences.
+func (p *Process) Faults() (minor, major uint64) { return p.group.minor, p.group.major }
 
 // Randomized reports whether addresses differ from run to run: on request, or because this system
 // refuses to switch that off.
@@ -103,6 +108,11 @@ func (p *Process) Poll() error {
 	if p.awaits != nil {
 		_ = p.awaits.Poll()
 	}
+	if p.group.leader == p { // its end is reported when all other threads have been waited for
+		for _, o := range slices.Clone(p.group.others) {
+			_ = o.Poll()
+		}
+	}
 	if err := p.reachable(); err != nil {
 		return err
 	}
@@ -125,7 +135,7 @@ func (p *Process) Syscall(nr uintptr, args ...uint64) (Ending, error) {
 	if nr == unix.SYS_WAIT4 || nr == unix.SYS_WAITID {
 		// The kernel hides a dead tracee from its parent until the tracer has waited for it
 		// (kernel/exit.c, wait_consider_task).
-		for _, c := range p.children {
+		for _, c := range slices.Clone(p.group.leader.children) {
 			_ = c.Poll()
 		}
 	}
@@ -310,7 +320,7 @@ func (p *Process) Kill(sig syscall.Signal) (Ending, error) {
 	if err := p.ready(); err != nil && err != ErrAwaits {
 		return Ending{}, err
 	}
-	if err := unix.Kill(p.pid, sig); err != nil {
+	if err := p.send(sig); err != nil {
 		if errno, ok := err.(syscall.Errno); ok && errno != unix.ESRCH {
 			return Ending{Errno: errno}, nil
 		}

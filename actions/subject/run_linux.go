@@ -120,7 +120,7 @@ func (p *Process) follow(s *stub, request int) (verdict, cause, error) {
 			if err := p.event(st.event()); err != nil {
 				return 0, cause{}, err
 			}
-			if child := p.newborn; p.vforks && child != nil && child.dead == nil {
+			if child := p.newborn; p.makes == waited && child != nil && child.dead == nil {
 				if e := resume(request, p.pid, 0); e != 0 {
 					return 0, cause{}, p.lost("resume it", e)
 				}
@@ -230,24 +230,54 @@ func (p *Process) settle() error {
 }
 
 // wait waits for this process alone; wait4(-1) would also take processes of other parts of this
-// program.
+// program. But the end of a process with several threads is reported only when that of all others
+// has been: then the whole family is waited for.
 func (p *Process) wait() (status, error) {
-	for {
+	t, g := p.tracer, p.group
+	if g.leader == p {
+		g.followed = true
+		defer func() { g.followed = false }()
+	}
+	for p.dead == nil {
+		if st := p.news; st != nil {
+			p.news = nil
+			if st.stopped() {
+				return *st, nil
+			}
+			return 0, p.died(st.exited(p.pid))
+		}
+		who := p.pid
+		if g.leader == p && len(g.others) > 0 {
+			who = -p.family
+		}
 		var ws unix.WaitStatus
-		_, err := unix.Wait4(p.pid, &ws, unix.WALL, &p.tracer.usage)
+		pid, err := unix.Wait4(who, &ws, unix.WALL, &t.usage)
 		switch {
 		case err == unix.EINTR:
+			continue
 		case err == unix.ECHILD:
 			return 0, p.died(&ExitedError{PID: p.pid, Lost: true})
 		case err != nil:
 			return 0, answers("wait4", err)
-		case !status(ws).stopped():
-			return 0, p.died(status(ws).exited(p.pid))
-		default:
-			p.minor, p.major = uint64(p.tracer.usage.Minflt), uint64(p.tracer.usage.Majflt)
-			return status(ws), nil
+		}
+		st, q := status(ws), t.procs[pid]
+		switch {
+		case q == nil: // its birth has not been reported yet
+			t.unborn[pid] = st
+			continue
+		case q.dead != nil: // a zombie that became cowscope's, because its parent is gone
+			q.forget()
+			continue
+		}
+		if st.stopped() {
+			q.group.minor, q.group.major = uint64(t.usage.Minflt), uint64(t.usage.Majflt)
+		}
+		q.news = &st
+		if q != p && !st.stopped() {
+			_, _ = q.wait()
 		}
 	}
+	return 0, p.dead
 }
 
 // lost explains why ptrace refused a process that was believed to be stopped. Nearly always it has
@@ -272,7 +302,7 @@ func (p *Process) lost(what string, e syscall.Errno) error {
 // end kills the process and waits until it is gone. If the kill is refused, the kernel kills the
 // process when cowscope ends: waiting for it would never return.
 func (p *Process) end() error {
-	err := unix.Kill(p.pid, unix.SIGKILL)
+	err := unix.Kill(p.group.leader.pid, unix.SIGKILL)
 	if err == nil || err == unix.ESRCH {
 		err = p.reap()
 	}

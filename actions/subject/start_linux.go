@@ -43,7 +43,7 @@ func (t *Tracer) start(cfg Config, from []image.Source) (*Process, error) {
 	if err != nil {
 		return nil, err
 	}
-	p.tracer, p.family, p.cfg = t, p.pid, cfg.withDefaults()
+	p.tracer, p.family, p.group, p.cfg = t, p.pid, &group{leader: p}, cfg.withDefaults()
 	t.procs[p.pid] = p
 	if err := p.prepare(); err != nil {
 		_ = p.end()

@@ -43,6 +43,8 @@ func (p *Process) Rights() (uint32, Ending, error)         { return 0, Ending{},
 func (p *Process) SetRights(uint32) (Ending, error)        { return Ending{}, ErrUnsupported }
 func (p *Process) Fork() (*Process, Ending, error)         { return nil, Ending{}, ErrUnsupported }
 func (p *Process) Vfork() (*Process, Ending, error)        { return nil, Ending{}, ErrUnsupported }
+func (p *Process) Thread() (*Process, Ending, error)       { return nil, Ending{}, ErrUnsupported }
+func (p *Process) ExitThread() (Ending, error)             { return Ending{}, ErrUnsupported }
 func (p *Process) Awaits() int                             { return 0 }
 func (p *Process) Kill(sig syscall.Signal) (Ending, error) { return Ending{}, ErrUnsupported }
 func (p *Process) Exit(code int) (Ending, error)           { return Ending{}, ErrUnsupported }

@@ -29,8 +29,10 @@ type Tracer struct {
 	tid    int           // of the thread
 
 	procs map[int]*Process // not yet reaped for good, by pid
-	gate  *gate
-	watch watchdog
+	// unborn is what was reported of a process or a thread before its maker has told of it, by pid.
+	unborn map[int]status
+	gate   *gate
+	watch  watchdog
 
 	cgroup    *cgroup     // of all processes, nil for none
 	unbounded error       // why there is none
@@ -62,7 +64,7 @@ func NewTracer() (*Tracer, error) {
 		jobs:  make(chan *job),
 		quit:  make(chan struct{}),
 		ended: make(chan struct{}),
-		procs: make(map[int]*Process),
+		procs: make(map[int]*Process), unborn: make(map[int]status),
 	}
 	var err error
 	if t.gate, err = openGate(); err != nil {

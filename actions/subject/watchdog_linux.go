@@ -42,6 +42,7 @@ type watchdog struct {
 // watched is the current run; pid 0 means none.
 type watched struct {
 	pid      int
+	process  int // that the thread pid is of
 	began    time.Duration
 	due      time.Duration
 	patience time.Duration // Config.Patience
@@ -63,7 +64,7 @@ func (w *watchdog) begin(p *Process, limit time.Duration) {
 	if w.hurry {
 		limit = 0
 	}
-	w.watched = watched{pid: p.pid, began: now, due: now + limit, patience: p.cfg.Patience}
+	w.watched = watched{pid: p.pid, process: p.group.leader.pid, began: now, due: now + limit, patience: p.cfg.Patience}
 	w.armFor(now)
 	w.mu.Unlock()
 }
@@ -144,7 +145,7 @@ func (w *watchdog) expire() {
 	now := time.Since(w.epoch)
 	if w.guard != nil && now-w.began >= guardStep && w.guard() {
 		w.over = true
-		_ = unix.Tgkill(w.pid, w.pid, unix.SIGKILL)
+		_ = unix.Tgkill(w.process, w.pid, unix.SIGKILL)
 		return
 	}
 	if w.due > now {
@@ -164,5 +165,5 @@ func (w *watchdog) expire() {
 	}
 	// The pid cannot belong to another process, except in the instant between the wait that reaped
 	// it and end.
-	_ = unix.Tgkill(w.pid, w.pid, sig)
+	_ = unix.Tgkill(w.process, w.pid, sig)
 }
