@@ -1,11 +1,14 @@
 package actions
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
+	"strings"
 
 	"cowscope/actions/explain"
+	"cowscope/actions/family"
 	"cowscope/actions/history"
 	"cowscope/actions/subject"
 	"cowscope/vmspace"
@@ -73,19 +76,28 @@ func (s *Session) look(before *vmspace.Snapshot, died bool) (*vmspace.Snapshot, 
 	return after, err
 }
 
-// deaths finds processes that ended since the last look.
+// deaths finds processes that ended since the last look; label is the first of them.
 func (s *Session) deaths() (event, label string) {
+	var living []*family.Member
 	for _, m := range s.f.Members {
-		if m.Gone != "" {
-			continue
-		}
-		var exited *subject.ExitedError
-		if err := m.Proc.Poll(); errors.As(err, &exited) {
-			s.f.Ended(m, exited)
-			event, label = m.Label+" "+m.Gone, m.Label
+		if m.Gone == "" {
+			living = append(living, m)
 		}
 	}
-	return event, label
+	for _, m := range living {
+		var exited *subject.ExitedError
+		if m.Gone == "" && errors.As(m.Proc.Poll(), &exited) {
+			s.f.Ended(m, exited)
+		}
+	}
+	var ends []string
+	for _, m := range living {
+		if m.Gone != "" {
+			ends = append(ends, m.Label+" "+m.Gone)
+			label = cmp.Or(label, m.Label)
+		}
+	}
+	return strings.Join(ends, ", "), label
 }
 
 // Peek reads the bytes of the page at addr in the process, if it is present. It never faults a page
