@@ -17,7 +17,7 @@ func ExplainForeign(g *lang.Grammar, line string, st *history.Step) string {
 	if err != nil || cmd == nil {
 		return ""
 	}
-	m := &family.Member{Member: vmspace.Member{Label: st.Process, PID: st.PID}}
+	m := &family.Member{Member: vmspace.Member{Label: st.Process, PID: st.PID}, ThreadGroup: &family.ThreadGroup{}}
 	c := &verb.Call{F: &family.Family{Now: st.Before, Current: st.Process}, Doing: family.Doing{P: m}, Cmd: cmd, Action: actionOf(cmd.Verb.Name)}
 	around := explain.Surroundings{Settings: kernel.Settings{PID: st.PID}}
 	if fd, given := cmd.Number("fd"); given {

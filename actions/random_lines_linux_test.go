@@ -51,7 +51,7 @@ type drawer struct {
 
 func (d drawer) command() string {
 	name := pick(d.T, "verb", "mmap", "mmap", "mmap", "write", "write", "write", "read", "read", "touch", "touch", "fill", "exec", "munmap", "mprotect", "mprotect",
-		"mremap", "madvise", "madvise", "madvise", "process_madvise", "remap_file_pages", "mbind", "move_pages", "mlock", "munlock", "mincore", "msync", "brk", "fork", "fork", "vfork", "vfork", "exit", "kill", "wait", "use", "file", "fwrite", "truncate", "rm", "mlockall", "munlockall", "mseal", "snapshot",
+		"mremap", "madvise", "madvise", "madvise", "process_madvise", "remap_file_pages", "mbind", "move_pages", "mlock", "munlock", "mincore", "msync", "brk", "fork", "fork", "vfork", "vfork", "thread", "thread", "thread_exit", "exit", "kill", "wait", "use", "file", "fwrite", "truncate", "rm", "mlockall", "munlockall", "mseal", "snapshot",
 		"pkey_mprotect", "pkey_mprotect", "pkey_set", "pkey_set", "pkey_alloc", "pkey_free", "memfd", "memfd", "seal", "link", "rename", "fallocate", "fallocate", "setrlimit", "setrlimit", "prctl", "prctl",
 		"uffd_register", "uffd_register", "uffd_register", "uffd_unregister", "uffd_copy", "uffd_copy", "uffd_zeropage", "uffd_wp", "uffd_wp", "uffd_unwp", "uffd_continue", "uffd_continue", "uffd_move", "uffd_move", "uffd_poison")
 	switch name {
@@ -94,7 +94,7 @@ func (d drawer) command() string {
 		return "msync " + d.span() + pick(d.T, "how", "", " sync", " async", " invalidate", " flags=4", " flags=8")
 	case "brk":
 		return "brk " + pick(d.T, "to", "+1p", "+3p", "-1p", "-2p", "+100")
-	case "fork", "vfork":
+	case "fork", "vfork", "thread":
 		if len(d.st.After.Processes) >= maxFamily {
 			return "wait"
 		}

@@ -510,6 +510,10 @@ var processCases = []reasonCase{
 		l.limits(unix.RLIMIT_NPROC, 1)
 		l.ordinary()
 	}, line: "vfork", says: "RLIMIT_NPROC allows 1. There is no child."},
+	{row: "thread EAGAIN RLIMIT_NPROC", limit: func(l *lab) {
+		l.limits(unix.RLIMIT_NPROC, 1)
+		l.ordinary()
+	}, line: "thread", says: "RLIMIT_NPROC allows 1. There is no thread."},
 	{row: "wait ECHILD no child", line: "wait", says: "p1 has no child to wait for"},
 }
 

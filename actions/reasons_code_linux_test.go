@@ -140,6 +140,8 @@ func unreachable() map[string]string {
 		"fork ENOMEM otherwise":                "vm.overcommit_memory 2, or a kernel without memory",
 		"vfork EAGAIN otherwise":               "kernel.threads-max or pids.max reached, which would hurt others",
 		"vfork ENOMEM otherwise":               "a kernel without memory",
+		"thread EAGAIN otherwise":              "kernel.threads-max or pids.max reached, which would hurt others",
+		"thread ENOMEM otherwise":              "a kernel without memory",
 		"any ENOSYS unknown call":              "an older kernel; see TestUnknownCall",
 		"any EINTR interrupted":                "a call that blocks",
 		"signal SIGSEGV/MAPERR otherwise":      "a snapshot without mappings",

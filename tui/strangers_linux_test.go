@@ -465,7 +465,7 @@ func sessions(t *testing.T) (out []spoiltSession) {
 	seen := map[string]bool{}
 	out = spoiltSessions(t, strings.Join(lines, ""), seen)
 	path := filepath.Join(t.TempDir(), "s.jsonl")
-	script := "file \"\\xff\" 1p\nmmap 1p rw shared file=\"\\xff\"\nfile data 1p\nmmap 1p rw private file=data\nwrite b 1\nread b 4\nexpect page b none\npkey_alloc\npkey_mprotect b rw 1\nmemfd m 1p sealing\nseal m grow\nmemfd h 2m hugetlb\nsetrlimit as 64g\nsetrlimit memlock 4p\nuffd_register b missing\nrestart\nkill SIGSTOP\nread 0x0\nmmap 0 rw anon\nsnapshot\n"
+	script := "file \"\\xff\" 1p\nmmap 1p rw shared file=\"\\xff\"\nfile data 1p\nmmap 1p rw private file=data\nwrite b 1\nread b 4\nexpect page b none\npkey_alloc\npkey_mprotect b rw 1\nmemfd m 1p sealing\nseal m grow\nmemfd h 2m hugetlb\nsetrlimit as 64g\nsetrlimit memlock 4p\nuffd_register b missing\nrestart\nkill SIGSTOP\nread 0x0\nmmap 0 rw anon\nthread\nsnapshot\n"
 	if _, complaint, status := ran(t, script, "exec", "--save", path); status != 1 {
 		t.Fatal(status, complaint)
 	}

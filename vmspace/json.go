@@ -192,6 +192,10 @@ func (o *jsonWriter) head(p *Process) {
 	if p.Shares != "" {
 		o.text("shares", p.Shares)
 	}
+	if p.Thread {
+		o.key("thread")
+		o.raw("true")
+	}
 	o.number("pid", uint64(p.PID))
 	o.text("state", p.State.String())
 	if p.Err != "" {

@@ -93,6 +93,7 @@ func (d *jsonReader) process() error {
 		{name: "label", to: &p.Label},
 		{name: "parent", to: &p.Parent},
 		{name: "shares", to: &p.Shares},
+		{name: "thread", to: &p.Thread},
 		{name: "pid", to: &p.PID},
 		{name: "state", to: func(word string) (err error) {
 			p.State, err = ParseProcState(word)

@@ -22,7 +22,7 @@ func sampleJSON(t testing.TB) []byte {
 	runs[0].Attrs = Huge | Locked
 	p.Pages = NewList(runs)
 	p.Changed = []Range{{0x1000, 0x2000}}
-	s := &Snapshot{PageSize: pg4k, Frames: true, Processes: []*Process{p, {Member: Member{"p2", "p1", 2, "p1"}, State: Zombie, Err: "dead"}}}
+	s := &Snapshot{PageSize: pg4k, Frames: true, Processes: []*Process{p, {Member: Member{Label: "p2", Parent: "p1", PID: 2, Shares: "p1", Thread: true}, State: Zombie, Err: "dead"}}}
 	var out bytes.Buffer
 	if err := s.WriteJSON(&out, nil); err != nil {
 		t.Fatal(err)
@@ -154,7 +154,7 @@ func TestTable(t *testing.T) {
 	runs := p.Pages.Slice(0, 5)
 	runs[0].Attrs = Huge | Locked | Dirty
 	p.Pages = NewList(runs)
-	s := &Snapshot{PageSize: pg4k, Processes: []*Process{p, {Member: Member{"p2", "p1", 2, ""}, State: Gone, Err: "no such process"}}}
+	s := &Snapshot{PageSize: pg4k, Processes: []*Process{p, {Member: Member{Label: "p2", Parent: "p1", PID: 2}, State: Gone, Err: "no such process"}}}
 	for width, want := range map[int]string{
 		0: `p1 pid 1, running, faults 5 minor 0 major
 a000-e000   rw-p anon        4  1 zero, 2 anon huge locked

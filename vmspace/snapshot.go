@@ -24,6 +24,9 @@ type Member struct {
 	Parent string // label of the parent, "" for the first
 	PID    int
 	Shares string // label of an earlier member whose address space it runs in, as after vfork; "" for one of its own
+	// Thread says that it is a thread of the process Parent (CLONE_THREAD in clone(2)), and PID its
+	// thread ID.
+	Thread bool
 }
 
 // Space names the address space: members with the same one share it.

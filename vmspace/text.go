@@ -32,7 +32,10 @@ func NewText(w io.Writer, pageSize uint64) Sink {
 func (o *textWriter) Process(p *Process) error {
 	o.at = nil
 	shares := ""
-	if p.Shares != "" {
+	switch {
+	case p.Thread:
+		shares = ", a thread of " + p.Parent
+	case p.Shares != "":
 		shares = ", in the memory of " + p.Shares
 	}
 	_, err := fmt.Fprintf(o, "%s pid %d %s, rss %d, faults %d minor %d major%s\n", p.Label, p.PID, p.State, p.RSS, p.MinorFlt, p.MajorFlt, shares)

@@ -71,6 +71,7 @@ func explainFork(e *evidence) string {
 	if left > 0 {
 		text += fmt.Sprintf(" %s left for its first touch: the kernel finds them again in a file, in shared memory or in its page of zeros.", pagesWere(left))
 	}
+	text += e.threadsText()
 	if without > 0 {
 		text += fmt.Sprintf(" It did not get %s (dontfork).", amount.Of(without, "mapping"))
 	}

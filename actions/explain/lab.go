@@ -31,7 +31,7 @@ var restartSentences = sentences{
 
 func explainDeath(e *evidence) string {
 	st := e.st
-	text := fmt.Sprintf("%s %s.", st.Process, e.Gone)
+	text := fmt.Sprintf("%s %s.", st.Process, e.Gone) + e.togetherText()
 	stays := e.survivorsText()
 	text += stays
 	if p := st.After.Process(st.Process); p != nil && p.State == vmspace.Zombie {

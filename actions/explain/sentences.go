@@ -41,6 +41,8 @@ var verbs = map[string]*sentences{
 	"exec":          {why: explainExec},
 	"fork":          {why: explainFork, reasons: forkReasons, failed: "There is no child."},
 	"vfork":         {why: explainVfork, reasons: vforkReasons, failed: "There is no child."},
+	"thread":        {why: explainThread, reasons: threadReasons, failed: "There is no thread."},
+	"thread_exit":   {why: explainThreadExit},
 	"exit":          {why: explainDeath},
 	"kill":          {why: explainDeath},
 	"wait":          &waitSentences,

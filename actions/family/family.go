@@ -118,12 +118,23 @@ type Doing struct {
 type Member struct {
 	vmspace.Member
 	Proc          *subject.Process
-	Gone          string         // how it ended, "" while it lives
-	dead          bool           // it is not even a zombie any more
-	Keys          vmspace.Keys   // its rights to protection keys
-	Limits        vmspace.Limits // a child begins with those of its parent
-	*AddressSpace                // that it runs in
-	Userfaultfd   *uint64        // its descriptor of userfaultfd, nil before the first use
+	Gone          string       // how it ended, "" while it lives
+	dead          bool         // it is not even a zombie any more
+	Keys          vmspace.Keys // its rights to protection keys
+	*ThreadGroup               // that it is of
+	*AddressSpace              // that it runs in
+}
+
+// ThreadGroup is what belongs to a process as a whole: its threads share it.
+type ThreadGroup struct {
+	process     string         // the label of its first thread, which is that of the process
+	Limits      vmspace.Limits // a child begins with those of its parent
+	Userfaultfd *uint64        // its descriptor of userfaultfd, nil before the first use
+}
+
+// copy is the thread group of a child, whose first thread is called label.
+func (g *ThreadGroup) copy(label string) *ThreadGroup {
+	return &ThreadGroup{process: label, Limits: g.Limits}
 }
 
 // Traits are what a member has beside its memory.
@@ -154,7 +165,7 @@ func (f *Family) Fresh() error {
 	f.Members, f.Born, f.Names, f.Bound, f.Shared, f.Reprotected, f.Userfaultfd, f.Copied = nil, 0, history.Names{}, 0, SharedPages{}, false, false, false
 	f.Files.Release(func(history.File) bool { return false })
 	f.Entries, f.BornWith = f.Files.Entries(), kernel.LimitsOf(proc.PID())
-	m := f.adopt(proc, "", &AddressSpace{SpaceTraits: history.SpaceTraits{Allocated: 1}})
+	m := f.adopt(proc, nil, false, &AddressSpace{SpaceTraits: history.SpaceTraits{Allocated: 1}})
 	text, size := subject.Text()
 	program := history.Binding{Range: vmspace.Range{Start: text, End: text + size}}
 	f.Names = f.Names.WithAll(m.Label, []history.Bound{{Name: "text", Binding: program, Given: true}})
@@ -184,23 +195,35 @@ func (f *Family) EndAll() {
 // Adopt gives the child of a fork its label.
 func (f *Family) Adopt(proc *subject.Process, parent *Member) *Member {
 	f.Copied = true
-	return f.adopt(proc, parent.Label, parent.AddressSpace.copy())
+	return f.adopt(proc, parent, false, parent.AddressSpace.copy())
 }
 
 // AdoptInside gives the child of a vfork its label. It runs in the memory of its parent, and its
 // descriptors are copies.
 func (f *Family) AdoptInside(proc *subject.Process, parent *Member) *Member {
 	parent.shared = true
-	m := f.adopt(proc, parent.Label, parent.AddressSpace)
+	m := f.adopt(proc, parent, false, parent.AddressSpace)
 	m.Userfaultfd = parent.Userfaultfd
 	return m
 }
 
-func (f *Family) adopt(proc *subject.Process, parent string, in *AddressSpace) *Member {
+// AdoptThread gives a new thread of a process its label.
+func (f *Family) AdoptThread(proc *subject.Process, by *Member) *Member {
+	by.shared = true
+	return f.adopt(proc, by, true, by.AddressSpace)
+}
+
+// adopt gives a process its label, or a thread of the process that by is of; by made it, nil for the
+// first.
+func (f *Family) adopt(proc *subject.Process, by *Member, thread bool, in *AddressSpace) *Member {
 	f.Born++
-	m := &Member{Member: vmspace.Member{Label: fmt.Sprintf("p%d", f.Born), Parent: parent, PID: proc.PID()}, Proc: proc, AddressSpace: in, Limits: f.BornWith}
-	if p := f.Member(parent); p != nil {
-		m.Keys, m.Limits = p.Keys, p.Limits
+	label := fmt.Sprintf("p%d", f.Born)
+	m := &Member{Member: vmspace.Member{Label: label, PID: proc.PID(), Thread: thread}, Proc: proc, AddressSpace: in, ThreadGroup: &ThreadGroup{process: label, Limits: f.BornWith}}
+	if by != nil {
+		m.Parent, m.Keys = by.process, by.Keys
+		if m.ThreadGroup = by.ThreadGroup; !thread {
+			m.ThreadGroup = by.ThreadGroup.copy(label)
+		}
 	}
 	f.ReadKeys(m)
 	f.Members = append(f.Members, m)
@@ -231,14 +254,16 @@ func (f *Family) Awaited(m *Member) *Member {
 	return nil
 }
 
-// Ended records how a process ended. A parent that waited for it in vfork continues, and may end
-// too, by a signal that was sent to it meanwhile.
+// Ended records how a process, or a thread, ended. As a rule all threads of a process end together.
+// A parent that waited for it in vfork continues, and may end too, by a signal that was sent to it
+// meanwhile.
 func (f *Family) Ended(m *Member, how *subject.ExitedError) {
 	m.Gone = HowEnded(how)
-	p := f.Member(m.Parent)
-	var exited *subject.ExitedError
-	if p != nil && p.Gone == "" && p.AddressSpace == m.AddressSpace && errors.As(p.Proc.Poll(), &exited) {
-		f.Ended(p, exited)
+	for _, o := range f.Sharing(m) {
+		var exited *subject.ExitedError
+		if o.Gone == "" && errors.As(o.Proc.Poll(), &exited) {
+			f.Ended(o, exited)
+		}
 	}
 }
 

@@ -328,7 +328,7 @@ func TestNothingIsForgotten(t *testing.T) {
 		{history.File{}, "Name Removed Major Minor Inode Size Seals HugePage"},
 		{vmspace.Snapshot{}, "PageSize Frames Processes"},
 		{vmspace.Process{}, "Member State MinorFlt MajorFlt RSS Started Mappings Pages Changed Shift Err"},
-		{vmspace.Member{}, "Label Parent PID Shares"},
+		{vmspace.Member{}, "Label Parent PID Shares Thread"},
 		{vmspace.Mapping{}, "Range Perms Offset Major Minor Inode Path Smaps"},
 		{vmspace.Counters{}, "Rss Pss Swap Locked LazyFree AnonHuge KSM Private Clean Anonymous VMFlags ProtectionKey"},
 		{vmspace.Run{}, "Start Pages Word Frame KFlags Scan Attrs Mapcount State Shift"},

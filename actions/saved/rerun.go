@@ -88,7 +88,7 @@ const (
 	valueAddress
 )
 
-var values = map[string]valueKind{"fork": valuePID, "vfork": valuePID, "wait": valuePID, "mmap": valueAddress, "mremap": valueAddress, "brk": valueAddress}
+var values = map[string]valueKind{"fork": valuePID, "vfork": valuePID, "thread": valuePID, "wait": valuePID, "mmap": valueAddress, "mremap": valueAddress, "brk": valueAddress}
 
 // compare returns the differences between two runs of one command.
 func compare(was, is *history.Step, fixed bool) []Difference {

@@ -73,7 +73,7 @@ var everything = []string{
 	"mlock a 1p", "madvise a+2p 1p free", "munmap a+3p", "write a+3p 1", "mremap f 5p maymove", "brk +3p", "write heap 1", "snapshot",
 	"u = mmap 2p rw private anon", "uffd_register u missing wp", "uffd_wp u", "read u", "v = mmap 1p rw private anon", "write v 1", "mremap u 2p maymove fixed=0x30000000", "uffd_move v u",
 	"vfork", "write a 2", "@p3 write a 2", "@p3 exit", "wait", "fork", "@p4 exit 3", "wait", "cat b\x1b 1", "@p2 kill SIGKILL", "write a 9", "expect exited p4 3",
-	"setrlimit as 1m", "setrlimit stack 0 0", "fork", "@p5 setrlimit memlock 0", "prctl ksm on", "prctl thp off", "prctl mdwe", "mmap 1p rwx private anon",
+	"setrlimit as 1m", "setrlimit stack 0 0", "fork", "@p5 setrlimit memlock 0", "prctl ksm on", "prctl thp off", "prctl mdwe", "mmap 1p rwx private anon", "thread", "@p6 read a",
 	"restart", "mmap 2p rw private anon", "write a 5", "kill SIGKILL", "write a 1",
 }
 

@@ -24,6 +24,7 @@ type processJSON struct {
 	Parent labelJSON `json:"parent,omitempty"`
 	// Shares is the process whose address space it runs in, if it has none of its own.
 	Shares labelJSON `json:"shares,omitempty"`
+	Thread bool      `json:"thread,omitempty"` // of the process parent
 	PID    int       `json:"pid"`
 	State  string    `json:"state"`
 	// Changed is where mappings changed while they were read.
@@ -153,7 +154,7 @@ func labelsOf(s *vmspace.Snapshot) list[labelJSON] {
 }
 
 func processOf(was, now *vmspace.Process) processJSON {
-	out := processJSON{Label: labelJSON(now.Label), Parent: labelJSON(now.Parent), Shares: labelJSON(now.Shares), PID: now.PID, State: now.State.String(), Error: now.Err,
+	out := processJSON{Label: labelJSON(now.Label), Parent: labelJSON(now.Parent), Shares: labelJSON(now.Shares), Thread: now.Thread, PID: now.PID, State: now.State.String(), Error: now.Err,
 		Faults: faultsJSON{now.MinorFlt, now.MajorFlt}, RSS: now.RSS, Started: now.Started,
 		Mappings: splicesOf(vmspace.MappingSplices(was.Mappings, now.Mappings), mappingOf),
 		Pages:    splicesOf(vmspace.RunSplices(was.Pages, now.Pages), runOf)}
@@ -236,7 +237,7 @@ func (r *reader) share(old, p *vmspace.Process) error {
 
 // changed makes the process that j describes.
 func (r *reader) changed(old *vmspace.Process, j *processJSON) (*vmspace.Process, error) {
-	p := &vmspace.Process{Member: vmspace.Member{Label: r.intern(string(j.Label)), Parent: r.intern(string(j.Parent)), PID: j.PID, Shares: r.intern(string(j.Shares))},
+	p := &vmspace.Process{Member: vmspace.Member{Label: r.intern(string(j.Label)), Parent: r.intern(string(j.Parent)), PID: j.PID, Shares: r.intern(string(j.Shares)), Thread: j.Thread},
 		MinorFlt: j.Faults.Minor, MajorFlt: j.Faults.Major, RSS: j.RSS, Started: j.Started, Shift: r.head.shift(), Err: r.intern(j.Error)}
 	for _, c := range j.Changed {
 		p.Changed = append(p.Changed, c.real())

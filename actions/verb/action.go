@@ -86,6 +86,8 @@ var All = []*Action{
 	&execAction,
 	&forkAction,
 	&vforkAction,
+	&threadAction,
+	&threadExitAction,
 	&exitAction,
 	&killAction,
 	&waitAction,

@@ -42,7 +42,7 @@ func (c *Call) born(m *family.Member) {
 }
 
 var exitAction = Action{
-	Verb: lang.Verb{Name: "exit", Summary: "the process ends itself", Params: []lang.Param{
+	Verb: lang.Verb{Name: "exit", Summary: "the process ends itself, with all its threads", Params: []lang.Param{
 		{Name: "status", Kind: lang.KindNumber, Optional: true, Default: "0", Help: "its exit status"}}},
 	Run: func(c *Call) error {
 		n, _ := c.Cmd.Number("status")
@@ -62,6 +62,9 @@ var killAction = Action{
 			sig = g
 		}
 		c.Call = fmt.Sprintf("kill(%d, %s)", c.P.PID, sig)
+		if c.P.Thread {
+			c.Call = fmt.Sprintf("tgkill(%d, %d, %s)", c.F.Member(c.P.Parent).PID, c.P.PID, sig)
+		}
 		c.everything()
 		e, err := c.P.Proc.Kill(syscall.Signal(sig))
 		if err != nil {

@@ -116,10 +116,13 @@ func processHead(s *Scene, p *vmspace.Process, w int) string {
 		faults += fmt.Sprintf(" (+%d)", d)
 	}
 	family := ""
-	if p.Parent != "" {
+	switch {
+	case p.Thread:
+		family = "thread of " + p.Parent
+	case p.Parent != "":
 		family = "child of " + p.Parent
 	}
-	if p.Shares != "" {
+	if p.Shares != "" && (!p.Thread || p.Shares != p.Parent) {
 		family += ", in " + p.Shares + "'s memory"
 	}
 	// In order of importance; what fits is shown in reading order.
@@ -132,6 +135,9 @@ func processHead(s *Scene, p *vmspace.Process, w int) string {
 	rss := "rss " + bytesText(p.RSS)
 	extras := []string{faults, family, rss, fmt.Sprintf("pid %d", p.PID), sizes}
 	order := []int{0, 1, 2, 3, 4}
+	if p.Thread { // the memory is not its own
+		order = []int{1, 0, 2, 3, 4}
+	}
 	if s.Watched { // what people ask of a living process is what it takes
 		order = []int{2, 4, 0, 1, 3}
 	}
