@@ -27,6 +27,11 @@ var ErrClosed = errors.New("subject: the tracer is closed")
 // ErrAwaits says that the process runs nothing now: it waits in vfork for its child.
 var ErrAwaits = errors.New("subject: the process waits in vfork until its child has exited")
 
+// ErrFirstThread is about the end of the first thread alone. The kernel keeps a thread that ended
+// before the others as a zombie that nobody can wait for (delay_group_leader in kernel/exit.c), and
+// its memory can no longer be read by the ID of the process.
+var ErrFirstThread = errors.New("subject: the first thread of a process cannot end alone")
+
 // ErrOutside is returned by methods called outside Do.
 var ErrOutside = errors.New("subject: called outside Tracer.Do")
 

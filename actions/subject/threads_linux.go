@@ -3,7 +3,6 @@
 package subject
 
 import (
-	"errors"
 	"slices"
 	"syscall"
 
@@ -22,11 +21,6 @@ type group struct {
 	minor, major uint64     // see Faults
 	followed     bool       // somebody waits for the leader
 }
-
-// ErrFirstThread is about the end of the first thread alone. The kernel keeps a thread that ended
-// before the others as a zombie that nobody can wait for (delay_group_leader in kernel/exit.c), and
-// its memory can no longer be read by the ID of the process.
-var ErrFirstThread = errors.New("subject: the first thread of a process cannot end alone")
 
 // Thread makes a thread in the process: it has the same memory, files, signal actions and limits,
 // and its own registers, with them its own rights to protection keys. The thread is traced and
