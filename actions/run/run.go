@@ -278,6 +278,7 @@ func (r *Run) describe(st *history.Step, e trace.Event) (touched []vmspace.Range
 		}
 	case trace.Exec:
 		st.Verb, st.Call = "execve", "execve()"
+		r.reader.Forget(e.PID)
 		delete(r.begun, st.Process)
 		for i := range r.members {
 			if r.members[i].Label == st.Process {

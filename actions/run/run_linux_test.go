@@ -29,6 +29,11 @@ func TestMain(m *testing.M) {
 		runtime.LockOSThread() // what it does is told of one thread
 		touchPages()
 		os.Exit(0)
+	case "spawns": // as posix_spawn(3) does, by vfork
+		if err := exec.Command("/bin/sh", "-c", "exit 0").Run(); err != nil {
+			panic(err)
+		}
+		os.Exit(0)
 	case "calls":
 		runtime.LockOSThread()
 		makeCalls()
@@ -132,17 +137,16 @@ func TestNothingIsLeftOut(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Setenv("COWSCOPE_ROLE", "touch")
-	whole, err := observe.NewReader(observe.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer whole.Close()
-	programs := [][]string{{self}, {"/bin/sh", "-c", "x=$(exec /bin/sh -c 'echo a | (read b; exit 4)'); (exit 3); exit 2"}}
+	programs := []struct {
+		role string
+		args []string
+	}{{"touch", []string{self}}, {"spawns", []string{self}}, {"", []string{"/bin/sh", "-c", "x=$(exec /bin/sh -c 'echo a | (read b; exit 4)'); (exit 3); exit 2"}}}
 	if testing.Short() {
 		programs = programs[1:]
 	}
-	for _, args := range programs {
+	for _, p := range programs {
+		args := p.args
+		t.Setenv("COWSCOPE_ROLE", p.role)
 		null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
 		if err != nil {
 			t.Fatal(err)
@@ -167,7 +171,12 @@ func TestNothingIsLeftOut(t *testing.T) {
 			if len(r.program.Pending()) > 0 { // what these have changed is told with them
 				continue
 			}
+			whole, err := observe.NewReader(observe.Options{}) // which has no file open yet
+			if err != nil {
+				t.Fatal(err)
+			}
 			all, err := whole.Observe(ctx, r.members, observe.Scope{})
+			whole.Close()
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -21,12 +21,20 @@ import (
 type procFiles struct {
 	pid                             int
 	stat, maps, smaps, pagemap, mem int
+	program                         program // when they were opened
 
 	text     []byte                        // of maps, as last read
 	list     vmspace.List[vmspace.Mapping] // the list parsed from text
 	landmark landmarks
 	counters procfs.SmapsText // of a small space
 	count    int              // number of mappings last read; 0 if none were
+}
+
+// program tells one program that a process has executed from another one.
+type program struct{ stack, args, heap uint64 }
+
+func programOf(st procfs.Stat) program {
+	return program{stack: st.StartStack, args: st.ArgStart, heap: st.StartBrk}
 }
 
 // openProc opens everything but smaps and mem, which are opened at first use.
@@ -50,7 +58,7 @@ func (f *procFiles) need(fd *int, name string) error {
 }
 
 // forget closes the files that are bound to the memory of the process: after an exec it uses
-// another memory.
+// another memory. The old one may live on: that of a child of vfork(2) is its parent's.
 func (f *procFiles) forget() {
 	for _, fd := range []*int{&f.maps, &f.smaps, &f.pagemap, &f.mem} {
 		if *fd >= 0 {

@@ -222,11 +222,24 @@ func (r *Reader) begin(prev *vmspace.Snapshot, family []vmspace.Member) []*readi
 	return all
 }
 
+// Forget closes what is open of the memory of a process that has executed a program. A reading also
+// notices that by itself, but for a program that was executed with the same addresses, as it may be
+// without randomisation.
+func (r *Reader) Forget(pid int) {
+	if f := r.procs[pid]; f != nil {
+		f.forget()
+	}
+}
+
 // open returns the files of a process and its stat, and reopens files that belonged to an earlier
 // process with the same pid.
 func (r *Reader) open(pid int) (*procFiles, procfs.Stat, error) {
 	if f := r.procs[pid]; f != nil {
 		if st, err := f.readStat(); err == nil {
+			if is := programOf(st); is != f.program {
+				f.forget()
+				f.program = is
+			}
 			return f, st, nil
 		}
 		f.close()
@@ -241,6 +254,7 @@ func (r *Reader) open(pid int) (*procFiles, procfs.Stat, error) {
 		f.close()
 		return nil, st, err
 	}
+	f.program = programOf(st)
 	r.procs[pid] = f
 	return f, st, nil
 }

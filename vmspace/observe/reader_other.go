@@ -27,6 +27,9 @@ func (*Reader) Observe(context.Context, []vmspace.Member, Scope) (*vmspace.Snaps
 // Stream fails with ErrNotLinux.
 func (*Reader) Stream(context.Context, vmspace.Member, vmspace.Sink) error { return ErrNotLinux }
 
+// Forget does nothing.
+func (*Reader) Forget(int) {}
+
 // Peek fails with ErrNotLinux.
 func (*Reader) Peek(int, uint64, []byte) ([]bool, error) { return nil, ErrNotLinux }
 

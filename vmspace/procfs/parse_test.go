@@ -124,7 +124,7 @@ func TestParseStat(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := Stat{State: vmspace.Stopped, MinorFlt: 777, MajorFlt: 9, StartTime: 4321, Size: 999, RSSPages: 55, StartBrk: 66666}
+	want := Stat{State: vmspace.Stopped, MinorFlt: 777, MajorFlt: 9, StartTime: 4321, Size: 999, RSSPages: 55, StartStack: 3, StartBrk: 66666, ArgStart: 22}
 	if s != want {
 		t.Errorf("%+v, want %+v", s, want)
 	}

@@ -20,6 +20,9 @@ type Stat struct {
 	Size      uint64 // of all mappings, in bytes
 	RSSPages  uint64
 	StartBrk  uint64 // where a heap begins or would begin; 0 if hidden
+	// StartStack and ArgStart are where the stack began, and where the arguments of the program are.
+	// An execve(2) sets them; 0 if hidden.
+	StartStack, ArgStart uint64
 	// ExitStatus is the wait status of a zombie (wait(2)); 0 if hidden.
 	ExitStatus uint64
 }
@@ -33,7 +36,9 @@ const (
 	statStartTime = 22
 	statSize      = 23
 	statRSS       = 24
+	statStack     = 28
 	statStartBrk  = 47
+	statArgStart  = 48
 	statExitCode  = 52
 )
 
@@ -64,8 +69,12 @@ func ParseStat(text []byte) (Stat, error) {
 			to = &s.Size
 		case statRSS:
 			to = &s.RSSPages
+		case statStack:
+			to = &s.StartStack
 		case statStartBrk:
 			to = &s.StartBrk
+		case statArgStart:
+			to = &s.ArgStart
 		case statExitCode:
 			to = &s.ExitStatus
 		default:
