@@ -97,7 +97,7 @@ func TestWalk(t *testing.T) {
 	if fixedAddresses(t, self) {
 		at := fmt.Sprintf("0x%x", uintptr(unsafe.Pointer(&watched)))
 		wrote := w.does("until write to "+at, "write", "storeAt")
-		if want := map[bool]string{true: "The value there is now 5 (8 bytes).", false: "The value there has been 0 (8 bytes)."}[trace.WrittenBehind]; wrote.Why != want {
+		if want := map[bool]string{true: "The value there is now 5 (8 bytes).", false: "The value there has been 0 (8 bytes)."}[trace.WrittenBehind]; !strings.HasPrefix(wrote.Why, want) { // what other threads did may follow
 			t.Errorf("%q", wrote.Why)
 		}
 	}

@@ -144,6 +144,7 @@ type reading struct {
 	stat    procfs.Stat
 	err     error
 	full    bool
+	idle    bool // nothing of it is read: it is as in prev
 	maps    vmspace.List[vmspace.Mapping]
 	changed []vmspace.Range // where the list of mappings differs from that of prev
 	windows []vmspace.Range // the parts whose pages were read, if the space was not read in full
@@ -180,6 +181,11 @@ func (r *Reader) read(family []vmspace.Member, may Scope) []*reading {
 		}
 		known = false
 	}
+	if known && may.part {
+		if all := r.alone(family, may, spans); all != nil {
+			return all
+		}
+	}
 	all := r.begin(r.last, family)
 	if !known || !r.partial(all, spans, may.part) || r.guesses(all) {
 		r.wholly(all)
@@ -196,22 +202,11 @@ func (r *Reader) begin(prev *vmspace.Snapshot, family []vmspace.Member) []*readi
 	r.startCost()
 	all := make([]*reading, 0, len(family))
 	for _, m := range family {
-		g := &reading{Member: m}
+		var p *vmspace.Process
 		if prev != nil {
-			g.prev = prev.Process(m.Label)
+			p = prev.Process(m.Label)
 		}
-		g.files, g.stat, g.err = r.open(m.PID)
-		switch {
-		case g.err != nil && gone(g.err):
-			g.stat, g.err = procfs.Stat{State: vmspace.Gone}, errors.New(errGone)
-		case g.err == nil && g.stat.State >= vmspace.Zombie:
-			g.err = errors.New(errZombie)
-		}
-		// The same label may now stand for another process.
-		if g.prev != nil && (g.prev.PID != m.PID || g.stat.State != vmspace.Gone && g.prev.Started != g.stat.StartTime) {
-			g.prev = nil
-		}
-		all = append(all, g)
+		all = append(all, r.state(m, p))
 	}
 	for pid, f := range r.procs {
 		if !slices.ContainsFunc(family, func(m vmspace.Member) bool { return m.PID == pid }) {
@@ -220,6 +215,23 @@ func (r *Reader) begin(prev *vmspace.Snapshot, family []vmspace.Member) []*readi
 		}
 	}
 	return all
+}
+
+// state reads the state of a process, which was prev.
+func (r *Reader) state(m vmspace.Member, prev *vmspace.Process) *reading {
+	g := &reading{Member: m, prev: prev}
+	g.files, g.stat, g.err = r.open(m.PID)
+	switch {
+	case g.err != nil && gone(g.err):
+		g.stat, g.err = procfs.Stat{State: vmspace.Gone}, errors.New(errGone)
+	case g.err == nil && g.stat.State >= vmspace.Zombie:
+		g.err = errors.New(errZombie)
+	}
+	// The same label may now stand for another process.
+	if prev != nil && (prev.PID != m.PID || g.stat.State != vmspace.Gone && prev.Started != g.stat.StartTime) {
+		g.prev = nil
+	}
+	return g
 }
 
 // Forget closes what is open of the memory of a process that has executed a program. A reading also
@@ -325,6 +337,9 @@ func residentOf(maps vmspace.List[vmspace.Mapping]) (rss uint64, ok bool) {
 
 // process makes the Process, or returns the previous one if nothing changed.
 func (g *reading) process(pageSize uint64) *vmspace.Process {
+	if g.idle {
+		return g.prev
+	}
 	p := &vmspace.Process{Member: g.Member, State: g.stat.State, MinorFlt: g.stat.MinorFlt, MajorFlt: g.stat.MajorFlt,
 		RSS: g.stat.RSSPages * pageSize, Started: g.stat.StartTime, Mappings: g.maps, Pages: g.pages, Changed: g.unsure, Shift: vmspace.ShiftOf(pageSize)}
 	if rss, ok := residentOf(g.maps); ok {

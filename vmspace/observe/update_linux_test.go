@@ -82,6 +82,52 @@ func updateIsRead(t *testing.T, o Options) {
 	})
 }
 
+// TestOnlyLeavesNothingOut holds that what is read of one of many events in a row tells the states of
+// all pages, of relatives too. Counters, and how often a frame is mapped, it may leave as they were.
+func TestOnlyLeavesNothingOut(t *testing.T) {
+	file := filepath.Join(publicDir(t), "file")
+	if err := os.WriteFile(file, make([]byte, 64*pg), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	rapid.Check(t, func(rt *rapid.T) {
+		p := startPuppet(t)
+		defer p.stop()
+		p.t = rt
+		r, full := newReader(t, Options{}), newReader(t, Options{})
+		defer r.Close()
+		defer full.Close()
+		p.mmap(arena, 8*pg, rw, private)
+		read(t, r, p.family())
+		for range rapid.IntRange(1, 15).Draw(rt, "steps") {
+			what, touched := randomStep(rt, p, file)
+			scope := Within(touched...)
+			for _, access := range []string{"store", "load", "childstore", "childload"} {
+				if strings.HasPrefix(what, access) {
+					scope = Only(touched...)
+				}
+			}
+			next, err := r.Observe(ctx, p.family(), scope)
+			if err != nil {
+				rt.Fatal(err)
+			}
+			for _, c := range vmspace.Diff(next, read(t, full, p.family())) {
+				if c.Range.Intersect(arenaRange).Empty() { // the puppet's own
+					continue
+				}
+				switch c.Kind {
+				case vmspace.ChangeFlags, vmspace.ChangeCount, vmspace.ChangeWord:
+				case vmspace.ChangeAttrs:
+					if c.Attrs&^(vmspace.Dirty|vmspace.Referenced) != 0 {
+						rt.Fatalf("after %s: %+v", what, c)
+					}
+				default:
+					rt.Fatalf("after %s: %+v", what, c)
+				}
+			}
+		}
+	})
+}
+
 func compareArena(t *rapid.T, what string, got, want *vmspace.Process) {
 	gm, gr := inArena(got)
 	wm, wr := inArena(want)
