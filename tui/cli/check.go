@@ -36,6 +36,7 @@ func checkCommand() *cobra.Command {
 			return check(pid, name, json)
 		},
 	}
+	c.ValidArgsFunction = processes()
 	c.Flags().BoolVar(&json, "json", false, "write one JSON object for each line")
 	return c
 }

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strings"
 
 	"cowscope/actions/family"
 	"cowscope/tui"
@@ -36,11 +35,7 @@ func Run(args []string) int {
 	c := command()
 	c.SetArgs(args)
 	var err error
-	if len(args) > 0 && strings.HasPrefix(args[0], cobra.ShellCompRequestCmd) {
-		// Completion is disabled, and cobra's hidden command for it would write to standard error
-		// past our writer.
-		err = fmt.Errorf("unknown command %q for %q", args[0], c.Name())
-	} else {
+	if asked, fit := completing(args); !asked || fit {
 		err = c.Execute()
 	}
 	var ended programEnded
@@ -98,6 +93,7 @@ var subcommands = []func() *cobra.Command{
 	doctorCommand,
 	replayCommand,
 	manCommand,
+	completionCommand,
 }
 
 // command is the root command with all subcommands.
@@ -115,6 +111,7 @@ func command() *cobra.Command {
 	for _, t := range tui.Topics {
 		c.AddCommand(topicCommand(t))
 	}
+	completeFlags(c)
 	return c
 }
 

@@ -42,6 +42,7 @@ func demoCommand() *cobra.Command {
 			return runDemo(args[0], o)
 		},
 	}
+	c.ValidArgsFunction = demoNames()
 	f := c.Flags()
 	sessionFlags(f, &o.Options)
 	screenFlags(f, &o.ScreenOptions)

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"cowscope/actions"
@@ -25,25 +26,30 @@ func execCommand() *cobra.Command {
 	var o actions.Options
 	var json bool
 	var save, still string
+	var lines []string
 	size := tui.DefaultSize
 	c := &cobra.Command{
 		Use:   "exec [FILE|-]",
 		Short: "run a script without a screen; the transcript goes to standard output",
-		Long:  "exec runs the lines of a script, or of standard input, in a fresh subject and writes what happened.\nExit status: 0; 1 if an expect failed or the script could not reach its end; 2 if there is a mistake on the command line or in the\nscript; 3 if no subject can be started; 128 plus its number if a signal ended it.",
+		Long:  "exec runs the lines of a script, of standard input, or those of -c, in a fresh subject and writes what happened.\nExit status: 0; 1 if an expect failed or the script could not reach its end; 2 if there is a mistake on the command line or in the\nscript; 3 if no subject can be started; 128 plus its number if a signal ended it.",
 		Example: "  cowscope exec story.cow\n" +
+			"  cowscope exec -c 'a = mmap 4p rw private anon' -c 'write a 1'\n" +
 			"  echo 'mmap 4p rw private anon' | cowscope exec --json\n" +
 			"  cowscope exec --max-memory 4g --max-processes 100 story.cow",
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			name := "-"
-			if len(args) > 0 {
+			switch {
+			case len(args) > 0 && lines != nil:
+				return errors.New("either a file or -c: both are scripts")
+			case len(args) > 0:
 				name = args[0]
 			}
 			if err := tui.CheckStill(still); err != nil {
 				return err
 			}
 			o.Brief, o.Glance = true, save == "" && still == ""
-			return runScript(name, o, json, save, func(s *actions.Session) error {
+			return runScript(name, lines, o, json, save, func(s *actions.Session) error {
 				if still == "" {
 					return nil
 				}
@@ -51,6 +57,8 @@ func execCommand() *cobra.Command {
 			})
 		},
 	}
+	c.ValidArgsFunction = endings("cow")
+	c.Flags().StringArrayVarP(&lines, "command", "c", nil, "a `LINE` to run; with several, one after the other")
 	c.Flags().BoolVar(&json, "json", false, "write one JSON object for each step")
 	c.Flags().StringVar(&save, "save", "", saveHelp)
 	c.Flags().StringVar(&still, "still", "", stillHelp)
@@ -60,9 +68,16 @@ func execCommand() *cobra.Command {
 	return c
 }
 
-// runScript runs a script; after is called after its last line.
-func runScript(name string, o actions.Options, json bool, save string, after func(*actions.Session) error) error {
-	script, err := readyScript(name, actions.ReadScript)
+// runScript runs a script, or the lines if there are any; after is called after its last line.
+func runScript(name string, lines []string, o actions.Options, json bool, save string, after func(*actions.Session) error) error {
+	read := actions.ReadScript
+	if lines != nil {
+		name = "-"
+		read = func(string, io.Reader) (*actions.Script, error) {
+			return actions.ReadScript("-c", strings.NewReader(strings.Join(lines, "\n")))
+		}
+	}
+	script, err := readyScript(name, read)
 	if script == nil {
 		return err
 	}

@@ -36,6 +36,7 @@ func lessonCommand() *cobra.Command {
 			return tui.RunLesson(l, progress, o)
 		},
 	}
+	c.ValidArgsFunction = lessonNames(&language)
 	sessionFlags(c.Flags(), &o.Options)
 	screenFlags(c.Flags(), &o.ScreenOptions)
 	outputFlags(c.Flags(), &o.Output)
@@ -51,7 +52,7 @@ func lessonCommand() *cobra.Command {
 				}
 				return err
 			}},
-		&cobra.Command{Use: "check [NAME|FILE.md…]", Short: "run lessons without a screen on this kernel and check every claim",
+		&cobra.Command{Use: "check [NAME|FILE.md…]", Short: "run lessons without a screen on this kernel and check every claim", ValidArgsFunction: lessonNames(&language),
 			RunE: func(_ *cobra.Command, args []string) error { return checkLessons(language, args) }},
 		&cobra.Command{Use: "new NAME", Short: "write NAME.md, a small lesson to start from", Args: cobra.ExactArgs(1),
 			RunE: func(_ *cobra.Command, args []string) error { return newLesson(args[0]) }},

@@ -34,6 +34,7 @@ func replayCommand() *cobra.Command {
 			return replay(args[0], o, list, json)
 		},
 	}
+	c.ValidArgsFunction = endings("jsonl")
 	screenFlags(c.Flags(), &o)
 	c.Flags().BoolVar(&list, "list", false, "write one line for each step, and draw no screen")
 	c.Flags().BoolVar(&json, "json", false, "write one JSON object for each step, as exec --json does")

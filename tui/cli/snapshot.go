@@ -68,6 +68,7 @@ func snapshotCommand() *cobra.Command {
 			return snapshot(pid, o)
 		},
 	}
+	c.ValidArgsFunction = processes()
 	f := c.Flags()
 	f.BoolVar(&o.pages, "pages", false, "write a line for each run of pages that are alike")
 	f.BoolVar(&o.json, "json", false, "write JSON")

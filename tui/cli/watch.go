@@ -40,6 +40,7 @@ func watchCommand() *cobra.Command {
 			return tui.RunWatch(strings.Join(args, ""), o)
 		},
 	}
+	c.ValidArgsFunction = processes()
 	screenFlags(c.Flags(), &o.ScreenOptions)
 	outputFlags(c.Flags(), &o.Output)
 	c.Flags().StringVar(&o.Save, "save", "", saveHelp)

@@ -49,6 +49,7 @@ func whyCommand() *cobra.Command {
 			return writeRows(stdout, report.Rows(), terminalWidth() > 0 && os.Getenv("NO_COLOR") == "")
 		},
 	}
+	c.ValidArgsFunction = processes()
 	c.Flags().BoolVar(&children, "children", false, "the processes that it has started, too, and those that they have")
 	c.Flags().BoolVar(&asJSON, "json", false, "write JSON")
 	return c
