@@ -135,6 +135,15 @@ func Poison() vmspace.Happening {
 // anonymous memory. Linux 6.18 is the first version that does not.
 var CollapsesWritable = sync.OnceValue(func() bool { return olderThan(6, 18) })
 
+// Release is the system and its release, as uname(2) says them: Linux 6.12.48 x86_64.
+func Release() string {
+	var u unix.Utsname
+	if unix.Uname(&u) != nil {
+		return "an unknown kernel"
+	}
+	return unix.ByteSliceToString(u.Sysname[:]) + " " + unix.ByteSliceToString(u.Release[:]) + " " + unix.ByteSliceToString(u.Machine[:])
+}
+
 // olderThan reports whether this kernel is older than a version of Linux; also if its release names
 // no version.
 func olderThan(major, minor int) bool {

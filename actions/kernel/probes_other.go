@@ -4,6 +4,7 @@ package kernel
 
 import (
 	"os"
+	"runtime"
 
 	"cowscope/vmspace"
 )
@@ -46,3 +47,6 @@ func ExecOnly() vmspace.Happening { return "" }
 func fullOfMemory(string) bool { return false }
 
 func LimitsOf(int) vmspace.Limits { return vmspace.Limits{} }
+
+// Release is the system.
+func Release() string { return runtime.GOOS }

@@ -15,8 +15,6 @@ import (
 	"github.com/spf13/cobra"
 )
 
-const version = "0.1.0"
-
 // The exit statuses, beside 0.
 const (
 	exitFailed = 1 // an expectation of a script failed, or a process could not be read
@@ -100,6 +98,8 @@ var subcommands = []func() *cobra.Command{
 func command() *cobra.Command {
 	c := labCommand("cowscope")
 	c.Version = version
+	cobra.AddTemplateFunc("built", versionText)
+	c.SetVersionTemplate("{{built}}")
 	c.SilenceErrors = true
 	c.SetOut(stdout)
 	c.SetErr(stderr)

@@ -140,7 +140,9 @@ func processes() completer {
 // plain reports whether no shell finds anything in a name but the name: a process can call itself what it
 // likes.
 func plain(name string) bool {
-	return !strings.ContainsFunc(name, func(r rune) bool { return r > unicode.MaxASCII || !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("_.:+-", r) })
+	return !strings.ContainsFunc(name, func(r rune) bool {
+		return r > unicode.MaxASCII || !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("_.:+-", r)
+	})
 }
 
 // endings completes files with these endings.
