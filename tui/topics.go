@@ -36,6 +36,7 @@ var Topics = []Topic{
 	{"language", "the commands and their words", languageSections},
 	{"lessons", "the built-in lessons", lessonSections},
 	{"demos", "the built-in demos, and how to write one", demoSections},
+	{"files", "the files that cowscope reads and writes", fileSections},
 }
 
 // topicWidth is the width of a chapter on a terminal, in columns.
@@ -146,6 +147,25 @@ func lessonSections() ([]Section, error) {
 		s.Entries = append(s.Entries, Entry{e.Name, fmt.Sprintf("%s (%s, %d minutes)", e.Summary, e.Level, e.Minutes)})
 	}
 	return []Section{s}, err
+}
+
+func fileSections() ([]Section, error) {
+	return []Section{
+		{"Files that you write:", []Entry{
+			{"*.cow", "a script for exec, check and run --script, or a demo: a line is a command"},
+			{"*.md", "a lesson; cowscope lesson new begins one, and cowscope lesson format describes the form"},
+		}},
+		{"Files that cowscope writes where a flag says so, and never over another file:", []Entry{
+			{"--save FILE", "a session, a line of JSON for each step, for cowscope replay; it goes on with a session of its own"},
+			{"--record FILE", "what the screen showed, for asciinema"},
+			{"--still FILE", "the last screen: .svg, .ansi or .txt"},
+			{"--pprof FILE", "a profile of a program's page faults, for pprof"},
+		}},
+		{"Files that come and go:", []Entry{
+			{"$XDG_STATE_HOME/cowscope/progress.json", "the steps of lessons that are done; ~/.local/state where the variable is not set"},
+			{"$TMPDIR, /var/tmp", "a folder with the files of the lab, for as long as it runs"},
+		}},
+	}, nil
 }
 
 func demoSections() ([]Section, error) {

@@ -119,7 +119,7 @@ func command() *cobra.Command {
 func topicCommand(t tui.Topic) *cobra.Command {
 	c := &cobra.Command{Use: t.Name, Short: t.About}
 	c.SetHelpFunc(func(*cobra.Command, []string) {
-		if err := t.Write(stdout); err != nil {
+		if err := paged(t.Write); err != nil {
 			fmt.Fprintln(stderr, "cowscope:", err)
 		}
 	})

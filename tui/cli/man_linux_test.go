@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"io"
 	"os/exec"
 	"strings"
 	"testing"
@@ -58,17 +59,34 @@ func TestManIsWellFormed(t *testing.T) {
 	if got := roff(".SH no\n'br\na\\b-c"); got != "\\&.SH no\n\\&'br\na\\eb\\-c" {
 		t.Errorf("%q", got)
 	}
-	groff, err := exec.LookPath("groff")
-	if err != nil {
-		t.Skip("needs groff, which is not installed")
+	root := command()
+	written := map[string]func(io.Writer) error{"cowscope": func(w io.Writer) error { return writeMan(w, root) }}
+	for _, c := range pages(root) {
+		written["cowscope-"+c.Name()] = func(w io.Writer) error { return writeCommandMan(w, c) }
 	}
-	var page, said bytes.Buffer
-	if err := writeMan(&page, command()); err != nil {
-		t.Fatal(err)
+	if len(written) < 10 {
+		t.Errorf("%d pages", len(written))
 	}
-	cmd := exec.Command(groff, "-man", "-ww", "-k", "-Tutf8")
-	cmd.Stdin, cmd.Stderr = &page, &said
-	if err := cmd.Run(); err != nil || said.Len() > 0 {
-		t.Errorf("groff: %v: %s", err, said.String())
+	for _, tool := range [][]string{{"groff", "-man", "-ww", "-k", "-Tutf8"}, {"mandoc", "-T", "lint", "-W", "warning"}} {
+		t.Run(tool[0], func(t *testing.T) {
+			path, err := exec.LookPath(tool[0])
+			if err != nil {
+				t.Skipf("needs %s: %v", tool[0], err)
+			}
+			for name, write := range written {
+				var page, said bytes.Buffer
+				if err := write(&page); err != nil {
+					t.Fatal(err)
+				}
+				cmd := exec.Command(path, tool[1:]...)
+				cmd.Stdin, cmd.Stderr = &page, &said
+				if tool[0] == "mandoc" {
+					cmd.Stdout = &said
+				}
+				if err := cmd.Run(); err != nil || said.Len() > 0 {
+					t.Errorf("%s: %s: %v: %.2000s", name, tool[0], err, said.String())
+				}
+			}
+		})
 	}
 }

@@ -10,8 +10,8 @@ import (
 	"cowscope/actions/kernel"
 )
 
-// version is that of the program, as saved sessions have it.
-const version = "0.1.0"
+// version is that of the program, as saved sessions have it, and released the date of the manual.
+const version, released = "0.1.0", "2026-11-30"
 
 // versionText says what was built, from what, and where it runs. A build outside a clone of the
 // sources, or without git, knows no commit.
