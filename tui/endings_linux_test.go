@@ -267,13 +267,20 @@ func (a *attached) guardsNow() []int {
 	return out
 }
 
-// ends waits for the end, at most so long.
+// ends waits for the end, at most so long; a program that does not end says where it stands.
 func (a *attached) ends(within time.Duration) {
 	a.t.Helper()
 	select {
 	case <-a.died:
 	case <-time.After(within):
-		a.t.Fatalf("no end within %v", within)
+		shown := len(a.text())
+		_ = a.cmd.Process.Signal(unix.SIGQUIT)
+		select {
+		case <-a.died:
+		case <-time.After(time.Second):
+		}
+		said := a.text()[shown:]
+		a.t.Fatalf("no end within %v; asked where it stands, it says %.9000q", within, said)
 	}
 }
 
