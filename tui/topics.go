@@ -155,15 +155,15 @@ func fileSections() ([]Section, error) {
 			{"*.cow", "a script for exec, check and run --script, or a demo: a line is a command"},
 			{"*.md", "a lesson; cowscope lesson new begins one, and cowscope lesson format describes the form"},
 		}},
-		{"Files that cowscope writes where a flag says so, and never over another file:", []Entry{
-			{"--save FILE", "a session, a line of JSON for each step, for cowscope replay; it goes on with a session of its own"},
+		{"Files that cowscope writes where a flag says so, and never over a file of another kind:", []Entry{
+			{"--save FILE", "a session, a line of JSON for each step, for cowscope replay"},
 			{"--record FILE", "what the screen showed, for asciinema"},
 			{"--still FILE", "the last screen: .svg, .ansi or .txt"},
 			{"--pprof FILE", "a profile of a program's page faults, for pprof"},
 		}},
 		{"Files that come and go:", []Entry{
 			{"$XDG_STATE_HOME/cowscope/progress.json", "the steps of lessons that are done; ~/.local/state where the variable is not set"},
-			{"$TMPDIR, /var/tmp", "a folder with the files of the lab, for as long as it runs"},
+			{"$TMPDIR or /var/tmp", "a folder with the files of the lab, for as long as it runs"},
 		}},
 	}, nil
 }

@@ -29,6 +29,14 @@ type Member struct {
 	Thread bool
 }
 
+// Leader is the label of the process: of a thread, that of the first one.
+func (m Member) Leader() string {
+	if m.Thread {
+		return m.Parent
+	}
+	return m.Label
+}
+
 // Space names the address space: members with the same one share it.
 func (m Member) Space() string { return cmp.Or(m.Shares, m.Label) }
 

@@ -3,10 +3,10 @@ package explain
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"cowscope/actions/history"
 	"cowscope/vmspace"
+	"cowscope/vmspace/printable"
 )
 
 // threadReasons are what clone(2) refuses of a thread: it copies no memory.
@@ -39,27 +39,16 @@ func (e *evidence) togetherText() string {
 	if was == nil {
 		return ""
 	}
-	process := processOf(was)
 	var with []string
 	for _, o := range st.Before.Processes {
-		if now := st.After.Process(o.Label); o.Label != was.Label && o.Alive() && processOf(o) == process && (now == nil || !now.Alive()) {
+		if now := st.After.Process(o.Label); o.Label != was.Label && o.Alive() && o.Leader() == was.Leader() && (now == nil || !now.Alive()) {
 			with = append(with, o.Label)
 		}
 	}
 	if len(with) == 0 {
 		return ""
 	}
-	last := len(with) - 1
-	names := strings.TrimPrefix(strings.Join(with[:last], ", ")+" and "+with[last], " and ")
-	return fmt.Sprintf(" %s ended with it: the threads of a process end together.", names)
-}
-
-// processOf is the label of the process that a thread is of.
-func processOf(p *vmspace.Process) string {
-	if p.Thread {
-		return p.Parent
-	}
-	return p.Label
+	return fmt.Sprintf(" %s ended with it: the threads of a process end together.", printable.List(with))
 }
 
 // threadsText says what a fork does with the other threads.
@@ -67,7 +56,7 @@ func (e *evidence) threadsText() string {
 	st := e.st
 	was := st.Before.Process(st.Process)
 	for _, o := range st.Before.Processes {
-		if was != nil && o.Label != was.Label && o.Alive() && processOf(o) == processOf(was) {
+		if was != nil && o.Label != was.Label && o.Alive() && o.Leader() == was.Leader() {
 			return fmt.Sprintf(" It has one thread, the copy of %s: fork copies no other.", st.Process)
 		}
 	}

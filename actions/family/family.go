@@ -114,46 +114,6 @@ type Doing struct {
 	MapsShared  uint64 // bytes of shared memory that an mmap can bring in
 }
 
-// Member is a process of the family.
-type Member struct {
-	vmspace.Member
-	Proc          *subject.Process
-	Gone          string       // how it ended, "" while it lives
-	dead          bool         // it is not even a zombie any more
-	Keys          vmspace.Keys // its rights to protection keys
-	*ThreadGroup               // that it is of
-	*AddressSpace              // that it runs in
-}
-
-// ThreadGroup is what belongs to a process as a whole: its threads share it.
-type ThreadGroup struct {
-	process     string         // the label of its first thread, which is that of the process
-	Limits      vmspace.Limits // a child begins with those of its parent
-	Userfaultfd *uint64        // its descriptor of userfaultfd, nil before the first use
-}
-
-// copy is the thread group of a child, whose first thread is called label.
-func (g *ThreadGroup) copy(label string) *ThreadGroup {
-	return &ThreadGroup{process: label, Limits: g.Limits}
-}
-
-// Traits are what a member has beside its memory.
-func (m *Member) Traits() history.Traits {
-	return history.Traits{Keys: m.Keys, Limits: m.Limits, SpaceTraits: m.SpaceTraits}
-}
-
-// AddressSpace is what belongs to an address space as a whole: members that run in it share it.
-type AddressSpace struct {
-	shared     bool // by several members, at least once
-	generation int  // number of ancestors that it is a copy of
-	history.SpaceTraits
-}
-
-// copy is the address space of a child that fork makes.
-func (s *AddressSpace) copy() *AddressSpace {
-	return &AddressSpace{generation: s.generation + 1, SpaceTraits: s.Inherited()}
-}
-
 // Fresh starts a subject as p1 of a new family.
 func (f *Family) Fresh() error {
 	f.Tracer.Guard(nil) // what the family before took still counts
@@ -190,44 +150,6 @@ func (f *Family) EndAll() {
 			m.Gone = fmt.Sprint(err)
 		}
 	}
-}
-
-// Adopt gives the child of a fork its label.
-func (f *Family) Adopt(proc *subject.Process, parent *Member) *Member {
-	f.Copied = true
-	return f.adopt(proc, parent, false, parent.AddressSpace.copy())
-}
-
-// AdoptInside gives the child of a vfork its label. It runs in the memory of its parent, and its
-// descriptors are copies.
-func (f *Family) AdoptInside(proc *subject.Process, parent *Member) *Member {
-	parent.shared = true
-	m := f.adopt(proc, parent, false, parent.AddressSpace)
-	m.Userfaultfd = parent.Userfaultfd
-	return m
-}
-
-// AdoptThread gives a new thread of a process its label.
-func (f *Family) AdoptThread(proc *subject.Process, by *Member) *Member {
-	by.shared = true
-	return f.adopt(proc, by, true, by.AddressSpace)
-}
-
-// adopt gives a process its label, or a thread of the process that by is of; by made it, nil for the
-// first.
-func (f *Family) adopt(proc *subject.Process, by *Member, thread bool, in *AddressSpace) *Member {
-	f.Born++
-	label := fmt.Sprintf("p%d", f.Born)
-	m := &Member{Member: vmspace.Member{Label: label, PID: proc.PID(), Thread: thread}, Proc: proc, AddressSpace: in, ThreadGroup: &ThreadGroup{process: label, Limits: f.BornWith}}
-	if by != nil {
-		m.Parent, m.Keys = by.process, by.Keys
-		if m.ThreadGroup = by.ThreadGroup; !thread {
-			m.ThreadGroup = by.ThreadGroup.copy(label)
-		}
-	}
-	f.ReadKeys(m)
-	f.Members = append(f.Members, m)
-	return m
 }
 
 // Sharing returns the other members that live in the address space of m.

@@ -37,7 +37,7 @@ func (r Report) WriteShared(w io.Writer, distribution string) error {
 // common are the folders that every system has.
 var common = []string{"/proc/", "/sys/", "/dev/"}
 
-// impersonal is a text without paths of the user's, and without numbers of processes.
+// impersonal is a text without paths of the user's, and without those of single processes.
 func impersonal(text string) string {
 	var out []string
 	for word := range strings.FieldsSeq(text) {

@@ -32,8 +32,12 @@ var (
 func Run(args []string) int {
 	c := command()
 	c.SetArgs(args)
+	asked, fit := completing(args)
+	if asked {
+		completeFlags(c)
+	}
 	var err error
-	if asked, fit := completing(args); !asked || fit {
+	if !asked || fit {
 		err = c.Execute()
 	}
 	var ended programEnded
@@ -111,7 +115,6 @@ func command() *cobra.Command {
 	for _, t := range tui.Topics {
 		c.AddCommand(topicCommand(t))
 	}
-	completeFlags(c)
 	return c
 }
 

@@ -14,6 +14,7 @@ import (
 	"cowscope/actions/lang"
 	"cowscope/actions/lesson"
 	"cowscope/tui"
+	"cowscope/tui/cast"
 	"cowscope/vmspace/printable"
 	"cowscope/vmspace/procfs"
 
@@ -56,15 +57,15 @@ func completionCommand() *cobra.Command {
 	}
 }
 
-// completing reports whether these are the arguments of the hidden command. Cobra reports mistakes past
+// completing reports whether these are the arguments of the hidden command, and whether it may have them. Cobra reports mistakes past
 // our writers, so that what cannot be printed is not passed on, and it appends to a file that a variable
 // names.
 func completing(args []string) (asked, fit bool) {
-	asked = len(args) > 0 && (args[0] == cobra.ShellCompRequestCmd || args[0] == cobra.ShellCompNoDescRequestCmd)
-	if asked {
-		_ = os.Unsetenv("BASH_COMP_DEBUG_FILE")
+	if len(args) == 0 || args[0] != cobra.ShellCompRequestCmd && args[0] != cobra.ShellCompNoDescRequestCmd {
+		return false, false
 	}
-	return asked, !slices.ContainsFunc(args, func(a string) bool { return printable.Line(a) != a })
+	_ = os.Unsetenv("BASH_COMP_DEBUG_FILE")
+	return true, !slices.ContainsFunc(args, func(a string) bool { return printable.Line(a) != a })
 }
 
 // completer lists what may stand at the cursor.
@@ -170,7 +171,7 @@ func line(_ *cobra.Command, _ []string, text string) (out []cobra.Completion, _ 
 var flagValues = map[string]completer{
 	"theme":        values("dark", "light"),
 	"language":     values("en", "zh-CN"),
-	"cast-version": values("2", "3"),
+	"cast-version": values(castVersions()...),
 	"command":      line,
 	"script":       endings("cow"),
 	"from":         endings("jsonl"),
@@ -188,6 +189,13 @@ var flagValues = map[string]completer{
 // values are the words that a flag may have.
 func values(of ...string) completer {
 	return cobra.FixedCompletions(of, cobra.ShellCompDirectiveNoFileComp)
+}
+
+func castVersions() (out []string) {
+	for _, v := range cast.Versions {
+		out = append(out, strconv.Itoa(v))
+	}
+	return out
 }
 
 // completeFlags completes the flags of a command and its subcommands.

@@ -49,7 +49,7 @@ func manCommand() *cobra.Command {
 // page is a manual page being written, in the macros of man(7).
 type page struct {
 	*bufio.Writer
-	began bool // a section, in which no paragraph is
+	began bool // a section, which has no paragraph yet
 }
 
 // title begins the page.
@@ -213,6 +213,7 @@ func (p *page) text(text string) {
 	p.began = false
 	fmt.Fprintf(p, "%s\n", roff(text))
 }
+
 func (p *page) entry(name, text string) {
 	p.began = false
 	fmt.Fprintf(p, ".TP\n.B %s\n%s\n", roff(name), roff(text))
