@@ -201,14 +201,6 @@ func drawPlainLine(t *rapid.T, s *Session) string {
 	return at + "munmap " + d.span()
 }
 
-func cmdVerb(line string) string {
-	f := strings.Fields(line)
-	if strings.HasPrefix(f[0], "@") {
-		return f[1]
-	}
-	return f[0]
-}
-
 // apart gives the parts of two texts around the place where they come apart.
 func apart(a, b string) (string, string) {
 	i := 0
@@ -257,9 +249,6 @@ func saidOf(t *rapid.T, s *Session, line string) string {
 	}
 	st.PID = 0
 	for _, m := range s.f.Members {
-		if !strings.Contains("fork wait kill", cmdVerb(line)) {
-			break
-		}
 		if st.Value == uint64(m.PID) {
 			st.Value = 0
 		}

@@ -19,6 +19,8 @@ func processMadviseCases() []reasonCase {
 		{row: "process_madvise EINVAL length", setup: two, line: "process_madvise p1 a 0x8000000000000000 cold", says: "0x8000000000000000 is negative"},
 		{row: "process_madvise EFAULT past the end", line: "process_madvise p1 0xffff800000000000 1p cold", says: "the end of the user's addresses"},
 		{row: "process_madvise EFAULT own memory", needs: hasFeature("pkeys"), setup: two + "; pkey_set 0 access", line: "process_madvise p2 a cold", says: "(PKRU 0x55555555) forbid"},
+		{row: "process_madvise EINVAL thread", needs: until(6, 16), setup: "a = mmap 1p rw private anon; thread", line: "process_madvise p2 a cold", says: "p2 is another thread: p1 has the same memory"},
+		{row: "process_madvise ENOENT thread", needs: since(6, 16), setup: "a = mmap 1p rw private anon; thread", line: "process_madvise p2 a cold", says: "p2 is another thread: p1 has the same memory"},
 		{row: "process_madvise EMFILE descriptors", setup: two, limit: func(l *lab) { l.limits(unix.RLIMIT_NOFILE, 0) }, line: "process_madvise p2 a cold", says: "RLIMIT_NOFILE"},
 		{row: "process_madvise ESRCH ended", setup: two + "; @p2 kill", line: "process_madvise p2 a cold", says: "p2 has ended"},
 		{row: "process_madvise EINVAL not of another", setup: two, line: "process_madvise p2 a dontneed", says: "MADV_DONTNEED is not for the memory of another process: the advices for that are "},

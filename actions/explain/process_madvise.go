@@ -10,11 +10,12 @@ import (
 	"cowscope/vmspace/amount"
 )
 
-// What process_madvise refuses: first what is wrong with the caller, the target process and the
-// advice (SYSCALL_DEFINE5(process_madvise, …) in mm/madvise.c), then everything that madvise
-// refuses.
+// What process_madvise refuses: first what pidfd_open says of a thread, then what is wrong with the
+// caller, the target process and the advice (SYSCALL_DEFINE5(process_madvise, …) in mm/madvise.c),
+// then everything that madvise refuses.
 
 var processMadviseReasons = slices.Concat([]reason{
+	ofThread("EINVAL"), ofThread("ENOENT"), // since Linux 6.16
 	{"EINVAL", "length", "lib/iov_iter.c, import_iovec", func(e *evidence) bool { return e.Given.Len() > math.MaxInt64 },
 		func(e *evidence) string { return fmt.Sprintf("the length 0x%x is negative.", e.Given.Len()) }},
 	callerMemory,
@@ -51,6 +52,17 @@ var processMadviseReasons = slices.Concat([]reason{
 		return "a mapping would have to be split, and the call needs one more for its argument, but " + e.mapCountText() + " (madvise says EAGAIN where other calls say ENOMEM.)"
 	}},
 }, unlessEmpty(madviseReasons))
+
+// ofThread is why there is no descriptor of a process by the ID of one of its other threads.
+func ofThread(errno string) reason {
+	return reason{errno, "thread", "kernel/fork.c, pidfd_prepare", func(e *evidence) bool {
+		m := e.st.Before.Process(e.text("process"))
+		return m != nil && m.Thread
+	}, func(e *evidence) string {
+		m := e.st.Before.Process(e.text("process"))
+		return fmt.Sprintf("pidfd_open takes the ID of the first thread of a process only, and %s is another thread: %s has the same memory.", m.Label, m.Leader())
+	}}
+}
 
 // unlessEmpty adapts the reasons of madvise: for zero bytes this call checks nothing. The reasons
 // about addresses and about the number of mappings have rows of their own, and the advice is
