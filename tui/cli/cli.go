@@ -101,9 +101,7 @@ var subcommands = []func() *cobra.Command{
 // command is the root command with all subcommands.
 func command() *cobra.Command {
 	c := labCommand("cowscope")
-	c.Version = version
-	cobra.AddTemplateFunc("built", versionText)
-	c.SetVersionTemplate("{{built}}")
+	answerVersion(c)
 	c.SilenceErrors = true
 	c.SetOut(stdout)
 	c.SetErr(stderr)
