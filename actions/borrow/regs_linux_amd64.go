@@ -3,8 +3,8 @@ package borrow
 import (
 	"fmt"
 	"slices"
-	"syscall"
-	"unsafe"
+
+	"cowscope/actions/ptrace"
 
 	"golang.org/x/sys/unix"
 )
@@ -13,18 +13,6 @@ import (
 // rax the code by which the kernel restarts it, when the thread goes on from a stop in get_signal
 // (arch_do_signal_or_restart in arch/x86/kernel/signal.c). So all that a restart needs is to put
 // both back.
-
-type registers = unix.PtraceRegs
-
-func getRegs(tid int, r *registers) syscall.Errno {
-	_, _, e := unix.RawSyscall6(unix.SYS_PTRACE, unix.PTRACE_GETREGS, uintptr(tid), 0, uintptr(unsafe.Pointer(r)), 0, 0)
-	return e
-}
-
-func setRegs(tid int, r *registers) syscall.Errno {
-	_, _, e := unix.RawSyscall6(unix.SYS_PTRACE, unix.PTRACE_SETREGS, uintptr(tid), 0, uintptr(unsafe.Pointer(r)), 0, 0)
-	return e
-}
 
 // instruction is syscall.
 var instruction = []byte{0x0f, 0x05}
@@ -35,7 +23,7 @@ const (
 )
 
 // suits fails for a thread in 32-bit mode.
-func suits(r *registers) error {
+func suits(r *ptrace.Registers) error {
 	if r.Cs != userCS {
 		return fmt.Errorf("it runs in 32-bit mode (cs 0x%x)", r.Cs)
 	}
@@ -44,12 +32,12 @@ func suits(r *registers) error {
 
 // setCall has the thread make a call with the instruction at ip. An orig_rax of -1 says that no
 // call is in progress, which the kernel could restart.
-func setCall(r *registers, ip, nr uint64, args [3]uint64) {
+func setCall(r *ptrace.Registers, ip, nr uint64, args [3]uint64) {
 	r.Rip, r.Rax, r.Orig_rax = ip, nr, ^uint64(0)
 	r.Rdi, r.Rsi, r.Rdx = args[0], args[1], args[2]
 }
 
-func callResult(r *registers) uint64 { return r.Rax }
+func callResult(r *ptrace.Registers) uint64 { return r.Rax }
 
 // notRestarted are calls that end with EINTR after a stop (signal(7), "Interruption of system calls
 // and library functions by stop signals"), and can be made again.
@@ -57,7 +45,7 @@ var notRestarted = []uint64{unix.SYS_EPOLL_WAIT, unix.SYS_EPOLL_PWAIT, unix.SYS_
 
 // resumable makes r what the thread goes on with: a call that was interrupted by the stop alone is
 // made again.
-func resumable(r *registers, _ *sleeping) {
+func resumable(r *ptrace.Registers, _ *sleeping) {
 	if int64(r.Rax) == -int64(unix.EINTR) && slices.Contains(notRestarted, r.Orig_rax) {
 		r.Rax, r.Orig_rax, r.Rip = r.Orig_rax, ^uint64(0), r.Rip-uint64(len(instruction))
 	}

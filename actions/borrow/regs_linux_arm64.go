@@ -4,8 +4,9 @@ import (
 	"encoding/binary"
 	"errors"
 	"slices"
-	"syscall"
 	"unsafe"
+
+	"cowscope/actions/ptrace"
 
 	"golang.org/x/sys/unix"
 )
@@ -15,33 +16,11 @@ import (
 // same do_signal turns a sleep into restart_syscall(2), which knows how much of it is left. The
 // thread goes on from another one, so this is done here.
 
-type registers = unix.PtraceRegs
-
 const (
-	ntPrstatus   = 1 // include/uapi/linux/elf.h
-	ntARMSVE     = 0x405
+	ntARMSVE     = 0x405 // include/uapi/linux/elf.h
 	ntARMSSVE    = 0x40b
 	restartSleep = 128 // __NR_restart_syscall
 )
-
-func regset(request, tid, note int, b unsafe.Pointer, size uint64) (uint64, syscall.Errno) {
-	iov := unix.Iovec{Base: (*byte)(b), Len: size}
-	_, _, e := unix.RawSyscall6(unix.SYS_PTRACE, uintptr(request), uintptr(tid), uintptr(note), uintptr(unsafe.Pointer(&iov)), 0, 0)
-	return iov.Len, e
-}
-
-func getRegs(tid int, r *registers) syscall.Errno {
-	n, e := regset(unix.PTRACE_GETREGSET, tid, ntPrstatus, unsafe.Pointer(r), uint64(unsafe.Sizeof(*r)))
-	if e == 0 && n != uint64(unsafe.Sizeof(*r)) {
-		r.Pc = 0 // the registers of a 32-bit thread are fewer
-	}
-	return e
-}
-
-func setRegs(tid int, r *registers) syscall.Errno {
-	_, e := regset(unix.PTRACE_SETREGSET, tid, ntPrstatus, unsafe.Pointer(r), uint64(unsafe.Sizeof(*r)))
-	return e
-}
 
 // instruction is svc #0.
 var instruction = []byte{0x01, 0x00, 0x00, 0xd4}
@@ -49,7 +28,7 @@ var instruction = []byte{0x01, 0x00, 0x00, 0xd4}
 const align = 4 // of instructions
 
 // suits fails for a thread in 32-bit mode.
-func suits(r *registers) error {
+func suits(r *ptrace.Registers) error {
 	if r.Pc == 0 {
 		return errors.New("it runs in 32-bit mode")
 	}
@@ -57,12 +36,12 @@ func suits(r *registers) error {
 }
 
 // setCall has the thread make a call with the instruction at ip.
-func setCall(r *registers, ip, nr uint64, args [3]uint64) {
+func setCall(r *ptrace.Registers, ip, nr uint64, args [3]uint64) {
 	r.Pc, r.Regs[8] = ip, nr
 	copy(r.Regs[:3], args[:])
 }
 
-func callResult(r *registers) uint64 { return r.Regs[0] }
+func callResult(r *ptrace.Registers) uint64 { return r.Regs[0] }
 
 // notRestarted are calls that end with EINTR after a stop (signal(7), "Interruption of system calls
 // and library functions by stop signals"), and can be made again.
@@ -70,7 +49,7 @@ var notRestarted = []uint64{unix.SYS_EPOLL_PWAIT, unix.SYS_EPOLL_PWAIT2, unix.SY
 
 // resumable makes r what the thread goes on with: a call that was interrupted by the stop alone is
 // made again, and a sleep lasts as long as it would have. was is the call before the stop.
-func resumable(r *registers, was *sleeping) {
+func resumable(r *ptrace.Registers, was *sleeping) {
 	if was == nil || r.Regs[8] != was.nr {
 		return
 	}
@@ -116,7 +95,7 @@ func getVectors(tid int) vectors {
 	const flags, inUse = 12, 1 // of struct user_sve_header: SVE_PT_REGS_SVE
 	for _, note := range []int{ntARMSSVE, ntARMSVE} {
 		b := make([]byte, 20<<10)
-		n, e := regset(unix.PTRACE_GETREGSET, tid, note, unsafe.Pointer(&b[0]), uint64(len(b)))
+		n, e := ptrace.RegisterSet(unix.PTRACE_GETREGSET, tid, note, unsafe.Pointer(&b[0]), uint64(len(b)))
 		if e == 0 && n >= 16 && binary.NativeEndian.Uint16(b[flags:])&inUse != 0 {
 			return vectors{note, b[:n]}
 		}
@@ -126,6 +105,6 @@ func getVectors(tid int) vectors {
 
 func (v vectors) putBack(tid int) {
 	if len(v.data) > 0 {
-		regset(unix.PTRACE_SETREGSET, tid, v.note, unsafe.Pointer(&v.data[0]), uint64(len(v.data)))
+		ptrace.RegisterSet(unix.PTRACE_SETREGSET, tid, v.note, unsafe.Pointer(&v.data[0]), uint64(len(v.data)))
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"time"
 
+	"cowscope/actions/ptrace"
 	"cowscope/vmspace/procfs"
 
 	"golang.org/x/sys/unix"
@@ -19,10 +20,10 @@ import (
 
 // Rules of this file: the only stop. All of it runs on an operating system thread that ends with
 // it: whatever fails, the kernel then lets the thread of the process go (exit_ptrace in
-// kernel/ptrace.c). Between the calls the thread has its own registers, and nothing else of it is
+// kernel/ptrace.c). Between the calls the thread has its own ptrace.Registers, and nothing else of it is
 // changed: if cowscope is killed there, it goes on. So calls are stopped at by PTRACE_SYSCALL: a
 // tracer that dies at the stop of a single step leaves a SIGTRAP, which kills. A signal that comes
-// before a call is delivered first, to its own registers.
+// before a call is delivered first, to its own ptrace.Registers.
 
 // patience is how long the thread may take to stop at first. One that waits for a child of
 // vfork(2), or for a device, does not. Once it has stopped it is waited for as long as it takes: it
@@ -34,7 +35,7 @@ type stopped struct {
 	tid     int
 	call    uint64    // address of a system call instruction
 	was     *sleeping // the call before the stop
-	own     registers
+	own     ptrace.Registers
 	vectors vectors
 	begun   bool // it has stopped once
 	dead    bool
@@ -108,8 +109,7 @@ func (s *stopped) lend(pidfd int, at func(string)) (fd int, err error) {
 }
 
 func (s *stopped) ptrace(request int, addr, data uintptr) syscall.Errno {
-	_, _, e := unix.RawSyscall6(unix.SYS_PTRACE, uintptr(request), uintptr(s.tid), addr, data, 0, 0)
-	return e
+	return ptrace.Call(request, s.tid, addr, data)
 }
 
 // failed is the error of a call of ptrace.
@@ -144,9 +144,9 @@ func (s *stopped) arrive() error {
 		if err != nil {
 			return err
 		}
-		sig := int(ws >> 8 & 0xff)
-		if ws>>16 == unix.PTRACE_EVENT_STOP {
-			if sig != int(unix.SIGTRAP) {
+		sig := ws.Signal()
+		if ws.Event() == unix.PTRACE_EVENT_STOP {
+			if sig != unix.SIGTRAP {
 				return fmt.Errorf("process %d is stopped by a signal: SIGCONT lets it go on", s.tid)
 			}
 			break
@@ -155,7 +155,7 @@ func (s *stopped) arrive() error {
 			return s.failed("PTRACE_CONT", e)
 		}
 	}
-	if e := getRegs(s.tid, &s.own); e != 0 {
+	if e := ptrace.GetRegisters(s.tid, &s.own); e != 0 {
 		return s.failed("read the registers", e)
 	}
 	s.vectors = getVectors(s.tid)
@@ -173,7 +173,7 @@ func (s *stopped) make(nr uint64, args ...uint64) (result uint64, err error) {
 		r := s.own
 		setCall(&r, s.call, nr, a)
 		sig, err := s.through(&r)
-		if e := setRegs(s.tid, &s.own); e != 0 && err == nil {
+		if e := ptrace.SetRegisters(s.tid, &s.own); e != 0 && err == nil {
 			err = s.failed("put the registers back", e)
 		}
 		s.vectors.putBack(s.tid)
@@ -196,9 +196,8 @@ func (s *stopped) make(nr uint64, args ...uint64) (result uint64, err error) {
 
 // through lets the thread go on with r to the end of a call, and reads its registers there. A
 // signal may come first, and then the call is not made.
-func (s *stopped) through(r *registers) (sig int, err error) {
-	const sysStop = int(unix.SIGTRAP) | 0x80
-	if e := setRegs(s.tid, r); e != 0 {
+func (s *stopped) through(r *ptrace.Registers) (sig syscall.Signal, err error) {
+	if e := ptrace.SetRegisters(s.tid, r); e != 0 {
 		return 0, s.failed("set the registers", e)
 	}
 	for range []string{"entry", "exit"} {
@@ -209,14 +208,14 @@ func (s *stopped) through(r *registers) (sig int, err error) {
 		if err != nil {
 			return 0, err
 		}
-		switch sig := int(ws >> 8 & 0xff); {
-		case ws>>16 != 0:
+		switch sig := ws.Signal(); {
+		case ws.Event() != 0:
 			return 0, fmt.Errorf("process %d is stopped by a signal: SIGCONT lets it go on", s.tid)
-		case sig != sysStop:
+		case sig != ptrace.CallStop:
 			return sig, nil
 		}
 	}
-	if e := getRegs(s.tid, r); e != 0 {
+	if e := ptrace.GetRegisters(s.tid, r); e != 0 {
 		return 0, s.failed("read the registers", e)
 	}
 	return 0, nil
@@ -224,7 +223,7 @@ func (s *stopped) through(r *registers) (sig int, err error) {
 
 // interrupt lets the thread go on with a signal, or with none, and stops it again before it
 // executes anything.
-func (s *stopped) interrupt(sig int) error {
+func (s *stopped) interrupt(sig syscall.Signal) error {
 	if e := s.ptrace(unix.PTRACE_INTERRUPT, 0, 0); e != 0 {
 		return s.failed("PTRACE_INTERRUPT", e)
 	}
@@ -243,7 +242,7 @@ func (s *stopped) goOn() error {
 	r := s.own
 	resumable(&r, s.was)
 	var err error
-	if e := setRegs(s.tid, &r); e != 0 {
+	if e := ptrace.SetRegisters(s.tid, &r); e != 0 {
 		err = s.failed("put the registers back", e)
 	}
 	if e := s.interrupt(0); e != nil {
@@ -263,7 +262,7 @@ func (s *stopped) detach() error {
 }
 
 // wait waits until the thread stops.
-func (s *stopped) wait() (status uint32, err error) {
+func (s *stopped) wait() (status ptrace.Status, err error) {
 	var deadline time.Time
 	for try := 0; ; try++ {
 		var ws unix.WaitStatus
@@ -274,7 +273,7 @@ func (s *stopped) wait() (status uint32, err error) {
 			s.dead = true
 			return 0, fmt.Errorf("process %d ended meanwhile", s.tid)
 		case got != 0:
-			return uint32(ws), nil
+			return ptrace.Status(ws), nil
 		case s.begun:
 		case deadline.IsZero():
 			deadline = time.Now().Add(patience)

@@ -7,8 +7,8 @@ import (
 	"encoding/binary"
 	"fmt"
 	"slices"
-	"syscall"
-	"unsafe"
+
+	"cowscope/actions/ptrace"
 
 	"golang.org/x/sys/unix"
 )
@@ -145,20 +145,21 @@ func (e *confineError) Unwrap() error {
 }
 
 // ourRefusal returns the system call that our filter refused, nil if the signal has another cause.
-func ourRefusal(c cause, r *registers) *Attempt {
+func ourRefusal(c cause, r *ptrace.Registers) *Attempt {
 	const sysSeccomp = 1 // include/uapi/asm-generic/siginfo.h
-	if c.signo != int32(unix.SIGSYS) || c.code != sysSeccomp || c.errno != refusedBy {
+	if c.Signo != int32(unix.SIGSYS) || c.Code != sysSeccomp || c.Errno != refusedBy {
 		return nil
 	}
 	a := attemptFromRegs(r)
-	a.Nr, a.Compat = uint64(uint32(c.nr)), c.arch != auditArch
+	nr, arch := c.SystemCall()
+	a.Nr, a.Compat = uint64(nr), arch != auditArch
 	return a
 }
 
 // callIntact is nil if the system call instruction is still the one that this package wrote,
 // otherwise ErrStubs. ptrace reads regardless of permissions; what cannot be read is not intact.
 func (p *Process) callIntact() error {
-	word, e := p.peekText(syscallStub.start)
+	word, e := ptrace.Peek(p.pid, syscallStub.start)
 	if e == unix.ESRCH {
 		return p.lost("read its text", e)
 	}
@@ -179,7 +180,7 @@ func (p *Process) intact(s *stub) bool {
 // holds reports whether these bytes are at that address.
 func (p *Process) holds(at uint64, want []byte) bool {
 	for ; len(want) > 0; at += 8 {
-		word, e := p.peekText(at)
+		word, e := ptrace.Peek(p.pid, at)
 		n := min(len(want), 8)
 		if e != 0 || !bytes.Equal(binary.LittleEndian.AppendUint64(nil, word)[:n], want[:n]) {
 			return false
@@ -187,11 +188,6 @@ func (p *Process) holds(at uint64, want []byte) bool {
 		want = want[n:]
 	}
 	return true
-}
-
-func (p *Process) peekText(addr uint64) (word uint64, e syscall.Errno) {
-	_, _, e = unix.RawSyscall6(unix.SYS_PTRACE, unix.PTRACE_PEEKTEXT, uintptr(p.pid), uintptr(addr), uintptr(unsafe.Pointer(&word)), 0, 0)
-	return word, e
 }
 
 // callWord is the word at the system call instruction.

@@ -1,16 +1,18 @@
 package subject
 
+import "cowscope/actions/ptrace"
+
 // The ways into the kernel of x86-64. i386's unlink is call 10, x86-64's is 87.
 
-func compatUnlink(r *registers, path uint64) { r.Rax, r.Rbx = 10, path }
-func nativeUnlink(r *registers, path uint64) { r.Rax, r.Rdi = 87, path }
+func compatUnlink(r *ptrace.Registers, path uint64) { r.Rax, r.Rbx = 10, path }
+func nativeUnlink(r *ptrace.Registers, path uint64) { r.Rax, r.Rdi = 87, path }
 
 var ways = []way{
 	{"int 0x80", []byte{0xcd, 0x80, 0xcc}, compatUnlink},
 	{"int 0x80 behind a prefix", []byte{0x66, 0xcd, 0x80, 0xcc}, compatUnlink},
 	{"syscall", []byte{0x0f, 0x05, 0xcc}, nativeUnlink},
 	{"syscall behind a prefix", []byte{0x66, 0x0f, 0x05, 0xcc}, nativeUnlink},
-	{"syscall of x32", []byte{0x0f, 0x05, 0xcc}, func(r *registers, path uint64) { r.Rax, r.Rdi = 0x40000000|87, path }},
+	{"syscall of x32", []byte{0x0f, 0x05, 0xcc}, func(r *ptrace.Registers, path uint64) { r.Rax, r.Rdi = 0x40000000|87, path }},
 	{"sysenter", []byte{0x0f, 0x34, 0xcc}, compatUnlink},
 	// Not a multiple of the instruction: a step over a write of ss goes on over the next
 	// instruction.

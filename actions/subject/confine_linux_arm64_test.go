@@ -1,10 +1,14 @@
 package subject
 
-import "golang.org/x/sys/unix"
+import (
+	"cowscope/actions/ptrace"
+
+	"golang.org/x/sys/unix"
+)
 
 // The ways into the kernel of arm64. It has no unlink, only unlinkat.
 
-func nativeUnlink(r *registers, path uint64) {
+func nativeUnlink(r *ptrace.Registers, path uint64) {
 	at := int64(unix.AT_FDCWD)
 	r.Regs[8], r.Regs[0], r.Regs[1], r.Regs[2] = unix.SYS_UNLINKAT, uint64(at), path, 0
 }

@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"cowscope/actions/ptrace"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -26,7 +28,7 @@ type way struct {
 	code []byte
 	// operands sets the registers so that the call unlinks the path at this address, whose number
 	// is below 1<<32.
-	operands func(r *registers, path uint64)
+	operands func(r *ptrace.Registers, path uint64)
 }
 
 // requests are the ways of letting a process run. Only the first is ever used over the instruction
@@ -56,7 +58,7 @@ func TestFilterHoldsWhatIsLetLoose(t *testing.T) {
 					r := p.fresh()
 					w.operands(r, path)
 					setIP(r, syscallStub.start)
-					if e := setRegs(p.pid, r); e != 0 {
+					if e := ptrace.SetRegisters(p.pid, r); e != 0 {
 						t.Fatal(e)
 					}
 					p.tracer.watch.begin(p, 100*time.Millisecond)

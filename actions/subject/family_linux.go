@@ -7,6 +7,8 @@ import (
 	"slices"
 	"syscall"
 
+	"cowscope/actions/ptrace"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -96,7 +98,7 @@ func (p *Process) event(kind int) error {
 	default:
 		return nil
 	}
-	pid, e := eventPID(p.pid)
+	pid, e := ptrace.Message(p.pid)
 	if e != 0 {
 		// The parent was killed at this moment, so the child's pid is unknown. The process group
 		// contains all of them, and still exists: the parent is in it.
@@ -136,11 +138,11 @@ func (p *Process) adopt(pid int) error {
 		if err != nil {
 			return err
 		}
-		if st.signal() == unix.SIGSTOP && st.event() == 0 {
+		if st.Signal() == unix.SIGSTOP && st.Event() == 0 {
 			return nil
 		}
 		// Another stop came first; the SIGSTOP is still to come.
-		if e := resume(runConfined, pid, passOn(st.signal())); e != 0 && e != syscall.ESRCH {
+		if e := ptrace.Resume(runConfined, pid, passOn(st.Signal())); e != 0 && e != syscall.ESRCH {
 			return fmt.Errorf("subject: new process %d: %w", pid, e)
 		}
 	}

@@ -6,6 +6,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"cowscope/actions/ptrace"
 )
 
 // Foreign machine code, as a user may write it. The code itself is in a table for each
@@ -23,7 +25,7 @@ func TestForeignCode(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			inSubject(t, Config{JumpDeadline: time.Minute}, func(p *Process) {
 				probe := machine(t, p, trapBytes...)
-				look := func() registers {
+				look := func() ptrace.Registers {
 					t.Helper()
 					if e := ok(t)(p.Jump(probe)); !e.Trap {
 						t.Fatal(describe(e))

@@ -10,6 +10,8 @@ import (
 	"syscall"
 	"time"
 
+	"cowscope/actions/ptrace"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -25,21 +27,21 @@ type Process struct {
 	group  *group
 	// parent is the traced process that must wait for this one; nil if cowscope must.
 	parent   *Process
-	children []*Process // made by fork, of any thread, and not yet reaped
-	newborn  *Process   // announced by the current run
-	makes    making     // what the current run is to make
-	caller   *Process   // the thread that made it
-	awaits   *Process   // the child whose end it waits for in the kernel, in vfork; nil as a rule
-	news     *status    // a stop that was reported while another thread was waited for
-	leaves   bool       // it ends alone, not with its process
+	children []*Process     // made by fork, of any thread, and not yet reaped
+	newborn  *Process       // announced by the current run
+	makes    making         // what the current run is to make
+	caller   *Process       // the thread that made it
+	awaits   *Process       // the child whose end it waits for in the kernel, in vfork; nil as a rule
+	news     *ptrace.Status // a stop that was reported while another thread was waited for
+	leaves   bool           // it ends alone, not with its process
 	dead     *ExitedError
 
 	cfg        Config
 	randomized bool
 	refused    error
-	idle       registers // every run starts from these
-	fired      bool      // the last run met its deadline
-	tried      *Attempt  // the system call that ended the last run, if one did
+	idle       ptrace.Registers // every run starts from these
+	fired      bool             // the last run met its deadline
+	tried      *Attempt         // the system call that ended the last run, if one did
 }
 
 // PID is the process ID, or the thread ID of a thread that is not the first one.
@@ -124,8 +126,8 @@ func (p *Process) Poll() error {
 	switch {
 	case err == unix.ECHILD:
 		return p.died(&ExitedError{PID: p.pid, Lost: true})
-	case err == nil && pid == p.pid && !status(ws).stopped():
-		return p.died(status(ws).exited(p.pid))
+	case err == nil && pid == p.pid && !ptrace.Status(ws).Stopped():
+		return p.died(exitedBy(ptrace.Status(ws), p.pid))
 	}
 	return nil
 }
@@ -151,7 +153,7 @@ func (p *Process) Syscall(nr uintptr, args ...uint64) (Ending, error) {
 		return Ending{Value: uint64(p.awaits.pid)}, nil
 	case v == attempted:
 		return Ending{}, fmt.Errorf("subject: process %d was started without system call %d on its list", p.pid, nr)
-	case v == raised && c.signo == int32(unix.SIGSYS): // a seccomp filter around us
+	case v == raised && c.Signo == int32(unix.SIGSYS): // a seccomp filter around us
 		return Ending{Signal: p.signal(c)}, nil
 	case v != finished || !called(r):
 		return Ending{}, ErrStubs
@@ -262,29 +264,29 @@ func span(s *stub, count, value uint64) uint64 {
 // protection fault: it is not canonical), the range must extend beyond the lower half of the
 // address space.
 func within(c cause, addr, span uint64) bool {
-	if c.code == siKernel {
+	if c.Code == siKernel {
 		const half = 1 << 47
 		return span == 0 || addr >= half || addr+span > half
 	}
-	return span == 0 || c.addr-addr < span
+	return span == 0 || c.Addr-addr < span
 }
 
 // ofMemory reports whether a load or a store can raise the signal.
 func ofMemory(c cause) bool {
-	return c.signo == int32(unix.SIGSEGV) || c.signo == int32(unix.SIGBUS)
+	return c.Signo == int32(unix.SIGSEGV) || c.Signo == int32(unix.SIGBUS)
 }
 
 // unfetched reports whether the fault is about the instruction at ip itself. A
 // protection key refuses only data, so it never is.
 func unfetched(c cause, ip uint64) bool {
 	const pkuerr = 4
-	return c.signo == int32(unix.SIGSEGV) && c.code != pkuerr && c.code != siKernel && c.addr == ip ||
-		c.signo == int32(unix.SIGBUS) && c.addr == ip
+	return c.Signo == int32(unix.SIGSEGV) && c.Code != pkuerr && c.Code != siKernel && c.Addr == ip ||
+		c.Signo == int32(unix.SIGBUS) && c.Addr == ip
 }
 
 // signal is the cause in the form that is returned.
 func (p *Process) signal(c cause) *Signal {
-	return &Signal{Signo: syscall.Signal(c.signo), Code: c.code, Addr: c.addr, IP: getIP(&p.tracer.regs)}
+	return &Signal{Signo: syscall.Signal(c.Signo), Code: c.Code, Addr: c.Addr, IP: getIP(&p.tracer.regs)}
 }
 
 // Jump runs the code at addr until it returns, traps, faults, tries a system call, or takes too
@@ -305,11 +307,11 @@ func (p *Process) Jump(addr uint64) (Ending, error) {
 		return Ending{TimedOut: true, IP: ip}, nil
 	case v == attempted:
 		return Ending{Attempt: p.tried, IP: ip}, nil
-	case ip == jumpStub.start && c.code != siKernel:
+	case ip == jumpStub.start && c.Code != siKernel:
 		// A jump faults at its target, unless the target is not canonical.
 		return Ending{}, ErrStubs
-	case c.signo == int32(unix.SIGTRAP):
-		return Ending{Trap: true, IP: trapAddress(ip, c.code)}, nil
+	case c.Signo == int32(unix.SIGTRAP):
+		return Ending{Trap: true, IP: trapAddress(ip, c.Code)}, nil
 	}
 	return Ending{Signal: p.signal(c), IP: ip}, nil
 }

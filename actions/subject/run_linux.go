@@ -8,6 +8,8 @@ import (
 	"syscall"
 	"time"
 
+	"cowscope/actions/ptrace"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -31,10 +33,10 @@ const (
 )
 
 // cause is the signal behind raised.
-type cause = sigInfo
+type cause = ptrace.SigInfo
 
 // fresh returns registers to start a run from.
-func (p *Process) fresh() *registers {
+func (p *Process) fresh() *ptrace.Registers {
 	p.tracer.regs = p.idle
 	return &p.tracer.regs
 }
@@ -59,7 +61,7 @@ func (p *Process) runAlone(s *stub, request int, limit time.Duration) (verdict, 
 		}
 	}
 	setIP(&t.regs, s.start)
-	if e := setRegs(p.pid, &t.regs); e != 0 {
+	if e := ptrace.SetRegisters(p.pid, &t.regs); e != 0 {
 		return 0, cause{}, p.lost("set the registers", e)
 	}
 	t.watch.begin(p, limit)
@@ -94,7 +96,7 @@ func (p *Process) runAlone(s *stub, request int, limit time.Duration) (verdict, 
 
 // await lets the process run until it stops for a reason that ends the run.
 func (p *Process) await(s *stub, request int) (verdict, cause, error) {
-	if e := resume(request, p.pid, 0); e != 0 {
+	if e := ptrace.Resume(request, p.pid, 0); e != 0 {
 		return 0, cause{}, p.lost("resume it", e)
 	}
 	return p.follow(s, request)
@@ -106,7 +108,7 @@ func (p *Process) follow(s *stub, request int) (verdict, cause, error) {
 	var deliver syscall.Signal
 	for first := true; ; first = false {
 		if !first {
-			if e := resume(request, p.pid, deliver); e != 0 {
+			if e := ptrace.Resume(request, p.pid, deliver); e != 0 {
 				return 0, cause{}, p.lost("resume it", e)
 			}
 		}
@@ -115,20 +117,20 @@ func (p *Process) follow(s *stub, request int) (verdict, cause, error) {
 		if err != nil {
 			return 0, cause{}, err
 		}
-		switch sig := st.signal(); {
-		case st.event() != 0:
-			if err := p.event(st.event()); err != nil {
+		switch sig := st.Signal(); {
+		case st.Event() != 0:
+			if err := p.event(st.Event()); err != nil {
 				return 0, cause{}, err
 			}
 			if child := p.newborn; p.makes == waited && child != nil && child.dead == nil {
-				if e := resume(request, p.pid, 0); e != 0 {
+				if e := ptrace.Resume(request, p.pid, 0); e != 0 {
 					return 0, cause{}, p.lost("resume it", e)
 				}
 				p.awaits = child
 				return waiting, cause{}, nil
 			}
-		case sig == sysStop:
-			if e := getRegs(p.pid, &t.regs); e != 0 {
+		case sig == ptrace.CallStop:
+			if e := ptrace.GetRegisters(p.pid, &t.regs); e != 0 {
 				return 0, cause{}, p.lost("read the registers", e)
 			}
 			return attempted, cause{}, nil
@@ -137,11 +139,11 @@ func (p *Process) follow(s *stub, request int) (verdict, cause, error) {
 			if err != nil || v != undecided {
 				return v, c, err
 			}
-			if c.code <= 0 && !overtaken(c) {
-				deliver = syscall.Signal(c.signo)
+			if c.Code <= 0 && !overtaken(c) {
+				deliver = syscall.Signal(c.Signo)
 			}
 		case (sig == unix.SIGSTOP || sig == unix.SIGURG) && t.watch.now().fired > 0:
-			if e := getRegs(p.pid, &t.regs); e != 0 {
+			if e := ptrace.GetRegisters(p.pid, &t.regs); e != 0 {
 				return 0, cause{}, p.lost("read the registers", e)
 			}
 			return overdue, cause{}, nil
@@ -159,7 +161,7 @@ const undecided verdict = -1
 // not overtake the stub's own (get_signal takes synchronous signals first).
 func (p *Process) judge(s *stub, sig syscall.Signal) (verdict, cause, error) {
 	r := &p.tracer.regs
-	if e := getRegs(p.pid, r); e != 0 {
+	if e := ptrace.GetRegisters(p.pid, r); e != 0 {
 		return 0, cause{}, p.lost("read the registers", e)
 	}
 	again := sig == unix.SIGTRAP && interrupted(r, s)
@@ -167,13 +169,13 @@ func (p *Process) judge(s *stub, sig syscall.Signal) (verdict, cause, error) {
 	if arrived && s.start != s.end {
 		return finished, cause{}, nil
 	}
-	info, e := signalInfo(p.pid)
+	info, e := ptrace.SignalInfo(p.pid)
 	switch {
 	case e == unix.EINVAL: // a group-stop: let it continue
-		return undecided, cause{code: 1}, nil
+		return undecided, cause{Code: 1}, nil
 	case e != 0:
 		return 0, cause{}, p.lost("read the signal", e)
-	case info.code <= 0 || again:
+	case info.Code <= 0 || again:
 		return undecided, info, nil
 	case arrived:
 		return finished, cause{}, nil
@@ -187,7 +189,7 @@ func (p *Process) judge(s *stub, sig syscall.Signal) (verdict, cause, error) {
 func overtaken(c cause) bool {
 	const siUser = 0
 	// The sender's pid and uid are 0.
-	return c.signo == int32(unix.SIGTRAP) && c.code == siUser && c.addr == 0
+	return c.Signo == int32(unix.SIGTRAP) && c.Code == siUser && c.Addr == 0
 }
 
 // raisable reports whether an instruction can cause the signal, SIGTRAP aside.
@@ -220,7 +222,7 @@ func (p *Process) settle() error {
 	defer func() { t.regs = after }()
 	t.regs = p.idle
 	setIP(&t.regs, idleStub.start)
-	if e := setRegs(p.pid, &t.regs); e != 0 {
+	if e := ptrace.SetRegisters(p.pid, &t.regs); e != 0 {
 		return p.lost("put the registers back", e)
 	}
 	t.watch.begin(p, time.Second)
@@ -232,7 +234,7 @@ func (p *Process) settle() error {
 // wait waits for this process alone; wait4(-1) would also take processes of other parts of this
 // program. But the end of a process with several threads is reported only when that of all others
 // has been: then the whole family is waited for.
-func (p *Process) wait() (status, error) {
+func (p *Process) wait() (ptrace.Status, error) {
 	t, g := p.tracer, p.group
 	if g.leader == p {
 		g.followed = true
@@ -241,10 +243,10 @@ func (p *Process) wait() (status, error) {
 	for p.dead == nil {
 		if st := p.news; st != nil {
 			p.news = nil
-			if st.stopped() {
+			if st.Stopped() {
 				return *st, nil
 			}
-			return 0, p.died(st.exited(p.pid))
+			return 0, p.died(exitedBy(*st, p.pid))
 		}
 		who := p.pid
 		if g.leader == p && len(g.others) > 0 {
@@ -260,7 +262,7 @@ func (p *Process) wait() (status, error) {
 		case err != nil:
 			return 0, answers("wait4", err)
 		}
-		st, q := status(ws), t.procs[pid]
+		st, q := ptrace.Status(ws), t.procs[pid]
 		switch {
 		case q == nil: // its birth has not been reported yet
 			t.unborn[pid] = st
@@ -269,11 +271,11 @@ func (p *Process) wait() (status, error) {
 			q.forget()
 			continue
 		}
-		if st.stopped() {
+		if st.Stopped() {
 			q.group.minor, q.group.major = uint64(t.usage.Minflt), uint64(t.usage.Majflt)
 		}
 		q.news = &st
-		if q != p && !st.stopped() {
+		if q != p && !st.Stopped() {
 			_, _ = q.wait()
 		}
 	}

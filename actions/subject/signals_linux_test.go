@@ -15,6 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"cowscope/actions/ptrace"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -70,8 +72,8 @@ func TestBlockedCallTimesOut(t *testing.T) {
 				}
 			}
 			call(t, p, unix.SYS_CLOSE, fd)
-			var r registers
-			if e := getRegs(p.pid, &r); e != 0 {
+			var r ptrace.Registers
+			if e := ptrace.GetRegisters(p.pid, &r); e != 0 {
 				t.Fatal(e)
 			}
 			alive(t, p)
@@ -85,8 +87,8 @@ func TestRegistersAfterDeadline(t *testing.T) {
 		if e := hurry(t, p, unix.SYS_PPOLL); !e.TimedOut {
 			t.Fatal(describe(e))
 		}
-		var r registers
-		if e := getRegs(p.pid, &r); e != 0 {
+		var r ptrace.Registers
+		if e := ptrace.GetRegisters(p.pid, &r); e != 0 {
 			t.Fatal(e)
 		}
 		if r != p.idle {

@@ -16,6 +16,7 @@ import (
 	"unsafe"
 
 	"cowscope/actions/image"
+	"cowscope/actions/ptrace"
 
 	"golang.org/x/sys/unix"
 )
@@ -132,10 +133,10 @@ func (p *Process) prepare() error {
 	if err != nil {
 		return err
 	}
-	if st.signal() != unix.SIGTRAP {
-		return fmt.Errorf("stopped by %s instead of its exec", signalName(st.signal()))
+	if st.Signal() != unix.SIGTRAP {
+		return fmt.Errorf("stopped by %s instead of its exec", signalName(st.Signal()))
 	}
-	if e := setOptions(p.pid); e != 0 {
+	if e := ptrace.Call(unix.PTRACE_SETOPTIONS, p.pid, 0, traceOptions); e != 0 {
 		return fmt.Errorf("PTRACE_SETOPTIONS: %w", e)
 	}
 	if err := signalable(p.pid); err != nil {
@@ -151,7 +152,7 @@ func (p *Process) prepare() error {
 		return err
 	}
 	if v != finished {
-		return fmt.Errorf("did not reach its first trap (ending %d, signal %d)", v, c.signo)
+		return fmt.Errorf("did not reach its first trap (ending %d, signal %d)", v, c.Signo)
 	}
 	p.idle = t.regs
 	makeIdle(&p.idle)

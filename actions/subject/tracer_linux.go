@@ -11,6 +11,8 @@ import (
 	"sync/atomic"
 	"unsafe"
 
+	"cowscope/actions/ptrace"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -30,14 +32,14 @@ type Tracer struct {
 
 	procs map[int]*Process // not yet reaped for good, by pid
 	// unborn is what was reported of a process or a thread before its maker has told of it, by pid.
-	unborn map[int]status
+	unborn map[int]ptrace.Status
 	gate   *gate
 	watch  watchdog
 
-	cgroup    *cgroup     // of all processes, nil for none
-	unbounded error       // why there is none
-	regs      registers   // of the current or the last run
-	usage     unix.Rusage // of the process that stopped last
+	cgroup    *cgroup          // of all processes, nil for none
+	unbounded error            // why there is none
+	regs      ptrace.Registers // of the current or the last run
+	usage     unix.Rusage      // of the process that stopped last
 }
 
 type job struct {
@@ -64,7 +66,7 @@ func NewTracer() (*Tracer, error) {
 		jobs:  make(chan *job),
 		quit:  make(chan struct{}),
 		ended: make(chan struct{}),
-		procs: make(map[int]*Process), unborn: make(map[int]status),
+		procs: make(map[int]*Process), unborn: make(map[int]ptrace.Status),
 	}
 	var err error
 	if t.gate, err = openGate(); err != nil {

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"syscall"
 
+	"cowscope/actions/ptrace"
 	"cowscope/vmspace/procfs"
 	"cowscope/vmspace/symbol"
 
@@ -14,9 +15,9 @@ import (
 )
 
 // heed takes notice of what happened to a thread. What is an event goes into the queue.
-func (p *Program) heed(tid int, st status) {
+func (p *Program) heed(tid int, st ptrace.Status) {
 	t := p.tasks[tid]
-	if t == nil && !st.stopped() {
+	if t == nil && !st.Stopped() {
 		return // of a thread that an execve ended
 	}
 	if t == nil {
@@ -24,14 +25,14 @@ func (p *Program) heed(tid int, st status) {
 		t = &task{tid: tid, pid: tid, unborn: true, fresh: true}
 		p.tasks[tid] = t
 	}
-	if !st.stopped() {
+	if !st.Stopped() {
 		p.ended(t, st)
 		return
 	}
 	t.state, t.listening, t.asked = stopped, false, false // any stop is as good (ptrace_stop in kernel/signal.c)
 	t.passed()
 	var e *Event
-	switch event := st.event(); event {
+	switch event := st.Event(); event {
 	case unix.PTRACE_EVENT_SECCOMP:
 		p.called(t)
 	case unix.PTRACE_EVENT_EXEC:
@@ -47,20 +48,20 @@ func (p *Program) heed(tid int, st status) {
 			p.watchFaults(t)
 			_ = p.setBreaks(t) // what its parent could have, it can have
 		}
-		if st.signal() != unix.SIGTRAP {
+		if st.Signal() != unix.SIGTRAP {
 			t.state = held
 		}
 	case 0:
-		if st.signal() == callStop {
+		if st.Signal() == ptrace.CallStop {
 			e = p.returned(t)
 		} else {
-			e = p.signaled(t, st.signal())
+			e = p.signaled(t, st.Signal())
 		}
 	}
 	if e != nil {
 		e.PID, e.TID = t.pid, t.tid
-		var r registers
-		if getRegs(t.tid, &r) == 0 {
+		var r ptrace.Registers
+		if ptrace.GetRegisters(t.tid, &r) == 0 {
 			e.Regs = numbered(&r)
 		}
 		if e.Kind == Reached || e.Kind == Written {
@@ -86,15 +87,15 @@ func (t *task) passed() {
 
 // counter is where a thread that is stopped goes on.
 func (t *task) counter() uint64 {
-	var r registers
-	if getRegs(t.tid, &r) != 0 {
+	var r ptrace.Registers
+	if ptrace.GetRegisters(t.tid, &r) != 0 {
 		return 0
 	}
 	return numbered(&r)[symbol.Counter]
 }
 
 // ended takes notice of the end of a thread.
-func (p *Program) ended(t *task, st status) {
+func (p *Program) ended(t *task, st ptrace.Status) {
 	t.unwatch()
 	delete(p.tasks, t.tid)
 	for _, other := range p.tasks {
@@ -103,14 +104,14 @@ func (p *Program) ended(t *task, st status) {
 		}
 	}
 	e := Event{Kind: Exit, PID: t.pid, TID: t.tid}
-	e.Status, e.Signal = st.ending()
+	e.Status, e.Signal = st.Ending()
 	p.queue = append(p.queue, e)
 }
 
 // called is a stop by the filter, at the entry of a call.
 func (p *Program) called(t *task) {
-	said, _ := message(t.tid)
-	info, e := callAt(t.tid)
+	said, _ := ptrace.Message(t.tid)
+	info, e := ptrace.CallAt(t.tid)
 	if e != 0 {
 		return
 	}
@@ -129,12 +130,12 @@ const cloneUntraced = 0x00800000 // CLONE_UNTRACED
 // ENOSYS from each of its calls about memory.
 func (t *task) keepChild() {
 	switch c := t.call; {
-	case c.arch == native && c.nr == unix.SYS_CLONE && c.args[0]&cloneUntraced != 0, c.arch != native && c.nr == compatClone && c.args[0]&cloneUntraced != 0:
-		_ = setFirst(t.tid, c.arch == native, c.args[0]&^cloneUntraced)
-	case c.nr == unix.SYS_CLONE3:
-		var flags uint64
-		if peek(t.tid, c.args[0], &flags) == 0 && flags&cloneUntraced != 0 && poke(t.tid, c.args[0], flags&^cloneUntraced) == 0 {
-			t.restore = &word{c.args[0], flags}
+	case c.Arch == native && c.Nr == unix.SYS_CLONE && c.Args[0]&cloneUntraced != 0, c.Arch != native && c.Nr == compatClone && c.Args[0]&cloneUntraced != 0:
+		_ = setFirst(t.tid, c.Arch == native, c.Args[0]&^cloneUntraced)
+	case c.Nr == unix.SYS_CLONE3:
+		flags, e := ptrace.Peek(t.tid, c.Args[0])
+		if e == 0 && flags&cloneUntraced != 0 && ptrace.Poke(t.tid, c.Args[0], flags&^cloneUntraced) == 0 {
+			t.restore = &word{c.Args[0], flags}
 		}
 	}
 }
@@ -145,7 +146,7 @@ type word struct{ addr, value uint64 }
 // giveBack writes what was changed for a call.
 func (t *task) giveBack() {
 	if t.restore != nil {
-		_ = poke(t.tid, t.restore.addr, t.restore.value)
+		_ = ptrace.Poke(t.tid, t.restore.addr, t.restore.value)
 		t.restore = nil
 	}
 }
@@ -153,28 +154,28 @@ func (t *task) giveBack() {
 // returned is the stop at the end of a call.
 func (p *Program) returned(t *task) *Event {
 	t.giveBack()
-	info, e := callAt(t.tid)
+	info, e := ptrace.CallAt(t.tid)
 	c, told := t.call, t.told
-	if e != 0 || c == nil || info.op != unix.PTRACE_SYSCALL_INFO_EXIT {
+	if e != 0 || c == nil || info.Op != unix.PTRACE_SYSCALL_INFO_EXIT {
 		return nil
 	}
 	t.call, t.told = nil, false
-	value := int64(info.nr)
+	value := int64(info.Nr)
 	if told || value <= -512 && value >= -516 { // it is made again: ERESTARTSYS, … (include/linux/errno.h)
 		return nil
 	}
 	event := eventOf(Call, c)
-	event.Value = info.nr
+	event.Value = info.Nr
 	if value < 0 && value >= -4095 {
 		event.Value, event.Errno = 0, syscall.Errno(-value)
 	}
 	return event
 }
 
-func eventOf(kind Kind, c *callInfo) *Event {
+func eventOf(kind Kind, c *ptrace.CallInfo) *Event {
 	e := &Event{Kind: kind}
 	if c != nil {
-		e.Nr, e.Args, e.Compat = c.nr, c.args, c.arch != native
+		e.Nr, e.Args, e.Compat = c.Nr, c.Args, c.Arch != native
 	}
 	return e
 }
@@ -182,7 +183,7 @@ func eventOf(kind Kind, c *callInfo) *Event {
 // executed is the stop at the end of an execve. The other threads of the process are gone, and the
 // one that called has the thread id of the process.
 func (p *Program) executed(t *task) *Event {
-	if former, e := message(t.tid); e == 0 && former != t.tid && p.tasks[former] != nil {
+	if former, e := ptrace.Message(t.tid); e == 0 && former != t.tid && p.tasks[former] != nil {
 		t.call = p.tasks[former].call
 	}
 	for tid, other := range p.tasks {
@@ -196,8 +197,8 @@ func (p *Program) executed(t *task) *Event {
 	t.told = true
 	e := eventOf(Exec, t.call)
 	e.PID, e.TID = t.pid, t.tid
-	var r registers
-	if getRegs(t.tid, &r) == 0 {
+	var r ptrace.Registers
+	if ptrace.GetRegisters(t.tid, &r) == 0 {
 		e.Regs = numbered(&r)
 	}
 	return e
@@ -205,7 +206,7 @@ func (p *Program) executed(t *task) *Event {
 
 // forked is the stop at which a child is there. It has executed nothing.
 func (p *Program) forked(t *task, event int) *Event {
-	tid, errno := message(t.tid)
+	tid, errno := ptrace.Message(t.tid)
 	if errno != 0 {
 		return nil
 	}
@@ -231,32 +232,32 @@ func (p *Program) forked(t *task, event int) *Event {
 
 // signaled is the stop before a signal is delivered.
 func (p *Program) signaled(t *task, sig syscall.Signal) *Event {
-	info, errno := signalInfo(t.tid)
+	info, errno := ptrace.SignalInfo(t.tid)
 	if errno != 0 {
 		return nil // it was killed
 	}
 	switch {
-	case sig == unix.SIGTRAP && info.code == trapPerf && (info.data == minorFault || info.data == majorFault):
-		return &Event{Kind: Fault, Addr: info.addr, Major: info.data == majorFault, Late: info.flags&trapPerfIsAsync != 0}
-	case sig == unix.SIGTRAP && info.code == trapPerf && (info.data == reached || info.data == written):
+	case sig == unix.SIGTRAP && info.Code == trapPerf && (info.Data == minorFault || info.Data == majorFault):
+		return &Event{Kind: Fault, Addr: info.Addr, Major: info.Data == majorFault, Late: info.Flags&trapPerfIsAsync != 0}
+	case sig == unix.SIGTRAP && info.Code == trapPerf && (info.Data == reached || info.Data == written):
 		kind := Reached
-		if info.data == written {
+		if info.Data == written {
 			kind = Written
 		}
-		return &Event{Kind: kind, Addr: info.addr, Late: info.flags&trapPerfIsAsync != 0}
-	case sig == unix.SIGTRAP && t.sent && info.code == int32(unix.SIGTRAP):
+		return &Event{Kind: kind, Addr: info.Addr, Late: info.Flags&trapPerfIsAsync != 0}
+	case sig == unix.SIGTRAP && t.sent && info.Code == int32(unix.SIGTRAP):
 		return nil // the handler of a signal is about to run: where there is a step, that is told (signal_setup_done in kernel/signal.c)
-	case sig == unix.SIGSTOP && info.code == siTkill && int(int32(info.addr)) == os.Getpid():
+	case sig == unix.SIGSTOP && info.Code == siTkill && int(int32(info.Addr)) == os.Getpid():
 		return nil // kick
 	}
 	t.signal = sig
-	access := info.code > 0 && (sig == unix.SIGSEGV || sig == unix.SIGBUS)
+	access := info.Code > 0 && (sig == unix.SIGSEGV || sig == unix.SIGBUS)
 	if !access && !deadly(t.tid, sig) {
 		return nil
 	}
-	e := &Event{Kind: Signal, Signal: sig, Code: info.code}
+	e := &Event{Kind: Signal, Signal: sig, Code: info.Code}
 	if access {
-		e.Addr = info.addr
+		e.Addr = info.Addr
 	}
 	return e
 }

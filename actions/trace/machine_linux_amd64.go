@@ -2,8 +2,8 @@ package trace
 
 import (
 	"syscall"
-	"unsafe"
 
+	"cowscope/actions/ptrace"
 	"cowscope/vmspace/symbol"
 
 	"golang.org/x/sys/unix"
@@ -46,39 +46,27 @@ var tables = []table{
 	}},
 }
 
-type registers = unix.PtraceRegs
-
-func getRegs(tid int, r *registers) syscall.Errno {
-	_, _, e := unix.RawSyscall6(unix.SYS_PTRACE, unix.PTRACE_GETREGS, uintptr(tid), 0, uintptr(unsafe.Pointer(r)), 0, 0)
-	return e
-}
-
-func setRegs(tid int, r *registers) syscall.Errno {
-	_, _, e := unix.RawSyscall6(unix.SYS_PTRACE, unix.PTRACE_SETREGS, uintptr(tid), 0, uintptr(unsafe.Pointer(r)), 0, 0)
-	return e
-}
-
 // numbered is the registers by the numbers of DWARF.
-func numbered(r *registers) symbol.Registers {
+func numbered(r *ptrace.Registers) symbol.Registers {
 	return symbol.Registers{r.Rax, r.Rdx, r.Rcx, r.Rbx, r.Rsi, r.Rdi, r.Rbp, r.Rsp, r.R8, r.R9, r.R10, r.R11, r.R12, r.R13, r.R14, r.R15, r.Rip}
 }
 
 // unmake makes the call that is about to be made one that answers ENOSYS.
 func unmake(tid int) syscall.Errno {
-	var r registers
-	if e := getRegs(tid, &r); e != 0 {
+	var r ptrace.Registers
+	if e := ptrace.GetRegisters(tid, &r); e != 0 {
 		return e
 	}
 	r.Orig_rax = ^uint64(0)
-	return setRegs(tid, &r)
+	return ptrace.SetRegisters(tid, &r)
 }
 
 const compatClone = 120 // clone, of i386
 
 // setFirst changes the first argument of the call that is about to be made.
 func setFirst(tid int, native bool, value uint64) syscall.Errno {
-	var r registers
-	if e := getRegs(tid, &r); e != 0 {
+	var r ptrace.Registers
+	if e := ptrace.GetRegisters(tid, &r); e != 0 {
 		return e
 	}
 	if native {
@@ -86,7 +74,7 @@ func setFirst(tid int, native bool, value uint64) syscall.Errno {
 	} else {
 		r.Rbx = value
 	}
-	return setRegs(tid, &r)
+	return ptrace.SetRegisters(tid, &r)
 }
 
 // WrittenBehind says that the instruction that has written is the one before the counter of a Written event: it is a trap, and not a fault.

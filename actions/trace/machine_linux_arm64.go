@@ -5,6 +5,7 @@ import (
 	"syscall"
 	"unsafe"
 
+	"cowscope/actions/ptrace"
 	"cowscope/vmspace/symbol"
 
 	"golang.org/x/sys/unix"
@@ -40,18 +41,8 @@ const native = unix.AUDIT_ARCH_AARCH64
 
 var tables = []table{{native, calls}}
 
-type registers = unix.PtraceRegs
-
-const ntPrStatus = 1 // NT_PRSTATUS
-
-func getRegs(tid int, r *registers) syscall.Errno {
-	iov := unix.Iovec{Base: (*byte)(unsafe.Pointer(r)), Len: uint64(unsafe.Sizeof(*r))}
-	_, _, e := unix.RawSyscall6(unix.SYS_PTRACE, unix.PTRACE_GETREGSET, uintptr(tid), ntPrStatus, uintptr(unsafe.Pointer(&iov)), 0, 0)
-	return e
-}
-
 // numbered is the registers by the numbers of DWARF.
-func numbered(r *registers) (out symbol.Registers) {
+func numbered(r *ptrace.Registers) (out symbol.Registers) {
 	copy(out[:], r.Regs[:])
 	out[31], out[symbol.Counter] = r.Sp, r.Pc
 	return out
@@ -61,8 +52,7 @@ func numbered(r *registers) (out symbol.Registers) {
 func unmake(tid int) syscall.Errno {
 	const ntARMSystemCall = 0x404 // NT_ARM_SYSTEM_CALL
 	none := int32(-1)
-	iov := unix.Iovec{Base: (*byte)(unsafe.Pointer(&none)), Len: 4}
-	_, _, e := unix.RawSyscall6(unix.SYS_PTRACE, unix.PTRACE_SETREGSET, uintptr(tid), ntARMSystemCall, uintptr(unsafe.Pointer(&iov)), 0, 0)
+	_, e := ptrace.RegisterSet(unix.PTRACE_SETREGSET, tid, ntARMSystemCall, unsafe.Pointer(&none), 4)
 	return e
 }
 
@@ -70,14 +60,12 @@ const compatClone = 120 // clone, of 32-bit programs
 
 // setFirst changes the first argument of the call that is about to be made.
 func setFirst(tid int, _ bool, value uint64) syscall.Errno {
-	var r registers
-	if e := getRegs(tid, &r); e != 0 {
+	var r ptrace.Registers
+	if e := ptrace.GetRegisters(tid, &r); e != 0 {
 		return e
 	}
 	r.Regs[0] = value
-	iov := unix.Iovec{Base: (*byte)(unsafe.Pointer(&r)), Len: uint64(unsafe.Sizeof(r))}
-	_, _, e := unix.RawSyscall6(unix.SYS_PTRACE, unix.PTRACE_SETREGSET, uintptr(tid), ntPrStatus, uintptr(unsafe.Pointer(&iov)), 0, 0)
-	return e
+	return ptrace.SetRegisters(tid, &r)
 }
 
 // WrittenBehind says that the instruction that has written is the one before the counter of a Written event: here it is the one at the counter, which was not executed yet.

@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"time"
 
+	"cowscope/actions/ptrace"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -43,14 +45,14 @@ type Program struct {
 type task struct {
 	tid, pid int
 	state    state
-	signal   syscall.Signal // is delivered when it goes on
-	call     *callInfo      // the call of the filter that it is in
-	told     bool           // that call was told already
-	restore  *word          // what the call was made with, where that was changed
-	unborn   bool           // it has stopped, and its parent has not told of it yet
-	fresh    bool           // its first stop has not come
-	asked    bool           // a stop was asked for, and has not come
-	vfork    bool           // it waits for a child of vfork(2)
+	signal   syscall.Signal   // is delivered when it goes on
+	call     *ptrace.CallInfo // the call of the filter that it is in
+	told     bool             // that call was told already
+	restore  *word            // what the call was made with, where that was changed
+	unborn   bool             // it has stopped, and its parent has not told of it yet
+	fresh    bool             // its first stop has not come
+	asked    bool             // a stop was asked for, and has not come
+	vfork    bool             // it waits for a child of vfork(2)
 	// listening says that its process is stopped by a signal, and it has been let go on from where it
 	// was told of that.
 	listening bool
@@ -167,8 +169,8 @@ func (p *Program) Where() (e Event, ok bool) {
 			if t.state == running || ok && tid != p.pid {
 				continue
 			}
-			var r registers
-			if getRegs(tid, &r) == 0 {
+			var r ptrace.Registers
+			if ptrace.GetRegisters(tid, &r) == 0 {
 				e, ok = Event{PID: t.pid, TID: tid, Regs: numbered(&r)}, true
 			}
 		}
@@ -215,7 +217,7 @@ func (p *Program) goOn(t *task) {
 	case t.atBreak != 0:
 		request = resumeAt
 	}
-	_ = ptrace(request, t.tid, 0, uintptr(t.signal)) // ESRCH: it was killed, and will be reaped
+	_ = ptrace.Call(request, t.tid, 0, uintptr(t.signal)) // ESRCH: it was killed, and will be reaped
 	t.listening = t.state == held
 	t.sent = t.atBreak != 0 && t.signal != 0
 	t.state, t.signal = running, 0
@@ -223,19 +225,19 @@ func (p *Program) goOn(t *task) {
 }
 
 // waitAny waits for any thread that this thread traces.
-func waitAny(options int) (int, status, error) {
+func waitAny(options int) (int, ptrace.Status, error) {
 	for {
 		var ws unix.WaitStatus
 		tid, err := unix.Wait4(-1, &ws, unix.WALL|unix.WNOTHREAD|options, nil)
 		if err != unix.EINTR {
-			return tid, status(ws), err
+			return tid, ptrace.Status(ws), err
 		}
 	}
 }
 
 // await waits until a thread stops or ends, or ctx is done; then tid may be 0. A blocking wait4
 // cannot be told to return, so kick makes a thread stop.
-func (p *Program) await(ctx context.Context) (tid int, st status, err error) {
+func (p *Program) await(ctx context.Context) (tid int, st ptrace.Status, err error) {
 	const tries = 30
 	for range tries {
 		if tid, st, err = waitAny(unix.WNOHANG); tid != 0 || err != nil {
@@ -298,7 +300,7 @@ func (p *Program) allHeld() bool {
 func (p *Program) stopAll() {
 	for _, t := range p.tasks {
 		if t.state == running && !t.asked {
-			t.asked = ptrace(unix.PTRACE_INTERRUPT, t.tid, 0, 0) == 0
+			t.asked = ptrace.Call(unix.PTRACE_INTERRUPT, t.tid, 0, 0) == 0
 		}
 	}
 	quiet := time.Time{}

@@ -8,6 +8,7 @@ import (
 	"syscall"
 
 	"cowscope/actions/image"
+	"cowscope/actions/ptrace"
 
 	"golang.org/x/sys/unix"
 )
@@ -24,11 +25,11 @@ func (p *Program) start(cfg Config) error {
 	switch {
 	case err != nil:
 		return fail("wait4", err.(syscall.Errno))
-	case !st.stopped():
+	case !st.Stopped():
 		delete(p.tasks, p.pid)
 		return fail("kill", unix.EPERM)
 	}
-	if e := ptrace(unix.PTRACE_SEIZE, p.pid, 0, traceOptions); e != 0 {
+	if e := ptrace.Call(unix.PTRACE_SEIZE, p.pid, 0, traceOptions); e != 0 {
 		return fail("ptrace", e)
 	}
 	if err := unix.Kill(p.pid, unix.SIGCONT); err != nil {
@@ -41,13 +42,13 @@ func (p *Program) start(cfg Config) error {
 			return fail("wait4", err.(syscall.Errno))
 		}
 		request := unix.PTRACE_CONT
-		switch sig, event := st.signal(), st.event(); {
-		case !st.stopped():
+		switch sig, event := st.Signal(), st.Event(); {
+		case !st.Stopped():
 			delete(p.tasks, p.pid)
-			code, _ := st.ending()
+			code, _ := st.Ending()
 			return fail("seccomp", syscall.Errno(code))
 		case event == unix.PTRACE_EVENT_SECCOMP: // of execve
-			info, e := callAt(p.pid)
+			info, e := ptrace.CallAt(p.pid)
 			if e != 0 {
 				return fail("ptrace", e)
 			}
@@ -57,11 +58,11 @@ func (p *Program) start(cfg Config) error {
 			t.state = stopped
 			p.queue = append(p.queue, *p.executed(t))
 			return nil
-		case sig == callStop && filtered: // it failed
-			info, _ := callAt(p.pid)
-			return fail("execve", syscall.Errno(-int64(info.nr)))
+		case sig == ptrace.CallStop && filtered: // it failed
+			info, _ := ptrace.CallAt(p.pid)
+			return fail("execve", syscall.Errno(-int64(info.Nr)))
 		}
-		if e := ptrace(request, p.pid, 0, 0); e != 0 && e != unix.ESRCH {
+		if e := ptrace.Call(request, p.pid, 0, 0); e != 0 && e != unix.ESRCH {
 			return fail("ptrace", e)
 		}
 	}
@@ -93,12 +94,12 @@ func (p *Program) spawn(cfg Config) error {
 }
 
 // wait waits for a stop or the end of one thread.
-func wait(tid, options int) (status, error) {
+func wait(tid, options int) (ptrace.Status, error) {
 	for {
 		var ws unix.WaitStatus
 		_, err := unix.Wait4(tid, &ws, unix.WALL|unix.WNOTHREAD|options, nil)
 		if err != unix.EINTR {
-			return status(ws), err
+			return ptrace.Status(ws), err
 		}
 	}
 }

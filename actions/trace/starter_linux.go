@@ -13,7 +13,7 @@ import (
 // Rules of this file: the starter. It stops itself and, once it has been seized, puts the filter in
 // and executes the program. Its arguments are the path, and the arguments of the program from
 // argv[0] on; its environment is the program's. A tracer that is a parent by fork alone would need
-// PTRACE_TRACEME, under which nobody can tell a stop of the terminal from a signal (ptrace(2),
+// PTRACE_TRACEME, under which nobody can tell a stop of the terminal from a signal (ptrace.Call(2),
 // "Group-stop").
 
 const (
