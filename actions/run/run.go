@@ -34,7 +34,8 @@ type Run struct {
 	table   *symbol.Table
 	sources sources
 	members []vmspace.Member
-	born    int // processes that got a label so far
+	labels  map[int]string // by PID, of all that there have been
+	born    int            // processes that got a label so far
 	last    *vmspace.Snapshot
 	steps   int
 	status  int
@@ -70,7 +71,7 @@ func Open(cfg trace.Config) (*Run, error) {
 	if err != nil {
 		return nil, errors.Join(err, r.Close())
 	}
-	run := &Run{program: p, reader: r, grammar: g, table: symbol.New(symbol.Options{Peek: r.Peek, Callers: true}), begun: map[string]bool{}, ends: map[string]uint64{}, told: map[string]int{}, uncounted: map[string]int{}, name: printable.Name(filepath.Base(cfg.Path))}
+	run := &Run{program: p, reader: r, grammar: g, table: symbol.New(symbol.Options{Peek: r.Peek, Callers: true}), labels: map[int]string{}, begun: map[string]bool{}, ends: map[string]uint64{}, told: map[string]int{}, uncounted: map[string]int{}, name: printable.Name(filepath.Base(cfg.Path))}
 	run.member(p.PID(), "")
 	return run, nil
 }
@@ -97,18 +98,13 @@ func (r *Run) Status() int { return r.status }
 // member gives a process a label.
 func (r *Run) member(pid int, parent string) {
 	r.born++
-	r.members = append(r.members, vmspace.Member{Label: fmt.Sprintf("p%d", r.born), PID: pid, Parent: parent})
+	r.labels[pid] = fmt.Sprintf("p%d", r.born)
+	r.members = append(r.members, vmspace.Member{Label: r.labels[pid], PID: pid, Parent: parent})
 }
 
-// label is the newest process of that number.
-func (r *Run) label(pid int) string {
-	for _, m := range slices.Backward(r.members) {
-		if m.PID == pid {
-			return m.Label
-		}
-	}
-	return ""
-}
+// label is the newest process of that number. It may have ended: of a child that one made when it was
+// killed is told after that.
+func (r *Run) label(pid int) string { return r.labels[pid] }
 
 // Next lets the program run to its next event. The answer is trace.ErrEnded when nothing is left.
 func (r *Run) Next(ctx context.Context) (*history.Step, error) {
@@ -116,6 +112,12 @@ func (r *Run) Next(ctx context.Context) (*history.Step, error) {
 	if err != nil {
 		return nil, err
 	}
+	return r.tell(ctx, e)
+}
+
+// tell makes a step of an event.
+func (r *Run) tell(ctx context.Context, e trace.Event) (*history.Step, error) {
+	var err error
 	r.event = e
 	r.call = verb.Foreign{}
 	st := &history.Step{N: r.steps, Process: r.label(e.PID), PID: e.PID, TID: e.TID, Event: e.Kind.String(), Before: r.last, Current: r.label(e.PID)}

@@ -42,6 +42,41 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
+// Of a child that a process made when it was killed is told after its end.
+func TestLateOrphan(t *testing.T) {
+	r, err := Open(trace.Config{Path: "/bin/sh", Args: []string{"sh", "-c", "sleep 1000 & wait"}, Env: os.Environ()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	child := 0
+	for {
+		st, err := r.Next(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if st.Event == "fork" {
+			child = int(st.Value)
+			_ = unix.Kill(st.PID, unix.SIGKILL)
+		}
+		if st.Event == "exit" {
+			break
+		}
+	}
+	if _, err := r.Next(ctx); err != nil { // of the child alone
+		t.Fatal(err)
+	}
+	st, err := r.tell(ctx, trace.Event{Kind: trace.Fork, PID: r.program.PID(), TID: r.program.PID(), Child: child, Value: uint64(child), Nr: unix.SYS_CLONE})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p := st.After.Process("p3"); st.Process != "p1" || p == nil || p.PID != child || p.Parent != "p1" || p.Mappings.Len() == 0 {
+		t.Errorf("%s: %+v", st.Process, p)
+	}
+}
+
 // oddPages is a size that no other mapping has.
 const oddPages = 41
 

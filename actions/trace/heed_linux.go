@@ -4,6 +4,7 @@ package trace
 
 import (
 	"os"
+	"slices"
 	"strconv"
 	"syscall"
 
@@ -23,7 +24,11 @@ func (p *Program) heed(tid int, st ptrace.Status) {
 	if t == nil {
 		// Born, and faster than its parent's word of it.
 		t = &task{tid: tid, pid: tid, unborn: true, fresh: true}
+		if tgid, ok := threadGroup(tid); ok {
+			t.pid = tgid
+		}
 		p.tasks[tid] = t
+		p.tellOrphans()
 	}
 	if !st.Stopped() {
 		p.ended(t, st)
@@ -98,6 +103,13 @@ func (t *task) counter() uint64 {
 func (p *Program) ended(t *task, st ptrace.Status) {
 	t.unwatch()
 	delete(p.tasks, t.tid)
+	if t.unborn {
+		return
+	}
+	if t.bearing() {
+		p.killed = t
+		p.tellOrphans()
+	}
 	for _, other := range p.tasks {
 		if other.pid == t.pid {
 			return
@@ -190,8 +202,12 @@ func (p *Program) executed(t *task) *Event {
 		if other.pid == t.pid && tid != t.tid {
 			other.unwatch()
 			delete(p.tasks, tid)
+			if other.bearing() {
+				p.killed = other
+			}
 		}
 	}
+	p.tellOrphans()
 	t.unwatch()
 	p.watchFaults(t)
 	t.told = true
@@ -212,22 +228,51 @@ func (p *Program) forked(t *task, event int) *Event {
 	}
 	child := p.tasks[tid]
 	if child == nil {
-		child = &task{tid: tid, fresh: true}
+		child = &task{tid: tid, pid: tid, fresh: true}
+		if tgid, ok := threadGroup(tid); ok {
+			child.pid = tgid
+		}
 		p.tasks[tid] = child
 	}
-	child.unborn, child.pid = false, tid
-	if tgid, ok := threadGroup(tid); ok {
-		child.pid = tgid
-	}
+	e := t.bore(child)
+	e.Shared = event == unix.PTRACE_EVENT_VFORK
+	t.told = true
+	t.vfork = e.Shared
+	return e
+}
+
+// bore tells that a thread has made child.
+func (t *task) bore(child *task) *Event {
+	child.unborn = false
 	if child.restore = t.restore; !child.fresh {
 		child.giveBack()
 	}
 	e := eventOf(Fork, t.call)
-	e.Child, e.Thread, e.Shared = tid, child.pid == t.pid, event == unix.PTRACE_EVENT_VFORK
-	e.Value = uint64(tid)
-	t.told = true
-	t.vfork = event == unix.PTRACE_EVENT_VFORK
+	e.Child, e.Thread, e.Value = child.tid, child.pid == t.pid, uint64(child.tid)
 	return e
+}
+
+// bearing reports whether a thread is in a call that makes a child, and has not told of one.
+func (t *task) bearing() bool {
+	return t.call != nil && !t.told && (t.call.Arch == native && slices.Contains(births, t.call.Nr) || t.call.Arch != native && slices.Contains(compatBirths, t.call.Nr))
+}
+
+// tellOrphans tells of those whose birth nobody will tell: a thread that is killed after it has made
+// a child says no word of it. The one that was killed last is the parent, so it is told before that
+// one's end as a rule; after it, if the child was not seen earlier.
+func (p *Program) tellOrphans() {
+	for _, t := range p.tasks {
+		if t.bearing() {
+			return
+		}
+	}
+	for _, child := range p.tasks {
+		if parent := p.killed; child.unborn && parent != nil {
+			e := parent.bore(child)
+			e.PID, e.TID = parent.pid, parent.tid
+			p.queue = append(p.queue, *e)
+		}
+	}
 }
 
 // signaled is the stop before a signal is delivered.

@@ -61,7 +61,13 @@ func unmake(tid int) syscall.Errno {
 	return ptrace.SetRegisters(tid, &r)
 }
 
-const compatClone = 120 // clone, of i386
+// births are the calls that make a thread or a process, compatBirths those of i386 (clone, fork, vfork, clone3).
+var (
+	births       = []uint64{unix.SYS_CLONE, unix.SYS_FORK, unix.SYS_VFORK, unix.SYS_CLONE3}
+	compatBirths = []uint64{compatClone, 2, 190, 435}
+)
+
+const compatClone = 120
 
 // setFirst changes the first argument of the call that is about to be made.
 func setFirst(tid int, native bool, value uint64) syscall.Errno {

@@ -56,7 +56,13 @@ func unmake(tid int) syscall.Errno {
 	return e
 }
 
-const compatClone = 120 // clone, of 32-bit programs
+// births are the calls that make a thread or a process, compatBirths those of 32-bit programs (clone, fork, vfork, clone3).
+var (
+	births       = []uint64{unix.SYS_CLONE, unix.SYS_CLONE3}
+	compatBirths = []uint64{compatClone, 2, 190, 435}
+)
+
+const compatClone = 120
 
 // setFirst changes the first argument of the call that is about to be made.
 func setFirst(tid int, _ bool, value uint64) syscall.Errno {

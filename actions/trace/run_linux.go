@@ -36,6 +36,7 @@ type Program struct {
 	tasks  map[int]*task // by thread id, those that are not reaped
 	queue  []Event       // what happened while the threads were being stopped
 	breaks []Breakpoint
+	killed *task        // in a call that makes a child, the last one that was
 	target atomic.Int64 // a thread that runs, for kick
 	// faultless is why page faults are not told, nil if they are.
 	faultless error
@@ -133,9 +134,6 @@ func (p *Program) next(ctx context.Context) (Event, error) {
 		}
 	}
 	for len(p.queue) == 0 {
-		if len(p.tasks) == 0 {
-			return Event{}, ErrEnded
-		}
 		tid, st, err := p.await(ctx)
 		if err != nil {
 			return Event{}, err

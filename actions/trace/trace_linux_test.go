@@ -13,6 +13,7 @@ import (
 	"runtime/debug"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -32,6 +33,7 @@ var roles = map[string]func(args []string){
 	"fault":     fault,
 	"waits":     waits,
 	"untraced":  untraced,
+	"forks":     forks,
 	"nothing":   func([]string) {},
 }
 
@@ -91,6 +93,76 @@ func bearOne(nr, a, b uintptr) uintptr {
 		unix.RawSyscall(unix.SYS_EXIT, uintptr(e), 0, 0) // which is not in the filter: it ends also where the call above does not work
 	}
 	return pid
+}
+
+// forks has children, each of which ends at once, until it is killed.
+func forks([]string) {
+	for {
+		pid := bearOne(unix.SYS_CLONE, uintptr(unix.SIGCHLD), 0)
+		_, _ = unix.Wait4(int(pid), nil, unix.WALL, nil)
+	}
+}
+
+// A program may be killed when it has a child, and before its own word of that is heard. The child is
+// told of all the same, and both end.
+func TestKilledBeforeItsWord(t *testing.T) {
+	p := run(t, "forks")
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	var unheard int
+	var forked, ended []int
+	told := func(e Event) {
+		switch {
+		case e.Kind == Fork && !e.Thread:
+			forked = append(forked, e.Child)
+		case e.Kind == Exit:
+			ended = append(ended, e.PID)
+		}
+	}
+	p.do(func() {
+		for ctx.Err() == nil {
+			for _, e := range p.queue {
+				told(e)
+			}
+			p.queue = nil
+			for _, t := range p.tasks {
+				p.goOn(t)
+			}
+			for begin := time.Now(); unheard == 0 && time.Since(begin) < time.Millisecond; {
+				unheard = p.unheardOf(forked)
+			}
+			if unheard != 0 {
+				break
+			}
+			tid, st, err := waitAny(0)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			p.heed(tid, st)
+		}
+		_ = unix.Kill(p.pid, unix.SIGKILL)
+	})
+	for _, e := range all(t, p) {
+		told(e)
+	}
+	if !slices.Contains(forked, unheard) || !slices.Contains(ended, unheard) || !slices.Contains(ended, p.PID()) {
+		t.Errorf("%d is the child: forked %v, ended %v", unheard, forked, ended)
+	}
+}
+
+// unheardOf is a child that is not one of those.
+func (p *Program) unheardOf(forked []int) (pid int) {
+	lists, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", p.pid))
+	for _, list := range lists {
+		b, _ := os.ReadFile(list)
+		for _, child := range strings.Fields(string(b)) {
+			if pid, _ := strconv.Atoi(child); !slices.Contains(forked, pid) {
+				return pid
+			}
+		}
+	}
+	return 0
 }
 
 // A child that asks not to be traced is traced all the same, and finds its calls as they are.
