@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -14,6 +13,7 @@ import (
 
 	"cowscope/actions/lang"
 	"cowscope/actions/watch"
+	"cowscope/tui/terminal"
 	"cowscope/vmspace/printable"
 	"cowscope/vmspace/procfs"
 )
@@ -48,7 +48,7 @@ func StreamWatch(target string, o LabOptions) error {
 	if pid == 0 {
 		return err
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGPIPE)
+	ctx, stop := terminal.Until(os.Interrupt, syscall.SIGTERM, syscall.SIGPIPE)
 	defer stop()
 	l, err := watch.Open(ctx, pid)
 	if err != nil {

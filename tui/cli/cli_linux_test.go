@@ -439,6 +439,43 @@ func TestRunEndsWithCowscope(t *testing.T) {
 	}
 }
 
+// Under nohup(1), and in the background of a shell, a program goes on after the signals that it was
+// started to ignore. Others end it.
+func TestIgnoredSignals(t *testing.T) {
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		signals []os.Signal
+		status  int
+	}{{[]os.Signal{syscall.SIGHUP, syscall.SIGINT}, 0}, {[]os.Signal{syscall.SIGTERM}, 143}} {
+		cmd := exec.Command("/bin/sh", "-c", `trap "" HUP INT; exec "$0" exec --json -`, self)
+		cmd.Env = append(os.Environ(), "COWSCOPE_ROLE=cowscope")
+		cmd.Stdin = strings.NewReader(strings.Repeat("mmap 1p rw private anon\n", 3000))
+		out, err := cmd.StdoutPipe()
+		if err := errors.Join(err, cmd.Start()); err != nil {
+			t.Fatal(err)
+		}
+		steps := json.NewDecoder(out)
+		var step struct{ Step int }
+		if err := steps.Decode(&step); err != nil {
+			t.Fatal(err)
+		}
+		for _, s := range c.signals {
+			if err := cmd.Process.Signal(s); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for steps.Decode(&step) == nil {
+		}
+		_ = cmd.Wait()
+		if status := cmd.ProcessState.ExitCode(); status != c.status || (step.Step == 3000) != (c.status == 0) {
+			t.Errorf("%v: status %d after step %d", c.signals, status, step.Step)
+		}
+	}
+}
+
 // Programs do the same as they do alone: they write the same, and end the same way.
 func TestRunChangesNothing(t *testing.T) {
 	self, err := os.Executable()
@@ -455,6 +492,7 @@ func TestRunChangesNothing(t *testing.T) {
 		"dd if=/dev/zero bs=65536 count=32 2>/dev/null | wc -c", "head -c 100000 /dev/zero | gzip | gzip -d | wc -c", "umask 27; umask", "cd /; pwd", "env -i /bin/sh -c 'echo ${HOME-none}'",
 		"timeout 0.05 sleep 5; echo $?", "(sleep 0.02; echo late) & echo early; wait", "mkfifo_nosuch x; echo $?", "exec 3>&1; echo through >&3", "tar cf - /etc/hostname 2>/dev/null | wc -c",
 		"awk 'BEGIN { for (i = 0; i < 3; i++) print i; exit 6 }'; echo $?", "grep -c root /etc/passwd", "sed -n 1p /etc/passwd | cut -d: -f1", "nohup true 2>/dev/null; echo $?",
+		"grep -E 'Sig(Ign|Blk|Cgt)' /proc/self/status", "trap 'echo caught; exit 4' INT; kill -INT $$; echo on", "ulimit -c 0; kill -QUIT $$; echo on", "ulimit -a", "env | sort", "ls /proc/self/fd | wc -l",
 		"needs perl; perl -e 'print join(q(,), map { $_ * 2 } 1..5), qq(\\n); exit 11'", "needs perl; perl -e 'my $p = fork; if (!$p) { exit 3 } waitpid $p, 0; print $? >> 8, qq(\\n)'",
 		"needs /usr/bin/python3; /usr/bin/python3 -c 'import threading\nt = [threading.Thread(target=print, args=(1,)) for _ in range(3)]\n[(x.start(), x.join()) for x in t]'",
 		"needs /usr/bin/python3; /usr/bin/python3 -c 'import os, sys\np = os.fork()\nif p == 0: os._exit(5)\nprint(os.waitstatus_to_exitcode(os.waitpid(p, 0)[1]))'",

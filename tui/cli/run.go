@@ -101,10 +101,11 @@ func openProgram(cfg trace.Config, quiet bool) (r *run.Run, ctx context.Context,
 	if quiet {
 		cfg.Files[1] = cfg.Files[2]
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGHUP)
-	signal.Ignore(syscall.SIGINT, syscall.SIGQUIT)
+	ctx, stop := terminal.Until(syscall.SIGTERM, syscall.SIGHUP)
+	unheard := make(chan os.Signal, 1) // a signal that is ignored would be so in the program too (execve(2))
+	terminal.Notify(unheard, syscall.SIGINT, syscall.SIGQUIT)
 	release := func() {
-		signal.Reset(syscall.SIGINT, syscall.SIGQUIT)
+		signal.Stop(unheard)
 		stop()
 	}
 	if r, err = run.Open(cfg); err != nil {

@@ -7,19 +7,34 @@ import (
 	"syscall"
 )
 
-// Interruptible is a context for work without a screen: a signal cancels it with a SignalError as
-// its cause. A second signal has its default effect.
-func Interruptible() (context.Context, func()) {
+// Notify has c told of those of the signals that were not ignored when the program was started: what
+// nohup(1) starts goes on after a SIGHUP, and what a shell starts in the background after a SIGINT.
+func Notify(c chan<- os.Signal, signals ...os.Signal) {
+	for _, s := range signals {
+		if !signal.Ignored(s) {
+			signal.Notify(c, s)
+		}
+	}
+}
+
+// Until is a context that one of the signals cancels, with a SignalError as its cause. A second one
+// has its default effect.
+func Until(signals ...os.Signal) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(context.Background())
-	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	c := make(chan os.Signal, 1)
+	Notify(c, signals...)
 	go func() {
-		defer signal.Stop(signals)
+		defer signal.Stop(c)
 		select {
-		case s := <-signals:
+		case s := <-c:
 			cancel(SignalError{s.(syscall.Signal)})
 		case <-ctx.Done():
 		}
 	}()
 	return ctx, func() { cancel(nil) }
+}
+
+// Interruptible is a context for work without a screen.
+func Interruptible() (context.Context, func()) {
+	return Until(os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 }

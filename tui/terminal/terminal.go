@@ -235,7 +235,7 @@ func (e SignalError) Status() int { return 128 + int(e.Signal) }
 // program, and stops when done is closed.
 func (t *terminal) watch(quit func(), done <-chan struct{}) <-chan SignalError {
 	for s := range endings {
-		signal.Notify(t.signals, s)
+		Notify(t.signals, s)
 	}
 	ended := make(chan SignalError, 1)
 	go func() {
