@@ -114,6 +114,9 @@ type tellingFaults struct {
 	places        map[act]vmspace.Place // by process and instruction
 	mapping       vmspace.Mapping       // the last one that was looked up, of that process
 	of            *vmspace.Process
+	origin        *vmspace.Process   // its picture before; nil if there is none
+	forks         []*vmspace.Process // its relatives across forks between the pictures
+	was           vmspace.State      // of the page that did was asked about last, before
 	faults        []history.Fault
 	rest          map[history.Fault]*history.Fault // those on pages that are not listed
 }
@@ -178,6 +181,9 @@ func (s *tellingFaults) page(a *acts, alone bool) {
 	}
 	if alone {
 		f.Did, f.Start, f.Pages = s.did(p, a.at)
+		if f.Did == vmspace.Copy && (s.was == vmspace.COW || s.was == vmspace.Anon) { // a copy of what was a page of the file is no matter of a fork
+			s.l.book.Copied(f.Process, f.Where(), f.Count)
+		}
 	}
 	for i := len(s.faults) - 1; i >= max(len(s.faults)-4, 0); i-- {
 		o := &s.faults[i]
@@ -199,20 +205,80 @@ func (s *tellingFaults) page(a *acts, alone bool) {
 // did is what the only fault on a page did, and how many pages came with it: a huge page comes whole.
 func (s *tellingFaults) did(p *vmspace.Process, addr uint64) (did vmspace.Happening, start, pages uint64) {
 	size := s.after.PageSize
-	var was vmspace.Run
-	if before := s.before.Process(p.Label); before != nil && before.PID == p.PID {
-		was = before.PageAt(addr, size)
-	}
 	if s.of != p || !s.mapping.Contains(addr) {
 		s.mapping, _ = p.MappingAt(addr)
 		s.of = p
+		s.origin, s.forks = s.fork(p)
 	}
+	var was vmspace.Run
+	if s.origin != nil {
+		was = s.origin.PageAt(addr, size)
+	}
+	s.was = was.State
 	m, is := s.mapping, p.PageAt(addr, size)
-	did = vmspace.FaultDid(m, was, is, addr, size, s.after.Frames)
+	if did = vmspace.FaultDid(m, was, is, addr, size, s.after.Frames); len(s.forks) > 0 {
+		did = s.acrossFork(did, was, is, addr)
+	}
 	if block := vmspace.HugeBlock(size); was.State == vmspace.None && is.HasFrame() && is.Attrs&vmspace.Huge != 0 && m.Kind() == vmspace.KindAnon {
 		return did, addr &^ (block - 1), block / size
 	}
 	return did, addr, 1
+}
+
+// fork gives the picture of a process before, and its relatives across forks since then. Of one that
+// came by a fork since, the picture is that of its parent; one that has executed a program has none.
+func (s *tellingFaults) fork(p *vmspace.Process) (origin *vmspace.Process, relatives []*vmspace.Process) {
+	isNew := func(q *vmspace.Process) bool {
+		was := s.before.Process(q.Label)
+		return was == nil || was.PID != q.PID
+	}
+	for _, q := range s.after.Processes {
+		if q.Parent == p.Label && isNew(q) || isNew(p) && p.Parent == q.Label {
+			relatives = append(relatives, q)
+		}
+	}
+	if !isNew(p) {
+		return s.before.Process(p.Label), relatives
+	}
+	if parent := s.before.Process(p.Parent); parent != nil {
+		if m, ok := parent.MappingAt(s.mapping.Start); ok && m.Range == s.mapping.Range && m.Path == s.mapping.Path {
+			return parent, relatives
+		}
+	}
+	return nil, nil
+}
+
+// acrossFork corrects what a fault did where there was a fork between the pictures: what was the
+// process's own before, or its parent's, was shared by then.
+func (s *tellingFaults) acrossFork(did vmspace.Happening, was, is vmspace.Run, addr uint64) vmspace.Happening {
+	size := s.after.PageSize
+	frame := func(r vmspace.Run) uint64 {
+		if r.Frame == 0 {
+			return 0
+		}
+		return r.FrameOf((addr - r.Start) / size)
+	}
+	there := func(has func(r vmspace.Run) bool) bool {
+		return slices.ContainsFunc(s.forks, func(q *vmspace.Process) bool { return q.Alive() && has(q.PageAt(addr, size)) })
+	}
+	switch was.State {
+	case vmspace.None: // if it has come before the fork, a relative has it
+		if there(vmspace.Run.HasFrame) {
+			return ""
+		}
+	case vmspace.Anon, vmspace.COW:
+		before, now := frame(was), frame(is)
+		switch {
+		case before == 0 || now == 0:
+			return ""
+		case before == now:
+			return vmspace.Reuse
+		case there(func(r vmspace.Run) bool { return frame(r) == before }):
+			return vmspace.Copy
+		}
+		return "" // it may have been dropped and brought in anew
+	}
+	return did
 }
 
 // elsewhere counts faults among those whose pages are not listed.

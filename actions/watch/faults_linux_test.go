@@ -3,6 +3,7 @@ package watch
 import (
 	"context"
 	"fmt"
+	"maps"
 	"os"
 	"strings"
 	"testing"
@@ -341,4 +342,58 @@ func inObject(_ int, m vmspace.Mapping, addr uint64) vmspace.Place {
 		return vmspace.Place{Object: m.Path, At: addr - m.Start}
 	}
 	return vmspace.Place{At: addr}
+}
+
+// The bill of a fork says which code has copied since, and how much.
+func TestBillSaysWhoCopies(t *testing.T) {
+	w := told(t)
+	for _, line := range []string{"a = mmap 64p rw private anon", "file f 4p", "b = mmap 4p rw private file=f", "fill a 1", "fork"} {
+		w.do(line)
+	}
+	for _, line := range []string{"@p1 touch a 7p write", "@p2 touch a+7p 11p write", "@p2 write b 1", "@p1 write a 3"} {
+		w.do(line)
+	}
+	b := w.l.Bill(w.l.last().After)
+	copied := map[string]uint64{}
+	for _, c := range b.Forks[0].Copiers {
+		if c.At == "" {
+			t.Errorf("%+v", c)
+		}
+		copied[c.Process] += c.Faults
+	}
+	if copied["p1"] != 7 || copied["p2"] != 11 || b.Forks[0].Copied.Pages != 18 {
+		t.Errorf("copied %v, and %+v", copied, b.Forks[0].Copied)
+	}
+	if text := strings.Join(b.Lines(), "\n"); !strings.Contains(text, fmt.Sprintf(" copied by p2 at %s", b.Forks[0].Copiers[0].At)) {
+		t.Error(text)
+	}
+}
+
+// Where a fork comes between two pictures, what its two sides then did to the pages that they share is
+// a copy, and not a page that came anew: by the frame that the other one still has. Without frame
+// numbers nothing is said.
+func TestFaultsAcrossAFork(t *testing.T) {
+	w := told(t)
+	for _, line := range []string{"a = mmap 64p rw private anon", "touch a 32p write"} {
+		w.do(line)
+	}
+	for _, line := range []string{"fork", "@p2 touch a 7p write", "@p2 touch a+40p 3p write", "@p1 touch a+8p 2p write", "@p1 touch a+50p 4p write"} {
+		if st, err := w.s.Do(context.Background(), line); err != nil || !st.OK() {
+			t.Fatalf("%s: %v", line, err)
+		}
+	}
+	st := w.do("@p1 read a+20p 1")
+	did := map[string]uint64{}
+	for _, f := range st.Faults {
+		if a := w.place("p1", "a", 0); f.Start >= a && f.Start < a+64*st.After.PageSize {
+			did[f.Process+" "+string(f.Did)] += f.Count
+		}
+	}
+	want := map[string]uint64{"p1 copy": 2, "p2 copy": 7, "p1 zero-fill": 4, "p2 zero-fill": 3}
+	if !st.After.Frames {
+		want = map[string]uint64{"p1 ": 2, "p2 ": 7, "p1 zero-fill": 4, "p2 zero-fill": 3}
+	}
+	if !maps.Equal(did, want) {
+		t.Errorf("%v, want %v", did, want)
+	}
 }

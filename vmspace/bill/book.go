@@ -1,6 +1,9 @@
 package bill
 
 import (
+	"cmp"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -22,7 +25,20 @@ type Account struct {
 	Rate  *Rate  // between the last two pictures that were read in full; nil where there are none
 	Grade *Grade // nil where the parent was not seen before the fork
 	Ended bool   // the child is dead: the bill is that of the last picture of it
+	// Copiers are the places in the code whose page faults have copied since the child was first seen,
+	// the one with the most first. Nil where page faults are not told.
+	Copiers []Copier
 }
+
+// Copier is a place in the code of the parent or the child.
+type Copier struct {
+	Process string // its label
+	At      string
+	Faults  uint64 // each of which copied a page
+}
+
+// mostCopiers is how many places are told apart for one child.
+const mostCopiers = 1000
 
 // Rate is what was copied in a time.
 type Rate struct {
@@ -76,6 +92,18 @@ type fork struct {
 	grade         *Grade
 	parent, child *vmspace.Process // when both were seen last
 	ended         bool
+	copied        map[Copier]uint64 // faults, by process and place
+}
+
+func (f *fork) copiers() (out []Copier) {
+	for c, n := range f.copied {
+		c.Faults = n
+		out = append(out, c)
+	}
+	slices.SortFunc(out, func(x, y Copier) int {
+		return cmp.Or(cmp.Compare(y.Faults, x.Faults), strings.Compare(x.Process, y.Process), strings.Compare(x.At, y.At))
+	})
+	return out
 }
 
 type sample struct {
@@ -126,6 +154,25 @@ func (b *Book) Add(before, after *vmspace.Snapshot, full bool, at time.Time) {
 	}
 }
 
+// Copied says that page faults of a process have copied pages, at a place in its code.
+func (b *Book) Copied(process, at string, faults uint64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, f := range b.forks {
+		if f.ended || f.parent.Label != process && f.child.Label != process {
+			continue
+		}
+		if f.copied == nil {
+			f.copied = map[Copier]uint64{}
+		}
+		key := Copier{Process: process, At: at}
+		if _, ok := f.copied[key]; !ok && len(f.copied) >= mostCopiers {
+			key.At = "elsewhere"
+		}
+		f.copied[key] += faults
+	}
+}
+
 // sameReadable is p if it is the same process as q with pages, else nil.
 func sameReadable(p, q *vmspace.Process) *vmspace.Process {
 	if p == nil || identify(p) != identify(q) || !readable(p) {
@@ -149,13 +196,13 @@ func (b *Book) Bill(s *vmspace.Snapshot) *Bill {
 			f = &fork{base: NewBase(nil, parent, child)}
 		}
 		a.Pair, a.Grade = Of(f.base, parent, child), f.grade
-		a.Rate = b.rate(parent, child)
+		a.Rate, a.Copiers = b.rate(parent, child), f.copiers()
 		b.count(a.Pair, f.base, parent.PID)
 		out.Forks = append(out.Forks, a)
 	})
 	for _, c := range s.Processes {
 		if f := b.forks[identify(c)]; f != nil && !c.Alive() {
-			out.Forks = append(out.Forks, &Account{Pair: Of(f.base, f.parent, f.child), Grade: f.grade, Ended: true})
+			out.Forks = append(out.Forks, &Account{Pair: Of(f.base, f.parent, f.child), Grade: f.grade, Ended: true, Copiers: f.copiers()})
 		}
 	}
 	for _, p := range s.Processes {

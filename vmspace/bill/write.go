@@ -52,7 +52,7 @@ func (b *Bill) Lines() (out []string) {
 		}
 		say("%s, child of %s, pid %d%s", a.ChildLabel, a.ParentLabel, a.PID, ended)
 		out = append(out, b.notes(a)...)
-		out = append(out, b.rows(a)...)
+		out = append(append(out, b.copiers(a)...), b.rows(a)...)
 	}
 	for _, f := range b.Forecasts {
 		say("")
@@ -142,6 +142,30 @@ func (b *Bill) notes(a *Account) (out []string) {
 	return out
 }
 
+// mostPlaces is how many places of either process the text names.
+const mostPlaces = 3
+
+// copiers are the places in the code of each of the two at which most was copied.
+func (b *Bill) copiers(a *Account) (out []string) {
+	for _, label := range []string{a.ParentLabel, a.ChildLabel} {
+		places, rest := 0, uint64(0)
+		for _, c := range a.Copiers {
+			switch {
+			case c.Process != label:
+			case places == mostPlaces:
+				rest += c.Faults
+			default:
+				places++
+				out = append(out, fmt.Sprintf(" %10s copied by %s at %s", b.size(c.Faults), label, printable.Line(c.At)))
+			}
+		}
+		if rest > 0 {
+			out = append(out, fmt.Sprintf(" %10s copied by %s at other places", b.size(rest), label))
+		}
+	}
+	return out
+}
+
 // rows are the mappings of which most is shared or copied.
 func (b *Bill) rows(a *Account) (out []string) {
 	weight := func(r Row) uint64 { return r.Shared.Pages + r.Likely.Pages + r.Apart.Pages }
@@ -215,8 +239,14 @@ type (
 		ParentMost   *uint64 `json:"parent_copied_at_most,omitempty"`
 		ChildMost    *uint64 `json:"child_copied_at_most,omitempty"`
 		jsonSums
-		CopiedASecond *uint64   `json:"copied_a_second,omitempty"`
-		Mappings      []jsonRow `json:"mappings"`
+		CopiedASecond *uint64     `json:"copied_a_second,omitempty"`
+		CopiedAt      []jsonPlace `json:"copied_at"` // empty where page faults are not told
+		Mappings      []jsonRow   `json:"mappings"`
+	}
+	jsonPlace struct {
+		Process string `json:"process"`
+		At      string `json:"at"`
+		Copied  uint64 `json:"copied"`
 	}
 	jsonRow struct {
 		Start string `json:"start"`
@@ -264,7 +294,7 @@ func (b *Bill) WriteJSON(w io.Writer) error {
 	j := jsonBill{b.PageSize, b.Frames, []jsonFork{}, []jsonForecast{}}
 	for _, a := range b.Forks {
 		f := jsonFork{Parent: a.ParentLabel, Child: a.ChildLabel, PID: a.PID, History: a.Whole, Replaced: a.Replaced, Ended: a.Ended,
-			ParentFaults: a.ParentFaults, ChildFaults: a.ChildFaults, jsonSums: b.sums(&a.Sums), Mappings: []jsonRow{}}
+			ParentFaults: a.ParentFaults, ChildFaults: a.ChildFaults, jsonSums: b.sums(&a.Sums), CopiedAt: []jsonPlace{}, Mappings: []jsonRow{}}
 		if parent, child, known := a.Most(); known {
 			parent, child = parent*b.PageSize, child*b.PageSize
 			f.ParentMost, f.ChildMost = &parent, &child
@@ -272,6 +302,9 @@ func (b *Bill) WriteJSON(w io.Writer) error {
 		if a.Rate != nil {
 			n := uint64(float64(a.Rate.Copied.Pages*b.PageSize) * float64(time.Second) / float64(a.Rate.Over))
 			f.CopiedASecond = &n
+		}
+		for _, c := range a.Copiers {
+			f.CopiedAt = append(f.CopiedAt, jsonPlace{c.Process, c.At, c.Faults * b.PageSize})
 		}
 		for _, r := range a.Rows {
 			f.Mappings = append(f.Mappings, jsonRow{fmt.Sprintf("0x%x", r.Start), fmt.Sprintf("0x%x", r.End), r.Perms.String(), r.Path, b.sums(&r.Sums)})
