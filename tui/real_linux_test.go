@@ -29,6 +29,7 @@ type real struct {
 	needs []string
 	start func(t *testing.T, dir string) *exec.Cmd
 	ready func(t *testing.T, dir string, cmd *exec.Cmd) // waits until there is something to see
+	quits bool                                          // at a SIGQUIT, and gives back what would outlive a SIGKILL
 }
 
 const pool = `
@@ -56,8 +57,10 @@ class Program {
 `
 
 var reals = []real{
-	{name: "redis", needs: []string{"redis-server", "redis-cli"}, start: func(t *testing.T, dir string) *exec.Cmd {
-		return exec.Command("redis-server", "--port", "0", "--unixsocket", filepath.Join(dir, "s"), "--save", "", "--dir", dir, "--enable-debug-command", "yes", "--rdb-key-save-delay", "10000")
+	{name: "redis", needs: []string{"redis-check-rdb"}, start: func(t *testing.T, dir string) *exec.Cmd {
+		cmd := exec.Command("redis-check-rdb", "--port", "0", "--unixsocket", filepath.Join(dir, "s"), "--save", "", "--dir", dir, "--enable-debug-command", "yes", "--rdb-key-save-delay", "10000")
+		cmd.Args[0] = "redis-server" // the same program under another name, in Debian's packages of another one
+		return cmd
 	}, ready: func(t *testing.T, dir string, _ *exec.Cmd) {
 		r := dialRedis(t, dir)
 		r.says("DEBUG POPULATE 100000 key 100", "+OK")
@@ -67,7 +70,7 @@ var reals = []real{
 		}
 	}},
 	{name: "python", needs: []string{"python3"}, start: func(t *testing.T, dir string) *exec.Cmd { return exec.Command("python3", "-c", pool) }, ready: saysReady},
-	{name: "postgres", needs: []string{"postgres"}, start: func(t *testing.T, dir string) *exec.Cmd {
+	{name: "postgres", needs: []string{"postgres"}, quits: true, start: func(t *testing.T, dir string) *exec.Cmd {
 		bin, err := exec.LookPath("postgres")
 		if err == nil {
 			bin, err = filepath.EvalSymlinks(bin)
@@ -173,6 +176,16 @@ func (r real) run(t *testing.T) (pids []int) {
 	write.Close()
 	t.Cleanup(func() {
 		in.Close()
+		if r.quits {
+			for _, pid := range descent(cmd.Process.Pid) {
+				unix.Kill(pid, unix.SIGCONT)
+			}
+			cmd.Process.Signal(syscall.SIGQUIT)
+			until(t, "it has ended", func() bool { // nobody has waited for it yet
+				b, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", cmd.Process.Pid))
+				return strings.Contains(string(b), ") Z ")
+			})
+		}
 		unix.Kill(-cmd.Process.Pid, unix.SIGKILL) // the group that was made above
 		for _, pid := range descent(cmd.Process.Pid) {
 			unix.Kill(pid, unix.SIGKILL)
@@ -371,6 +384,216 @@ func comparePmap(t *testing.T, pid int, mappings []seen) {
 		}
 		if "0x"+strings.TrimLeft(row[0], "0") != m.Start || row[1] != m.Perms {
 			t.Errorf("process %d: %s %s, and pmap says %s %s", pid, m.Start, m.Perms, row[0], row[1])
+		}
+	}
+}
+
+// The bill of each fork of such a program: what a child does not share with its parent, and what it
+// does, are what the kernel's own sums say of its anonymous memory. Of what it does not share with its
+// parent it may share some with another child, to which the kernel's sums say shared.
+func TestRealBills(t *testing.T) {
+	if testing.Short() {
+		t.Skip("needs more time than -short gives")
+	}
+	for _, r := range reals {
+		if r.name == "java" || r.name == "gofmt" { // which do not fork
+			continue
+		}
+		t.Run(r.name, func(t *testing.T) {
+			pids := r.run(t)
+			u := user{os.Geteuid(), program(t)}
+			out, complaint, status := u.asks(t, "", "snapshot", "--json", "--bill", "--children", strconv.Itoa(pids[0]))
+			type side struct{ Copied, Kept, New, Unsure uint64 }
+			var b struct {
+				Forks []struct {
+					PID      int
+					Child    string
+					Mappings []struct {
+						Start, End, Perms, Path string
+						Shared                  uint64
+						Likely                  uint64 `json:"shared_likely"`
+						InChild                 side   `json:"in_child"`
+					}
+				}
+			}
+			if err := json.Unmarshal([]byte(out), &b); err != nil || status != 0 || len(b.Forks) == 0 {
+				t.Fatalf("status %d, %v: %s%s", status, err, complaint, out)
+			}
+			compared := 0
+			for _, f := range b.Forks {
+				sums := anonymousSums(t, f.PID)
+				for _, m := range f.Mappings {
+					s, ok := sums[m.Start]
+					if !ok || m.Path != "" {
+						continue
+					}
+					compared++
+					if own := m.InChild.Copied + m.InChild.Kept + m.InChild.New + m.InChild.Unsure; own+m.Shared+m.Likely != s.private+s.shared || own < s.private || len(b.Forks) == 1 && own != s.private {
+						t.Errorf("%s %s-%s: %d bytes of its own, %d shared with its parent; smaps says %d and %d", f.Child, m.Start, m.End, own, m.Shared+m.Likely, s.private, s.shared)
+					}
+				}
+			}
+			if compared == 0 {
+				t.Error("no mapping was compared")
+			}
+			t.Logf("%d forks, %d mappings", len(b.Forks), compared)
+		})
+	}
+}
+
+// anonymousSums are the bytes of private anonymous mappings without a name, by their start, as
+// /proc/PID/smaps has them.
+func anonymousSums(t *testing.T, pid int) map[string]struct{ private, shared uint64 } {
+	t.Helper()
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/smaps", pid))
+	must(t, err)
+	sums := map[string]struct{ private, shared uint64 }{}
+	at := ""
+	for line := range strings.Lines(string(text)) {
+		f := strings.Fields(line)
+		if !strings.HasSuffix(f[0], ":") {
+			start, _, _ := strings.Cut(f[0], "-")
+			if at = "0x" + strings.TrimLeft(start, "0"); len(f) > 5 || f[1][3] != 'p' {
+				at = ""
+			}
+			continue
+		}
+		if at == "" || len(f) != 3 {
+			continue
+		}
+		n, _ := strconv.ParseUint(f[1], 10, 64)
+		s := sums[at]
+		switch f[0] {
+		case "Private_Clean:", "Private_Dirty:":
+			s.private += n << 10
+		case "Shared_Clean:", "Shared_Dirty:":
+			s.shared += n << 10
+		}
+		sums[at] = s
+	}
+	return sums
+}
+
+// The page faults of a program are those that perf trace tells at the same time: as many, at the same
+// places in the code.
+func TestRealFaults(t *testing.T) {
+	if testing.Short() {
+		t.Skip("needs more time than -short gives")
+	}
+	const pages = 300
+	for _, need := range []string{"perf", "python3"} {
+		if _, err := exec.LookPath(need); err != nil {
+			t.Skipf("needs %s: %v", need, err)
+		}
+	}
+	dir := everybodys(t)
+	target := exec.Command("python3", "-c", fmt.Sprintf(`
+import mmap, os, signal
+os.kill(os.getpid(), signal.SIGSTOP)
+m = mmap.mmap(-1, %d * mmap.PAGESIZE)
+for i in range(%[1]d): m[i * mmap.PAGESIZE] = 1
+os.kill(os.getpid(), signal.SIGSTOP)
+`, pages))
+	must(t, target.Start())
+	t.Cleanup(func() {
+		target.Process.Kill()
+		target.Wait()
+	})
+	pid := target.Process.Pid
+	until(t, "the program stops", func() bool { return allStopped(pid) })
+
+	tape := filepath.Join(dir, "perf")
+	perf := exec.Command("perf", "trace", "-F", "all", "--no-syscalls", "-p", strconv.Itoa(pid), "-o", tape)
+	perf.Env = append(os.Environ(), "HOME="+dir)
+	refused, err := perf.StderrPipe()
+	must(t, errors.Join(err, perf.Start()))
+	said := make(chan string, 1)
+	go func() {
+		b, _ := io.ReadAll(refused)
+		said <- string(b)
+	}()
+	counting := func() bool {
+		fds, _ := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", perf.Process.Pid))
+		stat, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", perf.Process.Pid))
+		return strings.Contains(string(stat), ") Z ") || strings.Contains(string(stat), ") S ") && slices.ContainsFunc(fds, func(fd string) bool {
+			name, _ := os.Readlink(fd)
+			return name == "anon_inode:[perf_event]"
+		})
+	}
+	until(t, "perf counts", counting)
+
+	watch := exec.Command(program(t), "watch", "--json", strconv.Itoa(pid))
+	out, err := watch.StdoutPipe()
+	must(t, errors.Join(err, watch.Start()))
+	t.Cleanup(func() {
+		watch.Process.Kill()
+		watch.Wait()
+	})
+	lines := json.NewDecoder(out)
+	type picture struct {
+		Lost   uint64
+		Faults []struct {
+			Count  uint64
+			Kernel bool
+			At     struct{ Function, Offset string }
+		}
+	}
+	var first picture
+	must(t, lines.Decode(&first))
+	must(t, target.Process.Signal(syscall.SIGCONT))
+	until(t, "the program stops again", func() bool { return allStopped(pid) })
+	ours, all, named := map[string]uint64{}, uint64(0), uint64(0)
+	for all < pages {
+		var p picture
+		if err := lines.Decode(&p); err != nil {
+			t.Fatal(err)
+		}
+		if p.Lost > 0 {
+			t.Fatalf("%d faults were lost", p.Lost)
+		}
+		for _, f := range p.Faults {
+			if f.At.Function != "" {
+				named += f.Count
+				ours[f.At.Function+"+"+f.At.Offset] += f.Count
+			}
+			all += f.Count
+		}
+	}
+	perf.Process.Signal(os.Interrupt)
+	perf.Wait()
+	b, err := os.ReadFile(tape)
+	if complaint := <-said; err != nil || !strings.Contains(string(b), "fault [") {
+		t.Skipf("needs perf trace: %v: %s%s", err, complaint, b)
+	}
+	theirs, total := map[string]uint64{}, uint64(0)
+	for line := range strings.Lines(string(b)) {
+		_, rest, ok := strings.Cut(line, "fault [")
+		if place, _, found := strings.Cut(rest, "]"); ok && found {
+			theirs[place]++
+			total++
+		}
+	}
+	if all != total {
+		t.Errorf("%d faults, and perf tells %d:\n%v\n%v", all, total, ours, theirs)
+	}
+	same := uint64(0)
+	for place, n := range theirs {
+		if ours[place] == n {
+			same += n
+		}
+	}
+	if same < named {
+		t.Errorf("of %d faults %d are at the places that perf tells:\n%v\n%v", named, same, ours, theirs)
+	}
+	t.Logf("%d faults, %d of them at functions that both name", all, same)
+}
+
+// until waits for something that a test has caused.
+func until(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	for begin := time.Now(); !holds(); time.Sleep(time.Millisecond) {
+		if time.Since(begin) > patience {
+			t.Fatalf("waited for long until %s", what)
 		}
 	}
 }
