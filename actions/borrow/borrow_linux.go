@@ -12,6 +12,7 @@ import (
 	"time"
 	"unsafe"
 
+	"cowscope/actions/ptrace"
 	"cowscope/vmspace"
 	"cowscope/vmspace/procfs"
 
@@ -49,7 +50,7 @@ func take(pid int, at func(string)) (*Writes, error) {
 	}
 	pagemap, err := os.Open(fmt.Sprintf("/proc/%d/pagemap", pid))
 	if err != nil {
-		return nil, refusal(pid, "open of pagemap", cause(err))
+		return nil, ptrace.Refusal(pid, "open of pagemap", cause(err))
 	}
 	w := &Writes{pid: pid, uffd: -1, pagemap: pagemap}
 	if w.uffd, w.stopped, err = lend(pid, call, at); err == nil {
@@ -66,7 +67,7 @@ func take(pid int, at func(string)) (*Writes, error) {
 func findCall(pid int) (uint64, error) {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/maps", pid))
 	if err != nil {
-		return 0, refusal(pid, "read of maps", cause(err))
+		return 0, ptrace.Refusal(pid, "read of maps", cause(err))
 	}
 	maps, err := procfs.ParseMaps(nil, text)
 	if err != nil {
@@ -79,7 +80,7 @@ func findCall(pid int) (uint64, error) {
 	code := make([]byte, maps[i].Len())
 	mem, err := os.Open(fmt.Sprintf("/proc/%d/mem", pid))
 	if err != nil {
-		return 0, refusal(pid, "open of mem", cause(err))
+		return 0, ptrace.Refusal(pid, "open of mem", cause(err))
 	}
 	defer mem.Close()
 	if _, err := mem.ReadAt(code, int64(maps[i].Start)); err != nil {

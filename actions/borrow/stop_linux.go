@@ -63,13 +63,13 @@ func lend(pid int, call uint64, at func(string)) (fd int, d time.Duration, err e
 	fd = -1
 	pidfd, err := unix.PidfdOpen(pid, 0)
 	if err != nil {
-		return fd, 0, refusal(pid, "pidfd_open", err)
+		return fd, 0, ptrace.Refusal(pid, "pidfd_open", err)
 	}
 	defer unix.Close(pidfd)
 	err = onThread(func() error {
 		s := &stopped{tid: pid, call: call, was: sleepingIn(pid)}
 		if e := s.ptrace(unix.PTRACE_SEIZE, 0, unix.PTRACE_O_TRACESYSGOOD); e != 0 {
-			return refusal(pid, "PTRACE_SEIZE", e)
+			return ptrace.Refusal(pid, "PTRACE_SEIZE", e)
 		}
 		at("seized")
 		begin := time.Now()
@@ -319,29 +319,4 @@ func unfiltered(tid int) error {
 		return fmt.Errorf("process %d has a filter of system calls (seccomp), which might kill it for userfaultfd(2)", tid)
 	}
 	return nil
-}
-
-// refusal says why a process cannot be attached to, and what would help (ptrace(2), "Ptrace access
-// mode checking").
-func refusal(pid int, call string, err error) error {
-	switch {
-	case err == unix.ESRCH, err == unix.ENOENT: // the folder in /proc
-		return fmt.Errorf("there is no process %d any more", pid)
-	case err != unix.EPERM && err != unix.EACCES:
-		return fmt.Errorf("%s of process %d answers %w", call, pid, err)
-	}
-	if by := procfs.StatusField(pid, "TracerPid:"); by != "0" && by != "" {
-		return fmt.Errorf("process %d is traced already, by process %s: only one can", pid, by)
-	}
-	if scope, err := os.ReadFile("/proc/sys/kernel/yama/ptrace_scope"); err == nil {
-		switch s := strings.TrimSpace(string(scope)); s {
-		case "1", "2":
-			if os.Geteuid() != 0 {
-				return fmt.Errorf("process %d may not be attached to: kernel.yama.ptrace_scope (Yama) is %s; root may", pid, s)
-			}
-		case "3":
-			return errors.New("no process may be attached to until the next boot: kernel.yama.ptrace_scope (Yama) is 3")
-		}
-	}
-	return fmt.Errorf("process %d may not be attached to: it is of another user, changed its user, or forbids it (prctl PR_SET_DUMPABLE); root with CAP_SYS_PTRACE may", pid)
 }

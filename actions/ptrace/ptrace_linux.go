@@ -29,6 +29,12 @@ func Resume(request, tid int, sig syscall.Signal) syscall.Errno {
 	return Call(request, tid, 0, uintptr(sig))
 }
 
+// SetSignalMask sets the signals that a stopped thread blocks; bit 0 is signal 1.
+func SetSignalMask(tid int, mask uint64) syscall.Errno {
+	const setSigMask = 0x420b // PTRACE_SETSIGMASK in include/uapi/linux/ptrace.h
+	return with(setSigMask, tid, unsafe.Sizeof(mask), unsafe.Pointer(&mask))
+}
+
 // Peek reads 8 bytes of memory, whatever its protection is (the system call gives the word by a
 // pointer).
 func Peek(tid int, addr uint64) (word uint64, e syscall.Errno) {

@@ -22,9 +22,10 @@ const (
 	// Written is a breakpoint at which something is written. On amd64 it has been written, on arm64
 	// it will be with the next instruction.
 	Written
+	Attached // to a process that lived already: it is stopped, and nothing is known of what it did before
 )
 
-var kinds = [...]string{"call", "fault", "signal", "fork", "exec", "exit", "reached", "write"}
+var kinds = [...]string{"call", "fault", "signal", "fork", "exec", "exit", "reached", "write", "attached"}
 
 func (k Kind) String() string { return kinds[k] }
 
@@ -97,3 +98,12 @@ func (e *StartError) Error() string {
 }
 
 func (e *StartError) Unwrap() error { return e.Errno }
+
+// AttachError says why a process was not attached to.
+type AttachError struct {
+	PID int
+	Why error
+}
+
+func (e *AttachError) Error() string { return e.Why.Error() }
+func (e *AttachError) Unwrap() error { return e.Why }

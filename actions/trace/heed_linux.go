@@ -58,7 +58,7 @@ func (p *Program) heed(tid int, st ptrace.Status) {
 		}
 	case 0:
 		if st.Signal() == ptrace.CallStop {
-			e = p.returned(t)
+			e = p.atCall(t)
 		} else {
 			e = p.signaled(t, st.Signal())
 		}

@@ -25,19 +25,22 @@ type Config struct {
 	Files []*os.File
 	// Terminal makes Files[0] the controlling terminal of a session that begins with the program.
 	Terminal bool
+	// PID, if not 0, is a process to attach to: nothing is started, and the other fields say nothing.
+	PID int
 }
 
 // Program is a program that is run, with every thread and process that came of it. Its methods are
 // called by one goroutine at a time.
 type Program struct {
-	jobs   chan func()
-	closed chan struct{}
-	pid    int
-	tasks  map[int]*task // by thread id, those that are not reaped
-	queue  []Event       // what happened while the threads were being stopped
-	breaks []Breakpoint
-	killed *task        // in a call that makes a child, the last one that was
-	target atomic.Int64 // a thread that runs, for kick
+	jobs     chan func()
+	closed   chan struct{}
+	pid      int
+	tasks    map[int]*task // by thread id, those that are not reaped
+	queue    []Event       // what happened while the threads were being stopped
+	breaks   []Breakpoint
+	attached bool         // to a process that lived already
+	killed   *task        // in a call that makes a child, the last one that was
+	target   atomic.Int64 // a thread that runs, for kick
 	// faultless is why page faults are not told, nil if they are.
 	faultless error
 }
@@ -73,12 +76,19 @@ const (
 	held          // with its whole process, by a signal such as SIGTSTP: it goes on by SIGCONT
 )
 
-// Start starts a program, and stops it before its first instruction. Next tells of that first.
+// Start starts a program, and stops it before its first instruction, or attaches to a process. Next
+// tells of that first.
 func Start(cfg Config) (*Program, error) {
 	p := &Program{jobs: make(chan func()), closed: make(chan struct{}), tasks: map[int]*task{}}
 	go p.serve()
 	var err error
-	p.do(func() { err = p.start(cfg) })
+	p.do(func() {
+		if cfg.PID != 0 {
+			err = p.attach(cfg.PID)
+		} else {
+			err = p.start(cfg)
+		}
+	})
 	if err != nil {
 		p.Close()
 		return nil, err
@@ -176,7 +186,8 @@ func (p *Program) Where() (e Event, ok bool) {
 	return e, ok
 }
 
-// Close kills what is left of the program, and reaps it. Closing again does nothing.
+// Close kills what is left of the program, and reaps it; what was attached to it lets go. Closing again
+// does nothing.
 func (p *Program) Close() {
 	select {
 	case <-p.closed:
@@ -184,6 +195,9 @@ func (p *Program) Close() {
 	default:
 	}
 	p.do(func() {
+		if p.attached {
+			p.detach()
+		}
 		for len(p.tasks) > 0 {
 			for _, t := range p.tasks {
 				_ = unix.Kill(t.pid, unix.SIGKILL)
@@ -210,7 +224,7 @@ func (p *Program) goOn(t *task) {
 	switch {
 	case t.state == held:
 		request = unix.PTRACE_LISTEN
-	case t.call != nil:
+	case t.call != nil || p.attached:
 		request = unix.PTRACE_SYSCALL
 	case t.atBreak != 0:
 		request = resumeAt

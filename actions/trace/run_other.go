@@ -15,6 +15,7 @@ type Config struct {
 	Dir      string
 	Files    []*os.File
 	Terminal bool
+	PID      int
 }
 
 // Program is a program that is run: here there is none.

@@ -34,6 +34,10 @@ var roles = map[string]func(args []string){
 	"waits":     waits,
 	"untraced":  untraced,
 	"forks":     forks,
+	"lives":     lives,
+	"deaf":      deaf,
+	"answers":   answers,
+	"attaches":  attaches,
 	"nothing":   func([]string) {},
 }
 
