@@ -314,7 +314,7 @@ func (f *inputFilter) text(out []byte, b byte) []byte {
 		}
 		return append(out, esc, b)
 	case f.state == stringESC:
-		f.state = ground
+		f.state = afterESC
 		return f.escaped(append(f.cancel(out), esc), b)
 	case b == esc:
 		f.state, f.escs = stringESC, 1
