@@ -39,17 +39,20 @@ const mostEvents = 10_000
 const errNoCommands = "a program runs here: Space goes to its next event; until, finish and expect are lines for the : prompt"
 
 // OpenLab starts a program, and lets it run to its function main. Where that has no name, it goes to
-// the first event that is the program's own, and not the loader's.
+// the first event that is the program's own, and not the loader's. A process that is attached to is
+// stopped where it is.
 func OpenLab(ctx context.Context, cfg trace.Config) (*Lab, error) {
 	g, err := Grammar()
 	if err != nil {
 		return nil, err
 	}
-	t, err := openTerminal()
-	if err != nil {
-		return nil, err
+	var t *terminal
+	if cfg.PID == 0 {
+		if t, err = openTerminal(); err != nil {
+			return nil, err
+		}
+		cfg.Files, cfg.Terminal = []*os.File{t.slave, t.slave, t.slave}, true
 	}
-	cfg.Files, cfg.Terminal = []*os.File{t.slave, t.slave, t.slave}, true
 	r, err := Open(cfg)
 	if err != nil {
 		t.close()
@@ -64,7 +67,11 @@ func OpenLab(ctx context.Context, cfg trace.Config) (*Lab, error) {
 	l.info = r.Info()
 	l.info.Refuses = errNoCommands
 	l.log.Add(first)
-	if err := l.load(ctx, first); err != nil {
+	ready := l.load
+	if cfg.PID != 0 {
+		ready = r.settle
+	}
+	if err := ready(ctx, first); err != nil {
 		l.Close()
 		return nil, err
 	}

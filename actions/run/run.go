@@ -24,6 +24,7 @@ import (
 	"cowscope/vmspace/amount"
 	"cowscope/vmspace/observe"
 	"cowscope/vmspace/printable"
+	"cowscope/vmspace/procfs"
 	"cowscope/vmspace/symbol"
 )
 
@@ -57,7 +58,8 @@ type Run struct {
 	shown     int
 }
 
-// Open starts a program. Its first step is that it was executed.
+// Open starts a program, or attaches to a process. Its first step is that it was executed, or that it
+// was attached to.
 func Open(cfg trace.Config) (*Run, error) {
 	g, err := actions.Grammar()
 	if err != nil {
@@ -73,10 +75,14 @@ func Open(cfg trace.Config) (*Run, error) {
 	}
 	run := &Run{program: p, reader: r, grammar: g, table: symbol.New(symbol.Options{Peek: r.Peek, Callers: true}), labels: map[int]string{}, begun: map[string]bool{}, ends: map[string]uint64{}, told: map[string]int{}, uncounted: map[string]int{}, name: printable.Name(filepath.Base(cfg.Path))}
 	run.member(p.PID(), "")
+	if cfg.PID != 0 {
+		run.name = printable.Name(procfs.Name(cfg.PID))
+		run.begun["p1"] = true // its loader's time is over
+	}
 	return run, nil
 }
 
-// Close ends the program.
+// Close ends the program. A process that was attached to goes on.
 func (r *Run) Close() error {
 	r.program.Close()
 	return r.reader.Close()
@@ -204,7 +210,10 @@ func (r *Run) explain(st *history.Step) string {
 
 // summary says what changed in a step.
 func summary(st *history.Step) string {
-	if st.Before == nil {
+	switch {
+	case st.Event == trace.Attached.String():
+		return "It lives already, and is stopped where it is. From here on each of its system calls stops it twice; those about memory or processes are told, and its page faults. It goes on alone when cowscope ends."
+	case st.Before == nil:
 		return "The kernel has made the program's address space; the program has executed nothing."
 	}
 	if st.Event == trace.Fault.String() {
@@ -258,6 +267,9 @@ func (r *Run) describe(st *history.Step, e trace.Event) (touched []vmspace.Range
 		sig := subject.Signal{Signo: e.Signal, Code: e.Code}
 		st.Result, st.Fault = history.Signal(sig.Name(), sig.CodeName()), e.Addr
 		st.Call = sig.Name()
+		return nil
+	case trace.Attached:
+		st.Call = "attached"
 		return nil
 	case trace.Reached:
 		st.Call = fmt.Sprintf("at 0x%x", e.Addr)

@@ -1,6 +1,7 @@
 package run
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"strconv"
@@ -14,7 +15,8 @@ import (
 	"github.com/creack/pty"
 )
 
-// terminal is the terminal of a program, and what was written to it.
+// terminal is the terminal of a program, and what was written to it. A process that lived already has
+// one of its own, and here none: a nil terminal.
 type terminal struct {
 	master, slave *os.File
 	ended         chan struct{} // closed when nothing is read any more
@@ -61,6 +63,9 @@ func (t *terminal) listen() {
 // finish waits until all that the program wrote has been read, after its end: then nobody has the
 // terminal, unless it was given to a stranger.
 func (t *terminal) finish() {
+	if t == nil {
+		return
+	}
 	t.slave.Close()
 	select {
 	case <-t.ended:
@@ -70,6 +75,9 @@ func (t *terminal) finish() {
 
 // take gives what was written since it was asked for last, as lines that any terminal may be given.
 func (t *terminal) take() string {
+	if t == nil {
+		return ""
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	said := plain(string(t.said))
@@ -101,6 +109,9 @@ func quoted(text string) string {
 
 // keys types for the program.
 func (t *terminal) keys(text []byte) error {
+	if t == nil {
+		return errors.New("the process has its own terminal, if any: type there")
+	}
 	if _, err := t.master.Write(text); err != nil {
 		return fmt.Errorf("the program's terminal takes no keys: %w", err)
 	}
@@ -108,6 +119,9 @@ func (t *terminal) keys(text []byte) error {
 }
 
 func (t *terminal) close() {
+	if t == nil {
+		return
+	}
 	t.slave.Close()
 	t.master.Close()
 }

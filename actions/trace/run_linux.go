@@ -257,9 +257,17 @@ func (p *Program) await(ctx context.Context) (tid int, st ptrace.Status, err err
 		}
 		unix.RawSyscall(unix.SYS_SCHED_YIELD, 0, 0, 0)
 	}
-	ended := make(chan struct{})
-	defer close(ended)
-	defer context.AfterFunc(ctx, func() { p.kick(ended) })()
+	ended, kicked := make(chan struct{}), make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		defer close(kicked)
+		p.kick(ended)
+	})
+	defer func() {
+		close(ended)
+		if !stop() {
+			<-kicked // no thread is stopped later, when nobody would let it go on
+		}
+	}()
 	if p.allHeld() {
 		for ctx.Err() == nil && tid == 0 && err == nil {
 			tid, st, err = waitAny(unix.WNOHANG)
@@ -285,6 +293,11 @@ func (p *Program) none(err error) error {
 // does not see the signal.
 func (p *Program) kick(ended chan struct{}) {
 	for {
+		select {
+		case <-ended:
+			return
+		default:
+		}
 		tid := int(p.target.Load())
 		if tgid, ok := threadGroup(tid); ok {
 			_ = unix.Tgkill(tgid, tid, unix.SIGSTOP)

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -436,6 +437,103 @@ func TestRunEndsWithCowscope(t *testing.T) {
 			}
 		}
 		in.Close()
+	}
+}
+
+// A process that lives is attached to, and let go by whatever ends cowscope: a signal, or that nobody
+// reads any more.
+func TestRunAttached(t *testing.T) {
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	const lives = `i=0; while read line; do i=$((i+1)); (exit 3); echo $i; done; exit 5`
+	sh := exec.Command("/bin/sh", "-c", lives)
+	in, err1 := sh.StdinPipe()
+	out, err2 := sh.StdoutPipe()
+	if err := errors.Join(err1, err2, sh.Start()); err != nil {
+		t.Fatal(err)
+	}
+	defer sh.Wait()
+	defer sh.Process.Kill()
+	said, rounds := bufio.NewReader(out), 0
+	round := func() {
+		t.Helper()
+		fmt.Fprintln(in)
+		rounds++
+		if line, err := said.ReadString('\n'); err != nil || line != fmt.Sprintln(rounds) {
+			t.Fatalf("the process says %q, %v", line, err)
+		}
+	}
+	round()
+	pid := fmt.Sprint(sh.Process.Pid)
+	attached := func(args ...string) (*exec.Cmd, *bufio.Reader, io.Closer) {
+		cmd := exec.Command(self, append([]string{"run", "-p", pid}, args...)...)
+		cmd.Env = append(os.Environ(), "COWSCOPE_ROLE=cowscope")
+		out, err := cmd.StdoutPipe()
+		if err := errors.Join(err, cmd.Start()); err != nil {
+			t.Fatal(err)
+		}
+		r := bufio.NewReader(out)
+		if line, err := r.ReadString('\n'); err != nil || !strings.Contains(line, `"event":"attached"`) || !strings.Contains(line, pid) {
+			t.Fatalf("%q, %v", line, err)
+		}
+		return cmd, r, out
+	}
+	for _, s := range []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT} {
+		cmd, told, _ := attached("--json")
+		round()
+		for line := ""; !strings.Contains(line, `"event":"fork"`); {
+			if line, err = told.ReadString('\n'); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := cmd.Process.Signal(s); err != nil {
+			t.Fatal(err)
+		}
+		go io.Copy(io.Discard, told)
+		if err := cmd.Wait(); err != nil {
+			t.Errorf("%v: %v", s, err)
+		}
+		round()
+	}
+	cmd, _, pipe := attached("--json")
+	pipe.Close()
+	round()
+	cmd.Wait()
+	round()
+
+	script := exec.Command(self, "run", "-p", pid, "--script", "-")
+	script.Env = append(os.Environ(), "COWSCOPE_ROLE=cowscope")
+	script.Stdin = strings.NewReader("expect rss > 100k\nstep fork\ntype \"x\"\n")
+	text, err := script.StdoutPipe()
+	if err := errors.Join(err, script.Start()); err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewReader(text)
+	for _, want := range []string{" attached ", "ok: expect rss > 100k", "> step fork"} {
+		if line, err := lines.ReadString('\n'); err != nil || !strings.Contains(line, want) {
+			t.Errorf("%q, %v, want %q", line, err, want)
+		}
+	}
+	round()
+	if rest, err := io.ReadAll(lines); err != nil || !strings.Contains(string(rest), " fork ") {
+		t.Errorf("%v: %s", err, rest)
+	}
+	if err := script.Wait(); err == nil {
+		t.Error("it typed at a terminal that is the process's own")
+	}
+	round()
+	for args, says := range map[string]string{"-p " + pid + " ls": "give one of the two", "-p 0": "0 is no PID", "-p x": "invalid argument", "-p 1073741824": "there is no process 1073741824"} {
+		no := exec.Command(self, append([]string{"run", "--text"}, strings.Fields(args)...)...)
+		no.Env = append(os.Environ(), "COWSCOPE_ROLE=cowscope")
+		if out, err := no.CombinedOutput(); err == nil || !strings.Contains(string(out), says) {
+			t.Errorf("%s: %v: %s", args, err, out)
+		}
+	}
+	in.Close()
+	if sh.Wait(); sh.ProcessState.ExitCode() != 5 {
+		t.Errorf("the process ended with %v", sh.ProcessState)
 	}
 }
 

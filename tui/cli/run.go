@@ -30,8 +30,9 @@ func runCommand() *cobra.Command {
 	var o tui.LabOptions
 	var asJSON, asText bool
 	var script, pprof string
+	var pid int
 	c := &cobra.Command{
-		Use:   "run PROG [ARG…]",
+		Use:   "run {PROG [ARG…] | -p PID}",
 		Short: "a real program, stepped from memory event to memory event, each with its line of source",
 		Long: "run starts a program and stops it at each of its memory events: a system call about memory or processes, a page fault, a deadly\n" +
 			"signal. Each is shown with the function, the file and the line that caused it, and with what the page was and became. Space lets\n" +
@@ -39,6 +40,8 @@ func runCommand() *cobra.Command {
 			"program has a terminal of its own on the screen; what it writes is told.\n" +
 			"With --text, or where standard input or output is no terminal, each event is a line on standard error, and the program has the\n" +
 			"files of cowscope. Either way the program is told of nothing. It cannot be let go: it dies with cowscope.\n" +
+			"With -p a process that lives already is attached to, and let go when cowscope ends. It has no filter of system calls, so that each of\n" +
+			"its calls stops it twice, whatever it is about. A kill -9 of cowscope may kill it too, if it takes a page fault at that moment.\n" +
 			"With --script the lines of a file walk through the program: each is a word that lets it run on (step, next, finish, until, continue) or\n" +
 			"an expectation; what happened is written as cowscope exec does it, and the program has a terminal of its own, which nobody types at.\n" +
 			"Exit status then: 0, 1 if an expect failed, 2 if there is a mistake in the script, 3 when the program cannot be started.\n" +
@@ -48,13 +51,26 @@ func runCommand() *cobra.Command {
 		Example: "  cowscope run --text ls -l\n" +
 			"  echo until call mmap | cowscope run --script - true\n" +
 			"  cowscope run --json true",
-		Args: cobra.MinimumNArgs(1),
-		RunE: func(_ *cobra.Command, args []string) error {
-			path, err := exec.LookPath(args[0])
-			if err != nil {
-				return cannotRun(err)
+		Args: func(c *cobra.Command, args []string) error {
+			switch given := c.Flags().Changed("pid"); {
+			case given && len(args) > 0:
+				return fmt.Errorf("-p attaches to a process, %s would be started: give one of the two", printable.Line(args[0]))
+			case given:
+				return nil
 			}
-			cfg := trace.Config{Path: path, Args: args, Env: os.Environ()}
+			return cobra.MinimumNArgs(1)(c, args)
+		},
+		RunE: func(c *cobra.Command, args []string) error {
+			cfg := trace.Config{PID: pid}
+			if !c.Flags().Changed("pid") {
+				path, err := exec.LookPath(args[0])
+				if err != nil {
+					return cannotRun(err)
+				}
+				cfg = trace.Config{Path: path, Args: args, Env: os.Environ()}
+			} else if pid <= 0 {
+				return fmt.Errorf("%d is no PID", pid)
+			}
 			if script != "" {
 				return runWords(cfg, script, asJSON, o.Save)
 			}
@@ -65,8 +81,8 @@ func runCommand() *cobra.Command {
 				return tellProgram(cfg, asJSON, o.Save)
 			}
 			o.Program, o.Out, o.ASLR = version, stdout, true
-			err = tui.RunProgram(cfg, o)
-			if no := (*trace.StartError)(nil); errors.As(err, &no) {
+			err := tui.RunProgram(cfg, o)
+			if errors.As(err, new(*trace.StartError)) || errors.As(err, new(*trace.AttachError)) {
 				return cannotRun(err)
 			}
 			return err
@@ -75,6 +91,7 @@ func runCommand() *cobra.Command {
 	c.Flags().SetInterspersed(false) // what follows PROG is the program's
 	screenFlags(c.Flags(), &o.ScreenOptions)
 	outputFlags(c.Flags(), &o.Output)
+	c.Flags().IntVarP(&pid, "pid", "p", 0, "attach to this process, instead of starting PROG")
 	c.Flags().BoolVar(&asText, "text", false, "write each event as a line on standard error")
 	c.Flags().BoolVar(&asJSON, "json", false, "write each event as a line of JSON on standard output; the program's own output goes to standard error")
 	c.Flags().StringVar(&script, "script", "", "a script of the words of run, such as until main and expect page counter anon; - is standard input")
@@ -101,6 +118,14 @@ func openProgram(cfg trace.Config, quiet bool) (r *run.Run, ctx context.Context,
 	if quiet {
 		cfg.Files[1] = cfg.Files[2]
 	}
+	if cfg.PID != 0 {
+		ctx, stop := untilLetGo()
+		if r, err = run.Open(cfg); err != nil {
+			stop()
+			return nil, nil, nil, cannotRun(err)
+		}
+		return r, ctx, func() { r.Close(); stop() }, nil
+	}
 	ctx, stop := terminal.Until(syscall.SIGTERM, syscall.SIGHUP)
 	unheard := make(chan os.Signal, 1) // a signal that is ignored would be so in the program too (execve(2))
 	terminal.Notify(unheard, syscall.SIGINT, syscall.SIGQUIT)
@@ -113,6 +138,12 @@ func openProgram(cfg trace.Config, quiet bool) (r *run.Run, ctx context.Context,
 		return nil, nil, nil, cannotRun(err)
 	}
 	return r, ctx, func() { r.Close(); release() }, nil
+}
+
+// untilLetGo is a context that ends with every signal that can be caught: a process that was attached to
+// is let go then, also where nobody reads what is told of it any more (SIGPIPE).
+func untilLetGo() (context.Context, func()) {
+	return terminal.Until(os.Interrupt, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGPIPE, syscall.SIGQUIT)
 }
 
 // ended is the exit status of a program that was run.
@@ -140,7 +171,9 @@ func profileProgram(cfg trace.Config, name string) (err error) {
 	for err == nil {
 		_, err = r.Next(ctx)
 	}
-	if !errors.Is(err, trace.ErrEnded) {
+	if cfg.PID != 0 && ctx.Err() != nil {
+		err = nil // it is let go
+	} else if !errors.Is(err, trace.ErrEnded) {
 		err = statusError{exitFailed, err}
 	} else {
 		err = ended(r)
@@ -172,6 +205,9 @@ func tellProgram(cfg trace.Config, asJSON bool, save string) error {
 		st, err := r.Next(ctx)
 		if errors.Is(err, trace.ErrEnded) {
 			break
+		}
+		if err != nil && cfg.PID != 0 && ctx.Err() != nil {
+			return nil // it is let go
 		}
 		if err != nil {
 			return statusError{exitFailed, err}
@@ -221,6 +257,10 @@ func runWords(cfg trace.Config, name string, asJSON bool, save string) error {
 	}
 	defer file.Close()
 	ctx, stop := terminal.Interruptible()
+	if cfg.PID != 0 {
+		stop()
+		ctx, stop = untilLetGo()
+	}
 	defer stop()
 	l, err := run.OpenLab(ctx, cfg)
 	if err != nil {
@@ -256,6 +296,7 @@ func runWords(cfg trace.Config, name string, asJSON bool, save string) error {
 		at = n
 		if !asJSON && !actions.IsExpectation(cmd) {
 			fmt.Fprintf(out, "> %s\n", cmd)
+			err = errors.Join(err, out.Flush()) // it may take long
 		}
 		st, e := l.Do(ctx, cmd.Line)
 		if e == nil && st != nil && !st.Check && !asJSON && st.Why != "" {

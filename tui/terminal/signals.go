@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 )
 
@@ -18,11 +19,14 @@ func Notify(c chan<- os.Signal, signals ...os.Signal) {
 }
 
 // Until is a context that one of the signals cancels, with a SignalError as its cause. A second one
-// has its default effect.
+// has its default effect, but for SIGPIPE, which comes with every write until nobody writes any more.
 func Until(signals ...os.Signal) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(context.Background())
-	c := make(chan os.Signal, 1)
+	c, pipe := make(chan os.Signal, 1), make(chan os.Signal, 1)
 	Notify(c, signals...)
+	if slices.Contains(signals, os.Signal(syscall.SIGPIPE)) {
+		signal.Notify(pipe, syscall.SIGPIPE)
+	}
 	go func() {
 		defer signal.Stop(c)
 		select {
@@ -31,7 +35,10 @@ func Until(signals ...os.Signal) (context.Context, func()) {
 		case <-ctx.Done():
 		}
 	}()
-	return ctx, func() { cancel(nil) }
+	return ctx, func() {
+		signal.Stop(pipe)
+		cancel(nil)
+	}
 }
 
 // Interruptible is a context for work without a screen.
