@@ -247,9 +247,14 @@ func (m *App) press(k tea.KeyPressMsg) tea.Cmd {
 	case "ctrl+z":
 		return m.suspend()
 	}
-	if m.busy != "" && runs(m) && k.String() == "esc" {
-		m.halt()
-		return nil
+	if m.busy != "" && runs(m) { // what a program does may last for ever
+		switch k.String() {
+		case "esc":
+			m.halt()
+			return nil
+		case "q":
+			return m.quit()
+		}
 	}
 	if m.busy != "" {
 		if len(m.waiting) < maxWaiting {

@@ -141,6 +141,9 @@ func (m *App) allBindings() []binding {
 
 // keyBar is the table as the key bar shows it.
 func (m *App) keyBar() []pane.KeyHelp {
+	if m.busy != "" && runs(m) {
+		return []pane.KeyHelp{{Key: "Esc", Short: "stop it"}, {Key: "q", Short: "quit"}}
+	}
 	var out []pane.KeyHelp
 	for i, b := range m.allBindings() {
 		off := b.off != nil && b.off(m) != ""

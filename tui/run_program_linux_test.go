@@ -1,8 +1,11 @@
 package tui_test
 
 import (
+	"bufio"
+	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -91,5 +94,58 @@ func readsInput(t *testing.T, parent int) {
 func TestRunStartsNothing(t *testing.T) {
 	if _, complaint, status := ran(t, "", "run", "/nonexistent"); status != 3 || !strings.Contains(complaint, "/nonexistent") {
 		t.Errorf("%q, status %d", complaint, status)
+	}
+}
+
+// A process that lives is stepped like a program, and goes on when the screen is left: where it is
+// stopped, and where it runs.
+func TestRunAttachedOnATerminal(t *testing.T) {
+	sh := exec.Command("/bin/sh", "-c", "while read line; do (exit 3); echo $line; done; exit 5")
+	in, err1 := sh.StdinPipe()
+	out, err2 := sh.StdoutPipe()
+	must(t, errors.Join(err1, err2, sh.Start()))
+	t.Cleanup(func() {
+		sh.Process.Kill()
+		sh.Wait()
+	})
+	said := bufio.NewReader(out)
+	answers := func(word string) {
+		t.Helper()
+		fmt.Fprintln(in, word)
+		if line, err := said.ReadString('\n'); err != nil || line != word+"\n" {
+			t.Fatalf("%q, %v", line, err)
+		}
+	}
+	answers("first")
+	pid := fmt.Sprint(sh.Process.Pid)
+	path := filepath.Join(t.TempDir(), "walk.jsonl")
+	c := start(t, 120, 36, nil, "run", "-p", pid, "--save", path)
+	c.sees("cowscope · run · sh", "● live", "It lives already").keys("t").sees(`: type "`).keys("x\"\r").sees("has its own terminal")
+	c.keys("\x1b").sees("Space step").keys(":step fork\r").sees("⟳ step fork")
+	fmt.Fprintln(in, "second")
+	c.sees("Space step", "p2").keys("q")
+	if status := c.ends(); status != 0 {
+		t.Errorf("status %d", status)
+	}
+	if line, err := said.ReadString('\n'); err != nil || line != "second\n" {
+		t.Fatalf("%q, %v", line, err)
+	}
+	answers("third")
+
+	c = start(t, 80, 24, nil, "run", "-p", pid)
+	c.sees("● live").keys("c").sees("⟳ continue").keys("q")
+	if status := c.ends(); status != 0 {
+		t.Errorf("status %d", status)
+	}
+	answers("fourth")
+	in.Close()
+	if sh.Wait(); sh.ProcessState.ExitCode() != 5 {
+		t.Errorf("the process ended with %v", sh.ProcessState)
+	}
+	c = start(t, 120, 36, nil, "replay", path)
+	c.sees("replay", "It lives already").keys("q")
+	c.ends()
+	if out, err := exec.Command(program(t), "run", "-p", pid).CombinedOutput(); err == nil {
+		t.Errorf("%s", out)
 	}
 }
