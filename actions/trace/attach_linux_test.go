@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -195,15 +196,23 @@ func deaf(args []string) {
 }
 
 // Who is killed has the process go on too, unless that is at a page fault at this very moment: then the
-// signal of its event is under way.
+// signal of its event is under way. This one waits for what it reads.
 func TestAttacherIsKilled(t *testing.T) {
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i := range 10 {
-		l := live(t, "answers")
-		by := exec.Command(self, fmt.Sprint(l.Process.Pid))
+	cat := exec.Command("cat")
+	in, err1 := cat.StdinPipe()
+	out, err2 := cat.StdoutPipe()
+	if err := errors.Join(err1, err2, cat.Start()); err != nil {
+		t.Fatal(err)
+	}
+	defer cat.Wait()
+	defer cat.Process.Kill()
+	echo := bufio.NewReader(out)
+	for i := range 20 {
+		by := exec.Command(self, fmt.Sprint(cat.Process.Pid))
 		by.Env = append(os.Environ(), "COWSCOPE_ROLE=attaches")
 		out, err := by.StdoutPipe()
 		if err := errors.Join(err, by.Start()); err != nil {
@@ -212,18 +221,22 @@ func TestAttacherIsKilled(t *testing.T) {
 		if line, err := bufio.NewReader(out).ReadString('\n'); err != nil || line != "attached\n" {
 			t.Fatalf("%q, %v", line, err)
 		}
-		time.Sleep(time.Duration(i) * time.Millisecond) // the moment of the kill
+		for begin := time.Now(); ; runtime.Gosched() {
+			call, _ := os.ReadFile(fmt.Sprintf("/proc/%d/syscall", cat.Process.Pid))
+			stat, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", cat.Process.Pid))
+			if strings.HasPrefix(string(call), fmt.Sprintf("%d 0x0 ", unix.SYS_READ)) && strings.Contains(string(stat), ") S ") {
+				break
+			}
+			if time.Since(begin) > 20*time.Second {
+				t.Fatalf("%s%s", call, stat)
+			}
+		}
 		by.Process.Kill()
 		by.Wait()
-		l.unharmed()
-	}
-}
-
-// answers is lives where nothing happens but what it is asked for, but for its other threads.
-func answers([]string) {
-	lines := bufio.NewScanner(os.Stdin)
-	for n := 0; lines.Scan(); n++ {
-		fmt.Println(n)
+		fmt.Fprintln(in, i)
+		if line, err := echo.ReadString('\n'); err != nil || line != fmt.Sprintln(i) {
+			t.Fatalf("%q, %v", line, err)
+		}
 	}
 }
 
@@ -247,12 +260,18 @@ func attaches(args []string) {
 // Why a process cannot be attached to is told.
 func TestAttachRefused(t *testing.T) {
 	l := live(t, "lives")
-	threads, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", l.Process.Pid))
-	if err != nil || len(threads) < 4 {
-		t.Fatal(err, len(threads))
+	thread := 0
+	for begin := time.Now(); thread == 0; runtime.Gosched() { // until it has a second one
+		threads, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", l.Process.Pid))
+		if err != nil || time.Since(begin) > 20*time.Second {
+			t.Fatal(err, threads)
+		}
+		for _, e := range threads {
+			if tid, _ := strconv.Atoi(e.Name()); tid != l.Process.Pid {
+				thread = tid
+			}
+		}
 	}
-	var thread int
-	fmt.Sscan(threads[len(threads)-1].Name(), &thread)
 	p, err := Start(Config{PID: l.Process.Pid})
 	if err != nil {
 		t.Fatal(err)

@@ -36,7 +36,6 @@ var roles = map[string]func(args []string){
 	"forks":     forks,
 	"lives":     lives,
 	"deaf":      deaf,
-	"answers":   answers,
 	"attaches":  attaches,
 	"nothing":   func([]string) {},
 }
