@@ -482,16 +482,23 @@ func TestRunAttached(t *testing.T) {
 	}
 	for _, s := range []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT} {
 		cmd, told, _ := attached("--json")
-		round()
-		for line := ""; !strings.Contains(line, `"event":"fork"`); {
-			if line, err = told.ReadString('\n'); err != nil {
-				t.Fatal(err)
+		forked := make(chan error, 1)
+		go func() { // it may write more than a pipe takes, and the process waits for it
+			for line, err := "", error(nil); ; {
+				if line, err = told.ReadString('\n'); err != nil || strings.Contains(line, `"event":"fork"`) {
+					forked <- err
+					io.Copy(io.Discard, told)
+					return
+				}
 			}
+		}()
+		round()
+		if err := <-forked; err != nil {
+			t.Fatal(err)
 		}
 		if err := cmd.Process.Signal(s); err != nil {
 			t.Fatal(err)
 		}
-		go io.Copy(io.Discard, told)
 		if err := cmd.Wait(); err != nil {
 			t.Errorf("%v: %v", s, err)
 		}
