@@ -3,15 +3,90 @@
 package main
 
 import (
+	"bytes"
+	"debug/elf"
 	"go/ast"
 	"go/parser"
 	"go/token"
 	"io/fs"
+	"os"
+	"os/exec"
 	"path/filepath"
+	"regexp"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
 )
+
+// Built as the README says, the program needs no other file to start, so that it starts on every Linux of
+// its processor; and it is the same, byte by byte, whatever the folder is called.
+func TestBuild(t *testing.T) {
+	if _, err := exec.LookPath("go"); err != nil || runtime.GOOS != "linux" {
+		t.Skip("needs go: ", err)
+	}
+	if testing.Short() {
+		t.Skip("needs more time than -short gives")
+	}
+	cache, err := exec.Command("go", "env", "GOCACHE").Output()
+	if err == nil {
+		err = os.MkdirAll(strings.TrimSpace(string(cache)), 0o700)
+	}
+	if err != nil {
+		t.Skip("needs a cache for go: ", err)
+	}
+	readme, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	command := regexp.MustCompile(`(?m)^    CGO_ENABLED=0 (go build -trimpath) -o cowscope \.$`).FindSubmatch(readme)
+	if command == nil {
+		t.Fatal("the README does not say how to build it")
+	}
+	other := filepath.Join(t.TempDir(), "another name")
+	err = filepath.WalkDir(".", func(path string, e fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case path != "." && strings.HasPrefix(e.Name(), "."):
+			return map[bool]error{true: fs.SkipDir}[e.IsDir()]
+		case e.IsDir():
+			return os.MkdirAll(filepath.Join(other, path), 0o700)
+		}
+		b, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		return os.WriteFile(filepath.Join(other, path), b, 0o600)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var built [2][]byte
+	for i, dir := range []string{".", other} {
+		bin := filepath.Join(t.TempDir(), "cowscope")
+		cmd := exec.Command("go", append(strings.Fields(string(command[1]))[1:], "-buildvcs=false", "-o", bin, ".")...) // the copy is in no clone
+		cmd.Dir, cmd.Env = dir, append(os.Environ(), "CGO_ENABLED=0")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+		if built[i], err = os.ReadFile(bin); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if !bytes.Equal(built[0], built[1]) {
+		t.Error("built in another folder it is another program")
+	}
+	f, err := elf.NewFile(bytes.NewReader(built[0]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range f.Progs {
+		if p.Type == elf.PT_INTERP || p.Type == elf.PT_DYNAMIC {
+			t.Errorf("it has a segment %v: it needs libraries", p.Type)
+		}
+	}
+}
 
 // Only the command line makes a way to standard output and standard error, and the screen has its
 // own.
