@@ -377,7 +377,7 @@ func TestFaultsAcrossAFork(t *testing.T) {
 	for _, line := range []string{"a = mmap 64p rw private anon", "touch a 32p write"} {
 		w.do(line)
 	}
-	for _, line := range []string{"fork", "@p2 touch a 7p write", "@p2 touch a+40p 3p write", "@p1 touch a+8p 2p write", "@p1 touch a+50p 4p write"} {
+	for _, line := range []string{"fork", "@p2 touch a 7p write", "@p2 fill a+40p 3p 1", "@p1 touch a+8p 2p write", "@p1 fill a+50p 4p 1"} {
 		if st, err := w.s.Do(context.Background(), line); err != nil || !st.OK() {
 			t.Fatalf("%s: %v", line, err)
 		}
