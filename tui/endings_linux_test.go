@@ -330,6 +330,7 @@ func TestEndings(t *testing.T) {
 		}
 		a.keys("?")
 	}
+	plain := time.Duration(0) // the longest ending with a terminal that reads
 	for _, x := range []struct {
 		name   string
 		role   string // of this test program, "" for cowscope
@@ -392,8 +393,11 @@ func TestEndings(t *testing.T) {
 			a.ends(5 * time.Second)
 			took := time.Since(begun)
 			allGone(t, gone)
-			if x.before != nil && took > 2*time.Second {
-				t.Errorf("it took %v", took)
+			// An emulated machine may be slow at what every ending takes.
+			if x.before == nil {
+				plain = max(plain, took)
+			} else if took > 2*time.Second+plain {
+				t.Errorf("it took %v, and %v where the terminal reads", took, plain)
 			}
 			a.resume()
 			for _, w := range x.words {
