@@ -97,7 +97,7 @@ func TestRunStartsNothing(t *testing.T) {
 	}
 }
 
-// A process that lives is stepped like a program, and goes on when the screen is left: where it is
+// A running process is stepped like a program, and goes on when the screen is left: where it is
 // stopped, and where it runs.
 func TestRunAttachedOnATerminal(t *testing.T) {
 	sh := exec.Command("/bin/sh", "-c", "while read line; do (exit 3); echo $line; done; exit 5")
@@ -120,7 +120,7 @@ func TestRunAttachedOnATerminal(t *testing.T) {
 	pid := fmt.Sprint(sh.Process.Pid)
 	path := filepath.Join(t.TempDir(), "walk.jsonl")
 	c := start(t, 120, 36, nil, "run", "-p", pid, "--save", path)
-	c.sees("cowscope · run · sh", "● live", "It lives already").keys("t").sees(`: type "`).keys("x\"\r").sees("has its own terminal")
+	c.sees("cowscope · run · sh", "● live", "It was already running").keys("t").sees(`: type "`).keys("x\"\r").sees("has a terminal of its own")
 	c.keys("\x1b").sees("Space step").keys(":step fork\r").sees("⟳ step fork")
 	fmt.Fprintln(in, "second")
 	c.sees("Space step", "p2").keys("q")
@@ -143,7 +143,7 @@ func TestRunAttachedOnATerminal(t *testing.T) {
 		t.Errorf("the process ended with %v", sh.ProcessState)
 	}
 	c = start(t, 120, 36, nil, "replay", path)
-	c.sees("replay", "It lives already").keys("q")
+	c.sees("replay", "It was already running").keys("q")
 	c.ends()
 	if out, err := exec.Command(program(t), "run", "-p", pid).CombinedOutput(); err == nil {
 		t.Errorf("%s", out)

@@ -18,7 +18,7 @@ import (
 func Refusal(pid int, call string, err error) error {
 	switch {
 	case err == unix.ESRCH, err == unix.ENOENT: // the folder in /proc
-		return fmt.Errorf("there is no process %d any more", pid)
+		return fmt.Errorf("there is no process %d", pid)
 	case err != unix.EPERM && err != unix.EACCES:
 		return fmt.Errorf("%s of process %d answers %w", call, pid, err)
 	}

@@ -15,8 +15,8 @@ import (
 	"github.com/creack/pty"
 )
 
-// terminal is the terminal of a program, and what was written to it. A process that lived already has
-// one of its own, and here none: a nil terminal.
+// terminal is the terminal of a program, and what was written to it. A process that is attached to
+// has its own, and here none: a nil terminal.
 type terminal struct {
 	master, slave *os.File
 	ended         chan struct{} // closed when nothing is read any more
@@ -110,7 +110,7 @@ func quoted(text string) string {
 // keys types for the program.
 func (t *terminal) keys(text []byte) error {
 	if t == nil {
-		return errors.New("the process has its own terminal, if any: type there")
+		return errors.New("the process has a terminal of its own, if any: type there")
 	}
 	if _, err := t.master.Write(text); err != nil {
 		return fmt.Errorf("the program's terminal takes no keys: %w", err)

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"syscall"
 	"time"
@@ -17,7 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Rules of this file: a process that lives already gets no filter, so that it stops at all of its
+// Rules of this file: a process that is attached to gets no filter, so that it stops at all of its
 // system calls. It is no child, it does not die with cowscope, and it is let go as it was found:
 // nothing that was made for it may reach it once nobody is there to take it away, least of all a
 // SIGTRAP.
@@ -63,25 +62,9 @@ func (p *Program) attach(pid int) error {
 	p.stopAll()
 	e := Event{Kind: Attached, PID: pid, TID: pid}
 	if t := p.tasks[pid]; t != nil && t.state != running {
-		var r ptrace.Registers
-		if ptrace.GetRegisters(pid, &r) == 0 {
-			e.Regs = numbered(&r)
-		}
+		e.Regs, _ = t.registers()
 	}
 	p.queue = append([]Event{e}, p.queue...)
-	return nil
-}
-
-// atCall is a stop at the entry or the exit of a system call of a process that has no filter.
-func (p *Program) atCall(t *task) *Event {
-	info, e := ptrace.CallAt(t.tid)
-	if e != 0 || info.Op != unix.PTRACE_SYSCALL_INFO_ENTRY {
-		return p.returned(t)
-	}
-	t.call, t.told = nil, false
-	if i := slices.IndexFunc(tables, func(table table) bool { return table.arch == info.Arch }); i >= 0 && slices.Contains(tables[i].calls, uint32(info.Nr)) {
-		t.call = &info
-	}
 	return nil
 }
 

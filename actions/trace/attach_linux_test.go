@@ -107,7 +107,7 @@ func (l living) unharmed() {
 	}
 }
 
-// A process that lives is attached to: what its threads do from then on is told, and then it is let go.
+// A running process is attached to: what its threads do from then on is told, and then it is let go.
 func TestAttach(t *testing.T) {
 	l := live(t, "lives")
 	p, err := Start(Config{PID: l.Process.Pid})

@@ -22,7 +22,7 @@ const (
 	// Written is a breakpoint at which something is written. On amd64 it has been written, on arm64
 	// it will be with the next instruction.
 	Written
-	Attached // to a process that lived already: it is stopped, and nothing is known of what it did before
+	Attached // to a running process: it is stopped, and nothing is known of what it did before
 )
 
 var kinds = [...]string{"call", "fault", "signal", "fork", "exec", "exit", "reached", "write", "attached"}

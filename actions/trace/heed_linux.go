@@ -65,10 +65,7 @@ func (p *Program) heed(tid int, st ptrace.Status) {
 	}
 	if e != nil {
 		e.PID, e.TID = t.pid, t.tid
-		var r ptrace.Registers
-		if ptrace.GetRegisters(t.tid, &r) == 0 {
-			e.Regs = numbered(&r)
-		}
+		e.Regs, _ = t.registers()
 		if e.Kind == Reached || e.Kind == Written {
 			t.atBreak = e.IP()
 		}
@@ -92,11 +89,17 @@ func (t *task) passed() {
 
 // counter is where a thread that is stopped goes on.
 func (t *task) counter() uint64 {
+	r, _ := t.registers()
+	return r[symbol.Counter]
+}
+
+// registers are those of a thread that is stopped; zeros if it was killed meanwhile.
+func (t *task) registers() (all symbol.Registers, ok bool) {
 	var r ptrace.Registers
 	if ptrace.GetRegisters(t.tid, &r) != 0 {
-		return 0
+		return all, false
 	}
-	return numbered(&r)[symbol.Counter]
+	return numbered(&r), true
 }
 
 // ended takes notice of the end of a thread.
@@ -163,10 +166,18 @@ func (t *task) giveBack() {
 	}
 }
 
-// returned is the stop at the end of a call.
-func (p *Program) returned(t *task) *Event {
+// atCall is a stop at the end of a call; in a process that was attached to, which has no filter, at the
+// beginning of each one too.
+func (p *Program) atCall(t *task) *Event {
 	t.giveBack()
 	info, e := ptrace.CallAt(t.tid)
+	if e == 0 && info.Op == unix.PTRACE_SYSCALL_INFO_ENTRY {
+		t.call, t.told = nil, false
+		if stopsAt(info.Arch, info.Nr) {
+			t.call = &info
+		}
+		return nil
+	}
 	c, told := t.call, t.told
 	if e != 0 || c == nil || info.Op != unix.PTRACE_SYSCALL_INFO_EXIT {
 		return nil
@@ -213,10 +224,7 @@ func (p *Program) executed(t *task) *Event {
 	t.told = true
 	e := eventOf(Exec, t.call)
 	e.PID, e.TID = t.pid, t.tid
-	var r ptrace.Registers
-	if ptrace.GetRegisters(t.tid, &r) == 0 {
-		e.Regs = numbered(&r)
-	}
+	e.Regs, _ = t.registers()
 	return e
 }
 

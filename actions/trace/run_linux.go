@@ -38,7 +38,7 @@ type Program struct {
 	tasks    map[int]*task // by thread id, those that are not reaped
 	queue    []Event       // what happened while the threads were being stopped
 	breaks   []Breakpoint
-	attached bool         // to a process that lived already
+	attached bool         // to a running process
 	killed   *task        // in a call that makes a child, the last one that was
 	target   atomic.Int64 // a thread that runs, for kick
 	// faultless is why page faults are not told, nil if they are.
@@ -177,9 +177,8 @@ func (p *Program) Where() (e Event, ok bool) {
 			if t.state == running || ok && tid != p.pid {
 				continue
 			}
-			var r ptrace.Registers
-			if ptrace.GetRegisters(tid, &r) == 0 {
-				e, ok = Event{PID: t.pid, TID: tid, Regs: numbered(&r)}, true
+			if r, alive := t.registers(); alive {
+				e, ok = Event{PID: t.pid, TID: tid, Regs: r}, true
 			}
 		}
 	})

@@ -4,6 +4,7 @@ package trace
 
 import (
 	"encoding/binary"
+	"slices"
 
 	"cowscope/actions/image"
 
@@ -13,7 +14,7 @@ import (
 // Rules of this file: the starter. It stops itself and, once it has been seized, puts the filter in
 // and executes the program. Its arguments are the path, and the arguments of the program from
 // argv[0] on; its environment is the program's. A tracer that is a parent by fork alone would need
-// PTRACE_TRACEME, under which nobody can tell a stop of the terminal from a signal (ptrace.Call(2),
+// PTRACE_TRACEME, under which nobody can tell a stop of the terminal from a signal (ptrace(2),
 // "Group-stop").
 
 const (
@@ -40,6 +41,12 @@ var calls = []uint32{
 	unix.SYS_MBIND, unix.SYS_MOVE_PAGES, unix.SYS_REMAP_FILE_PAGES, unix.SYS_SHMAT, unix.SYS_SHMDT, unix.SYS_MEMFD_CREATE, unix.SYS_MEMFD_SECRET,
 	unix.SYS_USERFAULTFD, unix.SYS_PROCESS_MADVISE, unix.SYS_PKEY_ALLOC, unix.SYS_PKEY_FREE, unix.SYS_PKEY_MPROTECT, unix.SYS_MSEAL,
 	unix.SYS_CLONE, unix.SYS_CLONE3, unix.SYS_EXECVE, unix.SYS_EXECVEAT, unix.SYS_EXIT_GROUP,
+}
+
+// stopsAt reports whether a call is one of them.
+func stopsAt(arch uint32, nr uint64) bool {
+	i := slices.IndexFunc(tables, func(t table) bool { return t.arch == arch })
+	return i >= 0 && slices.Contains(tables[i].calls, uint32(nr))
 }
 
 // starter is the file of the starter.

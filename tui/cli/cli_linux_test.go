@@ -440,7 +440,7 @@ func TestRunEndsWithCowscope(t *testing.T) {
 	}
 }
 
-// A process that lives is attached to, and let go by whatever ends cowscope: a signal, or that nobody
+// A running process is attached to, and let go by whatever ends cowscope: a signal, or that nobody
 // reads any more.
 func TestRunAttached(t *testing.T) {
 	self, err := os.Executable()
@@ -531,7 +531,7 @@ func TestRunAttached(t *testing.T) {
 		t.Error("it typed at a terminal that is the process's own")
 	}
 	round()
-	for args, says := range map[string]string{"-p " + pid + " ls": "give one of the two", "-p 0": "0 is no PID", "-p x": "invalid argument", "-p 1073741824": "there is no process 1073741824"} {
+	for args, says := range map[string]string{"-p " + pid + " ls": "give only one of them", "-p 0": "0 is no PID", "-p x": "invalid argument", "-p 1073741824": "there is no process 1073741824"} {
 		no := exec.Command(self, append([]string{"run", "--text"}, strings.Fields(args)...)...)
 		no.Env = append(os.Environ(), "COWSCOPE_ROLE=cowscope")
 		if out, err := no.CombinedOutput(); err == nil || !strings.Contains(string(out), says) {

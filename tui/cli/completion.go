@@ -138,6 +138,14 @@ func processes() completer {
 	}
 }
 
+// pids are those of the processes, for a flag that takes no name.
+func pids(c *cobra.Command, _ []string, word string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	if _, err := strconv.Atoi(cmp.Or(word, "0")); err != nil {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	return processes()(c, nil, word)
+}
+
 // plain reports whether no shell finds anything in a name but the name: a process can call itself what it
 // likes.
 func plain(name string) bool {
@@ -173,6 +181,7 @@ var flagValues = map[string]completer{
 	"language":     values("en", "zh-CN"),
 	"cast-version": values(castVersions()...),
 	"command":      line,
+	"pid":          pids,
 	"script":       endings("cow"),
 	"from":         endings("jsonl"),
 	"record-dir": func(*cobra.Command, []string, string) ([]cobra.Completion, cobra.ShellCompDirective) {

@@ -44,6 +44,8 @@ func TestCompletion(t *testing.T) {
 		{[]string{"demo", ""}, "cow", "one-page"},
 		{[]string{"watch", self[:1]}, self, ""},
 		{[]string{"snapshot", self}, self, ""},
+		{[]string{"run", "-p", self[:1]}, self, ""},
+		{[]string{"run", "-p", "cli"}, "", self},
 		{[]string{"snapshot", self, ""}, "", self},
 		{[]string{"exec", "-c", "mm"}, "mmap", "munmap"},
 		{[]string{"exec", "-c", "mmap 4p r"}, "mmap 4p rw", "mmap 4p none"},

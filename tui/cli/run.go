@@ -40,8 +40,8 @@ func runCommand() *cobra.Command {
 			"program has a terminal of its own on the screen; what it writes is told.\n" +
 			"With --text, or where standard input or output is no terminal, each event is a line on standard error, and the program has the\n" +
 			"files of cowscope. Either way the program is told of nothing. It cannot be let go: it dies with cowscope.\n" +
-			"With -p a process that lives already is attached to, and let go when cowscope ends. It has no filter of system calls, so that each of\n" +
-			"its calls stops it twice, whatever it is about. A kill -9 of cowscope may kill it too, if it takes a page fault at that moment.\n" +
+			"With -p a running process is attached to, and let go when cowscope ends. It has no filter of system calls, so each of its calls stops\n" +
+			"it twice, whatever it is about. A kill -9 of cowscope may kill it too, if it is taking a page fault at that moment.\n" +
 			"With --script the lines of a file walk through the program: each is a word that lets it run on (step, next, finish, until, continue) or\n" +
 			"an expectation; what happened is written as cowscope exec does it, and the program has a terminal of its own, which nobody types at.\n" +
 			"Exit status then: 0, 1 if an expect failed, 2 if there is a mistake in the script, 3 when the program cannot be started.\n" +
@@ -54,7 +54,7 @@ func runCommand() *cobra.Command {
 		Args: func(c *cobra.Command, args []string) error {
 			switch given := c.Flags().Changed("pid"); {
 			case given && len(args) > 0:
-				return fmt.Errorf("-p attaches to a process, %s would be started: give one of the two", printable.Line(args[0]))
+				return fmt.Errorf("-p attaches to a running process, and %s would be started: give only one of them", printable.Line(args[0]))
 			case given:
 				return nil
 			}
@@ -91,7 +91,7 @@ func runCommand() *cobra.Command {
 	c.Flags().SetInterspersed(false) // what follows PROG is the program's
 	screenFlags(c.Flags(), &o.ScreenOptions)
 	outputFlags(c.Flags(), &o.Output)
-	c.Flags().IntVarP(&pid, "pid", "p", 0, "attach to this process, instead of starting PROG")
+	c.Flags().IntVarP(&pid, "pid", "p", 0, "attach to this running process instead of starting PROG")
 	c.Flags().BoolVar(&asText, "text", false, "write each event as a line on standard error")
 	c.Flags().BoolVar(&asJSON, "json", false, "write each event as a line of JSON on standard output; the program's own output goes to standard error")
 	c.Flags().StringVar(&script, "script", "", "a script of the words of run, such as until main and expect page counter anon; - is standard input")
@@ -118,26 +118,28 @@ func openProgram(cfg trace.Config, quiet bool) (r *run.Run, ctx context.Context,
 	if quiet {
 		cfg.Files[1] = cfg.Files[2]
 	}
+	until := beside
 	if cfg.PID != 0 {
-		ctx, stop := untilLetGo()
-		if r, err = run.Open(cfg); err != nil {
-			stop()
-			return nil, nil, nil, cannotRun(err)
-		}
-		return r, ctx, func() { r.Close(); stop() }, nil
+		until = untilLetGo
 	}
-	ctx, stop := terminal.Until(syscall.SIGTERM, syscall.SIGHUP)
-	unheard := make(chan os.Signal, 1) // a signal that is ignored would be so in the program too (execve(2))
-	terminal.Notify(unheard, syscall.SIGINT, syscall.SIGQUIT)
-	release := func() {
-		signal.Stop(unheard)
-		stop()
-	}
+	ctx, release := until()
 	if r, err = run.Open(cfg); err != nil {
 		release()
 		return nil, nil, nil, cannotRun(err)
 	}
 	return r, ctx, func() { r.Close(); release() }, nil
+}
+
+// beside is a context for a program that has the terminal of cowscope. A signal that is ignored here would
+// be ignored in the program too (execve(2)), so those of the terminal are caught, and nothing is done.
+func beside() (context.Context, func()) {
+	ctx, stop := terminal.Until(syscall.SIGTERM, syscall.SIGHUP)
+	unheard := make(chan os.Signal, 1)
+	terminal.Notify(unheard, syscall.SIGINT, syscall.SIGQUIT)
+	return ctx, func() {
+		signal.Stop(unheard)
+		stop()
+	}
 }
 
 // untilLetGo is a context that ends with every signal that can be caught: a process that was attached to
@@ -256,11 +258,11 @@ func runWords(cfg trace.Config, name string, asJSON bool, save string) error {
 		return err
 	}
 	defer file.Close()
-	ctx, stop := terminal.Interruptible()
+	until := terminal.Interruptible
 	if cfg.PID != 0 {
-		stop()
-		ctx, stop = untilLetGo()
+		until = untilLetGo
 	}
+	ctx, stop := until()
 	defer stop()
 	l, err := run.OpenLab(ctx, cfg)
 	if err != nil {
