@@ -1,7 +1,6 @@
 package actions
 
 import (
-	"runtime"
 	"slices"
 
 	"cowscope/actions/history"
@@ -34,11 +33,10 @@ func (s *Session) foretell(c *verb.Call) []vmspace.Happening {
 
 // facts are what the session knows beside a snapshot.
 func (s *Session) facts() vmspace.Facts {
-	f := vmspace.NoFacts
-	f.Arch, f.NeverForked, f.Limits, f.ExecOnly = runtime.GOARCH, !s.f.Copied, s.f.BornWith, kernel.ExecOnly()
-	f.Reprotected = s.f.Reprotected && kernel.LeavesProtected()
+	f := kernel.Facts()
+	f.NeverForked, f.Limits = !s.f.Copied, s.f.BornWith
+	f.Reprotected = s.f.Reprotected && f.Reprotected
 	f.Userfaultfd, f.WriteTracked, f.ProtectedMoved = s.f.Userfaultfd, s.f.WriteTracked, s.f.ProtectedMoved
-	f.Poison = kernel.Poison()
 	f.OnlyStack = f.OnlyStack || s.glanced // plain memory does not grow downwards
 	return f
 }

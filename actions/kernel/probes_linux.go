@@ -124,12 +124,12 @@ var (
 
 // Poison is the outcome of an access to a poisoned page. Only a kernel with CONFIG_MEMORY_FAILURE
 // has the setting, and a signal of its own.
-func Poison() vmspace.Happening {
+var Poison = sync.OnceValue(func() vmspace.Happening {
 	if _, err := os.Stat("/proc/sys/vm/memory_failure_recovery"); err == nil {
 		return vmspace.MceErr
 	}
 	return vmspace.BusErr
-}
+})
 
 // CollapsesWritable reports whether MADV_COLLAPSE wants a writable page in each block of private
 // anonymous memory. Linux 6.18 is the first version that does not.

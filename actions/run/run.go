@@ -15,6 +15,7 @@ import (
 	"cowscope/actions"
 	"cowscope/actions/family"
 	"cowscope/actions/history"
+	"cowscope/actions/kernel"
 	"cowscope/actions/lang"
 	"cowscope/actions/subject"
 	"cowscope/actions/trace"
@@ -125,7 +126,7 @@ func (r *Run) tell(ctx context.Context, e trace.Event) (*history.Step, error) {
 	var err error
 	r.event = e
 	r.call = verb.Foreign{}
-	st := &history.Step{N: r.steps, Process: r.label(e.PID), PID: e.PID, TID: e.TID, Event: e.Kind.String(), Before: r.last, Current: r.label(e.PID)}
+	st := &history.Step{N: r.steps, Process: r.label(e.PID), PID: e.PID, TID: e.TID, Event: e.Kind.String(), Before: r.last, Current: r.label(e.PID), Facts: kernel.Facts()}
 	r.steps++
 	touched := r.describe(st, e)
 	if st.After, err = r.look(ctx, st, e, touched); err != nil {
@@ -170,7 +171,7 @@ func (r *Run) Stopped(ctx context.Context) (*history.Step, error) {
 	if !ok {
 		return nil, errors.New("no thread of the program could be stopped: all wait for a child or for a device")
 	}
-	st := &history.Step{Process: r.label(e.PID), PID: e.PID, TID: e.TID, Event: "stopped", Before: r.last, Current: r.label(e.PID),
+	st := &history.Step{Process: r.label(e.PID), PID: e.PID, TID: e.TID, Event: "stopped", Before: r.last, Current: r.label(e.PID), Facts: kernel.Facts(),
 		Outcome: history.Outcome{Result: history.OK, Call: "stopped where it is"}}
 	after, err := r.reader.Observe(ctx, r.members, observe.Scope{})
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 	"cowscope/actions/borrow"
 	"cowscope/actions/feature"
 	"cowscope/actions/history"
+	"cowscope/actions/kernel"
 	"cowscope/vmspace"
 	"cowscope/vmspace/amount"
 	"cowscope/vmspace/compare"
@@ -106,7 +107,7 @@ func (l *Lab) Mark(ctx context.Context, label string, around vmspace.Range, exac
 	if l.mark != nil {
 		l.mark.close(m)
 	}
-	st := &history.Step{Process: before.Process, PID: before.PID, Outcome: history.Outcome{Result: history.OK}, Before: before.After, After: after, Current: l.current(after),
+	st := &history.Step{Process: before.Process, PID: before.PID, Outcome: history.Outcome{Result: history.OK}, Before: before.After, After: after, Current: l.current(after), Facts: kernel.Facts(),
 		Event: "mark at " + m.at.Format(time.TimeOnly), Why: why, Changes: vmspace.Diff(before.After, after)}
 	l.log.Add(st)
 	l.log.Keep(st.N)

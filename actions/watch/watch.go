@@ -16,6 +16,7 @@ import (
 	"cowscope/actions"
 	"cowscope/actions/explain"
 	"cowscope/actions/history"
+	"cowscope/actions/kernel"
 	"cowscope/actions/lang"
 	"cowscope/vmspace"
 	"cowscope/vmspace/bill"
@@ -84,7 +85,7 @@ func Open(ctx context.Context, pid int) (*Lab, error) {
 	l.info = actions.Machine(snap)
 	l.info.Mode, l.info.Refuses = "watch", ErrWatched.Error()
 	l.info.Note = fmt.Sprintf("%s %d", printable.Name(procfs.Name(pid)), pid)
-	l.log.Add(&history.Step{Process: "p1", PID: pid, Outcome: history.Outcome{Result: history.OK, Focus: busiest(snap.Processes[0])}, After: snap, Current: "p1",
+	l.log.Add(&history.Step{Process: "p1", PID: pid, Outcome: history.Outcome{Result: history.OK, Focus: busiest(snap.Processes[0])}, After: snap, Current: "p1", Facts: kernel.Facts(),
 		Event: "as it stands when watching begins", Why: "Nothing is stopped and nothing is traced: what it does next shows as it happens."})
 	return l, nil
 }
@@ -187,7 +188,7 @@ func (l *Lab) Poll(ctx context.Context) (*history.Step, error) {
 		return nil, nil
 	}
 	label, event := l.headline(changes, faults, after)
-	st := &history.Step{Process: label, Outcome: history.Outcome{Result: history.OK}, Before: before, After: after, Current: l.current(after),
+	st := &history.Step{Process: label, Outcome: history.Outcome{Result: history.OK}, Before: before, After: after, Current: l.current(after), Facts: kernel.Facts(),
 		Event: event, Why: strings.TrimSpace(explain.Summary(changes) + " " + faultsText(faults, told.lost)), Changes: changes, Faults: faults, Lost: told.lost}
 	if p := after.Process(label); p != nil {
 		st.PID = p.PID

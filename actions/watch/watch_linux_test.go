@@ -86,6 +86,36 @@ func TestWatch(t *testing.T) {
 	}
 }
 
+// What is predicted of a process that is watched holds when it does it.
+func TestWatchForetells(t *testing.T) {
+	w := open(t)
+	for _, line := range []string{
+		"a = mmap 4p rw private anon", "read a", "write a 1", "write a+1p 1",
+		"file f 2p", "b = mmap 3p rw shared file=f", "read b", "write b+1p 1", "read b+2p",
+		"c = mmap 3p rw private file=f", "read c", "write c 1", "write c+1p 1", "write c+2p 1",
+		"mprotect a 1p r", "write a 1", "read a", "fork", "write a+1p 2", "@p2 write a+1p 3", "@p2 read c+1p",
+	} {
+		before := w.l.log.Last()
+		w.do(line)
+		st := w.s.History()[len(w.s.History())-1]
+		cmd, err := w.s.Grammar().Parse(line)
+		if err != nil {
+			t.Fatal(err)
+		}
+		access, ok := actions.AccessOf(cmd)
+		if !ok {
+			continue
+		}
+		if st.Happened == "" {
+			t.Errorf("%s: the session does not say what happened", line)
+		}
+		foretold := before.Predict(st.Process, st.Focus.Start, access)
+		if !foretold.Allows(st.Happened) || foretold.Can[0].Refused() && !st.Happened.Refused() {
+			t.Errorf("%s: %v were predicted (%s), and %s happened", line, foretold.Can, foretold.Why, st.Happened)
+		}
+	}
+}
+
 func samePages(a, b *vmspace.Process) bool {
 	if a.Mappings.Len() != b.Mappings.Len() {
 		return false
