@@ -201,6 +201,7 @@ var rooms = []struct{ path, holds string }{
 	{"actions/history", "what happened, as plain data, with its JSON and its transcript"},
 	{"actions/image", "programs of one page, and how they are executed"},
 	{"actions/ptrace", "the requests of ptrace(2)"},
+	{"actions/inject", "system calls that a stopped thread makes for somebody else"},
 	{"actions/subject", "a process on a leash: ptrace, and the code that runs in it"},
 	{"actions/scratch", "the files of a session"},
 	{"actions/feature", "what this kernel, this processor and this user have"},

@@ -3,7 +3,6 @@
 package borrow
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -12,6 +11,7 @@ import (
 	"time"
 	"unsafe"
 
+	"cowscope/actions/inject"
 	"cowscope/actions/ptrace"
 	"cowscope/vmspace"
 	"cowscope/vmspace/procfs"
@@ -44,13 +44,13 @@ func take(pid int, at func(string)) (*Writes, error) {
 	if err := unfiltered(pid); err != nil {
 		return nil, err
 	}
-	call, err := findCall(pid)
+	call, err := inject.FindInstruction(pid)
 	if err != nil {
 		return nil, err
 	}
 	pagemap, err := os.Open(fmt.Sprintf("/proc/%d/pagemap", pid))
 	if err != nil {
-		return nil, ptrace.Refusal(pid, "open of pagemap", cause(err))
+		return nil, ptrace.Refusal(pid, "open of pagemap", ptrace.Cause(err))
 	}
 	w := &Writes{pid: pid, uffd: -1, pagemap: pagemap}
 	if w.uffd, w.stopped, err = lend(pid, call, at); err == nil {
@@ -61,46 +61,6 @@ func take(pid int, at func(string)) (*Writes, error) {
 		return nil, err
 	}
 	return w, nil
-}
-
-// findCall is the address of a system call instruction in the vdso.
-func findCall(pid int) (uint64, error) {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/maps", pid))
-	if err != nil {
-		return 0, ptrace.Refusal(pid, "read of maps", cause(err))
-	}
-	maps, err := procfs.ParseMaps(nil, text)
-	if err != nil {
-		return 0, err
-	}
-	i := slices.IndexFunc(maps, func(m vmspace.Mapping) bool { return m.Path == "[vdso]" })
-	if i < 0 {
-		return 0, fmt.Errorf("process %d has no vdso, whose system call instruction is needed", pid)
-	}
-	code := make([]byte, maps[i].Len())
-	mem, err := os.Open(fmt.Sprintf("/proc/%d/mem", pid))
-	if err != nil {
-		return 0, ptrace.Refusal(pid, "open of mem", cause(err))
-	}
-	defer mem.Close()
-	if _, err := mem.ReadAt(code, int64(maps[i].Start)); err != nil {
-		return 0, err
-	}
-	for at := 0; at < len(code); at += align {
-		if bytes.HasPrefix(code[at:], instruction) {
-			return maps[i].Start + uint64(at), nil
-		}
-	}
-	return 0, fmt.Errorf("the vdso of process %d has no system call instruction", pid)
-}
-
-// cause is the errno behind an error of a file.
-func cause(err error) error {
-	var errno unix.Errno
-	if errors.As(err, &errno) {
-		return errno
-	}
-	return err
 }
 
 // Structures and numbers of include/uapi/linux/userfaultfd.h, which golang.org/x/sys does not have.

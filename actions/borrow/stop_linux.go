@@ -7,11 +7,10 @@ import (
 	"fmt"
 	"os"
 	"runtime"
-	"strconv"
-	"strings"
 	"syscall"
 	"time"
 
+	"cowscope/actions/inject"
 	"cowscope/actions/ptrace"
 	"cowscope/vmspace/procfs"
 
@@ -20,10 +19,10 @@ import (
 
 // Rules of this file: the only stop. All of it runs on an operating system thread that ends with
 // it: whatever fails, the kernel then lets the thread of the process go (exit_ptrace in
-// kernel/ptrace.c). Between the calls the thread has its own ptrace.Registers, and nothing else of it is
+// kernel/ptrace.c). Between the calls the thread has its own registers, and nothing else of it is
 // changed: if cowscope is killed there, it goes on. So calls are stopped at by PTRACE_SYSCALL: a
 // tracer that dies at the stop of a single step leaves a SIGTRAP, which kills. A signal that comes
-// before a call is delivered first, to its own ptrace.Registers.
+// before a call is delivered first, to its own registers.
 
 // patience is how long the thread may take to stop at first. One that waits for a child of
 // vfork(2), or for a device, does not. Once it has stopped it is waited for as long as it takes: it
@@ -32,13 +31,12 @@ const patience = 2 * time.Second
 
 // stopped is a thread that is stopped.
 type stopped struct {
-	tid     int
-	call    uint64    // address of a system call instruction
-	was     *sleeping // the call before the stop
-	own     ptrace.Registers
-	vectors vectors
-	begun   bool // it has stopped once
-	dead    bool
+	tid    int
+	call   uint64        // address of a system call instruction
+	asleep *inject.Sleep // the call before the stop
+	own    *inject.State
+	begun  bool // it has stopped once
+	dead   bool
 }
 
 // onThread runs f on a thread of its own, and ends the thread.
@@ -67,7 +65,7 @@ func lend(pid int, call uint64, at func(string)) (fd int, d time.Duration, err e
 	}
 	defer unix.Close(pidfd)
 	err = onThread(func() error {
-		s := &stopped{tid: pid, call: call, was: sleepingIn(pid)}
+		s := &stopped{tid: pid, call: call, asleep: inject.SleepOf(pid)}
 		if e := s.ptrace(unix.PTRACE_SEIZE, 0, unix.PTRACE_O_TRACESYSGOOD); e != 0 {
 			return ptrace.Refusal(pid, "PTRACE_SEIZE", e)
 		}
@@ -128,9 +126,6 @@ func (s *stopped) stop() error {
 	err := s.arrive()
 	s.begun = true
 	if err == nil {
-		err = suits(&s.own)
-	}
-	if err == nil {
 		err = unfiltered(s.tid)
 	}
 	return err // the kernel lets it go when this thread ends
@@ -155,11 +150,12 @@ func (s *stopped) arrive() error {
 			return s.failed("PTRACE_CONT", e)
 		}
 	}
-	if e := ptrace.GetRegisters(s.tid, &s.own); e != 0 {
-		return s.failed("read the registers", e)
+	var err error
+	s.own, err = inject.Save(s.tid, s.asleep)
+	if e, ok := err.(syscall.Errno); ok {
+		err = s.failed("read the registers", e)
 	}
-	s.vectors = getVectors(s.tid)
-	return nil
+	return err
 }
 
 // mostSignals is how many may come before a call.
@@ -167,29 +163,26 @@ const mostSignals = 100
 
 // make has the thread make one call, and puts its registers back.
 func (s *stopped) make(nr uint64, args ...uint64) (result uint64, err error) {
-	var a [3]uint64
-	copy(a[:], args)
 	for range mostSignals {
-		r := s.own
-		setCall(&r, s.call, nr, a)
+		r := s.own.Call(s.call, nr, args...)
 		sig, err := s.through(&r)
-		if e := ptrace.SetRegisters(s.tid, &s.own); e != 0 && err == nil {
+		if e := s.own.PutBack(); e != 0 && err == nil {
 			err = s.failed("put the registers back", e)
 		}
-		s.vectors.putBack(s.tid)
-		switch result = callResult(&r); {
+		result, errno := inject.Result(&r)
+		switch {
 		case err != nil:
 			return 0, err
-		case sig == 0 && result > ^uint64(4095):
-			return 0, syscall.Errno(-result)
+		case sig == 0 && errno != 0:
+			return 0, errno
 		case sig == 0:
 			return result, nil
 		}
 		// The signal meets what it would have met.
+		s.asleep = nil
 		if err := s.interrupt(sig); err != nil {
 			return 0, err
 		}
-		s.was = nil
 	}
 	return 0, fmt.Errorf("process %d gets one signal after the other", s.tid)
 }
@@ -239,10 +232,8 @@ func (s *stopped) goOn() error {
 	if s.dead {
 		return nil
 	}
-	r := s.own
-	resumable(&r, s.was)
 	var err error
-	if e := ptrace.SetRegisters(s.tid, &r); e != 0 {
+	if e := s.own.Resume(); e != 0 {
 		err = s.failed("put the registers back", e)
 	}
 	if e := s.interrupt(0); e != nil {
@@ -286,30 +277,6 @@ func (s *stopped) wait() (status ptrace.Status, err error) {
 			time.Sleep(50 * time.Microsecond)
 		}
 	}
-}
-
-// sleeping is the call in which a thread sleeps, as /proc/PID/syscall tells it
-// (proc_pid_syscall(5)).
-type sleeping struct {
-	nr   uint64
-	args [6]uint64
-	pc   uint64 // after the instruction
-}
-
-// sleepingIn is nil for a thread that runs.
-func sleepingIn(tid int) *sleeping {
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/syscall", tid, tid))
-	f := strings.Fields(string(b))
-	if err != nil || len(f) != 9 {
-		return nil
-	}
-	var s sleeping
-	s.nr, _ = strconv.ParseUint(f[0], 10, 64)
-	for i := range s.args {
-		s.args[i], _ = strconv.ParseUint(f[i+1], 0, 64)
-	}
-	s.pc, _ = strconv.ParseUint(f[8], 0, 64)
-	return &s
 }
 
 // unfiltered fails for a thread with a filter of system calls, which might kill it for one that it

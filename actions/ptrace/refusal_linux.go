@@ -37,3 +37,12 @@ func Refusal(pid int, call string, err error) error {
 	}
 	return fmt.Errorf("process %d may not be attached to: it is of another user, changed its user, or forbids it (prctl PR_SET_DUMPABLE); root with CAP_SYS_PTRACE may", pid)
 }
+
+// Cause is the errno behind the error of a file.
+func Cause(err error) error {
+	var errno unix.Errno
+	if errors.As(err, &errno) {
+		return errno
+	}
+	return err
+}

@@ -1,4 +1,4 @@
-package borrow
+package inject
 
 import (
 	"fmt"
@@ -32,9 +32,9 @@ func suits(r *ptrace.Registers) error {
 
 // setCall has the thread make a call with the instruction at ip. An orig_rax of -1 says that no
 // call is in progress, which the kernel could restart.
-func setCall(r *ptrace.Registers, ip, nr uint64, args [3]uint64) {
+func setCall(r *ptrace.Registers, ip, nr uint64, args [6]uint64) {
 	r.Rip, r.Rax, r.Orig_rax = ip, nr, ^uint64(0)
-	r.Rdi, r.Rsi, r.Rdx = args[0], args[1], args[2]
+	r.Rdi, r.Rsi, r.Rdx, r.R10, r.R8, r.R9 = args[0], args[1], args[2], args[3], args[4], args[5]
 }
 
 func callResult(r *ptrace.Registers) uint64 { return r.Rax }
@@ -45,7 +45,7 @@ var notRestarted = []uint64{unix.SYS_EPOLL_WAIT, unix.SYS_EPOLL_PWAIT, unix.SYS_
 
 // resumable makes r what the thread goes on with: a call that was interrupted by the stop alone is
 // made again.
-func resumable(r *ptrace.Registers, _ *sleeping) {
+func resumable(r *ptrace.Registers, _ *Sleep) {
 	if int64(r.Rax) == -int64(unix.EINTR) && slices.Contains(notRestarted, r.Orig_rax) {
 		r.Rax, r.Orig_rax, r.Rip = r.Orig_rax, ^uint64(0), r.Rip-uint64(len(instruction))
 	}

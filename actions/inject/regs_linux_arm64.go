@@ -1,4 +1,4 @@
-package borrow
+package inject
 
 import (
 	"encoding/binary"
@@ -36,9 +36,9 @@ func suits(r *ptrace.Registers) error {
 }
 
 // setCall has the thread make a call with the instruction at ip.
-func setCall(r *ptrace.Registers, ip, nr uint64, args [3]uint64) {
+func setCall(r *ptrace.Registers, ip, nr uint64, args [6]uint64) {
 	r.Pc, r.Regs[8] = ip, nr
-	copy(r.Regs[:3], args[:])
+	copy(r.Regs[:6], args[:])
 }
 
 func callResult(r *ptrace.Registers) uint64 { return r.Regs[0] }
@@ -49,7 +49,7 @@ var notRestarted = []uint64{unix.SYS_EPOLL_PWAIT, unix.SYS_EPOLL_PWAIT2, unix.SY
 
 // resumable makes r what the thread goes on with: a call that was interrupted by the stop alone is
 // made again, and a sleep lasts as long as it would have. was is the call before the stop.
-func resumable(r *ptrace.Registers, was *sleeping) {
+func resumable(r *ptrace.Registers, was *Sleep) {
 	if was == nil || r.Regs[8] != was.nr {
 		return
 	}
@@ -64,7 +64,7 @@ func resumable(r *ptrace.Registers, was *sleeping) {
 
 // hasRemainder says that the kernel restarts the call with what is left of its time: those that
 // return ERESTART_RESTARTBLOCK.
-func hasRemainder(was *sleeping) bool {
+func hasRemainder(was *Sleep) bool {
 	const (
 		absolute = 1 // TIMER_ABSTIME
 		futexCmd = 0x7f
