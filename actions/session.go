@@ -105,7 +105,7 @@ func (s *Session) begin() error {
 		}
 		s.info = Machine(snap)
 		m := s.f.Members[len(s.f.Members)-1]
-		if m.Proc.Randomized() && !s.opts.ASLR {
+		if m.Subject().Randomized() && !s.opts.ASLR {
 			s.info.Rights += ", addresses vary: randomisation cannot be switched off here"
 		}
 		step = s.newStep(m.Label, nil, snap)
@@ -306,7 +306,7 @@ func (s *Session) holdMemory(c *verb.Call, took time.Duration) error {
 	if c.P.Gone != "" {
 		return nil
 	}
-	_, err := c.P.Proc.Kill(syscall.SIGKILL)
+	_, err := c.P.Subject().Kill(syscall.SIGKILL)
 	var exited *subject.ExitedError
 	if !errors.As(err, &exited) {
 		return err

@@ -125,7 +125,7 @@ func (f *Family) Fresh() error {
 	f.Members, f.Born, f.Names, f.Bound, f.Shared, f.Reprotected, f.Userfaultfd, f.Copied = nil, 0, history.Names{}, 0, SharedPages{}, false, false, false
 	f.Files.Release(func(history.File) bool { return false })
 	f.Entries, f.BornWith = f.Files.Entries(), kernel.LimitsOf(proc.PID())
-	m := f.adopt(proc, nil, false, &AddressSpace{SpaceTraits: history.SpaceTraits{Allocated: 1}})
+	m := f.adopt(own{proc}, nil, false, &AddressSpace{SpaceTraits: history.SpaceTraits{Allocated: 1}})
 	text, size := subject.Text()
 	program := history.Binding{Range: vmspace.Range{Start: text, End: text + size}}
 	f.Names = f.Names.WithAll(m.Label, []history.Bound{{Name: "text", Binding: program, Given: true}})
@@ -146,7 +146,7 @@ func (f *Family) Observe(may observe.Scope) (*vmspace.Snapshot, error) {
 func (f *Family) EndAll() {
 	for _, m := range slices.Backward(f.Members) {
 		if m.Gone == "" {
-			_, err := m.Proc.Kill(syscall.SIGKILL) // the error only says that it is gone
+			_, err := m.Subject().Kill(syscall.SIGKILL) // the error only says that it is gone
 			m.Gone = fmt.Sprint(err)
 		}
 	}

@@ -69,7 +69,7 @@ func (f *Family) OverText(label string) string {
 func (f *Family) EndSharing(m *Member) string {
 	var labels []string
 	for _, o := range slices.Backward(f.Sharing(m)) { // the youngest first: the others wait for them
-		_, err := o.Proc.Kill(syscall.SIGKILL)
+		_, err := o.Subject().Kill(syscall.SIGKILL)
 		if exited := (*subject.ExitedError)(nil); errors.As(err, &exited) {
 			f.Ended(o, exited)
 			labels = append(labels, o.Label)

@@ -11,7 +11,7 @@ import (
 // Member is a process of the family.
 type Member struct {
 	vmspace.Member
-	Proc          *subject.Process
+	Proc          Actor
 	Gone          string       // how it ended, "" while it lives
 	dead          bool         // it is not even a zombie any more
 	Keys          vmspace.Keys // its rights to protection keys
@@ -46,7 +46,7 @@ func (s *AddressSpace) copy() *AddressSpace {
 }
 
 // Adopt gives the child of a fork its label.
-func (f *Family) Adopt(proc *subject.Process, parent *Member) *Member {
+func (f *Family) Adopt(proc Actor, parent *Member) *Member {
 	f.Copied = true
 	return f.adopt(proc, parent, false, parent.AddressSpace.copy())
 }
@@ -55,7 +55,7 @@ func (f *Family) Adopt(proc *subject.Process, parent *Member) *Member {
 // descriptors are copies.
 func (f *Family) AdoptInside(proc *subject.Process, parent *Member) *Member {
 	parent.shared = true
-	m := f.adopt(proc, parent, false, parent.AddressSpace)
+	m := f.adopt(own{proc}, parent, false, parent.AddressSpace)
 	m.Userfaultfd = parent.Userfaultfd
 	return m
 }
@@ -63,12 +63,12 @@ func (f *Family) AdoptInside(proc *subject.Process, parent *Member) *Member {
 // AdoptThread gives a new thread of a process its label.
 func (f *Family) AdoptThread(proc *subject.Process, by *Member) *Member {
 	by.shared = true
-	return f.adopt(proc, by, true, by.AddressSpace)
+	return f.adopt(own{proc}, by, true, by.AddressSpace)
 }
 
 // adopt gives a process its label, or a thread of the process that by is of; by made it, nil for the
 // first.
-func (f *Family) adopt(proc *subject.Process, by *Member, thread bool, in *AddressSpace) *Member {
+func (f *Family) adopt(proc Actor, by *Member, thread bool, in *AddressSpace) *Member {
 	f.Born++
 	m := &Member{Member: vmspace.Member{Label: fmt.Sprintf("p%d", f.Born), PID: proc.PID(), Thread: thread}, Proc: proc, AddressSpace: in}
 	switch {

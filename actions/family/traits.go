@@ -15,7 +15,11 @@ func (f *Family) ReadKeys(m *Member) {
 	if f.keyless {
 		return
 	}
-	pkru, e, err := m.Proc.Rights()
+	process := m.Subject()
+	if process == nil {
+		return
+	}
+	pkru, e, err := process.Rights()
 	f.keyless = e.Signal != nil || errors.Is(err, subject.ErrNoRights)
 	m.Keys.PKRU, m.Keys.Known = pkru, err == nil && e.OK()
 }

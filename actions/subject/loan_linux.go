@@ -12,18 +12,24 @@ import (
 // writes beside its arguments.
 type Loan struct {
 	Addr, Size uint64
-	p          *Process
+	by         Caller
 }
 
-// Lend maps memory with the bytes of b at addr in the process. Its pages are populated from
-// outside, so that no fault of the process is counted for them. The loan is nil if the kernel
-// refused, and the Ending says why.
-func (p *Process) Lend(addr uint64, b []byte) (*Loan, Ending, error) {
+// Caller is a process that makes system calls when it is told to.
+type Caller interface {
+	PID() int
+	Syscall(nr uintptr, args ...uint64) (Ending, error)
+}
+
+// Lend maps memory with the bytes of b at addr in a process. Its pages are populated from outside, so
+// that no fault of the process is counted for them. The loan is nil if the kernel refused, and the
+// Ending says why.
+func Lend(p Caller, addr uint64, b []byte) (*Loan, Ending, error) {
 	size := uint64(len(b))
-	e, err := p.mapLoan(addr, size)
+	e, err := mapLoan(p, addr, size)
 	if err == nil && (e.Errno == unix.ENOMEM || e.Errno == unix.EAGAIN) {
-		restore := p.unlimit()
-		e, err = p.mapLoan(addr, size)
+		restore := unlimit(p.PID())
+		e, err = mapLoan(p, addr, size)
 		restore()
 	}
 	if err != nil || !e.OK() {
@@ -36,23 +42,26 @@ func (p *Process) Lend(addr uint64, b []byte) (*Loan, Ending, error) {
 	return l, e, nil
 }
 
-func (p *Process) mapLoan(addr, size uint64) (Ending, error) {
+// Lend is the function, for this process.
+func (p *Process) Lend(addr uint64, b []byte) (*Loan, Ending, error) { return Lend(p, addr, b) }
+
+func mapLoan(p Caller, addr, size uint64) (Ending, error) {
 	none := int64(-1)
 	return p.Syscall(unix.SYS_MMAP, addr, size, unix.PROT_READ|unix.PROT_WRITE,
 		unix.MAP_PRIVATE|unix.MAP_ANONYMOUS|unix.MAP_FIXED_NOREPLACE, uint64(none), 0)
 }
 
-// unlimit raises the limits of the process that can refuse a loan, as far as the hard limits and
-// this user's rights allow, until restore.
-func (p *Process) unlimit() (restore func()) {
+// unlimit raises the limits of a process that can refuse a loan, as far as the hard limits and this
+// user's rights allow, until restore.
+func unlimit(pid int) (restore func()) {
 	was := map[int]*unix.Rlimit{}
 	for _, resource := range []int{unix.RLIMIT_AS, unix.RLIMIT_DATA, unix.RLIMIT_MEMLOCK} {
 		now := new(unix.Rlimit)
-		if unix.Prlimit(p.pid, resource, nil, now) != nil {
+		if unix.Prlimit(pid, resource, nil, now) != nil {
 			continue
 		}
 		for _, most := range []uint64{unix.RLIM_INFINITY, now.Max} {
-			if unix.Prlimit(p.pid, resource, &unix.Rlimit{Cur: most, Max: most}, nil) == nil {
+			if unix.Prlimit(pid, resource, &unix.Rlimit{Cur: most, Max: most}, nil) == nil {
 				was[resource] = now
 				break
 			}
@@ -60,7 +69,7 @@ func (p *Process) unlimit() (restore func()) {
 	}
 	return func() {
 		for resource, limit := range was {
-			_ = unix.Prlimit(p.pid, resource, limit, nil) // lowering a limit is never refused
+			_ = unix.Prlimit(pid, resource, limit, nil) // lowering a limit is never refused
 		}
 	}
 }
@@ -77,18 +86,18 @@ func (l *Loan) transfer(move func(int, []unix.Iovec, []unix.RemoteIovec, uint) (
 	if len(b) == 0 {
 		return nil
 	}
-	n, err := move(l.p.pid, []unix.Iovec{{Base: &b[0], Len: uint64(len(b))}}, []unix.RemoteIovec{{Base: uintptr(l.Addr + offset), Len: len(b)}}, 0)
+	n, err := move(l.by.PID(), []unix.Iovec{{Base: &b[0], Len: uint64(len(b))}}, []unix.RemoteIovec{{Base: uintptr(l.Addr + offset), Len: len(b)}}, 0)
 	if err == nil && n < len(b) {
 		err = fmt.Errorf("only %d of %d bytes", n, len(b))
 	}
 	if err != nil {
-		return fmt.Errorf("subject: memory lent to process %d: %w", l.p.pid, err)
+		return fmt.Errorf("subject: memory lent to process %d: %w", l.by.PID(), err)
 	}
 	return nil
 }
 
 // Return unmaps the memory.
 func (l *Loan) Return() error {
-	_, err := l.p.Syscall(unix.SYS_MUNMAP, l.Addr, l.Size)
+	_, err := l.by.Syscall(unix.SYS_MUNMAP, l.Addr, l.Size)
 	return err
 }

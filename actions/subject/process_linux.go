@@ -3,9 +3,7 @@
 package subject
 
 import (
-	"encoding/binary"
 	"fmt"
-	"math/bits"
 	"slices"
 	"syscall"
 	"time"
@@ -154,7 +152,7 @@ func (p *Process) Syscall(nr uintptr, args ...uint64) (Ending, error) {
 	case v == attempted:
 		return Ending{}, fmt.Errorf("subject: process %d was started without system call %d on its list", p.pid, nr)
 	case v == raised && c.Signo == int32(unix.SIGSYS): // a seccomp filter around us
-		return Ending{Signal: p.signal(c)}, nil
+		return Ending{Signal: signalAt(c, getIP(&p.tracer.regs))}, nil
 	case v != finished || !called(r):
 		return Ending{}, ErrStubs
 	}
@@ -168,125 +166,53 @@ func (p *Process) Syscall(nr uintptr, args ...uint64) (Ending, error) {
 	return e, nil
 }
 
-// Load reads n bytes one after the other. Value is the last of them.
-func (p *Process) Load(addr, n uint64) (Ending, error) {
-	e, err := p.access(loadStub, addr, n, 0)
-	if err == nil && e.OK() && n > 0 {
-		e.Value = loadedByte(&p.tracer.regs)
-	}
-	return e, err
-}
+// Load, Fill, Touch and Store are the accesses of those names.
+func (p *Process) Load(addr, n uint64) (Ending, error) { return Access(p.access).Load(addr, n) }
 
-// Fill stores b over n bytes.
 func (p *Process) Fill(addr, n uint64, b byte) (Ending, error) {
-	return p.access(fillStub, addr, n, uint64(b))
+	return Access(p.access).Fill(addr, n, b)
 }
 
-// Touch makes one access per page: a load, or a store that changes nothing.
 func (p *Process) Touch(addr, pages, pageSize uint64, write bool) (Ending, error) {
-	if write {
-		return p.access(writeStub, addr, pages, pageSize)
-	}
-	return p.access(readStub, addr, pages, pageSize)
+	return Access(p.access).Touch(addr, pages, pageSize, write)
 }
 
-// Store writes data: single bytes up to an aligned address, then eight at a
-// time, then the bytes that are left. It stops at the first fault.
 func (p *Process) Store(addr uint64, data []byte) (Ending, error) {
-	total := Ending{}
 	if err := p.ready(); err != nil {
-		return total, err
+		return Ending{}, err
 	}
-	for len(data) > 0 {
-		s, n, value := store1Stub, 1, uint64(data[0])
-		if addr%8 == 0 && len(data) >= 8 {
-			s, n, value = store8Stub, 8, binary.LittleEndian.Uint64(data)
-		}
-		e, err := p.access(s, addr, 1, value)
-		if err != nil || !e.OK() {
-			e.Done = total.Done
-			return e, err
-		}
-		total.Done += uint64(n)
-		addr += uint64(n)
-		data = data[n:]
-	}
-	return total, nil
+	return Access(p.access).Store(addr, data)
 }
 
 // access runs a stub that accesses the user's memory. A fault is reported only if the stub's own
 // instruction caused it in the memory that it was given: any other fault means that the
 // instructions were replaced, or could not even be fetched.
-func (p *Process) access(s *stub, addr, count, value uint64) (Ending, error) {
+func (p *Process) access(k Code, addr, count, value uint64) (Ending, error) {
 	if count == 0 {
 		return Ending{}, p.ready()
 	}
-	r := p.fresh()
+	r, s := p.fresh(), k.stub
 	setOperands(r, addr, count, value)
 	v, c, err := p.run(s, runConfined, p.cfg.Deadline)
 	if err != nil {
 		return Ending{}, err
 	}
-	e := Ending{Done: count - remaining(r)}
-	if single(s) {
-		e.Done = 0 // Store counts
-	}
-	switch ip := getIP(r); {
-	case v == finished && (single(s) || remaining(r) == 0):
+	ip := getIP(r)
+	switch {
+	case v == finished && (k.single() || remaining(r) == 0):
+		return k.Arrived(r, count), nil
 	case v == overdue && ip >= s.start && ip <= s.end:
-		e.TimedOut = true
-	case v == raised && ip >= s.faultLo && ip <= s.faultHi && ofMemory(c) && within(c, addr, span(s, count, value)) && !unfetched(c, ip) && p.intact(s):
-		e.Signal = p.signal(c)
-	default:
-		return Ending{}, ErrStubs
-	}
-	return e, nil
-}
-
-// single reports whether the stub makes one access and does not count.
-func single(s *stub) bool { return s == store8Stub || s == store1Stub }
-
-// span is how many bytes the stub may touch, 0 for the whole address space.
-func span(s *stub, count, value uint64) uint64 {
-	switch s {
-	case loadStub, fillStub:
-		return count
-	case readStub, writeStub:
-		if hi, lo := bits.Mul64(count, value); hi == 0 {
-			return lo
+		e := Ending{TimedOut: true}
+		if !k.single() {
+			e.Done = count - remaining(r)
 		}
-		return 0
+		return e, nil
+	case v == raised:
+		if e, ok := k.Raised(r, &c, s.start, addr, count, value); ok && p.intact(s) {
+			return e, nil
+		}
 	}
-	return 8
-}
-
-// within reports whether a fault is in the range. If the CPU does not report the address (a general
-// protection fault: it is not canonical), the range must extend beyond the lower half of the
-// address space.
-func within(c cause, addr, span uint64) bool {
-	if c.Code == siKernel {
-		const half = 1 << 47
-		return span == 0 || addr >= half || addr+span > half
-	}
-	return span == 0 || c.Addr-addr < span
-}
-
-// ofMemory reports whether a load or a store can raise the signal.
-func ofMemory(c cause) bool {
-	return c.Signo == int32(unix.SIGSEGV) || c.Signo == int32(unix.SIGBUS)
-}
-
-// unfetched reports whether the fault is about the instruction at ip itself. A
-// protection key refuses only data, so it never is.
-func unfetched(c cause, ip uint64) bool {
-	const pkuerr = 4
-	return c.Signo == int32(unix.SIGSEGV) && c.Code != pkuerr && c.Code != siKernel && c.Addr == ip ||
-		c.Signo == int32(unix.SIGBUS) && c.Addr == ip
-}
-
-// signal is the cause in the form that is returned.
-func (p *Process) signal(c cause) *Signal {
-	return &Signal{Signo: syscall.Signal(c.Signo), Code: c.Code, Addr: c.Addr, IP: getIP(&p.tracer.regs)}
+	return Ending{}, ErrStubs
 }
 
 // Jump runs the code at addr until it returns, traps, faults, tries a system call, or takes too
@@ -313,7 +239,7 @@ func (p *Process) Jump(addr uint64) (Ending, error) {
 	case c.Signo == int32(unix.SIGTRAP):
 		return Ending{Trap: true, IP: trapAddress(ip, c.Code)}, nil
 	}
-	return Ending{Signal: p.signal(c), IP: ip}, nil
+	return Ending{Signal: signalAt(c, getIP(&p.tracer.regs)), IP: ip}, nil
 }
 
 // Kill sends a signal and lets the process handle it. The error is an *ExitedError if the process

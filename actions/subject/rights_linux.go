@@ -31,7 +31,7 @@ func (p *Process) pkru(s *stub, value uint32) (uint32, Ending, error) {
 	case v == finished:
 		return rights(r), Ending{}, nil
 	case v == raised && c.Signo == int32(unix.SIGILL) && getIP(r) == s.start:
-		return 0, Ending{Signal: p.signal(c), IP: s.start}, nil
+		return 0, Ending{Signal: signalAt(c, getIP(&p.tracer.regs)), IP: s.start}, nil
 	}
 	return 0, Ending{}, ErrStubs
 }

@@ -4,7 +4,12 @@ package subject
 // sets the operands: rdi and rsi are the address, rcx the count, rax and rdx the value or the
 // stride, r11 the target of a jump.
 
-const trapSize = 1
+const (
+	trapSize   = 1
+	trapPassed = trapSize // of a stub's end, as ptrace reports it
+)
+
+var callInstruction = []byte{0x0f, 0x05} // syscall
 
 const (
 	stubReturn     = 0x000

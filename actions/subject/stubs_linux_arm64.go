@@ -30,6 +30,10 @@ const brk = 0xd4200000 // brk #0
 
 var trapBytes = words(brk)
 
+const trapPassed = 0 // of a stub's end, as ptrace reports it
+
+var callInstruction = words(0xd4000001) // svc #0
+
 var code = []piece{
 	{stubReturn, words(0xd65f03c0)}, // ret: `exec text` returns at once
 

@@ -18,7 +18,7 @@ var execAction = Action{
 		}
 		c.Call = fmt.Sprintf("jump → 0x%x", addr)
 		c.focus(vmspace.Range{Start: addr, End: addr + 1})
-		e, err := c.P.Proc.Jump(addr)
+		e, err := c.P.Subject().Jump(addr)
 		if err != nil {
 			return err
 		}

@@ -103,7 +103,7 @@ var pkeySetAction = Action{
 func runPkeySet(c *Call) error {
 	shift := 2 * c.Args.Key()
 	c.Call = "RDPKRU"
-	was, e, err := c.P.Proc.Rights()
+	was, e, err := c.P.Subject().Rights()
 	if errors.Is(err, subject.ErrNoRights) {
 		c.Result, c.Note = history.Refused, "cowscope sets the rights to protection keys of x86-64 (PKRU) only, and this is another architecture."
 		return nil
@@ -113,7 +113,7 @@ func runPkeySet(c *Call) error {
 	}
 	want := was&^(3<<shift) | uint32(c.Args.Flags)<<shift
 	c.Call = fmt.Sprintf("WRPKRU 0x%08x → 0x%08x", was, want)
-	e, err = c.P.Proc.SetRights(want)
+	e, err = c.P.Subject().SetRights(want)
 	if err == nil && e.OK() {
 		c.P.Keys = vmspace.Keys{PKRU: want, Known: true, Used: true}
 	}

@@ -48,7 +48,7 @@ var exitAction = Action{
 		n, _ := c.Cmd.Number("status")
 		c.Call = fmt.Sprintf("exit(%d)", n)
 		c.everything()
-		_, err := c.P.Proc.Exit(int(n))
+		_, err := c.P.Subject().Exit(int(n))
 		return c.died(err)
 	},
 }
@@ -66,7 +66,7 @@ var killAction = Action{
 			c.Call = fmt.Sprintf("tgkill(%d, %d, %s)", c.F.Member(c.P.Parent).PID, c.P.PID, sig)
 		}
 		c.everything()
-		e, err := c.P.Proc.Kill(syscall.Signal(sig))
+		e, err := c.P.Subject().Kill(syscall.Signal(sig))
 		if err != nil {
 			return c.died(err)
 		}

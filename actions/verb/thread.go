@@ -15,7 +15,7 @@ var threadAction = Action{
 			return nil
 		}
 		c.everything()
-		thread, e, err := c.P.Proc.Thread()
+		thread, e, err := c.P.Subject().Thread()
 		if err != nil {
 			return err
 		}
@@ -32,7 +32,7 @@ var threadExitAction = Action{
 	Run: func(c *Call) error {
 		c.Call = "syscall(SYS_exit, 0)" // exit(2) of the C library is exit_group
 		c.everything()
-		_, err := c.P.Proc.ExitThread()
+		_, err := c.P.Subject().ExitThread()
 		if errors.Is(err, subject.ErrFirstThread) {
 			c.refuse("cowscope keeps the first thread of a process, by whose ID it reads the memory: exit ends the process, with all its threads.")
 			return nil

@@ -10,7 +10,7 @@ var vforkAction = Action{
 			return nil
 		}
 		c.everything()
-		child, e, err := c.P.Proc.Vfork()
+		child, e, err := c.P.Subject().Vfork()
 		if err != nil {
 			return err
 		}
