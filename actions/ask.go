@@ -72,6 +72,9 @@ func AccessOf(cmd *lang.Command) (a vmspace.Access, ok bool) {
 	return 0, false
 }
 
+// IsCheck reports whether a command changes nothing: it only looks.
+func IsCheck(cmd *lang.Command) bool { return actionOf(cmd.Verb.Name).Check }
+
 // IsExpectation reports whether a command is an expectation.
 func IsExpectation(cmd *lang.Command) bool {
 	a := actionOf(cmd.Verb.Name)

@@ -11,6 +11,7 @@ import (
 
 	"cowscope/actions/family"
 	"cowscope/actions/history"
+	"cowscope/actions/kernel"
 	"cowscope/actions/lang"
 	"cowscope/actions/verb"
 	"cowscope/vmspace"
@@ -121,7 +122,7 @@ func (l *Checklist) Run(ctx context.Context, pid int, out func(st *history.Step,
 	}
 	f := &family.Family{Reader: r, Life: ctx, Now: snap, Current: firstLabel}
 	for _, m := range members {
-		f.Members = append(f.Members, &family.Member{Member: m})
+		f.Members = append(f.Members, family.Stranger(m))
 		if text, ok := programText(snap.Process(m.Label)); ok {
 			f.Names = f.Names.With(m.Label, "text", history.Binding{Range: text})
 		}
@@ -171,7 +172,7 @@ func Judge(ctx context.Context, f *family.Family, cmd *lang.Command, n int, last
 		return nil, err
 	}
 	return &history.Step{N: n, Process: c.P.Label, PID: c.P.PID, Command: canonical(cmd, f.Current), Verb: cmd.Verb.Name, Outcome: c.Outcome,
-		Before: f.Now, After: f.Now, Names: f.Names, Current: f.Current, Check: true, Why: c.Note}, nil
+		Before: f.Now, After: f.Now, Names: f.Names, Current: f.Current, Facts: kernel.Facts(), Check: true, Why: c.Note}, nil
 }
 
 // FamilyOf is a process and those that it has started, parents first.

@@ -3,6 +3,7 @@ package actions
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -233,6 +234,11 @@ func (s *Session) attempt(c *verb.Call) error {
 	if child := s.f.Awaited(c.P); child != nil && errors.Is(err, subject.ErrAwaits) {
 		c.Outcome = history.Outcome{Result: history.Refused}
 		c.Note = c.P.Label + " waits in vfork until " + child.Label + " exits."
+		return nil
+	}
+	if unable := (*subject.UnableError)(nil); errors.As(err, &unable) {
+		c.Outcome = history.Outcome{Result: history.Refused, Call: c.Call}
+		c.Note = fmt.Sprintf("Not asked of the kernel: %s cannot act now, because %s.", c.P.Label, unable.Why)
 		return nil
 	}
 	if errors.Is(err, subject.ErrStubs) {

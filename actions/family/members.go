@@ -28,6 +28,11 @@ type ThreadGroup struct {
 // copy is the thread group of a child.
 func (g *ThreadGroup) copy() *ThreadGroup { return &ThreadGroup{Limits: g.Limits} }
 
+// Stranger is a member that is not cowscope's own. Of its traits nothing is known.
+func Stranger(m vmspace.Member) *Member {
+	return &Member{Member: m, ThreadGroup: &ThreadGroup{}, AddressSpace: &AddressSpace{}}
+}
+
 // Traits are what a member has beside its memory.
 func (m *Member) Traits() history.Traits {
 	return history.Traits{Keys: m.Keys, Limits: m.Limits, SpaceTraits: m.SpaceTraits}

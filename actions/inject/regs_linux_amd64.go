@@ -3,6 +3,7 @@ package inject
 import (
 	"fmt"
 	"slices"
+	"syscall"
 
 	"cowscope/actions/ptrace"
 
@@ -36,6 +37,32 @@ func setCall(r *ptrace.Registers, ip, nr uint64, args [6]uint64) {
 	r.Rip, r.Rax, r.Orig_rax = ip, nr, ^uint64(0)
 	r.Rdi, r.Rsi, r.Rdx, r.R10, r.R8, r.R9 = args[0], args[1], args[2], args[3], args[4], args[5]
 }
+
+// setCode has the thread execute code at ip, in which the direction of string instructions is upwards
+// and alignment is not checked.
+func setCode(r *ptrace.Registers, ip uint64) {
+	const direction, alignment, trap = 1 << 10, 1 << 18, 1 << 8 // of RFLAGS
+	r.Rip, r.Orig_rax = ip, ^uint64(0)
+	r.Eflags &^= direction | alignment | trap
+}
+
+// rewind puts the thread before the call that it is about to make.
+func rewind(r *ptrace.Registers) {
+	r.Rip, r.Rax, r.Orig_rax = r.Rip-uint64(len(instruction)), r.Orig_rax, ^uint64(0)
+}
+
+// restarts reports whether a call was interrupted that the kernel restarts: the codes ERESTARTSYS,
+// ERESTARTNOINTR, ERESTARTNOHAND and ERESTART_RESTARTBLOCK (include/linux/errno.h).
+func restarts(r *ptrace.Registers) bool {
+	switch -int64(r.Rax) {
+	case 512, 513, 514, 516:
+		return int64(r.Orig_rax) >= 0
+	}
+	return false
+}
+
+// keepHidden keeps the registers that a stop may hide: none here.
+func keepHidden(int, *ptrace.Registers) syscall.Errno { return 0 }
 
 func callResult(r *ptrace.Registers) uint64 { return r.Rax }
 

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"slices"
+	"syscall"
 	"unsafe"
 
 	"cowscope/actions/ptrace"
@@ -39,6 +40,24 @@ func suits(r *ptrace.Registers) error {
 func setCall(r *ptrace.Registers, ip, nr uint64, args [6]uint64) {
 	r.Pc, r.Regs[8] = ip, nr
 	copy(r.Regs[:6], args[:])
+}
+
+// setCode has the thread execute code at ip.
+func setCode(r *ptrace.Registers, ip uint64) { r.Pc = ip }
+
+// rewind puts the thread before the call that it is about to make.
+func rewind(r *ptrace.Registers) { r.Pc -= uint64(len(instruction)) }
+
+// restarts is false: a call that is restarted is wound back already.
+func restarts(*ptrace.Registers) bool { return false }
+
+// keepHidden keeps x7, which at a stop at a system call only says whether it is the beginning or the
+// end (report_syscall in arch/arm64/kernel/ptrace.c).
+func keepHidden(tid int, r *ptrace.Registers) syscall.Errno {
+	var now ptrace.Registers
+	e := ptrace.GetRegisters(tid, &now)
+	r.Regs[7] = now.Regs[7]
+	return e
 }
 
 func callResult(r *ptrace.Registers) uint64 { return r.Regs[0] }

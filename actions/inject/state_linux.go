@@ -50,6 +50,30 @@ func (s *State) Call(instruction, nr uint64, args ...uint64) ptrace.Registers {
 	return r
 }
 
+// At gives the registers with which the thread executes other code, which is at ip. No call is in
+// progress there.
+func (s *State) At(ip uint64) ptrace.Registers {
+	r := s.regs
+	setCode(&r, ip)
+	return r
+}
+
+// Again is for a thread at the beginning of a call: it will make that call when it goes on.
+func (s *State) Again() { rewind(&s.regs) }
+
+// Restarts reports whether the kernel is to restart a call when the thread goes on.
+func (s *State) Restarts() bool { return restarts(&s.regs) }
+
+// Give gives the state to another thread: to a child, at its first stop.
+func (s *State) Give(tid int) syscall.Errno {
+	r := s.regs
+	if e := keepHidden(tid, &r); e != 0 {
+		return e
+	}
+	s.vectors.putBack(tid)
+	return ptrace.SetRegisters(tid, &r)
+}
+
 // Result is what a call has returned, at the stop after it.
 func Result(r *ptrace.Registers) (value uint64, errno syscall.Errno) {
 	value = callResult(r)

@@ -29,6 +29,13 @@ func Resume(request, tid int, sig syscall.Signal) syscall.Errno {
 	return Call(request, tid, 0, uintptr(sig))
 }
 
+// SignalMask is the signals that a stopped thread blocks; bit 0 is signal 1.
+func SignalMask(tid int) (mask uint64, e syscall.Errno) {
+	const getSigMask = 0x420a // PTRACE_GETSIGMASK in include/uapi/linux/ptrace.h
+	e = with(getSigMask, tid, unsafe.Sizeof(mask), unsafe.Pointer(&mask))
+	return
+}
+
 // SetSignalMask sets the signals that a stopped thread blocks; bit 0 is signal 1.
 func SetSignalMask(tid int, mask uint64) syscall.Errno {
 	const setSigMask = 0x420b // PTRACE_SETSIGMASK in include/uapi/linux/ptrace.h
@@ -73,6 +80,11 @@ func (i *SigInfo) SystemCall() (nr, arch uint32) { return uint32(i.Data), uint32
 func SignalInfo(tid int) (info SigInfo, e syscall.Errno) {
 	e = with(unix.PTRACE_GETSIGINFO, tid, 0, unsafe.Pointer(&info))
 	return
+}
+
+// SetSignalInfo changes the cause of a stop for a signal, which the program sees.
+func SetSignalInfo(tid int, info *SigInfo) syscall.Errno {
+	return with(unix.PTRACE_SETSIGINFO, tid, 0, unsafe.Pointer(info))
 }
 
 // CallInfo is struct ptrace_syscall_info (include/uapi/linux/ptrace.h).

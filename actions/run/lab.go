@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"slices"
 	"strings"
@@ -14,16 +15,20 @@ import (
 	"cowscope/actions/family"
 	"cowscope/actions/history"
 	"cowscope/actions/lang"
+	"cowscope/actions/scratch"
+	"cowscope/actions/subject"
 	"cowscope/actions/trace"
 	"cowscope/vmspace"
 	"cowscope/vmspace/amount"
 )
 
-// Lab is a program that is run, as the screen drives it: each of the words of Do lets it run on.
-// What the program writes goes to a terminal of its own, and is told with the step.
+// Lab is a program that is run, as the screen drives it: the words of Do let it run on, and commands
+// have it act where it is stopped. What it writes goes to a terminal of its own, and is told with the
+// step.
 type Lab struct {
 	run     *Run
 	grammar *lang.Grammar
+	files   *scratch.Folder // that commands map
 	info    actions.Info
 	log     *history.Log
 	turn    sync.Mutex // held while the program runs
@@ -35,14 +40,15 @@ type Lab struct {
 // mostEvents is how many events Continue lets pass.
 const mostEvents = 10_000
 
-// errNoCommands is what a program that is run answers to the commands of the lab.
-const errNoCommands = "a program runs here: Space goes to its next event; until, finish and expect are lines for the : prompt"
-
 // OpenLab starts a program, and lets it run to its function main. Where that has no name, it goes to
 // the first event that is the program's own, and not the loader's. A process that is attached to is
 // stopped where it is.
 func OpenLab(ctx context.Context, cfg trace.Config) (*Lab, error) {
 	g, err := Grammar()
+	if err != nil {
+		return nil, err
+	}
+	files, err := scratch.New(nil)
 	if err != nil {
 		return nil, err
 	}
@@ -58,14 +64,13 @@ func OpenLab(ctx context.Context, cfg trace.Config) (*Lab, error) {
 		t.close()
 		return nil, err
 	}
-	l := &Lab{run: r, grammar: g, log: history.NewLog(history.Ample), term: t}
+	l := &Lab{run: r, grammar: g, files: files, log: history.NewLog(history.Ample), term: t}
 	first, err := r.Next(ctx)
 	if err != nil {
 		l.Close()
 		return nil, err
 	}
 	l.info = r.Info()
-	l.info.Refuses = errNoCommands
 	l.log.Add(first)
 	ready := l.load
 	if cfg.PID != 0 {
@@ -135,11 +140,11 @@ func (l *Lab) tell(st *history.Step) {
 func (l *Lab) Close() error {
 	err := l.run.Close()
 	l.term.close()
-	return err
+	return errors.Join(err, l.files.Close())
 }
 
 // Do runs a line of the language: a word lets the program run on, an expectation is held against
-// where it is.
+// where it is, and any other command the program carries out there.
 func (l *Lab) Do(ctx context.Context, text string) (st *history.Step, err error) {
 	cmd, err := l.grammar.Parse(text)
 	if err != nil || cmd == nil {
@@ -158,10 +163,13 @@ func (l *Lab) Do(ctx context.Context, text string) (st *history.Step, err error)
 	l.turn.Lock()
 	defer l.turn.Unlock()
 	for range cmd.Times {
-		if w := wordOf(cmd.Verb.Name); w != nil {
+		switch w := wordOf(cmd.Verb.Name); {
+		case w != nil:
 			st, err = l.advance(ctx, w, cmd)
-		} else {
+		case actions.IsCheck(cmd):
 			st, err = l.judge(ctx, cmd)
+		default:
+			st, err = l.act(ctx, cmd)
 		}
 		if err != nil {
 			return nil, err
@@ -218,33 +226,69 @@ func (l *Lab) advance(ctx context.Context, w *word, cmd *lang.Command) (*history
 	}
 }
 
-// judge holds an expectation against the program where it is.
-func (l *Lab) judge(ctx context.Context, cmd *lang.Command) (*history.Step, error) {
+// unlimited are cowscope's own limits, which are not for programs.
+var unlimited = family.Limits{Processes: math.MaxInt32, Memory: math.MaxUint64}
+
+// family is the program as a command finds it.
+func (l *Lab) family(ctx context.Context) *family.Family {
 	st := l.log.Last()
-	f := &family.Family{Reader: l.run.reader, Life: ctx, Now: st.After, Current: st.Current, Names: st.Names}
+	f := &family.Family{Reader: l.run.reader, Life: ctx, Files: l.files, Entries: l.files.Entries(), Now: st.After, Next: st.N + 1, Current: st.Current,
+		Names: st.Names, Born: l.run.born, Limits: unlimited,
+		// What the program has done to its memory is not known.
+		Copied: true, Reprotected: true, WriteTracked: true, ProtectedMoved: true}
+	f.Named = func(label, name string) (vmspace.Range, bool) { return l.run.variable(st, label, name) }
 	f.Members = slices.Clone(l.run.gone)
 	for _, m := range l.run.members { // one that has ended stays there until its parent knows
 		if f.Member(m.Label) == nil {
-			f.Members = append(f.Members, &family.Member{Member: m})
+			f.Members = append(f.Members, family.Stranger(m))
 		}
 	}
-	for name := range cmd.Names() {
-		for _, m := range l.run.members {
-			if _, known := f.Names.Get(m.Label, name); known {
-				continue
-			}
-			if r, ok := l.run.named(st, m.Label, name); ok {
-				f.Names = f.Names.With(m.Label, name, history.Binding{Range: r})
-			}
-		}
-	}
-	judged, err := actions.Judge(ctx, f, cmd, l.run.steps, l.event())
+	return f
+}
+
+// judge holds an expectation against the program where it is.
+func (l *Lab) judge(ctx context.Context, cmd *lang.Command) (*history.Step, error) {
+	judged, err := actions.Judge(ctx, l.family(ctx), cmd, l.run.steps, l.event())
 	if err != nil {
 		return nil, err
 	}
 	l.run.steps++
 	l.log.Add(judged)
 	return judged, nil
+}
+
+// act has the program do what a command of the lab says, where it is stopped.
+func (l *Lab) act(ctx context.Context, cmd *lang.Command) (st *history.Step, err error) {
+	if l.ended != nil {
+		return nil, fmt.Errorf("nothing is left of the program: %s", l.log.Last().Call)
+	}
+	f := l.family(ctx)
+	err = l.run.program.Act(func(who func(pid, tid int) *trace.Actor) (err error) {
+		for _, m := range f.Members {
+			if m.Gone == "" {
+				m.Proc = actor{who(m.PID, l.run.event.TID)}
+			}
+		}
+		st, err = actions.Perform(f, l.log, cmd)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	l.run.acted(st, f)
+	l.log.Add(st)
+	return st, nil
+}
+
+// actor is who acts for a process of the program.
+type actor struct{ *trace.Actor }
+
+func (a actor) Fork() (family.Actor, subject.Ending, error) {
+	child, e, err := a.Actor.Fork()
+	if child == nil {
+		return nil, e, err
+	}
+	return actor{child}, e, err
 }
 
 // event is the last step that is an event.

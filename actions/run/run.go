@@ -273,7 +273,9 @@ func (r *Run) describe(st *history.Step, e trace.Event) (touched []vmspace.Range
 			ended = "was " + st.Call
 		}
 		if i := slices.IndexFunc(r.members, func(m vmspace.Member) bool { return m.Label == st.Process }); i >= 0 {
-			r.gone = append(r.gone, &family.Member{Member: r.members[i], Gone: ended})
+			m := family.Stranger(r.members[i])
+			m.Gone = ended
+			r.gone = append(r.gone, m)
 			r.gone = r.gone[max(0, len(r.gone)-mostGone):]
 		}
 		if st.Process == "p1" {
@@ -346,6 +348,21 @@ func (r *Run) wrote(e trace.Event) string {
 func (r *Run) stopAt(at []trace.Breakpoint) error {
 	r.breaks = at
 	return r.program.Break(at)
+}
+
+// acted takes notice of what a command of the lab has made the program do.
+func (r *Run) acted(st *history.Step, f *family.Family) {
+	for _, m := range f.Members {
+		if m.Gone == "" && r.labels[m.PID] != m.Label { // a child
+			r.member(m.PID, m.Parent)
+			r.begun[m.Label] = r.begun[m.Parent]
+		}
+	}
+	st.TID = r.event.TID
+	r.steps++
+	r.last, r.names = st.After, st.Names
+	r.untold(st.After) // its faults are no events
+	r.bury()
 }
 
 // Begun reports whether the program of a process has caused an event: until then the loader did.

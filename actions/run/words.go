@@ -58,19 +58,15 @@ var words = []*word{
 		Params: []lang.Param{{Name: "text", Kind: lang.KindText}}}, nil},
 }
 
-// expectations reports whether an action of the lab can be asked of a program that is run.
-func expectations(a *verb.Action) bool {
-	return a.Memory || slices.Contains([]string{"needs", "expect result", "expect value", "expect faults", "expect exited", "expect signaled"}, a.Name)
-}
-
-// Grammar is the language of a program that is run: its words, and what can be expected of it.
+// Grammar is the language of a program that is run: its words, and those of the lab that do not need a
+// process of cowscope's own.
 func Grammar() (*lang.Grammar, error) {
 	var verbs []lang.Verb
 	for _, w := range words {
 		verbs = append(verbs, w.Verb)
 	}
 	for _, a := range actions.AllVerbs {
-		if expectations(a) {
+		if !a.Own {
 			verbs = append(verbs, a.Verb)
 		}
 	}

@@ -109,7 +109,7 @@ func TestWalk(t *testing.T) {
 	w.refuses("until write from a", "until does not know")
 	w.refuses("until write to nowhere", "nothing is called nowhere in p1")
 	w.refuses("until fault in 8k", "8k is no place")
-	w.refuses("mmap 4p rw private anon", "no verb mmap")
+	w.refuses("restart", "no verb restart")
 	w.refuses("expect page nowhere anon", "nothing is called nowhere in p1")
 	w.does("step exit", "exit", "")
 	w.holds("expect exited p1 0")

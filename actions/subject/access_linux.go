@@ -88,6 +88,15 @@ func (c Code) Arrived(r *ptrace.Registers, count uint64) Ending {
 	return e
 }
 
+// Broken is the ending of code that was stopped because it took too long.
+func (c Code) Broken(r *ptrace.Registers, count uint64) Ending {
+	e := Ending{TimedOut: true}
+	if !c.single() {
+		e.Done = count - remaining(r)
+	}
+	return e
+}
+
 // Raised is the ending of code that a signal stopped, given the registers there. ok is false if it is
 // not the access that caused the signal.
 func (c Code) Raised(r *ptrace.Registers, info *ptrace.SigInfo, base, addr, count, value uint64) (e Ending, ok bool) {

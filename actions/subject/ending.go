@@ -128,6 +128,11 @@ func (e *ExitedError) Error() string {
 	return fmt.Sprintf("process %d exited with status %d", e.PID, e.Code)
 }
 
+// UnableError says why a process that is not cowscope's own cannot be made to act.
+type UnableError struct{ Why string }
+
+func (e *UnableError) Error() string { return "it cannot be made to act: " + e.Why }
+
 // textBase is the address of the stubs: the traditional address of an ET_EXEC program.
 const textBase = 0x400000
 

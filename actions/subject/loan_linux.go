@@ -26,12 +26,7 @@ type Caller interface {
 // Ending says why.
 func Lend(p Caller, addr uint64, b []byte) (*Loan, Ending, error) {
 	size := uint64(len(b))
-	e, err := mapLoan(p, addr, size)
-	if err == nil && (e.Errno == unix.ENOMEM || e.Errno == unix.EAGAIN) {
-		restore := unlimit(p.PID())
-		e, err = mapLoan(p, addr, size)
-		restore()
-	}
+	e, err := Map(p, addr, size, unix.PROT_READ|unix.PROT_WRITE)
 	if err != nil || !e.OK() {
 		return nil, e, err
 	}
@@ -45,9 +40,20 @@ func Lend(p Caller, addr uint64, b []byte) (*Loan, Ending, error) {
 // Lend is the function, for this process.
 func (p *Process) Lend(addr uint64, b []byte) (*Loan, Ending, error) { return Lend(p, addr, b) }
 
-func mapLoan(p Caller, addr, size uint64) (Ending, error) {
+// Map maps memory at addr in a process, where nothing may be. Limits of the process do not count.
+func Map(p Caller, addr, size, prot uint64) (Ending, error) {
+	e, err := mapAt(p, addr, size, prot)
+	if err == nil && (e.Errno == unix.ENOMEM || e.Errno == unix.EAGAIN) {
+		restore := unlimit(p.PID())
+		e, err = mapAt(p, addr, size, prot)
+		restore()
+	}
+	return e, err
+}
+
+func mapAt(p Caller, addr, size, prot uint64) (Ending, error) {
 	none := int64(-1)
-	return p.Syscall(unix.SYS_MMAP, addr, size, unix.PROT_READ|unix.PROT_WRITE,
+	return p.Syscall(unix.SYS_MMAP, addr, size, prot,
 		unix.MAP_PRIVATE|unix.MAP_ANONYMOUS|unix.MAP_FIXED_NOREPLACE, uint64(none), 0)
 }
 

@@ -202,11 +202,7 @@ func (p *Process) access(k Code, addr, count, value uint64) (Ending, error) {
 	case v == finished && (k.single() || remaining(r) == 0):
 		return k.Arrived(r, count), nil
 	case v == overdue && ip >= s.start && ip <= s.end:
-		e := Ending{TimedOut: true}
-		if !k.single() {
-			e.Done = count - remaining(r)
-		}
-		return e, nil
+		return k.Broken(r, count), nil
 	case v == raised:
 		if e, ok := k.Raised(r, &c, s.start, addr, count, value); ok && p.intact(s) {
 			return e, nil

@@ -300,11 +300,12 @@ func (p *Program) signaled(t *task, sig syscall.Signal) *Event {
 		return &Event{Kind: kind, Addr: info.Addr, Late: info.Flags&trapPerfIsAsync != 0}
 	case sig == unix.SIGTRAP && t.sent && info.Code == int32(unix.SIGTRAP):
 		return nil // the handler of a signal is about to run: where there is a step, that is told (signal_setup_done in kernel/signal.c)
-	case sig == unix.SIGSTOP && info.Code == siTkill && int(int32(info.Addr)) == os.Getpid():
-		return nil // kick
+	case kicked(sig, &info):
+		return nil
 	}
-	t.signal = sig
 	access := info.Code > 0 && (sig == unix.SIGSEGV || sig == unix.SIGBUS)
+	t.signal, t.info = sig, info
+	t.again = access || info.Code > 0 && (sig == unix.SIGILL || sig == unix.SIGFPE)
 	if !access && !deadly(t.tid, sig) {
 		return nil
 	}
@@ -313,6 +314,11 @@ func (p *Program) signaled(t *task, sig syscall.Signal) *Event {
 		e.Addr = info.Addr
 	}
 	return e
+}
+
+// kicked reports whether a signal is that of kick.
+func kicked(sig syscall.Signal, info *ptrace.SigInfo) bool {
+	return sig == unix.SIGSTOP && info.Code == siTkill && int(int32(info.Addr)) == os.Getpid()
 }
 
 // deadly reports whether a signal ends a process that has no handler for it, and thread tid has

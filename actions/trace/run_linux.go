@@ -50,6 +50,8 @@ type task struct {
 	tid, pid int
 	state    state
 	signal   syscall.Signal   // is delivered when it goes on
+	info     ptrace.SigInfo   // of that signal
+	again    bool             // an instruction caused it that can be executed again
 	call     *ptrace.CallInfo // the call of the filter that it is in
 	told     bool             // that call was told already
 	restore  *word            // what the call was made with, where that was changed

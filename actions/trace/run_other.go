@@ -5,6 +5,8 @@ package trace
 import (
 	"context"
 	"os"
+
+	"cowscope/actions/subject"
 )
 
 // Config says what is run, and how.
@@ -41,6 +43,15 @@ func (p *Program) Where() (Event, bool) { return Event{}, false }
 
 // Break fails with ErrNotLinux.
 func (p *Program) Break([]Breakpoint) error { return ErrNotLinux }
+
+// Actor acts for a process: here there is none.
+type Actor struct{ *subject.Process }
+
+// Fork fails with ErrNotLinux.
+func (a *Actor) Fork() (*Actor, subject.Ending, error) { return nil, subject.Ending{}, ErrNotLinux }
+
+// Act fails with ErrNotLinux.
+func (p *Program) Act(func(actor func(pid, tid int) *Actor) error) error { return ErrNotLinux }
 
 // Close does nothing.
 func (p *Program) Close() {}

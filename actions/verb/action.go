@@ -26,6 +26,8 @@ type Action struct {
 	Memory bool
 	// LoadsFirst says that on arm64 its store loads the byte first.
 	LoadsFirst bool
+	// Own says that it needs a process of cowscope's own, and not a program that is run.
+	Own bool
 	// Access is what the subject's own instruction does to memory; nil where it is a system call.
 	Access func(*lang.Command) vmspace.Access
 	Run    func(*Call) error

@@ -9,6 +9,7 @@ import (
 )
 
 var execAction = Action{
+	Own:    true,
 	Verb:   lang.Verb{Name: "exec", Summary: "the subject jumps there; ret or a trap returns control", Params: []lang.Param{ParamPlace}},
 	Access: always(vmspace.Fetch),
 	Run: func(c *Call) error {

@@ -93,6 +93,7 @@ var pkeyMprotectAction = Action{
 // pkey_set is the C library's pkey_set(3), and no system call: the subject reads PKRU, changes the
 // two bits of one key, and writes it.
 var pkeySetAction = Action{
+	Own: true,
 	Verb: lang.Verb{Name: "pkey_set", Summary: "change the rights that go with a protection key", Params: []lang.Param{
 		{Name: "key", Kind: lang.KindNumber, Show: "KEY", Default: "1", Max: vmspace.KeyCount - 1, Help: "a protection key, allocated or not"},
 		paramKeyRights}},

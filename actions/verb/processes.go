@@ -42,6 +42,7 @@ func (c *Call) born(m *family.Member) {
 }
 
 var exitAction = Action{
+	Own: true,
 	Verb: lang.Verb{Name: "exit", Summary: "the process ends itself, with all its threads", Params: []lang.Param{
 		{Name: "status", Kind: lang.KindNumber, Optional: true, Default: "0", Help: "its exit status"}}},
 	Run: func(c *Call) error {
@@ -54,6 +55,7 @@ var exitAction = Action{
 }
 
 var killAction = Action{
+	Own: true,
 	Verb: lang.Verb{Name: "kill", Summary: "send the process a signal; SIGKILL if none is named", Params: []lang.Param{
 		{Name: "signal", Kind: lang.KindSignal, Optional: true, Default: "SIGKILL", Help: "SIGKILL, SIGTERM, …"}}},
 	Run: func(c *Call) error {
@@ -98,6 +100,7 @@ func (c *Call) died(err error) error {
 const wnohang = 1
 
 var waitAction = Action{
+	Own:   true,
 	Verb:  lang.Verb{Name: "wait", Summary: "wait for a child that has ended: its zombie goes away"},
 	Calls: []uintptr{sysWait4},
 	Run: func(c *Call) error {
@@ -143,6 +146,7 @@ func (c *Call) member(param string) (*family.Member, error) {
 }
 
 var restartAction = Action{
+	Own:  true,
 	Dead: true,
 	Verb: lang.Verb{Name: "restart", Summary: "end every process and start a fresh p1"},
 	Run: func(c *Call) error {

@@ -21,7 +21,8 @@ func (c *Call) owner() string {
 	return c.P.Label
 }
 
-// bindingOf finds the range of a name in the owner: one that a command bound, or else a fixed name.
+// bindingOf finds the range of a name in the owner: one that a command bound, or else a fixed name, or
+// one that the program has.
 func (c *Call) bindingOf(name string) (history.Binding, bool) {
 	if b, ok := c.Names.Get(c.owner(), name); ok {
 		return b, true
@@ -30,8 +31,11 @@ func (c *Call) bindingOf(name string) (history.Binding, bool) {
 	if p == nil {
 		return history.Binding{}, false
 	}
-	m, ok := history.Fixed(p, name)
-	return history.Binding{Range: m.Range}, ok
+	if m, ok := history.Fixed(p, name); ok || c.F.Named == nil {
+		return history.Binding{Range: m.Range}, ok
+	}
+	r, ok := c.F.Named(p.Label, name)
+	return history.Binding{Range: r}, ok
 }
 
 // Space is the owner as it was read last, nil where it is gone.

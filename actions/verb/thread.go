@@ -8,6 +8,7 @@ import (
 )
 
 var threadAction = Action{
+	Own:  true,
 	Verb: lang.Verb{Name: "thread", Summary: "make another thread in the process: it has the same memory, and acts like a process of its own"},
 	Run: func(c *Call) error {
 		c.Call = "clone(CLONE_VM|CLONE_FS|CLONE_FILES|CLONE_SIGHAND|CLONE_THREAD|CLONE_SYSVSEM)"
@@ -28,6 +29,7 @@ var threadAction = Action{
 }
 
 var threadExitAction = Action{
+	Own:  true,
 	Verb: lang.Verb{Name: "thread_exit", Summary: "the thread ends, and no other one; exit ends all threads of a process"},
 	Run: func(c *Call) error {
 		c.Call = "syscall(SYS_exit, 0)" // exit(2) of the C library is exit_group

@@ -133,6 +133,7 @@ var uffdModes = []Constant{
 }
 
 var uffdRegisterAction = Action{
+	Own: true,
 	Verb: lang.Verb{Name: "uffd_register", Summary: "let userfaultfd handle faults in a range: they become SIGBUS", Params: []lang.Param{ParamRange,
 		{Name: "modes", Kind: lang.KindFlags, Optional: true, Default: "missing", Words: words(uffdModes)}}},
 	Calls: []uintptr{sysUserfaultfd, sysIoctl},
@@ -145,6 +146,7 @@ var uffdRegisterAction = Action{
 }
 
 var uffdUnregisterAction = Action{
+	Own:   true,
 	Verb:  lang.Verb{Name: "uffd_unregister", Summary: "leave the faults in a range to the kernel again", Params: []lang.Param{ParamRange}},
 	Calls: []uintptr{sysUserfaultfd, sysIoctl},
 	Run: func(c *Call) error {
@@ -153,6 +155,7 @@ var uffdUnregisterAction = Action{
 }
 
 var uffdWPAction = Action{
+	Own:   true,
 	Verb:  lang.Verb{Name: "uffd_wp", Summary: "write-protect the pages of a range, which keeps its letters", Params: []lang.Param{ParamRange}},
 	Calls: []uintptr{sysUserfaultfd, sysIoctl},
 	Run: func(c *Call) error {
@@ -164,6 +167,7 @@ var uffdWPAction = Action{
 }
 
 var uffdUnwpAction = Action{
+	Own:   true,
 	Verb:  lang.Verb{Name: "uffd_unwp", Summary: "let the pages of a range be written again", Params: []lang.Param{ParamRange}},
 	Calls: []uintptr{sysUserfaultfd, sysIoctl},
 	Run: func(c *Call) error {
@@ -188,6 +192,7 @@ func (c *Call) uffdRange(request uint64, name, shown string, more ...uint64) err
 func rangeText(r vmspace.Range) string { return fmt.Sprintf("start=0x%x, len=%d", r.Start, r.Len()) }
 
 var uffdZeropageAction = Action{
+	Own:   true,
 	Verb:  lang.Verb{Name: "uffd_zeropage", Summary: "bring missing pages in, as pages of zeros", Params: []lang.Param{ParamRange}},
 	Calls: []uintptr{sysUserfaultfd, sysIoctl},
 	Run: func(c *Call) error {
@@ -208,6 +213,7 @@ var uffdZeropageAction = Action{
 var uffdCopyModes = []Constant{{"wp", "UFFDIO_COPY_MODE_WP", 2, "write-protected, as by uffd_wp"}}
 
 var uffdCopyAction = Action{
+	Own: true,
 	Verb: lang.Verb{Name: "uffd_copy", Summary: "bring missing pages in, with these bytes", Params: []lang.Param{ParamRange,
 		{Name: "value", Kind: lang.KindValue, Default: `"hello"`, Help: `a "text", with zeros behind it, or a byte for the whole range`},
 		{Name: "modes", Kind: lang.KindFlags, Optional: true, Words: words(uffdCopyModes)}}},

@@ -11,6 +11,7 @@ import (
 // anonymous memory.
 
 var uffdContinueAction = Action{
+	Own: true,
 	Verb: lang.Verb{Name: "uffd_continue", Summary: "map pages that the shared memory has", Params: []lang.Param{ParamRange,
 		{Name: "modes", Kind: lang.KindFlags, Optional: true, Words: words(uffdContinueModes)}}},
 	Calls: []uintptr{sysUserfaultfd, sysIoctl},
@@ -36,6 +37,7 @@ var uffdContinueModes = []Constant{{"wp", "UFFDIO_CONTINUE_MODE_WP", 2, "write-p
 var uffdMoveModes = []Constant{{"allow_src_holes", "UFFDIO_MOVE_MODE_ALLOW_SRC_HOLES", 2, "what is missing in the range stays missing there"}}
 
 var uffdMoveAction = Action{
+	Own: true,
 	Verb: lang.Verb{Name: "uffd_move", Summary: "move pages to where they are missing", Params: []lang.Param{ParamRange,
 		{Name: "to", Kind: lang.KindPlace, Help: "where they are missing: a registered range"},
 		{Name: "modes", Kind: lang.KindFlags, Optional: true, Words: words(uffdMoveModes)}}},
@@ -64,6 +66,7 @@ var uffdMoveAction = Action{
 }
 
 var uffdPoisonAction = Action{
+	Own:   true,
 	Verb:  lang.Verb{Name: "uffd_poison", Summary: "make missing pages pages that are broken: a touch is SIGBUS", Params: []lang.Param{ParamRange}},
 	Calls: []uintptr{sysUserfaultfd, sysIoctl},
 	Run: func(c *Call) error {

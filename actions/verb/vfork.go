@@ -3,6 +3,7 @@ package verb
 import "cowscope/actions/lang"
 
 var vforkAction = Action{
+	Own:  true,
 	Verb: lang.Verb{Name: "vfork", Summary: "make a child that runs in the memory of the process, which waits until the child has exited"},
 	Run: func(c *Call) error {
 		c.Call = "vfork()"

@@ -1,0 +1,308 @@
+//go:build amd64 || arm64
+
+package run
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"cowscope/actions/history"
+	"cowscope/actions/trace"
+	"cowscope/vmspace"
+
+	"golang.org/x/sys/unix"
+)
+
+// actor is the program of testdata/act.c, in one of its ways.
+func actsAs(t *testing.T, args ...string) *walk {
+	t.Helper()
+	source, err := filepath.Abs("testdata/act.c")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return walkThrough(t, append([]string{compile(t, source, "-g", "-O1", "-pthread")}, args...)...)
+}
+
+// acts runs a command, with its result.
+func (w *walk) acts(line, result string) *history.Step {
+	w.Helper()
+	st, err := w.Do(w.ctx, line)
+	if err != nil {
+		w.Fatalf("%s: %v", line, err)
+	}
+	if st.Result.String() != result {
+		w.Fatalf("%s: %s, want %s: %s", line, st.Result, result, st.Why)
+	}
+	return st
+}
+
+// ends lets the program run to its end.
+func (w *walk) ends(status int) {
+	w.Helper()
+	for range 100 {
+		st, err := w.Do(w.ctx, Continue)
+		if err != nil {
+			w.Fatal(err)
+		}
+		if st.Event == trace.Exit.String() && st.Process == "p1" {
+			break
+		}
+	}
+	if got := w.run.Status(); got != status {
+		w.Errorf("status %d, want %d", got, status)
+	}
+}
+
+// A program does at its first line what a process of the lab does: the same commands have the same
+// results, and predictions hold.
+func TestActs(t *testing.T) {
+	w := actsAs(t)
+	for _, c := range []struct {
+		line, result string
+		happens      vmspace.Happening
+	}{
+		{"q = mmap 4p rw private anon", "ok", ""},
+		{`write q "hello"`, "ok", vmspace.ZeroFill},
+		{"read q 5", "ok", vmspace.NoFault},
+		{"read q+1p", "ok", vmspace.ZeroMap},
+		{"touch q+2p 2p write", "ok", vmspace.ZeroFill},
+		{"mprotect q 1p r", "ok", ""},
+		{"write q 1", "SIGSEGV/ACCERR", vmspace.AccErr},
+		{"mprotect q 1p rw", "ok", ""},
+		{"fill q 1p 0x41", "ok", vmspace.NoFault},
+		{"madvise q+2p 1p dontneed", "ok", ""},
+		{"mlock q 1p", "ok", ""},
+		{"munlock q 1p", "ok", ""},
+		{"mincore q 2p", "ok", ""},
+		{"read 0xffff800000000000", "SIGSEGV/MAPERR", vmspace.MapErr},
+		{"read 0x100000", "SIGSEGV/MAPERR", vmspace.MapErr}, // where its code is for the moment
+		{"munmap q+3p 1p", "ok", ""},
+		{"read q+3p", "SIGSEGV/MAPERR", vmspace.MapErr},
+		{"mremap q+1p 1p 2p", "ENOMEM", ""},
+		{"file f 2p", "ok", ""},
+		{"g = mmap 2p rw shared file=f", "ok", ""},
+		{"write g 7", "ok", ""},
+		{"h = mmap 1p r private file=f", "ok", ""},
+		{"read h", "ok", ""},
+		{"mmap 1p r private fd=77", "EBADF", ""},
+	} {
+		st := w.acts(c.line, c.result)
+		if c.happens != "" && st.Happened != c.happens {
+			t.Errorf("%s: %q happened, and not %s", c.line, st.Happened, c.happens)
+		}
+		if len(st.Predicted) > 0 && st.Happened != "" && !strings.Contains(fmt.Sprint(st.Predicted), string(st.Happened)) {
+			t.Errorf("%s: %v was predicted, and %s happened", c.line, st.Predicted, st.Happened)
+		}
+		if st.Why == "" || st.N != len(w.log.Steps())-1 {
+			t.Errorf("%s: step %d: %q", c.line, st.N, st.Why)
+		}
+	}
+	w.holds("expect page q 1p anon", "expect page q+1p 1p zero", "expect page q+2p 1p none", "expect page g 1p shared", "expect bytes g 7", "expect bytes h 7", "expect unmapped 0x100000 1p")
+	w.refuses("restart", "no verb restart")
+	w.refuses("write nowhere 1", "nothing is called nowhere in p1")
+	w.acts("write page 1", "ok") // a variable of the program
+	w.holds("expect bytes page 1")
+	w.ends(0)
+}
+
+// A fork where the program is stopped makes another one that goes on from there.
+func TestActsFork(t *testing.T) {
+	w := actsAs(t)
+	w.acts("q = mmap 2p rw private anon", "ok")
+	w.acts("write q 1", "ok")
+	st := w.acts("fork", "ok")
+	if p := st.After.Process("p2"); p == nil || p.PID != int(st.Value) || p.Parent != "p1" {
+		t.Fatalf("%+v", p)
+	}
+	w.holds("expect page q 1p cow", "@p2 expect page q 1p cow")
+	if got := w.acts("@p2 write q 2", "ok"); got.Happened != vmspace.Copy && got.Happened != "" {
+		t.Errorf("%s happened", got.Happened)
+	}
+	w.holds("expect bytes q 1", "@p2 expect bytes q 2", "@p2 expect page q 1p anon")
+	w.acts("use p2", "ok")
+	w.acts("write q+1p 3", "ok")
+	ended := map[string]int{}
+	for len(ended) < 2 {
+		st, err := w.Do(w.ctx, "step exit")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if st.Event == "exit" {
+			ended[st.Process]++
+			// The first one has the terminal, and whoever is left there is told that it hangs up.
+			if st.Call != "exited 0" && !(ended["p1"] > 0 && st.Process == "p2" && st.Call == "killed by SIGHUP") {
+				t.Errorf("%s: %s", st.Process, st.Call)
+			}
+		}
+	}
+}
+
+// What was about to fail succeeds after it was mended; what was not mended fails again, and then ends.
+func TestActsMend(t *testing.T) {
+	w := actsAs(t, "mend")
+	w.does(Continue, "signal", "mend")
+	w.acts("mprotect 0x"+fmt.Sprintf("%x", w.log.Last().Fault)+" 1p rw", "ok")
+	w.ends(0)
+	if out := w.log.Last().Wrote; out != "mended: x\n" {
+		t.Errorf("%q", out)
+	}
+	w = actsAs(t, "mend")
+	w.does(Continue, "signal", "mend")
+	w.acts("mmap 1p rw private anon", "ok")
+	w.does(Continue, "signal", "mend")
+	w.does(Continue, "exit", "")
+	if w.run.Status() != 128+11 {
+		t.Error(w.run.Status())
+	}
+}
+
+// Nothing of what it is made to do reaches what a program can see of itself, at each of its events, in
+// each of its processes and threads, and whatever it does with signals.
+func TestActsUnnoticed(t *testing.T) {
+	for _, c := range []struct {
+		args  []string
+		stops int // at least
+	}{{[]string{"work"}, 9}, {[]string{"both"}, 60}, {[]string{"threads"}, 30}, {[]string{"blocks"}, 3}, {[]string{"handles"}, 3}, {[]string{"vfork"}, 3}, {[]string{"exec"}, 9}} {
+		t.Run(c.args[0], func(t *testing.T) {
+			w := actsAs(t, c.args...)
+			seed := uint64(time.Now().UnixNano())
+			random, stops, acted := rand.New(rand.NewPCG(seed, 0)), 0, 0
+			for w.ended == nil {
+				for _, m := range w.run.members {
+					p := w.log.Last().After.Process(m.Label)
+					if p == nil || !p.Alive() || random.IntN(3) == 0 {
+						continue
+					}
+					before := map[int]any{}
+					registers(w, before)
+					for _, line := range []string{"q = mmap 2p rw private anon", "write q 1", "read q+1p", "mprotect q 1p none", "read q", "munmap q"}[:1+random.IntN(6)] {
+						st, err := w.Do(w.ctx, "@"+m.Label+" "+line)
+						if err != nil {
+							t.Fatalf("seed %d: %s: %v", seed, line, err)
+						}
+						want := "ok"
+						if line == "read q" {
+							want = "SIGSEGV/ACCERR"
+						}
+						switch got := st.Result.String(); {
+						case got == "refused" && strings.Contains(st.Why, "waits in vfork"):
+						case got != want:
+							t.Errorf("seed %d: step %d: %s %s: %s: %s", seed, st.N, m.Label, line, got, st.Why)
+						default:
+							acted++
+						}
+					}
+					after := map[int]any{}
+					registers(w, after)
+					for tid, r := range before {
+						if after[tid] != r {
+							t.Errorf("seed %d: step %d: thread %d had %v, and now has %v", seed, w.log.Last().N, tid, r, after[tid])
+						}
+					}
+				}
+				if _, err := w.Do(w.ctx, Step); err != nil {
+					t.Fatalf("seed %d: %v", seed, err)
+				}
+				if st := w.log.Last(); st.Event == "exit" && st.Process == "p1" {
+					break
+				}
+				stops++
+			}
+			if w.run.Status() != 0 || stops < c.stops || acted < stops {
+				t.Errorf("seed %d: status %d after %d stops, it acted %d times", seed, w.run.Status(), stops, acted)
+			}
+		})
+	}
+}
+
+// registers are those of the thread of the last event, if it is not in a call: then it goes on to the end of that.
+func registers(w *walk, of map[int]any) {
+	if e, ok := w.run.program.Where(); ok && e.TID == w.run.event.TID && w.run.event.Kind != trace.Fork && w.run.event.Kind != trace.Exec {
+		of[e.TID] = e.Regs
+	}
+}
+
+// A call in which a thread sleeps goes on as after any stop.
+func TestActsAsleep(t *testing.T) {
+	for _, how := range []string{"nanosleep", "epoll"} {
+		t.Run(how, func(t *testing.T) {
+			w := actsAs(t, "sleeps", how)
+			done := make(chan error, 1)
+			go func() {
+				_, err := w.Do(w.ctx, Continue)
+				done <- err
+			}()
+			for !strings.Contains(w.term.peek(), "asleep") {
+				time.Sleep(time.Millisecond)
+			}
+			time.Sleep(300 * time.Millisecond) // it goes from there to its sleep
+			if _, err := w.Do(w.ctx, Stop); err != nil {
+				t.Fatal(err)
+			}
+			if err := <-done; err != nil {
+				t.Fatal(err)
+			}
+			w.acts("q = mmap 1p rw private anon", "ok")
+			w.acts("write q 1", "ok")
+			w.ends(0)
+			said := ""
+			for _, st := range w.History() {
+				said += st.Wrote
+			}
+			if !strings.Contains(said, "0 after all of it") {
+				t.Errorf("%q", said)
+			}
+		})
+	}
+}
+
+// A signal that is about to end the program ends it afterwards as well.
+func TestActsSignal(t *testing.T) {
+	w := actsAs(t, "term")
+	w.does(Continue, "signal", "")
+	w.acts("q = mmap 1p rw private anon", "ok")
+	w.acts("write q 1", "ok")
+	w.does(Continue, "exit", "")
+	if w.run.Status() != 128+15 {
+		t.Error(w.run.Status())
+	}
+}
+
+// Who cannot act says why, and goes on as before.
+func TestActsRefused(t *testing.T) {
+	w := actsAs(t, "filter")
+	w.does("until work", "reached", "work")
+	if st := w.acts("mmap 1p rw private anon", "refused"); !strings.Contains(st.Why, "has a filter of system calls of its own") {
+		t.Error(st.Why)
+	}
+	w.ends(0)
+	w = actsAs(t, "ignores")
+	w.does("until work", "reached", "work")
+	w.acts("q = mmap 1p rw private anon", "ok")
+	if st := w.acts("write q 1", "refused"); !strings.Contains(st.Why, "ignores or delays SIGSEGV") {
+		t.Error(st.Why)
+	}
+	w.ends(0)
+}
+
+// A program that is killed while it acts has ended, and nothing else.
+func TestActsKilled(t *testing.T) {
+	w := actsAs(t)
+	_ = unix.Kill(w.run.program.PID(), unix.SIGKILL)
+	if st := w.acts("mmap 1p rw private anon", "exited"); !strings.Contains(st.Why, "killed by SIGKILL") {
+		t.Error(st.Why)
+	}
+	w.does(Continue, "exit", "")
+	if w.run.Status() != 128+9 {
+		t.Error(w.run.Status())
+	}
+	if _, err := w.Do(context.Background(), "mmap 1p rw private anon"); err == nil || errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "nothing is left") {
+		t.Error(err)
+	}
+}
