@@ -51,7 +51,7 @@ func init() { // the help overlay shows the table, and the table opens it
 		{keys: []string{"?"}, short: "help", help: "this card: keys and states", do: openHelp},
 		{keys: []string{":"}, short: "command", help: "command line, with history and completion", do: openCommand, off: needCommands},
 		{keys: []string{"r"}, short: "read", help: "load a byte at the cursor", do: atCursor("read %s"), off: needProcess},
-		{keys: []string{"x"}, short: "exec", help: "jump to the cursor and execute what is there", do: atCursor("exec %s"), off: needProcess},
+		{keys: []string{"x"}, short: "exec", help: "jump to the cursor and execute what is there", do: atCursor("exec %s"), off: needVerb("exec")},
 		{keys: []string{"p"}, short: "mprotect", help: "form: change the protection of the selected mapping", do: openForm("mprotect"), off: needProcess},
 		{keys: []string{"u"}, short: "munmap", help: "form: unmap the selected mapping", do: openForm("munmap"), off: needProcess},
 		{keys: []string{"["}, show: "[ ]", short: "history", help: "history: one step back, one step forward", do: walk(-1)},
@@ -60,7 +60,7 @@ func init() { // the help overlay shows the table, and the table opens it
 		{keys: []string{"}"}, do: walk(1 << 30)},
 		{keys: []string{"i"}, short: "inspect", help: "inspector: words, raw words, bytes; of a program that is run its source, and what it has written", do: (*App).cycleInspector},
 		{keys: []string{"M"}, short: "mark", help: "watch: mark; what was written, copied, appeared and went since then", do: openMark, off: needMarker, watch: true},
-		{keys: []string{"K"}, short: "kill", help: "exit or kill the current process", do: openKill, off: needProcess},
+		{keys: []string{"K"}, short: "kill", help: "exit or kill the current process", do: openKill, off: needVerb("kill")},
 		{keys: []string{"W"}, help: "form: write a text or a byte anywhere", do: openForm("write"), off: needProcess},
 		{keys: []string{"R"}, help: "form: read any number of bytes", do: openForm("read"), off: needProcess},
 		{keys: []string{"B"}, short: "bill", help: "in watch: the bill of the forks: what is shared, who copied what, what another fork would cost", do: openBill, in: hasBill},
@@ -198,15 +198,23 @@ func needProcess(m *App) string {
 		if len(m.living()) > 0 {
 			return m.step().Current + " is dead: Tab goes to a process that lives"
 		}
-		return "no process is left: n starts a fresh one"
+		return nobody(m)
 	}
 	return ""
+}
+
+// nobody says that no process is left, and what helps.
+func nobody(m *App) string {
+	if runs(m) {
+		return "nothing is left of the program"
+	}
+	return "no process is left: n starts a fresh one"
 }
 
 func needRelative(m *App) string {
 	switch living := m.living(); {
 	case len(living) == 0:
-		return "no process is left: n starts a fresh one"
+		return nobody(m)
 	case len(living) == 1 && living[0] == m.current() && m.acts():
 		return living[0] + " is the only process: f forks it"
 	case len(living) == 1 && living[0] == m.current():
@@ -221,7 +229,7 @@ func needVerb(name string) func(*App) string {
 			return why
 		}
 		if m.lab.Grammar().Verb(name) == nil {
-			return name + " is not in this version of cowscope yet"
+			return name + " is for a process of cowscope's own, and not for a program that is run"
 		}
 		return ""
 	}

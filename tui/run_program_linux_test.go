@@ -18,7 +18,7 @@ import (
 func TestRunOnATerminal(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "walk.jsonl")
 	c := start(t, 120, 36, nil, "run", "--save", path, "sh", "-c", "echo words; (exit 4); exit 3")
-	c.sees("cowscope · run · ", "● live", "Space step", "n line", "c continue").keys("m").sees("a program runs here").keys(" ").keys("[").sees("◀ history").keys(" ").sees("goes back to where the program is")
+	c.sees("cowscope · run · ", "● live", "Space step", "n line", "c continue").keys("m").sees("map memory: reserve").keys("\r").sees("mmap(NULL").keys("w").sees("store 0x01").keys("K").sees("kill is for a process of cowscope's own").keys(" ").keys("[").sees("◀ history").keys(" ").sees("goes back to where the program is")
 	c.keys("}").sees("● live").keys("c").sees("exited 3", `It has written "words\n".`).keys(" ").sees("nothing is left of the program: exited 3")
 	c.keys("[[]").sees("◀ history").keys("q")
 	if status := c.ends(); status != 0 {

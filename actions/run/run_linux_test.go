@@ -34,6 +34,8 @@ func TestMain(m *testing.M) {
 			panic(err)
 		}
 		os.Exit(0)
+	case "work":
+		os.Exit(worksAlone())
 	case "calls":
 		runtime.LockOSThread()
 		makeCalls()

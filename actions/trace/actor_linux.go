@@ -80,11 +80,15 @@ func (a *Actor) ready() error {
 	if err != nil {
 		return err
 	}
-	if a.call, err = inject.FindInstruction(a.pid); err != nil {
-		return unable("%v", err)
-	}
 	a.t = t
-	err = a.tellTraps()
+	if a.call, err = inject.FindInstruction(a.pid); err != nil {
+		err = unable("%v", err)
+		if _, e := ptrace.SignalMask(t.tid); e != 0 {
+			err = a.lost(e) // it was killed
+		}
+	} else {
+		err = a.tellTraps()
+	}
 	if err == nil {
 		err = a.leaveCall()
 	}

@@ -308,7 +308,9 @@ func TestRunScript(t *testing.T) {
 		{"continue\nexpect exited p1 4\n", "", 1, []string{"FAILED, line 2: expect exited p1 4", "found: p1 exited with 3"}},
 		{"continue\nstep\n", "", 1, []string{"nothing is left of the program"}},
 		{"step\nuntil call nothing\n", "", 2, []string{"-:2:12: nothing is no call"}},
-		{"mmap 4p rw private anon\n", "", 2, []string{"-:1:1: no verb mmap; the verbs are step, next"}},
+		{"restart\n", "", 2, []string{"-:1:1: no verb restart; the verbs are step, next"}},
+		{"q = mmap 4p rw private anon\nwrite q 1\nexpect page q 1p anon\nmprotect q 1p r\nwrite q 2\ncontinue\nexpect exited p1 3\n", "", 0,
+			[]string{"> q = mmap", "mmap(NULL, ", "store 0x01", "SIGSEGV/ACCERR", "exited 3"}},
 		{"step exit\nexpect exited p2 4\n", "--json", 0, []string{`"event":"exit"`, `"command":"expect exited p2 4"`, `"got":"p2 exited with 4"`}},
 	} {
 		args := append(strings.Fields("run "+x.flags+" --script -"), "sh", "-c", "(exit 4); exit 3")

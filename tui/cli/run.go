@@ -37,13 +37,14 @@ func runCommand() *cobra.Command {
 		Long: "run starts a program and stops it at each of its memory events: a system call about memory or processes, a page fault, a deadly\n" +
 			"signal. Each is shown with the function, the file and the line that caused it, and with what the page was and became. Space lets\n" +
 			"the program run to its next event, n to the next line that has one, c to the end; [ and ] walk through what has happened. The\n" +
-			"program has a terminal of its own on the screen; what it writes is told.\n" +
+			"program has a terminal of its own on the screen; what it writes is told. Wherever it is stopped, the commands of the lab work in it,\n" +
+			"such as mmap, mprotect, write and fork: it carries them out, and notices nothing else.\n" +
 			"With --text, or where standard input or output is no terminal, each event is a line on standard error, and the program has the\n" +
 			"files of cowscope. Either way the program is told of nothing. It cannot be let go: it dies with cowscope.\n" +
 			"With -p a running process is attached to, and let go when cowscope ends. It has no filter of system calls, so each of its calls stops\n" +
 			"it twice, whatever it is about. A kill -9 of cowscope may kill it too, if it is taking a page fault at that moment.\n" +
-			"With --script the lines of a file walk through the program: each is a word that lets it run on (step, next, finish, until, continue) or\n" +
-			"an expectation; what happened is written as cowscope exec does it, and the program has a terminal of its own, which nobody types at.\n" +
+			"With --script the lines of a file walk through the program: each is a word that lets it run on (step, next, finish, until, continue),\n" +
+			"a command of the lab that it carries out, or an expectation; what happened is written as cowscope exec does it, and the program has a terminal of its own, which nobody types at.\n" +
 			"Exit status then: 0, 1 if an expect failed, 2 if there is a mistake in the script, 3 when the program cannot be started.\n" +
 			"--save keeps all of it for cowscope replay. Page faults are told where the kernel allows it (perf-faults in cowscope doctor).\n" +
 			"Exit status of --text and --json: that of the program, 128 and the number of the signal that killed it; 3 when it cannot be\n" +
