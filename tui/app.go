@@ -306,6 +306,10 @@ const slowAfter = 150 * time.Millisecond
 
 // run sends a command line to the lab.
 func (m *App) run(line string) tea.Cmd {
+	if program, ok := unrecorded(m.lab).(interface{ Resize(columns, rows int) }); ok {
+		pane := m.layout(m.scene()).Inspector // where it is shown what the program has written
+		program.Resize(pane.W-4, m.h)
+	}
 	m.busy, m.slow = line, false
 	m.pressed.became = line
 	m.runs++

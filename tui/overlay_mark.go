@@ -32,11 +32,16 @@ type marker interface {
 
 // markerOf is the lab as a marker, also where it is recorded; nil where it cannot be marked.
 func markerOf(l actions.Lab) marker {
-	if r, ok := l.(*saved.Recorder); ok {
-		l = r.Lab
-	}
-	k, _ := l.(marker)
+	k, _ := unrecorded(l).(marker)
 	return k
+}
+
+// unrecorded is the lab itself, where it is recorded.
+func unrecorded(l actions.Lab) actions.Lab {
+	if r, ok := l.(*saved.Recorder); ok {
+		return r.Lab
+	}
+	return l
 }
 
 func needMarker(m *App) string {

@@ -7,10 +7,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/creack/pty"
 	"golang.org/x/sys/unix"
 )
 
@@ -49,7 +52,7 @@ func TestRunTypesAtTheProgram(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "walk.jsonl")
 	c := start(t, 120, 36, nil, "run", "--save", path, "sh", "-c", `read a; printf '\033[31mgot %s\033[m\n' "$a"; exec cat`)
 	c.sees("● live", "t type").keys("t").sees(`: type "`).keys("yes\\n\"\r").sees("Space step").keys("c").sees("⟳ continue")
-	readsInput(t, c.cmd.Process.Pid)
+	readsInput(t, c.cmd.Process.Pid, "cat")
 	c.keys("\x1b").sees("stopped where it is").keys("i").sees("what the program has written", "got yes").keys(":type \"\\x03\"\r").sees("Space step").keys("c").sees("SIGINT").keys("c").sees("killed by SIGINT").keys("q")
 	if status := c.ends(); status != 0 {
 		t.Errorf("status %d", status)
@@ -63,7 +66,7 @@ func TestRunTypesAtTheProgram(t *testing.T) {
 func TestRunStopsWhatWaits(t *testing.T) {
 	c := start(t, 80, 24, nil, "run", "cat")
 	c.sees("● live").keys("c").sees("⟳ continue")
-	readsInput(t, c.cmd.Process.Pid)
+	readsInput(t, c.cmd.Process.Pid, "cat")
 	c.keys("\x1b").sees("stopped where it is", "No event has come").keys(" ").sees("⟳ step").keys("\x1b").sees("● live").keys("q")
 	if status := c.ends(); status != 0 {
 		t.Errorf("status %d", status)
@@ -71,7 +74,7 @@ func TestRunStopsWhatWaits(t *testing.T) {
 }
 
 // readsInput waits until cat, a child of a process, sleeps in read(2) of its standard input.
-func readsInput(t *testing.T, parent int) {
+func readsInput(t *testing.T, parent int, program string) {
 	t.Helper()
 	want := fmt.Sprintf("%d 0x0 ", unix.SYS_READ)
 	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
@@ -81,7 +84,7 @@ func readsInput(t *testing.T, parent int) {
 			for _, child := range strings.Fields(string(children)) {
 				name, _ := os.ReadFile("/proc/" + child + "/comm") // cowscope has another child, which guards the terminal
 				call, _ := os.ReadFile("/proc/" + child + "/syscall")
-				if string(name) == "cat\n" && strings.HasPrefix(string(call), want) {
+				if string(name) == program+"\n" && strings.HasPrefix(string(call), want) {
 					return
 				}
 			}
@@ -148,4 +151,31 @@ func TestRunAttachedOnATerminal(t *testing.T) {
 	if out, err := exec.Command(program(t), "run", "-p", pid).CombinedOutput(); err == nil {
 		t.Errorf("%s", out)
 	}
+}
+
+// The terminal of a program is as wide as the pane that shows what was written there, and changes with it.
+func TestRunSizesTheTerminal(t *testing.T) {
+	c := start(t, 120, 36, nil, "run", "sh", "-c", "stty size; read a; stty size; exec cat")
+	c.sees("● live").keys("c").sees("⟳ continue")
+	readsInput(t, c.cmd.Process.Pid, "sh")
+	c.keys("\x1b").sees("stopped where it is").keys("i").sees("what the program has written")
+	size := regexp.MustCompile(`(?m)[│ ](36|30) (\d+) +│`)
+	was := size.FindString(c.text())
+	c.screen.Resize(100, 30)
+	if err := pty.Setsize(c.tty, &pty.Winsize{Cols: 100, Rows: 30}); err != nil {
+		t.Fatal(err)
+	}
+	c.sees("Space step").keys(":type \"x\\n\"\r").sees("Space step").keys("c").sees("⟳ continue")
+	readsInput(t, c.cmd.Process.Pid, "cat")
+	c.keys("\x1b").sees("Space step")
+	all := size.FindAllStringSubmatch(c.text(), -1)
+	if len(all) < 2 {
+		t.Fatalf("%q, then %q in\n%s", was, all, c.text())
+	}
+	width := func(m []string) int { n, _ := strconv.Atoi(m[2]); return n }
+	if first, last := all[0], all[len(all)-1]; first[1] != "36" || last[1] != "30" || width(first) <= width(last) || width(last) < 20 {
+		t.Errorf("%q", all)
+	}
+	c.keys("q")
+	c.ends()
 }

@@ -318,6 +318,9 @@ func (l *Lab) next(ctx context.Context) (*history.Step, error) {
 	return st, nil
 }
 
+// Resize tells the terminal of the program how much of what is written there is shown.
+func (l *Lab) Resize(columns, rows int) { l.term.resize(columns, rows) }
+
 // Poll gives nothing: a program that is stopped changes nothing.
 func (l *Lab) Poll(context.Context) (*history.Step, error) { return nil, nil }
 

@@ -3,6 +3,7 @@ package run
 import (
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"strconv"
 	"strings"
@@ -38,8 +39,20 @@ func openTerminal() (*terminal, error) {
 		return nil, fmt.Errorf("a terminal for the program: %w", err)
 	}
 	t := &terminal{master: master, slave: slave, ended: make(chan struct{})}
+	t.resize(80, 24)
 	go t.listen()
 	return t, nil
+}
+
+// resize sets the size of the terminal, in characters. The program gets SIGWINCH where that is another one.
+func (t *terminal) resize(columns, rows int) {
+	if t == nil {
+		return
+	}
+	want := pty.Winsize{Cols: uint16(min(max(columns, 1), math.MaxUint16)), Rows: uint16(min(max(rows, 1), math.MaxUint16))}
+	if now, err := pty.GetsizeFull(t.master); err != nil || *now != want {
+		_ = pty.Setsize(t.master, &want) // EIO: the program has gone
+	}
 }
 
 // listen reads what the program writes until its terminal is closed.
