@@ -221,11 +221,12 @@ func (s *Session) attempt(c *verb.Call) error {
 	}
 	var exited *subject.ExitedError
 	if errors.As(err, &exited) {
+		with := s.f.Sharing(c.P)
 		s.f.Ended(c.P, exited)
 		c.Result, c.Note = history.Exited, c.P.Label+" "+c.P.Gone+"."
 		switch {
 		case exited.Over:
-			c.Note = s.f.OverText(c.P.Label) + s.f.EndSharing(c.P)
+			c.Note = s.f.OverText(c.P.Label) + s.f.EndSharing(with)
 		case exited.Full:
 			c.Note += " It holds a little more than cowscope's limit. --max-memory raises both."
 		}
@@ -312,6 +313,7 @@ func (s *Session) holdMemory(c *verb.Call, took time.Duration) error {
 	if c.P.Gone != "" {
 		return nil
 	}
+	with := s.f.Sharing(c.P)
 	_, err := c.P.Subject().Kill(syscall.SIGKILL)
 	var exited *subject.ExitedError
 	if !errors.As(err, &exited) {
@@ -319,7 +321,7 @@ func (s *Session) holdMemory(c *verb.Call, took time.Duration) error {
 	}
 	s.f.Ended(c.P, exited)
 	c.Result = history.Exited
-	c.Note += s.f.EndSharing(c.P)
+	c.Note += s.f.EndSharing(with)
 	return nil
 }
 

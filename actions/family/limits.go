@@ -64,14 +64,18 @@ func (f *Family) OverText(label string) string {
 	return fmt.Sprintf("%s and its family took more than %s, cowscope's limit: %s was killed. --max-memory raises the limit.", label, amount.Size(f.Limits.Memory), label)
 }
 
-// EndSharing kills those that have the memory of a process which took too much, and says so: as long
-// as one of them lives, all of it is taken.
-func (f *Family) EndSharing(m *Member) string {
+// EndSharing kills those that had the memory of a process which took too much, and says so: as long as
+// one of them lives, all of it is taken. Some may be gone with that process.
+func (f *Family) EndSharing(with []*Member) string {
 	var labels []string
-	for _, o := range slices.Backward(f.Sharing(m)) { // the youngest first: the others wait for them
-		_, err := o.Subject().Kill(syscall.SIGKILL)
-		if exited := (*subject.ExitedError)(nil); errors.As(err, &exited) {
-			f.Ended(o, exited)
+	for _, o := range slices.Backward(with) { // the youngest first: the others wait for them
+		if o.Gone == "" {
+			_, err := o.Subject().Kill(syscall.SIGKILL)
+			if exited := (*subject.ExitedError)(nil); errors.As(err, &exited) {
+				f.Ended(o, exited)
+			}
+		}
+		if o.Gone != "" {
 			labels = append(labels, o.Label)
 		}
 	}

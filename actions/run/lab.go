@@ -87,7 +87,7 @@ func OpenLab(ctx context.Context, cfg trace.Config) (*Lab, error) {
 func (l *Lab) load(ctx context.Context, first *history.Step) error {
 	var last *history.Step
 	n, toMain, before := 0, false, " of the loader"
-	if p := first.After.Processes[0]; l.run.Untold() == nil {
+	if p := first.After.Processes[0]; p != nil {
 		for _, s := range l.run.table.Find(p.PID, p.Mappings, "main") {
 			if s.Code {
 				before = " before main"

@@ -219,6 +219,7 @@ func (p *Program) executed(t *task) *Event {
 		}
 	}
 	p.tellOrphans()
+	t.debug = nil // they ended with the old program
 	t.unwatch()
 	p.watchFaults(t)
 	t.told = true
@@ -298,6 +299,16 @@ func (p *Program) signaled(t *task, sig syscall.Signal) *Event {
 			kind = Written
 		}
 		return &Event{Kind: kind, Addr: info.Addr, Late: info.Flags&trapPerfIsAsync != 0}
+	case sig == unix.SIGTRAP && info.Code == trapHardware && len(t.debug) > 0:
+		b, ok := debugHit(t.tid, &info, t.debug)
+		if !ok {
+			return nil
+		}
+		kind := Reached
+		if b.Written > 0 {
+			kind = Written
+		}
+		return &Event{Kind: kind, Addr: b.Addr}
 	case sig == unix.SIGTRAP && t.sent && info.Code == int32(unix.SIGTRAP):
 		return nil // the handler of a signal is about to run: where there is a step, that is told (signal_setup_done in kernel/signal.c)
 	case kicked(sig, &info):

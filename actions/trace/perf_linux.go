@@ -13,6 +13,10 @@ import (
 // in the handler of SIGSEGV. Others are breakpoints, which the processor itself has: nothing is
 // written into the program. Each event gives a word of its own (sig_data), which tells them apart.
 // The events end with the address space of the thread (remove_on_exec).
+//
+// Where events are refused, as to ordinary users of Debian and Ubuntu, breakpoints are set by ptrace,
+// which asks for no more rights; then the signal of one resets the handler of a program that blocks or
+// ignores SIGTRAP.
 
 const (
 	minorFault = 0xc0_01
@@ -34,9 +38,11 @@ const (
 func (p *Program) Break(at []Breakpoint) error {
 	var err error
 	p.do(func() {
+		for _, t := range p.tasks {
+			t.clearBreaks()
+		}
 		p.breaks = at
 		for _, t := range p.tasks {
-			closeAll(&t.breaks)
 			if e := p.setBreaks(t); e != nil {
 				err = e
 			}
@@ -51,18 +57,43 @@ func (p *Program) setBreaks(t *task) error {
 		if b.Written > 0 {
 			a.Bp_type, a.Ext2, a.Sig_data = breakOnWrite, b.Written, written
 		}
-		if err := t.stopAt(&t.breaks, &a); err != nil {
+		switch err := t.stopAt(&t.breaks, &a); err {
+		case nil:
+		case unix.EACCES, unix.EPERM, unix.ENOSYS:
+			closeAll(&t.breaks)
+			return t.debugAt(p.breaks)
+		default:
 			return err
 		}
 	}
 	return nil
 }
 
+// debugAt gives a thread these breakpoints by its debug registers.
+func (t *task) debugAt(at []Breakpoint) error {
+	e := setDebug(t.tid, t.debug, at)
+	if e != 0 && e != unix.ESRCH { // it is gone, or waits for a device
+		return e
+	}
+	t.debug = at
+	return nil
+}
+
+func (t *task) clearBreaks() {
+	closeAll(&t.breaks)
+	if len(t.debug) > 0 {
+		_ = t.debugAt(nil)
+	}
+}
+
+// openEvent is perf_event_open(2). Tests refuse it.
+var openEvent = unix.PerfEventOpen
+
 // stopAt opens an event of a thread that stops it. A thread that is gone is none.
 func (t *task) stopAt(fds *[]int, a *unix.PerfEventAttr) error {
 	a.Sample, a.Bits = 1, unix.PerfBitExcludeKernel|unix.PerfBitExcludeHv|removeOnExec|sigtrap
 	a.Size = uint32(unsafe.Sizeof(*a))
-	fd, err := unix.PerfEventOpen(a, t.tid, -1, -1, unix.PERF_FLAG_FD_CLOEXEC)
+	fd, err := openEvent(a, t.tid, -1, -1, unix.PERF_FLAG_FD_CLOEXEC)
 	if err == unix.ESRCH {
 		return nil
 	}
@@ -89,7 +120,7 @@ func (p *Program) watchFaults(t *task) {
 // unwatch ends all events of a thread.
 func (t *task) unwatch() {
 	closeAll(&t.faults)
-	closeAll(&t.breaks)
+	t.clearBreaks()
 }
 
 func closeAll(fds *[]int) {

@@ -12,6 +12,8 @@ const traceOptions = unix.PTRACE_O_EXITKILL | // nothing under the filter surviv
 
 const (
 	siTkill         = -6 // SI_TKILL
+	trapTrace       = 2  // TRAP_TRACE
+	trapHardware    = 4  // TRAP_HWBKPT
 	trapPerf        = 6  // TRAP_PERF
 	trapPerfIsAsync = 1  // TRAP_PERF_FLAG_ASYNC: SIGTRAP was blocked
 )

@@ -66,8 +66,9 @@ type task struct {
 	// a signal went with it when it was let go on there: its handler comes first.
 	atBreak uint64
 	sent    bool
-	faults  []int // descriptors of its events at page faults
-	breaks  []int // and at breakpoints
+	faults  []int        // descriptors of its events at page faults
+	breaks  []int        // and at breakpoints
+	debug   []Breakpoint // that its debug registers have instead
 }
 
 type state uint8
@@ -143,6 +144,9 @@ func (p *Program) next(ctx context.Context) (Event, error) {
 	if len(p.queue) == 0 {
 		for _, t := range p.tasks {
 			p.goOn(t)
+		}
+		if len(p.queue) > 0 { // one had an event right away
+			p.stopAll()
 		}
 	}
 	for len(p.queue) == 0 {
@@ -221,6 +225,9 @@ func (p *Program) goOn(t *task) {
 	if t.state == running || t.unborn {
 		return
 	}
+	if debugAgain && len(t.debug) > 0 && t.atBreak != 0 && t.signal == 0 && t.state == stopped && !p.stepOver(t) {
+		return
+	}
 	request := unix.PTRACE_CONT
 	switch {
 	case t.state == held:
@@ -235,6 +242,30 @@ func (p *Program) goOn(t *task) {
 	t.sent = t.atBreak != 0 && t.signal != 0
 	t.state, t.signal = running, 0
 	p.target.Store(int64(t.tid))
+}
+
+// stepOver lets a thread execute the instruction at its breakpoint, and reports whether it did that, and
+// nothing else.
+func (p *Program) stepOver(t *task) bool {
+	at := t.debug
+	if err := t.debugAt(nil); err != nil || ptrace.Resume(unix.PTRACE_SINGLESTEP, t.tid, 0) != 0 {
+		return true // it was killed, and will be reaped
+	}
+	st, err := wait(t.tid, 0)
+	if err != nil {
+		return true
+	}
+	info, e := ptrace.SignalInfo(t.tid)
+	stepped := st.Stopped() && st.Event() == 0 && st.Signal() == unix.SIGTRAP && e == 0 && info.Code == trapTrace
+	if stepped {
+		t.atBreak = 0
+	} else {
+		p.heed(t.tid, st)
+	}
+	if st.Stopped() {
+		_ = t.debugAt(at)
+	}
+	return stepped
 }
 
 // waitAny waits for any thread that this thread traces.
