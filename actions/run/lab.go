@@ -187,7 +187,7 @@ func (l *Lab) advance(ctx context.Context, w *word, cmd *lang.Command) (*history
 	if len(g.breaks) > 0 {
 		if err := l.run.stopAt(g.breaks); err != nil {
 			_ = l.run.stopAt(nil)
-			return nil, cmd.ErrorAt(cmd.VerbSpan, fmt.Sprintf("the kernel gives no breakpoint: perf_event_open answers %v", err), "perf-faults in cowscope doctor says what would help")
+			return nil, cmd.ErrorAt(cmd.VerbSpan, fmt.Sprintf("the kernel sets no breakpoint: it answers %v", err), "perf-faults in cowscope doctor says what would help")
 		}
 		defer l.run.stopAt(nil)
 	}

@@ -121,6 +121,28 @@ func TestWalk(t *testing.T) {
 	}
 }
 
+// A walk begins at main, and goes to functions, also where no page faults are told.
+func TestBeginsAtMain(t *testing.T) {
+	t.Setenv("COWSCOPE_ROLE", "touch")
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	l, err := OpenLab(ctx, trace.Config{Path: self, Args: []string{self}, Env: os.Environ()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	w := &walk{t, l, ctx}
+	if st := l.log.Last(); st.Event != "reached" || st.At == nil || st.At.Function != "main.main" {
+		t.Fatalf("it begins at %s", Text(st))
+	}
+	w.does("until run.touchPages", "reached", "touchPages")
+	w.does("finish", "reached", "TestMain")
+}
+
 // fixedAddresses reports whether a program has its variables at the same addresses in each process.
 func fixedAddresses(t *testing.T, path string) bool {
 	t.Helper()

@@ -1,0 +1,142 @@
+//go:build amd64 || arm64
+
+package trace
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"reflect"
+	"runtime"
+	"slices"
+	"testing"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+func init() { roles["stores"] = stores }
+
+var stored uint64
+
+//go:noinline
+func storeOne(n uint64) {
+	stored = n
+}
+
+// stores writes to a variable: in its first thread, in another one, in a child, and after an exec. Its
+// status says how often, where that went well.
+func stores(args []string) {
+	runtime.LockOSThread()
+	if len(args) > 0 { // after the exec
+		storeOne(9)
+		os.Exit(int(stored))
+	}
+	storeOne(1)
+	storeOne(2)
+	done := make(chan bool)
+	go func() {
+		runtime.LockOSThread()
+		storeOne(3)
+		close(done)
+	}()
+	<-done
+	self, _ := os.Executable()
+	cmd := exec.Command(self, "again")
+	if err := cmd.Run(); cmd.ProcessState.ExitCode() != 9 {
+		panic(err)
+	}
+	os.Exit(int(stored))
+}
+
+// A breakpoint is told each time that it is reached, in every thread, until an execve, and the program
+// does what it does alone; also where the kernel gives no events.
+func TestBreakpoints(t *testing.T) {
+	t.Setenv("GODEBUG", "asyncpreemptoff=1") // a goroutine that is preempted comes to the instruction a second time
+	given := openEvent
+	for _, refused := range []unix.Errno{0, unix.EACCES, unix.ENOSYS} {
+		t.Run(fmt.Sprint(refused), func(t *testing.T) {
+			defer func() { openEvent = given }()
+			if refused != 0 {
+				openEvent = func(*unix.PerfEventAttr, int, int, int, int) (int, error) { return -1, refused }
+			}
+			p := run(t, "stores")
+			if refused == 0 && p.Faultless() != nil {
+				t.Skip("needs perf-faults: ", p.Faultless())
+			}
+			code, word := uint64(reflect.ValueOf(storeOne).Pointer()), uint64(uintptr(unsafe.Pointer(&stored)))
+			if err := p.Break([]Breakpoint{{Addr: code}, {Addr: word, Written: 8}}); err != nil {
+				t.Fatal(err)
+			}
+			var told []string
+			events := all(t, p)
+			for _, e := range events {
+				switch {
+				case e.Kind == Reached && e.Addr == code && e.IP() == code, e.Kind == Written && e.Addr == word:
+					told = append(told, e.Kind.String())
+				case e.Kind == Reached || e.Kind == Written:
+					t.Errorf("%+v", e)
+				}
+			}
+			if want := slices.Repeat([]string{"reached", "write"}, 3); !slices.Equal(told, want) {
+				t.Errorf("%q, want %q", told, want)
+			}
+			if e := events[len(events)-1]; e.Kind != Exit || e.Status != 3 {
+				t.Errorf("the last is %+v", e)
+			}
+		})
+	}
+}
+
+// A process that was attached to keeps no breakpoint of the debug registers.
+func TestBreakpointsAreLetGo(t *testing.T) {
+	given := openEvent
+	defer func() { openEvent = given }()
+	openEvent = func(*unix.PerfEventAttr, int, int, int, int) (int, error) { return -1, unix.EACCES }
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	cmd := exec.Command(self)
+	cmd.Env, cmd.Stdin = append(os.Environ(), "COWSCOPE_ROLE=storeswhenread"), r
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	r.Close()
+	p, err := Start(Config{PID: cmd.Process.Pid})
+	if err != nil {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+		t.Skip("needs ptrace of a process that is not a child: ", err)
+	}
+	if err := p.Break([]Breakpoint{{Addr: uint64(reflect.ValueOf(storeOne).Pointer())}}); err != nil {
+		t.Error(err)
+	}
+	p.Close()
+	w.Close()
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	select {
+	case <-ended:
+	case <-time.After(time.Minute):
+		_ = cmd.Process.Kill()
+	}
+	if status := cmd.ProcessState.ExitCode(); status != 4 {
+		t.Errorf("status %d: %s", status, cmd.ProcessState)
+	}
+}
+
+func init() {
+	roles["storeswhenread"] = func([]string) {
+		var b [1]byte
+		_, _ = os.Stdin.Read(b[:])
+		storeOne(4)
+		os.Exit(int(stored))
+	}
+}
