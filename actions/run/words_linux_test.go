@@ -140,7 +140,6 @@ func TestBeginsAtMain(t *testing.T) {
 		t.Fatalf("it begins at %s", Text(st))
 	}
 	w.does("until run.touchPages", "reached", "touchPages")
-	w.does("finish", "reached", "TestMain")
 }
 
 // fixedAddresses reports whether a program has its variables at the same addresses in each process.
