@@ -72,17 +72,19 @@ type App struct {
 	bad        bool
 
 	// The frame that was drawn last, and whether it still holds.
-	fresh  bool
-	canvas *cell.Canvas
-	frame  tea.View
-	hits   pane.Hits
-	marks  map[string][]vmspace.Range
-	marked *history.Step // the step that marks belong to
-	sizes  map[*vmspace.Process]vmspace.Sizes
-	sized  *history.Step // the step that sizes belong to
-	folds  pane.Folds
-	cost   []string // as the head shows it
-	sought string   // what was last gone to
+	fresh    bool
+	canvas   *cell.Canvas
+	frame    tea.View
+	hits     pane.Hits
+	marks    map[string][]vmspace.Range
+	marked   *history.Step // the step that marks belong to
+	sizes    map[*vmspace.Process]vmspace.Sizes
+	sized    *history.Step    // the step that sizes belong to
+	byTouch  bool             // pages are drawn by who touched them first
+	touchers history.Touchers // as far as that was asked for
+	folds    pane.Folds
+	cost     []string // as the head shows it
+	sought   string   // what was last gone to
 }
 
 // overlay is what lies over the panes and takes the keys: a form, the command line, help.
@@ -386,6 +388,10 @@ func (m *App) scene() *pane.Scene {
 	s.Mode, s.Quiet = m.mode(), m.course != nil || m.play != nil
 	s.Sizes = m.sizesOf
 	s.Folds, s.Watched = m.foldsNow(), !m.labelled()
+	if m.byTouch {
+		m.touchers.Add(m.steps)
+		s.Touchers = &m.touchers
+	}
 	return s
 }
 

@@ -33,6 +33,9 @@ const (
 	roleState // the first of the states' roles; StateRole adds the state
 )
 
+// roleHue is the first of the roles that only tell things apart; HueRole adds which.
+const roleHue = roleState + Style(len(StateLook))
+
 // The flags, which change the appearance of a role but not its colour.
 const (
 	Bold Style = 1 << (8 + iota)
@@ -45,6 +48,15 @@ const (
 
 // StateRole is the role of a page in a given state.
 func StateRole(s vmspace.State) Style { return roleState + Style(s) }
+
+// HueRole is the role of the i-th of things that are told apart by colour. Their colours repeat, so they
+// differ in a letter too.
+func HueRole(i int) Style { return roleHue + Style(i%len(hues)) }
+
+// hues are the colours of Okabe and Ito, for a dark and for a light background.
+var hues = [...]struct{ dark, light string }{
+	{"#56b4e9", "#0072b2"}, {"#e69f00", "#a85c00"}, {"#2fbf8f", "#007a55"}, {"#f0e442", "#7d6c00"}, {"#cc79a7", "#a0447c"}, {"#ff7a4a", "#c22d0a"},
+}
 
 // StateLook is the appearance of a state in the grid: a glyph of one cell that is readable without
 // colour, and an ASCII letter.
@@ -186,6 +198,12 @@ func (t *Theme) style(s Style) (st ansi.Style) {
 func (t *Theme) Colour(role Style) string {
 	if role < roleState {
 		return t.Palette.roles[role]
+	}
+	if role >= roleHue {
+		if t.Palette.light {
+			return hues[role-roleHue].light
+		}
+		return hues[role-roleHue].dark
 	}
 	look := &StateLook[role-roleState]
 	if t.Palette.light {

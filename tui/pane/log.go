@@ -26,7 +26,7 @@ func DrawLog(p cell.Pen, s *Scene) {
 // drawLogTail draws the steps that end with the one shown, newest below.
 func drawLogTail(p cell.Pen, s *Scene) {
 	shown := s.logged()
-	newest := s.Steps[shown[len(shown)-1]]
+	newest := s.Steps[shown[len(shown)-1].last]
 	why := cell.Wrap(newest.Why, p.R.W-logIndent(p.R.W))
 	if at := newest.Whence(); at != "" {
 		why = append([]string{cell.Clip(at, p.R.W-logIndent(p.R.W))}, why...)
@@ -43,10 +43,14 @@ func drawLogTail(p cell.Pen, s *Scene) {
 	}
 	for n := len(shown) - 1; n >= 0 && y > 0; n-- {
 		y--
-		i := shown[n]
-		drawLogStep(p, y, s, i, n == len(shown)-1)
-		s.Hits.add(cell.At(p.R.X, p.R.Y+y, p.R.W, 1), Hit{Kind: HitStep, N: i})
-		if gone := history.Missing(s.Steps, i); gone > 0 && y > 0 {
+		row := shown[n]
+		if row.first == row.last {
+			drawLogStep(p, y, s, row.last, n == len(shown)-1)
+		} else {
+			drawLogFold(p, y, s, row)
+		}
+		s.Hits.add(cell.At(p.R.X, p.R.Y+y, p.R.W, 1), Hit{Kind: HitStep, N: row.first})
+		if gone := history.Missing(s.Steps, row.first); gone > 0 && y > 0 {
 			y--
 			p.Put(8, y, cell.Faint, missing(gone))
 		}
@@ -61,17 +65,63 @@ func missing(n int) string {
 	return fmt.Sprintf("┄┄┄ %d steps are no longer kept ┄┄┄", n)
 }
 
-// logged are the steps that the log has room for, by their index, up to the one that is shown. What
-// a lesson claims, and what holds, is ticked off in its text; what a demo checks is for its author.
-func (s *Scene) logged() []int {
-	var out []int
-	for i := s.Pos; i >= 0 && len(out) < 200; i-- {
-		if !s.Quiet || !s.Steps[i].Check || !s.Steps[i].OK() || i == 0 {
-			out = append(out, i)
+// logRow is a row of the log: a step, by its index, or several page faults in a row that one line of a
+// program took and that did the same.
+type logRow struct{ first, last int }
+
+const (
+	mostLogged = 200    // rows
+	mostLooked = 20_000 // steps that are gone through for them
+	fewest     = 3      // that are folded
+)
+
+// logged are the rows that the log has room for, up to the step that is shown, which is never folded:
+// stepping back into a fold opens it. What a lesson claims, and what holds, is ticked off in its text; what
+// a demo checks is for its author.
+func (s *Scene) logged() []logRow {
+	var out []logRow
+	for i := s.Pos; i >= 0 && len(out) < mostLogged && s.Pos-i < mostLooked; i-- {
+		if s.Quiet && s.Steps[i].Check && s.Steps[i].OK() && i != 0 {
+			continue
 		}
+		first := i
+		for i < s.Pos && first > 0 && s.Pos-first < mostLooked && alike(s.Steps, first) {
+			first--
+		}
+		if i-first+1 < fewest {
+			first = i
+		}
+		out = append(out, logRow{first, i})
+		i = first
 	}
 	slices.Reverse(out)
 	return out
+}
+
+// alike reports whether step i is a fault like the one before it, and none is missing between them.
+func alike(steps []*history.Step, i int) bool {
+	a, b := steps[i-1], steps[i]
+	return len(a.Faults) == 1 && len(b.Faults) == 1 && a.At != nil && b.At != nil && a.Process == b.Process && a.Happened == b.Happened &&
+		a.Command == "" && b.Command == "" && a.At.Object == b.At.Object && a.At.File == b.At.File && a.At.Line == b.At.Line && a.At.Function == b.At.Function &&
+		(a.At.Line > 0 || a.At.At == b.At.At) && history.Missing(steps, i) == 0
+}
+
+// drawLogFold draws several faults as one row.
+func drawLogFold(p cell.Pen, y int, s *Scene, row logRow) {
+	st, did := s.Steps[row.first], string(s.Steps[row.first].Happened)
+	x := 0
+	if p.R.W >= 70 {
+		p.Right(3, y, cell.Faint, fmt.Sprint(st.N))
+		x = 4
+	}
+	x = max(8, p.Put(x, y, cell.Accent, st.Process)+1)
+	if did != "" {
+		did = ": " + did
+	}
+	x = p.Cut(x, y, p.R.W-x, cell.Dim, fmt.Sprintf("%d page faults%s", row.last-row.first+1, did))
+	if at := st.Whence(); p.R.W-x > 12 {
+		p.Cut(x+2, y, p.R.W-x-2, cell.Faint, at)
+	}
 }
 
 func logIndent(w int) int {

@@ -236,7 +236,7 @@ func drawStrip(p cell.Pen, s *Scene, pr *vmspace.Process, r Row, selected bool) 
 		if !maps {
 			continue // a hole between segments
 		}
-		st := cell.StateRole(state)
+		glyph, st := s.look(pr.Label, state, part)
 		if selected {
 			st |= cell.InRow
 		}
@@ -250,7 +250,7 @@ func drawStrip(p cell.Pen, s *Scene, pr *vmspace.Process, r Row, selected bool) 
 				st |= cell.Underline
 			}
 		}
-		p.Put(i, 0, st, cell.StateLook[state].Glyph)
+		p.Put(i, 0, st, glyph)
 		s.Hits.add(cell.At(p.R.X+i, p.R.Y, 1, 1), Hit{Kind: HitPage, Addr: from, Label: pr.Label})
 	}
 	if scale > 1 {
@@ -314,6 +314,10 @@ func drawScroll(p cell.Pen, s *Scene, rows []Row) {
 	}
 	if text != "" {
 		p.Right(p.R.W-2, p.R.H-1, cell.Dim, text)
+	}
+	if s.Touchers != nil {
+		drawTouchers(p, s, rows, p.R.W-4-cell.Width(text))
+		return
 	}
 	drawLegend(p, p.R.W-4-cell.Width(text))
 }

@@ -156,7 +156,7 @@ func drawGroup(p cell.Pen, s *Scene, g pageGrid, line uint64) {
 }
 
 func drawPage(p cell.Pen, s *Scene, pr *vmspace.Process, run vmspace.Run, addr uint64, x, y int) {
-	st := cell.StateRole(run.State)
+	glyph, st := s.look(pr.Label, run.State, vmspace.Range{Start: addr, End: addr + s.Snap.PageSize})
 	if s.marked(pr.Label, vmspace.Range{Start: addr, End: addr + s.Snap.PageSize}) {
 		st |= cell.Marked
 	}
@@ -167,7 +167,7 @@ func drawPage(p cell.Pen, s *Scene, pr *vmspace.Process, run vmspace.Run, addr u
 			st |= cell.Underline
 		}
 	}
-	p.Put(x, y, st, cell.StateLook[run.State].Glyph)
+	p.Put(x, y, st, glyph)
 }
 
 // kinship is what is known about the pages of two processes at one address.

@@ -27,12 +27,14 @@ type Scene struct {
 	Current string          // label of the process whose page it is
 	Marks   map[string][]vmspace.Range
 	Bytes   Peeked
-	View    View
-	Busy    string // the command that is running, "" for none
-	Kernel  string
-	Rights  string   // what this user may see
-	Note    string   // more of the lab, for the header
-	Cost    []string // what watching costs
+	// Touchers, if not nil, has pages drawn by the code that touched them first, and not by their states.
+	Touchers *history.Touchers
+	View     View
+	Busy     string // the command that is running, "" for none
+	Kernel   string
+	Rights   string   // what this user may see
+	Note     string   // more of the lab, for the header
+	Cost     []string // what watching costs
 	// Sizes is what a process has by itself; nil where it is not shown.
 	Sizes   func(*vmspace.Process) vmspace.Sizes
 	Folds   *Folds // which files' mappings are one row; nil where none are
