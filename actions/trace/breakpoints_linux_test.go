@@ -66,10 +66,21 @@ func TestBreakpoints(t *testing.T) {
 				t.Skip("needs perf-faults: ", p.Faultless())
 			}
 			code, word := uint64(reflect.ValueOf(storeOne).Pointer()), uint64(uintptr(unsafe.Pointer(&stored)))
-			if err := p.Break([]Breakpoint{{Addr: code}, {Addr: word, Written: 8}}); err != nil {
+			breaks := []Breakpoint{{Addr: code}, {Addr: word, Written: 8}}
+			if err := p.Break(breaks[:1]); err != nil {
 				t.Fatal(err)
 			}
-			var told []string
+			first := Event{}
+			for first.Kind != Reached {
+				var err error
+				if first, err = p.Next(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := p.Break(breaks); err != nil {
+				t.Fatal(err)
+			}
+			told := []string{first.Kind.String()}
 			events := all(t, p)
 			for _, e := range events {
 				switch {

@@ -15,8 +15,8 @@ import (
 // The events end with the address space of the thread (remove_on_exec).
 //
 // Where events are refused, as to ordinary users of Debian and Ubuntu, breakpoints are set by ptrace,
-// which asks for no more rights; then the signal of one resets the handler of a program that blocks or
-// ignores SIGTRAP.
+// which asks for no more rights. Their signal would reset the handler of a thread that blocks or ignores
+// SIGTRAP: it is not stopped, as with events.
 
 const (
 	minorFault = 0xc0_01
@@ -71,6 +71,9 @@ func (p *Program) setBreaks(t *task) error {
 
 // debugAt gives a thread these breakpoints by its debug registers.
 func (t *task) debugAt(at []Breakpoint) error {
+	if len(at) > 0 && (signalMask(t, "SigBlk:")|signalMask(t, "SigIgn:"))&bit(unix.SIGTRAP) != 0 {
+		return nil
+	}
 	e := setDebug(t.tid, t.debug, at)
 	if e != 0 && e != unix.ESRCH { // it is gone, or waits for a device
 		return e

@@ -88,7 +88,7 @@ func TestWatch(t *testing.T) {
 
 // What is predicted of a process that is watched holds when it does it.
 func TestWatchForetells(t *testing.T) {
-	w := open(t)
+	w, known := open(t), 0
 	for _, line := range []string{
 		"a = mmap 4p rw private anon", "read a", "write a 1", "write a+1p 1",
 		"file f 2p", "b = mmap 3p rw shared file=f", "read b", "write b+1p 1", "read b+2p",
@@ -107,12 +107,16 @@ func TestWatchForetells(t *testing.T) {
 			continue
 		}
 		if st.Happened == "" {
-			t.Errorf("%s: the session does not say what happened", line)
+			continue // frames are hidden, and nothing else shows it
 		}
+		known++
 		foretold := before.Predict(st.Process, st.Focus.Start, access)
 		if !foretold.Allows(st.Happened) || foretold.Can[0].Refused() && !st.Happened.Refused() {
 			t.Errorf("%s: %v were predicted (%s), and %s happened", line, foretold.Can, foretold.Why, st.Happened)
 		}
+	}
+	if known < 12 {
+		t.Errorf("of %d accesses alone it is known what happened", known)
 	}
 }
 
