@@ -42,7 +42,7 @@ func init() { // the help overlay shows the table, and the table opens it
 		{keys: []string{"space"}, show: "Space", short: "step", help: "run: let the program run to its next event; Esc stops one that has none", do: runLine(run.Step), off: needNewest, in: runs},
 		{keys: []string{"n"}, short: "line", help: "run: to the next line of source that has an event", do: runLine(run.Next), off: needNewest, in: runs},
 		{keys: []string{"c"}, short: "continue", help: "run: to the end, or to a signal", do: runLine(run.Continue), off: needNewest, in: runs},
-		{keys: []string{"t"}, short: "type", help: "run: type at the program's terminal, which reads it when it runs on", do: openType, off: needNewest, in: runs},
+		{keys: []string{"t"}, short: "type", help: "run: type at the program's terminal, which reads it when it runs on", do: openType, off: needNewest, in: types},
 		{keys: []string{"m"}, short: "mmap", help: "form: map (Enter maps 4 pages, rw, private, anonymous)", do: openForm("mmap"), off: needProcess},
 		{keys: []string{"w"}, short: "write", help: "store the next byte value at the cursor", do: (*App).storeNext, off: needProcess},
 		{keys: []string{"f"}, short: "fork", help: "fork the current process", do: runLine("fork"), off: needProcess},
@@ -164,6 +164,12 @@ func (m *App) keyBar() []pane.KeyHelp {
 
 // runs reports whether the lab is a program that is run.
 func runs(m *App) bool { return m.lab.Info().Mode == "run" }
+
+// types reports whether the lab is a program with a terminal that one can type at.
+func types(m *App) bool {
+	_, has := unrecorded(m.lab).(interface{ Resize(columns, rows int) })
+	return has
+}
 
 func needNewest(m *App) string {
 	if !m.live() {

@@ -179,3 +179,45 @@ func TestRunSizesTheTerminal(t *testing.T) {
 	c.keys("q")
 	c.ends()
 }
+
+// A program that runs freely is watched from its first instruction, reads what is typed, and shows what it
+// writes; leaving the screen ends it, and replay walks through what was seen.
+func TestRunFreely(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "free.jsonl")
+	c := start(t, 120, 36, nil, "run", "--free", "--save", path, "sh", "-c", `echo words; read a; echo got $a; exec cat`)
+	c.sees("cowscope · run --free · ", `It has written "words\n".`).keys(":").sees("the program runs freely")
+	readsInput(t, c.cmd.Process.Pid, "sh")
+	c.keys("t").sees(`: type "`).keys("yes\\n\"\r").sees(`got yes\n`)
+	readsInput(t, c.cmd.Process.Pid, "cat")
+	pids := c.children("cat")
+	c.keys("iii").sees("what the program has written", "got yes").keys("q")
+	if status := c.ends(); status != 0 {
+		t.Errorf("status %d", status)
+	}
+	for _, pid := range pids {
+		if unix.Kill(pid, 0) == nil {
+			t.Errorf("process %d is left", pid)
+		}
+	}
+	if len(pids) == 0 {
+		t.Error("there was no program")
+	}
+	again := start(t, 120, 36, nil, "replay", path)
+	again.sees("replay").keys("}iii").sees("what the program has written", "got yes").keys("q")
+	again.ends()
+}
+
+// children are the processes of that name that cowscope has started.
+func (c *console) children(program string) (pids []int) {
+	lists, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", c.cmd.Process.Pid))
+	for _, list := range lists {
+		text, _ := os.ReadFile(list)
+		for _, child := range strings.Fields(string(text)) {
+			if name, _ := os.ReadFile("/proc/" + child + "/comm"); string(name) == program+"\n" {
+				pid, _ := strconv.Atoi(child)
+				pids = append(pids, pid)
+			}
+		}
+	}
+	return pids
+}

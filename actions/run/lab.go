@@ -130,9 +130,8 @@ func (l *Lab) tell(st *history.Step) {
 	if l.ended != nil {
 		l.term.finish()
 	}
-	if st.Wrote = l.term.take(); st.Wrote != "" {
-		st.Why = strings.TrimSpace(fmt.Sprintf("%s It has written %s.", st.Why, quoted(st.Wrote)))
-	}
+	st.Wrote = l.term.take()
+	st.Why = strings.TrimSpace(st.Why + " " + history.WroteText(st.Wrote))
 	l.log.Add(st)
 }
 

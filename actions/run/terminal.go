@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math"
 	"os"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -26,12 +25,8 @@ type terminal struct {
 	cut           bool // there was more before it
 }
 
-// mostSaid is how many bytes are kept of what a program writes between two steps, and mostQuoted how
-// many of them are in a sentence.
-const (
-	mostSaid   = 64 << 10
-	mostQuoted = 256
-)
+// mostSaid is how many bytes are kept of what a program writes between two steps.
+const mostSaid = 64 << 10
 
 func openTerminal() (*terminal, error) {
 	master, slave, err := pty.Open()
@@ -117,14 +112,6 @@ func plain(said string) string {
 		lines[i] = printable.Line(strings.ReplaceAll(l[strings.LastIndexByte(l, '\r')+1:], "\t", "    "))
 	}
 	return strings.Join(lines, "\n")
-}
-
-// quoted is the end of a text, in quotes.
-func quoted(text string) string {
-	if more := len(text) - mostQuoted; more > 0 {
-		text = "…" + strings.ToValidUTF8(text[more:], "")
-	}
-	return strconv.Quote(text)
 }
 
 // keys types for the program.

@@ -53,6 +53,21 @@ func (a *Actor) Fork() (*Actor, subject.Ending, error) { return nil, subject.End
 // Act fails with ErrNotLinux.
 func (p *Program) Act(func(actor func(pid, tid int) *Actor) error) error { return ErrNotLinux }
 
+// Held is a program that is stopped before its first instruction: here there is none.
+type Held struct{}
+
+// Hold fails with ErrNotLinux.
+func Hold(Config) (*Held, error) { return nil, ErrNotLinux }
+
+// PID is 0.
+func (h *Held) PID() int { return 0 }
+
+// LetGo does nothing.
+func (h *Held) LetGo() {}
+
+// Close does nothing.
+func (h *Held) Close() {}
+
 // Close does nothing.
 func (p *Program) Close() {}
 

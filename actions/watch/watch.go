@@ -55,7 +55,11 @@ type Lab struct {
 	log  *history.Log
 	book *bill.Book
 	mark *mark // nil before there is one
+	said func() string
 }
+
+// Tell has each step tell what said gives: what the processes have written since it was asked last.
+func (l *Lab) Tell(said func() string) { l.said = said }
 
 // Open begins to watch a process. It fails where the process is not there or may not be read.
 func Open(ctx context.Context, pid int) (*Lab, error) {
@@ -183,13 +187,17 @@ func (l *Lab) Poll(ctx context.Context) (*history.Step, error) {
 	told.add(l.early(l.rings.take(), after))
 	faults := l.tell(told, before, after)
 	l.count(faults, told.lost)
-	changes := vmspace.Diff(before, after)
-	if !slices.ContainsFunc(changes, explain.WorthTelling) && len(faults) == 0 && told.lost == 0 {
+	changes, wrote := vmspace.Diff(before, after), ""
+	if l.said != nil {
+		wrote = l.said()
+	}
+	if !slices.ContainsFunc(changes, explain.WorthTelling) && len(faults) == 0 && told.lost == 0 && wrote == "" {
 		return nil, nil
 	}
 	label, event := l.headline(changes, faults, after)
 	st := &history.Step{Process: label, Outcome: history.Outcome{Result: history.OK}, Before: before, After: after, Current: l.current(after), Facts: kernel.Facts(),
-		Event: event, Why: strings.TrimSpace(explain.Summary(changes) + " " + faultsText(faults, told.lost)), Changes: changes, Faults: faults, Lost: told.lost}
+		Event: event, Why: strings.TrimSpace(explain.Summary(changes) + " " + faultsText(faults, told.lost)), Changes: changes, Faults: faults, Lost: told.lost, Wrote: wrote}
+	st.Why = strings.TrimSpace(st.Why + " " + history.WroteText(wrote))
 	if p := after.Process(label); p != nil {
 		st.PID = p.PID
 	}

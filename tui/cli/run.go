@@ -28,7 +28,7 @@ import (
 
 func runCommand() *cobra.Command {
 	var o tui.LabOptions
-	var asJSON, asText bool
+	var asJSON, asText, free bool
 	var script, pprof string
 	var pid int
 	c := &cobra.Command{
@@ -41,6 +41,7 @@ func runCommand() *cobra.Command {
 			"such as mmap, mprotect, write and fork: it carries them out, and notices nothing else.\n" +
 			"With --text, or where standard input or output is no terminal, each event is a line on standard error, and the program has the\n" +
 			"files of cowscope. Either way the program is told of nothing. It cannot be let go: it dies with cowscope.\n" +
+			"With --free the program is not stopped at all: it is watched as it runs, as cowscope watch does it, from its first instruction on.\n" +
 			"With -p a running process is attached to, and let go when cowscope ends. It has no filter of system calls, so each of its calls stops\n" +
 			"it twice, whatever it is about. A kill -9 of cowscope may kill it too, if it is taking a page fault at that moment.\n" +
 			"With --script the lines of a file walk through the program: each is a word that lets it run on (step, next, finish, until, continue),\n" +
@@ -78,11 +79,15 @@ func runCommand() *cobra.Command {
 			if pprof != "" {
 				return profileProgram(cfg, pprof)
 			}
-			if asText || asJSON || terminalWidth() == 0 || !term.IsTerminal(os.Stdin.Fd()) {
+			if !free && (asText || asJSON || terminalWidth() == 0 || !term.IsTerminal(os.Stdin.Fd())) {
 				return tellProgram(cfg, asJSON, o.Save)
 			}
 			o.Program, o.Out, o.ASLR = version, stdout, true
-			err := tui.RunProgram(cfg, o)
+			show := tui.RunProgram
+			if free {
+				show = tui.RunFreely
+			}
+			err := show(cfg, o)
 			if errors.As(err, new(*trace.StartError)) || errors.As(err, new(*trace.AttachError)) {
 				return cannotRun(err)
 			}
@@ -93,6 +98,7 @@ func runCommand() *cobra.Command {
 	screenFlags(c.Flags(), &o.ScreenOptions)
 	outputFlags(c.Flags(), &o.Output)
 	c.Flags().IntVarP(&pid, "pid", "p", 0, "attach to this running process instead of starting PROG")
+	c.Flags().BoolVar(&free, "free", false, "do not stop the program: watch it run at full speed, and walk back through what was seen")
 	c.Flags().BoolVar(&asText, "text", false, "write each event as a line on standard error")
 	c.Flags().BoolVar(&asJSON, "json", false, "write each event as a line of JSON on standard output; the program's own output goes to standard error")
 	c.Flags().StringVar(&script, "script", "", "a script of the words of run, such as until main and expect page counter anon; - is standard input")
@@ -103,6 +109,9 @@ func runCommand() *cobra.Command {
 		c.MarkFlagsMutuallyExclusive("text", screen)
 		c.MarkFlagsMutuallyExclusive("script", screen)
 		c.MarkFlagsMutuallyExclusive("pprof", screen)
+	}
+	for _, other := range []string{"json", "text", "pprof", "script", "pid"} {
+		c.MarkFlagsMutuallyExclusive("free", other)
 	}
 	c.MarkFlagsMutuallyExclusive("json", "text", "pprof")
 	c.MarkFlagsMutuallyExclusive("text", "script")
