@@ -71,7 +71,10 @@ func (t *Touchers) add(st *Step) {
 		f := &st.Faults[i]
 		code := t.code(cmp.Or(f.At.Function, f.Where()))
 		for n := range min(f.Pages, mostTouched) {
-			t.put(touchedPage{f.Process, f.Start + n*size}, touching{st.N, code})
+			addr := f.Start + n*size
+			if st.Before == nil || !there(st.Before.Process(f.Process), addr, size) { // else it came earlier
+				t.put(touchedPage{f.Process, addr}, touching{st.N, code})
+			}
 		}
 	}
 }
