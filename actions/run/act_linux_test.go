@@ -3,12 +3,14 @@
 package run
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -18,6 +20,7 @@ import (
 	"cowscope/actions/history"
 	"cowscope/actions/trace"
 	"cowscope/vmspace"
+	"cowscope/vmspace/procfs"
 
 	"golang.org/x/sys/unix"
 )
@@ -369,6 +372,55 @@ func TestActsKilled(t *testing.T) {
 		t.Error(w.run.Status())
 	}
 	if _, err := w.Do(context.Background(), "mmap 1p rw private anon"); err == nil || errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "nothing is left") {
+		t.Error(err)
+	}
+}
+
+// A process that was attached to acts where it was stopped, in the middle of a call too, and is let go as it
+// was found.
+func TestActsAttached(t *testing.T) {
+	sh := exec.Command("/bin/sh", "-c", "while read line; do echo $line; done; exit 5")
+	in, err1 := sh.StdinPipe()
+	out, err2 := sh.StdoutPipe()
+	if err := errors.Join(err1, err2, sh.Start()); err != nil {
+		t.Fatal(err)
+	}
+	defer sh.Wait()
+	defer in.Close()
+	lines := bufio.NewScanner(out)
+	echo := func(word string) {
+		t.Helper()
+		fmt.Fprintln(in, word)
+		if !lines.Scan() || lines.Text() != word {
+			t.Errorf("%q instead of %q", lines.Text(), word)
+		}
+	}
+	echo("before")
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	l, err := OpenLab(ctx, trace.Config{PID: sh.Process.Pid})
+	if attach := (*trace.AttachError)(nil); errors.As(err, &attach) {
+		t.Skip("needs ptrace of a process that is not a child: ", err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	w := &walk{t, l, ctx}
+	mask := procfs.StatusField(sh.Process.Pid, "SigBlk:")
+	w.acts("q = mmap 4p rw private anon", "ok")
+	w.acts("write q+1p 1", "ok")
+	w.acts("mprotect q+1p 1p none", "ok")
+	w.acts("read q+1p", "SIGSEGV/ACCERR")
+	w.holds("expect page q 1p none", "expect unmapped 0x100000 1p")
+	w.acts("munmap q", "ok")
+	l.Close()
+	if now := procfs.StatusField(sh.Process.Pid, "SigBlk:"); now != mask || procfs.StatusField(sh.Process.Pid, "TracerPid:") != "0" {
+		t.Errorf("it blocks %s, and not %s", now, mask)
+	}
+	echo("after")
+	in.Close()
+	if err := sh.Wait(); sh.ProcessState.ExitCode() != 5 {
 		t.Error(err)
 	}
 }
