@@ -2,6 +2,7 @@
 //
 //	# what the demo shows, in one line
 //	size 120x36                      of the screen, if there is no terminal
+//	program pages.c                  the demo is about a program, whose source is beside it
 //	say "Four pages are reserved."   a caption
 //	a = mmap 4p rw private anon      any command: it is typed into the command line, and run
 //	expect page a none               not typed: if it fails, the demo ends there with an error
@@ -19,12 +20,14 @@ import (
 	"math"
 	"os"
 	"path"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"cowscope/actions"
+	"cowscope/actions/run"
 	"cowscope/actions/verb"
 	"cowscope/assets"
 	"cowscope/tui/pane"
@@ -41,6 +44,7 @@ type Demo struct {
 	file   string // its name in errors
 	script *actions.Script
 	beats  []beat
+	source // of the program that it is about
 }
 
 // Size is the size of a screen in cells.
@@ -87,6 +91,7 @@ var demoWords = []struct {
 	{"say", `say "…"`, "a caption; the demo waits until it can be read", (*demoReader).say},
 	{"pause", "pause 1.5", "wait so many seconds more", (*demoReader).pause},
 	{"key", "key w", "the press of a key: `key Enter`, `key Tab`, `key Shift+Tab`, `key Up`, `key w`", (*demoReader).key},
+	{"program", "program pages.c", "at the beginning: the demo is about this program in C, whose source is beside it", (*demoReader).program},
 	{"size", "size 120x36", "at the beginning: the size of the screen, unless `--size` is given", (*demoReader).size},
 }
 
@@ -126,10 +131,14 @@ func ReadDemo(file string, in io.Reader) (*Demo, error) {
 			}
 		}
 	}
-	if r.d.script, err = actions.ReadFragment(file, strings.NewReader(strings.Join(language, "\n"))); err != nil {
+	grammar := actions.Grammar
+	if slices.ContainsFunc(lines, func(l string) bool { return strings.HasPrefix(strings.TrimSpace(l), "program ") }) {
+		grammar = run.Grammar
+	}
+	if r.d.script, err = actions.ReadScriptOf(grammar, file, strings.NewReader(strings.Join(language, "\n"))); err != nil {
 		return nil, err
 	}
-	g, err := actions.Grammar()
+	g, err := grammar()
 	if err != nil {
 		return nil, err
 	}
@@ -220,8 +229,31 @@ func (r *demoReader) size(rest string) (err error) {
 	return err
 }
 
+func (r *demoReader) program(rest string) error {
+	switch {
+	case len(r.d.beats) > 0 || r.d.source.name != "":
+		return errors.New("program comes too late: it stands once, at the head of a demo")
+	case !isSource(rest):
+		return fmt.Errorf("%q is no name of a source in C beside the demo: pages.c is", rest)
+	}
+	r.d.source.name = rest
+	return nil
+}
+
 // Missing is why the demo cannot run on this machine, "" if it can.
 func (d *Demo) Missing() (string, error) { return d.script.Missing() }
+
+// start opens what the demo is about: a session, or a program. done ends it.
+func (d *Demo) start(o actions.Options) (l actions.Lab, done func(), err error) {
+	if d.source.name != "" {
+		return d.source.start()
+	}
+	s, err := actions.Open(o)
+	if err != nil {
+		return nil, nil, err
+	}
+	return s, func() { s.Close() }, nil
+}
 
 // Length is how long the demo takes, without the time of its commands.
 func (d *Demo) Length() (sum time.Duration) {
@@ -256,7 +288,11 @@ func openDemo(in fs.FS, file string) (*Demo, error) {
 		return nil, err
 	}
 	defer f.Close()
-	return ReadDemo(file, f)
+	d, err := ReadDemo(file, f)
+	if err == nil {
+		d.source.in, d.source.dir = in, path.Dir(file)
+	}
+	return d, err
 }
 
 // FindDemo returns an embedded demo by name, or one in a file.
@@ -273,7 +309,11 @@ func FindDemo(name string) (*Demo, error) {
 		return nil, printable.Error(err)
 	}
 	defer f.Close()
-	return ReadDemo(name, f)
+	d, err = ReadDemo(name, f)
+	if err == nil {
+		d.source.in, d.source.dir = os.DirFS(filepath.Dir(name)), "."
+	}
+	return d, err
 }
 
 // WriteDemos lists the demos, name first; with a heading on a terminal.

@@ -41,14 +41,13 @@ type staged struct {
 // onStage sets a demo up; nothing of it has run.
 func onStage(t *testing.T, d *Demo, mask bool, opts Options) *staged {
 	t.Helper()
-	s, err := actions.Open(actions.Options{})
+	l, done, err := d.start(actions.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { s.Close() })
-	var l actions.Lab = s
+	t.Cleanup(done)
 	if mask {
-		l = steady.New(s)
+		l = steady.New(l)
 	}
 	m, err := NewPlay(d, l, opts)
 	if err != nil {

@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"time"
 
-	"cowscope/actions"
 	"cowscope/actions/saved"
 	"cowscope/actions/steady"
 	"cowscope/tui/cast"
@@ -57,14 +56,16 @@ func RunDemo(d *Demo, o DemoOptions) error {
 		return err
 	}
 	defer file.Close()
-	s, err := actions.Open(o.Options)
+	if o.Steady && d.source.name != "" {
+		return errSteadyProgram
+	}
+	l, done, err := d.start(o.Options)
 	if err != nil {
 		return err
 	}
-	defer s.Close()
-	var l actions.Lab = s
+	defer done()
 	if o.Steady {
-		l = steady.New(s)
+		l = steady.New(l)
 	}
 	var tape *saved.Recorder
 	if o.Save != "" {
@@ -97,6 +98,9 @@ func RunDemo(d *Demo, o DemoOptions) error {
 	}
 	return err
 }
+
+// errSteadyProgram refuses a recording that would differ from the next one.
+var errSteadyProgram = errors.New("with --steady no demo about a program is recorded: its addresses and page faults differ from run to run")
 
 // DemoError is the place where a demo failed.
 type DemoError struct{ error }
@@ -150,6 +154,10 @@ func RecordDemos(dir string, o DemoOptions, told func(string)) error {
 	for _, d := range all {
 		if why, err := d.Missing(); err != nil || why != "" {
 			told(why)
+			continue
+		}
+		if o.Steady && d.source.name != "" {
+			told(d.Name + ": " + errSteadyProgram.Error())
 			continue
 		}
 		o.Record = filepath.Join(dir, d.Name+".cast")

@@ -56,6 +56,7 @@ var All = []Feature{
 	{"mdwe-no-inherit", "PR_MDWE_NO_INHERIT: children start without it", "6.6", (*machine).mdweNoInherit},
 	{"ksm-process", "PR_SET_MEMORY_MERGE: KSM for a whole process", "6.4", (*machine).ksmProcess},
 
+	{"cc", "a C compiler: demos about programs in C", "", compiler},
 	{"overcommit", "1 TiB can be reserved, more than there is memory", "", reservable},
 	{"disk", "scratch files are on a disk, not in memory", "", disk},
 	{"swap", "pages can be swapped out", "", swap},

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"strconv"
 	"strings"
 
@@ -192,6 +193,14 @@ func field(text, key string) string {
 		if k, v, ok := strings.Cut(line, ":"); ok && k == key {
 			return strings.TrimSpace(v)
 		}
+	}
+	return ""
+}
+
+// compiler looks for cc, the C compiler of POSIX.
+func compiler(*machine) string {
+	if _, err := exec.LookPath("cc"); err != nil {
+		return "cc is not in PATH; a package such as gcc or clang brings it"
 	}
 	return ""
 }

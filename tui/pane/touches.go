@@ -77,7 +77,7 @@ func drawTouchers(p cell.Pen, s *Scene, rows []Row, w int) {
 		x += need
 	}
 	if len(codes) == 0 {
-		p.Cut(2, p.R.H-1, w-2, cell.Dim, " of these pages nobody is known to have touched one first ")
+		p.Cut(2, p.R.H-1, w-2, cell.Dim, " nothing is known of who touched these pages first ")
 	}
 }
 
