@@ -3,6 +3,7 @@
 package trace
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -77,7 +78,7 @@ func TestBreakpoints(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			if err := p.Break(breaks); err != nil {
+			if err := errors.Join(p.Break(nil), p.Break(breaks)); err != nil {
 				t.Fatal(err)
 			}
 			told := []string{first.Kind.String()}
@@ -93,6 +94,41 @@ func TestBreakpoints(t *testing.T) {
 			if want := slices.Repeat([]string{"reached", "write"}, 3); !slices.Equal(told, want) {
 				t.Errorf("%q, want %q", told, want)
 			}
+			if e := events[len(events)-1]; e.Kind != Exit || e.Status != 3 {
+				t.Errorf("the last is %+v", e)
+			}
+		})
+	}
+}
+
+// A breakpoint that was reached and taken away leaves nothing: the program goes on to its end.
+func TestBreakpointsTakenAway(t *testing.T) {
+	given := openEvent
+	for _, refused := range []unix.Errno{0, unix.EACCES} {
+		t.Run(fmt.Sprint(refused), func(t *testing.T) {
+			defer func() { openEvent = given }()
+			if refused != 0 {
+				openEvent = func(*unix.PerfEventAttr, int, int, int, int) (int, error) { return -1, refused }
+			}
+			p := run(t, "stores")
+			if refused == 0 && p.Faultless() != nil {
+				t.Skip("needs perf-faults: ", p.Faultless())
+			}
+			for _, b := range []Breakpoint{{Addr: uint64(reflect.ValueOf(storeOne).Pointer())}, {Addr: uint64(uintptr(unsafe.Pointer(&stored))), Written: 8}} {
+				if err := p.Break([]Breakpoint{b}); err != nil {
+					t.Fatal(err)
+				}
+				for e := (Event{}); e.Kind != Reached && e.Kind != Written; {
+					var err error
+					if e, err = p.Next(t.Context()); err != nil {
+						t.Fatal(err)
+					}
+				}
+				if err := p.Break(nil); err != nil {
+					t.Fatal(err)
+				}
+			}
+			events := all(t, p)
 			if e := events[len(events)-1]; e.Kind != Exit || e.Status != 3 {
 				t.Errorf("the last is %+v", e)
 			}

@@ -298,6 +298,7 @@ func (p *Program) signaled(t *task, sig syscall.Signal) *Event {
 		if info.Data == written {
 			kind = Written
 		}
+		t.byDebug = false
 		return &Event{Kind: kind, Addr: info.Addr, Late: info.Flags&trapPerfIsAsync != 0}
 	case sig == unix.SIGTRAP && info.Code == trapHardware && len(t.debug) > 0:
 		b, ok := debugHit(t.tid, &info, t.debug)
@@ -308,6 +309,7 @@ func (p *Program) signaled(t *task, sig syscall.Signal) *Event {
 		if b.Written > 0 {
 			kind = Written
 		}
+		t.byDebug = true
 		return &Event{Kind: kind, Addr: b.Addr}
 	case sig == unix.SIGTRAP && t.sent && info.Code == int32(unix.SIGTRAP):
 		return nil // the handler of a signal is about to run: where there is a step, that is told (signal_setup_done in kernel/signal.c)

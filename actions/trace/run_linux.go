@@ -69,6 +69,7 @@ type task struct {
 	faults  []int        // descriptors of its events at page faults
 	breaks  []int        // and at breakpoints
 	debug   []Breakpoint // that its debug registers have instead
+	byDebug bool         // one of these was the last that it stopped at
 }
 
 type state uint8
@@ -225,8 +226,10 @@ func (p *Program) goOn(t *task) {
 	if t.state == running || t.unborn {
 		return
 	}
-	if debugAgain && len(t.debug) > 0 && t.atBreak != 0 && t.signal == 0 && t.state == stopped && !p.stepOver(t) {
-		return
+	for told := len(p.queue); debugAgain && t.byDebug && len(t.debug) > 0 && t.atBreak != 0 && t.signal == 0 && t.state == stopped; {
+		if !p.stepOver(t) && (len(p.queue) > told || p.tasks[t.tid] != t) {
+			return // it had an event, or is gone
+		}
 	}
 	request := unix.PTRACE_CONT
 	switch {
@@ -234,7 +237,7 @@ func (p *Program) goOn(t *task) {
 		request = unix.PTRACE_LISTEN
 	case t.call != nil || p.attached:
 		request = unix.PTRACE_SYSCALL
-	case t.atBreak != 0:
+	case t.atBreak != 0 && !t.byDebug:
 		request = resumeAt
 	}
 	_ = ptrace.Call(request, t.tid, 0, uintptr(t.signal)) // ESRCH: it was killed, and will be reaped
@@ -244,15 +247,17 @@ func (p *Program) goOn(t *task) {
 	p.target.Store(int64(t.tid))
 }
 
-// stepOver lets a thread execute the instruction at its breakpoint, and reports whether it did that, and
-// nothing else.
+// stepOver lets a thread execute the instruction at its breakpoint. It reports whether that was done; another
+// stop may have come first, which was heeded.
 func (p *Program) stepOver(t *task) bool {
 	at := t.debug
 	if err := t.debugAt(nil); err != nil || ptrace.Resume(unix.PTRACE_SINGLESTEP, t.tid, 0) != 0 {
-		return true // it was killed, and will be reaped
+		t.atBreak = 0 // it was killed, and will be reaped
+		return true
 	}
 	st, err := wait(t.tid, 0)
 	if err != nil {
+		t.atBreak = 0
 		return true
 	}
 	info, e := ptrace.SignalInfo(t.tid)
