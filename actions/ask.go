@@ -40,40 +40,48 @@ func (s *Session) Foresee(ctx context.Context, line string) (vmspace.Prediction,
 	if err != nil || cmd == nil {
 		return vmspace.Prediction{}, err
 	}
-	access, ok := AccessOf(cmd)
-	if !ok {
-		return vmspace.Prediction{}, cmd.ErrorAt(cmd.VerbSpan, cmd.Verb.Name+" does not access memory", "use read, write, touch, fill or exec")
-	}
 	defer s.takeTurn()()
 	if err := ctx.Err(); err != nil {
 		return vmspace.Prediction{}, err
 	}
-	label := s.f.Current
+	return Foretell(s.f, s.last(), cmd)
+}
+
+// Foretell predicts an access that a command would make after a step, for the first page that it touches.
+func Foretell(f *family.Family, last *history.Step, cmd *lang.Command) (vmspace.Prediction, error) {
+	access, ok := AccessOf(cmd)
+	if !ok {
+		return vmspace.Prediction{}, cmd.ErrorAt(cmd.VerbSpan, cmd.Verb.Name+" does not access memory", "use read, write, touch, fill or exec")
+	}
+	label := f.Current
 	if cmd.Process != "" {
 		label = cmd.Process
 	}
-	c := &verb.Call{F: s.f, Doing: family.Doing{P: s.f.Member(label)}, Cmd: cmd, Names: s.f.Names}
+	c := &verb.Call{F: f, Doing: family.Doing{P: f.Member(label)}, Cmd: cmd, Names: f.Names}
 	if c.P == nil {
-		return vmspace.Prediction{}, cmd.ErrorAt(cmd.ProcessSpan, "there is no process "+label, "there are: "+s.f.Labels())
+		return vmspace.Prediction{}, cmd.ErrorAt(cmd.ProcessSpan, "there is no process "+label, "there are: "+f.Labels())
 	}
 	addr, _, err := c.Place(cmd.Verb.Params[0].Name)
 	if err != nil {
 		return vmspace.Prediction{}, err
 	}
-	return s.last().Predict(label, addr, access), nil
+	return last.Predict(label, addr, access), nil
 }
 
 // AccessOf is the kind of access that a command's own instruction makes; ok is false if the command
 // is not an access.
 func AccessOf(cmd *lang.Command) (a vmspace.Access, ok bool) {
-	if f := actionOf(cmd.Verb.Name).Access; f != nil {
-		return f(cmd), true
+	if a := actionOf(cmd.Verb.Name); a != nil && a.Access != nil {
+		return a.Access(cmd), true
 	}
 	return 0, false
 }
 
 // IsCheck reports whether a command changes nothing: it only looks.
-func IsCheck(cmd *lang.Command) bool { return actionOf(cmd.Verb.Name).Check }
+func IsCheck(cmd *lang.Command) bool {
+	a := actionOf(cmd.Verb.Name)
+	return a != nil && a.Check
+}
 
 // IsExpectation reports whether a command is an expectation.
 func IsExpectation(cmd *lang.Command) bool {

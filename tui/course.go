@@ -36,8 +36,8 @@ type course struct {
 // courseLab is the lab of a lesson: the player's current session.
 type courseLab struct{ *lesson.Player }
 
-func (l courseLab) session() *actions.Session {
-	s, _ := l.Session().(*actions.Session) // lesson.Open returns no other type
+func (l courseLab) session() actions.Lab {
+	s, _ := l.Session().(actions.Lab) // a session is a lab, and so is a program that is run
 	return s
 }
 

@@ -29,7 +29,7 @@ func attend(t *testing.T, w, h int, progress string) *driver {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := lesson.NewPlayer(context.Background(), l, lesson.Open(actions.Options{}), lesson.ProgressAt(progress))
+	p, err := lesson.NewPlayer(context.Background(), l, l.Open(actions.Options{}), lesson.ProgressAt(progress))
 	if err != nil {
 		t.Fatal(err)
 	}

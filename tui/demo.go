@@ -13,6 +13,7 @@ package tui
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -44,7 +45,7 @@ type Demo struct {
 	file   string // its name in errors
 	script *actions.Script
 	beats  []beat
-	source // of the program that it is about
+	source run.Source // of the program that it is about; none where that is a session
 }
 
 // Size is the size of a screen in cells.
@@ -231,12 +232,12 @@ func (r *demoReader) size(rest string) (err error) {
 
 func (r *demoReader) program(rest string) error {
 	switch {
-	case len(r.d.beats) > 0 || r.d.source.name != "":
+	case len(r.d.beats) > 0 || r.d.source.Name != "":
 		return errors.New("program comes too late: it stands once, at the head of a demo")
-	case !isSource(rest):
+	case !run.IsSource(rest):
 		return fmt.Errorf("%q is no name of a source in C beside the demo: pages.c is", rest)
 	}
-	r.d.source.name = rest
+	r.d.source.Name = rest
 	return nil
 }
 
@@ -245,8 +246,12 @@ func (d *Demo) Missing() (string, error) { return d.script.Missing() }
 
 // start opens what the demo is about: a session, or a program. done ends it.
 func (d *Demo) start(o actions.Options) (l actions.Lab, done func(), err error) {
-	if d.source.name != "" {
-		return d.source.start()
+	if d.source.Name != "" {
+		p, err := run.OpenSource(context.Background(), d.source)
+		if err != nil {
+			return nil, nil, err
+		}
+		return p, func() { p.Close() }, nil
 	}
 	s, err := actions.Open(o)
 	if err != nil {
@@ -290,7 +295,7 @@ func openDemo(in fs.FS, file string) (*Demo, error) {
 	defer f.Close()
 	d, err := ReadDemo(file, f)
 	if err == nil {
-		d.source.in, d.source.dir = in, path.Dir(file)
+		d.source.In, d.source.Dirs = in, []string{path.Dir(file)}
 	}
 	return d, err
 }
@@ -311,7 +316,7 @@ func FindDemo(name string) (*Demo, error) {
 	defer f.Close()
 	d, err = ReadDemo(name, f)
 	if err == nil {
-		d.source.in, d.source.dir = os.DirFS(filepath.Dir(name)), "."
+		d.source.In, d.source.Dirs = os.DirFS(filepath.Dir(name)), []string{"."}
 	}
 	return d, err
 }

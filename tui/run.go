@@ -151,7 +151,7 @@ func RunLesson(l *lesson.Lesson, progress *lesson.Progress, o LabOptions) error 
 		return err
 	}
 	defer tape.Close()
-	p, err := lesson.NewPlayer(context.Background(), l, lesson.Open(o.Options), progress)
+	p, err := lesson.NewPlayer(context.Background(), l, l.Open(o.Options), progress)
 	if err != nil {
 		return err
 	}

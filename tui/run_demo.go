@@ -56,7 +56,7 @@ func RunDemo(d *Demo, o DemoOptions) error {
 		return err
 	}
 	defer file.Close()
-	if o.Steady && d.source.name != "" {
+	if o.Steady && d.source.Name != "" {
 		return errSteadyProgram
 	}
 	l, done, err := d.start(o.Options)
@@ -156,7 +156,7 @@ func RecordDemos(dir string, o DemoOptions, told func(string)) error {
 			told(why)
 			continue
 		}
-		if o.Steady && d.source.name != "" {
+		if o.Steady && d.source.Name != "" {
 			told(d.Name + ": " + errSteadyProgram.Error())
 			continue
 		}

@@ -17,12 +17,12 @@ import (
 var update = flag.Bool("update", false, "rewrite what is found in the untrue lessons of testdata")
 
 // real opens real sessions.
-var real = Open(actions.Options{})
+var real = (&Lesson{}).Open(actions.Options{})
 
 // proves checks that a lesson is true here.
 func proves(t *testing.T, l *Lesson) {
 	t.Helper()
-	v, err := Check(context.Background(), l, real)
+	v, err := Check(context.Background(), l, l.Open(actions.Options{}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -55,7 +55,7 @@ func TestUntrueLessons(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			v, err := Check(context.Background(), l, real)
+			v, err := Check(context.Background(), l, l.Open(actions.Options{}))
 			if err != nil || v.Skipped != "" {
 				t.Fatal(v.Skipped, err)
 			}
@@ -99,7 +99,7 @@ func TestCheckFails(t *testing.T) {
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	stop()
-	if v, err := Check(ctx, l, real); !errors.Is(err, context.Canceled) || len(v.Problems) > 0 {
+	if v, err := Check(ctx, l, l.Open(actions.Options{})); !errors.Is(err, context.Canceled) || len(v.Problems) > 0 {
 		t.Error(v, err)
 	}
 	// Cut short in the middle of a command, too.

@@ -100,7 +100,7 @@ func TestUntrueHere(t *testing.T) {
 // A limit that ends the subject is told like any other end of it.
 func TestLimit(t *testing.T) {
 	l := parse(t, head+"## A\n```cow\na = mmap 64m rw private anon\nmadvise a nohugepage\nfill a 1\n```\n")
-	p, err := NewPlayer(context.Background(), l, Open(actions.Options{Limits: family.Limits{Memory: 8 << 20}}), nil)
+	p, err := NewPlayer(context.Background(), l, l.Open(actions.Options{Limits: family.Limits{Memory: 8 << 20}}), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -308,7 +308,7 @@ func TestChoicesOfNowhere(t *testing.T) {
 // Where a feature is missing there is nothing to play.
 func TestNoFeature(t *testing.T) {
 	l := parse(t, strings.Replace(Template("x"), "language: en\n", "language: en\nneeds: amd64 arm64\n", 1))
-	if p, err := NewPlayer(context.Background(), l, real, nil); p != nil || err == nil || !strings.Contains(err.Error(), "64 is missing: ") {
+	if p, err := NewPlayer(context.Background(), l, l.Open(actions.Options{}), nil); p != nil || err == nil || !strings.Contains(err.Error(), "64 is missing: ") {
 		t.Error(err)
 	}
 }

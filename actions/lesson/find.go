@@ -52,6 +52,7 @@ func Find(language, name string) (*Lesson, error) {
 	if l.ID, err = filepath.Abs(name); err != nil {
 		return nil, err
 	}
+	l.Program.In, l.Program.Dirs = os.DirFS(filepath.Dir(l.ID)), []string{"."}
 	return l, nil
 }
 
@@ -143,7 +144,7 @@ func CheckAll(ctx context.Context, w io.Writer, language string, names []string)
 		if err != nil {
 			return problems, err
 		}
-		v, err := Check(ctx, l, Open(actions.Options{}))
+		v, err := Check(ctx, l, l.Open(actions.Options{}))
 		if err != nil {
 			return problems, err
 		}

@@ -9,6 +9,7 @@ import (
 
 	"cowscope/actions/feature"
 	"cowscope/actions/lang"
+	"cowscope/actions/run"
 )
 
 // The head of a lesson: key: value, one per line, between two lines of ---. It is parsed strictly,
@@ -53,6 +54,12 @@ var keys = []key{
 			}
 		}
 		return ""
+	}},
+	{"program", true, func(f *Front, v string) string {
+		if f.Program.Name = v; run.IsSource(v) {
+			return ""
+		}
+		return "it is the name of a source in C beside the lesson, such as pages.c"
 	}},
 }
 

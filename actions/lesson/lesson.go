@@ -1,6 +1,9 @@
 package lesson
 
-import "cowscope/vmspace"
+import (
+	"cowscope/actions/run"
+	"cowscope/vmspace"
+)
 
 // Lesson is a complete and well-formed lesson, including the passages for other machines: see On.
 // It is immutable.
@@ -18,8 +21,9 @@ type Front struct {
 	Summary  string
 	Level    string // one of Levels
 	Minutes  int
-	Language string   // as in HTML: en, zh-CN
-	Needs    []string // features that the whole lesson needs
+	Language string     // as in HTML: en, zh-CN
+	Needs    []string   // features that the whole lesson needs
+	Program  run.Source // what the lesson is about; none where that is a session
 }
 
 // Levels are the words for who a lesson is for, the easiest first.

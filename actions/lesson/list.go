@@ -67,6 +67,7 @@ func Embedded(language, name string) (*Lesson, error) {
 		return nil, err
 	}
 	l.ID = name // the same in every language
+	l.Program.In, l.Program.Dirs = assets.Lessons, []string{path.Dir(file), lessonsDir}
 	return l, nil
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"cowscope/actions"
 	"cowscope/actions/lang"
+	"cowscope/actions/run"
 	"cowscope/vmspace/printable"
 )
 
@@ -48,6 +49,14 @@ func Parse(file string, r io.Reader) (*Lesson, error) {
 	return nil, p.errs
 }
 
+// grammar is the language of the lesson's commands.
+func (l *Lesson) grammar() (*lang.Grammar, error) {
+	if l.Program.Name != "" {
+		return run.Grammar()
+	}
+	return actions.Grammar()
+}
+
 type parser struct {
 	g     *lang.Grammar
 	l     *Lesson
@@ -70,6 +79,11 @@ func (p *parser) all() {
 		p.clean(i+1, l)
 	}
 	i := p.front()
+	if p.l.Program.Name != "" {
+		if g, err := p.l.grammar(); err == nil {
+			p.g = g
+		}
+	}
 	p.step = &Step{Heading: p.l.Title, Line: i + 1}
 	for i < len(p.lines) {
 		i = p.next(i)

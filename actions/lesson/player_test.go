@@ -4,6 +4,8 @@ import (
 	"context"
 	"strings"
 	"testing"
+
+	"cowscope/actions"
 )
 
 // reader is a learner at a player.
@@ -20,7 +22,7 @@ func read(t *testing.T, text string) *reader {
 
 func reads(t *testing.T, l *Lesson, progress *Progress) *reader {
 	t.Helper()
-	p, err := NewPlayer(context.Background(), l, real, progress)
+	p, err := NewPlayer(context.Background(), l, l.Open(actions.Options{}), progress)
 	if err != nil {
 		t.Fatal(err)
 	}

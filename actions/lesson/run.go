@@ -8,12 +8,13 @@ import (
 	"cowscope/actions"
 	"cowscope/actions/history"
 	"cowscope/actions/lang"
+	"cowscope/actions/run"
 	"cowscope/vmspace"
 )
 
 // Running the commands of a lesson, for the player and for the check.
 
-// Session is the part of *actions.Session that a lesson uses.
+// Session is the part of *actions.Session, or of a program that is run, that a lesson uses.
 type Session interface {
 	Do(ctx context.Context, line string) (*history.Step, error)
 	Ask(ctx context.Context, line string) (*history.Step, error)
@@ -27,8 +28,17 @@ type Session interface {
 // Opener starts a fresh session.
 type Opener func() (Session, error)
 
-// Open returns an Opener of real sessions.
-func Open(o actions.Options) Opener {
+// Open returns an Opener of what the lesson is about: a session, or its program.
+func (l *Lesson) Open(o actions.Options) Opener {
+	if l.Program.Name != "" {
+		return func() (Session, error) {
+			p, err := run.OpenSource(context.Background(), l.Program)
+			if err != nil {
+				return nil, err
+			}
+			return p, nil
+		}
+	}
 	return func() (Session, error) {
 		s, err := actions.Open(o)
 		if err != nil {

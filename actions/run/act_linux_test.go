@@ -197,6 +197,9 @@ func TestActsFork(t *testing.T) {
 		if st.Event == "exit" {
 			ended[st.Process]++
 			// The first one has the terminal, and whoever is left there is told that it hangs up.
+			if st, err := w.Do(w.ctx, "@"+st.Process+" write q 1"); len(ended) < 2 && (err != nil || st.Result != history.Exited || !strings.Contains(st.Why, "nothing can run in it any more")) {
+				t.Errorf("%v %+v", err, st)
+			}
 			if st.Call != "exited 0" && !(ended["p1"] > 0 && st.Process == "p2" && st.Call == "killed by SIGHUP") {
 				t.Errorf("%s: %s", st.Process, st.Call)
 			}

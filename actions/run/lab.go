@@ -34,7 +34,10 @@ type Lab struct {
 	turn    sync.Mutex // held while the program runs
 	halt    atomic.Pointer[context.CancelFunc]
 	term    *terminal
+	made    string // a folder that was made for the program; "" for none
 	ended   error
+	closing sync.Once
+	closed  error
 }
 
 // mostEvents is how many events Continue lets pass.
@@ -135,11 +138,17 @@ func (l *Lab) tell(st *history.Step) {
 	l.log.Add(st)
 }
 
-// Close ends the program.
+// Close ends the program. Closing again does nothing.
 func (l *Lab) Close() error {
-	err := l.run.Close()
-	l.term.close()
-	return errors.Join(err, l.files.Close())
+	l.closing.Do(func() {
+		l.closed = l.run.Close()
+		l.term.close()
+		if l.made != "" {
+			l.closed = errors.Join(l.closed, os.RemoveAll(l.made))
+		}
+		l.closed = errors.Join(l.closed, l.files.Close())
+	})
+	return l.closed
 }
 
 // Do runs a line of the language: a word lets the program run on, an expectation is held against
@@ -256,6 +265,34 @@ func (l *Lab) judge(ctx context.Context, cmd *lang.Command) (*history.Step, erro
 	return judged, nil
 }
 
+// Ask holds an expectation against the program where it is. It is no step of the history.
+func (l *Lab) Ask(ctx context.Context, line string) (*history.Step, error) {
+	cmd, err := l.grammar.Parse(line)
+	switch {
+	case err != nil || cmd == nil:
+		return nil, err
+	case wordOf(cmd.Verb.Name) != nil || !actions.IsCheck(cmd):
+		return nil, cmd.ErrorAt(cmd.VerbSpan, cmd.Verb.Name+" does something, and only expectations are asked", "such as expect page a anon")
+	}
+	l.turn.Lock()
+	defer l.turn.Unlock()
+	return actions.Judge(ctx, l.family(ctx), cmd, l.run.steps, l.event())
+}
+
+// Foresee predicts an access as if the program made it now, for the first page that it touches.
+func (l *Lab) Foresee(ctx context.Context, line string) (vmspace.Prediction, error) {
+	cmd, err := l.grammar.Parse(line)
+	if err != nil || cmd == nil {
+		return vmspace.Prediction{}, err
+	}
+	l.turn.Lock()
+	defer l.turn.Unlock()
+	return actions.Foretell(l.family(ctx), l.log.Last(), cmd)
+}
+
+// Keep keeps a step in the history.
+func (l *Lab) Keep(step int) { l.log.Keep(step) }
+
 // act has the program do what a command of the lab says, where it is stopped.
 func (l *Lab) act(ctx context.Context, cmd *lang.Command) (st *history.Step, err error) {
 	if l.ended != nil {
@@ -264,9 +301,7 @@ func (l *Lab) act(ctx context.Context, cmd *lang.Command) (st *history.Step, err
 	f := l.family(ctx)
 	err = l.run.program.Act(func(who func(pid, tid int) *trace.Actor) (err error) {
 		for _, m := range f.Members {
-			if m.Gone == "" {
-				m.Proc = actor{who(m.PID, l.run.event.TID)}
-			}
+			m.Proc = actor{who(m.PID, l.run.event.TID)}
 		}
 		st, err = actions.Perform(f, l.log, cmd)
 		return err

@@ -54,8 +54,7 @@ type Run struct {
 	event     trace.Event   // the last one
 	call      verb.Foreign  // its call
 	breaks    []trace.Breakpoint
-	at        *history.Site  // where its thread is
-	frames    []symbol.Frame // of that, and the one of them that is shown
+	frames    []symbol.Frame // of its thread, and the one of them that is shown
 	shown     int
 }
 
@@ -135,7 +134,6 @@ func (r *Run) tell(ctx context.Context, e trace.Event) (*history.Step, error) {
 	}
 	var words *pages
 	st.At, words = r.site(st, e)
-	r.at = st.At
 	r.keepNames(st, e, words)
 	if st.Before != nil {
 		st.Changes = vmspace.Diff(st.Before, st.After)
@@ -184,7 +182,6 @@ func (r *Run) Stopped(ctx context.Context) (*history.Step, error) {
 	e.Kind = trace.Signal // its instruction is the next one, not one that was executed
 	r.event = e
 	st.At, _ = r.site(st, e)
-	r.at = st.At
 	st.Names, st.Changes = r.names, vmspace.Diff(st.Before, after)
 	st.Why = strings.TrimSpace(summary(st) + " No event has come: the program is stopped, and Space lets it run on.")
 	return st, nil
@@ -360,9 +357,6 @@ func (r *Run) acted(st *history.Step, f *family.Family) {
 			r.member(m.PID, m.Parent)
 			r.begun[m.Label] = r.begun[m.Parent]
 		}
-	}
-	if st.TID = r.event.TID; st.Process == r.label(r.event.PID) {
-		st.At = r.at // where it still is
 	}
 	r.steps++
 	r.last, r.names = st.After, st.Names

@@ -13,7 +13,7 @@ import (
 
 // drawSource draws the lines around the one that caused the step that is shown.
 func drawSource(p cell.Pen, s *Scene) {
-	at := s.Step.At
+	at := s.site()
 	if at == nil {
 		inner := cell.Box(p, "source", cell.Faint)
 		inner.Put(1, 0, cell.Dim, "no line of source belongs to this step")
@@ -48,6 +48,16 @@ func drawSource(p cell.Pen, s *Scene) {
 		}
 		body.Cut(3+width, y, room, text, at.Source[first+y])
 	}
+}
+
+// site is where the program was: a command and an expectation leave it where the event before them was.
+func (s *Scene) site() *history.Site {
+	for i := s.Pos; i >= 0; i-- {
+		if st := s.Steps[i]; st.Command == "" {
+			return st.At
+		}
+	}
+	return nil
 }
 
 // eventsByLine counts the events of each line of a file.
