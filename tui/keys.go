@@ -67,7 +67,7 @@ func init() { // the help overlay shows the table, and the table opens it
 		{keys: []string{"B"}, help: "the presenter's bar: the last key, and the command that it made", do: (*App).togglePresenter, in: func(m *App) bool { return !hasBill(m) }},
 		{keys: []string{"V"}, help: "verdicts: what the memory of these processes is, and why there is so much", do: openWhy, off: needHere},
 		{keys: []string{"T"}, help: "watch: the places in the code that take page faults, and what those do", do: openTouches},
-		{keys: []string{"C"}, help: "pages drawn by the code that touched them first, a letter each; again: by their states", do: (*App).drawByTouch, off: needFaults},
+		{keys: []string{"C"}, help: "pages drawn by the code that touched them first, a letter each; again: by their states", do: (*App).drawByTouch},
 		{keys: []string{"P"}, help: "a picture of the screen: cowscope-1.svg, cowscope-2.svg… in the current directory", do: (*App).takeStill},
 		{keys: []string{"ctrl+z"}, show: "Ctrl-Z", help: "suspend, as a job of the shell; fg continues", do: (*App).suspend},
 		{keys: []string{"n"}, help: "start a fresh subject: every process ends, and p1 starts again", do: runLine("restart"), off: needLive, in: func(m *App) bool { return !runs(m) }},
@@ -218,15 +218,12 @@ func nobody(m *App) string {
 	return "no process is left: n starts a fresh one"
 }
 
-// needFaults is for what is drawn of page faults that were told.
-func needFaults(m *App) string {
-	if !slices.ContainsFunc(m.steps, func(st *history.Step) bool { return len(st.Faults) > 0 }) {
-		return "no page fault has been told of: they are where a program is run or watched"
-	}
-	return ""
-}
-
+// drawByTouch has pages drawn by who touched them first, or by their states again.
 func (m *App) drawByTouch() tea.Cmd {
+	if !m.byTouch && !slices.ContainsFunc(m.steps, func(st *history.Step) bool { return len(st.Faults) > 0 }) {
+		m.say("no page fault has been told of: they are where a program is run or watched", true)
+		return nil
+	}
 	m.byTouch = !m.byTouch
 	return nil
 }

@@ -352,6 +352,7 @@ func TestStrangersDemos(t *testing.T) {
 	const demo = "# A title\nneeds ptrace\nsize 100x30\nsay \"A caption.\"\npause 0.1\nkey m\nkey Enter\nwrite a \"hello\"\nfile data \"text\"\nmmap 1p r shared file=data\nexpect page a 1p anon\n"
 	seen := map[string]bool{}
 	texts := spoilt(demo, seen, hostile, subtle, "\u202e")
+	texts = append(texts, spoilt("# A title\nneeds ptrace\nprogram pages.c\nsay \"A caption.\"\nkey c\nuntil main\n", seen, hostile, subtle)...)
 	texts = append(texts, strings.NewReplacer("title", "title"+hostile[9:], "caption", "caption"+strings.Trim(strconv.Quote(hostile), `"`), "hello", strings.Trim(strconv.Quote(hostile), `"`),
 		`data`, strconv.Quote(hostile)).Replace(demo))
 	for _, w := range tui.DemoWords() {
