@@ -367,10 +367,11 @@ func (r *Run) acted(st *history.Step, f *family.Family) {
 // Begun reports whether the program of a process has caused an event: until then the loader did.
 func (r *Run) Begun(label string) bool { return r.begun[label] }
 
-// bury forgets who is gone.
+// bury forgets who is gone, once its end was told: a picture may know of that first.
 func (r *Run) bury() {
 	r.members = slices.DeleteFunc(r.members, func(m vmspace.Member) bool {
 		p := r.last.Process(m.Label)
-		return p != nil && p.State == vmspace.Gone
+		told := slices.ContainsFunc(r.gone, func(g *family.Member) bool { return g.Label == m.Label })
+		return told && p != nil && p.State == vmspace.Gone
 	})
 }
