@@ -67,7 +67,11 @@ func worksAlone() int {
 			status <- 0
 		}()
 	}
-	return <-status | <-status | <-status
+	worst := 0
+	for range 3 {
+		worst = max(worst, <-status)
+	}
+	return worst
 }
 
 // alone walks through worksAlone.
