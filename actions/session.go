@@ -30,6 +30,8 @@ type Options struct {
 	// can have changed is read.
 	Glance     bool
 	AllowPaths []string // files and folders outside the scratch folder that may be mapped
+	// AllowProgram lets the program run that a lesson or a demo in a file brings along.
+	AllowProgram bool
 }
 
 // Info describes a lab for a screen.

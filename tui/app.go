@@ -174,6 +174,7 @@ func (m *App) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	case tea.WindowSizeMsg:
 		m.w, m.h, m.fresh = msg.Width, msg.Height, false
 		m.tape.Resize(m.w, m.h)
+		m.sizeTerminal()
 	case tea.BackgroundColorMsg:
 		m.background(msg.IsDark())
 	case tea.KeyPressMsg:
@@ -308,10 +309,7 @@ const slowAfter = 150 * time.Millisecond
 
 // run sends a command line to the lab.
 func (m *App) run(line string) tea.Cmd {
-	if program, ok := unrecorded(m.lab).(interface{ Resize(columns, rows int) }); ok {
-		pane := m.layout(m.scene()).Inspector // where it is shown what the program has written
-		program.Resize(pane.W-4, m.h)
-	}
+	m.sizeTerminal()
 	m.busy, m.slow = line, false
 	m.pressed.became = line
 	m.runs++
@@ -327,6 +325,13 @@ func (m *App) run(line string) tea.Cmd {
 		return doneMsg{line, step, err}
 	}
 	return tea.Batch(do, m.later(slowAfter, slowMsg(n)))
+}
+
+// sizeTerminal gives the terminal of a program the size of the pane in which it is shown what was written there.
+func (m *App) sizeTerminal() {
+	if program, ok := unrecorded(m.lab).(interface{ Resize(columns, rows int) }); ok && m.w > 0 {
+		program.Resize(max(m.layout(m.scene()).Inspector.W-4, 20), m.h)
+	}
 }
 
 // done takes the end of a command.

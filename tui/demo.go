@@ -247,7 +247,7 @@ func (d *Demo) Missing() (string, error) { return d.script.Missing() }
 // start opens what the demo is about: a session, or a program. done ends it.
 func (d *Demo) start(o actions.Options) (l actions.Lab, done func(), err error) {
 	if d.source.Name != "" {
-		p, err := run.OpenSource(context.Background(), d.source)
+		p, err := run.OpenSource(context.Background(), d.source, o.AllowProgram)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -316,7 +316,7 @@ func FindDemo(name string) (*Demo, error) {
 	defer f.Close()
 	d, err = ReadDemo(name, f)
 	if err == nil {
-		d.source.In, d.source.Dirs = os.DirFS(filepath.Dir(name)), []string{"."}
+		d.source.In, d.source.Dirs, d.source.Foreign = os.DirFS(filepath.Dir(name)), []string{"."}, true
 	}
 	return d, err
 }

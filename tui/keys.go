@@ -221,7 +221,7 @@ func nobody(m *App) string {
 // drawByTouch has pages drawn by who touched them first, or by their states again.
 func (m *App) drawByTouch() tea.Cmd {
 	if !m.byTouch && !slices.ContainsFunc(m.steps, func(st *history.Step) bool { return len(st.Faults) > 0 }) {
-		m.say("no page fault has been told of: they are where a program is run or watched", true)
+		m.say("no page fault was seen yet: cowscope run and cowscope watch show them", true)
 		return nil
 	}
 	m.byTouch = !m.byTouch

@@ -221,3 +221,35 @@ func (c *console) children(program string) (pids []int) {
 	}
 	return pids
 }
+
+// The program that a file of somebody else's brings along does not run unless that is asked for.
+func TestStrangersPrograms(t *testing.T) {
+	if _, err := exec.LookPath("cc"); err != nil {
+		t.Skip("needs cc: ", err)
+	}
+	dir := t.TempDir()
+	trace := filepath.Join(dir, "it-ran")
+	for name, text := range map[string]string{
+		"evil.c":   fmt.Sprintf("#include <fcntl.h>\n__attribute__((constructor)) static void run(void) { creat(%q, 0600); }\nint main(void) { return 0; }\n", trace),
+		"evil.md":  "---\ntitle: Evil\nsummary: It runs.\nlevel: beginner\nminutes: 1\nlanguage: en\nprogram: evil.c\n---\n\n## One\n\nSo.\n\n```cow\ncontinue\n```\n",
+		"evil.cow": "# Evil\nprogram evil.c\ncontinue\n",
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, args := range [][]string{{"lesson", "check", filepath.Join(dir, "evil.md")}, {"demo", filepath.Join(dir, "evil.cow"), "--fast", "--still", filepath.Join(dir, "a.txt")}} {
+		_, complaint, status := ran(t, "", args...)
+		if _, err := os.Stat(trace); err == nil || status == 0 || !strings.Contains(complaint, "evil.c does not come with cowscope") {
+			t.Errorf("%q: status %d: %s, %v", args, status, complaint, err)
+		}
+		_, complaint, status = ran(t, "", append(args, "--allow-program")...)
+		if _, err := os.Stat(trace); err != nil || status != 0 {
+			t.Errorf("%q: status %d: %s, %v", args, status, complaint, err)
+		}
+		os.Remove(trace)
+	}
+	if left, _ := filepath.Glob(filepath.Join(os.TempDir(), fmt.Sprintf("cowscope-program-%d-*", os.Getpid()))); len(left) > 0 {
+		t.Errorf("left: %q", left)
+	}
+}

@@ -35,7 +35,17 @@ const gone = -1
 type birth struct {
 	parent string
 	step   int
+	lost   []loss // what it has not of its parent any more
 }
+
+// loss is a range whose pages went with a step.
+type loss struct {
+	vmspace.Range
+	step int
+}
+
+// mostLost is how many ranges are told apart that a child has lost.
+const mostLost = 4096
 
 // mostTouched is how many pages are told apart.
 const mostTouched = 1 << 18
@@ -53,11 +63,9 @@ func (t *Touchers) Add(steps []*Step) {
 }
 
 func (t *Touchers) add(st *Step) {
-	if st.Before != nil && len(st.After.Processes) != len(st.Before.Processes) {
-		for _, p := range st.After.Processes {
-			if st.Before.Process(p.Label) == nil && p.Parent != "" {
-				t.born[p.Label] = birth{p.Parent, st.N}
-			}
+	for _, p := range st.After.Processes {
+		if st.Before != nil && p.Parent != "" && st.Before.Process(p.Label) == nil {
+			t.born[p.Label] = birth{parent: p.Parent, step: st.N}
 		}
 	}
 	size := st.After.PageSize
@@ -103,6 +111,10 @@ func (t *Touchers) put(p touchedPage, now touching) {
 
 // lose notes that the pages of a range are gone.
 func (t *Touchers) lose(step int, process string, r vmspace.Range, size uint64) {
+	if b, born := t.born[process]; born && len(b.lost) < mostLost {
+		b.lost = append(b.lost, loss{r, step})
+		t.born[process] = b
+	}
 	if r.Pages(size) > uint64(len(t.order)) {
 		for _, p := range t.order {
 			if p.process == process && r.Contains(p.addr) {
@@ -123,14 +135,12 @@ func (t *Touchers) Of(process string, addr uint64, step int) (code int, ok bool)
 	if i, _ := slices.BinarySearchFunc(all, step+1, func(x touching, step int) int { return cmp.Compare(x.step, step) }); i > 0 {
 		return all[i-1].code, all[i-1].code != gone
 	}
-	if b, born := t.born[process]; born && b.step <= step {
-		return t.Of(b.parent, addr, b.step)
+	b, born := t.born[process]
+	if !born || b.step > step || slices.ContainsFunc(b.lost, func(l loss) bool { return l.step <= step && l.Contains(addr) }) {
+		return 0, false
 	}
-	return 0, false
+	return t.Of(b.parent, addr, b.step)
 }
 
 // Name is the function, or the place, that a code stands for.
 func (t *Touchers) Name(code int) string { return t.names[code] }
-
-// Len is the number of codes.
-func (t *Touchers) Len() int { return len(t.names) }

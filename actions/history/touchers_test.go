@@ -14,9 +14,7 @@ func TestTouchers(t *testing.T) {
 		s := &vmspace.Snapshot{PageSize: page}
 		for _, label := range pages {
 			m := vmspace.Member{Label: label}
-			if label == "p2" {
-				m.Parent = "p1"
-			}
+			m.Parent = map[string]string{"p2": "p1", "p3": "p2"}[label]
 			s.Processes = append(s.Processes, &vmspace.Process{Member: m})
 		}
 		return s
@@ -37,6 +35,7 @@ func TestTouchers(t *testing.T) {
 		{N: 5, Before: two, After: two, Changes: lost(vmspace.ChangePage, 2*page, 3*page)},
 		{N: 6, Before: two, After: two, Faults: fault("p1", "read", 2*page, 1)},
 		{N: 7, Before: two, After: two, Changes: lost(vmspace.ChangeUnmapped, 0, 1<<40)},
+		{N: 8, Before: two, After: at("p2", "p3"), Changes: []vmspace.Change{{Kind: vmspace.ChangeUnmapped, Process: "p2", Range: vmspace.Range{Start: 2 * page, End: 3 * page}}}},
 	}
 	var touchers Touchers
 	touchers.Add(steps[:3])
@@ -49,6 +48,7 @@ func TestTouchers(t *testing.T) {
 		{"p1", 2, 0, ""}, {"p1", 2, 1, "fill"}, {"p1", 2, 2, "fill"}, {"p1", 3, 4, "fill"}, {"p1", 4, 4, ""},
 		{"p1", 2, 5, ""}, {"p1", 2, 6, "read"}, {"p1", 3, 6, "fill"}, {"p1", 2, 7, ""}, {"p1", 3, 7, ""},
 		{"p2", 2, 2, ""}, {"p2", 2, 3, "fill"}, {"p2", 2, 7, "fill"}, {"p2", 3, 3, "fill"}, {"p2", 3, 4, "child"}, {"p3", 2, 7, ""},
+		{"p2", 2, 8, ""}, {"p2", 3, 8, "child"}, {"p3", 3, 8, "child"},
 	} {
 		got := ""
 		if code, ok := touchers.Of(c.process, uint64(c.page)*page, c.step); ok {

@@ -64,6 +64,10 @@ func restarts(r *ptrace.Registers) bool {
 // keepHidden keeps the registers that a stop may hide: none here.
 func keepHidden(int, *ptrace.Registers) syscall.Errno { return 0 }
 
+// SleepsAnew says that a call that is restarted does not know how much of its time is left, unless Save is told
+// in which call the thread slept: here the kernel does.
+const SleepsAnew = false
+
 func callResult(r *ptrace.Registers) uint64 { return r.Rax }
 
 // notRestarted are calls that end with EINTR after a stop (signal(7), "Interruption of system calls

@@ -60,6 +60,10 @@ func keepHidden(tid int, r *ptrace.Registers) syscall.Errno {
 	return e
 }
 
+// SleepsAnew says that a call that is restarted does not know how much of its time is left, unless Save is told
+// in which call the thread slept.
+const SleepsAnew = true
+
 func callResult(r *ptrace.Registers) uint64 { return r.Regs[0] }
 
 // notRestarted are calls that end with EINTR after a stop (signal(7), "Interruption of system calls

@@ -38,9 +38,6 @@ func Save(tid int, asleep *Sleep) (*State, error) {
 	return s, nil
 }
 
-// Registers are those that the thread goes on with.
-func (s *State) Registers() ptrace.Registers { return s.regs }
-
 // Call gives the registers with which the thread makes a call, by the instruction at an address.
 func (s *State) Call(instruction, nr uint64, args ...uint64) ptrace.Registers {
 	r := s.regs
@@ -66,11 +63,15 @@ func (s *State) Restarts() bool { return restarts(&s.regs) }
 
 // Give gives the state to another thread: to a child, at its first stop.
 func (s *State) Give(tid int) syscall.Errno {
-	r := s.regs
+	s.vectors.putBack(tid)
+	return Set(tid, s.regs)
+}
+
+// Set gives a thread registers, but for those that the stop at which they were read has hidden.
+func Set(tid int, r ptrace.Registers) syscall.Errno {
 	if e := keepHidden(tid, &r); e != 0 {
 		return e
 	}
-	s.vectors.putBack(tid)
 	return ptrace.SetRegisters(tid, &r)
 }
 
@@ -85,13 +86,13 @@ func Result(r *ptrace.Registers) (value uint64, errno syscall.Errno) {
 
 // PutBack gives the thread its state again.
 func (s *State) PutBack() syscall.Errno {
-	e := ptrace.SetRegisters(s.tid, &s.regs)
+	e := Set(s.tid, s.regs)
 	s.vectors.putBack(s.tid)
 	return e
 }
 
-// Resume is PutBack for the last time: a call that was interrupted by the stop alone is made again.
-// The kernel restarts it only from where signals are looked for, so the last stop has to be there.
+// Resume is PutBack for the last time, where no signal waits: a call that was interrupted by the stop alone is
+// made again. The kernel restarts it only from where signals are looked for, so the last stop has to be there.
 func (s *State) Resume() syscall.Errno {
 	resumable(&s.regs, s.asleep)
 	return s.PutBack()
@@ -107,9 +108,9 @@ func FindInstruction(pid int) (uint64, error) {
 	if err != nil {
 		return 0, err
 	}
-	i := slices.IndexFunc(maps, func(m vmspace.Mapping) bool { return m.Path == "[vdso]" })
+	i := slices.IndexFunc(maps, func(m vmspace.Mapping) bool { return m.Path == "[vdso]" && m.Perms&vmspace.Exec != 0 })
 	if i < 0 {
-		return 0, fmt.Errorf("process %d has no vdso, whose system call instruction is needed", pid)
+		return 0, fmt.Errorf("process %d has no vdso that may be executed, and its system call instruction is needed", pid)
 	}
 	code := make([]byte, maps[i].Len())
 	mem, err := os.Open(fmt.Sprintf("/proc/%d/mem", pid))

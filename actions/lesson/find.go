@@ -52,7 +52,7 @@ func Find(language, name string) (*Lesson, error) {
 	if l.ID, err = filepath.Abs(name); err != nil {
 		return nil, err
 	}
-	l.Program.In, l.Program.Dirs = os.DirFS(filepath.Dir(l.ID)), []string{"."}
+	l.Program.In, l.Program.Dirs, l.Program.Foreign = os.DirFS(filepath.Dir(l.ID)), []string{"."}, true
 	return l, nil
 }
 
@@ -135,7 +135,7 @@ func (v Verdict) Line(name string) string {
 
 // CheckAll checks the named lessons, or all embedded ones if no name is given, and writes the
 // result of each. It returns the number of problems.
-func CheckAll(ctx context.Context, w io.Writer, language string, names []string) (problems int, err error) {
+func CheckAll(ctx context.Context, w io.Writer, language string, names []string, o actions.Options) (problems int, err error) {
 	if len(names) == 0 {
 		names = Path()
 	}
@@ -144,7 +144,7 @@ func CheckAll(ctx context.Context, w io.Writer, language string, names []string)
 		if err != nil {
 			return problems, err
 		}
-		v, err := Check(ctx, l, l.Open(actions.Options{}))
+		v, err := Check(ctx, l, l.Open(o))
 		if err != nil {
 			return problems, err
 		}

@@ -32,7 +32,7 @@ type Opener func() (Session, error)
 func (l *Lesson) Open(o actions.Options) Opener {
 	if l.Program.Name != "" {
 		return func() (Session, error) {
-			p, err := run.OpenSource(context.Background(), l.Program)
+			p, err := run.OpenSource(context.Background(), l.Program, o.AllowProgram)
 			if err != nil {
 				return nil, err
 			}

@@ -16,6 +16,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unsafe"
 
 	"cowscope/actions/history"
 	"cowscope/actions/trace"
@@ -304,11 +305,46 @@ func registers(w *walk, of map[int]any) {
 	}
 }
 
-// A call in which a thread sleeps goes on as after any stop.
+// sleepsAlone is what act.c does when it sleeps, on the first thread of a program of Go's.
+func sleepsAlone() {
+	begin, length := time.Now(), unix.NsecToTimespec(int64(3*time.Second))
+	fmt.Println("asleep")
+	_, _, e := unix.RawSyscall(unix.SYS_NANOSLEEP, uintptr(unsafe.Pointer(&length)), 0, 0)
+	slept := "a part of it"
+	switch d := time.Since(begin); {
+	case d >= 4200*time.Millisecond:
+		slept = "more than that"
+	case d >= 2950*time.Millisecond:
+		slept = "all of it"
+	}
+	fmt.Println(int(e), "after", slept)
+}
+
+func init() {
+	if os.Getenv("COWSCOPE_ROLE") == "sleeps" {
+		runtime.LockOSThread() // main runs on the first thread
+	}
+}
+
+// A call in which a thread sleeps goes on as after any stop: for the rest of its time, or, where it ends with a
+// stop, from its beginning. If a signal has ended it, it has ended.
 func TestActsAsleep(t *testing.T) {
-	for _, how := range []string{"nanosleep", "epoll"} {
-		t.Run(how, func(t *testing.T) {
-			w := actsAs(t, "sleeps", how)
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		how, says string
+		signal    unix.Signal
+	}{{"alone", "0 after all of it", 0}, {"nanosleep", "0 after all of it", 0}, {"epoll", "0 after more than that", 0}, {"epoll", "4 after a part of it", unix.SIGUSR1}} {
+		t.Run(fmt.Sprint(c.how, " ", c.signal), func(t *testing.T) {
+			t.Parallel()
+			var w *walk
+			if c.how == "alone" {
+				w = walkWith(t, append(os.Environ(), "COWSCOPE_ROLE=sleeps", "GODEBUG=asyncpreemptoff=1"), self)
+			} else {
+				w = actsAs(t, "sleeps", c.how)
+			}
 			done := make(chan error, 1)
 			go func() {
 				_, err := w.Do(w.ctx, Continue)
@@ -317,12 +353,17 @@ func TestActsAsleep(t *testing.T) {
 			for !strings.Contains(w.term.peek(), "asleep") {
 				time.Sleep(time.Millisecond)
 			}
-			time.Sleep(300 * time.Millisecond) // it goes from there to its sleep
+			time.Sleep(2 * time.Second) // of the three that it sleeps
 			if _, err := w.Do(w.ctx, Stop); err != nil {
 				t.Fatal(err)
 			}
 			if err := <-done; err != nil {
 				t.Fatal(err)
+			}
+			if c.signal != 0 {
+				if err := unix.Kill(w.run.program.PID(), c.signal); err != nil {
+					t.Fatal(err)
+				}
 			}
 			w.acts("q = mmap 1p rw private anon", "ok")
 			w.acts("write q 1", "ok")
@@ -331,8 +372,8 @@ func TestActsAsleep(t *testing.T) {
 			for _, st := range w.History() {
 				said += st.Wrote
 			}
-			if !strings.Contains(said, "0 after all of it") {
-				t.Errorf("%q", said)
+			if !strings.Contains(said, c.says) {
+				t.Errorf("%q, want %q", said, c.says)
 			}
 		})
 	}
@@ -358,10 +399,15 @@ func TestActsRefused(t *testing.T) {
 		t.Error(st.Why)
 	}
 	w.ends(0)
+	w = actsAs(t)
+	w.acts("mprotect vdso none", "ok")
+	if st := w.acts("mmap 1p rw private anon", "refused"); !strings.Contains(st.Why, "no vdso that may be executed") {
+		t.Error(st.Why)
+	}
 	w = actsAs(t, "ignores")
 	w.does("until work", "reached", "work")
 	w.acts("q = mmap 1p rw private anon", "ok")
-	if st := w.acts("write q 1", "refused"); !strings.Contains(st.Why, "ignores or delays SIGSEGV") {
+	if st := w.acts("write q 1", "refused"); !strings.Contains(st.Why, "ignores SIGSEGV or SIGBUS") {
 		t.Error(st.Why)
 	}
 	w.ends(0)

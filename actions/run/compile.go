@@ -9,10 +9,12 @@ import (
 	"os/exec"
 	"path"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"cowscope/actions/trace"
 	"cowscope/vmspace/printable"
+	"cowscope/vmspace/procfs"
 )
 
 // sourceSuffix ends the name of a source.
@@ -23,6 +25,8 @@ type Source struct {
 	Name string // of the file; "" for none
 	In   fs.FS
 	Dirs []string // where it may be, in that order
+	// Foreign says that it does not come with cowscope: what it does is not known.
+	Foreign bool
 }
 
 // IsSource reports whether a name can be that of a source beside another file.
@@ -30,13 +34,18 @@ func IsSource(name string) bool {
 	return path.Base(name) == name && strings.HasSuffix(name, sourceSuffix) && name != sourceSuffix
 }
 
-// OpenSource compiles a program, and opens it as OpenLab does. Close removes what was made for it.
-func OpenSource(ctx context.Context, s Source) (*Lab, error) {
+// OpenSource compiles a program, and opens it as OpenLab does. Close removes what was made for it. A foreign
+// program gets all rights of the user, so it has to be allowed.
+func OpenSource(ctx context.Context, s Source, allowed bool) (*Lab, error) {
+	if s.Foreign && !allowed {
+		return nil, fmt.Errorf("%s does not come with cowscope, and would run with all your rights: read it, and then --allow-program lets it run", s.Name)
+	}
 	text, err := s.read()
 	if err != nil {
 		return nil, err
 	}
-	dir, err := os.MkdirTemp("", "cowscope-program-")
+	sweep()
+	dir, err := os.MkdirTemp("", fmt.Sprintf("%s%d-", folderPrefix, os.Getpid()))
 	if err != nil {
 		return nil, printable.Error(err)
 	}
@@ -51,6 +60,21 @@ func OpenSource(ctx context.Context, s Source) (*Lab, error) {
 	}
 	l.made = dir
 	return l, nil
+}
+
+// folderPrefix begins the name of a folder that is made for a program; the number of the process that made it
+// follows.
+const folderPrefix = "cowscope-program-"
+
+// sweep removes the folders of processes that were killed, and are gone.
+func sweep() {
+	dirs, _ := filepath.Glob(filepath.Join(os.TempDir(), folderPrefix+"*"))
+	for _, dir := range dirs {
+		number, _, _ := strings.Cut(strings.TrimPrefix(filepath.Base(dir), folderPrefix), "-")
+		if pid, err := strconv.Atoi(number); err == nil && pid > 0 && procfs.Name(pid) == "" {
+			os.RemoveAll(dir) // it fails for those of other users
+		}
+	}
 }
 
 func (s Source) read() (text []byte, err error) {

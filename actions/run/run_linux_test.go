@@ -34,6 +34,9 @@ func TestMain(m *testing.M) {
 			panic(err)
 		}
 		os.Exit(0)
+	case "sleeps":
+		sleepsAlone()
+		os.Exit(0)
 	case "work":
 		os.Exit(worksAlone())
 	case "calls":

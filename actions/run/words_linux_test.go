@@ -38,9 +38,14 @@ func walkThrough(t *testing.T, args ...string) *walk {
 
 func walkAnyway(t *testing.T, args ...string) *walk {
 	t.Helper()
+	return walkWith(t, os.Environ(), args...)
+}
+
+func walkWith(t *testing.T, env []string, args ...string) *walk {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	t.Cleanup(cancel)
-	l, err := OpenLab(ctx, trace.Config{Path: args[0], Args: args, Env: os.Environ()})
+	l, err := OpenLab(ctx, trace.Config{Path: args[0], Args: args, Env: env})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -100,7 +100,7 @@ func (a *Actor) ready() error {
 	if a.mask, e = ptrace.SignalMask(t.tid); e != 0 {
 		return a.lost(e)
 	}
-	kept := signalMask(t, "SigPnd:") & a.mask // they go on waiting
+	kept := (signalMask(t, "SigPnd:") | signalMask(t, "ShdPnd:")) & a.mask // they go on waiting
 	if e := ptrace.SetSignalMask(t.tid, ^synchronous|kept); e != 0 {
 		return a.lost(e)
 	}
@@ -149,7 +149,7 @@ func (a *Actor) choose() (best *task, err error) {
 		case t.state == held:
 			why = "it is stopped by a signal: SIGCONT lets it go on"
 		case t.state == running:
-			why = "it waits for a device, and could not be stopped"
+			why = "its thread could not be stopped: it waits for a device, or has ended before others"
 		case best == nil || rank(t) < rank(best):
 			best = t
 		}
@@ -191,10 +191,22 @@ func (a *Actor) leaveCall() (err error) {
 		}
 		a.p.heed(t.tid, st)
 	}
-	if a.state, err = inject.Save(t.tid, nil); err != nil {
+	info, e := ptrace.CallAt(t.tid)
+	for e == 0 && info.Op == unix.PTRACE_SYSCALL_INFO_EXIT && restarts(syscall.Errno(-int64(info.Nr))) {
+		// How it is restarted is in the registers where signals are looked for.
+		if e := ptrace.Call(unix.PTRACE_INTERRUPT, t.tid, 0, 0); e != 0 {
+			return a.lost(e)
+		}
+		st, err := a.goOn(unix.PTRACE_CONT)
+		if err != nil {
+			return err
+		}
+		a.p.heed(t.tid, st)
+		info, e = ptrace.CallAt(t.tid)
+	}
+	if a.state, err = inject.Save(t.tid, a.p.sleepOf(t.tid)); err != nil {
 		return a.unsuited(err)
 	}
-	info, e := ptrace.CallAt(t.tid)
 	if e != 0 || info.Op != unix.PTRACE_SYSCALL_INFO_ENTRY && info.Op != unix.PTRACE_SYSCALL_INFO_SECCOMP {
 		return nil
 	}
@@ -322,7 +334,7 @@ func (a *Actor) Syscall(nr uintptr, args ...uint64) (subject.Ending, error) {
 		return subject.Ending{}, err
 	}
 	r := a.state.Call(a.call, uint64(nr), args...)
-	if e := ptrace.SetRegisters(a.t.tid, &r); e != 0 {
+	if e := inject.Set(a.t.tid, r); e != 0 {
 		return subject.Ending{}, a.lost(e)
 	}
 	a.late = false
@@ -340,7 +352,9 @@ func (a *Actor) Syscall(nr uintptr, args ...uint64) (subject.Ending, error) {
 		case event != 0:
 			continue
 		case st.Signal() != ptrace.CallStop:
-			a.hold(st.Signal())
+			if err := a.hold(st.Signal()); err != nil {
+				return subject.Ending{}, err
+			}
 			continue
 		}
 		info, e := ptrace.CallAt(a.t.tid)
@@ -390,7 +404,7 @@ func (a *Actor) access(c subject.Code, addr, count, value uint64) (subject.Endin
 		return subject.Ending{}, err
 	}
 	if a.ignored&(bit(unix.SIGSEGV)|bit(unix.SIGBUS)) != 0 {
-		return subject.Ending{}, unable("it ignores or delays SIGSEGV or SIGBUS, which an access that fails would change")
+		return subject.Ending{}, unable("it ignores SIGSEGV or SIGBUS, or has one blocked and pending, which an access that fails would change")
 	}
 	page, err := a.room(vmspace.Range{Start: addr, End: addr + max(count*max(value, 1), 1)}, uint64(os.Getpagesize()), unix.PROT_READ|unix.PROT_EXEC)
 	if err != nil {
@@ -411,7 +425,7 @@ func (a *Actor) access(c subject.Code, addr, count, value uint64) (subject.Endin
 func (a *Actor) execute(c subject.Code, page, addr, count, value uint64) (subject.Ending, error) {
 	r := a.state.At(page)
 	c.Begin(&r, page, addr, count, value)
-	if e := ptrace.SetRegisters(a.t.tid, &r); e != 0 {
+	if e := inject.Set(a.t.tid, r); e != 0 {
 		return subject.Ending{}, a.lost(e)
 	}
 	a.late = false
@@ -428,7 +442,9 @@ func (a *Actor) execute(c subject.Code, page, addr, count, value uint64) (subjec
 			return c.Broken(&r, count), nil
 		case st.Event() != 0:
 		case sig == ptrace.CallStop:
-			return c.Arrived(&r, count), nil
+			e := c.Arrived(&r, count)
+			e.Value = 0 // the register with the last byte has the answer of the call at the end
+			return e, nil
 		default:
 			info, e := ptrace.SignalInfo(a.t.tid)
 			if e != 0 && e != unix.EINVAL {
@@ -437,25 +453,28 @@ func (a *Actor) execute(c subject.Code, page, addr, count, value uint64) (subjec
 			if e, ok := c.Raised(&r, &info, page, addr, count, value); ok {
 				return e, nil
 			}
-			if info.Code > 0 && info.Code != trapPerf {
-				return subject.Ending{}, fmt.Errorf("trace: thread %d: the code of an access was ended by %s (si_code %d) at 0x%x", a.t.tid, unix.SignalName(sig), info.Code, page)
+			if err := a.hold(sig); err != nil {
+				return subject.Ending{}, err
 			}
-			a.hold(sig)
 		}
 	}
 }
 
 // hold keeps a signal that has come meanwhile, until the thread has its own state again. One that it
 // blocks comes too, where it is before another one that an instruction has caused
-// (dequeue_synchronous_signal in kernel/signal.c).
-func (a *Actor) hold(sig syscall.Signal) {
+// (dequeue_synchronous_signal in kernel/signal.c). It fails for one that what the thread was to execute has
+// caused.
+func (a *Actor) hold(sig syscall.Signal) error {
 	switch info, e := ptrace.SignalInfo(a.t.tid); {
 	case e != 0 || kicked(sig, &info):
 	case sig == unix.SIGSTOP:
 		a.stop = true
+	case info.Code > 0 && info.Code != trapPerf && synchronous&bit(sig) != 0:
+		return unable("the code for that does not run there: it was ended by %s (si_code %d)", unix.SignalName(sig), info.Code)
 	default:
 		a.waiting = append(a.waiting, info)
 	}
+	return nil
 }
 
 // release has the signals that were held wait in the kernel again, as they were: the thread sends them
@@ -607,8 +626,11 @@ func (a *Actor) putBack() error {
 	if err := a.release(); err != nil {
 		return a.gone(err)
 	}
-	restarts := a.state.Restarts()
-	if e := a.state.Resume(); e != 0 {
+	restarts, goOn := a.state.Restarts(), a.state.Resume
+	if waits := signalMask(t, "SigPnd:") | signalMask(t, "ShdPnd:"); t.signal != 0 && !t.again || waits&^a.mask != 0 {
+		goOn = a.state.PutBack // the call has ended for a signal
+	}
+	if e := goOn(); e != 0 {
 		return a.gone(a.lost(e))
 	}
 	t.turnEvents(unix.PERF_EVENT_IOC_ENABLE)
@@ -668,7 +690,9 @@ func (a *Actor) signal() error {
 			}
 			return nil
 		default:
-			a.hold(st.Signal())
+			if err := a.hold(st.Signal()); err != nil {
+				return err
+			}
 		}
 	}
 }

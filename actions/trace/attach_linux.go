@@ -54,6 +54,7 @@ func (p *Program) attach(pid int) error {
 				continue
 			}
 			t := &task{tid: tid, pid: pid, fresh: true}
+			p.keepSleep(tid)
 			t.asked = ptrace.Call(unix.PTRACE_INTERRUPT, tid, 0, 0) == 0
 			p.tasks[tid] = t
 			again = true

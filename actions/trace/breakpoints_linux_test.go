@@ -3,10 +3,13 @@
 package trace
 
 import (
+	"context"
+	"debug/elf"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"reflect"
 	"runtime"
 	"slices"
@@ -101,6 +104,80 @@ func TestBreakpoints(t *testing.T) {
 	}
 }
 
+// A thread that is born with all signals blocked stops at breakpoints too, and who waited in vfork when they
+// were changed has those that there are now.
+func TestBreakpointsOfThreadsAndVfork(t *testing.T) {
+	cc, err := exec.LookPath("cc")
+	if err != nil {
+		t.Skip("needs cc: ", err)
+	}
+	program := filepath.Join(t.TempDir(), "breaks")
+	if text, err := exec.Command(cc, "-O1", "-no-pie", "-pthread", "-o", program, "testdata/breaks.c").CombinedOutput(); err != nil {
+		t.Skipf("needs cc that takes -no-pie: %v: %s", err, text)
+	}
+	f, err := elf.Open(program)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	symbols, err := f.Symbols()
+	i := slices.IndexFunc(symbols, func(s elf.Symbol) bool { return s.Name == "marked" })
+	if err != nil || i < 0 {
+		t.Fatal("no function marked", err)
+	}
+	given := openEvent
+	for _, refused := range []unix.Errno{0, unix.EACCES} {
+		for away := range 4 { // after how many the breakpoint is taken away; 0: it stays
+			t.Run(fmt.Sprint(refused, " ", away), func(t *testing.T) {
+				defer func() { openEvent = given }()
+				if refused != 0 {
+					openEvent = func(*unix.PerfEventAttr, int, int, int, int) (int, error) { return -1, refused }
+				}
+				p, err := Start(Config{Path: program, Args: []string{program}, Env: os.Environ(), Files: []*os.File{os.Stdin, os.Stdout, os.Stderr}})
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer p.Close()
+				if refused == 0 && p.Faultless() != nil {
+					t.Skip("needs perf-faults: ", p.Faultless())
+				}
+				if err := p.Break([]Breakpoint{{Addr: symbols[i].Value}}); err != nil {
+					t.Fatal(err)
+				}
+				ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+				defer cancel()
+				n, status := 0, Event{}
+				for {
+					e, err := p.Next(ctx)
+					if errors.Is(err, ErrEnded) {
+						break
+					}
+					if err != nil {
+						t.Fatal(err)
+					}
+					if e.Kind == Reached {
+						if n++; n == away {
+							if err := p.Break(nil); err != nil {
+								t.Fatal(err)
+							}
+						}
+					}
+					if e.Kind == Exit && e.PID == p.PID() {
+						status = e
+					}
+				}
+				want := away
+				if want == 0 {
+					want = 3
+				}
+				if n != want || status.Status != 3 || status.Signal != 0 {
+					t.Errorf("reached %d times, want %d; %+v", n, want, status)
+				}
+			})
+		}
+	}
+}
+
 // A breakpoint that was reached and taken away leaves nothing: the program goes on to its end.
 func TestBreakpointsTakenAway(t *testing.T) {
 	given := openEvent
@@ -136,7 +213,7 @@ func TestBreakpointsTakenAway(t *testing.T) {
 	}
 }
 
-// A process that was attached to keeps no breakpoint of the debug registers.
+// A process that was attached to gets no breakpoint of the debug registers, and goes on.
 func TestBreakpointsAreLetGo(t *testing.T) {
 	given := openEvent
 	defer func() { openEvent = given }()
@@ -162,7 +239,7 @@ func TestBreakpointsAreLetGo(t *testing.T) {
 		_ = cmd.Wait()
 		t.Skip("needs ptrace of a process that is not a child: ", err)
 	}
-	if err := p.Break([]Breakpoint{{Addr: uint64(reflect.ValueOf(storeOne).Pointer())}}); err != nil {
+	if err := p.Break([]Breakpoint{{Addr: uint64(reflect.ValueOf(storeOne).Pointer())}}); err != unix.EACCES {
 		t.Error(err)
 	}
 	p.Close()

@@ -1,6 +1,7 @@
 package trace
 
 import (
+	"math"
 	"slices"
 	"syscall"
 	"unsafe"
@@ -60,13 +61,19 @@ func setDebug(tid int, was, at []Breakpoint) syscall.Errno {
 	return 0
 }
 
-// debugHit is the breakpoint that a thread has stopped at.
-func debugHit(_ int, info *ptrace.SigInfo, at []Breakpoint) (Breakpoint, bool) {
-	i := slices.IndexFunc(at, func(b Breakpoint) bool { return info.Addr >= b.Addr && info.Addr < b.Addr+max(b.Written, 1) })
-	if i < 0 {
-		return Breakpoint{}, false
+// debugHit is the breakpoint that a thread has stopped at. An access that is wider than what is watched may
+// begin below it (watchpoint_handler in arch/arm64/kernel/hw_breakpoint.c): then it is the nearest.
+func debugHit(_ int, info *ptrace.SigInfo, at []Breakpoint) (hit Breakpoint, ok bool) {
+	nearest := uint64(math.MaxUint64)
+	for _, b := range at {
+		switch {
+		case info.Addr >= b.Addr && info.Addr < b.Addr+max(b.Written, 1):
+			return b, true
+		case b.Written > 0 && info.Addr < b.Addr && b.Addr-info.Addr < nearest:
+			hit, ok, nearest = b, true, b.Addr-info.Addr
+		}
 	}
-	return at[i], true
+	return hit, ok
 }
 
 // debugAgain says that a thread stops again at the instruction at which it goes on, unless it steps over

@@ -36,6 +36,9 @@ func (p *Program) heed(tid int, st ptrace.Status) {
 	}
 	t.state, t.listening, t.asked = stopped, false, false // any stop is as good (ptrace_stop in kernel/signal.c)
 	t.passed()
+	if t.stale {
+		_ = t.debugAt(p.breaks)
+	}
 	var e *Event
 	switch event := st.Event(); event {
 	case unix.PTRACE_EVENT_SECCOMP:
@@ -219,7 +222,7 @@ func (p *Program) executed(t *task) *Event {
 		}
 	}
 	p.tellOrphans()
-	t.debug = nil // they ended with the old program
+	t.debug, t.stale = nil, false // they ended with the old program
 	t.unwatch()
 	p.watchFaults(t)
 	t.told = true
@@ -318,7 +321,7 @@ func (p *Program) signaled(t *task, sig syscall.Signal) *Event {
 	}
 	access := info.Code > 0 && (sig == unix.SIGSEGV || sig == unix.SIGBUS)
 	t.signal, t.info = sig, info
-	t.again = access || info.Code > 0 && (sig == unix.SIGILL || sig == unix.SIGFPE)
+	t.again = access && !told(sig, info.Code) || info.Code > 0 && (sig == unix.SIGILL || sig == unix.SIGFPE)
 	if !access && !deadly(t.tid, sig) {
 		return nil
 	}
@@ -327,6 +330,16 @@ func (p *Program) signaled(t *task, sig syscall.Signal) *Event {
 		e.Addr = info.Addr
 	}
 	return e
+}
+
+// told reports whether a signal of memory tells of something that no instruction is about to do: of broken
+// memory, or of a tag that did not fit, some time later (sigaction(2)).
+func told(sig syscall.Signal, code int32) bool {
+	const (
+		mceAction = 5 // BUS_MCEERR_AO
+		mteAsync  = 8 // SEGV_MTEAERR
+	)
+	return sig == unix.SIGBUS && code == mceAction || sig == unix.SIGSEGV && code == mteAsync
 }
 
 // kicked reports whether a signal is that of kick.

@@ -3,6 +3,7 @@
 package trace
 
 import (
+	"errors"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -15,8 +16,9 @@ import (
 // The events end with the address space of the thread (remove_on_exec).
 //
 // Where events are refused, as to ordinary users of Debian and Ubuntu, breakpoints are set by ptrace,
-// which asks for no more rights. Their signal would reset the handler of a thread that blocks or ignores
-// SIGTRAP: it is not stopped, as with events.
+// which asks for no more rights. Their signal would reset the handler of a process that ignores SIGTRAP, or
+// blocks and catches it: it is not stopped, as with events. A process that was attached to gets none: one that
+// waits in vfork could not be let go without them.
 
 const (
 	minorFault = 0xc0_01
@@ -42,10 +44,17 @@ func (p *Program) Break(at []Breakpoint) error {
 			t.clearBreaks()
 		}
 		p.breaks = at
+		deaf := 0
 		for _, t := range p.tasks {
-			if e := p.setBreaks(t); e != nil {
+			switch e := p.setBreaks(t); {
+			case e == errDeaf:
+				deaf++
+			case e != nil:
 				err = e
 			}
+		}
+		if err == nil && deaf > 0 && deaf == len(p.tasks) {
+			err = errDeaf
 		}
 	})
 	return err
@@ -57,9 +66,9 @@ func (p *Program) setBreaks(t *task) error {
 		if b.Written > 0 {
 			a.Bp_type, a.Ext2, a.Sig_data = breakOnWrite, b.Written, written
 		}
-		switch err := t.stopAt(&t.breaks, &a); err {
-		case nil:
-		case unix.EACCES, unix.EPERM, unix.ENOSYS:
+		switch err := t.stopAt(&t.breaks, &a); {
+		case err == nil:
+		case (err == unix.EACCES || err == unix.EPERM || err == unix.ENOSYS) && !p.attached:
 			closeAll(&t.breaks)
 			return t.debugAt(p.breaks)
 		default:
@@ -69,22 +78,31 @@ func (p *Program) setBreaks(t *task) error {
 	return nil
 }
 
-// debugAt gives a thread these breakpoints by its debug registers.
+// errDeaf says that a breakpoint of the debug registers would change what a thread does with SIGTRAP.
+var errDeaf = errors.New("the program blocks or ignores SIGTRAP, which stops it there")
+
+// debugAt gives a thread these breakpoints by its debug registers. A thread that is not stopped, since it waits
+// in vfork or for a device, gets them at its next stop.
 func (t *task) debugAt(at []Breakpoint) error {
-	if len(at) > 0 && (signalMask(t, "SigBlk:")|signalMask(t, "SigIgn:"))&bit(unix.SIGTRAP) != 0 {
-		return nil
+	blocked, ignored, caught := signalMask(t, "SigBlk:"), signalMask(t, "SigIgn:"), signalMask(t, "SigCgt:")
+	if len(at) > 0 && (ignored|blocked&caught)&bit(unix.SIGTRAP) != 0 {
+		t.stale = true // it may not for ever
+		return errDeaf
 	}
-	e := setDebug(t.tid, t.debug, at)
-	if e != 0 && e != unix.ESRCH { // it is gone, or waits for a device
+	switch e := setDebug(t.tid, t.debug, at); e {
+	case 0:
+		t.debug, t.stale = at, false
+	case unix.ESRCH:
+		t.stale = true
+	default:
 		return e
 	}
-	t.debug = at
 	return nil
 }
 
 func (t *task) clearBreaks() {
 	closeAll(&t.breaks)
-	if len(t.debug) > 0 {
+	if len(t.debug) > 0 || t.stale {
 		_ = t.debugAt(nil)
 	}
 }

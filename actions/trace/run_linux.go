@@ -7,10 +7,12 @@ import (
 	"os"
 	"runtime"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
 
+	"cowscope/actions/inject"
 	"cowscope/actions/ptrace"
 
 	"golang.org/x/sys/unix"
@@ -41,6 +43,7 @@ type Program struct {
 	attached bool         // to a running process
 	killed   *task        // in a call that makes a child, the last one that was
 	target   atomic.Int64 // a thread that runs, for kick
+	slept    sync.Map     // *inject.Sleep by thread id: the calls in which threads slept when a person stopped them
 	// faultless is why page faults are not told, nil if they are.
 	faultless error
 }
@@ -69,6 +72,7 @@ type task struct {
 	faults  []int        // descriptors of its events at page faults
 	breaks  []int        // and at breakpoints
 	debug   []Breakpoint // that its debug registers have instead
+	stale   bool         // the registers have others: it was not stopped
 	byDebug bool         // one of these was the last that it stopped at
 }
 
@@ -158,6 +162,11 @@ func (p *Program) next(ctx context.Context) (Event, error) {
 		if tid > 0 {
 			p.heed(tid, st)
 		}
+		if ctx.Err() != nil {
+			for tid := range p.tasks {
+				p.keepSleep(tid)
+			}
+		}
 		if len(p.queue) > 0 || ctx.Err() != nil {
 			p.stopAll()
 		} else if t := p.tasks[tid]; t != nil {
@@ -227,8 +236,8 @@ func (p *Program) goOn(t *task) {
 		return
 	}
 	for told := len(p.queue); debugAgain && t.byDebug && len(t.debug) > 0 && t.atBreak != 0 && t.signal == 0 && t.state == stopped; {
-		if !p.stepOver(t) && (len(p.queue) > told || p.tasks[t.tid] != t) {
-			return // it had an event, or is gone
+		if !p.stepOver(t) && (len(p.queue) > told || p.tasks[t.tid] != t || t.state == running) {
+			return // it had an event, is gone, or goes on already
 		}
 	}
 	request := unix.PTRACE_CONT
@@ -240,6 +249,7 @@ func (p *Program) goOn(t *task) {
 	case t.atBreak != 0 && !t.byDebug:
 		request = resumeAt
 	}
+	p.slept.Delete(t.tid)
 	_ = ptrace.Call(request, t.tid, 0, uintptr(t.signal)) // ESRCH: it was killed, and will be reaped
 	t.listening = t.state == held
 	t.sent = t.atBreak != 0 && t.signal != 0
@@ -247,30 +257,39 @@ func (p *Program) goOn(t *task) {
 	p.target.Store(int64(t.tid))
 }
 
-// stepOver lets a thread execute the instruction at its breakpoint. It reports whether that was done; another
-// stop may have come first, which was heeded.
+// stepOver lets a thread execute the instruction at its breakpoint. It reports whether that was done: another
+// stop may have come first, which was heeded, or the instruction may take longer, and then it goes on alone.
 func (p *Program) stepOver(t *task) bool {
-	at := t.debug
-	if err := t.debugAt(nil); err != nil || ptrace.Resume(unix.PTRACE_SINGLESTEP, t.tid, 0) != 0 {
+	const patience = 100 * time.Millisecond
+	if err := t.debugAt(nil); err != nil || t.stale || ptrace.Resume(unix.PTRACE_SINGLESTEP, t.tid, 0) != 0 {
 		t.atBreak = 0 // it was killed, and will be reaped
 		return true
 	}
-	st, err := wait(t.tid, 0)
-	if err != nil {
-		t.atBreak = 0
-		return true
+	for begin := time.Now(); ; {
+		tid, st, err := waitAny(unix.WNOHANG)
+		switch {
+		case err != nil:
+			t.atBreak = 0
+			return true
+		case tid == t.tid:
+			info, e := ptrace.SignalInfo(t.tid)
+			if st.Stopped() && st.Event() == 0 && st.Signal() == unix.SIGTRAP && e == 0 && info.Code == trapTrace {
+				t.atBreak = 0
+				_ = t.debugAt(p.breaks)
+				return true
+			}
+			t.stale = true
+			p.heed(t.tid, st)
+			return false
+		case tid != 0:
+			p.heed(tid, st)
+		case time.Since(begin) > patience:
+			t.state, t.atBreak, t.stale = running, 0, true
+			return false
+		default:
+			unix.RawSyscall(unix.SYS_SCHED_YIELD, 0, 0, 0)
+		}
 	}
-	info, e := ptrace.SignalInfo(t.tid)
-	stepped := st.Stopped() && st.Event() == 0 && st.Signal() == unix.SIGTRAP && e == 0 && info.Code == trapTrace
-	if stepped {
-		t.atBreak = 0
-	} else {
-		p.heed(t.tid, st)
-	}
-	if st.Stopped() {
-		_ = t.debugAt(at)
-	}
-	return stepped
 }
 
 // waitAny waits for any thread that this thread traces.
@@ -337,6 +356,7 @@ func (p *Program) kick(ended chan struct{}) {
 		}
 		tid := int(p.target.Load())
 		if tgid, ok := threadGroup(tid); ok {
+			p.keepSleep(tid)
 			_ = unix.Tgkill(tgid, tid, unix.SIGSTOP)
 		}
 		select {
@@ -345,6 +365,21 @@ func (p *Program) kick(ended chan struct{}) {
 		case <-time.After(20 * time.Millisecond):
 		}
 	}
+}
+
+// keepSleep notes in which call a thread sleeps that is about to be stopped: what is left of its time is known
+// then alone.
+func (p *Program) keepSleep(tid int) {
+	if inject.SleepsAnew {
+		p.slept.LoadOrStore(tid, inject.SleepOf(tid))
+	}
+}
+
+// sleepOf is the call in which a thread slept before it was stopped; nil if that is not known.
+func (p *Program) sleepOf(tid int) *inject.Sleep {
+	was, _ := p.slept.Load(tid)
+	s, _ := was.(*inject.Sleep)
+	return s
 }
 
 // allHeld reports whether every thread is stopped by a signal: SIGSTOP does not stop such a one

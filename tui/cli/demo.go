@@ -52,6 +52,7 @@ func demoCommand() *cobra.Command {
 	f.Var((*sizeFlag)(&o.Size), "size", "size of the screen of a recording or a picture (default: the demo's own)")
 	f.BoolVar(&o.Steady, "steady", false, "stand-ins for process ids and frame numbers, and the script's own time: every run writes the same files")
 	f.BoolVar(&o.Fast, "fast", false, "without pauses")
+	f.BoolVar(&o.AllowProgram, "allow-program", false, allowProgramHelp)
 	f.BoolVar(&all, "all", false, "record all built-in demos")
 	f.StringVar(&dir, "record-dir", "", "directory `DIR` for the recordings of --all")
 	c.AddCommand(&cobra.Command{Use: "list", Short: "the built-in demos", Args: cobra.NoArgs,

@@ -49,6 +49,9 @@ func (s *sizeFlag) Set(text string) error {
 }
 
 // sessionFlags are the flags of all commands that start a subject.
+// allowProgramHelp is the help of --allow-program.
+const allowProgramHelp = "compile and run the program in C that a file brings along; it gets all your rights, so read it first"
+
 func sessionFlags(f *pflag.FlagSet, o *actions.Options) {
 	f.BoolVar(&o.ASLR, "aslr", false, "randomise the subject's addresses; without it they repeat from run to run")
 	f.StringArrayVar(&o.AllowPaths, "allow-path", nil, "allow mapping this `PATH`, a file or everything in a folder; otherwise only scratch files and /dev/zero can be mapped")

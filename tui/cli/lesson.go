@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 
+	"cowscope/actions"
 	"cowscope/actions/lesson"
 	"cowscope/tui"
 	"cowscope/tui/terminal"
@@ -42,6 +43,7 @@ func lessonCommand() *cobra.Command {
 	outputFlags(c.Flags(), &o.Output)
 	c.Flags().StringVar(&o.Save, "save", "", saveHelp)
 	o.Program = version
+	c.PersistentFlags().BoolVar(&o.AllowProgram, "allow-program", false, allowProgramHelp)
 	c.PersistentFlags().StringVar(&language, "language", lesson.Language(os.Getenv), "`LANGUAGE` of the lessons: en or zh-CN")
 	c.AddCommand(
 		&cobra.Command{Use: "list", Short: "the lessons in the order in which they build on each other", Args: cobra.NoArgs,
@@ -53,7 +55,7 @@ func lessonCommand() *cobra.Command {
 				return err
 			}},
 		&cobra.Command{Use: "check [NAME|FILE.md…]", Short: "run lessons without a screen on this kernel and check every claim", ValidArgsFunction: lessonNames(&language),
-			RunE: func(_ *cobra.Command, args []string) error { return checkLessons(language, args) }},
+			RunE: func(_ *cobra.Command, args []string) error { return checkLessons(language, args, actions.Options{AllowProgram: o.AllowProgram}) }},
 		&cobra.Command{Use: "new NAME", Short: "write NAME.md, a small lesson to start from", Args: cobra.ExactArgs(1),
 			RunE: func(_ *cobra.Command, args []string) error { return newLesson(args[0]) }},
 		&cobra.Command{Use: "format", Short: "how a lesson is written, for authors", Args: cobra.NoArgs,
@@ -93,10 +95,10 @@ func openLesson(language string, args []string) (*lesson.Lesson, *lesson.Progres
 	return l, progress, nil
 }
 
-func checkLessons(language string, names []string) error {
+func checkLessons(language string, names []string, o actions.Options) error {
 	ctx, stop := terminal.Interruptible()
 	defer stop()
-	problems, err := lesson.CheckAll(ctx, stdout, language, names)
+	problems, err := lesson.CheckAll(ctx, stdout, language, names, o)
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}

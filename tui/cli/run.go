@@ -41,7 +41,8 @@ func runCommand() *cobra.Command {
 			"such as mmap, mprotect, write and fork: it carries them out, and notices nothing else.\n" +
 			"With --text, or where standard input or output is no terminal, each event is a line on standard error, and the program has the\n" +
 			"files of cowscope. Either way the program is told of nothing. It cannot be let go: it dies with cowscope.\n" +
-			"With --free the program is not stopped at all: it is watched as it runs, as cowscope watch does it, from its first instruction on.\n" +
+			"With --free the program is not stopped once it runs: it is watched as cowscope watch does it, from its first instruction on. A kill -9\n" +
+			"of cowscope ends it, but not what it has started.\n" +
 			"With -p a running process is attached to, and let go when cowscope ends. It has no filter of system calls, so each of its calls stops\n" +
 			"it twice, whatever it is about. A kill -9 of cowscope may kill it too, if it is taking a page fault at that moment.\n" +
 			"With --script the lines of a file walk through the program: each is a word that lets it run on (step, next, finish, until, continue),\n" +
