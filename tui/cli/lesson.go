@@ -55,7 +55,9 @@ func lessonCommand() *cobra.Command {
 				return err
 			}},
 		&cobra.Command{Use: "check [NAME|FILE.md…]", Short: "run lessons without a screen on this kernel and check every claim", ValidArgsFunction: lessonNames(&language),
-			RunE: func(_ *cobra.Command, args []string) error { return checkLessons(language, args, actions.Options{AllowProgram: o.AllowProgram}) }},
+			RunE: func(_ *cobra.Command, args []string) error {
+				return checkLessons(language, args, actions.Options{AllowProgram: o.AllowProgram})
+			}},
 		&cobra.Command{Use: "new NAME", Short: "write NAME.md, a small lesson to start from", Args: cobra.ExactArgs(1),
 			RunE: func(_ *cobra.Command, args []string) error { return newLesson(args[0]) }},
 		&cobra.Command{Use: "format", Short: "how a lesson is written, for authors", Args: cobra.NoArgs,
