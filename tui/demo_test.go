@@ -274,7 +274,7 @@ func demoFits(t *testing.T, d *Demo) {
 		t.Errorf("%q, %v, %v", d.Title, d.Size, d.Length())
 	}
 	if why, err := d.Missing(); err != nil || why != "" {
-		t.Skip(why, err)
+		t.Skip("needs more: ", why, err)
 	}
 	s := onStage(t, d, false, Options{})
 	s.tape = nil // nothing is drawn: the captions are looked at alone
