@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -79,6 +80,17 @@ func TestGrowsDown(t *testing.T) {
 		if m, _ := p.MappingAt(at + uint64(i)*ps); m.Perms.String() != want {
 			t.Errorf("a+%dp is %s, want %s", i, m.Perms, want)
 		}
+	}
+}
+
+// A mapping that grows downwards without a limit reaches as far as the machine promises memory, and no
+// prediction says more.
+func TestGrowsFar(t *testing.T) {
+	l := open(t)
+	l.all("g = mmap 2m rw private anon growsdown", "setrlimit stack unlimited", "low = mmap 1p rw private anon addr=0x40000000")
+	st, err := l.s.Do(context.Background(), "read low+300p")
+	if err != nil || st.Happened == "" || !slices.Contains(st.Predicted, st.Happened) {
+		t.Errorf("%v was predicted, and %s happened: %v", st.Predicted, st.Happened, err)
 	}
 }
 

@@ -179,9 +179,16 @@ func predictHole(p *Process, addr uint64, access Access, f Facts) Prediction {
 		return Prediction{append([]Happening{MapErr}, grow...), "nothing is mapped there, unless the mapping above grows downwards"}
 	case possible:
 		return Prediction{append(grow, MapErr), m.grower() + " grows down to it, if its limit allows that"}
+	case m.Start-page > certainGrowth:
+		return Prediction{append(grow, MapErr), m.grower() + " grows down to it, if the machine may promise so much memory"}
 	}
 	return Prediction{grow, m.grower() + " grows down to it"}
 }
+
+// certainGrowth is how many bytes a mapping may grow by on every machine. What it grows by counts as memory that
+// is promised, and of that there is as much as vm.overcommit_memory allows (acct_stack_growth in
+// mm/vma.c).
+const certainGrowth = 64 << 20
 
 // grower says what grows down: the stack, or a mapping made with MAP_GROWSDOWN.
 func (m Mapping) grower() string {
