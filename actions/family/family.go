@@ -33,15 +33,16 @@ type Family struct {
 	Members  []*Member      // in order of birth, including the most recent dead ones
 	Born     int            // processes so far, for their labels
 	Names    history.Names
-	Bound    int                                            // names bound since the last HoldNames that removed some
-	Named    func(label, name string) (vmspace.Range, bool) // memory that the processes themselves have names for; nil where nobody knows
-	Current  string                                         // the label of the process that acts where none is named
-	Now      *vmspace.Snapshot                              // the last snapshot
-	Next     int                                            // the number of the step after that
-	Running  *Doing                                         // the current command, nil between commands
-	takers   int                                            // number of commands so far that can have taken memory
-	unasked  uint64                                         // bytes that commands can have taken since memory was last checked
-	Shared   SharedPages                                    // what shared memory was seen to hold
+	Bound    int // names bound since the last HoldNames that removed some
+	// Named finds memory that the processes themselves have names for; nil where nobody knows.
+	Named   func(label, name string) (vmspace.Range, bool)
+	Current string            // the label of the process that acts where none is named
+	Now     *vmspace.Snapshot // the last snapshot
+	Next    int               // the number of the step after that
+	Running *Doing            // the current command, nil between commands
+	takers  int               // number of commands so far that can have taken memory
+	unasked uint64            // bytes that commands can have taken since memory was last checked
+	Shared  SharedPages       // what shared memory was seen to hold
 	// Reprotected says that mprotect or pkey_mprotect changed permissions, or that userfaultfd was
 	// used, after which pages can stay write-protected.
 	Reprotected bool

@@ -479,3 +479,10 @@ func TestActsAttached(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// peek gives what take will, and leaves it there.
+func (t *terminal) peek() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return string(t.said)
+}

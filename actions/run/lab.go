@@ -58,14 +58,14 @@ func OpenLab(ctx context.Context, cfg trace.Config) (*Lab, error) {
 	var t *terminal
 	if cfg.PID == 0 {
 		if t, err = openTerminal(); err != nil {
-			return nil, err
+			return nil, errors.Join(err, files.Close())
 		}
 		cfg.Files, cfg.Terminal = []*os.File{t.slave, t.slave, t.slave}, true
 	}
 	r, err := Open(cfg)
 	if err != nil {
 		t.close()
-		return nil, err
+		return nil, errors.Join(err, files.Close())
 	}
 	l := &Lab{run: r, grammar: g, files: files, log: history.NewLog(history.Ample), term: t}
 	first, err := r.Next(ctx)
@@ -90,14 +90,13 @@ func OpenLab(ctx context.Context, cfg trace.Config) (*Lab, error) {
 func (l *Lab) load(ctx context.Context, first *history.Step) error {
 	var last *history.Step
 	n, toMain, before := 0, false, " of the loader"
-	if p := first.After.Processes[0]; p != nil {
-		for _, s := range l.run.table.Find(p.PID, p.Mappings, "main") {
-			if s.Code {
-				before = " before main"
-				toMain = l.run.stopAt([]trace.Breakpoint{{Addr: s.Start}}) == nil
-				defer l.run.stopAt(nil)
-				break
-			}
+	p := first.After.Processes[0]
+	for _, s := range l.run.table.Find(p.PID, p.Mappings, "main") {
+		if s.Code {
+			before = " before main"
+			toMain = l.run.stopAt([]trace.Breakpoint{{Addr: s.Start}}) == nil
+			defer l.run.stopAt(nil)
+			break
 		}
 	}
 	for {

@@ -96,13 +96,6 @@ func (t *terminal) take() string {
 	return said
 }
 
-// peek gives what take will, and leaves it there.
-func (t *terminal) peek() string {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return string(t.said)
-}
-
 // plain is the text without what moves the cursor or colours: of a line that was written over, what
 // stands there last.
 func plain(said string) string {
