@@ -187,7 +187,7 @@ func (p *Program) atCall(t *task) *Event {
 	}
 	t.call, t.told = nil, false
 	value := int64(info.Nr)
-	if told || value <= -512 && value >= -516 { // it is made again: ERESTARTSYS, … (include/linux/errno.h)
+	if told || value < 0 && restarts(syscall.Errno(-value)) {
 		return nil
 	}
 	event := eventOf(Call, c)
