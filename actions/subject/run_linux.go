@@ -75,6 +75,9 @@ func (p *Process) runAlone(s *stub, request int, limit time.Duration) (verdict, 
 		}
 	}
 	if p.dead != nil && was.killed && p.dead.Signal == unix.SIGKILL {
+		if t.ending.Load() {
+			return 0, cause{}, ErrClosed
+		}
 		p.dead.Hung = true
 	}
 	if p.dead != nil && was.over && p.dead.Signal == unix.SIGKILL {

@@ -4,7 +4,10 @@ package subject
 
 import (
 	"errors"
+	"fmt"
+	"os"
 	"runtime"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -256,4 +259,49 @@ func TestCloseCutsShort(t *testing.T) {
 	if err := <-done; !errors.Is(err, ErrClosed) {
 		t.Errorf("the job ended with %v, want ErrClosed", err)
 	}
+}
+
+// A call that is busy in the kernel, and that only death interrupts, does not make Close wait: the
+// patience is for those who want to go on with the process.
+func TestCloseWhileACallIsBusy(t *testing.T) {
+	tr, err := NewTracer()
+	if err != nil {
+		t.Fatal(err)
+	}
+	const patience = 20 * time.Second
+	started, done := make(chan *Process, 1), make(chan error, 1)
+	go func() {
+		var runErr error
+		err := tr.Do(func() {
+			p := start(t, tr, Config{Deadline: time.Hour, Patience: patience})
+			const size = 256 << 30
+			a := ok(t)(p.Syscall(unix.SYS_MMAP, 0, size, unix.PROT_READ, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS|unix.MAP_NORESERVE, ^uint64(0), 0)).Value
+			started <- p
+			_, runErr = p.Syscall(unix.SYS_MADVISE, a, size, unix.MADV_POPULATE_READ)
+		})
+		done <- errors.Join(err, runErr)
+	}()
+	pid := (<-started).PID()
+	until(t, "it populates", func() bool { return tableSize(t, pid) > 256 })
+	begun := time.Now()
+	if err := tr.Close(); err != nil {
+		t.Error(err)
+	}
+	if took := time.Since(begun); took > patience/2 {
+		t.Errorf("closing took %v", took)
+	}
+	if err := <-done; !errors.Is(err, ErrClosed) {
+		t.Errorf("the job ended with %v, want ErrClosed", err)
+	}
+}
+
+// tableSize is what the page tables of a process take, in KiB: VmPTE of proc_pid_status(5).
+func tableSize(t *testing.T, pid int) (kib int) {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		t.Error(err)
+	}
+	_, rest, _ := strings.Cut(string(text), "VmPTE:")
+	fmt.Sscan(rest, &kib)
+	return kib
 }

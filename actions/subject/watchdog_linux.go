@@ -26,6 +26,7 @@ import (
 const (
 	graceStep  = 100 * time.Millisecond // between one signal and the next
 	graceTries = 10                     // then SIGKILL, unless waiting can help
+	hurryTries = 1                      // if the tracer is closing; then SIGKILL, which comes anyway
 	guardStep  = 5 * time.Millisecond   // between two calls of the guard
 )
 
@@ -126,7 +127,7 @@ func (w *watchdog) stuck() bool {
 	case 't', 'T': // the tracer only has to wait for it
 		return false
 	case 'R', 'D':
-		return time.Duration(w.fired)*graceStep >= w.patience
+		return w.hurry || time.Duration(w.fired)*graceStep >= w.patience
 	}
 	return true
 }
@@ -152,8 +153,11 @@ func (w *watchdog) expire() {
 		w.armFor(now)
 		return
 	}
-	sig := unix.SIGSTOP
-	if w.fired >= graceTries && w.stuck() {
+	sig, tries := unix.SIGSTOP, graceTries
+	if w.hurry {
+		tries = hurryTries
+	}
+	if w.fired >= tries && w.stuck() {
 		sig, w.killed = unix.SIGKILL, true
 	} else {
 		if w.fired%2 == 1 {
