@@ -164,6 +164,9 @@ func TestDemoPlays(t *testing.T) {
 // The stage draws what Bubble Tea would: after every frame, a terminal shows the model's screen,
 // cell by cell.
 func TestStageDrawsTheScreen(t *testing.T) {
+	if testing.Short() {
+		t.Skip("needs more time than -short gives")
+	}
 	for _, opts := range []Options{{Theme: "dark"}, {ASCII: true, Plain: true}} {
 		demo, err := FindDemo("bgsave")
 		if err != nil {

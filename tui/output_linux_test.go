@@ -458,6 +458,9 @@ func TestHostileOutputFullDisk(t *testing.T) {
 // Two that record, or save, into one file: the second is told, and what the first writes stays
 // whole. Two that draw a picture leave one of them.
 func TestHostileOutputAtOnce(t *testing.T) {
+	if testing.Short() {
+		t.Skip("needs more time than -short gives")
+	}
 	for _, flag := range []string{"--record", "--save"} {
 		path := filepath.Join(t.TempDir(), "a")
 		first := start(t, 80, 24, nil, flag, path)
@@ -509,6 +512,9 @@ func wholePicture(t *testing.T, path string) {
 // Killed at any moment, the picture is the old one or the new one, and at most one file is left
 // beside it.
 func TestHostileOutputKilled(t *testing.T) {
+	if testing.Short() {
+		t.Skip("needs more time than -short gives")
+	}
 	u := user{os.Geteuid(), program(t)}
 	dir := t.TempDir()
 	path := filepath.Join(dir, "a.svg")

@@ -12,6 +12,9 @@ import (
 // A long script says on the terminal how far it is, where its transcript goes elsewhere; a short
 // one says nothing.
 func TestProgress(t *testing.T) {
+	if testing.Short() {
+		t.Skip("needs more time than -short gives")
+	}
 	out, err := os.Create(os.DevNull)
 	if err != nil {
 		t.Fatal(err)

@@ -280,6 +280,9 @@ func (e *endless) Read(b []byte) (int, error) {
 
 // A line without an end is read no further than a line may be long.
 func TestReadEndlessLine(t *testing.T) {
+	if testing.Short() {
+		t.Skip("needs more time than -short gives")
+	}
 	head, _, _ := bytes.Cut(story(t), []byte("\n"))
 	e := &endless{}
 	rec, err := Read(io.MultiReader(bytes.NewReader(append(head, '\n')), e))

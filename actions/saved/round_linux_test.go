@@ -141,6 +141,9 @@ func TestRoundTripOfStories(t *testing.T) {
 // Many steps of a large space: whole snapshots come in between, and what did not change is one
 // piece of memory.
 func TestRoundTripOfManySteps(t *testing.T) {
+	if testing.Short() {
+		t.Skip("needs more time than -short gives")
+	}
 	s := open(t)
 	run(t, s, "big = mmap 900p rw private anon", "touch big write")
 	for i := range 200 {
