@@ -25,6 +25,8 @@ import (
 	"github.com/google/pprof/profile"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"golang.org/x/sys/unix"
 )
 
 // As a process of its own, this test program is cowscope, or serves many command lines.
@@ -439,6 +441,60 @@ func TestRunEndsWithCowscope(t *testing.T) {
 			}
 		}
 		in.Close()
+	}
+}
+
+// A signal ends what writes without a screen also where nobody reads what it writes, and is its status.
+func TestEndsUnheard(t *testing.T) {
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	const writes = "m = mmap 64p rw private anon\nrepeat 10000 write m 1\n"
+	for name, args := range map[string][]string{
+		"a script":  {"exec", "--json", "-"},
+		"a program": {"run", "--json", "sh", "-c", "while :; do (exit 3); done"},
+		"a walk":    {"run", "--json", "--script", "-", "sh", "-c", "while :; do (exit 3); done"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			cmd := exec.Command(self, args...)
+			cmd.Env, cmd.Stdin = append(os.Environ(), "COWSCOPE_ROLE=cowscope"), strings.NewReader(writes)
+			if args[0] == "run" {
+				cmd.Stdin = strings.NewReader("continue\n")
+			}
+			r, w, err := os.Pipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer r.Close()
+			cmd.Stdout, cmd.Stderr = w, w
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			full := []unix.PollFd{{Fd: int32(w.Fd()), Events: unix.POLLOUT}}
+			for n, deadline := 1, time.Now().Add(30*time.Second); n != 0; time.Sleep(time.Millisecond) {
+				if n, err = unix.Poll(full, 0); err != nil && err != unix.EINTR || time.Now().After(deadline) {
+					cmd.Process.Kill()
+					t.Fatal("the pipe does not fill: ", err, cmd.Wait())
+				}
+			}
+			w.Close()
+			if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+				t.Fatal(err)
+			}
+			ended := make(chan error, 1)
+			go func() { ended <- cmd.Wait() }()
+			select {
+			case <-ended:
+			case <-time.After(30 * time.Second):
+				cmd.Process.Kill()
+				t.Fatalf("it did not end: %v", <-ended)
+			}
+			if code := cmd.ProcessState.ExitCode(); code != 128+int(syscall.SIGTERM) {
+				t.Errorf("exit status %d", code)
+			}
+		})
 	}
 }
 

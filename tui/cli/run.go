@@ -159,6 +159,9 @@ func untilLetGo() (context.Context, func()) {
 	return terminal.Until(os.Interrupt, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGPIPE, syscall.SIGQUIT)
 }
 
+// interrupted is the error of what a signal has ended.
+func interrupted(ctx context.Context) error { return fmt.Errorf("interrupted: %w", context.Cause(ctx)) }
+
 // ended is the exit status of a program that was run.
 func ended(r *run.Run) error {
 	if status := r.Status(); status != 0 {
@@ -186,6 +189,8 @@ func profileProgram(cfg trace.Config, name string) (err error) {
 	}
 	if cfg.PID != 0 && ctx.Err() != nil {
 		err = nil // it is let go
+	} else if ctx.Err() != nil {
+		err = interrupted(ctx)
 	} else if !errors.Is(err, trace.ErrEnded) {
 		err = statusError{exitFailed, err}
 	} else {
@@ -221,6 +226,9 @@ func tellProgram(cfg trace.Config, asJSON bool, save string) error {
 		}
 		if err != nil && cfg.PID != 0 && ctx.Err() != nil {
 			return nil // it is let go
+		}
+		if err != nil && ctx.Err() != nil {
+			return interrupted(ctx)
 		}
 		if err != nil {
 			return statusError{exitFailed, err}
@@ -323,7 +331,7 @@ func runWords(cfg trace.Config, name string, asJSON bool, save string) error {
 	}
 	switch {
 	case ctx.Err() != nil:
-		return fmt.Errorf("interrupted: %w", context.Cause(ctx))
+		return interrupted(ctx)
 	case errors.As(err, new(*actions.ScriptError)):
 		return err
 	case err != nil:

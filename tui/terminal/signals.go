@@ -5,7 +5,9 @@ import (
 	"os"
 	"os/signal"
 	"slices"
+	"sync"
 	"syscall"
+	"time"
 )
 
 // Notify has c told of those of the signals that were not ignored when the program was started: what
@@ -18,11 +20,12 @@ func Notify(c chan<- os.Signal, signals ...os.Signal) {
 	}
 }
 
-// Until is a context that one of the signals cancels, with a SignalError as its cause. A second one
-// has its default effect, but for SIGPIPE, which comes with every write until nobody writes any more.
+// Until is a context that one of the signals cancels, with a SignalError as its cause. Who waits for
+// somebody to read what it writes need not wait for long after that. A second signal has its default
+// effect, but for SIGPIPE, which comes with every write until nobody writes any more.
 func Until(signals ...os.Signal) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(context.Background())
-	c, pipe := make(chan os.Signal, 1), make(chan os.Signal, 1)
+	c, pipe, done := make(chan os.Signal, 1), make(chan os.Signal, 1), make(chan struct{})
 	Notify(c, signals...)
 	if slices.Contains(signals, os.Signal(syscall.SIGPIPE)) {
 		signal.Notify(pipe, syscall.SIGPIPE)
@@ -32,13 +35,19 @@ func Until(signals ...os.Signal) (context.Context, func()) {
 		select {
 		case s := <-c:
 			cancel(SignalError{s.(syscall.Signal)})
-		case <-ctx.Done():
+			select {
+			case <-time.After(endPatience):
+				unheard()
+			case <-done:
+			}
+		case <-done:
 		}
 	}()
-	return ctx, func() {
+	return ctx, sync.OnceFunc(func() {
 		signal.Stop(pipe)
+		close(done)
 		cancel(nil)
-	}
+	})
 }
 
 // Interruptible is a context for work without a screen.
