@@ -56,31 +56,37 @@ func (r *Run) keepNames(st *history.Step, e trace.Event, words *pages) {
 // ofSource reports whether a function is the user's own, and its variables may be known.
 func ofSource(f symbol.Frame) bool { return f.Line > 0 && !symbol.Foreign(f.File) }
 
-// pointers are the variables that may hold an address.
+// pointers are the variables that may hold an address. Those of a function that calls come before
+// those of the function that is called, which may have been given the address.
 func (r *Run) pointers(st *history.Step, e trace.Event) (found []symbol.Variable) {
 	p := st.After.Process(st.Process)
 	if p == nil {
 		return nil
 	}
-	for i, n := 0, 0; i < len(r.frames) && n < mostFrames; i++ {
-		if !ofSource(r.frames[i]) {
-			continue
+	var own []int // frames
+	for i, f := range r.frames {
+		if ofSource(f) && len(own) < mostFrames {
+			own = append(own, i)
 		}
-		n++
+	}
+	for _, i := range slices.Backward(own) {
 		found = append(found, r.table.Variables(e.PID, p.MappingAt, r.frames, i)...)
 	}
 	for _, v := range r.table.Globals(e.PID, p.Mappings) {
-		found = append(found, symbol.Variable{Name: v.Name, Range: v.Range})
+		found = append(found, symbol.Variable{Name: v.Name, Range: v.Range, Size: v.Range.Len()})
 	}
 	const address = 8 // bytes
 	return slices.DeleteFunc(found, func(v symbol.Variable) bool {
-		return v.Len() != address || !lang.IsName(v.Name) || v.Name == "text" || slices.Contains(history.FixedNames, v.Name) // names that stand for something else
+		return v.Size != address || !lang.IsName(v.Name) || v.Name == "text" || slices.Contains(history.FixedNames, v.Name) // names that stand for something else
 	})
 }
 
 // bind names the memory whose address a variable holds.
 func (r *Run) bind(st *history.Step, v symbol.Variable, words *pages) {
-	addr, ok := words.word(v.Start)
+	addr, ok := v.Value, v.Kept
+	if !v.Kept {
+		addr, ok = words.word(v.Start)
+	}
 	if !ok || addr == 0 {
 		return
 	}
@@ -113,16 +119,25 @@ func (r *Run) variable(st *history.Step, label, name string) (vmspace.Range, boo
 	if p == nil {
 		return vmspace.Range{}, false
 	}
-	if p.PID == r.event.PID {
-		own := r.table.Variables(p.PID, p.MappingAt, r.frames, r.shown)
-		for _, v := range slices.Backward(own) { // that of an inner block hides that of an outer one
-			if v.Name == name {
-				return v.Range, true
-			}
-		}
+	if v, ok := r.local(p, name); ok && !v.Kept {
+		return v.Range, true
 	}
 	if found := r.table.Find(p.PID, p.Mappings, name); len(found) > 0 {
 		return found[0].Range, true
 	}
 	return vmspace.Range{}, false
+}
+
+// local is a variable of the function that is shown.
+func (r *Run) local(p *vmspace.Process, name string) (symbol.Variable, bool) {
+	if p == nil || p.PID != r.event.PID {
+		return symbol.Variable{}, false
+	}
+	own := r.table.Variables(p.PID, p.MappingAt, r.frames, r.shown)
+	for _, v := range slices.Backward(own) { // that of an inner block hides that of an outer one
+		if v.Name == name {
+			return v, true
+		}
+	}
+	return symbol.Variable{}, false
 }

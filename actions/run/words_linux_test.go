@@ -213,3 +213,29 @@ func TestWalkInC(t *testing.T) {
 	w.does("continue", "exit", "")
 	w.holds("expect exited p2 4", "expect exited p1 3")
 }
+
+// A mapping is called after a variable that is in a register, by the list of where it is when; and not
+// after the parameter of a function that was given its address.
+func TestNamesInRegisters(t *testing.T) {
+	source, err := filepath.Abs("testdata/kept.c")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, flags := range [][]string{{"-O2", "-gdwarf-4"}, {"-O2", "-gdwarf-5"}, {"-O1", "-g"}, {"-O3", "-g", "-fomit-frame-pointer"}} {
+		t.Run(strings.Join(flags, " "), func(t *testing.T) {
+			w := walkThrough(t, compile(t, source, flags...))
+			if w.run.Untold() != nil {
+				t.Skip("needs perf-faults: ", w.run.Untold())
+			}
+			st := w.does("until call mmap", "call", "")
+			st = w.does(fmt.Sprintf("until fault in 0x%x", st.Value), "fault", "")
+			if !strings.HasPrefix(st.Why, "rows+0") {
+				t.Errorf("%s: %s", Text(st), st.Why)
+			}
+			w.holds("expect vmas rows 8p 1")
+			w.does("until call munmap", "call", "")
+			w.holds("expect vmas kept 4p 1")
+			w.refuses("until write to &kept", "kept is in no memory here, but in a register")
+		})
+	}
+}

@@ -294,6 +294,18 @@ func (c *cfi) find(at uint64) *fde {
 	return &c.fdes[i-1]
 }
 
+// behind is the one that ended just before an address: glibc's clone and clone3 have none at the
+// instruction after their system call, since it would be wrong in the child.
+func (c *cfi) behind(at uint64) *fde {
+	const most = 16 // bytes, a few instructions
+	for n := uint64(1); n <= min(most, at); n++ {
+		if f := c.find(at - n); f != nil {
+			return f
+		}
+	}
+	return nil
+}
+
 func (c *cfi) size() int64 {
 	if c == nil {
 		return 0

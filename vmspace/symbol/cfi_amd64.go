@@ -10,3 +10,9 @@ const (
 
 // unsigned takes what is no address out of a return address: here there is nothing.
 func unsigned(addr uint64) uint64 { return addr }
+
+// preserved reports whether a function puts a register back before it returns (System V ABI, AMD64
+// supplement, "Register Usage").
+func preserved(n uint64) bool {
+	return n == 3 || n == 6 || n == 7 || n >= 12 && n <= 15 // rbx, rbp, rsp, r12 to r15
+}

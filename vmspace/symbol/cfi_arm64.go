@@ -11,3 +11,9 @@ const (
 // unsigned takes the signature of pointer authentication, which is in the upper bits, out of a
 // return address.
 func unsigned(addr uint64) uint64 { return addr & (1<<48 - 1) }
+
+// preserved reports whether a function puts a register back before it returns (Procedure Call
+// Standard for the Arm 64-bit Architecture).
+func preserved(n uint64) bool {
+	return n >= 19 && n <= 29 || n == 31 // x19 to x29, sp
+}

@@ -9,3 +9,5 @@ const (
 )
 
 func unsigned(addr uint64) uint64 { return addr }
+
+func preserved(uint64) bool { return false }

@@ -34,6 +34,8 @@ var errDWARF = errors.New("debugging information that is malformed, or too large
 type dwarfTable struct {
 	data               *dwarf.Data
 	line, str, lineStr []byte
+	loc, loclists      []byte // nil if there is none, or too much
+	addr               []byte
 	units              []unit
 	spans              []span // of units
 	bytes, growth      int64
@@ -48,6 +50,8 @@ type span struct {
 // unit is a compilation unit. Its scopes are functions and inlined functions with code.
 type unit struct {
 	root, end dwarf.Offset
+	version   uint16
+	wide      bool // its offsets have 8 bytes
 	known     bool // it was read, as far as it can be
 	lines     *lineTable
 	scopes    []scope
@@ -86,7 +90,13 @@ func openDWARF(f *elf.File, most int64, deadline time.Time) (*dwarfTable, error)
 		}
 		parts[name], d.bytes = b, d.bytes+int64(len(b))
 	}
-	d.line, d.str, d.lineStr = parts["line"], parts["str"], parts["line_str"]
+	d.line, d.str, d.lineStr, d.addr = parts["line"], parts["str"], parts["line_str"], parts["addr"]
+	for name, to := range map[string]*[]byte{"loc": &d.loc, "loclists": &d.loclists} {
+		if s := f.Section(".debug_" + name); s != nil {
+			*to, _ = sectionData(s, (most-d.bytes)/4) // without it variables that move are not known
+			d.bytes += int64(len(*to))
+		}
+	}
 	if d.line == nil || len(parts["info"]) == 0 || longest(d.str) > mostString || longest(d.lineStr) > mostString {
 		return nil, errDWARF
 	}
@@ -188,7 +198,7 @@ func (d *dwarfTable) findUnits(info, abbrev []byte) error {
 		}
 		if kind != 2 && kind != 6 { // DW_UT_type, DW_UT_split_type
 			header := end - size - base
-			d.units = append(d.units, unit{root: dwarf.Offset(base + header + size - len(body)), end: dwarf.Offset(end)})
+			d.units = append(d.units, unit{root: dwarf.Offset(base + header + size - len(body)), end: dwarf.Offset(end), version: version, wide: wide})
 		}
 	}
 	var offsets []uint64

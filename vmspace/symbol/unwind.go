@@ -21,6 +21,8 @@ type Frame struct {
 	vmspace.Place
 	Counter uint64 // where its thread goes on in it
 	Stack   uint64 // the stack pointer then
+	// Registers are its own: of those that it does not keep for its caller, what the call has left.
+	Registers Registers
 }
 
 // Callers walks up the stack of a stopped thread: the frames of its instruction, and of the calls
@@ -39,9 +41,9 @@ func (t *Table) Callers(pid int, mapping func(addr uint64) (vmspace.Mapping, boo
 			return frames
 		}
 		for _, at := range t.inlined(pid, m, pc) {
-			frames = append(frames, Frame{at, now[counter], now[stackPointer]})
+			frames = append(frames, Frame{at, now[counter], now[stackPointer], now})
 		}
-		next, signal, ok := t.caller(pid, m, now, pc, read)
+		next, signal, ok := t.caller(pid, m, now, pc, called, read)
 		if !ok || next[counter] == 0 || next[stackPointer] <= now[stackPointer] && len(frames) > 1 {
 			return frames
 		}
@@ -68,14 +70,18 @@ func (t *Table) inlined(pid int, m vmspace.Mapping, addr uint64) (places []vmspa
 
 // caller gives the registers of the frame above: by call frame information, and where there is none
 // by the frame pointer, as Go code has it. signal says that the frame was interrupted there.
-func (t *Table) caller(pid int, m vmspace.Mapping, now [registers]uint64, pc uint64, read func(addr uint64) (uint64, bool)) (next [registers]uint64, signal, ok bool) {
+func (t *Table) caller(pid int, m vmspace.Mapping, now [registers]uint64, pc uint64, called bool, read func(addr uint64) (uint64, bool)) (next [registers]uint64, signal, ok bool) {
 	o := t.object(pid, m, m.Path == "[vdso]")
 	if o != nil {
 		o.mu.Lock()
 		defer o.mu.Unlock()
 		at, known := o.address(pc-m.Start+m.Offset, true)
 		if c := o.calls; known && c != nil && c.wide {
-			if f := c.find(at); f != nil {
+			f := c.find(at)
+			if f == nil && !called {
+				f = c.behind(at)
+			}
+			if f != nil {
 				w, err := c.rules(f, at)
 				if err == nil {
 					next, err = w.caller(&now, f.cie.returns, read)

@@ -7,23 +7,23 @@ import (
 	"cowscope/vmspace"
 )
 
-// Rules of this file: the variables that a function has on its stack. Only those whose place is the
-// same as long as the function runs are known: a distance from its frame (DW_OP_fbreg), where the
-// frame is what call frame information calls the canonical frame address. Compilers write that
-// without optimisation; what they keep in registers, or move, is left out.
+// Rules of this file: the variables of a function that is being executed. Compilers say of each where
+// it is at which instruction (location.go), and of some nothing. Those of functions that were inlined
+// are left out.
 
 const (
 	mostVariables = 256 // of one function
 	mostHops      = 8   // from a type to what it is made of
-
-	opFbreg        = 0x91 // DW_OP_fbreg
-	opCallFrameCFA = 0x9c // DW_OP_call_frame_cfa
 )
 
-// Variable is a variable or a parameter of a function.
+// Variable is a variable or a parameter of a function. One that is in no memory, but in a register or
+// nowhere at all, has a Value instead of a Range.
 type Variable struct {
 	Name string
 	vmspace.Range
+	Size  uint64 // bytes
+	Kept  bool   // in no memory
+	Value uint64 // if it is Kept
 }
 
 // Variables are those of frame i. frames is what Callers gave.
@@ -35,9 +35,10 @@ func (t *Table) Variables(pid int, mapping func(addr uint64) (vmspace.Mapping, b
 	if above >= len(frames) {
 		return nil
 	}
+	a := activation{cfa: frames[above].Stack, regs: (*[registers]uint64)(&frames[i].Registers), calls: frames[i].Stack != frames[0].Stack}
 	pc := frames[i].Counter
-	if i > 0 {
-		pc-- // it is in a call
+	if a.calls {
+		pc--
 	}
 	m, ok := mapping(pc)
 	if !ok {
@@ -49,27 +50,26 @@ func (t *Table) Variables(pid int, mapping func(addr uint64) (vmspace.Mapping, b
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	at, ok := o.address(pc-m.Start+m.Offset, true)
-	if !ok {
+	if a.at, ok = o.address(pc-m.Start+m.Offset, true); !ok {
 		return nil
 	}
 	guard(func() error {
-		found = o.dwarf.variables(at, frames[above].Stack, time.Now().Add(t.opt.Patience))
+		found = o.dwarf.variables(&a, time.Now().Add(t.opt.Patience))
 		return nil
 	})
 	o.cost.Add(o.dwarf.grown())
 	return found
 }
 
-// variables reads the entry of the function at an address.
-func (d *dwarfTable) variables(at, frame uint64, deadline time.Time) (found []Variable) {
-	in, ok := spanAt(d.spans, at)
+// variables reads the entry of a function.
+func (d *dwarfTable) variables(a *activation, deadline time.Time) (found []Variable) {
+	in, ok := spanAt(d.spans, a.at)
 	if !ok {
 		return nil
 	}
 	u := &d.units[in.of]
 	d.read(u, deadline)
-	top, ok := spanAt(u.tops, at)
+	top, ok := spanAt(u.tops, a.at)
 	if !ok {
 		return nil
 	}
@@ -79,9 +79,7 @@ func (d *dwarfTable) variables(at, frame uint64, deadline time.Time) (found []Va
 	if err != nil || function == nil || !function.Children {
 		return nil
 	}
-	if base, _ := function.Val(dwarf.AttrFrameBase).([]byte); len(base) != 1 || base[0] != opCallFrameCFA {
-		return nil
-	}
+	base, based := a.base(function)
 	for depth := 1; depth > 0 && len(found) < mostVariables; {
 		e, err := r.Next()
 		if err != nil || e == nil || time.Now().After(deadline) {
@@ -92,8 +90,18 @@ func (d *dwarfTable) variables(at, frame uint64, deadline time.Time) (found []Va
 			depth--
 			continue
 		case dwarf.TagVariable, dwarf.TagFormalParameter:
-			if v, ok := d.variable(e, frame); ok {
-				found = append(found, v)
+			if v := d.variable(e); v.Name != "" && v.Size > 0 {
+				var s spot
+				var ok bool
+				// What one list has wrong is no reason to give up the others.
+				guard(func() error { s, ok = a.locate(d.description(u, e, a.at), base, based); return nil })
+				v.Kept, v.Value = s.kept, s.value
+				if !s.kept {
+					v.Range = vmspace.Range{Start: s.addr, End: s.addr + v.Size}
+				}
+				if ok && v.End >= v.Start {
+					found = append(found, v)
+				}
 			}
 		}
 		if !e.Children {
@@ -128,19 +136,30 @@ func (d *dwarfTable) skip(r *dwarf.Reader, e *dwarf.Entry) bool {
 	return true
 }
 
-// variable is a variable with a place in a frame.
-func (d *dwarfTable) variable(e *dwarf.Entry, frame uint64) (v Variable, ok bool) {
-	where, _ := e.Val(dwarf.AttrLocation).([]byte)
-	v.Name, _ = e.Val(dwarf.AttrName).(string)
-	if len(where) < 2 || where[0] != opFbreg || v.Name == "" || len(v.Name) > mostName {
-		return v, false
+// variable is what an entry says of a variable, itself or by the entry that it is an instance of.
+func (d *dwarfTable) variable(e *dwarf.Entry) (v Variable) {
+	for range mostHops {
+		if v.Name == "" {
+			v.Name, _ = e.Val(dwarf.AttrName).(string)
+		}
+		if kind, ok := e.Val(dwarf.AttrType).(dwarf.Offset); ok && v.Size == 0 {
+			v.Size = d.sizeOf(kind)
+		}
+		origin, ok := e.Val(dwarf.AttrAbstractOrigin).(dwarf.Offset)
+		if !ok || v.Name != "" && v.Size > 0 {
+			break
+		}
+		r := d.data.Reader()
+		r.Seek(origin)
+		var err error
+		if e, err = r.Next(); err != nil || e == nil {
+			break
+		}
 	}
-	c := cursor(where[1:])
-	v.Start = frame + uint64(c.sleb())
-	kind, _ := e.Val(dwarf.AttrType).(dwarf.Offset)
-	size := d.sizeOf(kind)
-	v.End = v.Start + size
-	return v, len(c) == 0 && size > 0 && v.End > v.Start
+	if len(v.Name) > mostName {
+		v.Name = ""
+	}
+	return v
 }
 
 // sizeOf is the size of a type in bytes; 0 if it is not known.
