@@ -46,6 +46,7 @@ type Run struct {
 	told    map[string]int    // by label: page faults that were events
 	// uncounted, by label, is how many faults more the kernel has counted.
 	uncounted map[string]int
+	early     int // events to come that had happened when the last picture was taken
 	gone      []*family.Member
 	names     history.Names
 	unnamed   []unnamed
@@ -129,6 +130,7 @@ func (r *Run) tell(ctx context.Context, e trace.Event) (*history.Step, error) {
 	st := &history.Step{N: r.steps, Process: r.label(e.PID), PID: e.PID, TID: e.TID, Event: e.Kind.String(), Before: r.last, Current: r.label(e.PID), Facts: kernel.Facts()}
 	r.steps++
 	touched := r.describe(st, e)
+	early := r.early > 0
 	if st.After, err = r.look(ctx, st, e, touched); err != nil {
 		return nil, err
 	}
@@ -140,7 +142,7 @@ func (r *Run) tell(ctx context.Context, e trace.Event) (*history.Step, error) {
 	}
 	if e.Kind == trace.Fault {
 		// What an earlier picture has already, nothing is known of.
-		if r.changed(st, e, st.After) || !e.Late && faultsOf(st.After, st.Process) > faultsOf(st.Before, st.Process) {
+		if r.changed(st, e, st.After) || !e.Late && !early && faultsOf(st.After, st.Process) > faultsOf(st.Before, st.Process) {
 			st.Happened = r.did(st, e)
 		}
 		f := history.Fault{Process: st.Process, TID: st.TID, Start: st.Focus.Start, Pages: 1, Count: 1, Major: st.Major, Did: st.Happened}
@@ -159,7 +161,7 @@ func (r *Run) tell(ctx context.Context, e trace.Event) (*history.Step, error) {
 	if r.profile != nil {
 		r.profile.add(st, e, r.frames)
 	}
-	r.last = st.After
+	r.last, r.early = st.After, len(r.program.Pending())
 	r.bury()
 	return st, nil
 }
