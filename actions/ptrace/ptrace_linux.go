@@ -87,6 +87,22 @@ func SetSignalInfo(tid int, info *SigInfo) syscall.Errno {
 	return with(unix.PTRACE_SETSIGINFO, tid, 0, unsafe.Pointer(info))
 }
 
+// Pending reads the causes of signals that wait for a stopped thread alone, the first ones, and returns
+// how many there were.
+func Pending(tid int, causes []SigInfo) (int, syscall.Errno) {
+	const peekSigInfo = 0x4209 // PTRACE_PEEKSIGINFO in include/uapi/linux/ptrace.h
+	which := struct {
+		off   uint64
+		flags uint32
+		nr    int32
+	}{nr: int32(len(causes))}
+	n, _, e := unix.RawSyscall6(unix.SYS_PTRACE, peekSigInfo, uintptr(tid), uintptr(unsafe.Pointer(&which)), uintptr(unsafe.Pointer(unsafe.SliceData(causes))), 0, 0)
+	if e != 0 {
+		return 0, e
+	}
+	return int(n), 0
+}
+
 // CallInfo is struct ptrace_syscall_info (include/uapi/linux/ptrace.h).
 type CallInfo struct {
 	Op     uint8

@@ -11,7 +11,7 @@ import (
 )
 
 // Rules of this file: what is read after an event. A picture has what the event can have changed, and
-// everything where more has happened.
+// everything where more has happened; but of what other threads have done, and is told next, nothing.
 
 // look reads the family. Where the kernel took faults that nobody tells of, everything is read.
 func (r *Run) look(ctx context.Context, st *history.Step, e trace.Event, touched []vmspace.Range) (*vmspace.Snapshot, error) {
@@ -34,9 +34,31 @@ func (r *Run) look(ctx context.Context, st *history.Step, e trace.Event, touched
 		r.told[st.Process]++
 	}
 	if r.untold(after) {
-		return r.reader.Observe(ctx, r.members, observe.Scope{})
+		if after, err = r.reader.Observe(ctx, r.members, observe.Scope{}); err != nil {
+			return nil, err
+		}
 	}
-	return after, nil
+	return r.withoutPending(after, st, e), nil
+}
+
+// withoutPending is a picture with the pages of faults to come as they were before them. Of a process
+// that shares its memory, and of the page of this event, it is as it is.
+func (r *Run) withoutPending(after *vmspace.Snapshot, st *history.Step, e trace.Event) *vmspace.Snapshot {
+	if r.last == nil {
+		return after
+	}
+	for _, next := range r.program.Pending() {
+		label := r.label(next.PID)
+		p := after.Process(label)
+		if next.Kind != trace.Fault || next.Late || p == nil || len(after.Sharing(p)) > 1 {
+			continue
+		}
+		if page := ^(after.PageSize - 1); label == st.Process && e.Kind == trace.Fault && next.Addr&page == e.Addr&page {
+			continue
+		}
+		after = observe.Keep(after, r.last, label, next.Addr)
+	}
+	return after
 }
 
 // changed reports whether the page of a fault is another one than in the last picture. It is not if

@@ -4,7 +4,10 @@ package trace
 
 import (
 	"errors"
+	"slices"
 	"unsafe"
+
+	"cowscope/actions/ptrace"
 
 	"golang.org/x/sys/unix"
 )
@@ -136,6 +139,20 @@ func (p *Program) watchFaults(t *task) {
 			p.faultless = err
 		}
 	}
+}
+
+// hasFaulted reports whether a thread was stopped between a page fault and its word of it: the stop that
+// was asked for comes first (get_signal in kernel/signal.c). Let go on, it tells, and executes nothing before.
+func (t *task) hasFaulted() bool {
+	var causes [8]ptrace.SigInfo
+	n, _ := ptrace.Pending(t.tid, causes[:])
+	if !slices.ContainsFunc(causes[:n], func(i ptrace.SigInfo) bool {
+		return i.Signo == int32(unix.SIGTRAP) && i.Code == trapPerf && (i.Data == minorFault || i.Data == majorFault)
+	}) {
+		return false
+	}
+	blocked, e := ptrace.SignalMask(t.tid)
+	return e == 0 && blocked&bit(unix.SIGTRAP) == 0
 }
 
 // unwatch ends all events of a thread.

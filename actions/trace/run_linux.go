@@ -409,6 +409,10 @@ func (p *Program) stopAll() {
 		}
 		if tid != 0 {
 			p.heed(tid, st)
+			if t := p.tasks[tid]; t != nil && t.state == stopped && st.Event() == unix.PTRACE_EVENT_STOP && t.hasFaulted() {
+				p.goOn(t)
+				t.asked = t.state == running
+			}
 			quiet = time.Time{}
 			continue
 		}

@@ -77,3 +77,28 @@ func spliceRuns(old vmspace.List[vmspace.Run], windows []vmspace.Range, fresh []
 	}
 	return old
 }
+
+// Keep gives a picture the page of a process as an earlier picture has it, where both have it in the
+// same mapping: what has happened to it is told later. The pictures stay as they are.
+func Keep(s, earlier *vmspace.Snapshot, label string, addr uint64) *vmspace.Snapshot {
+	was, is := earlier.Process(label), s.Process(label)
+	if was == nil || is == nil {
+		return s
+	}
+	m, ok := is.MappingAt(addr)
+	old, had := was.MappingAt(addr)
+	if !ok || !had || m.Perms != old.Perms || m.Path != old.Path || m.Offset-m.Start != old.Offset-old.Start {
+		return s
+	}
+	page := vmspace.Range{Start: addr &^ (s.PageSize - 1), End: addr&^(s.PageSize-1) + s.PageSize}
+	lo, hi := was.Pages.Overlap(page)
+	runs := was.Pages.Slice(lo, hi)
+	for i := range runs {
+		runs[i] = runs[i].Clip(page)
+	}
+	pages := spliceRuns(is.Pages, []vmspace.Range{page}, runs, is.Mappings)
+	out, p := *s, *is
+	p.Pages, out.Processes = pages, slices.Clone(s.Processes)
+	out.Processes[slices.Index(s.Processes, is)] = &p
+	return &out
+}
