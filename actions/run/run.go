@@ -316,6 +316,9 @@ func (r *Run) did(st *history.Step, e trace.Event) vmspace.Happening {
 	size := st.After.PageSize
 	before, after := was.PageAt(e.Addr, size), is.PageAt(e.Addr, size)
 	did := vmspace.FaultDid(m, before, after, e.Addr, size, st.After.Frames)
+	if !m.Private() && before.State == vmspace.Shared && after.State == vmspace.Shared {
+		return vmspace.Reuse // it was there, and is written to: that is never a copy
+	}
 	if did != "" || !m.Private() || after.State != vmspace.Anon || before.Frame == 0 || after.Frame == 0 {
 		return did
 	}
