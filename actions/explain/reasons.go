@@ -163,7 +163,8 @@ var callSince = map[string]string{"mlock2": "4.4", "pkey_alloc": "4.9", "pkey_fr
 func (e *evidence) partialText(nothing string) string {
 	var seen []vmspace.Change
 	for _, ch := range e.st.Changes {
-		if ch.Process == e.owner && slices.Contains(callChanges, ch.Kind) {
+		provided := ch.Kind == vmspace.ChangePage && ch.Is == vmspace.Special // by the kernel: the instruction that made the call may be there
+		if ch.Process == e.owner && slices.Contains(callChanges, ch.Kind) && !provided {
 			seen = append(seen, ch)
 		}
 	}

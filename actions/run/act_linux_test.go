@@ -169,6 +169,15 @@ func TestActs(t *testing.T) {
 	w.ends(0)
 }
 
+// A call that fails has changed nothing, also where its instruction is the first one in that page of the
+// vdso.
+func TestActsFail(t *testing.T) {
+	w := walkThrough(t, "/bin/sh", "-c", "exit 3")
+	if st := w.acts("mmap 1p r private fd=77", "EBADF"); !strings.HasSuffix(st.Why, "Nothing was mapped.") {
+		t.Error(st.Why)
+	}
+}
+
 // A variable of the program is a place.
 func TestActsOnVariables(t *testing.T) {
 	w := actsAs(t)
