@@ -30,6 +30,7 @@ var elsewhere = map[string]string{
 	"actions/subject/cgroup_linux.go MkdirTemp": "a cgroup, which the kernel makes of a directory",
 	"actions/subject/cgroup_linux.go WriteFile": "the limits of a cgroup",
 	"tui/run_demo.go MkdirAll":                  "a folder that is asked for",
+	"tui/terminal/unheard_linux.go Open":        "the null device",
 	"actions/run/compile.go MkdirTemp":          "a folder for a program that a demo or a lesson is about",
 	"actions/run/compile.go WriteFile":          "its source, in that folder",
 }
