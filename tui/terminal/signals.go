@@ -31,15 +31,19 @@ func Until(signals ...os.Signal) (context.Context, func()) {
 		signal.Notify(pipe, syscall.SIGPIPE)
 	}
 	go func() {
-		defer signal.Stop(c)
+		var s os.Signal
 		select {
-		case s := <-c:
-			cancel(SignalError{s.(syscall.Signal)})
-			select {
-			case <-time.After(endPatience):
-				unheard()
-			case <-done:
-			}
+		case s = <-c:
+		case <-done:
+		}
+		signal.Stop(c)
+		if s == nil {
+			return
+		}
+		cancel(SignalError{s.(syscall.Signal)})
+		select {
+		case <-time.After(endPatience):
+			unheard()
 		case <-done:
 		}
 	}()
