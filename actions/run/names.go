@@ -119,8 +119,8 @@ func (r *Run) variable(st *history.Step, label, name string) (vmspace.Range, boo
 	if p == nil {
 		return vmspace.Range{}, false
 	}
-	if v, ok := r.local(p, name); ok && !v.Kept {
-		return v.Range, true
+	if v, ok := r.local(p, name); ok {
+		return v.Range, !v.Kept
 	}
 	if found := r.table.Find(p.PID, p.Mappings, name); len(found) > 0 {
 		return found[0].Range, true

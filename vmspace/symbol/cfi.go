@@ -294,8 +294,8 @@ func (c *cfi) find(at uint64) *fde {
 	return &c.fdes[i-1]
 }
 
-// behind is the one that ended just before an address: glibc's clone and clone3 have none at the
-// instruction after their system call, since it would be wrong in the child.
+// behind is the one that ended just before an address: glibc's clone and clone3 have none
+// behind their system call, since it would be wrong in the child.
 func (c *cfi) behind(at uint64) *fde {
 	const most = 16 // bytes, a few instructions
 	for n := uint64(1); n <= min(most, at); n++ {

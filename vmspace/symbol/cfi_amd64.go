@@ -11,6 +11,12 @@ const (
 // unsigned takes what is no address out of a return address: here there is nothing.
 func unsigned(addr uint64) uint64 { return addr }
 
+// instruction is what each instruction begins at a multiple of, in bytes.
+const instruction = 1
+
+// endsWithCall reports whether 8 bytes end with a system call instruction.
+func endsWithCall(before uint64) bool { return before>>48 == 0x050f }
+
 // preserved reports whether a function puts a register back before it returns (System V ABI, AMD64
 // supplement, "Register Usage").
 func preserved(n uint64) bool {

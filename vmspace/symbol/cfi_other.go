@@ -10,4 +10,7 @@ const (
 
 func unsigned(addr uint64) uint64 { return addr }
 
-func preserved(uint64) bool { return false }
+const instruction = 1
+
+func endsWithCall(uint64) bool { return false }
+func preserved(uint64) bool    { return false }

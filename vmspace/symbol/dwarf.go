@@ -52,11 +52,13 @@ type unit struct {
 	root, end dwarf.Offset
 	version   uint16
 	wide      bool // its offsets have 8 bytes
-	known     bool // it was read, as far as it can be
-	lines     *lineTable
-	scopes    []scope
-	tops      []span // of functions, in the order of addresses
-	inner     []span // of inlined functions, in the order of their functions
+	// The lowest address, and where its parts of .debug_addr and .debug_loclists begin.
+	low, addrs, loclists uint64
+	known                bool // it was read, as far as it can be
+	lines                *lineTable
+	scopes               []scope
+	tops                 []span // of functions, in the order of addresses
+	inner                []span // of inlined functions, in the order of their functions
 }
 
 type scope struct {
@@ -91,10 +93,13 @@ func openDWARF(f *elf.File, most int64, deadline time.Time) (*dwarfTable, error)
 		parts[name], d.bytes = b, d.bytes+int64(len(b))
 	}
 	d.line, d.str, d.lineStr, d.addr = parts["line"], parts["str"], parts["line_str"], parts["addr"]
-	for name, to := range map[string]*[]byte{"loc": &d.loc, "loclists": &d.loclists} {
-		if s := f.Section(".debug_" + name); s != nil {
-			*to, _ = sectionData(s, (most-d.bytes)/4) // without it variables that move are not known
-			d.bytes += int64(len(*to))
+	for _, list := range []struct {
+		name string
+		to   *[]byte
+	}{{"loc", &d.loc}, {"loclists", &d.loclists}} {
+		if s := f.Section(".debug_" + list.name); s != nil {
+			*list.to, _ = sectionData(s, (most-d.bytes)/4) // without it variables that move are not known
+			d.bytes += int64(len(*list.to))
 		}
 	}
 	if d.line == nil || len(parts["info"]) == 0 || longest(d.str) > mostString || longest(d.lineStr) > mostString {
@@ -288,6 +293,8 @@ func (d *dwarfTable) readUnit(u *unit, deadline time.Time) error {
 	if err != nil || root == nil {
 		return errDWARF
 	}
+	u.low, _ = root.Val(dwarf.AttrLowpc).(uint64)
+	u.addrs, u.loclists = offsetOf(root, dwarf.AttrAddrBase), offsetOf(root, dwarf.AttrLoclistsBase)
 	if off, ok := root.Val(dwarf.AttrStmtList).(int64); ok {
 		comp, _ := root.Val(dwarf.AttrCompDir).(string)
 		guard(func() (err error) { u.lines, err = d.readLines(uint64(off), comp, deadline); return err })
@@ -330,6 +337,11 @@ func (d *dwarfTable) readUnit(u *unit, deadline time.Time) error {
 		parents = append(parents, in)
 	}
 	return nil
+}
+
+func offsetOf(e *dwarf.Entry, a dwarf.Attr) uint64 {
+	off, _ := e.Val(a).(int64)
+	return uint64(off)
 }
 
 // add notes a scope, and returns its number.

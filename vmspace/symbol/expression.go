@@ -4,7 +4,7 @@ package symbol
 const mostOperations = 256
 
 // evaluate computes an expression from the registers of a frame; begin is what is on the stack at
-// first.
+// first. Without registers it refuses what is no constant.
 func evaluate(program []byte, regs *[registers]uint64, read func(addr uint64) (uint64, bool), begin ...uint64) (uint64, error) {
 	stack := begin
 	r := bites{b: program}
@@ -29,6 +29,8 @@ func evaluate(program []byte, regs *[registers]uint64, read func(addr uint64) (u
 		switch op := r.byte(); {
 		case op >= 0x30 && op <= 0x4f: // lit
 			stack = append(stack, uint64(op-0x30))
+		case regs == nil && (op >= 0x70 && op <= 0x8f || op == 0x92 || op == 0x03):
+			return 0, errCFI
 		case op >= 0x70 && op <= 0x8f: // breg
 			off := r.sleb()
 			stack = append(stack, regs[op-0x70]+uint64(off))

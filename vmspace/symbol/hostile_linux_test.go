@@ -56,7 +56,7 @@ func lookAround(b []byte) (named int) {
 		if at, ok := o.address(off, true); ok {
 			guard(func() error {
 				if o.dwarf != nil {
-					named += len(o.dwarf.variables(&activation{at: at, cfa: 1 << 40, regs: &[registers]uint64{}}, time.Now().Add(time.Second)))
+					named += len(o.dwarf.variables(&activation{at: at, cfa: 1 << 40, regs: &[registers]uint64{}, sound: true}, time.Now().Add(time.Second)))
 				}
 				return nil
 			})

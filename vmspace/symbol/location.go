@@ -3,12 +3,11 @@ package symbol
 import "debug/dwarf"
 
 // Rules of this file: where a variable is while one instruction is executed (DWARF 5, section 2.6, and
-// 4). It is in memory, or in a register, or it is nowhere and its value can be computed. A list says
+// DWARF 4). It is in memory, or in a register, or it is nowhere and its value can be computed. A list says
 // where it is from which instruction to which. What lies in several pieces is left out. Reading past
 // the end of a section panics, and guard recovers.
 
 const (
-	opAddr         = 0x03
 	opFirstReg     = 0x50 // DW_OP_reg0
 	opLastReg      = 0x6f
 	opFirstBreg    = 0x70 // DW_OP_breg0
@@ -25,16 +24,19 @@ const (
 
 // activation is a function that is being executed, or that waits for one that it called.
 type activation struct {
-	at    uint64 // its instruction, as the object has addresses
-	cfa   uint64 // the canonical frame address: the stack pointer before it was called
-	regs  *[registers]uint64
-	calls bool // it waits: only what a called function must keep is in its registers
+	at     uint64 // its instruction, as the object has addresses
+	cfa    uint64 // the canonical frame address: the stack pointer before it was called
+	regs   *[registers]uint64
+	calls  bool // it waits: only what a called function must preserve is in its registers
+	golang bool // Go's functions preserve none
+	sound  bool // the registers are known
 }
 
-// register is what a register holds. Only those that a called function must put back are known of one
-// that waits.
+// register is what a register holds. Of an activation that waits only those are known that a called
+// function must preserve.
 func (a *activation) register(n uint64) (uint64, bool) {
-	if n >= registers || a.calls && !preserved(n) {
+	pointer := n == framePointer || n == stackPointer
+	if n >= counter || !pointer && (!a.sound || a.calls && (a.golang || !preserved(n))) {
 		return 0, false
 	}
 	return a.regs[n], true
@@ -96,8 +98,7 @@ func (a *activation) constant(r *bites) (uint64, bool) {
 	if n < 2 || r.b[n-1] != opStackValue {
 		return 0, false
 	}
-	var none [registers]uint64
-	v, err := evaluate(r.b[:n-1], &none, func(uint64) (uint64, bool) { return 0, false })
+	v, err := evaluate(r.b[:n-1], nil, func(uint64) (uint64, bool) { return 0, false })
 	return v, err == nil
 }
 
@@ -117,37 +118,20 @@ func (d *dwarfTable) description(u *unit, e *dwarf.Entry, at uint64) []byte {
 		return d.list(u, uint64(where), at)
 	case uint64: // DW_FORM_loclistx: the number of a list of the unit
 		if f.Class == dwarf.ClassLocList {
-			base, size := d.rootNumber(u, dwarf.AttrLoclistsBase), uint64(4)
+			size := uint64(4)
 			if u.wide {
 				size = 8
 			}
-			c := cursor(d.loclists[base+where*size:])
-			return d.list(u, base+c.offset(u.wide), at)
+			c := cursor(d.loclists[u.loclists+where*size:])
+			return d.list(u, u.loclists+c.offset(u.wide), at)
 		}
 	}
 	return nil
 }
 
-// rootNumber is an offset, or the lowest address, that a unit says.
-func (d *dwarfTable) rootNumber(u *unit, a dwarf.Attr) uint64 {
-	r := d.data.Reader()
-	r.Seek(u.root)
-	root, err := r.Next()
-	if err != nil || root == nil {
-		return 0
-	}
-	switch v := root.Val(a).(type) {
-	case uint64:
-		return v
-	case int64:
-		return uint64(v)
-	}
-	return 0
-}
-
 // oldList looks an instruction up in a list of .debug_loc (DWARF 4, section 2.6.2).
 func (d *dwarfTable) oldList(u *unit, off, at uint64) []byte {
-	base := d.rootNumber(u, dwarf.AttrLowpc)
+	base := u.low
 	c := cursor(d.loc[off:])
 	for range mostEntries {
 		lo, hi := c.u64(), c.u64()
@@ -167,11 +151,11 @@ func (d *dwarfTable) oldList(u *unit, off, at uint64) []byte {
 
 // list looks an instruction up in a list of .debug_loclists (DWARF 5, section 2.6.2).
 func (d *dwarfTable) list(u *unit, off, at uint64) []byte {
-	base := d.rootNumber(u, dwarf.AttrLowpc)
+	base := u.low
 	var otherwise []byte
 	c := cursor(d.loclists[off:])
 	indexed := func() uint64 {
-		a := cursor(d.addr[d.rootNumber(u, dwarf.AttrAddrBase)+8*c.uleb():])
+		a := cursor(d.addr[u.addrs+8*c.uleb():])
 		return a.u64()
 	}
 	for range mostEntries {

@@ -1,6 +1,11 @@
 package symbol
 
-import "cowscope/vmspace"
+import (
+	"encoding/binary"
+	"slices"
+
+	"cowscope/vmspace"
+)
 
 // Registers are those of a thread by the numbers that DWARF gives them; the program counter is
 // Counter.
@@ -21,8 +26,11 @@ type Frame struct {
 	vmspace.Place
 	Counter uint64 // where its thread goes on in it
 	Stack   uint64 // the stack pointer then
-	// Registers are its own: of those that it does not keep for its caller, what the call has left.
+	Called  bool   // it waits for a function that it has called
+	// Registers are its own. Those that a called function need not preserve have the values that this
+	// one has left, and those of a frame that is not Sound too.
 	Registers Registers
+	Sound     bool // call frame information led here from the first frame on
 }
 
 // Callers walks up the stack of a stopped thread: the frames of its instruction, and of the calls
@@ -31,6 +39,7 @@ type Frame struct {
 func (t *Table) Callers(pid int, mapping func(addr uint64) (vmspace.Mapping, bool), regs Registers, read func(addr uint64) (uint64, bool)) (frames []Frame) {
 	now := [registers]uint64(regs)
 	called := false // now is in a call: its address is behind the instruction
+	sound := true
 	for len(frames) < mostCallers {
 		pc := now[counter]
 		if called {
@@ -41,14 +50,14 @@ func (t *Table) Callers(pid int, mapping func(addr uint64) (vmspace.Mapping, boo
 			return frames
 		}
 		for _, at := range t.inlined(pid, m, pc) {
-			frames = append(frames, Frame{at, now[counter], now[stackPointer], now})
+			frames = append(frames, Frame{at, now[counter], now[stackPointer], called, now, sound})
 		}
-		next, signal, ok := t.caller(pid, m, now, pc, called, read)
+		next, signal, described, ok := t.caller(pid, m, now, pc, called, read)
 		if !ok || next[counter] == 0 || next[stackPointer] <= now[stackPointer] && len(frames) > 1 {
 			return frames
 		}
 		next[counter] = unsigned(next[counter])
-		now, called = next, !signal
+		now, called, sound = next, !signal, sound && described
 	}
 	return frames
 }
@@ -68,9 +77,25 @@ func (t *Table) inlined(pid int, m vmspace.Mapping, addr uint64) (places []vmspa
 	return places
 }
 
+// atCall reports whether an address is that of a system call instruction, or of the next one.
+func (t *Table) atCall(pid int, addr uint64) bool {
+	if t.opt.Peek == nil {
+		return false
+	}
+	for _, end := range []uint64{addr, addr&^(instruction-1) + instruction} {
+		var before [8]byte
+		present, err := t.opt.Peek(pid, end-uint64(len(before)), before[:])
+		if err == nil && !slices.Contains(present, false) && endsWithCall(binary.LittleEndian.Uint64(before[:])) {
+			return true
+		}
+	}
+	return false
+}
+
 // caller gives the registers of the frame above: by call frame information, and where there is none
-// by the frame pointer, as Go code has it. signal says that the frame was interrupted there.
-func (t *Table) caller(pid int, m vmspace.Mapping, now [registers]uint64, pc uint64, called bool, read func(addr uint64) (uint64, bool)) (next [registers]uint64, signal, ok bool) {
+// by the frame pointer, as Go code has it. signal says that the frame was interrupted there, described
+// that there was such information.
+func (t *Table) caller(pid int, m vmspace.Mapping, now [registers]uint64, pc uint64, called bool, read func(addr uint64) (uint64, bool)) (next [registers]uint64, signal, described, ok bool) {
 	o := t.object(pid, m, m.Path == "[vdso]")
 	if o != nil {
 		o.mu.Lock()
@@ -78,7 +103,7 @@ func (t *Table) caller(pid int, m vmspace.Mapping, now [registers]uint64, pc uin
 		at, known := o.address(pc-m.Start+m.Offset, true)
 		if c := o.calls; known && c != nil && c.wide {
 			f := c.find(at)
-			if f == nil && !called {
+			if f == nil && !called && t.atCall(pid, pc) {
 				f = c.behind(at)
 			}
 			if f != nil {
@@ -86,17 +111,17 @@ func (t *Table) caller(pid int, m vmspace.Mapping, now [registers]uint64, pc uin
 				if err == nil {
 					next, err = w.caller(&now, f.cie.returns, read)
 				}
-				return next, f.cie.signal, err == nil
+				return next, f.cie.signal, true, err == nil
 			}
 		}
 	}
 	frame := now[framePointer]
 	if frame+8 < now[stackPointer] || frame&7 != 0 { // on arm64 Go keeps it in the 8 bytes below the stack pointer
-		return next, false, false
+		return next, false, false, false
 	}
 	next = now
 	above, ok1 := read(frame)
 	back, ok2 := read(frame + 8)
 	next[framePointer], next[counter], next[stackPointer] = above, back, frame+16
-	return next, false, ok1 && ok2
+	return next, false, false, ok1 && ok2
 }

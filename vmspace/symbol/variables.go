@@ -2,6 +2,7 @@ package symbol
 
 import (
 	"debug/dwarf"
+	"slices"
 	"time"
 
 	"cowscope/vmspace"
@@ -29,13 +30,13 @@ type Variable struct {
 // Variables are those of frame i. frames is what Callers gave.
 func (t *Table) Variables(pid int, mapping func(addr uint64) (vmspace.Mapping, bool), frames []Frame, i int) (found []Variable) {
 	above := i + 1
-	for above < len(frames) && frames[above].Stack == frames[i].Stack {
+	for above < len(frames) && frames[above].Stack == frames[i].Stack && frames[above].Counter == frames[i].Counter { // inlined
 		above++
 	}
 	if above >= len(frames) {
 		return nil
 	}
-	a := activation{cfa: frames[above].Stack, regs: (*[registers]uint64)(&frames[i].Registers), calls: frames[i].Stack != frames[0].Stack}
+	a := activation{cfa: frames[above].Stack, regs: (*[registers]uint64)(&frames[i].Registers), calls: frames[i].Called, sound: frames[i].Sound}
 	pc := frames[i].Counter
 	if a.calls {
 		pc--
@@ -50,6 +51,7 @@ func (t *Table) Variables(pid int, mapping func(addr uint64) (vmspace.Mapping, b
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	a.golang = o.golang != nil
 	if a.at, ok = o.address(pc-m.Start+m.Offset, true); !ok {
 		return nil
 	}
@@ -107,13 +109,19 @@ func (d *dwarfTable) variables(a *activation, deadline time.Time) (found []Varia
 		if !e.Children {
 			continue
 		}
-		if e.Tag == dwarf.TagLexDwarfBlock && depth < mostDepth {
+		if e.Tag == dwarf.TagLexDwarfBlock && depth < mostDepth && d.covers(e, a.at) {
 			depth++
 		} else if !d.skip(r, e) {
 			return found
 		}
 	}
 	return found
+}
+
+// covers reports whether a block is being executed; one that does not say where it is may be.
+func (d *dwarfTable) covers(block *dwarf.Entry, at uint64) bool {
+	ranges, err := d.data.Ranges(block)
+	return err == nil && (len(ranges) == 0 || slices.ContainsFunc(ranges, func(r [2]uint64) bool { return r[0] <= at && at < r[1] }))
 }
 
 // skip passes the children of an entry.
