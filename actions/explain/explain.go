@@ -56,10 +56,22 @@ func Fault(st *history.Step) string {
 		return e.unreadText()
 	case slices.ContainsFunc(st.Changes, changed):
 		return e.accessText()
+	case st.Happened == vmspace.Reuse && e.inShared(st.Fault):
+		return "The page was there, and only the right to write was missing: the file system is told of the first write to it. The frame is the same."
 	case st.Happened == vmspace.Reuse:
 		return "The page was there, and only the right to write was missing: the frame has no other owner, so the kernel gave it, and copied nothing."
 	}
 	return "The page is as it was in the picture before."
+}
+
+// inShared reports whether an address is in a shared mapping of the process that acted.
+func (e *evidence) inShared(addr uint64) bool {
+	p := e.st.After.Process(e.st.Process)
+	if p == nil {
+		return false
+	}
+	m, ok := p.MappingAt(addr)
+	return ok && !m.Private()
 }
 
 // unreadText says that a process that acted, or was created, is alive but could not be read. Then

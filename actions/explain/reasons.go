@@ -163,8 +163,7 @@ var callSince = map[string]string{"mlock2": "4.4", "pkey_alloc": "4.9", "pkey_fr
 func (e *evidence) partialText(nothing string) string {
 	var seen []vmspace.Change
 	for _, ch := range e.st.Changes {
-		provided := ch.Kind == vmspace.ChangePage && ch.Is == vmspace.Special // by the kernel: the instruction that made the call may be there
-		if ch.Process == e.owner && slices.Contains(callChanges, ch.Kind) && !provided {
+		if ch.Process == e.owner && slices.Contains(callChanges, ch.Kind) && !e.provided(ch) {
 			seen = append(seen, ch)
 		}
 	}
@@ -182,6 +181,17 @@ func (e *evidence) partialText(nothing string) string {
 		text += ", and more"
 	}
 	return text + "."
+}
+
+// provided reports whether a change is that of a page that the kernel provides, such as those of the
+// vdso: the instruction that made the call may be there.
+func (e *evidence) provided(ch vmspace.Change) bool {
+	p := e.st.After.Process(ch.Process)
+	if p == nil || ch.Kind != vmspace.ChangePage || ch.Is != vmspace.Special {
+		return false
+	}
+	m, ok := p.MappingAt(ch.Range.Start)
+	return ok && strings.HasPrefix(m.Path, "[")
 }
 
 // callChanges are the kinds of changes that a call makes, and not the kernel by itself.

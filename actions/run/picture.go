@@ -11,7 +11,7 @@ import (
 )
 
 // Rules of this file: what is read after an event. A picture has what the event can have changed, and
-// everything where more has happened; but of what other threads have done, and is told next, nothing.
+// everything where more has happened; but not the pages of faults of others that are told next.
 
 // look reads the family. Where the kernel took faults that nobody tells of, everything is read.
 func (r *Run) look(ctx context.Context, st *history.Step, e trace.Event, touched []vmspace.Range) (*vmspace.Snapshot, error) {
@@ -38,22 +38,22 @@ func (r *Run) look(ctx context.Context, st *history.Step, e trace.Event, touched
 			return nil, err
 		}
 	}
-	return r.withoutPending(after, st, e), nil
+	return r.withoutPending(after, st), nil
 }
 
 // withoutPending is a picture with the pages of faults to come as they were before them. Of a process
-// that shares its memory, and of the page of this event, it is as it is.
-func (r *Run) withoutPending(after *vmspace.Snapshot, st *history.Step, e trace.Event) *vmspace.Snapshot {
+// that shares its memory, and of what this event may have changed, it is as it is.
+func (r *Run) withoutPending(after *vmspace.Snapshot, st *history.Step) *vmspace.Snapshot {
 	if r.last == nil {
 		return after
 	}
 	for _, next := range r.program.Pending() {
 		label := r.label(next.PID)
 		p := after.Process(label)
-		if next.Kind != trace.Fault || next.Late || p == nil || len(after.Sharing(p)) > 1 {
+		if next.Kind != trace.Fault || next.Late || p == nil || len(after.Sharing(p)) > 0 {
 			continue
 		}
-		if page := ^(after.PageSize - 1); label == st.Process && e.Kind == trace.Fault && next.Addr&page == e.Addr&page {
+		if label == st.Process && slices.ContainsFunc(r.touched, func(t vmspace.Range) bool { return t.Contains(next.Addr) }) {
 			continue
 		}
 		after = observe.Keep(after, r.last, label, next.Addr)
@@ -123,6 +123,7 @@ func (r *Run) settle(ctx context.Context, st *history.Step) error {
 	if err != nil {
 		return err
 	}
+	after = r.withoutPending(after, st)
 	st.After, r.last = after, after
 	if st.Before != nil {
 		st.Changes = vmspace.Diff(st.Before, after)

@@ -46,7 +46,8 @@ type Run struct {
 	told    map[string]int    // by label: page faults that were events
 	// uncounted, by label, is how many faults more the kernel has counted.
 	uncounted map[string]int
-	early     int // events to come that had happened when the last picture was taken
+	touched   []vmspace.Range // by the last event
+	early     int             // events to come that had happened when the last picture was taken
 	gone      []*family.Member
 	names     history.Names
 	unnamed   []unnamed
@@ -131,6 +132,7 @@ func (r *Run) tell(ctx context.Context, e trace.Event) (*history.Step, error) {
 	r.steps++
 	touched := r.describe(st, e)
 	early := r.early > 0
+	r.touched = touched
 	if st.After, err = r.look(ctx, st, e, touched); err != nil {
 		return nil, err
 	}
@@ -316,15 +318,15 @@ func (r *Run) did(st *history.Step, e trace.Event) vmspace.Happening {
 	size := st.After.PageSize
 	before, after := was.PageAt(e.Addr, size), is.PageAt(e.Addr, size)
 	did := vmspace.FaultDid(m, before, after, e.Addr, size, st.After.Frames)
-	if !m.Private() && before.State == vmspace.Shared && after.State == vmspace.Shared {
-		return vmspace.Reuse // it was there, and is written to: that is never a copy
-	}
-	if did != "" || !m.Private() || after.State != vmspace.Anon || before.Frame == 0 || after.Frame == 0 {
+	if did != "" || before.Frame == 0 || after.Frame == 0 || m.Private() != (after.State == vmspace.Anon) || before.State != after.State {
 		return did
 	}
-	// It was there, and between the two pictures there was no other fault: it was written to.
+	// It was there, and between the two pictures it had no other fault: the right to write was missing.
 	if before.FrameOf((e.Addr-before.Start)/size) == after.FrameOf((e.Addr-after.Start)/size) {
 		return vmspace.Reuse
+	}
+	if !m.Private() {
+		return did // it may have been dropped and brought in anew
 	}
 	return vmspace.Copy
 }

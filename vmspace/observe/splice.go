@@ -79,7 +79,8 @@ func spliceRuns(old vmspace.List[vmspace.Run], windows []vmspace.Range, fresh []
 }
 
 // Keep gives a picture the page of a process as an earlier picture has it, where both have it in the
-// same mapping: what has happened to it is told later. The pictures stay as they are.
+// same mapping: what has happened to it is told later. A huge page is kept whole. The pictures stay
+// as they are.
 func Keep(s, earlier *vmspace.Snapshot, label string, addr uint64) *vmspace.Snapshot {
 	was, is := earlier.Process(label), s.Process(label)
 	if was == nil || is == nil {
@@ -87,10 +88,14 @@ func Keep(s, earlier *vmspace.Snapshot, label string, addr uint64) *vmspace.Snap
 	}
 	m, ok := is.MappingAt(addr)
 	old, had := was.MappingAt(addr)
-	if !ok || !had || m.Perms != old.Perms || m.Path != old.Path || m.Offset-m.Start != old.Offset-old.Start {
+	if !ok || !had || m.Perms != old.Perms || m.Path != old.Path || m.Path != "" && m.Offset-m.Start != old.Offset-old.Start {
 		return s
 	}
-	page := vmspace.Range{Start: addr &^ (s.PageSize - 1), End: addr&^(s.PageSize-1) + s.PageSize}
+	size := s.PageSize
+	if (was.PageAt(addr, size).Attrs|is.PageAt(addr, size).Attrs)&vmspace.Huge != 0 {
+		size = vmspace.HugeBlock(size)
+	}
+	page := vmspace.Range{Start: addr &^ (size - 1), End: addr&^(size-1) + size}
 	lo, hi := was.Pages.Overlap(page)
 	runs := was.Pages.Slice(lo, hi)
 	for i := range runs {
