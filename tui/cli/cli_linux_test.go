@@ -448,7 +448,7 @@ func TestRunEndsWithCowscope(t *testing.T) {
 	}
 }
 
-// A signal ends what writes without a screen also where nobody reads what it writes, and is its status.
+// A signal ends what writes without a screen also where nobody reads it, and the exit status says which.
 func TestEndsUnheard(t *testing.T) {
 	self, err := os.Executable()
 	if err != nil {

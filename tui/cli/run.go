@@ -253,7 +253,11 @@ func tellProgram(cfg trace.Config, asJSON bool, save string) error {
 			}
 			_, err = fmt.Fprintln(stderr, run.Text(st))
 		}
-		if err = errors.Join(err, stdout.Flush(), stderr.Flush()); err != nil {
+		err = errors.Join(err, stdout.Flush(), stderr.Flush())
+		if err != nil && cfg.PID == 0 && ctx.Err() != nil {
+			return interrupted(ctx)
+		}
+		if err != nil {
 			return err
 		}
 	}

@@ -41,10 +41,9 @@ func Until(signals ...os.Signal) (context.Context, func()) {
 			return
 		}
 		cancel(SignalError{s.(syscall.Signal)})
-		select {
-		case <-time.After(endPatience):
+		for { // until the program has said its last words, and has ended
+			time.Sleep(endPatience)
 			unheard()
-		case <-done:
 		}
 	}()
 	return ctx, sync.OnceFunc(func() {

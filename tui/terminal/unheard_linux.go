@@ -26,7 +26,7 @@ func unheard() {
 	threads, _ := os.ReadDir("/proc/self/task")
 	for _, t := range threads {
 		if tid, err := strconv.Atoi(t.Name()); err == nil {
-			_ = unix.Tgkill(os.Getpid(), tid, unix.SIGURG) // which Go has a handler for, and nobody else sends
+			_ = unix.Tgkill(os.Getpid(), tid, unix.SIGURG) // which Go has a handler for, and takes for one of its own
 		}
 	}
 }
