@@ -79,8 +79,8 @@ func peakOfScript(t *testing.T, script string) uint64 {
 }
 
 // A script takes as much memory as its subject is large, however long it is, and what 32768 names
-// take: up to so many are remembered. The longer script here leaves 4300 more than the shorter, 1
-// MiB, and garbage is collected when it is four times what lives.
+// take: up to so many are remembered. The longer script here leaves 4300 more than the shorter,
+// less than 1 MiB, and garbage is collected when it is four times what lives.
 func TestExecMemory(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {

@@ -1,5 +1,5 @@
-// After a fork parent and child share each page until one of them writes: that one gets a copy. Who
-// is left alone with the old page takes a fault too, by which it becomes writable again: as a rule
+// After a fork parent and child share each page until one of them writes: that one gets a copy. The process
+// that is left alone with the old page takes a fault too, by which it becomes writable again: as a rule
 // without a copy.
 #include <stdio.h>
 #include <sys/mman.h>

@@ -16,6 +16,6 @@ int main(void)
 	pread(fd, text, 4, 0);
 	printf("%c; mapped %c%c%c%c, file %s\n", first, p[0], p[1], p[2], p[3], text);
 	write(fd, "ess", 3);
-	printf("mapped %d, for the copy is not told of more\n", p[4]);
+	printf("mapped %d, for the copy does not change\n", p[4]);
 	return 0;
 }

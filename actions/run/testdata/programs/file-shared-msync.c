@@ -1,4 +1,4 @@
-// A read maps a page of a file read-only, even if the mapping may be written: the first write takes a
+// On most file systems a read maps a page of a file read-only, even if the mapping may be written: the first write takes a
 // second fault, by which the file system learns of it. Whoever reads the file sees what was written.
 #include <stdio.h>
 #include <sys/mman.h>

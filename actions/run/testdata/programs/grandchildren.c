@@ -1,5 +1,5 @@
 // After two forks three processes share one page. Whoever writes to it gets a copy, until only one is left:
-// that one keeps the page.
+// that one keeps the page, as a rule.
 #include <stdio.h>
 #include <sys/mman.h>
 #include <sys/wait.h>

@@ -1,5 +1,5 @@
 // mremap(2) with MREMAP_MAYMOVE finds another place for a mapping that has no room to grow: its pages
-// move with it, uncopied and without a fault. Only what is new has none yet.
+// move with it, uncopied and without a fault. Only the new part has no pages yet.
 #define _GNU_SOURCE
 #include <stdio.h>
 #include <sys/mman.h>

@@ -1,5 +1,5 @@
-// A page without any access between two buffers ends a loop that runs too far: the first byte of it
-// is answered with SIGSEGV, and what lies behind stays as it is.
+// A page without any access between two buffers ends a loop that runs too far: an access to its first
+// byte is answered with SIGSEGV, and what lies behind stays as it is.
 #include <setjmp.h>
 #include <signal.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
 // With MADV_WIPEONFORK the child has the mapping but none of its pages: it reads zeros. The parent's page is not shared,
-// so that the next write of the parent takes no fault.
+// so the next write of the parent takes no fault.
 #include <stdio.h>
 #include <sys/mman.h>
 #include <sys/wait.h>

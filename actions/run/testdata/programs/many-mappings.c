@@ -1,5 +1,5 @@
-// A mapping has one protection: mprotect(2) of every other page makes many mappings of one. When all pages
-// are the same again the kernel merges them.
+// A mapping has one protection: mprotect(2) of every other page makes many mappings of one. When all have
+// the same protection again the kernel merges them.
 #include <stdio.h>
 #include <sys/mman.h>
 #include <unistd.h>

@@ -1,4 +1,4 @@
-// A memfd is a file that has no name and is kept in memory. Two shared mappings of it are two addresses of the same page,
+// A memfd is a file that is in no directory and is kept in memory. Two shared mappings of it are two addresses of the same page,
 // and keep the file when its descriptor is closed.
 #define _GNU_SOURCE
 #include <stdio.h>

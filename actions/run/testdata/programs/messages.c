@@ -1,5 +1,5 @@
 // Processes can talk through a shared mapping, but it does not tell when there is something new: here
-// pipes do. The page takes one fault of each process, however often it is used.
+// pipes do. The page takes one fault in each process, however often it is used.
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>

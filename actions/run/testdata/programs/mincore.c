@@ -1,5 +1,5 @@
-// mincore(2) says of each page whether a touch would find it in memory. Pages that were never touched are not,
-// nor are those that MADV_DONTNEED has dropped.
+// mincore(2) says of each page whether a touch would find it in memory. Of private anonymous memory, pages that were
+// never touched are not, nor are those that MADV_DONTNEED has dropped.
 #include <stdio.h>
 #include <sys/mman.h>
 #include <unistd.h>

@@ -1,5 +1,5 @@
 // The stack grows by itself: an access below its mapping makes that larger, and brings in one page of
-// zeros. It does not shrink when the function returns, so the second time there are no faults.
+// zeros. It does not shrink when the function returns, so the second time there are hardly any faults.
 #include <stdio.h>
 #include <sys/resource.h>
 #include <unistd.h>

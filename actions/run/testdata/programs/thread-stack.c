@@ -1,5 +1,5 @@
 // The stack of a thread is a mapping that the C library makes, with a guard at its low end. Its pages
-// come one by one, as those of any other mapping.
+// come when they are first touched, as those of any other mapping.
 // flags: -pthread -fno-stack-clash-protection
 // chance: whether the thread has ended when the program goes on
 #include <pthread.h>
@@ -23,7 +23,7 @@ int main(void)
 	int sum = 0;
 	pthread_t thread;
 	page = sysconf(_SC_PAGESIZE);
-	pthread_create(&thread, NULL, deep, &sum); // mmap; mprotect, or madvise; clone3, or clone
+	pthread_create(&thread, NULL, deep, &sum); // mmap; mprotect, or madvise; zero-fill; clone3, or clone
 	pthread_join(thread, NULL);
 	printf("%d\n", sum);
 	return 0;

@@ -24,7 +24,7 @@ int main(void)
 	page = sysconf(_SC_PAGESIZE);
 	shared = mmap(NULL, PAGES * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0); // mmap
 	for (int i = 0; i < 2; i++)
-		pthread_create(&threads[i], NULL, odd_or_even, &firsts[i]); // mmap; mprotect, or madvise; clone3, or clone
+		pthread_create(&threads[i], NULL, odd_or_even, &firsts[i]); // mmap; mprotect, or madvise; zero-fill; clone3, or clone
 	for (int i = 0; i < 2; i++)
 		pthread_join(threads[i], NULL);
 	for (int i = 0; i < PAGES; i++)
