@@ -147,11 +147,11 @@ func TestGoFunctions(t *testing.T) {
 // all are the steps of a program to its end.
 func all(t *testing.T, args ...string) (steps []*history.Step, r *Run) {
 	t.Helper()
-	return allTo(t, nil, args...)
+	return allTo(t, os.Environ(), nil, args...)
 }
 
-// allTo is all for a program whose output is wanted; nil for none.
-func allTo(t *testing.T, out *os.File, args ...string) (steps []*history.Step, r *Run) {
+// allTo is all for a program with an environment, whose output is wanted; nil for none.
+func allTo(t *testing.T, env []string, out *os.File, args ...string) (steps []*history.Step, r *Run) {
 	t.Helper()
 	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
 	if err != nil {
@@ -161,7 +161,7 @@ func allTo(t *testing.T, out *os.File, args ...string) (steps []*history.Step, r
 	if out == nil {
 		out = null
 	}
-	r, err = Open(trace.Config{Path: args[0], Args: args, Env: os.Environ(), Files: []*os.File{null, out, null}})
+	r, err = Open(trace.Config{Path: args[0], Args: args, Env: env, Files: []*os.File{null, out, null}})
 	if err != nil {
 		t.Fatal(err)
 	}
