@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 
 	"cowscope/actions/ptrace"
 	"cowscope/vmspace"
@@ -136,11 +137,19 @@ type Sleep struct {
 	pc   uint64 // after the instruction
 }
 
-// SleepOf is nil for a thread that runs.
+// SleepOf is nil for a thread that runs. Where that has to be known it waits a moment: the thread may be
+// about to sleep.
 func SleepOf(tid int) *Sleep {
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/syscall", tid, tid))
-	f := strings.Fields(string(b))
-	if err != nil || len(f) != 9 {
+	const tries = 10
+	var f []string
+	for range tries {
+		b, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/syscall", tid, tid))
+		if f = strings.Fields(string(b)); err != nil || len(f) == 9 || !SleepsAnew {
+			break
+		}
+		time.Sleep(100 * time.Microsecond)
+	}
+	if len(f) != 9 {
 		return nil
 	}
 	var s Sleep

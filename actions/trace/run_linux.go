@@ -7,6 +7,7 @@ import (
 	"os"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -14,6 +15,7 @@ import (
 
 	"cowscope/actions/inject"
 	"cowscope/actions/ptrace"
+	"cowscope/vmspace/procfs"
 
 	"golang.org/x/sys/unix"
 )
@@ -260,7 +262,6 @@ func (p *Program) goOn(t *task) {
 // stepOver lets a thread execute the instruction at its breakpoint. It reports whether that was done: another
 // stop may have come first, which was heeded, or the instruction may take longer, and then it goes on alone.
 func (p *Program) stepOver(t *task) bool {
-	const patience = 100 * time.Millisecond
 	if err := t.debugAt(nil); err != nil || t.stale || ptrace.Resume(unix.PTRACE_SINGLESTEP, t.tid, 0) != 0 {
 		t.atBreak = 0 // it was killed, and will be reaped
 		return true
@@ -283,7 +284,7 @@ func (p *Program) stepOver(t *task) bool {
 			return false
 		case tid != 0:
 			p.heed(tid, st)
-		case time.Since(begin) > patience:
+		case time.Since(begin) > grace && !t.runnable(begin):
 			t.state, t.atBreak, t.stale = running, 0, true
 			return false
 		default:
@@ -420,23 +421,45 @@ func (p *Program) stopAll() {
 			unix.RawSyscall(unix.SYS_SCHED_YIELD, 0, 0, 0)
 			continue
 		}
-		const patience = 100 * time.Millisecond
 		switch {
 		case quiet.IsZero():
 			quiet = time.Now()
-		case time.Since(quiet) > patience:
+		case time.Since(quiet) > grace && !p.runnable(quiet):
 			return // what is left waits for a device, or has ended and its threads have not
 		}
 		time.Sleep(50 * time.Microsecond)
 	}
 }
 
-// moving reports whether a thread is still to be waited for.
-func (p *Program) moving() bool {
+// grace is how long a thread is waited for that may not stop: it waits for a device, say.
+const grace = 100 * time.Millisecond
+
+// runnable reports whether a thread only waits for a processor, and has not for very long.
+func (t *task) runnable(since time.Time) bool {
+	const most = 10 * time.Second
+	return time.Since(since) < most && strings.HasPrefix(procfs.StatusField(t.tid, "State:"), "R")
+}
+
+// runnable reports it of a thread that is still to be waited for.
+func (p *Program) runnable(since time.Time) bool {
 	for _, t := range p.tasks {
-		if t.state == running && !t.vfork && (t.asked || t.fresh) {
+		if t.awaited() && t.runnable(since) {
 			return true
 		}
 	}
 	return false
+}
+
+// moving reports whether a thread is still to be waited for.
+func (p *Program) moving() bool {
+	for _, t := range p.tasks {
+		if t.awaited() {
+			return true
+		}
+	}
+	return false
+}
+
+func (t *task) awaited() bool {
+	return t.state == running && !t.vfork && (t.asked || t.fresh)
 }
