@@ -77,14 +77,15 @@ func (p *Program) heed(tid int, st ptrace.Status) {
 }
 
 // passed takes notice of whether a thread that stops has passed its breakpoint. In the handler of a
-// signal it has not, and the kernel's step over it will be that of the handler's first instruction.
+// signal it has not, and the kernel's step over it will be that of the handler's first instruction. At
+// one of the debug registers it stops again when it comes back from there.
 func (t *task) passed() {
 	if t.atBreak == 0 {
 		return
 	}
 	if now := t.counter(); now != t.atBreak {
 		t.atBreak = 0
-		if t.sent {
+		if t.sent && !t.byDebug {
 			t.atBreak = now
 		}
 	}
@@ -312,7 +313,12 @@ func (p *Program) signaled(t *task, sig syscall.Signal) *Event {
 		if b.Written > 0 {
 			kind = Written
 		}
-		t.byDebug = true
+		back := t.back
+		t.byDebug, t.back = true, 0
+		if now := t.counter(); debugAgain && back == now { // that was told before the handler
+			t.atBreak = now
+			return nil
+		}
 		return &Event{Kind: kind, Addr: b.Addr}
 	case sig == unix.SIGTRAP && t.sent && info.Code == int32(unix.SIGTRAP):
 		return nil // the handler of a signal is about to run: where there is a step, that is told (signal_setup_done in kernel/signal.c)

@@ -45,6 +45,10 @@ func (p *Program) Break(at []Breakpoint) error {
 	p.do(func() {
 		for _, t := range p.tasks {
 			t.clearBreaks()
+			// What it stands at is no breakpoint any more, and is not stepped over.
+			if there := func(b Breakpoint) bool { return b.Written > 0 || b.Addr == t.atBreak }; t.byDebug && len(at) > 0 && !slices.ContainsFunc(at, there) {
+				t.atBreak, t.back = 0, 0
+			}
 		}
 		p.breaks = at
 		deaf := 0

@@ -76,6 +76,7 @@ type task struct {
 	debug   []Breakpoint // that its debug registers have instead
 	stale   bool         // the registers have others: it was not stopped
 	byDebug bool         // one of these was the last that it stopped at
+	back    uint64       // where it comes back to one of these, from the handler of a signal; 0 for nowhere
 }
 
 type state uint8
@@ -254,7 +255,9 @@ func (p *Program) goOn(t *task) {
 	p.slept.Delete(t.tid)
 	_ = ptrace.Call(request, t.tid, 0, uintptr(t.signal)) // ESRCH: it was killed, and will be reaped
 	t.listening = t.state == held
-	t.sent = t.atBreak != 0 && t.signal != 0
+	if t.sent = t.atBreak != 0 && t.signal != 0; t.sent && t.byDebug {
+		t.back = t.atBreak
+	}
 	t.state, t.signal = running, 0
 	p.target.Store(int64(t.tid))
 }
