@@ -20,8 +20,9 @@ import (
 //
 // Where events are refused, as to ordinary users of Debian and Ubuntu, breakpoints are set by ptrace,
 // which asks for no more rights. Their signal would reset the handler of a process that ignores SIGTRAP, or
-// blocks and catches it: it is not stopped, as with events. A process that was attached to gets none: one that
-// waits in vfork could not be let go without them.
+// blocks and catches it: it is not stopped, as with events, and has them from its first stop after that
+// on. So it is with new threads of a Go program. A process that was attached to gets none: one that waits in
+// vfork could not be let go without them.
 
 const (
 	minorFault = 0xc0_01
