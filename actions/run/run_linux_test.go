@@ -311,10 +311,7 @@ func TestForeignCalls(t *testing.T) {
 // compile makes a program of a C file, by a compiler that need not be there.
 func compile(t *testing.T, source string, flags ...string) string {
 	t.Helper()
-	cc, err := exec.LookPath("cc")
-	if err != nil {
-		t.Skip("needs cc: ", err)
-	}
+	cc := tool(t, "cc")
 	out := filepath.Join(t.TempDir(), "program")
 	if text, err := exec.Command(cc, append(flags, "-o", out, source)...).CombinedOutput(); err != nil {
 		t.Skipf("needs cc that takes %s: %v: %s", flags, err, text)

@@ -5,12 +5,12 @@ package subject
 import (
 	"errors"
 	"fmt"
-	"os"
 	"runtime"
-	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"cowscope/vmspace/procfs"
 
 	"golang.org/x/sys/unix"
 )
@@ -298,11 +298,8 @@ func TestCloseWhileACallIsBusy(t *testing.T) {
 
 // tableSize is what the page tables of a process take, in KiB: VmPTE of proc_pid_status(5).
 func tableSize(t *testing.T, pid int) (kib int) {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-	if err != nil {
+	if _, err := fmt.Sscan(procfs.StatusField(pid, "VmPTE:"), &kib); err != nil {
 		t.Error(err)
 	}
-	_, rest, _ := strings.Cut(string(text), "VmPTE:")
-	fmt.Sscan(rest, &kib)
 	return kib
 }
