@@ -262,7 +262,7 @@ func (l *Lab) place(c *lang.Command, param, text string) (vmspace.Range, error) 
 	if pl.IsName() {
 		b, ok := named(st, st.Current, pl.Name)
 		if v, local := l.run.local(st.After.Process(st.Current), pl.Name); !ok && local && v.Kept {
-			return r, c.ErrorIn(param, pl.Name+" is in no memory here", "compiled with -O0 it would lie on the stack")
+			return r, c.ErrorIn(param, pl.Name+" is not in memory here", "compiled with -O0 it would lie on the stack")
 		}
 		if !ok {
 			return r, c.ErrorIn(param, "nothing is called "+pl.Name+" in "+st.Current, "a variable of the whole program or of the function that is shown, heap and stack have names")

@@ -235,7 +235,7 @@ func TestNamesInRegisters(t *testing.T) {
 			w.holds("expect vmas rows 8p 1")
 			w.does("until call munmap", "call", "")
 			w.holds("expect vmas kept 4p 1")
-			w.refuses("until write to &kept", "kept is in no memory here")
+			w.refuses("until write to &kept", "kept is not in memory here")
 		})
 	}
 }
